@@ -1,0 +1,59 @@
+"""Every task of the project; `nox -l` lists them."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "venv"
+
+_GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the default tests with the newest Qiskit."""
+    session.install(".[plot]", *_GROUPS["test"])
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def tests_all(session: nox.Session) -> None:
+    """Run all tests, the slow ones too, and show branch coverage."""
+    session.install("-e", ".[plot]", *_GROUPS["test"])
+    session.run("pytest", "-m", "slow or not slow", "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """Run the default tests with the oldest Qiskit that is supported."""
+    session.install(".[plot]", *_GROUPS["test"], "qiskit==2.0.0")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*_GROUPS["lint"])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    session.install(".", *_GROUPS["types"])
+    session.run("mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks, with one thread in every numerical library."""
+    session.install(".", *_GROUPS["bench"])
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+    session.run("pytest", "benchmarks", "--benchmark-only", *session.posargs, env=threads)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheel and sdist into dist/."""
+    session.install("build")
+    session.run("python", "-m", "build")

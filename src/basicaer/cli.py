@@ -1,0 +1,152 @@
+"""The command line: `basicaer run FILE` and `basicaer info`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from basicaer._version import __version__
+from basicaer.devices.gpu_probe import probe_gpu
+from basicaer.devices.memory import largest_state, readable
+from basicaer.devices.registry import choose_device, why_no_gpu
+from basicaer.errors import BasicAerError, BasicAerWarning
+from basicaer.loading import load_circuit
+from basicaer.options import DeviceChoice, Precision
+from basicaer.provider import BasicAer
+
+if TYPE_CHECKING:
+    from qiskit.result import Result
+
+__all__ = ["main"]
+
+_ROWS = 24  # outcomes that a histogram shows
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="basicaer")
+def main() -> None:
+    """Statevector simulation of quantum circuits."""
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--shots", default=1024, show_default=True, help="How often to repeat the circuit.")
+@click.option("--seed", type=int, help="Makes the outcomes reproducible.")
+@click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
+@click.option("--precision", default="double", show_default=True, help="double or single.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts and what was run as JSON.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the counts to a picture.")
+def run(
+    *, file: Path, shots: int, seed: int | None, device: str, precision: str, as_json: bool, plot: Path | None
+) -> None:
+    """Run the OpenQASM 2 or 3 circuit in FILE and show how often each outcome occurred."""
+    console = Console(highlight=False)
+    try:
+        circuit = load_circuit(file)
+        with warnings.catch_warnings(record=True, action="always", category=BasicAerWarning) as caught:
+            job = BasicAer.get_backend("qasm_simulator").run(
+                circuit, shots=shots, seed_simulator=seed, device=device, precision=precision
+            )
+        for warning in caught:
+            click.echo(f"Warning: {warning.message}", err=True)
+        result = job.result()
+        if plot is not None:
+            _draw(result, plot)
+    except BasicAerError as error:
+        raise click.ClickException(str(error.message)) from error
+    if as_json:
+        click.echo(json.dumps(_summary(result), indent=2))
+    else:
+        _print_histogram(console, result)
+    if plot is not None and not as_json:
+        console.print(f"Picture: {plot}")
+
+
+def _counts(result: Result) -> dict[str, int]:
+    """Return the counts by bit string, most frequent first; none where there are no classical bits."""
+    counts = result.get_counts() if result.results[0].data.counts else {}
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    experiment = result.results[0]
+    return {
+        "circuit": experiment.name,
+        "shots": experiment.shots,
+        "seed_simulator": experiment.seed_simulator,
+        "counts": _counts(result),
+        "seconds": experiment.time_taken,
+        **experiment.metadata,
+    }
+
+
+def _print_histogram(console: Console, result: Result) -> None:
+    summary = _summary(result)
+    counts: dict[str, int] = summary["counts"]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("outcome")
+    table.add_column("shots", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("")
+    most = max(counts.values(), default=1)
+    for outcome, count in list(counts.items())[:_ROWS]:
+        share = count / summary["shots"]
+        table.add_row(outcome, str(count), f"{share:.1%}", "█" * max(1, round(32 * count / most)))
+    console.print(table)
+    if len(counts) > _ROWS:
+        left = sum(list(counts.values())[_ROWS:])
+        console.print(f"and {len(counts) - _ROWS} more outcomes with {left} shots; --json lists all")
+    console.print(
+        f"{summary['circuit']}: {summary['simulated_qubits']} qubits, {summary['shots']} shots in "
+        f"{summary['seconds']:.3g} s on the {summary['device']}, {summary['precision']} precision, "
+        f"seed {summary['seed_simulator']}",
+        style="dim",
+        soft_wrap=True,
+    )
+
+
+def _draw(result: Result, path: Path) -> None:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise BasicAerError("--plot needs matplotlib; pip install 'basicaer[plot]'.") from error
+    counts = list(_counts(result).items())
+    shown = sorted(counts[:_ROWS])
+    figure = Figure(figsize=(max(4.0, 0.4 * len(shown) + 1.5), 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.bar([outcome for outcome, _ in shown], [count for _, count in shown], color="#3b6ea8")
+    axes.set_ylabel("shots")
+    axes.set_title(result.results[0].name + (f", the {_ROWS} most frequent outcomes" if len(counts) > _ROWS else ""))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(axis="x", rotation=70 if len(shown) > 4 else 0)
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise BasicAerError(f"Cannot write the picture {path}: {error}.") from error
+
+
+@main.command()
+def info() -> None:
+    """Show the devices that are there, and why the GPU is off if it is off."""
+    console = Console(highlight=False)
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("qiskit", "numpy"))
+    console.print(f"basicaer {__version__}, {versions}, Python {sys.version.split()[0]}")
+    cpu, _ = choose_device(DeviceChoice.CPU)
+    fits = ", ".join(f"{largest_state(cpu, precision)} in {precision} precision" for precision in Precision)
+    console.print(f"CPU: {readable(cpu.free_bytes())} free; qubits that fit: {fits}", soft_wrap=True)
+    probe = probe_gpu()
+    console.print(f"GPU: off, {why_no_gpu()}", soft_wrap=True, markup=False)
+    for card in probe.cards:
+        console.print(f"  card {card}", markup=False)
+    if probe.cupy:
+        console.print(f"  CuPy {probe.cupy}, driver for CUDA {probe.driver or '?'}, runtime {probe.runtime or '?'}")

@@ -1,0 +1,99 @@
+"""Collects the operations of one block: gates into segments, phases into one, measurements to the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from basicaer.compile.footprint import Footprint, footprint
+from basicaer.engine.program import Measure, Phase, Reset, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from basicaer.engine.program import Block, Gate, Operation
+
+__all__ = ["BlockBuilder", "with_final_measurements"]
+
+
+class BlockBuilder:
+    """A block in the making."""
+
+    def __init__(self) -> None:
+        self._operations: list[Operation] = []
+        self._gates: list[Gate] = []  # of the segment that is still open
+        self._phase: complex = 1.0
+        self._used = Footprint(frozenset(), frozenset())  # of the first `_looked_at` operations
+        self._looked_at = 0
+
+    def add_gates(self, gates: Iterable[Gate]) -> None:
+        """Append gates; one without qubits joins the block's phase, which commutes with everything."""
+        for gate in gates:
+            if gate.targets or gate.controls:
+                self._gates.append(gate)
+            else:
+                self._phase *= complex(gate.data[0])
+
+    def add(self, operation: Operation) -> None:
+        """Append what is not a gate."""
+        self._close_segment()
+        self._operations.append(operation)
+
+    def _close_segment(self) -> None:
+        if self._gates:
+            self._operations.append(Segment(tuple(self._gates)))
+            self._gates = []
+
+    def add_resets(self, qubits: Iterable[int | None], *, starts_at_zero: bool) -> None:
+        """Append resets of the qubits that are not |0> for certain: neither idle (None) nor untouched so far.
+
+        Parameters
+        ----------
+        starts_at_zero
+            Whether every qubit is |0> where the block begins.
+        """
+        self._close_segment()
+        self._used = self._used.joined(footprint(operation) for operation in self._operations[self._looked_at :])
+        self._looked_at = len(self._operations)
+        used = self._used
+        for qubit in qubits:
+            if qubit is not None and (qubit in used.qubits or used.everything or not starts_at_zero):
+                self.add(Reset(qubit))
+
+    def block(self) -> Block:
+        """Return the finished block."""
+        self._close_segment()
+        return (*self._operations, *([Phase(self._phase)] if self._phase != 1.0 else []))
+
+
+def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
+    """Split off the measurements that can all be taken together after the rest.
+
+    A measurement can wait when nothing after it acts on its qubit, or reads or writes its classical bits, other than
+    measurements that wait too.
+    """
+    busy_qubits: set[int] = set()
+    busy_bits: set[int] = set()
+    everything_busy = False
+    final: list[Measure] = []
+    rest: list[Operation] = []
+    for operation in reversed(block):
+        if (
+            isinstance(operation, Measure)
+            and not everything_busy
+            and operation.qubit not in busy_qubits
+            and busy_bits.isdisjoint(operation.bits)
+        ):
+            final.append(operation)
+            continue
+        rest.append(operation)
+        touched = footprint(operation)
+        busy_qubits |= touched.qubits
+        busy_bits |= touched.bits
+        everything_busy |= touched.everything
+    builder = BlockBuilder()
+    for operation in reversed(rest):
+        if isinstance(operation, Segment):  # neighbours become one now that the measurements between them are gone
+            builder.add_gates(operation.gates)
+        else:
+            builder.add(operation)
+    return builder.block(), tuple(reversed(final))

@@ -1,0 +1,96 @@
+"""Qiskit's classical expressions and conditions -> `basicaer.engine.classical`."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from qiskit.circuit import ClassicalRegister, Clbit
+from qiskit.circuit.classical import expr, types
+
+from basicaer.engine.classical import Apply, Bits, Constant, Expression, Variable
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from basicaer.compile.scope import Scope
+
+__all__ = ["lower_condition", "lower_expression", "lower_target"]
+
+_SECONDS = {"s": 0, "ms": 3, "us": 6, "ns": 9, "ps": 12}  # unit -> decimal places of a second
+
+
+def lower_condition(condition: Any, scope: Scope) -> Expression:
+    """Lower what Qiskit takes as a condition: an expression, or a pair (bit or register, value)."""
+    if isinstance(condition, tuple):
+        target, value = condition
+        wanted = bool(value) if isinstance(target, Clbit) else int(value)
+        return Apply("equal", (lower_target(target, scope), Constant(wanted)))
+    return lower_expression(condition, scope)
+
+
+def lower_target(target: Any, scope: Scope) -> Expression:
+    """Lower what a switch may look at: a bit, a register or an expression."""
+    if isinstance(target, Clbit):
+        return Bits((_bit(target, scope),), single=True)
+    if isinstance(target, ClassicalRegister):
+        return Bits(tuple(_bit(bit, scope) for bit in target))
+    return lower_expression(target, scope)
+
+
+def lower_expression(node: Any, scope: Scope) -> Expression:
+    """Lower one expression.
+
+    Raises
+    ------
+    BasicAerError
+        For a stretch and a duration in ``dt``, which have no length on a simulator, and for an unknown kind of node.
+    """
+    match node:
+        case expr.Value():
+            return Constant(_value(node, scope))
+        case expr.Var():
+            if isinstance(node.var, Clbit | ClassicalRegister):
+                return lower_target(node.var, scope)
+            return Variable(scope.slot(node), node.name or "")
+        case expr.Cast():
+            operand = lower_expression(node.operand, scope)
+            return Apply(_cast(node.type, scope), (operand,), _width(node.type))
+        case expr.Unary() | expr.Binary():
+            operands = (node.operand,) if isinstance(node, expr.Unary) else (node.left, node.right)
+            name = node.op.name.lower()
+            if name == "bit_not" and node.type.kind is types.Bool:
+                name = "logic_not"
+            return Apply(name, tuple(lower_expression(operand, scope) for operand in operands), _width(node.type))
+        case expr.Index():
+            return Apply("index", (lower_expression(node.target, scope), lower_expression(node.index, scope)))
+        case _:
+            raise BasicAerError(
+                f"A {type(node).__name__.lower()} cannot be evaluated ({scope.place}): "
+                "a simulator has no schedule that would give it a length."
+            )
+
+
+def _bit(bit: Any, scope: Scope) -> int:
+    if bit not in scope.bits:
+        raise BasicAerError(f"A condition reads a classical bit that is not in its circuit ({scope.place}).")
+    return scope.bits[bit]
+
+
+def _width(type_: Any) -> int | None:
+    return type_.width if type_.kind is types.Uint else None
+
+
+def _cast(type_: Any, scope: Scope) -> str:
+    names = {types.Bool: "to_bool", types.Uint: "to_uint", types.Float: "to_float"}
+    if type_.kind not in names:
+        raise BasicAerError(f"There is no cast to {type_} ({scope.place}).")
+    return names[type_.kind]
+
+
+def _value(node: Any, scope: Scope) -> Any:
+    if node.type.kind is not types.Duration:
+        return node.value
+    unit = node.value.unit()
+    if unit not in _SECONDS:
+        raise BasicAerError(f"A duration in '{unit}' has no length on a simulator ({scope.place}); give it in seconds.")
+    return Fraction(node.value.value()) / 10 ** _SECONDS[unit]

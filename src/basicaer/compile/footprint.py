@@ -1,0 +1,77 @@
+"""What an operation touches: the qubits, the classical bits, or the whole state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from basicaer.engine.classical import Apply, Bits, Expression
+from basicaer.engine.program import (
+    If,
+    Measure,
+    Operation,
+    Prepare,
+    Reset,
+    Segment,
+    SetState,
+    Store,
+    Switch,
+    While,
+    children,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Footprint", "footprint"]
+
+
+class Footprint(NamedTuple):
+    """The state qubits acted on, the classical bits read or written, and whether the whole state is replaced."""
+
+    qubits: frozenset[int]
+    bits: frozenset[int]
+    everything: bool = False
+
+    def joined(self, others: Iterable[Footprint]) -> Footprint:
+        """Return this and all others together."""
+        qubits, bits, everything = set(self.qubits), set(self.bits), self.everything
+        for other in others:
+            qubits |= other.qubits
+            bits |= other.bits
+            everything |= other.everything
+        return Footprint(frozenset(qubits), frozenset(bits), everything)
+
+
+_NONE: frozenset[int] = frozenset()
+
+
+def footprint(operation: Operation) -> Footprint:
+    """Return what an operation and all inside it touch."""
+    match operation:
+        case Segment(gates):
+            here = Footprint(frozenset(q for g in gates for q in (*g.targets, *g.controls)), _NONE)
+        case Measure(qubit, bits):
+            here = Footprint(frozenset((qubit,)), frozenset(bits))
+        case Reset(qubit):
+            here = Footprint(frozenset((qubit,)), _NONE)
+        case Prepare(qubits, _):
+            here = Footprint(frozenset(qubits), _NONE)
+        case SetState():
+            here = Footprint(_NONE, _NONE, everything=True)
+        case Store(expression, bits, _):
+            here = Footprint(_NONE, _bits_read(expression) | frozenset(bits))
+        case If(condition, _, _) | While(condition, _) | Switch(condition, _):
+            here = Footprint(_NONE, _bits_read(condition))
+        case _:
+            here = Footprint(_NONE, _NONE)
+    return here.joined(footprint(inner) for block in children(operation) for inner in block)
+
+
+def _bits_read(expression: Expression) -> frozenset[int]:
+    match expression:
+        case Bits(positions, _):
+            return frozenset(positions)
+        case Apply(_, operands, _):
+            return frozenset().union(*(_bits_read(operand) for operand in operands))
+        case _:
+            return _NONE

@@ -1,0 +1,224 @@
+"""An experiment of a Qobj -> `Program`. Takes the types of JSON, already checked against the schema.
+
+A Qobj has two classical memories: the memory slots that are reported, and a register that conditions look at. The
+program's bits are the slots first, then the register.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.compile.builder import BlockBuilder, with_final_measurements
+from basicaer.compile.gates import BY_NAME
+from basicaer.compile.modifiers import permuted
+from basicaer.compile.paulis import pauli_string, table_gate
+from basicaer.compile.unitary import record_gates, unitary_gate
+from basicaer.engine.bits import positions_of
+from basicaer.engine.classical import Apply, Bits, Constant
+from basicaer.engine.program import Form, Gate, If, Measure, Prepare, Program, Store
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from basicaer.engine.classical import Expression
+
+__all__ = ["lower_experiment"]
+
+_OPEN_CONTROLS = re.compile(r"(?P<name>.+)_o(?P<state>\d+)$")
+_RELATIONS = {"==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
+_LEAVE_IDLE = frozenset({"barrier", "bfunc", "delay", "id", "measure", "reset", "u0"})
+
+
+def lower_experiment(
+    experiment: dict[str, Any], name: str, n_qubits: int, memory_slots: int, *, keep_idle: bool = False
+) -> Program:
+    """Turn one experiment into a program.
+
+    Parameters
+    ----------
+    name, n_qubits, memory_slots
+        From the experiment's header or configuration, or the whole Qobj's.
+    keep_idle
+        Whether to simulate idle qubits too, as a given initial state needs.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the instruction that is not known or does not fit, and its place.
+    """
+    instructions = experiment["instructions"]
+    active = set(range(n_qubits)) if keep_idle else set()
+    for position, item in enumerate(instructions):
+        _check_range(item, position, name, n_qubits, memory_slots)
+        if item["name"] not in _LEAVE_IDLE:
+            active.update(item.get("qubits", ()))
+    reader = _Reader(name, sorted(active), memory_slots, _register_size(instructions), starts_at_zero=not keep_idle)
+    for position, item in enumerate(instructions):
+        reader.read(item, f"instruction {position} of experiment '{name}'")
+    phase = experiment.get("header", {}).get("global_phase", 0.0)
+    reader.builder.add_gates([table_gate("global_phase", (), phase)] if phase else [])
+    body, final = with_final_measurements(reader.builder.block())
+    return Program(name, tuple(sorted(active)), n_qubits, memory_slots, memory_slots + reader.register, body, final)
+
+
+def _listed(value: Any) -> list[int]:
+    return list(value) if isinstance(value, list) else [] if value is None else [value]
+
+
+def _check_range(item: dict[str, Any], position: int, name: str, n_qubits: int, memory_slots: int) -> None:
+    for what, limit in (("qubits", n_qubits), ("memory", memory_slots)):
+        for number in _listed(item.get(what)):
+            if number >= limit:
+                raise BasicAerError(
+                    f"Instruction {position} ('{item['name']}') of experiment '{name}' uses {what} {number}, "
+                    f"and there are only {limit}, numbered from 0."
+                )
+
+
+def _register_size(instructions: Iterable[dict[str, Any]]) -> int:
+    used = [0]
+    for item in instructions:
+        used += [slot + 1 for slot in _listed(item.get("register"))]
+        if isinstance(item.get("conditional"), int):
+            used.append(item["conditional"] + 1)
+        if item["name"] == "bfunc":
+            used.append(int(item["mask"], 16).bit_length())
+    return max(used)
+
+
+def _complex(values: Any) -> np.ndarray:
+    """Return an array of complex numbers that stand as [real, imaginary]; reals may stand alone."""
+    pairs = np.array([v if isinstance(v, list) else [v, 0.0] for v in values], float)
+    return np.asarray(pairs[..., 0] + 1j * pairs[..., 1])
+
+
+class _Reader:
+    """The walk through the instructions of one experiment."""
+
+    def __init__(self, name: str, active: list[int], slots: int, register: int, *, starts_at_zero: bool) -> None:
+        self.name = name
+        self.number = {q: i for i, q in enumerate(active)}  # number[q] = the state qubit of qubit q
+        self.slots = slots
+        self.register = register
+        self.starts_at_zero = starts_at_zero
+        self.builder = BlockBuilder()
+
+    def read(self, item: dict[str, Any], place: str) -> None:
+        """Add one instruction, inside an `If` where it is conditional."""
+        condition = self.condition(item.get("conditional"))
+        if condition is None:
+            self.unconditional(item, place)
+            return
+        outside, self.builder = self.builder, BlockBuilder()
+        self.unconditional(item, place)
+        block, self.builder = self.builder.block(), outside
+        self.builder.add(If(condition, block))
+
+    def condition(self, conditional: Any) -> Expression | None:
+        """Return the condition of an instruction: a register slot, or masked memory compared with a value."""
+        if conditional is None:
+            return None
+        if isinstance(conditional, int):
+            return Bits((self.slots + conditional,), single=True)
+        positions = tuple(positions_of(int(conditional["mask"], 16)))
+        if not positions:
+            return None
+        lowest = positions[0]
+        window = Bits(tuple(range(lowest, min(positions[-1] + 1, self.slots))))
+        mask = int(conditional["mask"], 16) // 2**lowest
+        return Apply("equal", (Apply("bit_and", (window, Constant(mask))), Constant(int(conditional["val"], 16))))
+
+    def unconditional(self, item: dict[str, Any], place: str) -> None:
+        """Add one instruction."""
+        name = item["name"]
+        qubits = tuple(self.number.get(q) for q in item.get("qubits", ()))
+        parameters = item.get("params", [])
+        match name:
+            case "barrier" | "delay" | "id" | "u0":
+                pass
+            case "measure":
+                self.measure(item, qubits)
+            case "reset":
+                self.reset(qubits)
+            case "initialize":
+                self.initialize(qubits, parameters, place)
+            case "bfunc":
+                self.bfunc(item)
+            case "copy" | "snapshot":
+                raise BasicAerError(f"'{name}' ({place}) is not supported; measure into more memory slots instead.")
+            case _:
+                self.builder.add_gates(self.gates(name, qubits, parameters, place))  # type: ignore[arg-type]
+
+    def measure(self, item: dict[str, Any], qubits: tuple[int | None, ...]) -> None:
+        """Measure each qubit into its memory slot, and its register slot if it has one."""
+        registers = _listed(item.get("register"))
+        for i, (qubit, slot) in enumerate(zip(qubits, _listed(item["memory"]), strict=False)):
+            bits = (slot, *(self.slots + r for r in registers[i : i + 1]))
+            if qubit is None:
+                self.store(Constant(value=False), bits)
+            else:
+                self.builder.add(Measure(qubit, bits))
+
+    def store(self, expression: Expression, bits: tuple[int, ...]) -> None:
+        """Store one truth value to several bits."""
+        for bit in bits:
+            self.builder.add(Store(expression, bits=(bit,)))
+
+    def reset(self, qubits: tuple[int | None, ...]) -> None:
+        """Reset the qubits that are not |0> for certain."""
+        self.builder.add_resets(qubits, starts_at_zero=self.starts_at_zero)
+
+    def initialize(self, qubits: tuple[int | None, ...], parameters: list[Any], place: str) -> None:
+        """Reset qubits and put them into a state."""
+        amplitudes = _complex(parameters)
+        if len(amplitudes) != 2 ** len(qubits) or round(float(np.linalg.norm(amplitudes)), 10) != 1:
+            raise BasicAerError(
+                f"'initialize' ({place}) needs {2 ** len(qubits)} amplitudes of norm 1 for {len(qubits)} qubits, not "
+                f"{len(amplitudes)} of norm {np.linalg.norm(amplitudes):.6g}."
+            )
+        self.reset(qubits)
+        self.builder.add(Prepare(qubits, amplitudes))  # type: ignore[arg-type]
+
+    def bfunc(self, item: dict[str, Any]) -> None:
+        """Compare the masked register with a value; the truth goes to a register slot, and to memory if named."""
+        register = Bits(tuple(range(self.slots, self.slots + self.register)))
+        masked = Apply("bit_and", (register, Constant(int(item["mask"], 16))))
+        truth = Apply(_RELATIONS[item["relation"]], (masked, Constant(int(item["val"], 16))))
+        self.store(truth, (self.slots + item["register"], *_listed(item.get("memory"))))
+
+    def gates(self, name: str, qubits: tuple[int, ...], parameters: list[Any], place: str) -> list[Gate]:
+        """Return the gates of a unitary instruction, by its name."""
+        size = 2 ** len(qubits)
+        if name == "unitary":
+            matrix = np.stack([_complex(row) for row in parameters[0]])
+            if matrix.shape != (size, size) or not np.allclose(matrix.conj().T @ matrix, np.eye(size), atol=1e-10):
+                raise BasicAerError(
+                    f"'unitary' ({place}) needs a unitary {size} x {size} matrix for {len(qubits)} qubits."
+                )
+            return [unitary_gate(matrix, qubits)]
+        if name == "diagonal":
+            factors = _complex(parameters)
+            if len(factors) != size or not np.allclose(abs(factors), 1, atol=1e-10):
+                raise BasicAerError(f"'diagonal' ({place}) needs {size} numbers of modulus 1 for {len(qubits)} qubits.")
+            return [Gate(name, "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
+        if name == "pauli" and len(parameters) == 1 and re.fullmatch(f"[IXYZ]{{{len(qubits)}}}", str(parameters[0])):
+            return pauli_string(parameters[0][::-1], qubits)
+        if name == "permutation" and sorted(parameters) == list(range(len(qubits))):
+            return permuted(parameters, qubits, table_gate("swap", (0, 1)))
+        open_controls = _OPEN_CONTROLS.match(name)
+        record = BY_NAME.get(open_controls["name"] if open_controls else name)
+        if record is None:
+            raise BasicAerError(
+                f"Unknown instruction '{name}' ({place}); unroll it into gates, or give it as 'unitary'."
+            )
+        controls = len(qubits) - len(record.kinds) if record.controls is None else record.controls
+        if controls < 0 or controls + len(record.kinds) != len(qubits) or len(parameters) != record.parameters:
+            raise BasicAerError(
+                f"'{name}' ({place}) takes {len(record.kinds) + max(controls, 0)} qubits and {record.parameters} "
+                f"parameters, not {len(qubits)} and {len(parameters)}."
+            )
+        return record_gates(record, qubits, parameters, int(open_controls["state"]) if open_controls else None)

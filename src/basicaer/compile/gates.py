@@ -1,0 +1,233 @@
+"""THE gate table: every gate of Qiskit's standard library, as what it is.
+
+Lowering, the transpiler target, the Qobj reader and the tests all loop over `GATES`; adding a gate is one line. The
+matrices follow the documentation of `qiskit.circuit.library`, with qubit 0 as the least significant bit of a row.
+"""
+
+from __future__ import annotations
+
+from cmath import exp
+from dataclasses import dataclass
+from math import cos, pi, sin, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qiskit.circuit import library
+
+from basicaer.engine.program import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+__all__ = ["BY_CLASS", "BY_NAME", "GATES", "GateRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateRecord:
+    """One gate of the table.
+
+    Attributes
+    ----------
+    name
+        Qiskit's name, which is the Qobj's name too.
+    gate_class
+        The Qiskit class; None for a name that only a Qobj uses.
+    kinds
+        For each target how the gate acts there: see `basicaer.engine.program.Gate`.
+    controls
+        How many of the first qubits are controls; None for all but the targets.
+    parameters
+        How many real parameters it takes, in radians.
+    """
+
+    name: str
+    gate_class: type | None
+    kinds: str
+    form: Form
+    controls: int | None
+    parameters: int
+    constant: NDArray[Any] | None
+    function: Callable[..., Sequence[Any]] | None
+
+    def data(self, parameters: Sequence[float] = ()) -> NDArray[Any]:
+        """Return the gate's numbers, without its controls, in its `form`."""
+        if self.constant is not None:
+            return self.constant
+        assert self.function is not None  # a record has one or the other  # noqa: S101
+        return np.array(self.function(*parameters), complex)
+
+
+def _u(theta: float, phi: float, lam: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), sin(theta / 2)
+    return [[c, -exp(1j * lam) * s], [exp(1j * phi) * s, exp(1j * (phi + lam)) * c]]
+
+
+def _cu(theta: float, phi: float, lam: float, gamma: float) -> Sequence[Sequence[complex]]:
+    return [[exp(1j * gamma) * entry for entry in row] for row in _u(theta, phi, lam)]
+
+
+def _p(lam: float) -> Sequence[complex]:
+    return [1, exp(1j * lam)]
+
+
+def _r(theta: float, phi: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), -1j * sin(theta / 2)
+    return [[c, exp(-1j * phi) * s], [exp(1j * phi) * s, c]]
+
+
+def _rx(theta: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), -1j * sin(theta / 2)
+    return [[c, s], [s, c]]
+
+
+def _ry(theta: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), sin(theta / 2)
+    return [[c, -s], [s, c]]
+
+
+def _rz(phi: float) -> Sequence[complex]:
+    return [exp(-0.5j * phi), exp(0.5j * phi)]
+
+
+def _rv(x: float, y: float, z: float) -> Sequence[Sequence[complex]]:
+    angle = sqrt(x * x + y * y + z * z)
+    c, s = cos(angle / 2), (sin(angle / 2) / angle if angle else 0.5)
+    return [[c - 1j * z * s, (-y - 1j * x) * s], [(y - 1j * x) * s, c + 1j * z * s]]
+
+
+def _rxx(theta: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), -1j * sin(theta / 2)
+    return [[c, 0, 0, s], [0, c, s, 0], [0, s, c, 0], [s, 0, 0, c]]
+
+
+def _ryy(theta: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), 1j * sin(theta / 2)
+    return [[c, 0, 0, s], [0, c, -s, 0], [0, -s, c, 0], [s, 0, 0, c]]
+
+
+def _rzz(theta: float) -> Sequence[complex]:
+    even, odd = exp(-0.5j * theta), exp(0.5j * theta)
+    return [even, odd, odd, even]
+
+
+def _rzx(theta: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), 1j * sin(theta / 2)
+    return [[c, 0, -s, 0], [0, c, 0, s], [-s, 0, c, 0], [0, s, 0, c]]
+
+
+def _xx_plus_yy(theta: float, beta: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), -1j * sin(theta / 2)
+    return [[1, 0, 0, 0], [0, c, exp(-1j * beta) * s, 0], [0, exp(1j * beta) * s, c, 0], [0, 0, 0, 1]]
+
+
+def _xx_minus_yy(theta: float, beta: float) -> Sequence[Sequence[complex]]:
+    c, s = cos(theta / 2), -1j * sin(theta / 2)
+    return [[c, 0, 0, exp(-1j * beta) * s], [0, 1, 0, 0], [0, 0, 1, 0], [exp(1j * beta) * s, 0, 0, c]]
+
+
+def _on_one_state(size: int, state: int, partner: int, block: Sequence[Sequence[complex]]) -> NDArray[np.complex128]:
+    """Return the identity but for a 2x2 block on two basis states."""
+    matrix = np.eye(size, dtype=complex)
+    matrix[np.ix_([state, partner], [state, partner])] = block
+    return matrix
+
+
+def _rccx() -> NDArray[np.complex128]:
+    matrix = _on_one_state(8, 3, 7, [[0, -1j], [1j, 0]])
+    matrix[5, 5] = -1
+    return matrix
+
+
+def _rcccx() -> NDArray[np.complex128]:
+    matrix = _on_one_state(16, 7, 15, [[0, 1], [-1, 0]])
+    matrix[3, 3], matrix[11, 11] = 1j, -1j
+    return matrix
+
+
+_PERMUTATION, _DIAGONAL, _MATRIX = Form.PERMUTATION, Form.DIAGONAL, Form.MATRIX
+_H = np.array([[1, 1], [1, -1]]) / sqrt(2)
+_SX = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]]) / 2
+_ECR = np.array([[0, 1, 0, 1j], [1, 0, -1j, 0], [0, 1j, 0, 1], [-1j, 0, 1, 0]]) / sqrt(2)
+_T = exp(0.25j * pi)
+
+# name, class, controls, kinds of the targets, form, numbers (or the function of the parameters), parameters
+_ROWS: tuple[tuple[str, type | None, int | None, str, Form, Any, int], ...] = (
+    ("id", library.IGate, 0, "Z", _DIAGONAL, [1, 1], 0),
+    ("h", library.HGate, 0, "G", _MATRIX, _H, 0),
+    ("x", library.XGate, 0, "X", _PERMUTATION, [1, 0], 0),
+    ("y", library.YGate, 0, "G", _MATRIX, [[0, -1j], [1j, 0]], 0),
+    ("z", library.ZGate, 0, "Z", _DIAGONAL, [1, -1], 0),
+    ("s", library.SGate, 0, "Z", _DIAGONAL, [1, 1j], 0),
+    ("sdg", library.SdgGate, 0, "Z", _DIAGONAL, [1, -1j], 0),
+    ("t", library.TGate, 0, "Z", _DIAGONAL, [1, _T], 0),
+    ("tdg", library.TdgGate, 0, "Z", _DIAGONAL, [1, _T.conjugate()], 0),
+    ("sx", library.SXGate, 0, "X", _MATRIX, _SX, 0),
+    ("sxdg", library.SXdgGate, 0, "X", _MATRIX, _SX.conj().T, 0),
+    ("p", library.PhaseGate, 0, "Z", _DIAGONAL, _p, 1),
+    ("rx", library.RXGate, 0, "X", _MATRIX, _rx, 1),
+    ("ry", library.RYGate, 0, "G", _MATRIX, _ry, 1),
+    ("rz", library.RZGate, 0, "Z", _DIAGONAL, _rz, 1),
+    ("r", library.RGate, 0, "G", _MATRIX, _r, 2),
+    ("rv", library.RVGate, 0, "G", _MATRIX, _rv, 3),
+    ("u", library.UGate, 0, "G", _MATRIX, _u, 3),
+    ("u1", library.U1Gate, 0, "Z", _DIAGONAL, _p, 1),
+    ("u2", library.U2Gate, 0, "G", _MATRIX, lambda phi, lam: _u(pi / 2, phi, lam), 2),
+    ("u3", library.U3Gate, 0, "G", _MATRIX, _u, 3),
+    ("global_phase", library.GlobalPhaseGate, 0, "", _DIAGONAL, lambda phase: [exp(1j * phase)], 1),
+    ("swap", library.SwapGate, 0, "GG", _PERMUTATION, [0, 2, 1, 3], 0),
+    ("dcx", library.DCXGate, 0, "GG", _PERMUTATION, [0, 2, 3, 1], 0),
+    ("iswap", library.iSwapGate, 0, "GG", _MATRIX, _on_one_state(4, 1, 2, [[0, 1j], [1j, 0]]), 0),
+    ("ecr", library.ECRGate, 0, "GX", _MATRIX, _ECR, 0),
+    ("rxx", library.RXXGate, 0, "XX", _MATRIX, _rxx, 1),
+    ("ryy", library.RYYGate, 0, "GG", _MATRIX, _ryy, 1),
+    ("rzz", library.RZZGate, 0, "ZZ", _DIAGONAL, _rzz, 1),
+    ("rzx", library.RZXGate, 0, "ZX", _MATRIX, _rzx, 1),
+    ("xx_plus_yy", library.XXPlusYYGate, 0, "GG", _MATRIX, _xx_plus_yy, 2),
+    ("xx_minus_yy", library.XXMinusYYGate, 0, "GG", _MATRIX, _xx_minus_yy, 2),
+    ("rccx", library.RCCXGate, 0, "ZZG", _MATRIX, _rccx(), 0),
+    ("rcccx", library.RC3XGate, 0, "ZZZG", _MATRIX, _rcccx(), 0),
+    ("ch", library.CHGate, 1, "G", _MATRIX, _H, 0),
+    ("cx", library.CXGate, 1, "X", _PERMUTATION, [1, 0], 0),
+    ("cy", library.CYGate, 1, "G", _MATRIX, [[0, -1j], [1j, 0]], 0),
+    ("cz", library.CZGate, 1, "Z", _DIAGONAL, [1, -1], 0),
+    ("cs", library.CSGate, 1, "Z", _DIAGONAL, [1, 1j], 0),
+    ("csdg", library.CSdgGate, 1, "Z", _DIAGONAL, [1, -1j], 0),
+    ("csx", library.CSXGate, 1, "X", _MATRIX, _SX, 0),
+    ("cp", library.CPhaseGate, 1, "Z", _DIAGONAL, _p, 1),
+    ("crx", library.CRXGate, 1, "X", _MATRIX, _rx, 1),
+    ("cry", library.CRYGate, 1, "G", _MATRIX, _ry, 1),
+    ("crz", library.CRZGate, 1, "Z", _DIAGONAL, _rz, 1),
+    ("cu", library.CUGate, 1, "G", _MATRIX, _cu, 4),
+    ("cu1", library.CU1Gate, 1, "Z", _DIAGONAL, _p, 1),
+    ("cu3", library.CU3Gate, 1, "G", _MATRIX, _u, 3),
+    ("cswap", library.CSwapGate, 1, "GG", _PERMUTATION, [0, 2, 1, 3], 0),
+    ("ccx", library.CCXGate, 2, "X", _PERMUTATION, [1, 0], 0),
+    ("ccz", library.CCZGate, 2, "Z", _DIAGONAL, [1, -1], 0),
+    ("c3x", library.C3XGate, 3, "X", _PERMUTATION, [1, 0], 0),
+    ("c3sx", library.C3SXGate, 3, "X", _MATRIX, _SX, 0),
+    ("c4x", library.C4XGate, 4, "X", _PERMUTATION, [1, 0], 0),
+    ("mcx", library.MCXGate, None, "X", _PERMUTATION, [1, 0], 0),
+    ("mcphase", library.MCPhaseGate, None, "Z", _DIAGONAL, _p, 1),
+    ("mcu1", library.MCU1Gate, None, "Z", _DIAGONAL, _p, 1),
+    # Names that only a Qobj uses.
+    ("u0", None, 0, "Z", _DIAGONAL, lambda _length: [1, 1], 1),
+    ("U", None, 0, "G", _MATRIX, _u, 3),
+    ("CX", None, 1, "X", _PERMUTATION, [1, 0], 0),
+)
+
+
+def _record(row: tuple[str, type | None, int | None, str, Form, Any, int]) -> GateRecord:
+    name, gate_class, controls, kinds, form, numbers, parameters = row
+    if callable(numbers):
+        return GateRecord(name, gate_class, kinds, form, controls, parameters, None, numbers)
+    constant = np.array(numbers, int if form is Form.PERMUTATION else complex)
+    constant.flags.writeable = False  # it is shared by every program
+    return GateRecord(name, gate_class, kinds, form, controls, parameters, constant, None)
+
+
+GATES = tuple(_record(row) for row in _ROWS)
+BY_NAME = {record.name: record for record in GATES}
+BY_CLASS = {record.gate_class: record for record in GATES if record.gate_class is not None}

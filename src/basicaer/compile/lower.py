@@ -1,0 +1,267 @@
+"""A Qiskit circuit -> `Program`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qiskit.circuit import (
+    CASE_DEFAULT,
+    Barrier,
+    BoxOp,
+    BreakLoopOp,
+    ContinueLoopOp,
+    Delay,
+    ForLoopOp,
+    IfElseOp,
+    Instruction,
+    Parameter,
+    SwitchCaseOp,
+    WhileLoopOp,
+    library,
+)
+from qiskit.circuit import Gate as QiskitGate
+from qiskit.circuit import (
+    Measure as QiskitMeasure,
+)
+from qiskit.circuit import (
+    Reset as QiskitReset,
+)
+from qiskit.circuit import (
+    Store as QiskitStore,
+)
+from qiskit.circuit.classical import expr
+
+from basicaer.compile.builder import BlockBuilder, with_final_measurements
+from basicaer.compile.classical import lower_condition, lower_expression, lower_target
+from basicaer.compile.gates import BY_NAME
+from basicaer.compile.paulis import table_gate
+from basicaer.compile.scope import Scope
+from basicaer.compile.unitary import gates_of, record_gates
+from basicaer.engine.classical import Apply, Bits, Constant, Variable
+from basicaer.engine.program import (
+    Break,
+    Continue,
+    For,
+    If,
+    Measure,
+    Prepare,
+    Program,
+    SetState,
+    Store,
+    Switch,
+    While,
+)
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qiskit import QuantumCircuit
+
+    from basicaer.engine.classical import Value
+    from basicaer.engine.program import Block
+
+__all__ = ["lower"]
+
+_LEAVE_IDLE = {"barrier": Barrier, "delay": Delay, "measure": QiskitMeasure, "reset": QiskitReset, "id": library.IGate}
+_SET_STATE = "set_statevector"  # Aer's instruction, known by its name: basicaer does not need Aer
+
+
+def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[Any, Value] | None = None) -> Program:
+    """Turn a circuit into a program; its parameters must be bound.
+
+    Parameters
+    ----------
+    circuit
+        Any circuit, transpiled or not.
+    keep_idle
+        Whether to simulate idle qubits too, as a given initial state needs.
+    inputs
+        Values of its input variables.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the parameter without a value, or the instruction that is not known and its place.
+    """
+    place = f"circuit '{circuit.name}'"
+    if circuit.num_parameters:
+        names = ", ".join(sorted(f"'{parameter.name}'" for parameter in circuit.parameters))
+        raise BasicAerError(
+            f"Parameters without a value in {place}: {names}; bind them with assign_parameters or parameter_binds."
+        )
+    replaces_state = _SET_STATE in {item.name for item in circuit.data}
+    active = sorted(range(circuit.num_qubits) if keep_idle or replaces_state else _active(circuit))
+    number = {q: i for i, q in enumerate(active)}
+    scope = Scope(
+        {qubit: number.get(q) for q, qubit in enumerate(circuit.qubits)},
+        {bit: c for c, bit in enumerate(circuit.clbits)},
+        place,
+        inputs=dict(inputs or {}),
+    )
+    lowering = _Lowering(starts_at_zero=not keep_idle)
+    lowering.store_inputs(circuit, scope)
+    lowering.circuit(circuit, scope)
+    body, final = with_final_measurements(lowering.builder.block())
+    clbits = circuit.num_clbits
+    return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final)
+
+
+def _active(circuit: QuantumCircuit) -> set[int]:
+    """Return the qubits that anything may take out of |0>."""
+    number = {qubit: q for q, qubit in enumerate(circuit.qubits)}
+    active: set[int] = set()
+    for item in circuit.data:
+        leaves_idle = _LEAVE_IDLE.get(item.name)
+        if leaves_idle is not None and isinstance(item.operation, leaves_idle):
+            continue
+        if item.is_control_flow():
+            inner = {q for body in item.operation.blocks for q in _active(body)}
+            active.update(number[item.qubits[q]] for q in inner)
+        else:
+            active.update(number[qubit] for qubit in item.qubits)
+    return active
+
+
+class _Lowering:
+    """The walk through one block; control-flow bodies are walks of their own."""
+
+    def __init__(self, *, starts_at_zero: bool) -> None:
+        self.builder = BlockBuilder()
+        self.starts_at_zero = starts_at_zero
+
+    def circuit(self, circuit: QuantumCircuit, scope: Scope) -> None:
+        """Lower every instruction of a circuit, definition or body."""
+        if circuit.global_phase:
+            self.builder.add_gates([table_gate("global_phase", (), float(circuit.global_phase))])
+        qubits = scope.qubits
+        for item in circuit.data:
+            record = BY_NAME.get(item.name)
+            if record is not None and item.is_standard_gate():  # by far the most, so without looking any further
+                on = tuple([qubits[qubit] for qubit in item.qubits])
+                self.builder.add_gates(record_gates(record, on, item.params, None))  # type: ignore[arg-type]
+            else:
+                self.instruction(item, scope)
+
+    def instruction(self, item: Any, scope: Scope) -> None:
+        """Lower one instruction that is not a standard gate."""
+        operation = item.operation
+        qubits = tuple([scope.qubits[qubit] for qubit in item.qubits])
+        match operation:
+            case Barrier() | Delay() | library.IGate():
+                pass
+            case QiskitMeasure():
+                self.measure(qubits[0], scope.bits[item.clbits[0]])
+            case QiskitReset():
+                self.reset(qubits)
+            case library.Initialize():
+                self.reset(qubits)
+                self.builder.add(Prepare(qubits, _initial_amplitudes(operation)))  # type: ignore[arg-type]
+            case QiskitStore():
+                self.store(operation, scope)
+            case IfElseOp() | SwitchCaseOp() | ForLoopOp() | WhileLoopOp() | BoxOp():
+                self.control_flow(item, operation, scope)
+            case BreakLoopOp() | ContinueLoopOp():
+                if not scope.in_loop:
+                    raise BasicAerError(f"A {item.name} stands outside of any loop ({scope.place}).")
+                self.builder.add(Break() if isinstance(operation, BreakLoopOp) else Continue())
+            case Instruction(name=name) if name == _SET_STATE:
+                self.set_state(operation, qubits, scope)
+            case Instruction() if not isinstance(operation, QiskitGate) and operation.definition is not None:
+                self.circuit(operation.definition, scope.inside(operation.definition, item))
+            case _:
+                self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
+
+    def measure(self, qubit: int | None, bit: int) -> None:
+        """Measure; an idle qubit gives 0."""
+        idle = Store(Constant(value=False), bits=(bit,))
+        self.builder.add(idle if qubit is None else Measure(qubit, (bit,)))
+
+    def reset(self, qubits: tuple[int | None, ...]) -> None:
+        """Reset the qubits that are not |0> for certain."""
+        self.builder.add_resets(qubits, starts_at_zero=self.starts_at_zero)
+
+    def store_inputs(self, circuit: QuantumCircuit, scope: Scope) -> None:
+        """Give the input variables of the whole circuit their values."""
+        for variable in circuit.iter_input_vars():
+            if variable not in scope.inputs:
+                raise BasicAerError(
+                    f"Input variable '{variable.name}' of {scope.place} has no value; give it one in parameter_binds."
+                )
+            self.builder.add(Store(Constant(scope.inputs[variable]), slot=scope.slot(variable)))
+
+    def store(self, operation: Any, scope: Scope) -> None:
+        """Store to a bit, a register, a variable, or one bit of the last two."""
+        value = lower_expression(operation.rvalue, scope)
+        goal = operation.lvalue
+        if isinstance(goal, expr.Index):
+            whole, position = lower_expression(goal.target, scope), lower_expression(goal.index, scope)
+            value = Apply("set_index", (whole, position, value))
+            goal = goal.target
+        match lower_target(goal, scope):
+            case Bits(positions, _):
+                self.builder.add(Store(value, bits=positions))
+            case Variable(slot, _):
+                self.builder.add(Store(value, slot=slot))
+
+    def set_state(self, operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> None:
+        """Replace the state; every qubit is active where this occurs."""
+        amplitudes = np.asarray(getattr(operation.params[0], "data", operation.params[0]), complex)
+        if qubits != tuple(range(len(scope.qubits))) or len(amplitudes) != 2 ** len(qubits):
+            raise BasicAerError(
+                f"{_SET_STATE} ({scope.place}) must be given all qubits in order and 2**{len(scope.qubits)} "
+                "amplitudes; initialize sets some qubits only."
+            )
+        self.builder.add(SetState(amplitudes))
+
+    def body(self, circuit: QuantumCircuit, item: Any, scope: Scope, *, loop: bool = False) -> Block:
+        """Lower a control-flow body."""
+        inner = _Lowering(starts_at_zero=False)
+        inner.circuit(circuit, scope.inside(circuit, item, loop=loop))
+        return inner.builder.block()
+
+    def control_flow(self, item: Any, operation: Any, scope: Scope) -> None:
+        """Lower an operation that has bodies."""
+        match operation:
+            case IfElseOp():
+                then, *otherwise = (self.body(body, item, scope) for body in operation.blocks)
+                self.builder.add(If(lower_condition(operation.condition, scope), then, *otherwise))
+            case SwitchCaseOp():
+                cases = []
+                for labels, body in operation.cases_specifier():
+                    values = None if CASE_DEFAULT in labels else frozenset(labels)
+                    cases.append((values, self.body(body, item, scope)))
+                self.builder.add(Switch(lower_target(operation.target, scope), tuple(cases)))
+            case WhileLoopOp():
+                body = self.body(operation.blocks[0], item, scope, loop=True)
+                self.builder.add(While(lower_condition(operation.condition, scope), body))
+            case ForLoopOp():
+                self.builder.add(For(self.iterations(item, operation, scope)))
+            case BoxOp():
+                self.circuit(operation.blocks[0], scope.inside(operation.blocks[0], item))
+
+    def iterations(self, item: Any, operation: Any, scope: Scope) -> tuple[Block, ...]:
+        """Lower the body of a for loop, once for each value where it uses the value."""
+        values, variable, body = operation.params
+        if isinstance(variable, Parameter) and variable in body.parameters:
+            return tuple(self.body(body.assign_parameters({variable: v}), item, scope, loop=True) for v in values)
+        block = self.body(body, item, scope, loop=True)
+        if isinstance(variable, expr.Var):
+            slot = scope.slot(variable)
+            return tuple((Store(Constant(int(v)), slot=slot), *block) for v in values)
+        return (block,) * len(values)
+
+
+def _initial_amplitudes(operation: Any) -> np.ndarray:
+    """Return the vector that an `Initialize` stands for; it may be given as a vector, as labels or as a number."""
+    parameters = operation.params
+    if isinstance(parameters[0], str):
+        from qiskit.quantum_info import Statevector
+
+        return np.asarray(Statevector.from_label("".join(parameters)).data)
+    if len(parameters) == 2**operation.num_qubits:
+        return np.array(parameters, complex)
+    amplitudes = np.zeros(2**operation.num_qubits, complex)
+    amplitudes[int(np.real(parameters[0]))] = 1
+    return amplitudes

@@ -1,0 +1,69 @@
+"""Pauli strings as gates: the string itself, and rotations about it.
+
+A string is a pair (letters, qubits): ``letters[j]`` of "IXYZ" acts on ``qubits[j]``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from cmath import exp
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basicaer.compile.gates import BY_NAME
+from basicaer.compile.modifiers import inverse
+from basicaer.engine.bits import parity
+from basicaer.engine.program import Form, Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["pauli_rotation", "pauli_string", "table_gate"]
+
+_ROTATIONS = {"X": "rx", "Y": "ry", "Z": "rz", "XX": "rxx", "YY": "ryy", "ZZ": "rzz", "ZX": "rzx"}
+_WIDEST_DIAGONAL = 6  # beyond, the parity is collected on one qubit by CX gates
+
+
+def table_gate(name: str, qubits: Sequence[int], *parameters: float) -> Gate:
+    """Return a gate of the table that has no controls."""
+    record = BY_NAME[name]
+    return Gate(name, record.kinds, tuple(qubits), record.form, record.data(parameters))
+
+
+def pauli_string(letters: str, qubits: Sequence[int]) -> list[Gate]:
+    """Return a Pauli string as one gate per qubit."""
+    return [table_gate(p.lower(), (q,)) for p, q in zip(letters, qubits, strict=True) if p != "I"]
+
+
+def pauli_rotation(letters: str, qubits: Sequence[int], angle: float) -> list[Gate]:
+    """Return exp(-i angle/2 P) for the Pauli string P."""
+    acts = [(p, q) for p, q in zip(letters, qubits, strict=True) if p != "I"]
+    letters, qubits = "".join(p for p, _ in acts), tuple(q for _, q in acts)
+    if not acts:
+        return [table_gate("global_phase", (), -angle / 2)]
+    if letters == "XZ":
+        letters, qubits = "ZX", qubits[::-1]
+    if letters in _ROTATIONS:
+        return [table_gate(_ROTATIONS[letters], qubits, angle)]
+    basis = _to_z(letters, qubits)
+    if len(qubits) <= _WIDEST_DIAGONAL:
+        signs = [1 - 2 * parity(i) for i in range(2 ** len(qubits))]
+        factors = np.array([exp(-0.5j * angle * sign) for sign in signs])
+        middle = [Gate("pauli_phase", "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
+        return basis + middle + inverse(basis)
+    basis += _parity_ladder(qubits)
+    return [*basis, table_gate("rz", qubits[-1:], angle), *inverse(basis)]
+
+
+def _to_z(letters: str, qubits: Sequence[int]) -> list[Gate]:
+    change = {"X": "h", "Y": "sx"}  # H X H = Z, and SX Y SX^-1 = Z
+    return [table_gate(change[p], (q,)) for p, q in zip(letters, qubits, strict=True) if p in change]
+
+
+def _parity_ladder(qubits: Sequence[int]) -> list[Gate]:
+    flip = BY_NAME["cx"]
+    return [
+        Gate("cx", flip.kinds, (target,), flip.form, flip.data(), (control,), 1)
+        for control, target in itertools.pairwise(qubits)
+    ]

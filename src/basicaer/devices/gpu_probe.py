@@ -1,0 +1,94 @@
+"""Finds out whether a GPU could be used through CuPy, and if not, why not, in words a person can act on."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from dataclasses import dataclass
+from functools import cache, partial
+
+from basicaer.devices.memory import readable
+
+__all__ = ["GpuProbe", "probe_gpu"]
+
+_CUPY_BUILDS = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-5-0", "cupy-rocm-7-0")
+_INSTALL = "pip install 'basicaer[cuda13]' (or [cuda12] with an older driver)"
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProbe:
+    """What stands between this process and a GPU.
+
+    Attributes
+    ----------
+    problem
+        Why no GPU can be used, and the remedy; empty where one can.
+    cupy, driver, runtime
+        Versions, where known.
+    cards
+        One line per card: name, compute capability, memory.
+    """
+
+    problem: str = ""
+    cupy: str = ""
+    driver: str = ""
+    runtime: str = ""
+    cards: tuple[str, ...] = ()
+
+
+def _installed_builds() -> list[str]:
+    found = []
+    for name in _CUPY_BUILDS:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _cuda_version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+@cache
+def probe_gpu() -> GpuProbe:
+    """Look for CuPy, its headers, a driver and a card, in this order; the first that is missing is the problem."""
+    builds = _installed_builds()
+    if len(builds) > 1:
+        return GpuProbe(
+            f"two CuPy builds are installed ({', '.join(builds)}), which break each other; uninstall all but one"
+        )
+    if importlib.util.find_spec("cupy") is None:
+        return GpuProbe(f"CuPy is not installed; {_INSTALL}")
+    try:
+        import cupy
+    except ImportError as error:
+        return GpuProbe(f"CuPy does not import ({error}); reinstall it: {_INSTALL}")
+    version = str(cupy.__version__)
+    try:
+        driver = cupy.cuda.runtime.driverGetVersion()
+        count = cupy.cuda.runtime.getDeviceCount()
+        runtime = cupy.cuda.runtime.runtimeGetVersion()
+    except Exception as error:  # noqa: BLE001  # CuPy raises its own types, and ImportError-like ones for missing libraries
+        return GpuProbe(f"no usable NVIDIA driver or device ({error}); install or update the driver", version)
+    known = partial(GpuProbe, cupy=version, driver=_cuda_version(driver), runtime=_cuda_version(runtime))
+    if driver == 0:
+        return known("there is no NVIDIA driver; install one")
+    if count == 0:
+        return known("the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES")
+    cards = []
+    for number in range(count):
+        properties = cupy.cuda.runtime.getDeviceProperties(number)
+        cards.append(
+            f"{number}: {properties['name'].decode()}, compute capability {properties['major']}.{properties['minor']}, "
+            f"{readable(properties['totalGlobalMem'])}"
+        )
+    if importlib.util.find_spec("nvidia") is None and not _toolkit_headers():
+        return known(f"the CUDA runtime headers are missing; {_INSTALL}", cards=tuple(cards))
+    return known(cards=tuple(cards))
+
+
+def _toolkit_headers() -> bool:
+    import cupy
+
+    return cupy.cuda.get_cuda_path() is not None

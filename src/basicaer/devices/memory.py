@@ -1,0 +1,93 @@
+"""How much memory there is, and the refusal of a state that does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from basicaer.errors import BasicAerError
+from basicaer.options import Precision
+
+if TYPE_CHECKING:
+    from basicaer.engine.device import Device
+
+__all__ = ["check_fits", "check_shots", "free_host_bytes", "largest_state", "readable"]
+
+_TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system costs 0.1 ms, as much as a small circuit
+_BYTES_PER_SHOT = 64  # its number, draw, place in order, index and value, and what sorting them takes
+_CONTROL_GROUPS = (  # (limit, use, statistics, the statistics' name for cache that can be dropped)
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
+
+
+def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the bytes that can still be had: available memory, or what the control group leaves if that is less."""
+    available = int(psutil.virtual_memory().available)
+    for limit, use, statistics, cache in _CONTROL_GROUPS:
+        try:
+            left = int((control_groups / limit).read_text()) - int((control_groups / use).read_text())
+            rows = dict(line.split() for line in (control_groups / statistics).read_text().splitlines())
+        except (OSError, ValueError):  # no such version of control groups here, or "max": no limit
+            continue
+        available = min(available, left + int(rows.get(cache, 0)))
+    return max(available, 0)
+
+
+def readable(size: float) -> str:
+    """Return a number of bytes as a person says it."""
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
+        if size < 1024 or unit == "PiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}" if size < 1000 else f"{size:.0f} {unit}"
+
+
+def largest_state(device: Device, precision: Precision) -> int:
+    """Return the largest number of qubits whose state fits the device's free memory."""
+    amplitudes = (device.free_bytes() - device.scratch_bytes(precision)) // precision.amplitude_bytes
+    return max(amplitudes, 1).bit_length() - 1
+
+
+def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:
+    """Refuse a state that does not fit.
+
+    Parameters
+    ----------
+    what
+        What needs the state, as the sentence begins: "Circuit 'qft'".
+    n_qubits
+        Qubits of the circuit; a unitary is a state of twice as many.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the bytes needed, the bytes free and what would fit.
+    """
+    copies = 2 if unitary else 1
+    needed = precision.amplitude_bytes * 2 ** (n_qubits * copies) + device.scratch_bytes(precision)
+    if needed <= _TOO_SMALL_TO_ASK:
+        return
+    free = device.free_bytes()
+    if needed <= free:
+        return
+    fits = {p: largest_state(device, p) // copies for p in Precision}
+    remedies = [f"{fits[precision]} qubits fit"]
+    if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
+        remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
+    raise BasicAerError(
+        f"{what} needs {readable(needed)} for {n_qubits} qubits in {precision} precision on the {device.name}, "
+        f"where {readable(free)} are free; {', '.join(remedies)}."
+    )
+
+
+def check_shots(what: str, shots: int) -> None:
+    """Refuse more shots than there is memory to draw; `what` as for `check_fits`."""
+    needed = shots * _BYTES_PER_SHOT
+    if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+        raise BasicAerError(
+            f"{what} needs {readable(needed)} for {shots} shots, and {readable(free)} are free; "
+            "run fewer shots at a time."
+        )

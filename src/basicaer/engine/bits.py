@@ -1,0 +1,77 @@
+"""Every bit trick of the Python side; `kernels/index.cuh` holds the same ones for the GPU under the same names.
+
+An *index* is the number of a basis state: its bit ``q`` is the value of qubit ``q``, so qubit 0 is the least
+significant. Functions that take an index take an integer array of indices as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["all_ones", "deposit_bits", "extract_bits", "has_bit", "mask_of", "parity", "positions_of", "with_bit"]
+
+
+def mask_of(positions: Iterable[int]) -> int:
+    """Return the number whose set bits stand at `positions`."""
+    mask = 0
+    for position in positions:
+        mask |= 1 << position
+    return mask
+
+
+def all_ones(width: int) -> int:
+    """Return the largest number of `width` bits."""
+    return (1 << width) - 1
+
+
+def positions_of(mask: int) -> Iterator[int]:
+    """Yield the positions of the set bits of `mask`, lowest first."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def has_bit(value: int, position: int) -> bool:
+    """Tell whether bit `position` of `value` is set."""
+    return bool(value >> position & 1)
+
+
+def with_bit(value: int, position: int, *, on: bool) -> int:
+    """Return `value` with bit `position` set to `on`."""
+    return value | 1 << position if on else value & ~(1 << position)
+
+
+def parity(value: int) -> int:
+    """Return 1 where an odd number of bits of `value` are set, else 0."""
+    return value.bit_count() & 1
+
+
+@overload
+def extract_bits(index: int, positions: Sequence[int]) -> int: ...
+@overload
+def extract_bits(index: NDArray[np.int64], positions: Sequence[int]) -> NDArray[np.int64]: ...
+def extract_bits(index: Any, positions: Sequence[int]) -> Any:
+    """Pack bits together: bit ``j`` of the answer is bit ``positions[j]`` of `index`."""
+    packed = index & 0
+    for j, position in enumerate(positions):
+        packed = packed | (index >> position & 1) << j
+    return packed
+
+
+@overload
+def deposit_bits(index: int, positions: Sequence[int]) -> int: ...
+@overload
+def deposit_bits(index: NDArray[np.int64], positions: Sequence[int]) -> NDArray[np.int64]: ...
+def deposit_bits(index: Any, positions: Sequence[int]) -> Any:
+    """Spread bits out: bit ``positions[j]`` of the answer is bit ``j`` of `index`; the inverse of `extract_bits`."""
+    spread = index & 0
+    for j, position in enumerate(positions):
+        spread = spread | (index >> j & 1) << position
+    return spread

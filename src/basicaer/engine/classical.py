@@ -1,0 +1,139 @@
+"""Classical expressions of a program: small immutable trees over the classical bits and variables, and their values.
+
+Types follow OpenQASM 3: a bool is a Python bool, a uint a Python int below 2**width, a float a Python float and a
+duration an exact `Fraction` of seconds (so that 1000 ns and 1 us are equal).
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from basicaer.engine.bits import all_ones, extract_bits, has_bit, with_bit
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["OPERATORS", "Apply", "Bits", "ClassicalState", "Constant", "Expression", "Value", "Variable", "evaluate"]
+
+Value = bool | int | float | Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicalState:
+    """What one branch of a run knows classically.
+
+    ``bits`` holds classical bit ``c`` as its bit ``c``; ``variables[slot]`` is the value last stored in that slot.
+    """
+
+    bits: int
+    variables: Mapping[int, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """Classical bits read as a number, ``positions[0]`` least significant; as a bool where `single` is set."""
+
+    positions: tuple[int, ...]
+    single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A real-time variable, by its slot; `name` is for messages."""
+
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An operator of `OPERATORS` applied to operands; a uint result keeps `width` bits (None: any other type)."""
+
+    name: str
+    operands: tuple[Expression, ...]
+    width: int | None = None
+
+
+Expression = Constant | Bits | Variable | Apply
+
+
+def _multiply(a: Value, b: Value) -> Value:
+    if isinstance(a, Fraction) or isinstance(b, Fraction):
+        return Fraction(a) * Fraction(b)
+    return a * b
+
+
+def _divide(a: Value, b: Value) -> Value:
+    if b == 0:
+        raise BasicAerError("A classical expression divides by zero; guard the division with a test.")
+    if isinstance(a, Fraction):
+        return float(a / b) if isinstance(b, Fraction) else a / Fraction(b)
+    return a // b if isinstance(a, int) else a / b
+
+
+def _shift_left(a: int, b: int) -> int:
+    # A uint is at most 2**width - 1 bits of zeros away from overflow: cap the distance so that no huge number is made.
+    return a << min(b, 4096)
+
+
+OPERATORS: dict[str, Callable[..., Value]] = {
+    "bit_not": operator.invert,
+    "logic_not": operator.not_,
+    "negate": operator.neg,
+    "bit_and": operator.and_,
+    "bit_or": operator.or_,
+    "bit_xor": operator.xor,
+    "logic_and": lambda a, b: bool(a) and bool(b),
+    "logic_or": lambda a, b: bool(a) or bool(b),
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "shift_left": _shift_left,
+    "shift_right": operator.rshift,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": _multiply,
+    "div": _divide,
+    "index": has_bit,
+    "set_index": lambda value, position, on: with_bit(value, position, on=bool(on)),
+    "to_bool": bool,
+    "to_uint": int,
+    "to_float": float,
+}
+
+
+def evaluate(expression: Expression, state: ClassicalState) -> Value:
+    """Return the value of `expression` where the bits and variables are as in `state`.
+
+    Raises
+    ------
+    BasicAerError
+        For a variable that was never stored to, and for a division by zero.
+    """
+    match expression:
+        case Constant(value):
+            return value
+        case Bits(positions, single):
+            number = extract_bits(state.bits, positions)
+            return bool(number) if single else number
+        case Variable(slot, name):
+            if slot not in state.variables:
+                raise BasicAerError(f"Variable '{name}' is read before anything was stored in it; store a value first.")
+            return state.variables[slot]
+        case Apply(name, operands, width):
+            value = OPERATORS[name](*(evaluate(operand, state) for operand in operands))
+            return value if width is None else int(value) & all_ones(width)

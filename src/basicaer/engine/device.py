@@ -1,0 +1,79 @@
+"""What a device is to the engine: the contract that the NumPy device fulfils, and every other one will.
+
+A state holds the amplitudes of n qubits. Indices are logical throughout: bit q of an index is qubit q. How amplitudes
+are laid out inside is the device's own affair.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.program import Segment
+    from basicaer.options import Precision
+
+__all__ = ["Device", "State"]
+
+
+class State(Protocol):
+    """The amplitudes of `n_qubits` qubits on some device. Not for sharing among threads."""
+
+    n_qubits: int
+
+    def set_identity(self) -> None:
+        """Become the identity as a state: the sum over i of |i>|i>, the upper half of the qubits being the column."""
+
+    def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
+        """Become the given state; ``amplitudes[i]`` belongs to basis state i. Copies."""
+
+    def run(self, segment: Segment, checkpoint: Checkpoint) -> None:
+        """Apply gates in order, polling `checkpoint` between them (or between passes); a poll may raise."""
+
+    def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
+        """Put `qubits`, all of which are |0>, into the given state (little-endian in `qubits`)."""
+
+    def probability_of_one(self, qubit: int) -> float:
+        """Return the probability of measuring 1, accumulated in float64 and relative to the whole norm."""
+
+    def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        """Project `qubit` onto `outcome` and renormalise; `probability` is that outcome's, and above zero."""
+
+    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
+        """Return ``w[b]``, the sum of the probabilities of the indices whose bits above `block_qubits` are b."""
+
+    def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
+        """Return ``p[i]``, the probability of index i within one such block."""
+
+    def amplitudes(self) -> NDArray[np.complexfloating]:
+        """Hand over all amplitudes as a host array; the state is not to be used afterwards."""
+
+    def copy(self) -> Self:
+        """Return an independent state with the same amplitudes."""
+
+    def release(self) -> None:
+        """Give the memory back; the state is not to be used afterwards."""
+
+
+class Device(Protocol):
+    """Something that holds states."""
+
+    name: str
+
+    def new_state(self, n_qubits: int, precision: Precision) -> State:
+        """Return |0...0> of `n_qubits` qubits.
+
+        Raises
+        ------
+        BasicAerError
+            If the memory cannot be had.
+        """
+
+    def free_bytes(self) -> int:
+        """Return how many bytes a new state may take here and now."""
+
+    def scratch_bytes(self, precision: Precision) -> int:
+        """Return how many bytes are needed besides the state itself, whatever its size."""

@@ -1,0 +1,384 @@
+"""Carries a program out on a device: one evolution for all shots, split only where measurement makes them differ.
+
+Shots that have seen the same outcomes share one state, a *branch*. A measurement in the middle of a program splits a
+branch's shots by their outcomes; the branches are then followed depth first, each from a copy of the state. At most
+half of the memory that is free after the first state is made goes to such copies; a branch that would need more is run
+again from the start with its outcomes so far prescribed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from basicaer.engine.bits import has_bit, with_bit
+from basicaer.engine.classical import ClassicalState, evaluate
+from basicaer.engine.program import (
+    Block,
+    Break,
+    Continue,
+    For,
+    Form,
+    Gate,
+    If,
+    Measure,
+    Phase,
+    Prepare,
+    Program,
+    Reset,
+    Segment,
+    SetState,
+    Store,
+    Switch,
+    While,
+)
+from basicaer.engine.sampling import classical_values, generator, sample_indices
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.classical import Value
+    from basicaer.engine.device import Device, State
+    from basicaer.options import Precision
+
+__all__ = ["Outcome", "execute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a program.
+
+    Attributes
+    ----------
+    values, counts
+        The distinct final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many
+        shots ended with each.
+    value_of_shot
+        ``values[value_of_shot[s]]`` is what shot ``s`` ended with.
+    amplitudes
+        The final state of the last shot over the state qubits, where it was asked for.
+    """
+
+    values: list[int]
+    counts: list[int]
+    value_of_shot: NDArray[np.int64]
+    amplitudes: NDArray[np.complexfloating] | None
+
+
+class _Frame(NamedTuple):
+    """Where a branch stands: the next operation of a block, and what to go on with after the block."""
+
+    block: Block
+    at: int
+    loop: For | While | None  # the loop whose body the block is
+    iteration: int
+    outer: _Frame | None
+
+
+class _History(NamedTuple):
+    """The measurement outcomes of a branch, latest first."""
+
+    outcome: bool
+    earlier: _History | None
+
+
+@dataclass(slots=True)
+class _Branch:
+    """Shots that have seen the same outcomes so far."""
+
+    shots: NDArray[np.int64]  # numbers of the shots, ascending
+    frame: _Frame | None
+    state: State | None  # None: to be made again by running from the start
+    bits: int = 0
+    variables: Mapping[int, Value] = field(default_factory=dict)
+    phase: complex = 1.0  # a global phase that is still to be applied to the state
+    history: _History | None = None
+    prescribed: list[bool] = field(default_factory=list)  # outcomes still to be repeated, next one last
+
+
+def execute(
+    program: Program,
+    device: Device,
+    *,
+    precision: Precision,
+    shots: int,
+    seed: int,
+    checkpoint: Checkpoint,
+    initial: NDArray[np.complexfloating] | None = None,
+    unitary: bool = False,
+    keep_state: bool = False,
+) -> Outcome:
+    """Run a program.
+
+    Parameters
+    ----------
+    initial
+        Amplitudes to start from instead of |0...0>; with `unitary`, the columns of a matrix one after another.
+    unitary
+        Whether to evolve a whole matrix, the identity unless `initial` is given: a state of twice the qubits, of which
+        the upper half, the number of the column, is never touched. The program then has gates only.
+    keep_state
+        Whether to return the final state of the last shot.
+
+    Raises
+    ------
+    BasicAerError
+        For a classical expression without a value, and from the device.
+    Cancelled
+        From a checkpoint.
+    """
+    return _Execution(
+        program,
+        device,
+        precision=precision,
+        shots=shots,
+        seed=seed,
+        checkpoint=checkpoint,
+        initial=initial,
+        unitary=unitary,
+        keep_state=keep_state,
+    ).run()
+
+
+class _Execution:
+    """One run of `execute`: the pending branches, and what the finished ones have brought."""
+
+    def __init__(
+        self,
+        program: Program,
+        device: Device,
+        *,
+        precision: Precision,
+        shots: int,
+        seed: int,
+        checkpoint: Checkpoint,
+        initial: NDArray[np.complexfloating] | None,
+        unitary: bool,
+        keep_state: bool,
+    ) -> None:
+        self.program = program
+        self.device = device
+        self.precision = precision
+        self.shots = shots
+        self.random = generator(seed)
+        self.checkpoint = checkpoint
+        self.initial = initial
+        self.unitary = unitary
+        self.n_qubits = program.state_qubits * (2 if unitary else 1)
+        self.keep_state = keep_state
+        self.pending: list[_Branch] = []
+        self.copies_held = 0  # states of pending branches
+        self.copies_allowed: int | None = None  # asked of the device at the first split
+        self.place_of_value: dict[int, int] = {}  # place_of_value[v] = where in counts value v is counted
+        self.counts: list[int] = []
+        self.value_of_shot = np.zeros(shots, np.int64)
+        self.amplitudes: NDArray[np.complexfloating] | None = None
+
+    def run(self) -> Outcome:
+        self.pending.append(self.from_the_start(np.arange(self.shots)))
+        branch: _Branch | None = None
+        try:
+            while self.pending:
+                branch = self.pending.pop()
+                if branch.state is None:
+                    branch = self.again(branch)
+                else:
+                    self.copies_held -= 1
+                self.follow(branch)
+        finally:
+            for left in [*self.pending, *([branch] if branch else [])]:
+                if left.state is not None:
+                    left.state.release()
+        return Outcome(list(self.place_of_value), self.counts, self.value_of_shot, self.amplitudes)
+
+    def from_the_start(self, shots: NDArray[np.int64]) -> _Branch:
+        state = self.device.new_state(self.n_qubits, self.precision)
+        self.copies_held += 1
+        if self.initial is not None:
+            state.load(self.initial)
+        elif self.unitary:
+            state.set_identity()
+        return _Branch(shots, _Frame(self.program.body, 0, None, 0, None), state)
+
+    def again(self, branch: _Branch) -> _Branch:
+        fresh = self.from_the_start(branch.shots)
+        self.copies_held -= 1
+        step = branch.history
+        while step is not None:
+            fresh.prescribed.append(step.outcome)
+            step = step.earlier
+        return fresh
+
+    def follow(self, branch: _Branch) -> None:
+        """Run a branch to its end; what splits off on the way is left in `pending`."""
+        while (frame := branch.frame) is not None:
+            self.checkpoint.poll()
+            if frame.at == len(frame.block):
+                branch.frame = self.after_block(branch, frame)
+            else:
+                branch.frame = _Frame(frame.block, frame.at + 1, frame.loop, frame.iteration, frame.outer)
+                self.operate(branch, frame)
+        self.finish(branch)
+
+    def after_block(self, branch: _Branch, frame: _Frame) -> _Frame | None:
+        match frame.loop:
+            case For(bodies) if frame.iteration + 1 < len(bodies):
+                return _Frame(bodies[frame.iteration + 1], 0, frame.loop, frame.iteration + 1, frame.outer)
+            case While(condition, body) if self.value(branch, condition):
+                return _Frame(body, 0, frame.loop, frame.iteration + 1, frame.outer)
+            case _:
+                return frame.outer
+
+    def operate(self, branch: _Branch, frame: _Frame) -> None:
+        state = branch.state
+        assert state is not None  # a branch that is followed has its state  # noqa: S101
+        match frame.block[frame.at]:
+            case Segment() as segment:
+                state.run(segment, self.checkpoint)
+            case Phase(factor):
+                branch.phase *= factor
+            case Measure(qubit, bits):
+                outcome = self.measure(branch, frame, state, qubit)
+                for bit in bits:
+                    branch.bits = with_bit(branch.bits, bit, on=outcome)
+            case Reset(qubit):
+                if self.measure(branch, frame, state, qubit):
+                    state.run(Segment((_flip(qubit),)), self.checkpoint)
+            case Prepare(qubits, amplitudes):
+                state.prepare(qubits, amplitudes)
+            case SetState(amplitudes):
+                state.load(amplitudes)
+                branch.phase = 1.0
+            case Store() as store:
+                self.store(branch, store)
+            case If(condition, then, otherwise):
+                self.enter(branch, then if self.value(branch, condition) else otherwise)
+            case Switch(target, cases):
+                value = self.value(branch, target)
+                for values, block in cases:
+                    if values is None or value in values:
+                        self.enter(branch, block)
+                        break
+            case For(bodies) as loop:
+                if bodies:
+                    branch.frame = _Frame(bodies[0], 0, loop, 0, branch.frame)
+            case While(condition, body) as loop:
+                if self.value(branch, condition):
+                    branch.frame = _Frame(body, 0, loop, 0, branch.frame)
+            case Break():
+                branch.frame = _innermost_loop(frame).outer
+            case Continue():
+                inner = _innermost_loop(frame)
+                branch.frame = _Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
+
+    @staticmethod
+    def enter(branch: _Branch, block: Block) -> None:
+        if block:
+            branch.frame = _Frame(block, 0, None, 0, branch.frame)
+
+    @staticmethod
+    def value(branch: _Branch, expression: object) -> Value:
+        return evaluate(expression, ClassicalState(branch.bits, branch.variables))  # type: ignore[arg-type]
+
+    def store(self, branch: _Branch, store: Store) -> None:
+        value = self.value(branch, store.expression)
+        if store.slot is not None:
+            branch.variables = {**branch.variables, store.slot: value}
+        for place, bit in enumerate(store.bits):
+            branch.bits = with_bit(branch.bits, bit, on=has_bit(int(value), place))
+
+    def measure(self, branch: _Branch, here: _Frame, state: State, qubit: int) -> bool:
+        """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
+        probability = min(max(state.probability_of_one(qubit), 0.0), 1.0)
+        if branch.prescribed:
+            outcome = branch.prescribed.pop()
+        else:
+            ones = self.random.random(len(branch.shots)) < probability  # ones[j] = whether shots[j] measures 1
+            outcome = bool(ones.all())
+            if ones.any() and not outcome:
+                self.pending.append(self.split_off(branch, here, state, branch.shots[ones]))
+                branch.shots = branch.shots[~ones]
+        chance = probability if outcome else 1.0 - probability
+        if chance < 1.0:
+            state.collapse(qubit, outcome=outcome, probability=chance)
+        branch.history = _History(outcome, branch.history)
+        return outcome
+
+    def split_off(self, branch: _Branch, here: _Frame, state: State, shots: NDArray[np.int64]) -> _Branch:
+        """Return the branch of the shots that measure 1 where `branch` stands."""
+        if self.copies_allowed is None:
+            per_copy = self.precision.amplitude_bytes * 2**self.n_qubits
+            self.copies_allowed = self.device.free_bytes() // 2 // per_copy
+        if self.copies_held >= self.copies_allowed:
+            return _Branch(shots, None, None, history=_History(outcome=True, earlier=branch.history))
+        self.copies_held += 1
+        # It measures once more, from the same place and the same state, with its outcome prescribed.
+        return _Branch(
+            shots, here, state.copy(), branch.bits, branch.variables, branch.phase, branch.history, prescribed=[True]
+        )
+
+    def finish(self, branch: _Branch) -> None:
+        """Take the final measurements of a branch that has run to its end, and count its shots."""
+        state = branch.state
+        assert state is not None  # as in operate  # noqa: S101
+        shots = branch.shots
+        has_last_shot = self.keep_state and bool(shots[-1] == self.shots - 1)
+        if self.program.final:
+            draws = self.random.random(len(shots))  # draws[j] belongs to shots[j]
+            order = np.argsort(draws)
+            indices = np.empty(len(shots), np.int64)  # indices[j] = the basis state that shots[j] is found in
+            indices[order] = sample_indices(state, draws[order], self.checkpoint)
+            values, which = classical_values(indices, self.program.final, branch.bits)
+            if has_last_shot:
+                self.collapse_to(state, int(indices[-1]))
+        else:
+            values, which = [branch.bits], np.zeros(len(shots), np.int64)
+        self.count(shots, values, which)
+
+        if has_last_shot:
+            if branch.phase != 1.0:
+                state.run(Segment((_phase(branch.phase),)), self.checkpoint)
+            self.amplitudes = state.amplitudes()
+        else:
+            state.release()
+        branch.state = None
+
+    def collapse_to(self, state: State, index: int) -> None:
+        for qubit in sorted({measure.qubit for measure in self.program.final}):
+            outcome = has_bit(index, qubit)
+            one = min(max(state.probability_of_one(qubit), 0.0), 1.0)
+            chance = one if outcome else 1.0 - one
+            if chance < 1.0:
+                state.collapse(qubit, outcome=outcome, probability=chance)
+
+    def count(self, shots: NDArray[np.int64], values: list[int], which: NDArray[np.int64]) -> None:
+        places = np.empty(len(values), np.int64)  # places[i] = where values[i] is counted
+        for i, (value, times) in enumerate(
+            zip(values, np.bincount(which, minlength=len(values)).tolist(), strict=True)
+        ):
+            place = self.place_of_value.setdefault(value, len(self.counts))
+            if place == len(self.counts):
+                self.counts.append(0)
+            self.counts[place] += times
+            places[i] = place
+        self.value_of_shot[shots] = places[which]
+
+
+def _innermost_loop(frame: _Frame) -> _Frame:
+    while frame.loop is None:
+        assert frame.outer is not None  # lowering puts break and continue inside loops only  # noqa: S101
+        frame = frame.outer
+    return frame
+
+
+def _flip(qubit: int) -> Gate:
+    return Gate("x", "X", (qubit,), Form.PERMUTATION, np.array([1, 0]))
+
+
+def _phase(factor: complex) -> Gate:
+    return Gate("global_phase", "", (), Form.DIAGONAL, np.array([factor]))

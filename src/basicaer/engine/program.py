@@ -1,0 +1,227 @@
+"""The immutable form of a circuit that is planned and run: gates in segments, and what happens between them.
+
+A program speaks of *state qubits*: the circuit's qubits that anything acts on, numbered from 0 in ascending order.
+Idle qubits stay |0> and are not simulated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.classical import Expression, Value
+
+__all__ = [
+    "Block",
+    "Break",
+    "Continue",
+    "For",
+    "Form",
+    "Gate",
+    "If",
+    "Measure",
+    "Operation",
+    "Phase",
+    "Prepare",
+    "Program",
+    "Reset",
+    "Segment",
+    "SetState",
+    "Store",
+    "Switch",
+    "While",
+    "children",
+    "walk",
+]
+
+
+class Form(Enum):
+    """How the numbers of a gate on k targets are given. Targets are little-endian: bit j of a row is ``targets[j]``."""
+
+    MATRIX = "matrix"  # data[row, column], 2**k x 2**k
+    DIAGONAL = "diagonal"  # data[i] = the factor of basis state i, 2**k
+    PERMUTATION = "permutation"  # data[i] = the basis state that i becomes, 2**k integers
+
+
+class Gate(NamedTuple):
+    """One unitary gate.
+
+    ``kinds[j]`` is the way it acts on ``targets[j]``: ``Z`` diagonally, ``X`` as a function of Pauli X alone, ``G``
+    otherwise. It acts where control qubit ``controls[j]`` equals bit ``j`` of ``control_state``, for every j.
+    A gate without targets is a phase; without controls either, it multiplies every amplitude.
+    """
+
+    name: str
+    kinds: str
+    targets: tuple[int, ...]
+    form: Form
+    data: NDArray[Any]
+    controls: tuple[int, ...] = ()
+    control_state: int = 0
+
+
+class Segment(NamedTuple):
+    """Gates with nothing classical between them: what is planned as one piece."""
+
+    gates: tuple[Gate, ...]
+
+
+class Phase(NamedTuple):
+    """A global phase: multiplies every amplitude by `factor`."""
+
+    factor: complex
+
+
+class Measure(NamedTuple):
+    """Measures `qubit` and writes the outcome to every classical bit of `bits`."""
+
+    qubit: int
+    bits: tuple[int, ...]
+
+
+class Reset(NamedTuple):
+    """Puts `qubit` back to |0>."""
+
+    qubit: int
+
+
+class Prepare(NamedTuple):
+    """Puts qubits that are |0> into a state: ``amplitudes[i]`` for basis state i of `qubits`, little-endian."""
+
+    qubits: tuple[int, ...]
+    amplitudes: NDArray[Any]
+
+
+class SetState(NamedTuple):
+    """Replaces the whole state: ``amplitudes[i]`` for basis state i of all circuit qubits."""
+
+    amplitudes: NDArray[Any]
+
+
+class Store(NamedTuple):
+    """Writes the value of `expression` to a variable's slot, or to classical bits, ``bits[0]`` least significant."""
+
+    expression: Expression
+    bits: tuple[int, ...] = ()
+    slot: int | None = None
+
+
+class If(NamedTuple):
+    """Runs one of two blocks."""
+
+    condition: Expression
+    then: Block
+    otherwise: Block = ()
+
+
+class Switch(NamedTuple):
+    """Runs the block of the first case that holds the target's value; a case of None holds every value."""
+
+    target: Expression
+    cases: tuple[tuple[frozenset[Value] | None, Block], ...]
+
+
+class For(NamedTuple):
+    """Runs blocks one after another; `bodies` repeats one block where the loop variable is not used."""
+
+    bodies: tuple[Block, ...]
+
+
+class While(NamedTuple):
+    """Runs `body` as long as the condition holds."""
+
+    condition: Expression
+    body: Block
+
+
+class Break(NamedTuple):
+    """Leaves the innermost loop."""
+
+
+class Continue(NamedTuple):
+    """Goes on with the next iteration of the innermost loop."""
+
+
+Operation = (
+    Segment | Phase | Measure | Reset | Prepare | SetState | Store | If | Switch | For | While | Break | Continue
+)
+Block = tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A circuit, lowered.
+
+    Attributes
+    ----------
+    name
+        The circuit's name, for messages.
+    qubits
+        ``qubits[q]`` is the circuit's qubit that state qubit ``q`` stands for; ascending.
+    circuit_qubits, memory_slots
+        Sizes of the circuit's quantum and classical registers together.
+    bits
+        How many classical bits the program uses: the memory slots, then those that a Qobj keeps for itself.
+    body
+        What to run.
+    final
+        Measurements that may all be taken together after the body: nothing that follows them depends on them.
+    """
+
+    name: str
+    qubits: tuple[int, ...]
+    circuit_qubits: int
+    memory_slots: int
+    bits: int
+    body: Block
+    final: tuple[Measure, ...]
+
+    @property
+    def state_qubits(self) -> int:
+        """Number of qubits that are simulated."""
+        return len(self.qubits)
+
+    @property
+    def measures(self) -> bool:
+        """Whether anything is measured anywhere."""
+        return bool(self.final) or any(isinstance(operation, Measure) for operation in walk(self.body))
+
+    @property
+    def writes_bits(self) -> bool:
+        """Whether any classical bit may be written."""
+        return self.measures or any(isinstance(operation, Store) and operation.bits for operation in walk(self.body))
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether the body is gates and preparations only, so that it always does the same and costs the same."""
+        return all(isinstance(operation, Segment | Phase | Prepare | SetState) for operation in self.body)
+
+
+def children(operation: Operation) -> tuple[Block, ...]:
+    """Return the blocks that stand inside an operation, each once."""
+    match operation:
+        case If(_, then, otherwise):
+            return (then, otherwise)
+        case Switch(_, cases):
+            return tuple(block for _, block in cases)
+        case For(bodies):
+            return tuple({id(body): body for body in bodies}.values())
+        case While(_, body):
+            return (body,)
+        case _:
+            return ()
+
+
+def walk(block: Block) -> Iterator[Operation]:
+    """Yield every operation of a block and of the blocks inside it."""
+    for operation in block:
+        yield operation
+        for child in children(operation):
+            yield from walk(child)

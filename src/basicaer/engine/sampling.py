@@ -1,0 +1,113 @@
+"""Draws of measurement outcomes from a state: which indices, and what they write to classical bits.
+
+The cumulative distribution runs in logical index order whatever the device or its layout, from float64 sums of
+blocks that depend on the number of qubits only; so equal draws mean equal outcomes, except where a draw falls within
+rounding of a boundary.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basicaer.engine.bits import extract_bits, with_bit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.device import State
+    from basicaer.engine.program import Measure
+
+__all__ = ["classical_values", "generator", "sample_indices", "seed_of_experiment"]
+
+_WORD_BITS = 62  # classical bits that fit an int64 with room to spare
+
+
+def seed_of_experiment(seed: int, position: int) -> int:
+    """Return the seed of the experiment at `position` of a job seeded with `seed`.
+
+    The first experiment has the job's own seed; each later one has a 63-bit number that depends on seed and position
+    only. Any of them, given as the seed of a job of its own, reproduces its experiment.
+    """
+    if position == 0:
+        return seed
+    words = np.random.SeedSequence(seed, spawn_key=(position,)).generate_state(1, np.uint64)
+    return int(words[0] // 2)
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Return the counter-based generator (Philox 4x64, Salmon et al., SC'11) that an experiment draws from."""
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def sample_indices(state: State, draws: NDArray[np.float64], checkpoint: Checkpoint) -> NDArray[np.int64]:
+    """Return the index that each draw falls on; ascending, as the draws are.
+
+    Parameters
+    ----------
+    draws
+        Numbers in [0, 1), ascending. They are scaled by the state's whole weight, so rounding in single precision does
+        not favour the last index.
+    """
+    n = state.n_qubits
+    block_qubits = min(n, max(10, n // 2))
+    if block_qubits == n:
+        return _invert(np.cumsum(state.block_probabilities(0, n)), draws)
+
+    ends = np.cumsum(state.block_weights(block_qubits))  # ends[b] = weight of all indices up to the end of block b
+    targets = draws * ends[-1]
+    blocks = _last_nonzero_clip(ends, np.searchsorted(ends, targets, side="right"))
+    indices = np.empty(len(draws), np.int64)
+    hit, first = np.unique(blocks, return_index=True)
+    for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(draws)], strict=True):
+        checkpoint.poll()
+        inside = np.cumsum(state.block_probabilities(block, block_qubits))
+        before = ends[block - 1] if block else 0.0
+        within = np.searchsorted(inside, targets[start:stop] - before, side="right")
+        indices[start:stop] = _last_nonzero_clip(inside, within) + block * 2**block_qubits
+    return indices
+
+
+def _invert(ends: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    return _last_nonzero_clip(ends, np.searchsorted(ends, draws * ends[-1], side="right"))
+
+
+def _last_nonzero_clip(ends: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bring places past the end, where rounding put them, back to the last place that has any weight.
+
+    Places of no weight before that are never found: `searchsorted` from the right skips equal ends.
+    """
+    clipped: NDArray[np.int64] = np.minimum(found, np.searchsorted(ends, ends[-1], side="left"))
+    return clipped
+
+
+def classical_values(
+    indices: NDArray[np.int64], measures: tuple[Measure, ...], before: int
+) -> tuple[list[int], NDArray[np.int64]]:
+    """Return the distinct values of the classical bits after `measures`, and which of them each index leads to.
+
+    Parameters
+    ----------
+    indices
+        The basis state that each shot was found in.
+    before
+        The classical bits as they were; bits that are not written stay.
+    """
+    source = {bit: measure.qubit for measure in measures for bit in measure.bits}  # the last write to a bit counts
+    qubits = sorted(set(source.values()))
+    distinct, which = np.unique(extract_bits(indices, qubits), return_inverse=True)
+
+    for bit in source:
+        before = with_bit(before, bit, on=False)
+    values = [before] * len(distinct)
+    place = {qubit: j for j, qubit in enumerate(qubits)}  # place[q] = where extract_bits put qubit q
+    for start in range(0, max(source, default=-1) + 1, _WORD_BITS):
+        bits = range(start, start + _WORD_BITS)
+        word = np.zeros(len(distinct), np.int64)  # word[i] = classical bits start, start + 1, ... of value i
+        for offset, bit in enumerate(bits):
+            if bit in source:
+                word += extract_bits(distinct, (place[source[bit]],)) * 2**offset
+        values = [value | w * 2**start for value, w in zip(values, word.tolist(), strict=True)]
+    return values, which

@@ -1,0 +1,42 @@
+"""What basicaer raises when a user, a file or a machine asks for what cannot be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qiskit.exceptions import QiskitError
+
+if TYPE_CHECKING:
+    from qiskit.result import Result
+
+__all__ = ["BasicAerError", "BasicAerWarning", "Cancelled", "DeviceUnavailableError", "QobjValidationError"]
+
+
+class BasicAerError(QiskitError):
+    """Something that basicaer cannot do, in one sentence that names the thing and the remedy.
+
+    Attributes
+    ----------
+    partial : qiskit.result.Result or None
+        The experiments that were finished before this one failed; set on what ``BasicAerJob.result()`` raises.
+    """
+
+    partial: Result | None = None
+
+
+class DeviceUnavailableError(BasicAerError):
+    """A device was asked for by name and is not usable here; the message says why."""
+
+
+class QobjValidationError(BasicAerError):
+    """A Qobj that a user gave breaks the schema; the message names the path and the rule."""
+
+
+class BasicAerWarning(UserWarning):
+    """A circuit that runs but probably does not do what was meant."""
+
+
+class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault
+    """Raised at a checkpoint of a cancelled job; unwinds the worker and never reaches a user."""
+
+    partial: Result | None = None

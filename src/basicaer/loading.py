@@ -1,0 +1,67 @@
+"""Reads a circuit from an OpenQASM file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from qiskit.exceptions import QiskitError
+
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qiskit import QuantumCircuit
+
+__all__ = ["load_circuit"]
+
+_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_VERSION = re.compile(r"\s*OPENQASM\s+(\d+)")
+
+
+def load_circuit(path: Path) -> QuantumCircuit:
+    """Return the circuit in an OpenQASM 2 or 3 file, named after the file.
+
+    OpenQASM 2 may use the gates that Qiskit's older `qelib1.inc` had on top of the paper's; of OpenQASM 3, what
+    `qiskit.qasm3.load` takes.
+
+    Raises
+    ------
+    BasicAerError
+        If the file cannot be read, is empty, or is not OpenQASM; with the parser's own words.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text file"
+        raise BasicAerError(f"Cannot read {path}: {reason}.") from error
+    program = _COMMENTS.sub("", text)
+    if not program.strip():
+        raise BasicAerError(f"{path} is empty; it should hold an OpenQASM 2 or 3 program.")
+    version = _VERSION.match(program)
+    if version is None:
+        raise BasicAerError(f"{path} does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;', so it is no OpenQASM.")
+    try:
+        circuit = _parse(path, version[1])
+    except QiskitError as error:
+        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {error.message}") from error
+    circuit.name = path.stem
+    return circuit
+
+
+def _parse(path: Path, version: str) -> QuantumCircuit:
+    if version == "2":
+        from qiskit import qasm2
+
+        return qasm2.load(
+            path,
+            include_path=(*qasm2.LEGACY_INCLUDE_PATH, path.parent),
+            custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
+            custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
+        )
+    if version == "3":
+        from qiskit import qasm3
+
+        return qasm3.load(str(path))
+    raise BasicAerError(f"{path} is OpenQASM {version}; versions 2 and 3 are known.")

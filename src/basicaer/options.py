@@ -1,0 +1,109 @@
+"""The words that options are given in, and the check of one option at a time."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["DeviceChoice", "Precision", "check_options", "unknown_name"]
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+class Precision(StrEnum):
+    """Of the amplitudes: complex128 or complex64."""
+
+    DOUBLE = "double"
+    SINGLE = "single"
+
+    @property
+    def amplitude_bytes(self) -> int:
+        """Bytes that one amplitude takes."""
+        return 16 if self is Precision.DOUBLE else 8
+
+
+class DeviceChoice(StrEnum):
+    """Where to run: on a named device, or wherever is best."""
+
+    AUTO = "auto"
+    CPU = "CPU"
+    GPU = "GPU"
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the sentence for a name that is not known, with the nearest one that is."""
+    known = sorted(known)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
+    return f"Unknown {kind} '{name}': {hint}"
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise BasicAerError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+    return int(value)
+
+
+def _seconds(name: str, value: Any) -> float:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= 0:
+        raise BasicAerError(f"{name} must be a positive number of seconds or None, not {value!r}.")
+    return float(value)
+
+
+def _truth(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise BasicAerError(f"{name} must be True or False, not {value!r}.")
+    return bool(value)
+
+
+def _threshold(name: str, value: Any) -> float:
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value >= 0:
+        raise BasicAerError(f"{name} must be a number of at least 0, not {value!r}.")
+    return float(value)
+
+
+def _word(name: str, value: Any, words: type[_Word]) -> _Word:
+    for word in words:
+        if isinstance(value, str) and value.lower() == word.lower():
+            return word
+    raise BasicAerError(f"{name} must be one of {', '.join(repr(str(w)) for w in words)}, not {value!r}.")
+
+
+def check_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with every value checked and in its own type; options not named here pass unchanged.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the option, the value and what it may be.
+    """
+    checked = dict(options)
+    for name, value in options.items():
+        match name:
+            case "shots":
+                checked[name] = _whole(name, value, 1)
+            case "seed_simulator" if value is not None:
+                checked[name] = _whole(name, value, 0)
+            case "timeout" if value is not None:
+                checked[name] = _seconds(name, value)
+            case "memory":
+                checked[name] = _truth(name, value)
+            case "chop_threshold":
+                checked[name] = _threshold(name, value)
+            case "device":
+                checked[name] = _word(name, value, DeviceChoice)
+            case "precision":
+                checked[name] = _word(name, value, Precision)
+    return checked

@@ -1,0 +1,54 @@
+"""Checks a Qobj against the JSON schema beside this file."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import fastjsonschema
+
+from basicaer.errors import QobjValidationError
+from basicaer.qobj.model import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["as_dict", "validate"]
+
+
+@cache
+def _checker() -> Callable[[Any], Any]:
+    schema = json.loads(resources.files("basicaer.qobj").joinpath("qobj.schema.json").read_text("utf-8"))
+    return fastjsonschema.compile(schema, use_default=False)  # type: ignore[no-any-return]
+
+
+def as_dict(qobj: Any) -> dict[str, Any]:
+    """Return a Qobj in the types of JSON; it may be a dictionary or any object with ``to_dict()``.
+
+    Raises
+    ------
+    QobjValidationError
+        If it is neither.
+    """
+    data = qobj.to_dict() if hasattr(qobj, "to_dict") else qobj
+    if not isinstance(data, dict):
+        raise QobjValidationError(f"A Qobj is a dictionary or has to_dict(); a {type(qobj).__name__} is neither.")
+    return plain(data)  # type: ignore[no-any-return]
+
+
+def validate(qobj: Any) -> None:
+    """Check a Qobj.
+
+    Raises
+    ------
+    QobjValidationError
+        Naming the path of the first thing that breaks the schema, and the rule it breaks.
+    """
+    try:
+        _checker()(as_dict(qobj))
+    except fastjsonschema.JsonSchemaValueException as error:
+        path = error.name.removeprefix("data").removeprefix(".") or "the top level"
+        rule = error.message.removeprefix(error.name).strip()
+        raise QobjValidationError(f"The Qobj breaks the schema at {path}: it {rule} (rule: {error.rule}).") from None

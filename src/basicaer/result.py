@@ -1,0 +1,109 @@
+"""Outcomes of the engine -> Qiskit's `Result`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qiskit.result import Result
+from qiskit.result.models import ExperimentResult, ExperimentResultData
+
+from basicaer.engine.bits import all_ones, deposit_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
+
+    from basicaer.engine.execute import Outcome
+
+__all__ = ["chopped", "circuit_header", "counts_of", "memory_of", "on_all_qubits", "result_of"]
+
+_CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
+
+
+def circuit_header(circuit: QuantumCircuit) -> dict[str, Any]:
+    """Return what is needed to read a circuit's results, in the form that `qiskit.result` reads."""
+    header: dict[str, Any] = {
+        "name": circuit.name,
+        "n_qubits": circuit.num_qubits,
+        "memory_slots": circuit.num_clbits,
+        "qreg_sizes": [[register.name, register.size] for register in circuit.qregs],
+        "qubit_labels": [[register.name, i] for register in circuit.qregs for i in range(register.size)],
+        "clbit_labels": [[register.name, i] for register in circuit.cregs for i in range(register.size)],
+        "global_phase": float(circuit.global_phase),
+        "metadata": circuit.metadata or {},
+    }
+    # Qiskit cuts a bit string into registers by these sizes: right only where the registers are all the bits in order.
+    if [bit for register in circuit.cregs for bit in register] == circuit.clbits:
+        header["creg_sizes"] = [[register.name, register.size] for register in circuit.cregs]
+    return header
+
+
+def counts_of(outcome: Outcome, memory_slots: int) -> dict[str, int]:
+    """Return how often each value of the memory slots occurred: hexadecimal value -> shots."""
+    counts: dict[str, int] = {}
+    for key, count in zip(_hexadecimal(outcome.values, memory_slots), outcome.counts, strict=True):
+        counts[key] = counts.get(key, 0) + count
+    return counts
+
+
+def memory_of(outcome: Outcome, memory_slots: int) -> list[str]:
+    """Return the value of the memory slots of each shot, in shot order, in hexadecimal."""
+    values = np.array(_hexadecimal(outcome.values, memory_slots), dtype=object)
+    return values[outcome.value_of_shot].tolist()  # type: ignore[no-any-return]
+
+
+def _hexadecimal(values: list[int], memory_slots: int) -> list[str]:
+    reported = all_ones(memory_slots)  # a Qobj's register stands above the memory slots and is not reported
+    return [hex(value & reported) for value in values]
+
+
+def on_all_qubits(
+    amplitudes: NDArray[np.complexfloating], qubits: Sequence[int], circuit_qubits: int
+) -> NDArray[np.complexfloating]:
+    """Return amplitudes over all of a circuit's qubits, of which those not in `qubits` are |0>."""
+    if len(qubits) == circuit_qubits:
+        return amplitudes
+    whole = np.zeros(2**circuit_qubits, amplitudes.dtype)
+    for start in range(0, len(amplitudes), _CHUNK):
+        part = amplitudes[start : start + _CHUNK]
+        whole[deposit_bits(np.arange(start, start + len(part)), qubits)] = part
+    return whole
+
+
+def chopped(amplitudes: NDArray[np.complexfloating], threshold: float) -> NDArray[np.complexfloating]:
+    """Set the amplitudes whose modulus is below `threshold` to zero, in place, and return them."""
+    for start in range(0, len(amplitudes), _CHUNK):
+        part = amplitudes[start : start + _CHUNK]
+        part[np.abs(part) < threshold] = 0
+    return amplitudes
+
+
+def result_of(experiments: list[dict[str, Any]], seconds: float, **names: Any) -> Result:
+    """Return a `Result` that holds experiments.
+
+    Parameters
+    ----------
+    experiments
+        For each its ``data`` and the keyword arguments of `ExperimentResult`.
+    seconds
+        How long the whole job took.
+    names
+        What names the result: ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header``.
+    """
+    results = []
+    for experiment in experiments:
+        keys = dict(experiment)
+        data = ExperimentResultData(**keys.pop("data"))
+        results.append(ExperimentResult(success=True, status="DONE", data=data, **keys))
+    return Result(
+        **names,
+        success=True,
+        results=results,
+        date=datetime.now().astimezone(),
+        status="COMPLETED",
+        time_taken=seconds,
+    )

@@ -1,0 +1,315 @@
+"""What the three simulators share: options, targets, and the way from `run` to a submitted job."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+import warnings
+from concurrent.futures import Executor
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.providers import BackendV2, Options
+
+from basicaer._version import __version__
+from basicaer.compile.binding import bound_circuits
+from basicaer.compile.from_qobj import lower_experiment
+from basicaer.compile.lower import lower
+from basicaer.devices.memory import check_fits, check_shots
+from basicaer.devices.registry import choose_device
+from basicaer.engine.sampling import seed_of_experiment
+from basicaer.errors import BasicAerError, BasicAerWarning
+from basicaer.job import BasicAerJob
+from basicaer.options import DeviceChoice, Precision, check_options, unknown_name
+from basicaer.qobj.assembly import assemble
+from basicaer.qobj.validation import as_dict
+from basicaer.result import circuit_header
+from basicaer.simulators.target import build_target
+from basicaer.simulators.work import Experiment, Work, run_work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from qiskit.transpiler import Target
+
+    from basicaer.engine.program import Program
+
+__all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unitary", "warn"]
+
+_QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sense in JSON
+    "shots",
+    "memory",
+    "seed_simulator",
+    "chop_threshold",
+    "initial_statevector",
+    "initial_unitary",
+    "device",
+    "precision",
+)
+
+
+class BasicAerSimulator(BackendV2):
+    """A simulator backend; see its three subclasses.
+
+    Any number of jobs may share one: `run` takes a snapshot of the options.
+    """
+
+    _name: ClassVar[str]
+    _description: ClassVar[str]
+    _returns: ClassVar[str]
+    _unitary_only: ClassVar[bool] = False
+
+    def __init__(self, provider: Any = None, **options: Any) -> None:
+        super().__init__(
+            provider=provider,
+            name=self._name,
+            description=self._description,
+            backend_version=__version__,
+            **options,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}('{self.name}')>"
+
+    @classmethod
+    def _default_options(cls) -> Options:
+        return Options(
+            shots=1024,
+            memory=False,
+            seed_simulator=None,
+            parameter_binds=None,
+            chop_threshold=1e-15,
+            device=DeviceChoice.AUTO,
+            precision=Precision.DOUBLE,
+            executor=None,
+            timeout=None,
+        )
+
+    @property
+    def target(self) -> Target:
+        """What may be run; all gates on any number of qubits."""
+        return build_target(unitary_only=self._unitary_only)
+
+    @property
+    def max_circuits(self) -> None:
+        """As many circuits in one job as you like."""
+        return
+
+    def run(self, run_input: Any, **options: Any) -> BasicAerJob:
+        """Submit circuits or a Qobj.
+
+        Everything about the input and the options is checked here, before the job is queued.
+
+        Parameters
+        ----------
+        run_input
+            A circuit, a list of circuits, or a Qobj: a `QasmQobj`, a dictionary, or any object with ``to_dict()``.
+            No transpile step is needed.
+        options
+            Go before the Qobj's settings, the backend's options and the defaults:
+
+            - ``shots``: how often to repeat each circuit; default 1024, for the statevector simulator 1.
+            - ``memory``: whether to return the outcome of every shot, in order.
+            - ``seed_simulator``: a whole number that makes the outcomes reproducible.
+            - ``parameter_binds``: for each circuit a dictionary ``{parameter: [values]}``; one experiment per value.
+            - ``initial_statevector``, ``initial_unitary``: what to start from (where the simulator has the option).
+            - ``chop_threshold``: amplitudes of smaller modulus are returned as zero.
+            - ``device``: ``"auto"``, ``"CPU"`` or ``"GPU"``.
+            - ``precision``: ``"double"`` (complex128) or ``"single"`` (complex64).
+            - ``executor``: any `concurrent.futures.Executor` to run on.
+            - ``timeout``: seconds that the work may take.
+
+        Returns
+        -------
+        BasicAerJob
+            Submitted already.
+
+        Raises
+        ------
+        BasicAerError
+            For an unknown option or instruction, a parameter without a value, a state that does not fit into memory,
+            and any other bad input, in a sentence that says which and what to do.
+        QobjValidationError
+            For a Qobj that breaks the schema.
+        """
+        if isinstance(run_input, dict) or (hasattr(run_input, "to_dict") and not isinstance(run_input, QuantumCircuit)):
+            return self._run_qobj(run_input, options)
+        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else run_input
+        if not isinstance(circuits, list | tuple) or not all(isinstance(c, QuantumCircuit) for c in circuits):
+            raise BasicAerError(f"run() takes a QuantumCircuit, a list of them or a Qobj, not {_described(run_input)}.")
+        if not circuits:
+            raise BasicAerError("run() was given no circuits; give it at least one.")
+        settings = self._settings(options)
+        bound = bound_circuits(circuits, settings["parameter_binds"])
+        seed = _seed(settings)
+        qobj_id = str(uuid.uuid4())
+        experiments = []
+        for position, (circuit, inputs) in enumerate(bound):
+            lower_it = partial(lower, circuit, inputs=inputs)
+            header = circuit_header(circuit)
+            experiments.append(self._experiment(lower_it, header, settings, seed_of_experiment(seed, position)))
+        work = Work(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
+        config = {name: settings[name] for name in ("shots", "memory") if name in settings}
+        qobj = partial(assemble, [circuit for circuit, _ in bound], qobj_id, seed_simulator=seed, **config)
+        return self._submitted(qobj, lambda: work, settings)
+
+    def _run_qobj(self, qobj: Any, options: dict[str, Any]) -> BasicAerJob:
+        def prepare() -> Work:  # called by submit(), once the Qobj has been found valid
+            data = as_dict(qobj)
+            seed = _seed(self._settings(self._read(data["config"]) | options))
+            experiments = []
+            for position, item in enumerate(data["experiments"]):
+                config, header = data["config"] | item.get("config", {}), item.get("header", {})
+                settings = self._settings(self._read(config) | options)
+                own_seed = item.get("config", {}).get("seed_simulator")
+                if own_seed is None or "seed_simulator" in options:
+                    own_seed = seed_of_experiment(seed, position)
+                sizes = {
+                    "n_qubits": config.get("n_qubits", header.get("n_qubits", _used(item, "qubits"))),
+                    "memory_slots": config.get("memory_slots", header.get("memory_slots", _used(item, "memory"))),
+                }
+                header = {"name": f"experiment {position}"} | sizes | header
+                lower_it = partial(lower_experiment, item, header["name"], **sizes)
+                experiments.append(self._experiment(lower_it, header, settings, own_seed))
+            return Work(
+                self.name, self.backend_version, data["qobj_id"], self._returns, tuple(experiments), data["header"]
+            )
+
+        return self._submitted(qobj, prepare, self._settings(options))
+
+    def _read(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the options in a Qobj's configuration, which may hold any other keys."""
+        return {name: value for name, value in config.items() if name in _QOBJ_OPTIONS and name in self.options}
+
+    def _submitted(self, qobj: Any, prepare: Callable[[], Work], settings: dict[str, Any]) -> BasicAerJob:
+        job = BasicAerJob(
+            self,
+            str(uuid.uuid4()),
+            run_work,
+            qobj,
+            prepare=prepare,
+            executor=settings["executor"],
+            timeout=settings["timeout"],
+        )
+        job.submit()
+        return job
+
+    def _settings(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return all options, checked: those given here go before the backend's."""
+        known = dict(self._default_options())
+        settings = dict(self.options) | options
+        for name in settings:
+            if name not in known:
+                raise BasicAerError(unknown_name(f"option of {self.name}", name, known))
+        settings = check_options(settings)
+        if settings["executor"] is not None and not isinstance(settings["executor"], Executor):
+            raise BasicAerError(
+                f"executor must be a concurrent.futures.Executor or None, not {settings['executor']!r}."
+            )
+        return settings
+
+    def _experiment(
+        self, lower_it: Callable[..., Program], header: dict[str, Any], settings: dict[str, Any], seed: int
+    ) -> Experiment:
+        """Lower a circuit and check that it can be run here with these settings."""
+        started = time.perf_counter()
+        starts_elsewhere = any(settings.get(name) is not None for name in ("initial_statevector", "initial_unitary"))
+        program = lower_it(keep_idle=starts_elsewhere or self._unitary_only)
+        self._check(program)
+        device, _ = choose_device(settings["device"])
+        returned = program.state_qubits if self._returns == "counts" else program.circuit_qubits
+        what, shots = f"Circuit '{program.name}'", settings.get("shots", 1)
+        check_fits(device, what, returned, settings["precision"], unitary=self._unitary_only)
+        check_shots(what, shots)
+        initial = self._initial(settings, program) if starts_elsewhere else None
+        return Experiment(
+            program,
+            header,
+            shots,
+            seed,
+            settings.get("memory", False),
+            settings["precision"],
+            settings["device"],
+            settings["chop_threshold"],
+            initial,
+            time.perf_counter() - started,
+        )
+
+    def _check(self, program: Program) -> None:
+        """Refuse, or warn of, what this simulator does not make sense of."""
+
+    def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
+        """Return the state to start from, checked."""
+        raise NotImplementedError  # pragma: no cover  # only those with such an option are asked
+
+
+def check_initial_statevector(settings: dict[str, Any], program: Program, backend: str) -> NDArray[np.complexfloating]:
+    """Return ``initial_statevector`` as an array; it must fit the circuit and have norm 1 to 12 decimals."""
+    vector = _complex_array(settings["initial_statevector"], 1, "initial_statevector")
+    wanted = 2**program.circuit_qubits
+    if vector.shape != (wanted,):
+        raise BasicAerError(
+            f"initial_statevector of {backend} has {vector.size} amplitudes; circuit '{program.name}' of "
+            f"{program.circuit_qubits} qubits needs {wanted}."
+        )
+    norm = float(np.linalg.norm(vector))
+    if round(norm, 12) != 1:
+        raise BasicAerError(f"initial_statevector of {backend} has norm {norm:.14g}, not 1; divide it by its norm.")
+    return vector
+
+
+def _complex_array(value: Any, dimensions: int, name: str) -> NDArray[np.complexfloating]:
+    """Return numbers as an array; where they come from JSON, complex ones stand as [real, imaginary]."""
+    try:
+        array = np.asarray(getattr(value, "data", value) if hasattr(value, "dims") else value)
+        array = array.astype(complex)
+    except (TypeError, ValueError) as error:
+        raise BasicAerError(f"{name} must be an array of complex numbers ({error}).") from error
+    if array.ndim == dimensions + 1 and array.shape[-1] == 2:
+        array = array[..., 0] + 1j * array[..., 1]
+    if not np.isfinite(array).all():
+        raise BasicAerError(f"{name} has entries that are not finite.")
+    return array
+
+
+def check_initial_unitary(settings: dict[str, Any], program: Program, backend: str) -> NDArray[np.complexfloating]:
+    """Return ``initial_unitary`` column by column; it must fit the circuit and be unitary to 10 decimals."""
+    matrix = _complex_array(settings["initial_unitary"], 2, "initial_unitary")
+    size = 2**program.circuit_qubits
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise BasicAerError(f"initial_unitary of {backend} has shape {matrix.shape}, which is not square.")
+    if matrix.shape != (size, size):
+        raise BasicAerError(
+            f"initial_unitary of {backend} has shape {matrix.shape}; circuit '{program.name}' of "
+            f"{program.circuit_qubits} qubits needs {(size, size)}."
+        )
+    if not np.allclose(matrix.conj().T @ matrix, np.eye(size), rtol=0, atol=1e-10):
+        raise BasicAerError(f"initial_unitary of {backend} is not unitary to 10 decimals.")
+    return matrix.T.reshape(-1)
+
+
+def _seed(settings: dict[str, Any]) -> int:
+    seed = settings.get("seed_simulator")
+    return secrets.randbits(63) if seed is None else int(seed)
+
+
+def _used(item: dict[str, Any], key: str) -> int:
+    """Return one more than the highest number that an experiment's instructions use."""
+    numbers = [n for i in item["instructions"] for n in (i[key] if isinstance(i.get(key), list) else [])]
+    return max(numbers, default=-1) + 1
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        odd = next(item for item in value if not isinstance(item, QuantumCircuit))
+        return f"a list that holds a {type(odd).__name__}"
+    return f"a {type(value).__name__}"
+
+
+def warn(message: str) -> None:
+    """Warn of a circuit that runs but probably does not do what was meant."""
+    warnings.warn(message, BasicAerWarning, stacklevel=5)

@@ -1,0 +1,32 @@
+"""The simulator that returns the final statevector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qiskit.providers import Options
+
+from basicaer.simulators.base import BasicAerSimulator, check_initial_statevector
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basicaer.engine.program import Program
+
+__all__ = ["StatevectorSimulator"]
+
+
+class StatevectorSimulator(BasicAerSimulator):
+    """Returns the final state of the last shot (collapsed if measured), and counts where anything is measured."""
+
+    _name = "statevector_simulator"
+    _description = "The final statevector, and counts where anything is measured"
+    _returns = "statevector"
+
+    @classmethod
+    def _default_options(cls) -> Options:
+        return Options(**{**dict(super()._default_options()), "shots": 1, "initial_statevector": None})
+
+    def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
+        return check_initial_statevector(settings, program, self.name)

@@ -1,0 +1,58 @@
+"""The simulator that returns a circuit's unitary matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qiskit.providers import Options
+
+from basicaer.engine.program import If, Measure, Prepare, Reset, SetState, Store, Switch, While, walk
+from basicaer.errors import BasicAerError
+from basicaer.simulators.base import BasicAerSimulator, check_initial_unitary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basicaer.engine.program import Program
+
+__all__ = ["UnitarySimulator"]
+
+_NOT_UNITARY = {
+    Measure: "measure",
+    Reset: "reset",
+    Prepare: "initialize",
+    SetState: "set_statevector",
+    Store: "store",
+    If: "if_else",
+    Switch: "switch_case",
+    While: "while_loop",
+}
+
+
+class UnitarySimulator(BasicAerSimulator):
+    """Returns the matrix of a circuit of gates."""
+
+    _name = "unitary_simulator"
+    _description = "The unitary matrix of a circuit of gates"
+    _returns = "unitary"
+    _unitary_only = True
+
+    @classmethod
+    def _default_options(cls) -> Options:
+        inherited = dict(super()._default_options())
+        for of_measurements in ("shots", "memory", "seed_simulator"):
+            del inherited[of_measurements]
+        return Options(**inherited, initial_unitary=None)
+
+    def _check(self, program: Program) -> None:
+        for operation in (*walk(program.body), *program.final):
+            name = _NOT_UNITARY.get(type(operation))
+            if name is not None:
+                raise BasicAerError(
+                    f"{self.name} cannot run '{name}' in circuit '{program.name}': it is not unitary; "
+                    "remove it, or use statevector_simulator or qasm_simulator."
+                )
+
+    def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
+        return check_initial_unitary(settings, program, self.name)

@@ -1,0 +1,71 @@
+"""The slow version, which is the specification: statevectors as plain arrays, one amplitude at a time.
+
+Imports nothing of basicaer. Index i of a vector is the basis state whose bit q is the value of qubit q.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+
+def bit(index: int, position: int) -> int:
+    return index // 2**position % 2
+
+
+def zero(n: int) -> np.ndarray:
+    vector = np.zeros(2**n, complex)
+    vector[0] = 1
+    return vector
+
+
+def random_state(n: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    vector = random.normal(size=2**n) + 1j * random.normal(size=2**n)
+    return vector / np.linalg.norm(vector)
+
+
+def random_unitary(size: int, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return np.linalg.qr(random.normal(size=(size, size)) + 1j * random.normal(size=(size, size)))[0]
+
+
+def apply(vector, matrix, targets, controls=(), control_state=None):
+    """Apply a matrix whose row bit j is targets[j], where controls[j] equals bit j of control_state (default: all 1)."""
+    if control_state is None:
+        control_state = 2 ** len(controls) - 1
+    result = np.zeros(len(vector), complex)
+    for i in range(len(vector)):
+        if any(bit(i, q) != bit(control_state, j) for j, q in enumerate(controls)):
+            result[i] += vector[i]
+            continue
+        column = sum(bit(i, q) * 2**j for j, q in enumerate(targets))
+        for row in range(2 ** len(targets)):
+            moved = i + sum((bit(row, j) - bit(column, j)) * 2**q for j, q in enumerate(targets))
+            result[moved] += matrix[row, column] * vector[i]
+    return result
+
+
+def probability_of_one(vector, qubit) -> float:
+    return sum(abs(a) ** 2 for i, a in enumerate(vector) if bit(i, qubit)) / sum(abs(a) ** 2 for a in vector)
+
+
+def collapse(vector, qubit, outcome):
+    kept = np.array([a if bit(i, qubit) == outcome else 0 for i, a in enumerate(vector)])
+    return kept / np.linalg.norm(kept)
+
+
+def prepare(vector, qubits, amplitudes):
+    """Put qubits that are |0> into a state."""
+    result = np.zeros(len(vector), complex)
+    for i, a in enumerate(vector):
+        for row, factor in enumerate(amplitudes):
+            if a:
+                result[i + sum(bit(row, j) * 2**q for j, q in enumerate(qubits))] += a * factor
+    return result
+
+
+def orders(n: int, k: int):
+    """Every way to choose k qubits of n, in order."""
+    return list(itertools.permutations(range(n), k))
