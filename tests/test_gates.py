@@ -59,7 +59,9 @@ def test_kinds_say_how_the_gate_acts(record):
         for letter, pauli in {"Z": np.diag([1, -1]), "X": np.array([[0, 1], [1, 0]])}.items():
             whole = np.kron(np.kron(np.eye(2 ** (k - 1 - target)), pauli), np.eye(2**target))
             commutes[letter] = np.allclose(whole @ matrix, matrix @ whole)
-        assert kind in {letter for letter, yes in commutes.items() if yes} or (kind == "G" and not any(commutes.values()))
+        assert kind in {letter for letter, yes in commutes.items() if yes} or (
+            kind == "G" and not any(commutes.values())
+        )
 
 
 @pytest.mark.parametrize("record", LIBRARY, ids=lambda record: record.name)

@@ -6,6 +6,7 @@ program's bits are the slots first, then the register.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,8 @@ def lower_experiment(
     BasicAerError
         Naming the instruction that is not known or does not fit, and its place.
     """
-    instructions = experiment["instructions"]
+    n_qubits, memory_slots = int(n_qubits), int(memory_slots)
+    instructions = [_with_whole_numbers(item) for item in experiment["instructions"]]
     active = set(range(n_qubits)) if keep_idle else set()
     for position, item in enumerate(instructions):
         _check_range(item, position, name, n_qubits, memory_slots)
@@ -60,13 +62,24 @@ def lower_experiment(
     for position, item in enumerate(instructions):
         reader.read(item, f"instruction {position} of experiment '{name}'")
     phase = experiment.get("header", {}).get("global_phase", 0.0)
-    reader.builder.add_gates([table_gate("global_phase", (), phase)] if phase else [])
+    reader.builder.add_gates(reader.gates("global_phase", (), [phase], f"header of experiment '{name}'"))
     body, final = with_final_measurements(reader.builder.block())
     return Program(name, tuple(sorted(active)), n_qubits, memory_slots, memory_slots + reader.register, body, final)
 
 
 def _listed(value: Any) -> list[int]:
     return list(value) if isinstance(value, list) else [] if value is None else [value]
+
+
+def _with_whole_numbers(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an instruction whose numbers of qubits and bits are ints; to the schema, as to JSON, 1.0 is one too."""
+    whole = dict(item)
+    for key in ("qubits", "memory", "register"):
+        if key in item:
+            whole[key] = [int(number) for number in _listed(item[key])]
+    if isinstance(item.get("conditional"), float):
+        whole["conditional"] = int(item["conditional"])
+    return whole
 
 
 def _check_range(item: dict[str, Any], position: int, name: str, n_qubits: int, memory_slots: int) -> None:
@@ -90,10 +103,13 @@ def _register_size(instructions: Iterable[dict[str, Any]]) -> int:
     return max(used)
 
 
-def _complex(values: Any) -> np.ndarray:
+def _complex(values: Any, name: str, place: str) -> np.ndarray:
     """Return an array of complex numbers that stand as [real, imaginary]; reals may stand alone."""
-    pairs = np.array([v if isinstance(v, list) else [v, 0.0] for v in values], float)
-    return np.asarray(pairs[..., 0] + 1j * pairs[..., 1])
+    pairs = [v if isinstance(v, list) else [v, 0.0] for v in values] if isinstance(values, list) else [[]]
+    if not all(len(pair) == 2 and all(isinstance(part, int | float) for part in pair) for pair in pairs):
+        raise BasicAerError(f"'{name}' ({place}) takes numbers and pairs [real, imaginary], and holds something else.")
+    parts = np.array(pairs, float).reshape(-1, 2)
+    return np.asarray(parts[:, 0] + 1j * parts[:, 1])
 
 
 class _Reader:
@@ -114,8 +130,10 @@ class _Reader:
             self.unconditional(item, place)
             return
         outside, self.builder = self.builder, BlockBuilder()
+        at_zero, self.starts_at_zero = self.starts_at_zero, False  # what came before may have used the block's qubits
         self.unconditional(item, place)
         block, self.builder = self.builder.block(), outside
+        self.starts_at_zero = at_zero
         self.builder.add(If(condition, block))
 
     def condition(self, conditional: Any) -> Expression | None:
@@ -141,7 +159,7 @@ class _Reader:
             case "barrier" | "delay" | "id" | "u0":
                 pass
             case "measure":
-                self.measure(item, qubits)
+                self.measure(item, qubits, place)
             case "reset":
                 self.reset(qubits)
             case "initialize":
@@ -153,11 +171,16 @@ class _Reader:
             case _:
                 self.builder.add_gates(self.gates(name, qubits, parameters, place))  # type: ignore[arg-type]
 
-    def measure(self, item: dict[str, Any], qubits: tuple[int | None, ...]) -> None:
+    def measure(self, item: dict[str, Any], qubits: tuple[int | None, ...], place: str) -> None:
         """Measure each qubit into its memory slot, and its register slot if it has one."""
-        registers = _listed(item.get("register"))
-        for i, (qubit, slot) in enumerate(zip(qubits, _listed(item["memory"]), strict=False)):
-            bits = (slot, *(self.slots + r for r in registers[i : i + 1]))
+        memory, register = item["memory"], item.get("register", [])
+        if len(memory) != len(qubits) or len(register) not in {0, len(qubits)}:
+            raise BasicAerError(
+                f"'measure' ({place}) has {len(qubits)} qubits, {len(memory)} memory slots and {len(register)} "
+                "register slots; it needs a memory slot for each qubit, and a register slot for each or none."
+            )
+        for i, (qubit, slot) in enumerate(zip(qubits, memory, strict=True)):
+            bits = (slot, *(self.slots + r for r in register[i : i + 1]))
             if qubit is None:
                 self.store(Constant(value=False), bits)
             else:
@@ -174,7 +197,7 @@ class _Reader:
 
     def initialize(self, qubits: tuple[int | None, ...], parameters: list[Any], place: str) -> None:
         """Reset qubits and put them into a state."""
-        amplitudes = _complex(parameters)
+        amplitudes = _complex(parameters, "initialize", place)
         if len(amplitudes) != 2 ** len(qubits) or round(float(np.linalg.norm(amplitudes)), 10) != 1:
             raise BasicAerError(
                 f"'initialize' ({place}) needs {2 ** len(qubits)} amplitudes of norm 1 for {len(qubits)} qubits, not "
@@ -185,33 +208,41 @@ class _Reader:
 
     def bfunc(self, item: dict[str, Any]) -> None:
         """Compare the masked register with a value; the truth goes to a register slot, and to memory if named."""
-        register = Bits(tuple(range(self.slots, self.slots + self.register)))
-        masked = Apply("bit_and", (register, Constant(int(item["mask"], 16))))
+        mask = int(item["mask"], 16)
+        register = Bits(tuple(range(self.slots, self.slots + mask.bit_length())))
+        masked = Apply("bit_and", (register, Constant(mask)))
         truth = Apply(_RELATIONS[item["relation"]], (masked, Constant(int(item["val"], 16))))
-        self.store(truth, (self.slots + item["register"], *_listed(item.get("memory"))))
+        # The register last: each bit's store evaluates the comparison, which may read the very slot that it writes.
+        self.store(truth, (*item.get("memory", []), self.slots + item["register"][0]))
 
     def gates(self, name: str, qubits: tuple[int, ...], parameters: list[Any], place: str) -> list[Gate]:
         """Return the gates of a unitary instruction, by its name."""
         size = 2 ** len(qubits)
         if name == "unitary":
-            matrix = np.stack([_complex(row) for row in parameters[0]])
+            rows = [_complex(row, name, place) for row in parameters[0]]
+            matrix = np.stack(rows) if {len(row) for row in rows} == {size} else np.zeros(0)
             if matrix.shape != (size, size) or not np.allclose(matrix.conj().T @ matrix, np.eye(size), atol=1e-10):
                 raise BasicAerError(
                     f"'unitary' ({place}) needs a unitary {size} x {size} matrix for {len(qubits)} qubits."
                 )
             return [unitary_gate(matrix, qubits)]
         if name == "diagonal":
-            factors = _complex(parameters)
+            factors = _complex(parameters, name, place)
             if len(factors) != size or not np.allclose(abs(factors), 1, atol=1e-10):
                 raise BasicAerError(f"'diagonal' ({place}) needs {size} numbers of modulus 1 for {len(qubits)} qubits.")
             return [Gate(name, "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
-        if name == "pauli" and len(parameters) == 1 and re.fullmatch(f"[IXYZ]{{{len(qubits)}}}", str(parameters[0])):
+        if name == "pauli":
+            if len(parameters) != 1 or not re.fullmatch(f"[IXYZ]{{{len(qubits)}}}", str(parameters[0])):
+                raise BasicAerError(f"'pauli' ({place}) needs one string of {len(qubits)} letters I, X, Y and Z.")
             return pauli_string(parameters[0][::-1], qubits)
-        if name == "permutation" and sorted(parameters) == list(range(len(qubits))):
+        if name == "permutation":
+            if not all(isinstance(p, int) for p in parameters) or sorted(parameters) != list(range(len(qubits))):
+                raise BasicAerError(f"'permutation' ({place}) needs the numbers 0 to {len(qubits) - 1}, each once.")
             return permuted(parameters, qubits, table_gate("swap", (0, 1)))
         open_controls = _OPEN_CONTROLS.match(name)
         record = BY_NAME.get(open_controls["name"] if open_controls else name)
-        if record is None:
+        state = int(open_controls["state"]) if open_controls else None
+        if record is None or (state is not None and record.controls == 0):
             raise BasicAerError(
                 f"Unknown instruction '{name}' ({place}); unroll it into gates, or give it as 'unitary'."
             )
@@ -221,4 +252,8 @@ class _Reader:
                 f"'{name}' ({place}) takes {len(record.kinds) + max(controls, 0)} qubits and {record.parameters} "
                 f"parameters, not {len(qubits)} and {len(parameters)}."
             )
-        return record_gates(record, qubits, parameters, int(open_controls["state"]) if open_controls else None)
+        if not all(isinstance(p, int | float) and math.isfinite(p) for p in parameters):
+            raise BasicAerError(f"'{name}' ({place}) takes finite real numbers, not {parameters}.")
+        if state is not None and state >= 2**controls:
+            raise BasicAerError(f"'{name}' ({place}) has {controls} controls, which have no state {state}.")
+        return record_gates(record, qubits, parameters, state)

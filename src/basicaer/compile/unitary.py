@@ -84,12 +84,14 @@ def gates_of(operation: Any, qubits: tuple[int, ...], place: str) -> list[Gate]:
         return special(operation, qubits, place)
     if isinstance(operation, ControlledGate):
         count, base = operation.num_ctrl_qubits, operation.base_gate
-        groups, left_over = divmod(len(qubits) - count, base.num_qubits)
+        on = qubits[count:]
         # A gate with ancillas (an MCX chain) is more than its base under control: that one goes by its definition.
-        if not left_over and (groups == 1 or isinstance(operation, library.MCMTGate)):
-            starts = range(count, len(qubits), base.num_qubits)
-            inner = [g for s in starts for g in gates_of(base, qubits[s : s + base.num_qubits], place)]
-            return controlled(inner, qubits[:count], operation.ctrl_state)
+        if base.num_qubits == len(on):
+            return controlled(_base_gates(base, on, place), qubits[:count], operation.ctrl_state)
+        if isinstance(operation, library.MCMTGate):
+            return controlled(
+                [g for q in on for g in gates_of(base, (q,), place)], qubits[:count], operation.ctrl_state
+            )
     if not isinstance(operation, Instruction):
         return _synthesised(operation, qubits, place)
     if operation.definition is not None:
@@ -98,6 +100,13 @@ def gates_of(operation: Any, qubits: tuple[int, ...], place: str) -> list[Gate]:
     if matrix is None:
         raise unknown(operation, place)
     return [unitary_gate(matrix, qubits, operation.name)]
+
+
+def _base_gates(base: Any, qubits: tuple[int, ...], place: str) -> list[Gate]:
+    if isinstance(base, library.UGate) and len(base.params) == 4:  # what a CU under more controls calls its base
+        phase = table_gate("global_phase", (), float(base.params[3]))
+        return [phase, *record_gates(BY_CLASS[library.UGate], qubits, base.params[:3], None)]
+    return gates_of(base, qubits, place)
 
 
 def unknown(operation: Any, place: str) -> BasicAerError:

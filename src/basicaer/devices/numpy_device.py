@@ -39,12 +39,13 @@ class _Blocks(NamedTuple):
     """How to walk through a state in blocks of rows: one row for each basis state of the target qubits.
 
     ``shape`` gives the state one axis per target, per control, and per run of other qubits, highest qubit first.
-    ``place`` takes the controls out; ``loops`` are the axes in it where a block's number goes, with their sizes.
+    ``place`` takes the controls out, and its last entry keeps what is left an array, even of one amplitude; ``loops``
+    are the axes where a block's number goes, with their sizes.
     ``order`` then brings the targets to the front, the last target first, so that the row's number is little-endian.
     """
 
     shape: tuple[int, ...]
-    place: tuple[int | slice, ...]
+    place: tuple[Any, ...]
     loops: tuple[tuple[int, int], ...]
     order: tuple[int, ...]
 
@@ -55,7 +56,7 @@ def _blocks(n: int, targets: tuple[int, ...], controls: tuple[int, ...], control
     others = [q for q in range(n) if q not in control_value and q not in targets]
     inside = set(others[: max(0, _BLOCK_QUBITS - len(targets))])  # the lowest other qubits make up a block
     shape: list[int] = []
-    index: list[int | slice] = []
+    place: list[int | slice] = []
     loops: list[int] = []  # places of the axes that are walked through
     axis_of_target: dict[int, int] = {}
     kept = 0  # axes that are left when controls and loops are taken out
@@ -67,7 +68,7 @@ def _blocks(n: int, targets: tuple[int, ...], controls: tuple[int, ...], control
             continue
         run = role if role != "alone" else ""
         shape.append(2)
-        index.append(control_value.get(q, slice(None)) if role != "loop" else 0)
+        place.append(control_value.get(q, slice(None)) if role != "loop" else 0)
         if role == "loop":
             loops.append(len(shape) - 1)
         elif q not in control_value:
@@ -76,7 +77,7 @@ def _blocks(n: int, targets: tuple[int, ...], controls: tuple[int, ...], control
             kept += 1
     front = [axis_of_target[q] for q in reversed(targets)]
     order = (*front, *(axis for axis in range(kept) if axis not in front))
-    return _Blocks(tuple(shape), tuple(index), tuple((place, shape[place]) for place in loops), order)
+    return _Blocks(tuple(shape), (*place, ...), tuple((axis, shape[axis]) for axis in loops), order)
 
 
 class NumpyState:
@@ -97,10 +98,7 @@ class NumpyState:
     def run(self, segment: Segment, checkpoint: Checkpoint) -> None:
         for gate in segment.gates:
             checkpoint.poll()
-            if gate.targets or gate.controls:
-                self._apply(gate, checkpoint)
-            else:
-                self._vector *= complex(gate.data[0])
+            self._apply(gate, checkpoint)
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         for rows in self._rows(qubits):

@@ -28,11 +28,11 @@ from qiskit.transpiler import Target
 from basicaer.compile.gates import GATES
 
 if TYPE_CHECKING:
-    from basicaer.compile.gates import GateRecord
+    from collections.abc import Iterator
 
 __all__ = ["build_target"]
 
-_MOST_CONTROLS = 4  # up to here the gates that `.control()` makes are listed by the names it gives them
+_MOST_CONTROLS = 2  # of the gates that `.control()` makes; a target of a thousand names slows `transpile` down
 _BY_CLASS = {
     "annotated": AnnotatedOperation,
     "clifford": Clifford,
@@ -70,9 +70,34 @@ _CONTROL_FLOW = {
 _NOT_UNITARY = {"initialize", "isometry", "set_statevector", "pauli_product_measurement"}
 
 
-def _instance(record: GateRecord, **keys: Any) -> Any:
-    assert record.gate_class is not None  # asked for those only  # noqa: S101
-    return record.gate_class(*(Parameter(f"{record.name}_{i}") for i in range(record.parameters)), **keys)
+def _table_gates() -> dict[str, Any]:
+    """Return the gates of the table by name, as instances; as classes where the width or the parameters vary."""
+    gates: dict[str, Any] = {}
+    for record in GATES:
+        if record.gate_class is None:
+            continue
+        if record.controls is None or record.gate_class is library.RVGate:  # RV takes numbers, not parameters
+            gates[record.name] = record.gate_class
+            continue
+        parameters = [Parameter(f"{record.name}_{i}") for i in range(record.parameters)]
+        gates.setdefault(*_named(record.gate_class(*parameters)))
+        for state in range(2**record.controls - 1):
+            gates.setdefault(*_named(record.gate_class(*parameters, ctrl_state=state)))
+    return gates
+
+
+def _named(gate: Any) -> tuple[str, Any]:
+    return gate.name, gate
+
+
+def _controlled_names() -> Iterator[str]:
+    """Yield the names that ``.control()`` gives to controlled gates; with few controls."""
+    bases = [record.name for record in GATES if record.gate_class is not None and not record.controls and record.kinds]
+    for count in range(1, _MOST_CONTROLS + 1):
+        counted = "c" * count if count < 3 else f"c{count}"
+        for name in (*(counted + base for base in bases), "c-unitary", "mcmt", "mcx"):
+            yield name
+            yield from (f"{name}_o{state}" for state in range(2**count - 1))
 
 
 @cache
@@ -84,33 +109,16 @@ def build_target(*, unitary_only: bool = False) -> Target:
     unitary_only
         Whether to leave out what is no unitary operation.
     """
-    target = Target(description="basicaer", num_qubits=None)
-    of_qiskit = [record for record in GATES if record.gate_class is not None]
-    by_class = {record.name: record.gate_class for record in of_qiskit if record.controls is None}  # any width
-    by_class |= {"rv": library.RVGate}  # its parameters must be numbers
-    by_class |= {name: getattr(library, kind) for name, kind in _SINCE_LATER_VERSIONS.items() if hasattr(library, kind)}
-    for name, kind in (_BY_CLASS | by_class).items():
-        if not (unitary_only and name in _NOT_UNITARY):
-            target.add_instruction(kind, name=name)
-    for record in of_qiskit:
-        if record.name in by_class:
-            continue
-        gate = _instance(record)
-        if gate.name not in target.operation_names:
-            target.add_instruction(gate, name=gate.name)
-        controls = record.controls or 0
-        for state in range(2**controls - 1):
-            opened = _instance(record, ctrl_state=state)
-            if opened.name not in target.operation_names:
-                target.add_instruction(opened, name=opened.name)
-        for count in range(1, _MOST_CONTROLS + 1):
-            name = f"{'c' * count if count < 3 else f'c{count}'}{record.name}"
-            if not controls and record.kinds and name not in target.operation_names:
-                target.add_instruction(ControlledGate, name=name)
-    target.add_instruction(Delay(Parameter("delay")), name="delay")
+    taken_whole = _table_gates() | _BY_CLASS | {"delay": Delay(Parameter("delay"))}
+    for name, kind in _SINCE_LATER_VERSIONS.items():
+        if hasattr(library, kind):
+            taken_whole[name] = getattr(library, kind)
     if not unitary_only:
-        target.add_instruction(Measure(), name="measure")
-        target.add_instruction(Reset(), name="reset")
-        for name, kind in _CONTROL_FLOW.items():
+        taken_whole |= _CONTROL_FLOW | {"measure": Measure(), "reset": Reset()}
+    for name in _controlled_names():
+        taken_whole.setdefault(name, ControlledGate)
+    target = Target(description="basicaer", num_qubits=None)
+    for name, kind in taken_whole.items():
+        if not (unitary_only and name in _NOT_UNITARY):
             target.add_instruction(kind, name=name)
     return target

@@ -1,0 +1,434 @@
+"""The provider and its three simulators: names, options, results, and what each refuses."""
+
+import pickle
+
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, StatevectorEstimator
+from qiskit.providers import BackendV2
+from qiskit.providers.exceptions import QiskitBackendNotFoundError
+from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
+
+import basicaer
+import reference
+from basicaer import BasicAer, BasicAerError, BasicAerProvider
+from basicaer.devices import gpu_probe, memory, registry
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.errors import BasicAerWarning, DeviceUnavailableError
+from basicaer.options import DeviceChoice, Precision
+
+ALL = ["qasm_simulator", "statevector_simulator", "unitary_simulator"]
+OURS = {"device", "precision", "executor", "timeout"}
+OPTIONS = {
+    "qasm_simulator": {
+        "shots", "memory", "seed_simulator", "initial_statevector", "chop_threshold", "parameter_binds", *OURS,
+    },
+    "unitary_simulator": {"initial_unitary", "chop_threshold", "parameter_binds", *OURS},
+}  # fmt: skip
+OPTIONS["statevector_simulator"] = OPTIONS["qasm_simulator"]
+
+
+def bell(measured=True):
+    circuit = QuantumCircuit(2, name="bell")
+    circuit.h(0)
+    circuit.cx(0, 1)
+    if measured:
+        circuit.measure_all()
+    return circuit
+
+
+def test_the_provider():
+    assert str(BasicAer) == "BasicAer"
+    assert isinstance(BasicAer, BasicAerProvider)
+    assert [backend.name for backend in BasicAer.backends()] == ALL
+    assert [backend.name for backend in BasicAer.backends("unitary_simulator")] == ["unitary_simulator"]
+    with pytest.raises(QiskitBackendNotFoundError, match="Unknown backend 'qasm_simulatr': did you mean 'qasm_simul"):
+        BasicAer.get_backend("qasm_simulatr")
+    with pytest.raises(QiskitBackendNotFoundError, match="known are qasm_simulator, statevector"):
+        BasicAer.get_backend("zzz")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_backend_is_a_backend_v2_without_size(name):
+    backend = BasicAer.get_backend(name)
+    assert isinstance(backend, BackendV2)
+    assert backend.provider is BasicAer
+    assert backend.num_qubits is None
+    assert backend.coupling_map is None
+    assert backend.max_circuits is None
+    assert backend.backend_version == basicaer.__version__
+    assert {"h", "cx", "mcx", "unitary", "PauliEvolution"} <= set(backend.operation_names)
+    assert ("measure" in backend.operation_names) == (name != "unitary_simulator")
+    assert ("while_loop" in backend.operation_names) == (name != "unitary_simulator")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_options_are_those_of_the_contract(name):
+    options = dict(BasicAer.get_backend(name).options)
+    assert set(options) == OPTIONS[name]
+    assert options["chop_threshold"] == 1e-15
+    assert options.get("shots") == {"qasm_simulator": 1024, "statevector_simulator": 1}.get(name)
+
+
+def test_backends_of_a_provider_do_not_share_options():
+    BasicAer.get_backend("qasm_simulator").set_options(shots=3)
+    assert BasicAer.get_backend("qasm_simulator").options.shots == 1024
+
+
+def test_run_argument_goes_before_backend_option_and_default(qasm):
+    assert qasm.run(bell()).result().results[0].shots == 1024
+    qasm.set_options(shots=5)
+    assert qasm.run(bell()).result().results[0].shots == 5
+    assert qasm.run(bell(), shots=6).result().results[0].shots == 6
+    assert BasicAerProvider().get_backend().options.shots == 1024
+
+
+def test_a_job_keeps_the_options_it_was_run_with(qasm):
+    job = qasm.run(bell(), shots=7)
+    qasm.set_options(shots=9)
+    assert job.result().results[0].shots == 7
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shot": 10}, "Unknown option of qasm_simulator 'shot': did you mean 'shots'"),
+        ({"zzz": 10}, "Unknown option of qasm_simulator 'zzz': known are chop_threshold, device"),
+        ({"initial_unitary": np.eye(2)}, "Unknown option of qasm_simulator 'initial_unitary'"),
+        ({"shots": 0}, "shots must be a whole number of at least 1, not 0"),
+        ({"shots": -3}, "shots must be a whole number of at least 1, not -3"),
+        ({"shots": 1.5}, r"shots must be a whole number of at least 1, not 1\.5"),
+        ({"shots": True}, "shots must be a whole number"),
+        ({"shots": "10"}, "shots must be a whole number of at least 1, not '10'"),
+        ({"shots": None}, "shots must be a whole number"),
+        ({"shots": 10**15}, "bell' needs .* for 1000000000000000 shots, and .* are free; run fewer"),
+        ({"seed_simulator": -1}, "seed_simulator must be a whole number of at least 0"),
+        ({"memory": 3}, "memory must be True or False, not 3"),
+        ({"memory": []}, r"memory must be True or False, not \[\]"),
+        ({"chop_threshold": -1}, "chop_threshold must be a number of at least 0"),
+        ({"chop_threshold": float("nan")}, "chop_threshold must be a number of at least 0"),
+        ({"chop_threshold": None}, "chop_threshold must be a number of at least 0"),
+        ({"device": "TPU"}, "device must be one of 'auto', 'CPU', 'GPU', not 'TPU'"),
+        ({"precision": "half"}, "precision must be one of 'double', 'single', not 'half'"),
+        ({"timeout": 0}, "timeout must be a positive number of seconds or None, not 0"),
+        ({"timeout": "5"}, "timeout must be a positive number"),
+        ({"executor": 3}, r"executor must be a concurrent\.futures\.Executor or None, not 3"),
+        ({"initial_statevector": [1, 0]}, "has 2 amplitudes; circuit 'bell' of 2 qubits needs 4"),
+        ({"initial_statevector": [1, 1, 0, 0]}, r"has norm 1\.4142135623731, not 1; divide it"),
+        ({"initial_statevector": ["a", 0, 0, 0]}, "initial_statevector must be an array of complex numbers"),
+        ({"initial_statevector": [np.nan, 0, 0, 0]}, "initial_statevector has entries that are not finite"),
+        ({"parameter_binds": {}}, None),
+        ({"parameter_binds": {"a": 1}}, "parameter_binds must be a list with one dictionary"),
+        ({"parameter_binds": [{}, {}]}, "parameter_binds has 2 dictionaries for 1 circuits"),
+        ({"parameter_binds": [{"a": [1]}]}, "parameter_binds names 'a', which circuit 'bell' does not have"),
+    ],
+)
+def test_bad_options_are_said_in_one_sentence_and_nothing_is_lost(qasm, options, message):
+    if message is None:
+        assert qasm.run(bell(), shots=2, **options).result().success
+        return
+    with pytest.raises(BasicAerError, match=message) as caught:
+        qasm.run(bell(), **options)
+    assert "\n" not in caught.value.message
+    assert qasm.run(bell(), shots=4).result().success
+
+
+def test_options_assigned_past_the_check_are_found_at_run(qasm):
+    qasm.options.shotz = 5
+    with pytest.raises(BasicAerError, match="Unknown option of qasm_simulator 'shotz': did you mean 'shots'"):
+        qasm.run(bell())
+    with pytest.raises(AttributeError):
+        BasicAer.get_backend().set_options(shotz=5)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (3, "takes a QuantumCircuit, a list of them or a Qobj, not a int"),
+        ([bell(), "x"], "not a list that holds a str"),
+        ([], "was given no circuits"),
+        (None, "not a NoneType"),
+    ],
+)
+def test_what_cannot_be_run_is_said(qasm, given, message):
+    with pytest.raises(BasicAerError, match=message):
+        qasm.run(given)
+
+
+def test_result_has_what_the_contract_names(qasm):
+    circuit = QuantumCircuit(QuantumRegister(2, "q"), QuantumRegister(1, "r"), ClassicalRegister(2, "c"), name="mine")
+    circuit.metadata = {"mine": 1}
+    circuit.global_phase = 0.25
+    circuit.x(0)
+    circuit.measure([0, 1], [0, 1])
+    job = qasm.run(circuit, shots=3, seed_simulator=4, memory=True)
+    result = job.result()
+    assert (result.backend_name, result.backend_version) == ("qasm_simulator", basicaer.__version__)
+    assert (result.job_id, result.success, result.status, result.header) == (job.job_id(), True, "COMPLETED", None)
+    assert result.qobj_id == job.qobj().qobj_id
+    assert result.time_taken >= 0
+    assert result.date.tzinfo is not None
+    (experiment,) = result.results
+    assert (experiment.name, experiment.shots, experiment.success, experiment.status) == ("mine", 3, True, "DONE")
+    assert experiment.seed_simulator == 4
+    assert experiment.header == {
+        "name": "mine",
+        "n_qubits": 3,
+        "memory_slots": 2,
+        "qreg_sizes": [["q", 2], ["r", 1]],
+        "creg_sizes": [["c", 2]],
+        "qubit_labels": [["q", 0], ["q", 1], ["r", 0]],
+        "clbit_labels": [["c", 0], ["c", 1]],
+        "global_phase": 0.25,
+        "metadata": {"mine": 1},
+    }
+    assert experiment.data.counts == {"0x1": 3}
+    assert experiment.data.memory == ["0x1"] * 3
+    assert result.get_counts(circuit) == {"01": 3}
+    assert experiment.metadata["device"] == "CPU"
+    assert experiment.metadata["precision"] == "double"
+    assert "no GPU" in experiment.metadata["device_reason"]
+    assert experiment.metadata["simulated_qubits"] == 1
+    assert experiment.metadata["simulation_seconds"] <= experiment.time_taken
+    assert experiment.metadata["lowering_seconds"] >= 0
+    result.to_dict()
+    assert pickle.loads(pickle.dumps(result)).get_counts() == {"01": 3}  # noqa: S301  # made here
+
+
+def test_statevector_simulator_returns_state_and_counts_only_if_measured(statevector):
+    data = statevector.run(bell(measured=False)).result().data()
+    assert set(data) == {"statevector"}
+    assert np.allclose(data["statevector"], Statevector(bell(measured=False)).data)
+    data = statevector.run(bell(), memory=True, shots=4).result().data()
+    assert set(data) == {"statevector", "counts", "memory"}
+    assert sorted(abs(data["statevector"])) == pytest.approx([0, 0, 0, 1])
+
+
+def test_amplitudes_below_the_threshold_are_zero(statevector):
+    circuit = QuantumCircuit(1)
+    circuit.ry(2e-5, 0)
+    state = statevector.run(circuit).result().data()["statevector"]
+    assert state[1] == pytest.approx(1e-5)
+    state = statevector.run(circuit, chop_threshold=1e-4).result().data()["statevector"]
+    assert state[1] == 0
+    assert state[0] != 0
+
+
+def test_initial_statevector(statevector, qasm):
+    vector = reference.random_state(2)
+    circuit = bell(measured=False)
+    want = Statevector(vector).evolve(circuit).data
+    for given in (vector, vector.tolist(), Statevector(vector)):
+        assert np.allclose(statevector.run(circuit, initial_statevector=given).result().get_statevector(), want)
+    assert qasm.run(bell(), initial_statevector=[0, 1, 0, 0], shots=50).result().get_counts().keys() == {"00", "11"}
+
+
+def test_initial_statevector_reaches_idle_qubits(qasm):
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure(range(2), range(2))
+    assert qasm.run(circuit, initial_statevector=[0, 0, 1, 0], shots=3).result().get_counts() == {"10": 3}
+
+
+def test_unitary_simulator(unitary, tolerance, precision):
+    circuit = QuantumCircuit(3)
+    circuit.h(0)
+    circuit.cry(0.4, 0, 2)
+    result = unitary.run(circuit, precision=precision).result()
+    assert set(result.data()) == {"unitary"}
+    assert np.allclose(result.get_unitary(), Operator(circuit).data, atol=tolerance)
+    start = reference.random_unitary(8)
+    got = unitary.run(circuit, initial_unitary=start, precision=precision).result().get_unitary()
+    assert np.allclose(got, Operator(circuit).data @ start, atol=10 * tolerance)
+
+
+def test_unitary_of_a_loop_without_measurement(unitary):
+    circuit = QuantumCircuit(1)
+    with circuit.for_loop(range(3)):
+        circuit.sx(0)
+    flat = QuantumCircuit(1)
+    for _ in range(3):
+        flat.sx(0)
+    assert np.allclose(unitary.run(circuit).result().get_unitary(), Operator(flat).data)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.ones((2, 3)), r"shape \(2, 3\), which is not square"),
+        (np.eye(2), r"shape \(2, 2\); circuit 'bell' of 2 qubits needs \(4, 4\)"),
+        (2 * np.eye(4), "is not unitary to 10 decimals"),
+        ("x", "initial_unitary must be an array of complex numbers"),
+    ],
+)
+def test_bad_initial_unitary(unitary, given, message):
+    with pytest.raises(BasicAerError, match=message):
+        unitary.run(bell(measured=False), initial_unitary=given)
+
+
+def _measured(circuit):
+    circuit.measure(0, 0)
+
+
+def _conditional(circuit):
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(0)
+
+
+NOT_UNITARY = {
+    "measure": _measured,
+    "reset": lambda circuit: circuit.reset(0),
+    "if_else": _conditional,
+    "initialize": lambda circuit: circuit.initialize([1, 0], 1),
+}
+
+
+@pytest.mark.parametrize("name", NOT_UNITARY)
+def test_unitary_simulator_refuses_what_is_not_unitary(unitary, name):
+    circuit = QuantumCircuit(2, 1, name="mixed")
+    NOT_UNITARY[name](circuit)
+    expected = "reset" if name == "initialize" else name  # an initialize starts with its resets
+    with pytest.raises(BasicAerError, match=f"unitary_simulator cannot run '{expected}' in circuit 'mixed'"):
+        unitary.run(circuit)
+
+
+def test_circuits_without_measurements_are_warned_of(qasm):
+    with pytest.warns(BasicAerWarning, match="'bell' has no classical bits, so its counts are empty"):
+        assert qasm.run(bell(measured=False)).result().data()["counts"] == {}
+    circuit = QuantumCircuit(1, 2, name="blind")
+    circuit.h(0)
+    with pytest.warns(BasicAerWarning, match="'blind' measures nothing, so its classical bits stay zero"):
+        assert qasm.run(circuit, shots=3).result().get_counts() == {"00": 3}
+
+
+def test_the_warning_points_at_the_users_line(qasm):
+    with pytest.warns(BasicAerWarning) as caught:
+        qasm.run(bell(measured=False))
+    assert caught[0].filename == __file__
+
+
+def test_parameter_binds_in_aers_form(qasm, statevector):
+    a, b, v = Parameter("a"), Parameter("b"), ParameterVector("v", 2)
+    first, second, third = QuantumCircuit(1), QuantumCircuit(1), QuantumCircuit(2)
+    first.ry(a, 0)
+    first.rz(b, 0)
+    second.ry(a, 0)
+    third.ry(v[0], 0)
+    third.ry(v[1], 1)
+    binds = [{a: [0.1, 0.2, 0.3], "b": [1, 2, 3]}, {a: 0.5}, {v: [[0.1, 0.2], [0.3, 0.4]]}]
+    result = statevector.run([first, second, third], parameter_binds=binds).result()
+    want = [first.assign_parameters({a: x, b: y}) for x, y in ((0.1, 1), (0.2, 2), (0.3, 3))]
+    want += [second.assign_parameters({a: 0.5})]
+    want += [third.assign_parameters({v: values}) for values in ([0.1, 0.2], [0.3, 0.4])]
+    assert len(result.results) == 6
+    for i, circuit in enumerate(want):
+        assert np.allclose(result.get_statevector(i), Statevector(circuit).data)
+    with pytest.raises(BasicAerError, match=r"different numbers of values \(1, 2\)"):
+        statevector.run(first, parameter_binds=[{a: [0.1, 0.2], b: [1]}])
+    with pytest.raises(BasicAerError, match="'b'; bind them"):
+        statevector.run(first, parameter_binds=[{a: [0.1]}])
+
+
+def test_a_parameterised_controlled_rotation_gets_each_of_its_values(qasm):
+    """Another simulator answers the first set of values for all."""
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(2, 1)
+    circuit.x(0)
+    circuit.crx(angle, 0, 1)
+    circuit.measure(1, 0)
+    result = qasm.run(circuit, parameter_binds=[{angle: [0, np.pi]}], shots=10).result()
+    assert [result.get_counts(i) for i in range(2)] == [{"0": 10}, {"1": 10}]
+
+
+def test_sampler_over_the_backend(qasm):
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(QuantumRegister(2), ClassicalRegister(1, "one"), ClassicalRegister(1, "two"))
+    circuit.rx(angle, 0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    sampler = BackendSamplerV2(backend=qasm, options={"seed_simulator": 2})
+    data = sampler.run([(circuit, [[0], [np.pi], [1.0]])], shots=200).result()[0].data
+    assert data.one.get_counts(0) == {"0": 200}
+    assert data.two.get_counts(1) == {"1": 200}
+    assert data.one.get_counts(2) == data.two.get_counts(2)
+    assert set(data.one.get_counts(2)) == {"0", "1"}
+
+
+def test_estimator_over_the_backend(qasm):
+    circuit = QuantumCircuit(2)
+    circuit.ry(0.7, 0)
+    circuit.cx(0, 1)
+    observable = SparsePauliOp(["ZZ", "XX", "ZI"], [0.5, 0.25, -1])
+    want = StatevectorEstimator().run([(circuit, observable)]).result()[0].data.evs
+    estimator = BackendEstimatorV2(backend=qasm, options={"seed_simulator": 2})
+    got = estimator.run([(circuit, observable)], precision=0.01).result()[0].data.evs
+    assert got == pytest.approx(want, abs=0.05)
+
+
+def test_many_jobs_share_a_backend(qasm):
+    jobs = [qasm.run(bell(), shots=10 + i) for i in range(30)]
+    assert [sum(job.result().get_counts().values()) for job in jobs] == [10 + i for i in range(30)]
+
+
+def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary, monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2**30)
+    monkeypatch.setattr(NumpyDevice, "new_state", None)
+    wide = QuantumCircuit(27, name="wide")
+    wide.h(range(27))
+    wide.measure_all()
+    with pytest.raises(
+        BasicAerError,
+        match=r"Circuit 'wide' needs 2 GiB for 27 qubits in double precision on the CPU, where 1 GiB are free; "
+        r"25 qubits fit, 26 with precision='single'\.",
+    ):
+        qasm.run(wide)
+    with pytest.raises(BasicAerError, match=r"'wide' needs 1 GiB .*single precision.*; 26 qubits fit\."):
+        qasm.run(wide, precision="single")
+    idle = QuantumCircuit(27)
+    idle.h(0)
+    with pytest.raises(BasicAerError, match="needs 2 GiB for 27 qubits"):
+        statevector.run(idle)
+    with pytest.raises(BasicAerError, match=r"needs 4 GiB for 14 qubits.*; 12 qubits fit, 13 with"):
+        unitary.run(QuantumCircuit(14))
+
+
+def test_free_memory_heeds_the_control_group(tmp_path):
+    assert memory.free_host_bytes(tmp_path) > 2**20
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("100\n")
+    (tmp_path / "memory.stat").write_text("inactive_file 7\n")
+    assert memory.free_host_bytes(tmp_path) > 2**20
+    (tmp_path / "memory.max").write_text("1000\n")
+    assert memory.free_host_bytes(tmp_path) == 907
+    (tmp_path / "memory.current").write_text("2000\n")
+    assert memory.free_host_bytes(tmp_path) == 0
+    older = tmp_path / "older"
+    (older / "memory").mkdir(parents=True)
+    for name, text in (("limit", "5000"), ("usage", "3000")):
+        (older / "memory" / f"memory.{name}_in_bytes").write_text(text)
+    (older / "memory" / "memory.stat").write_text("total_inactive_file 10\n")
+    assert memory.free_host_bytes(older) == 2010
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(5, "5 bytes"), (2048, "2 KiB"), (1020 * 2**20, "1020 MiB"), (2**64, "16384 PiB")]
+)
+def test_sizes_are_readable(size, said):
+    assert memory.readable(size) == said
+
+
+def test_device_by_choice(qasm, monkeypatch):
+    assert registry.choose_device(DeviceChoice.CPU)[1] == "device='CPU' was asked for"
+    monkeypatch.setattr(registry, "probe_gpu", lambda: gpu_probe.GpuProbe("the fan is off; switch it on"))
+    assert qasm.run(bell()).result().results[0].metadata["device_reason"] == "no GPU: the fan is off; switch it on"
+    with pytest.raises(DeviceUnavailableError, match="device='GPU' cannot be used: the fan is off; switch it on"):
+        qasm.run(bell(), device="gpu")
+    monkeypatch.setattr(registry, "probe_gpu", gpu_probe.GpuProbe)
+    with pytest.raises(DeviceUnavailableError, match="has no CUDA kernels yet"):
+        qasm.run(bell(), device="GPU")
+
+
+def test_single_precision_is_complex64(statevector, precision):
+    state = statevector.run(bell(measured=False), precision=precision).result().data()["statevector"]
+    assert state.itemsize == Precision(precision).amplitude_bytes

@@ -1,0 +1,214 @@
+"""What every device's state promises (engine/device.py), tested once over all devices and precisions."""
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import reference
+from basicaer.devices import numpy_device
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.errors import BasicAerError, Cancelled
+from basicaer.options import Precision
+
+
+@pytest.fixture(params=[16, 3], ids=["whole", "tiny-blocks"])
+def state_of(request, device, precision, monkeypatch):
+    """Make a state of given amplitudes; with tiny blocks every operation walks through many."""
+    monkeypatch.setattr(numpy_device, "_BLOCK_QUBITS", request.param)
+    numpy_device._blocks.cache_clear()
+
+    def make(vector):
+        state = device.new_state(len(vector).bit_length() - 1, precision)
+        state.load(vector)
+        return state
+
+    yield make
+    numpy_device._blocks.cache_clear()
+
+
+def gate(form, data, targets, controls=(), control_state=0):
+    return Gate("test", "G" * len(targets), tuple(targets), form, np.asarray(data), tuple(controls), control_state)
+
+
+def as_matrix(form, data):
+    if form is Form.DIAGONAL:
+        return np.diag(data)
+    if form is Form.PERMUTATION:
+        return np.eye(len(data))[np.argsort(data)]
+    return data
+
+
+def numbers(form, k, seed):
+    random = np.random.default_rng(seed)
+    if form is Form.DIAGONAL:
+        return np.exp(1j * random.normal(size=2**k))
+    if form is Form.PERMUTATION:
+        return random.permutation(2**k)
+    return reference.random_unitary(2**k, seed)
+
+
+def test_new_state_is_zero(device, precision):
+    for n in range(5):
+        amplitudes = device.new_state(n, precision).amplitudes()
+        assert amplitudes.itemsize == precision.amplitude_bytes
+        assert amplitudes.tolist() == reference.zero(n).tolist()
+
+
+def test_load_copies(state_of, tolerance):
+    vector = reference.random_state(3)
+    state = state_of(vector)
+    before = vector.copy()
+    vector[:] = 0
+    assert np.allclose(state.amplitudes(), before, atol=tolerance)
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("targets", range(4))
+@pytest.mark.parametrize("controls", range(3))
+def test_gates_of_every_form_on_every_order_of_qubits(form, targets, controls, state_of, tolerance):
+    n = 5
+    vector = reference.random_state(n)
+    orders = reference.orders(n, targets + controls)
+    for number, qubits in enumerate(orders[:: max(1, len(orders) // 12)]):
+        data = numbers(form, targets, number)
+        control_state = number % 2**controls
+        state = state_of(vector)
+        state.run(Segment((gate(form, data, qubits[controls:], qubits[:controls], control_state),)), Checkpoint())
+        want = reference.apply(vector, as_matrix(form, data), qubits[controls:], qubits[:controls], control_state)
+        assert np.allclose(state.amplitudes(), want, atol=tolerance), qubits
+
+
+@pytest.mark.parametrize("form", [Form.DIAGONAL, Form.MATRIX])
+def test_gates_wider_than_a_block(form, state_of, tolerance):
+    n, k = 7, 6
+    vector = reference.random_state(n)
+    data = numbers(form, k, seed=1)
+    qubits = [5, 0, 3, 6, 1, 4]
+    state = state_of(vector)
+    state.run(Segment((gate(form, data, qubits),)), Checkpoint())
+    assert np.allclose(state.amplitudes(), reference.apply(vector, as_matrix(form, data), qubits), atol=tolerance)
+
+
+def test_gates_run_in_order(state_of, tolerance):
+    vector = reference.random_state(4)
+    first, second = (gate(Form.MATRIX, reference.random_unitary(4, seed), (seed, 3)) for seed in (1, 2))
+    state = state_of(vector)
+    state.run(Segment((first, second)), Checkpoint())
+    want = reference.apply(reference.apply(vector, first.data, (1, 3)), second.data, (2, 3))
+    assert np.allclose(state.amplitudes(), want, atol=tolerance)
+
+
+def test_a_poll_between_gates_stops_the_run(state_of):
+    class Stops(Checkpoint):
+        polls = 0
+
+        def poll(self):
+            self.polls += 1
+            if self.polls > 2:
+                self.cancel()
+            super().poll()
+
+    checkpoint = Stops()
+    with pytest.raises(Cancelled):
+        state_of(reference.zero(6)).run(Segment((gate(Form.MATRIX, np.eye(2), (0,)),) * 100), checkpoint)
+    assert checkpoint.polls == 3
+
+
+@pytest.mark.parametrize("qubits", [(0,), (3,), (2, 0), (1, 4), (4, 1, 2), (0, 1, 2, 3, 4)])
+def test_prepare(qubits, state_of, tolerance):
+    n = 5
+    others = reference.random_state(n)
+    for q in qubits:
+        others = reference.collapse(others, q, 0)
+    amplitudes = reference.random_state(len(qubits), seed=3)
+    state = state_of(others)
+    state.prepare(qubits, amplitudes)
+    assert np.allclose(state.amplitudes(), reference.prepare(others, qubits, amplitudes), atol=tolerance)
+
+
+def test_probability_and_collapse_of_every_qubit(state_of, tolerance):
+    for n, outcome in itertools.product((1, 2, 5), (False, True)):
+        vector = reference.random_state(n, seed=n)
+        for qubit in range(n):
+            state = state_of(vector)
+            one = state.probability_of_one(qubit)
+            assert one == pytest.approx(reference.probability_of_one(vector, qubit), abs=tolerance)
+            state.collapse(qubit, outcome=outcome, probability=one if outcome else 1 - one)
+            assert np.allclose(state.amplitudes(), reference.collapse(vector, qubit, outcome), atol=tolerance)
+
+
+def test_probability_is_relative_to_the_norm(state_of, tolerance):
+    vector = reference.random_state(3)
+    assert state_of(1.5 * vector).probability_of_one(1) == pytest.approx(
+        reference.probability_of_one(vector, 1), abs=tolerance
+    )
+
+
+def test_block_weights_and_probabilities_are_in_logical_order_and_float64(state_of, tolerance):
+    vector = reference.random_state(6)
+    probabilities = abs(vector) ** 2
+    for block_qubits in range(7):
+        state = state_of(vector)
+        weights = state.block_weights(block_qubits)
+        assert weights.dtype == np.float64
+        assert np.allclose(weights, probabilities.reshape(-1, 2**block_qubits).sum(axis=1), atol=tolerance)
+        for block in range(len(weights)):
+            inside = state.block_probabilities(block, block_qubits)
+            assert inside.dtype == np.float64
+            want = probabilities[block * 2**block_qubits : (block + 1) * 2**block_qubits]
+            assert np.allclose(inside, want, atol=tolerance)
+
+
+def test_identity_has_the_column_in_the_upper_qubits(state_of, tolerance):
+    state = state_of(reference.zero(6))
+    state.set_identity()
+    matrix = reference.random_unitary(8)
+    state.run(Segment((gate(Form.MATRIX, matrix, (0, 1, 2)),)), Checkpoint())
+    assert np.allclose(state.amplitudes().reshape(8, 8).T, matrix, atol=tolerance)
+
+
+def test_a_copy_is_independent(state_of, tolerance):
+    vector = reference.random_state(3)
+    state = state_of(vector)
+    copy = state.copy()
+    state.run(Segment((gate(Form.PERMUTATION, [1, 0], (0,)),)), Checkpoint())
+    assert np.allclose(copy.amplitudes(), vector, atol=tolerance)
+
+
+def test_gates_need_little_scratch(device, precision):
+    """One state and at most 64 MiB: measured on a state so large that a copy of it would show."""
+    n = 24
+    state = device.new_state(n, precision)
+    gates = (
+        gate(Form.MATRIX, reference.random_unitary(2), (0,)),
+        gate(Form.MATRIX, reference.random_unitary(8), (n - 1, 0, 5)),
+        gate(Form.DIAGONAL, numbers(Form.DIAGONAL, 6, 1), (1, 2, 3, 4, 5, n - 1)),
+        gate(Form.PERMUTATION, [0, 2, 1, 3], (0, n - 1), (3,), 1),
+    )
+    tracemalloc.start()
+    try:
+        state.run(Segment(gates), Checkpoint())
+        state.probability_of_one(n - 1)
+        state.collapse(0, outcome=False, probability=0.9)
+        state.block_weights(12)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 2**20 < precision.amplitude_bytes * 2**n
+
+
+def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
+    def refuse(*_args, **_keys):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(np, "zeros", refuse)
+    with pytest.raises(BasicAerError, match=r"could not give 1 GiB.*no room|could not give 512 MiB.*no room"):
+        device.new_state(26, precision)
+
+
+def test_precisions_have_their_types(device):
+    assert device.new_state(1, Precision.DOUBLE).amplitudes().dtype == np.complex128
+    assert device.new_state(1, Precision.SINGLE).amplitudes().dtype == np.complex64
