@@ -32,7 +32,7 @@ def random_unitary(size: int, seed: int = 0) -> np.ndarray:
 
 
 def apply(vector, matrix, targets, controls=(), control_state=None):
-    """Apply a matrix whose row bit j is targets[j], where controls[j] equals bit j of control_state (default: all 1)."""
+    """Apply a matrix whose row bit j is targets[j] where controls[j] equals bit j of control_state (default: all 1)."""
     if control_state is None:
         control_state = 2 ** len(controls) - 1
     result = np.zeros(len(vector), complex)

@@ -1,4 +1,4 @@
-"""Exact probabilities of circuits with measurement and control flow: every branch followed, one at a time, gates by Qiskit.
+"""Exact probabilities of circuits with measurement and control flow: every branch followed, gates by Qiskit.
 
 Imports nothing of basicaer. Bit c of an outcome is classical bit c.
 """

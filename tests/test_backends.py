@@ -30,7 +30,7 @@ OPTIONS = {
 OPTIONS["statevector_simulator"] = OPTIONS["qasm_simulator"]
 
 
-def bell(measured=True):
+def bell(*, measured=True):
     circuit = QuantumCircuit(2, name="bell")
     circuit.h(0)
     circuit.cx(0, 1)

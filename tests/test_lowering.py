@@ -74,7 +74,7 @@ OPERATIONS = {
         [SparsePauliOp(["XX", "YY"]), SparsePauliOp("ZI")], time=0.2, synthesis=LieTrotter(reps=3)
     ),
 }
-with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # old gates that old circuits hold
+with warnings.catch_warnings(action="ignore"):  # deprecated, and in old circuits all the same
     OPERATIONS["mcx with clean ancillas"] = library.MCXVChain(4)
     OPERATIONS["mcx with dirty ancillas"] = library.MCXVChain(4, dirty_ancillas=True)
 with_phase = QuantumCircuit(2, global_phase=0.7)
@@ -108,6 +108,13 @@ def test_operation_is_what_qiskit_says(statevector, name):
     circuit = in_a_circuit(OPERATIONS[name])
     want = Statevector(as_synthesised(circuit)).data
     assert np.allclose(statevector.run(circuit).result().get_statevector(), want, atol=1e-10)
+
+
+def test_a_pauli_rotation_of_few_letters_is_one_diagonal_between_basis_changes():
+    circuit = QuantumCircuit(4)
+    circuit.append(library.PauliEvolutionGate(SparsePauliOp("XZYX"), time=0.3), range(4))
+    (segment,) = lower(circuit).body
+    assert [len(gate.targets) for gate in segment.gates] == [1, 1, 1, 4, 1, 1, 1]
 
 
 @pytest.mark.parametrize("letters", ["X", "ZX", "XZ", "YIX", "IZY", "XYZXYZ", "XYZXYZX", "III"])
@@ -179,12 +186,19 @@ def test_set_statevector_by_name(statevector):
             return parameter
 
     vector = reference.random_state(3)
-    circuit = QuantumCircuit(3, global_phase=1)
+    circuit = QuantumCircuit(3, 1, global_phase=1)
     circuit.h(0)
+    circuit.append(library.GlobalPhaseGate(0.3), [])
+    with circuit.if_test((circuit.clbits[0], 0)):
+        circuit.append(library.GlobalPhaseGate(0.2), [])
     circuit.append(SetStatevector(vector), range(3))
     circuit.x(1)
     want = reference.apply(vector, np.array([[0, 1], [1, 0]]), (1,)) * np.exp(1j)
     assert np.allclose(statevector.run(circuit).result().get_statevector(), want)
+    measured = QuantumCircuit(3, 1)
+    measured.measure(0, 0)
+    measured.append(SetStatevector(vector), range(3))
+    assert not lower(measured).final, "what is measured before the state is replaced cannot wait"
     wrong = QuantumCircuit(3)
     wrong.append(SetStatevector(vector), [1, 0, 2])
     with pytest.raises(BasicAerError, match=r"set_statevector.*all qubits in order.*2\*\*3"):
@@ -246,7 +260,9 @@ def test_unknown_instruction_is_named_with_its_place(qasm):
     circuit.measure(0, 0)
     with circuit.if_test((circuit.clbits[0], 1)):
         circuit.append(inner.to_instruction(), [0, 1])
-    with pytest.raises(BasicAerError, match="Unknown instruction 'mystery' on 2 qubits.*'outer', in if_else, in inner"):
+    with pytest.raises(
+        BasicAerError, match=r"Unknown instruction 'mystery' on 2 qubits.*'outer', in if_else, in inner"
+    ):
         qasm.run(circuit)
 
 

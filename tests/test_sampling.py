@@ -28,6 +28,15 @@ def test_each_draw_falls_where_the_cumulative_distribution_says(n):
 
 
 @pytest.mark.parametrize("n", [3, 12])
+def test_a_norm_that_has_drifted_favours_no_outcome(n):
+    vector = reference.random_state(n)
+    draws = np.sort(generator(1).random(500))
+    want = sample_indices(state_of(vector), draws, Checkpoint())
+    for norm in (0.8, 1.3):
+        assert sample_indices(state_of(norm * vector), draws, Checkpoint()).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("n", [3, 12])
 def test_outcomes_without_probability_never_occur(n):
     vector = np.zeros(2**n, complex)
     vector[[2, 2**n - 3]] = 0.6, 0.8  # nothing before the first, between, and after the last

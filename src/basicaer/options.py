@@ -13,7 +13,7 @@ import numpy as np
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["DeviceChoice", "Precision", "check_options", "unknown_name"]
 
@@ -75,10 +75,23 @@ def _threshold(name: str, value: Any) -> float:
 
 
 def _word(name: str, value: Any, words: type[_Word]) -> _Word:
+    if isinstance(value, words):
+        return value
     for word in words:
         if isinstance(value, str) and value.lower() == word.lower():
             return word
     raise BasicAerError(f"{name} must be one of {', '.join(repr(str(w)) for w in words)}, not {value!r}.")
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "shots": lambda name, value: _whole(name, value, 1),
+    "seed_simulator": lambda name, value: None if value is None else _whole(name, value, 0),
+    "timeout": lambda name, value: None if value is None else _seconds(name, value),
+    "memory": _truth,
+    "chop_threshold": _threshold,
+    "device": lambda name, value: _word(name, value, DeviceChoice),
+    "precision": lambda name, value: _word(name, value, Precision),
+}
 
 
 def check_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -89,21 +102,4 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
     BasicAerError
         Naming the option, the value and what it may be.
     """
-    checked = dict(options)
-    for name, value in options.items():
-        match name:
-            case "shots":
-                checked[name] = _whole(name, value, 1)
-            case "seed_simulator" if value is not None:
-                checked[name] = _whole(name, value, 0)
-            case "timeout" if value is not None:
-                checked[name] = _seconds(name, value)
-            case "memory":
-                checked[name] = _truth(name, value)
-            case "chop_threshold":
-                checked[name] = _threshold(name, value)
-            case "device":
-                checked[name] = _word(name, value, DeviceChoice)
-            case "precision":
-                checked[name] = _word(name, value, Precision)
-    return checked
+    return {name: _CHECKS[name](name, value) if name in _CHECKS else value for name, value in options.items()}

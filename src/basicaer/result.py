@@ -52,6 +52,7 @@ def counts_of(outcome: Outcome, memory_slots: int) -> dict[str, int]:
 
 def memory_of(outcome: Outcome, memory_slots: int) -> list[str]:
     """Return the value of the memory slots of each shot, in shot order, in hexadecimal."""
+    assert outcome.value_of_shot is not None  # asked for with the memory  # noqa: S101
     values = np.array(_hexadecimal(outcome.values, memory_slots), dtype=object)
     return values[outcome.value_of_shot].tolist()  # type: ignore[no-any-return]
 

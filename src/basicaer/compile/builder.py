@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from basicaer.compile.footprint import Footprint, footprint
-from basicaer.engine.program import Measure, Phase, Reset, Segment
+from basicaer.engine.program import (
+    Break,
+    Continue,
+    For,
+    If,
+    Measure,
+    Phase,
+    Reset,
+    Segment,
+    SetState,
+    Switch,
+    While,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +25,10 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Block, Gate, Operation
 
 __all__ = ["BlockBuilder", "with_final_measurements"]
+
+
+# A phase commutes with everything but what replaces the state, or leaves the block before its end.
+_ENDS_A_PHASE = (SetState, Break, Continue, If, Switch, For, While)
 
 
 class BlockBuilder:
@@ -36,6 +52,9 @@ class BlockBuilder:
     def add(self, operation: Operation) -> None:
         """Append what is not a gate."""
         self._close_segment()
+        if isinstance(operation, _ENDS_A_PHASE) and self._phase != 1.0:
+            self._operations.append(Phase(self._phase))
+            self._phase = 1.0
         self._operations.append(operation)
 
     def _close_segment(self) -> None:
@@ -71,12 +90,13 @@ def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
     A measurement can wait when nothing after it acts on its qubit, or reads or writes its classical bits, other than
     measurements that wait too.
     """
+    first = next((i for i, operation in enumerate(block) if isinstance(operation, Measure)), len(block))
     busy_qubits: set[int] = set()
     busy_bits: set[int] = set()
     everything_busy = False
     final: list[Measure] = []
     rest: list[Operation] = []
-    for operation in reversed(block):
+    for operation in reversed(block[first:]):
         if (
             isinstance(operation, Measure)
             and not everything_busy
@@ -90,10 +110,13 @@ def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
         busy_qubits |= touched.qubits
         busy_bits |= touched.bits
         everything_busy |= touched.everything
+    final.reverse()
+    if not rest:
+        return block[:first], tuple(final)
     builder = BlockBuilder()
-    for operation in reversed(rest):
+    for operation in (*block[:first], *reversed(rest)):
         if isinstance(operation, Segment):  # neighbours become one now that the measurements between them are gone
             builder.add_gates(operation.gates)
         else:
             builder.add(operation)
-    return builder.block(), tuple(reversed(final))
+    return builder.block(), tuple(final)

@@ -55,7 +55,7 @@ from basicaer.engine.program import (
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from qiskit import QuantumCircuit
 
@@ -87,12 +87,15 @@ def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[A
     """
     place = f"circuit '{circuit.name}'"
     if circuit.num_parameters:
-        names = ", ".join(sorted(f"'{parameter.name}'" for parameter in circuit.parameters))
-        raise BasicAerError(
-            f"Parameters without a value in {place}: {names}; bind them with assign_parameters or parameter_binds."
-        )
-    replaces_state = _SET_STATE in {item.name for item in circuit.data}
-    active = sorted(range(circuit.num_qubits) if keep_idle or replaces_state else _active(circuit))
+        unbound = set(circuit.parameters) - _loop_parameters(circuit)
+        names = ", ".join(sorted(f"'{parameter.name}'" for parameter in unbound))
+        if unbound:
+            raise BasicAerError(
+                f"Parameters without a value in {place}: {names}; bind them with assign_parameters or parameter_binds."
+            )
+    items = list(circuit.data)  # once: each look at `data` makes its instructions anew
+    keep_idle_too = keep_idle or any(item.name == _SET_STATE for item in items)
+    active = sorted(range(circuit.num_qubits) if keep_idle_too else _active(circuit, items))
     number = {q: i for i, q in enumerate(active)}
     scope = Scope(
         {qubit: number.get(q) for q, qubit in enumerate(circuit.qubits)},
@@ -102,22 +105,34 @@ def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[A
     )
     lowering = _Lowering(starts_at_zero=not keep_idle)
     lowering.store_inputs(circuit, scope)
-    lowering.circuit(circuit, scope)
+    lowering.items(items, scope)
+    lowering.phase(circuit)  # last, so that it is there even if an instruction replaces the state
     body, final = with_final_measurements(lowering.builder.block())
     clbits = circuit.num_clbits
     return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final)
 
 
-def _active(circuit: QuantumCircuit) -> set[int]:
-    """Return the qubits that anything may take out of |0>."""
+def _loop_parameters(circuit: QuantumCircuit) -> set[Any]:
+    """Return the parameters that for loops give values to; Qiskit 2.0 counts them among a circuit's own."""
+    found = set()
+    for item in circuit.data:
+        if item.is_control_flow():
+            if isinstance(item.operation, ForLoopOp) and isinstance(item.operation.params[1], Parameter):
+                found.add(item.operation.params[1])
+            found.update(*(_loop_parameters(body) for body in item.operation.blocks))
+    return found
+
+
+def _active(circuit: QuantumCircuit, items: Iterable[Any]) -> set[int]:
+    """Return the qubits of a circuit that any of its items may take out of |0>."""
     number = {qubit: q for q, qubit in enumerate(circuit.qubits)}
     active: set[int] = set()
-    for item in circuit.data:
+    for item in items:
         leaves_idle = _LEAVE_IDLE.get(item.name)
         if leaves_idle is not None and isinstance(item.operation, leaves_idle):
             continue
         if item.is_control_flow():
-            inner = {q for body in item.operation.blocks for q in _active(body)}
+            inner = {q for body in item.operation.blocks for q in _active(body, body.data)}
             active.update(number[item.qubits[q]] for q in inner)
         else:
             active.update(number[qubit] for qubit in item.qubits)
@@ -133,10 +148,18 @@ class _Lowering:
 
     def circuit(self, circuit: QuantumCircuit, scope: Scope) -> None:
         """Lower every instruction of a circuit, definition or body."""
+        self.phase(circuit)  # first, since a body may be left before its end
+        self.items(circuit.data, scope)
+
+    def phase(self, circuit: QuantumCircuit) -> None:
+        """Add the global phase that a circuit has besides its instructions."""
         if circuit.global_phase:
             self.builder.add_gates([table_gate("global_phase", (), float(circuit.global_phase))])
+
+    def items(self, items: Iterable[Any], scope: Scope) -> None:
+        """Lower instructions that stand in one scope."""
         qubits = scope.qubits
-        for item in circuit.data:
+        for item in items:
             record = BY_NAME.get(item.name)
             if record is not None and item.is_standard_gate():  # by far the most, so without looking any further
                 on = tuple([qubits[qubit] for qubit in item.qubits])
@@ -149,10 +172,10 @@ class _Lowering:
         operation = item.operation
         qubits = tuple([scope.qubits[qubit] for qubit in item.qubits])
         match operation:
-            case Barrier() | Delay() | library.IGate():
-                pass
             case QiskitMeasure():
                 self.measure(qubits[0], scope.bits[item.clbits[0]])
+            case Barrier() | Delay() | library.IGate():
+                pass
             case QiskitReset():
                 self.reset(qubits)
             case library.Initialize():

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["all_ones", "deposit_bits", "extract_bits", "has_bit", "mask_of", "parity", "positions_of", "with_bit"]
+__all__ = [
+    "all_ones",
+    "deposit_bits",
+    "extract_bits",
+    "has_bit",
+    "mask_of",
+    "parity",
+    "positions_of",
+    "shifted",
+    "with_bit",
+]
 
 
 def mask_of(positions: Iterable[int]) -> int:
@@ -36,6 +46,11 @@ def positions_of(mask: int) -> Iterator[int]:
         lowest = mask & -mask
         yield lowest.bit_length() - 1
         mask ^= lowest
+
+
+def shifted(index: NDArray[np.int64], places: int) -> NDArray[np.int64]:
+    """Move bits up by `places`, or down where it is negative."""
+    return index << places if places >= 0 else index >> -places
 
 
 def has_bit(value: int, position: int) -> bool:

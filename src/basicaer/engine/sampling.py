@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.bits import extract_bits, with_bit
+from basicaer.engine.bits import mask_of, shifted, with_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,24 +54,24 @@ def sample_indices(state: State, draws: NDArray[np.float64], checkpoint: Checkpo
     n = state.n_qubits
     block_qubits = min(n, max(10, n // 2))
     if block_qubits == n:
-        return _invert(np.cumsum(state.block_probabilities(0, n)), draws)
+        return _invert(state.block_probabilities(0, n).cumsum(), draws)
 
-    ends = np.cumsum(state.block_weights(block_qubits))  # ends[b] = weight of all indices up to the end of block b
+    ends = state.block_weights(block_qubits).cumsum()  # ends[b] = weight of all indices up to the end of block b
     targets = draws * ends[-1]
-    blocks = _last_nonzero_clip(ends, np.searchsorted(ends, targets, side="right"))
+    blocks = _last_nonzero_clip(ends, ends.searchsorted(targets, side="right"))
     indices = np.empty(len(draws), np.int64)
     hit, first = np.unique(blocks, return_index=True)
     for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(draws)], strict=True):
         checkpoint.poll()
-        inside = np.cumsum(state.block_probabilities(block, block_qubits))
+        inside = state.block_probabilities(block, block_qubits).cumsum()
         before = ends[block - 1] if block else 0.0
-        within = np.searchsorted(inside, targets[start:stop] - before, side="right")
+        within = inside.searchsorted(targets[start:stop] - before, side="right")
         indices[start:stop] = _last_nonzero_clip(inside, within) + block * 2**block_qubits
     return indices
 
 
 def _invert(ends: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
-    return _last_nonzero_clip(ends, np.searchsorted(ends, draws * ends[-1], side="right"))
+    return _last_nonzero_clip(ends, ends.searchsorted(draws * ends[-1], side="right"))
 
 
 def _last_nonzero_clip(ends: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -79,14 +79,14 @@ def _last_nonzero_clip(ends: NDArray[np.float64], found: NDArray[np.int64]) -> N
 
     Places of no weight before that are never found: `searchsorted` from the right skips equal ends.
     """
-    clipped: NDArray[np.int64] = np.minimum(found, np.searchsorted(ends, ends[-1], side="left"))
+    clipped: NDArray[np.int64] = np.minimum(found, ends.searchsorted(ends[-1], side="left"))
     return clipped
 
 
 def classical_values(
     indices: NDArray[np.int64], measures: tuple[Measure, ...], before: int
 ) -> tuple[list[int], NDArray[np.int64]]:
-    """Return the distinct values of the classical bits after `measures`, and which of them each index leads to.
+    """Return the values that the classical bits have after `measures`, and which of them each index leads to.
 
     Parameters
     ----------
@@ -96,18 +96,28 @@ def classical_values(
         The classical bits as they were; bits that are not written stay.
     """
     source = {bit: measure.qubit for measure in measures for bit in measure.bits}  # the last write to a bit counts
-    qubits = sorted(set(source.values()))
-    distinct, which = np.unique(extract_bits(indices, qubits), return_inverse=True)
-
+    seen = indices & mask_of(source.values())
+    steps = seen[1:] - seen[:-1]
+    if steps.size and steps.min() < 0:
+        distinct, which = np.unique(seen, return_inverse=True)
+    else:  # ascending, as they come from sampling where all qubits are measured: no need to sort
+        which = np.zeros(len(seen), np.int64)
+        np.cumsum(steps != 0, out=which[1:])
+        distinct = np.empty(which[-1] + 1, np.int64)
+        distinct[which] = seen
     for bit in source:
         before = with_bit(before, bit, on=False)
-    values = [before] * len(distinct)
-    place = {qubit: j for j, qubit in enumerate(qubits)}  # place[q] = where extract_bits put qubit q
+    return [before | value for value in _written(distinct, source)], which
+
+
+def _written(indices: NDArray[np.int64], source: dict[int, int]) -> list[int]:
+    """Return for each index the number whose bit ``c`` is the index's bit ``source[c]``, and whose other bits are 0."""
+    values = [0] * len(indices)
     for start in range(0, max(source, default=-1) + 1, _WORD_BITS):
-        bits = range(start, start + _WORD_BITS)
-        word = np.zeros(len(distinct), np.int64)  # word[i] = classical bits start, start + 1, ... of value i
-        for offset, bit in enumerate(bits):
-            if bit in source:
-                word += extract_bits(distinct, (place[source[bit]],)) * 2**offset
+        word = np.zeros(len(indices), np.int64)  # word[i] = classical bits start, start + 1, ... for index i
+        here = {bit - start: qubit for bit, qubit in source.items() if start <= bit < start + _WORD_BITS}
+        for distance in {bit - qubit for bit, qubit in here.items()}:  # all that move by as many places, in one go
+            moving = mask_of(qubit for bit, qubit in here.items() if bit - qubit == distance)
+            word |= shifted(indices & moving, distance)
         values = [value | w * 2**start for value, w in zip(values, word.tolist(), strict=True)]
-    return values, which
+    return values

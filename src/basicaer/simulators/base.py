@@ -71,6 +71,7 @@ class BasicAerSimulator(BackendV2):
             backend_version=__version__,
             **options,
         )
+        self._known_options = frozenset(dict(self._default_options()))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}('{self.name}')>"
@@ -200,11 +201,10 @@ class BasicAerSimulator(BackendV2):
 
     def _settings(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given here go before the backend's."""
-        known = dict(self._default_options())
         settings = dict(self.options) | options
         for name in settings:
-            if name not in known:
-                raise BasicAerError(unknown_name(f"option of {self.name}", name, known))
+            if name not in self._known_options:
+                raise BasicAerError(unknown_name(f"option of {self.name}", name, self._known_options))
         settings = check_options(settings)
         if settings["executor"] is not None and not isinstance(settings["executor"], Executor):
             raise BasicAerError(

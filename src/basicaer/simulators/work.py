@@ -119,6 +119,7 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint) -> dict[s
         checkpoint=checkpoint,
         initial=experiment.initial,
         unitary=returns == "unitary",
+        keep_order=experiment.memory,
         keep_state=returns != "counts",
     )
     seconds = time.perf_counter() - started
