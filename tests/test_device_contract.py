@@ -16,8 +16,10 @@ from basicaer.options import Precision
 
 @pytest.fixture(params=[16, 3], ids=["whole", "tiny-blocks"])
 def state_of(request, device, precision, monkeypatch):
-    """Make a state of given amplitudes; with tiny blocks every operation walks through many."""
+    """Make a state of given amplitudes; with tiny blocks every operation walks through many, as on a large state."""
     monkeypatch.setattr(numpy_device, "_BLOCK_QUBITS", request.param)
+    if request.param == 3:
+        monkeypatch.setattr(numpy_device, "_FEW_AMPLITUDES", 2)
     numpy_device._blocks.cache_clear()
 
     def make(vector):
