@@ -1,7 +1,7 @@
 """Whole runs, from `run` to counts, beside Qiskit's BasicSimulator. Goal: not slower at any size from 2 to 20 qubits.
 
-Each pair takes turns, so that a machine that gets slower slows both; `extra_info` holds the goal, the ratio pair by pair
-and the rate in amplitudes times gates per second.
+Each pair takes turns, so that a machine that gets slower slows both; `extra_info` holds the goal, the median of the
+ratios pair by pair, and the rate in amplitudes times gates per second.
 """
 
 from __future__ import annotations

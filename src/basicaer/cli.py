@@ -48,7 +48,7 @@ def run(
     *, file: Path, shots: int, seed: int | None, device: str, precision: str, as_json: bool, plot: Path | None
 ) -> None:
     """Run the OpenQASM 2 or 3 circuit in FILE and show how often each outcome occurred."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # a file name may hold brackets
     try:
         circuit = load_circuit(file)
         with warnings.catch_warnings(record=True, action="always", category=BasicAerWarning) as caught:
@@ -67,7 +67,7 @@ def run(
     else:
         _print_histogram(console, result)
     if plot is not None and not as_json:
-        console.print(f"Picture: {plot}")
+        console.print(f"Picture: {plot}", soft_wrap=True)
 
 
 def _counts(result: Result) -> dict[str, int]:
@@ -92,14 +92,15 @@ def _print_histogram(console: Console, result: Result) -> None:
     summary = _summary(result)
     counts: dict[str, int] = summary["counts"]
     table = Table(box=None, pad_edge=False)
-    table.add_column("outcome")
+    table.add_column("outcome", overflow="fold")
     table.add_column("shots", justify="right")
     table.add_column("share", justify="right")
     table.add_column("")
     most = max(counts.values(), default=1)
+    block = "#" if console.options.ascii_only else "█"
     for outcome, count in list(counts.items())[:_ROWS]:
         share = count / summary["shots"]
-        table.add_row(outcome, str(count), f"{share:.1%}", "█" * max(1, round(32 * count / most)))
+        table.add_row(outcome, str(count), f"{share:.1%}", block * max(1, round(32 * count / most)))
     console.print(table)
     if len(counts) > _ROWS:
         left = sum(list(counts.values())[_ROWS:])

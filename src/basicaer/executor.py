@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -33,7 +34,10 @@ class DaemonThreadExecutor(Executor):
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
+        if max_workers is not None and max_workers < 1:
+            raise ValueError(f"max_workers must be at least 1, not {max_workers}.")
         self._max_workers = max_workers or os.cpu_count() or 1
+        self._closed = False
         self._start_empty()
         if hasattr(os, "register_at_fork"):
             start_empty = weakref.WeakMethod(self._start_empty)
@@ -44,7 +48,6 @@ class DaemonThreadExecutor(Executor):
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._unclaimed = 0  # idle threads less queued tasks
-        self._closed = False
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Queue a call and return its future."""
@@ -52,14 +55,14 @@ class DaemonThreadExecutor(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("This executor has been shut down and takes no more calls.")
-            self._tasks.put((future, fn, args, kwargs))
-            self._unclaimed -= 1
-            if self._unclaimed < 0 and len(self._threads) < self._max_workers:
-                self._unclaimed += 1
+            if self._unclaimed < 1 and len(self._threads) < self._max_workers:
                 name = f"basicaer-{len(self._threads)}"
                 thread = threading.Thread(target=self._work, args=(self._tasks,), name=name, daemon=True)
+                thread.start()  # before anything else: where the system gives no more threads, nothing has changed
                 self._threads.append(thread)
-                thread.start()
+                self._unclaimed += 1
+            self._tasks.put((future, fn, args, kwargs))
+            self._unclaimed -= 1
         return future
 
     @staticmethod
@@ -67,6 +70,8 @@ class DaemonThreadExecutor(Executor):
         """Make a call in this thread at once: for one so short that the hop to another would take longer."""
         future: Future[_T] = Future()
         _run(future, fn, args, kwargs)
+        if isinstance(error := future.exception(), KeyboardInterrupt):
+            raise error  # meant for this thread, not for whoever asks for the result
         return future
 
     def _work(self, tasks: queue.SimpleQueue[_Task | None]) -> None:
@@ -78,16 +83,17 @@ class DaemonThreadExecutor(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002  # the base's
         """Take no more calls; see `concurrent.futures.Executor.shutdown`."""
+        taken = []
         with self._lock:
             self._closed = True
-            kept = []
-            while cancel_futures and not self._tasks.empty():
-                task = self._tasks.get()
-                if task is not None:
-                    task[0].cancel()
-                    kept.append(task)  # its thread still has to see it, to tell those who wait
-            for task in [*kept, *[None] * len(self._threads)]:
-                self._tasks.put(task)
+            with contextlib.suppress(queue.Empty):
+                while cancel_futures:
+                    taken.append(self._tasks.get_nowait())
+        cancelled = [task for task in taken if task is not None]
+        for future, *_ in cancelled:
+            future.cancel()  # outside of the lock, since its callbacks may come back here
+        for task in [*cancelled, *[None] * len(self._threads)]:
+            self._tasks.put(task)  # a thread still has to see the cancelled ones, to tell those who wait
         if wait:
             for thread in self._threads:
                 thread.join()
@@ -100,5 +106,6 @@ def _run(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwa
         result = fn(*args, **kwargs)
     except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to whoever asks for the result
         future.set_exception(error)
+        del future  # the error's traceback holds this frame, and would hold the future that holds the error
     else:
         future.set_result(result)

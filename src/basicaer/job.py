@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
-import weakref
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -88,7 +88,7 @@ class BasicAerJob(JobV1):
         self._fn = fn
         self._qobj = qobj
         self._prepare = prepare
-        self._runs_on = executor or self._executor
+        self._runs_on = self._executor if executor is None else executor
         self._shares_memory = isinstance(self._runs_on, DaemonThreadExecutor | ThreadPoolExecutor)
         self._checkpoint = Checkpoint(timeout)
         self._lock = threading.Lock()  # guards the four that follow
@@ -119,30 +119,30 @@ class BasicAerJob(JobV1):
             payload = self._qobj if self._prepare is None else self._prepare()
             handle = self._checkpoint if self._shares_memory else self._checkpoint.timeout
             start = self._runs_on.submit
-            if isinstance(self._runs_on, DaemonThreadExecutor) and getattr(payload, "is_quick", False):
-                start = self._runs_on.call_here
+            is_default = self._runs_on is self._executor and isinstance(self._runs_on, DaemonThreadExecutor)
+            if is_default and getattr(payload, "is_quick", False):
+                start = DaemonThreadExecutor.call_here
             future = start(_call, self._fn, self.job_id(), payload, handle)
         except BaseException:
             with self._lock:
                 self._submitted = False
             raise
         self._future = future
-        _unfinished.add(self)
-        future.add_done_callback(self._settle)
+        _unfinished[future] = self
+        future.add_done_callback(_settle)
 
     def _settle(self, future: Future[Result]) -> None:
         """Decide, once, how the job has ended; called when its future is done."""
         error = None if future.cancelled() else future.exception()
         with self._lock:
-            if future.cancelled() or self._cancelling or isinstance(error, Cancelled):
-                self._final = JobStatus.CANCELLED
-            else:
-                self._final = JobStatus.DONE if error is None else JobStatus.ERROR
             if error is not None:
                 self._partial = getattr(error, "partial", None)
             elif not future.cancelled():  # all was finished, even if a cancel came first
                 self._partial = future.result()
-        _unfinished.discard(self)
+            if future.cancelled() or self._cancelling or isinstance(error, Cancelled):
+                self._final = JobStatus.CANCELLED
+            else:  # last of all, since it is read without the lock
+                self._final = JobStatus.DONE if error is None else JobStatus.ERROR
         self._ended.set()
 
     def _submission(self) -> Future[Result]:
@@ -170,11 +170,14 @@ class BasicAerJob(JobV1):
             Whatever the simulation raised; its ``partial`` is a `Result` of the experiments that were finished.
         """
         future = self._submission()
-        if not self._ended.wait(timeout):
+        if self._final is None and not self._ended.wait(timeout):
             raise TimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
         if self._final is JobStatus.CANCELLED:
             raise CancelledError(f"Job {self.job_id()} was cancelled.")
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            del self, future  # an error's traceback holds this frame, and would hold the job that holds the error
 
     def partial_result(self) -> Result | None:
         """Return a `Result` of the experiments that were finished, of a job that has ended in any way.
@@ -209,15 +212,14 @@ class BasicAerJob(JobV1):
             If the job was not submitted.
         """
         future = self._submission()
-        if not self._shares_memory:
-            return future.cancel()
         with self._lock:
             if self._final is not None:
                 return False
-            self._cancelling = True
-            self._checkpoint.cancel()
-        future.cancel()  # takes it out of the queue; outside of the lock, since it calls _settle
-        return True
+            if self._shares_memory:
+                self._cancelling = True
+                self._checkpoint.cancel()
+        accepted = future.cancel()  # takes it out of the queue; outside of the lock, since it calls _settle
+        return accepted or self._shares_memory
 
     def status(self) -> JobStatus:
         """Return where the job is: QUEUED, RUNNING, DONE, CANCELLED or ERROR.
@@ -236,7 +238,7 @@ class BasicAerJob(JobV1):
             running = self._checkpoint.started.is_set()
         else:
             try:
-                running = bool(future.running())
+                running = bool(future.running() or (future.done() and not future.cancelled()))
             except Exception as error:
                 raise JobError(f"The executor's future of job {self.job_id()} does not tell its state.") from error
         return JobStatus.RUNNING if running else JobStatus.QUEUED
@@ -282,20 +284,26 @@ class BasicAerJob(JobV1):
         BasicAerError
             If a circuit has no form as a Qobj (control flow, mostly); the job runs all the same.
         """
-        if callable(self._qobj):
-            self._qobj = self._qobj()
-        return QasmQobj.from_dict(self._qobj) if isinstance(self._qobj, dict) else self._qobj
+        qobj = self._qobj
+        if callable(qobj):
+            qobj = self._qobj = qobj()
+        return QasmQobj.from_dict(qobj) if isinstance(qobj, dict) else qobj
 
 
-_unfinished: weakref.WeakSet[BasicAerJob] = weakref.WeakSet()
+_unfinished: dict[Future[Any], BasicAerJob] = {}  # the submitted jobs that have not ended, by their futures
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unfinished.clear)  # they run in the parent; their locks may be held for good
+
+
+def _settle(future: Future[Any]) -> None:
+    """Tell a future's job that it is done. A future keeps its callbacks: one that held the job would never let go."""
+    _unfinished.pop(future)._settle(future)  # noqa: SLF001  # the module's own class
 
 
 @atexit.register
 def _cancel_unfinished() -> None:
     """Stop what still runs when the interpreter exits, so that no daemon thread computes into its end."""
-    jobs = list(_unfinished)
-    for job in jobs:
-        job.cancel()
+    jobs = [job for job in list(_unfinished.values()) if job.cancel()]
     deadline = time.monotonic() + _EXIT_SECONDS
     for job in jobs:
         job._ended.wait(max(0.0, deadline - time.monotonic()))  # noqa: SLF001  # the module's own class

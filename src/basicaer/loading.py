@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from typing import TYPE_CHECKING
 
@@ -42,26 +44,42 @@ def load_circuit(path: Path) -> QuantumCircuit:
     version = _VERSION.match(program)
     if version is None:
         raise BasicAerError(f"{path} does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;', so it is no OpenQASM.")
+    if version[1] not in {"2", "3"}:
+        raise BasicAerError(f"{path} is OpenQASM {version[1]}; versions 2 and 3 are known.")
     try:
-        circuit = _parse(path, version[1])
+        circuit = _parse(path, text, version[1])
     except QiskitError as error:
-        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {error.message}") from error
+        words = error.message.rstrip(".")
+        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {words}.") from error
     circuit.name = path.stem
     return circuit
 
 
-def _parse(path: Path, version: str) -> QuantumCircuit:
+def _parse(path: Path, text: str, version: str) -> QuantumCircuit:
     if version == "2":
         from qiskit import qasm2
 
         return qasm2.load(
             path,
-            include_path=(*qasm2.LEGACY_INCLUDE_PATH, path.parent),
+            include_path=qasm2.LEGACY_INCLUDE_PATH,
             custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
             custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
         )
-    if version == "3":
-        from qiskit import qasm3
+    from qiskit import qasm3
 
-        return qasm3.load(str(path))
-    raise BasicAerError(f"{path} is OpenQASM {version}; versions 2 and 3 are known.")
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # the parser prints some errors as well as raising them
+            return qasm3.loads(text)  # not load(), which reads in the machine's own encoding
+    except QiskitError:
+        raise
+    except Exception as error:  # a syntax error, often without a word, or whatever else a bad program makes happen
+        raise QiskitError(str(error) or _where(error)) from error
+
+
+def _where(error: BaseException) -> str:
+    """Return the place of a syntax error of OpenQASM 3, which its parser leaves in the error's cause."""
+    for reason in getattr(error.__cause__, "args", ()):
+        token = getattr(reason, "offendingToken", None)
+        if token is not None:
+            return f"{token.line},{token.column}: syntax error at '{token.text}'"
+    return "syntax error"

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 
 from basicaer.devices.memory import readable
 
@@ -52,7 +53,7 @@ def _cuda_version(number: int) -> str:
 
 @cache
 def probe_gpu() -> GpuProbe:
-    """Look for CuPy, its headers, a driver and a card, in this order; the first that is missing is the problem."""
+    """Look for CuPy, a driver, a card and CUDA's headers, in this order; the first that is missing is the problem."""
     builds = _installed_builds()
     if len(builds) > 1:
         return GpuProbe(
@@ -62,18 +63,21 @@ def probe_gpu() -> GpuProbe:
         return GpuProbe(f"CuPy is not installed; {_INSTALL}")
     try:
         import cupy
-    except ImportError as error:
-        return GpuProbe(f"CuPy does not import ({error}); reinstall it: {_INSTALL}")
-    version = str(cupy.__version__)
+
+        version = str(cupy.__version__)
+    except Exception as error:  # noqa: BLE001  # a broken or half-removed install raises anything
+        reason = " ".join(str(error.__cause__ or error).split())  # CuPy wraps the reason in a banner of many lines
+        return GpuProbe(f"CuPy does not import ({reason}); reinstall it: {_INSTALL}")
     try:
         driver = cupy.cuda.runtime.driverGetVersion()
+        if driver == 0:  # before anything else is asked, which would raise
+            return GpuProbe("there is no NVIDIA driver; install one", version)
         count = cupy.cuda.runtime.getDeviceCount()
         runtime = cupy.cuda.runtime.runtimeGetVersion()
     except Exception as error:  # noqa: BLE001  # CuPy raises its own types, and ImportError-like ones for missing libraries
-        return GpuProbe(f"no usable NVIDIA driver or device ({error}); install or update the driver", version)
+        remedy = "check nvidia-smi and CUDA_VISIBLE_DEVICES, or update the driver"
+        return GpuProbe(f"no usable NVIDIA driver or device ({error}); {remedy}", version)
     known = partial(GpuProbe, cupy=version, driver=_cuda_version(driver), runtime=_cuda_version(runtime))
-    if driver == 0:
-        return known("there is no NVIDIA driver; install one")
     if count == 0:
         return known("the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES")
     cards = []
@@ -83,12 +87,18 @@ def probe_gpu() -> GpuProbe:
             f"{number}: {properties['name'].decode()}, compute capability {properties['major']}.{properties['minor']}, "
             f"{readable(properties['totalGlobalMem'])}"
         )
-    if importlib.util.find_spec("nvidia") is None and not _toolkit_headers():
+    if not _has_runtime_headers():
         return known(f"the CUDA runtime headers are missing; {_INSTALL}", cards=tuple(cards))
     return known(cards=tuple(cards))
 
 
-def _toolkit_headers() -> bool:
+def _has_runtime_headers() -> bool:
+    """Tell whether the CUDA runtime's headers are there: with a toolkit, or from their wheel for CUDA 12 or 13."""
     import cupy
 
-    return cupy.cuda.get_cuda_path() is not None
+    wheels = importlib.util.find_spec("nvidia")  # a namespace of many wheels, of which one has the headers
+    parents = [Path(folder) for folder in (wheels and wheels.submodule_search_locations) or ()]
+    places = [parent / part for parent in parents for part in ("cuda_runtime", "cu13")]
+    toolkit = cupy.cuda.get_cuda_path()
+    places += [Path(toolkit)] if toolkit else []
+    return any((place / "include" / "cuda_runtime.h").is_file() for place in places)

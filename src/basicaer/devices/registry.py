@@ -32,7 +32,7 @@ def choose_device(choice: DeviceChoice) -> tuple[Device, str]:
         If a GPU is asked for and none can be used; the message says why.
     """
     if choice is DeviceChoice.GPU:
-        raise DeviceUnavailableError(f"device='GPU' cannot be used: {why_no_gpu()}. device='CPU' works everywhere.")
+        raise DeviceUnavailableError(f"device='GPU' cannot be used: {why_no_gpu()}; device='CPU' works everywhere.")
     if choice is DeviceChoice.CPU:
         return _CPU, "device='CPU' was asked for"
     return _CPU, f"no GPU: {why_no_gpu()}"

@@ -6,11 +6,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qiskit.circuit import Clbit, Gate, IfElseOp, library
+from qiskit import QuantumCircuit
+from qiskit.circuit import Barrier, Clbit, Delay, Gate, IfElseOp, Instruction, Measure, Reset, library
 from qiskit.exceptions import QiskitError
 
 from basicaer.compile.gates import BY_CLASS
-from basicaer.engine.bits import deposit_bits, mask_of
+from basicaer.engine.bits import all_ones, deposit_bits, mask_of
 from basicaer.errors import BasicAerError
 from basicaer.qobj.model import (
     QasmQobj,
@@ -25,11 +26,10 @@ from basicaer.result import circuit_header
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qiskit import QuantumCircuit
-
 __all__ = ["assemble"]
 
-_AS_THEY_ARE = (library.UnitaryGate, library.DiagonalGate, library.PauliGate, library.Initialize)
+_INSTRUCTIONS = {Barrier: "barrier", Delay: "delay", Reset: "reset"}
+_AS_THEY_ARE = {library.UnitaryGate: "unitary", library.DiagonalGate: "diagonal", library.PauliGate: "pauli"}
 _WIDEST_MATRIX = 6
 
 
@@ -59,10 +59,12 @@ def assemble(circuits: Sequence[QuantumCircuit], qobj_id: str | None = None, **c
 
 def _experiment(circuit: QuantumCircuit) -> QasmQobjExperiment:
     assembler = _Assembler(circuit)
+    if not circuit.num_qubits:
+        raise assembler.refuse("it has no qubits")
     assembler.walk(circuit, {q: i for i, q in enumerate(circuit.qubits)}, {c: i for i, c in enumerate(circuit.clbits)})
     header = circuit_header(circuit) | {"global_phase": assembler.global_phase}
     return QasmQobjExperiment(
-        assembler.instructions,
+        assembler.finished(),
         header=QobjExperimentHeader(**header),
         config=QasmQobjExperimentConfig(n_qubits=circuit.num_qubits, memory_slots=circuit.num_clbits),
     )
@@ -75,45 +77,60 @@ class _Assembler:
         self.name = circuit.name
         self.instructions: list[QasmQobjInstruction] = []
         self.global_phase = 0.0
-        self.next_slot = circuit.num_clbits  # the register slots below it mirror the memory
-        self.uses_register = any(isinstance(item.operation, IfElseOp) for item in circuit.data)
+        self.slots = circuit.num_clbits
+        self.next_slot = self.slots  # the register slots below it mirror the memory
 
     def refuse(self, what: str) -> BasicAerError:
         return BasicAerError(f"Circuit '{self.name}' has no form as a Qobj: {what}. It can be run as a circuit.")
 
+    def finished(self) -> list[QasmQobjInstruction]:
+        """Return the instructions; measurements write to the register only where a condition looks at it."""
+        if self.next_slot == self.slots:
+            for instruction in self.instructions:
+                instruction.register = None
+        return self.instructions
+
+    def add(self, name: str, qubits: list[int], conditional: int | None, **keys: Any) -> None:
+        self.instructions.append(QasmQobjInstruction(name, qubits=qubits, conditional=conditional, **keys))
+
+    def phase(self, angle: float, conditional: int | None) -> None:
+        """Put a global phase: into the header, or as an instruction where it is conditional."""
+        if conditional is None:
+            self.global_phase += angle
+        elif angle:
+            self.add("global_phase", [], conditional, params=[angle])
+
     def walk(
         self, circuit: QuantumCircuit, qubits: dict[Any, int], bits: dict[Any, int], conditional: int | None = None
     ) -> None:
-        if circuit.global_phase and conditional is not None:
-            raise self.refuse("a Qobj has no conditional global phase")
-        self.global_phase += float(circuit.global_phase)
+        self.phase(float(circuit.global_phase), conditional)
         for item in circuit.data:
             on = [qubits[q] for q in item.qubits]
             clbits = [bits[c] for c in item.clbits]
             operation = item.operation
+            kind = getattr(operation, "base_class", type(operation))
             if isinstance(operation, IfElseOp):
                 self.conditional(item, operation, on, bits, conditional)
-                continue
-            keys: dict[str, Any] = {"qubits": on, "conditional": conditional}
-            if item.name == "measure":
-                keys |= {"memory": clbits, "register": clbits if self.uses_register else None}
-            elif item.name == "global_phase" and conditional is None:
-                self.global_phase += float(operation.params[0])
-                continue
-            elif item.name in {"barrier", "delay", "reset"}:
-                pass
-            elif getattr(operation, "base_class", type(operation)) in BY_CLASS:
-                keys["params"] = [float(p) for p in operation.params]
-            elif isinstance(operation, _AS_THEY_ARE):
-                keys["params"] = list(operation.params)
+            elif isinstance(operation, Measure):
+                self.add("measure", on, conditional, memory=clbits, register=clbits)
+            elif kind in _INSTRUCTIONS:
+                self.add(_INSTRUCTIONS[kind], on, conditional)
+            elif kind is library.GlobalPhaseGate:
+                self.phase(float(operation.params[0]), conditional)
+            elif kind in BY_CLASS:
+                self.add(_table_name(operation, kind), on, conditional, params=[float(p) for p in operation.params])
+            elif kind in _AS_THEY_ARE:
+                self.add(_AS_THEY_ARE[kind], on, conditional, params=list(operation.params))
+            elif kind is library.PermutationGate:
+                self.add("permutation", on, conditional, params=[int(place) for place in operation.pattern])
+            elif kind is library.Initialize and len(operation.params) == 2 ** len(on):  # not by labels or a number
+                self.add("initialize", on, conditional, params=list(operation.params))
             else:
                 self.unroll(item, operation, on, clbits, conditional)
-                continue
-            self.instructions.append(QasmQobjInstruction(item.name, **keys))
 
     def unroll(self, item: Any, operation: Any, on: list[int], clbits: list[int], conditional: int | None) -> None:
         """Put an operation as what it is made of, or as a matrix."""
-        definition = getattr(operation, "definition", None)
+        definition = _definition(operation)
         if definition is not None:
             inner_bits = dict(zip(definition.clbits, clbits, strict=True))
             self.walk(definition, dict(zip(definition.qubits, on, strict=True)), inner_bits, conditional)
@@ -124,7 +141,7 @@ class _Assembler:
             matrix = None
         if matrix is None or not isinstance(operation, Gate):
             raise self.refuse(f"there is no instruction for '{item.name}'")
-        self.instructions.append(QasmQobjInstruction("unitary", qubits=on, params=[matrix], conditional=conditional))
+        self.add("unitary", on, conditional, params=[matrix])
 
     def conditional(self, item: Any, operation: Any, on: list[int], bits: dict[Any, int], outer: int | None) -> None:
         """Put an `if` as a comparison of the register and instructions that depend on it."""
@@ -133,12 +150,38 @@ class _Assembler:
         if not isinstance(operation.condition, tuple) or outer is not None:
             raise self.refuse("a condition that is an expression, or inside another, cannot be put as a comparison")
         target, value = operation.condition
-        positions = [bits[target]] if isinstance(target, Clbit) else [bits[bit] for bit in target]
+        single = isinstance(target, Clbit)
+        positions = [bits[target]] if single else [bits[bit] for bit in target]
+        value = int(bool(value)) if single else int(value)
+        past = max(positions, default=-1) + 1
+        overflow = range(past, past + value.bit_length())  # bits of a value too large for the register: never equal
         slot, self.next_slot = self.next_slot, self.next_slot + 1
-        mask, wanted = mask_of(positions), deposit_bits(int(value), positions)
+        mask, wanted = mask_of(positions), deposit_bits(value, (*positions, *overflow))
         self.instructions.append(
             QasmQobjInstruction("bfunc", mask=hex(mask), relation="==", val=hex(wanted), register=slot)
         )
         body = operation.blocks[0]
         inner_bits = {inner: bits[c] for inner, c in zip(body.clbits, item.clbits, strict=True)}
         self.walk(body, dict(zip(body.qubits, on, strict=True)), inner_bits, slot)
+
+
+def _table_name(operation: Any, kind: type) -> str:
+    """Return the table's name for a gate, with the state of its controls where they are not all 1."""
+    name = BY_CLASS[kind].name
+    state = getattr(operation, "ctrl_state", None)
+    return name if state is None or state == all_ones(operation.num_ctrl_qubits) else f"{name}_o{state}"
+
+
+def _definition(operation: Any) -> QuantumCircuit | None:
+    """Return the circuit that an operation is made of, or None."""
+    if isinstance(operation, Instruction):
+        return operation.definition
+    from qiskit.transpiler.passes import HighLevelSynthesis
+
+    circuit = QuantumCircuit(operation.num_qubits)
+    circuit.append(operation, circuit.qubits)
+    try:
+        synthesised = HighLevelSynthesis()(circuit)
+    except QiskitError:
+        return None
+    return None if any(item.name == operation.name for item in synthesised.data) else synthesised

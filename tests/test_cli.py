@@ -1,0 +1,513 @@
+"""The command line as a person meets it, from good circuits to bad input, and the search for a GPU."""
+
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from qiskit import QuantumCircuit, qasm2, qasm3
+
+from basicaer import BasicAer, __version__, cli
+from basicaer.devices import gpu_probe, registry
+from basicaer.devices.memory import largest_state
+from basicaer.loading import load_circuit
+from basicaer.options import Precision
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+GHZ = EXAMPLES / "ghz.qasm"
+
+
+def basicaer(*arguments):
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def installed(*arguments, **environment):
+    """The command in a process of its own: the installed one, or its function where only the path leads here."""
+    script = shutil.which("basicaer", path=str(Path(sys.executable).parent))
+    command = [script] if script else [sys.executable, "-c", "from basicaer.cli import main; main()"]
+    return subprocess.run(
+        [*command, *map(str, arguments)], env=os.environ | environment, capture_output=True, check=False
+    )
+
+
+def rows(output):
+    """Outcome, shots and share of each line of a histogram."""
+    found = [re.fullmatch(r"([01 ]+?) +(\d+) +([\d.]+)%.*", line) for line in output.splitlines()]
+    return [(row[1], int(row[2]), float(row[3])) for row in found if row]
+
+
+# Good circuits.
+
+
+def test_a_histogram_shows_outcomes_shots_and_shares_most_frequent_first():
+    done = basicaer("run", GHZ, "--shots", 500, "--seed", 3)
+    assert (done.exit_code, done.stderr) == (0, "")
+    want = BasicAer.get_backend("qasm_simulator").run(load_circuit(GHZ), shots=500, seed_simulator=3).result()
+    counts = want.get_counts()
+    assert set(counts) == {"00000", "11111"}
+    in_order = sorted(counts.items(), key=lambda item: -item[1])
+    assert rows(done.stdout) == [(outcome, count, round(count / 5, 1)) for outcome, count in in_order]
+    for words in ("ghz: 5 qubits", "500 shots", "on the CPU", "double precision", "seed 3"):
+        assert words in done.stdout.splitlines()[-1]
+
+
+def test_json_has_counts_seed_device_and_precision():
+    done = basicaer("run", GHZ, "--shots", 500, "--seed", 3, "--precision", "single", "--device", "cpu", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    summary = json.loads(done.stdout)
+    assert summary["counts"].keys() == {"00000", "11111"}
+    assert sum(summary["counts"].values()) == summary["shots"] == 500
+    assert (summary["seed_simulator"], summary["device"], summary["precision"]) == (3, "CPU", "single")
+    assert summary["circuit"] == "ghz"
+
+
+def test_teleportation_brings_the_state_back():
+    """Of OpenQASM 3, with conditions: the bit measured last, which is the leftmost, is always 0."""
+    summary = json.loads(basicaer("run", EXAMPLES / "teleportation.qasm", "--json").stdout)
+    assert sum(summary["counts"].values()) == summary["shots"] == 1024
+    assert set(summary["counts"]) == {"000", "001", "010", "011"}
+
+
+def test_a_seed_reproduces_and_without_one_the_seed_used_is_told():
+    def run(*arguments):
+        return json.loads(basicaer("run", EXAMPLES / "teleportation.qasm", "--json", *arguments).stdout)
+
+    first, second = run(), run()
+    assert first["seed_simulator"] != second["seed_simulator"]
+    for told in (first, second):
+        assert run("--seed", told["seed_simulator"])["counts"] == told["counts"]
+
+
+def test_a_picture_is_drawn(tmp_path):
+    image = pytest.importorskip("matplotlib.image", reason="matplotlib, which draws, is not installed")
+    picture = tmp_path / "a[" / "b].png"  # no markup, although the brackets look like it
+    picture.parent.mkdir()
+    done = basicaer("run", GHZ, "--plot", picture)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"Picture: {picture}" in done.stdout.splitlines()
+    pixels = image.imread(picture)
+    bar = [0x3B / 255, 0x6E / 255, 0xA8 / 255]
+    assert (abs(pixels[..., :3] - bar).max(axis=-1) < 0.01).any()
+
+
+def test_json_stays_json_with_a_picture(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
+    done = basicaer("run", GHZ, "--json", "--plot", tmp_path / "counts.svg")
+    assert json.loads(done.stdout)["shots"] == 1024
+    assert (tmp_path / "counts.svg").read_text("utf-8").startswith("<?xml")
+
+
+@pytest.fixture
+def qasm_file(tmp_path):
+    """A function that writes a circuit of some qubits in uniform superposition, all measured, to a file."""
+
+    def write(qubits, name="uniform", active=None):
+        circuit = QuantumCircuit(qubits, qubits)
+        circuit.h(range(qubits if active is None else active))
+        circuit.measure(range(qubits), range(qubits))
+        path = tmp_path / f"{name}.qasm"
+        path.write_text(qasm2.dumps(circuit), "utf-8")
+        return path
+
+    return write
+
+
+def test_of_many_outcomes_the_most_frequent_are_shown_and_the_rest_counted(qasm_file):
+    done = basicaer("run", qasm_file(6), "--shots", 5000, "--seed", 1)
+    shown = rows(done.stdout)
+    left = re.search(r"^and (\d+) more outcomes with (\d+) shots", done.stdout, re.MULTILINE)
+    counts = json.loads(basicaer("run", qasm_file(6), "--shots", 5000, "--seed", 1, "--json").stdout)["counts"]
+    assert len(shown) + int(left[1]) == len(counts) == 2**6
+    assert sum(shots for _, shots, _ in shown) + int(left[2]) == 5000
+    assert [shots for _, shots, _ in shown] == sorted(counts.values(), reverse=True)[: len(shown)]
+
+
+def test_outcomes_wider_than_the_screen_are_shown_whole(qasm_file):
+    done = basicaer("run", qasm_file(90, active=1), "--shots", 50, "--seed", 1)
+    bits = "".join(line.split()[0] for line in done.stdout.splitlines() if re.match(r"[01]+ ", line))
+    assert sorted(bits[start : start + 90] for start in (0, 90)) == ["0" * 90, "0" * 89 + "1"]
+
+
+def test_names_with_brackets_are_shown_as_they_are(qasm_file):
+    assert "a[b] [red]: 1 qubits" in basicaer("run", qasm_file(1, "a[b] [red]")).stdout
+
+
+def test_the_installed_command_runs_in_a_process_of_its_own():
+    done = installed("run", GHZ, "--seed", 3, "--json")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["counts"] == json.loads(basicaer("run", GHZ, "--seed", 3, "--json").stdout)["counts"]
+
+
+def test_a_screen_without_unicode_gets_plain_bars():
+    done = installed("run", GHZ, "--seed", 3, PYTHONIOENCODING="cp1252", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b" ####" in done.stdout
+    assert "█" in basicaer("run", GHZ, "--seed", 3).stdout
+
+
+def test_pi_may_be_written_as_a_letter_whatever_the_machines_encoding(tmp_path):
+    """OpenQASM is UTF-8; Python's default encoding is not, on some machines."""
+    path = tmp_path / "greek.qasm"
+    path.write_text("OPENQASM 3.0;\nqubit q;\nbit b;\nU(π, 0, π) q;\nb = measure q;\n", "utf-8")
+    done = installed("run", path, "--json", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"] == {"1": 1024}
+
+
+@pytest.mark.parametrize(
+    ("form", "comments"), [(qasm2, "// OPENQASM 7;\n"), (qasm3, "// OPENQASM 7;\n/* or\n8 */\n")], ids=["2", "3"]
+)
+def test_a_circuit_is_named_after_its_file_and_comments_may_come_first(tmp_path, form, comments):
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    path = tmp_path / "my circuit.qasm"
+    path.write_text(comments + form.dumps(circuit), "utf-8")
+    loaded = load_circuit(path)
+    assert loaded.name == "my circuit"
+    assert [item.name for item in loaded.data] == ["h", "cx"]
+
+
+def test_openqasm_2_may_use_the_gates_of_the_old_library_and_files_beside_it(tmp_path):
+    (tmp_path / "mine.inc").write_text("gate twice a { x a; x a; }\n", "utf-8")
+    path = tmp_path / "old.qasm"
+    body = "qreg q[3]; rzz(0.5) q[0], q[1]; csx q[0], q[1]; rccx q[0], q[1], q[2]; twice q[0];"
+    path.write_text(f'OPENQASM 2.0; include "qelib1.inc"; include "mine.inc"; {body}', "utf-8")
+    assert [item.name for item in load_circuit(path).data] == ["rzz", "csx", "rccx", "twice"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "words"), [("creg c[2];", "measures nothing"), ("", "has no classical bits")], ids=["bits", "no bits"]
+)
+def test_a_circuit_without_measurements_runs_with_a_warning(tmp_path, declared, words):
+    path = tmp_path / "silent.qasm"
+    path.write_text(f'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; {declared} h q;', "utf-8")
+    for options in ([], ["--json"]):
+        done = basicaer("run", path, *options)
+        assert done.exit_code == 0
+        assert re.fullmatch(rf"Warning: Circuit 'silent' .*{words}.*\.\n", done.stderr)
+
+
+# Bad input.
+
+QASM2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\n'
+QASM3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\n'
+BAD_FILES = {  # what is wrong -> (what the file holds, words of the message)
+    "empty": (b"", "is empty"),
+    "only comments": (b"// nothing\n/* at\n all */\n", "is empty"),
+    "binary": (bytes(range(128, 256)), "it is not a text file"),
+    "zeros": (bytes(64), "no OpenQASM"),
+    "text": (b"hello\n", "no OpenQASM"),
+    "version 4": (b"OPENQASM 4.0;\nqubit q;\n", "is OpenQASM 4; versions 2 and 3 are known"),
+    "syntax of 2": (QASM2.encode() + b"h q[0]\nx q[0];\n", "as OpenQASM 2: ", "5,0: needed ';'"),
+    "syntax of 3": (QASM3.encode() + b"h q[0]\nx q[0];\n", "as OpenQASM 3: ", "5,0: syntax error at 'x'"),
+    "end of 3": (QASM3.encode() + b"h q[", "as OpenQASM 3: ", "syntax error at"),
+    "no way on in 3": (QASM3.encode() + b"h q[;", "as OpenQASM 3: ", "4,4: syntax error at ';'"),
+    "letters of 3": (QASM3.encode() + b'include "a\n', "as OpenQASM 3: ", "token recognition error"),
+    "unknown gate of 2": (QASM2.encode() + b"warp q[0];\n", "4,0: 'warp' is not defined"),
+    "unknown gate of 3": (QASM3.encode() + b"warp q[0];\n", "4,0: gate 'warp' is not defined"),
+    "opaque gate": (QASM2.encode() + b"opaque warp a;\nwarp q[0];\n", "Unknown instruction 'warp'"),
+    "index of 2": (QASM2.encode() + b"h q[5];\n", "as OpenQASM 2: ", "out-of-range"),
+    "index of 3": (QASM3.encode() + b"if (true) { h q[5]; }\n", "as OpenQASM 3: "),
+    "input of 3": (QASM3.encode() + b"input float a;\nrx(a) q[0];\n", "without a value", "'a'"),
+}
+
+
+def the_sentence(done):
+    """What a failed command said: on stderr only, in one sentence."""
+    assert done.exit_code != 0
+    assert isinstance(done.exception, SystemExit), done.exc_info
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    sentence = line.removeprefix("Error: ")
+    assert sentence.endswith(".")
+    assert ". " not in sentence
+    assert "Traceback" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_file_is_refused_in_one_sentence(tmp_path, case):
+    text, *words = BAD_FILES[case]
+    path = tmp_path / "bad.qasm"
+    path.write_bytes(text)
+    sentence = the_sentence(basicaer("run", path))
+    assert "bad" in sentence
+    assert all(word in sentence for word in words), sentence
+
+
+def test_a_parser_that_fails_without_a_word_is_still_a_sentence(tmp_path, monkeypatch):
+    def loads(_text):
+        raise RuntimeError from ValueError("of no place")
+
+    monkeypatch.setattr(qasm3, "loads", loads)
+    path = tmp_path / "silent.qasm"
+    path.write_text(QASM3, "utf-8")
+    assert the_sentence(basicaer("run", path)) == f"{path} cannot be read as OpenQASM 3: syntax error."
+
+
+def test_a_missing_file_and_a_directory_are_refused_in_one_sentence(tmp_path):
+    assert "Cannot read" in the_sentence(basicaer("run", tmp_path))
+    missing = tmp_path / "missing.qasm"
+    assert the_sentence(basicaer("run", missing)) == f"Cannot read {missing}: No such file or directory."
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--shots", 0, "shots must be a whole number of at least 1, not 0"),
+        ("--shots", -5, "shots must be"),
+        ("--shots", 10**15, "fewer shots"),
+        ("--seed", -1, "seed_simulator must be"),
+        ("--device", "TPU", "device must be one of 'auto', 'CPU', 'GPU', not 'TPU'"),
+        ("--precision", "half", "precision must be one of 'double', 'single', not 'half'"),
+        ("--device", "GPU", "device='GPU' cannot be used: "),
+    ],
+)
+def test_a_bad_option_is_refused_in_one_sentence(option, value, words):
+    assert words in the_sentence(basicaer("run", GHZ, option, value))
+
+
+def test_asking_for_the_gpu_says_why_there_is_none():
+    assert registry.why_no_gpu() in basicaer("run", GHZ, "--device", "GPU").stderr
+
+
+@pytest.mark.parametrize("name", ["no/such/folder.png", "picture.of_no_known_kind"])
+def test_a_picture_that_cannot_be_written_is_refused_in_one_sentence(tmp_path, name):
+    pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
+    assert "Cannot write the picture" in the_sentence(basicaer("run", GHZ, "--plot", tmp_path / name))
+
+
+def test_a_picture_without_matplotlib_is_refused_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert "pip install 'basicaer[plot]'" in the_sentence(basicaer("run", GHZ, "--plot", tmp_path / "counts.png"))
+
+
+def test_the_installed_command_fails_without_a_traceback(tmp_path):
+    done = installed("run", tmp_path / "missing.qasm")
+    assert done.returncode != 0
+    assert done.stdout == b""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(b"Error: Cannot read ")
+
+
+# What is there.
+
+
+def test_info_names_versions_memory_qubits_that_fit_and_why_the_gpu_is_off(monkeypatch):
+    free = 3 * 2**30
+    monkeypatch.setattr(registry._CPU, "free_bytes", lambda: free)
+    done = basicaer("info")
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    for name in ("qiskit", "numpy"):
+        assert f"{name} {importlib.metadata.version(name)}" in lines[0]
+    assert f"basicaer {__version__}" in lines[0]
+    assert f"Python {sys.version.split()[0]}" in lines[0]
+    double, single = (largest_state(registry._CPU, precision) for precision in Precision)
+    assert single == double + 1
+    assert 2**double * 16 <= free < 2 ** (double + 1) * 16
+    assert lines[1] == f"CPU: 3 GiB free; qubits that fit: {double} in double precision, {single} in single precision"
+    assert lines[2] == f"GPU: off, {registry.why_no_gpu()}"
+
+
+def test_version_and_help_are_there():
+    assert __version__ in basicaer("--version").stdout
+    for arguments in (["-h"], ["run", "--help"], ["info", "--help"]):
+        done = basicaer(*arguments)
+        assert done.exit_code == 0
+        assert done.stdout.startswith("Usage: ")
+
+
+# The search for a GPU, on a machine that is made up.
+
+CARDS = [
+    {"name": b"NVIDIA H100", "major": 9, "minor": 0, "totalGlobalMem": 80 * 2**30},
+    {"name": b"NVIDIA T4", "major": 7, "minor": 5, "totalGlobalMem": 15 * 2**30},
+]
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """A function that makes up what is installed: CuPy builds, and what CuPy finds. By default all is well."""
+    gpu_probe.probe_gpu.cache_clear()
+    real_version, real_find = importlib.metadata.version, importlib.util.find_spec
+    headers = tmp_path / "toolkit" / "include" / "cuda_runtime.h"
+    headers.parent.mkdir(parents=True)
+    headers.touch()
+
+    def make(*, builds=("cupy-cuda12x",), driver=12040, count=2, error=None, toolkit=tmp_path / "toolkit", nvidia=()):
+        def version(name):
+            if name.startswith("cupy"):
+                if name in builds:
+                    return "14.2.0"
+                raise importlib.metadata.PackageNotFoundError(name)
+            return real_version(name)
+
+        def find_spec(name, package=None):
+            if name == "nvidia":
+                spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+                spec.submodule_search_locations = [str(folder) for folder in nvidia]
+                return spec if nvidia else None
+            if name == "cupy" and not builds:
+                return None
+            return real_find(name, package)
+
+        def device_count():
+            if error is not None:
+                raise error
+            return count
+
+        cupy = types.ModuleType("cupy")
+        cupy.__spec__ = importlib.machinery.ModuleSpec("cupy", None)
+        cupy.__version__ = "14.2.0"
+        runtime = types.SimpleNamespace(
+            driverGetVersion=lambda: driver,
+            getDeviceCount=device_count,
+            runtimeGetVersion=lambda: 12090,
+            getDeviceProperties=CARDS.__getitem__,
+        )
+        cupy.cuda = types.SimpleNamespace(runtime=runtime, get_cuda_path=lambda: toolkit and str(toolkit))
+        monkeypatch.setattr(importlib.metadata, "version", version)
+        monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
+        return gpu_probe.probe_gpu()
+
+    yield make
+    gpu_probe.probe_gpu.cache_clear()
+
+
+def test_all_is_well_with_the_gpu(machine):
+    probe = machine()
+    assert probe.problem == ""
+    assert (probe.cupy, probe.driver, probe.runtime) == ("14.2.0", "12.4", "12.9")
+    assert probe.cards == (
+        "0: NVIDIA H100, compute capability 9.0, 80 GiB",
+        "1: NVIDIA T4, compute capability 7.5, 15 GiB",
+    )
+
+
+def test_what_is_found_is_found_once(machine):
+    assert machine() is gpu_probe.probe_gpu()
+
+
+def test_no_cupy(machine):
+    probe = machine(builds=())
+    assert probe.problem.startswith("CuPy is not installed; pip install 'basicaer[cuda13]'")
+    assert "[cuda12]" in probe.problem
+    assert (probe.cupy, probe.cards) == ("", ())
+
+
+def test_two_cupy_builds(machine):
+    problem = machine(builds=("cupy-cuda12x", "cupy-cuda13x")).problem
+    assert "two CuPy builds are installed (cupy-cuda12x 14.2.0, cupy-cuda13x 14.2.0)" in problem
+    assert problem.endswith("uninstall all but one")
+
+
+BANNER = """
+try:
+    raise ImportError("libcublas.so.12: cannot open shared object file")
+except ImportError as error:
+    raise ImportError(f'''
+================================================================
+Failed to import CuPy.
+
+Original error:
+  ImportError: {error}
+================================================================
+''') from error
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (BANNER, "libcublas.so.12: cannot open shared object file"),
+        ("raise ImportError('no numpy')", "no numpy"),
+        ("raise AttributeError('of another numpy')", "of another numpy"),
+        ("", "module 'cupy' has no attribute '__version__'"),
+    ],
+    ids=["banner", "import", "other error", "left over"],
+)
+def test_cupy_that_does_not_import(machine, monkeypatch, tmp_path, source, reason):
+    """A folder called cupy on the path, which fails to import, or is an empty rest of one."""
+    machine()
+    gpu_probe.probe_gpu.cache_clear()
+    monkeypatch.delitem(sys.modules, "cupy")
+    (tmp_path / "cupy").mkdir()
+    if source:
+        (tmp_path / "cupy" / "__init__.py").write_text(source, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    probe = gpu_probe.probe_gpu()
+    sys.modules.pop("cupy", None)
+    assert probe.problem.startswith(f"CuPy does not import ({reason}")
+    assert "reinstall it: pip install 'basicaer[cuda13]'" in probe.problem
+    assert "\n" not in probe.problem
+    assert "===" not in probe.problem
+
+
+def test_no_driver(machine):
+    """Where there is none its version is 0, and whatever is asked next raises."""
+    probe = machine(driver=0, error=RuntimeError("cudaErrorInsufficientDriver"))
+    assert probe.problem == "there is no NVIDIA driver; install one"
+    assert probe.cupy == "14.2.0"
+
+
+def test_a_driver_without_a_device(machine):
+    probe = machine(count=0)
+    assert probe.problem.startswith("the driver sees no device; check nvidia-smi")
+    assert (probe.driver, probe.cards) == ("12.4", ())
+
+
+def test_an_error_from_the_driver_is_passed_on(machine):
+    probe = machine(error=RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected"))
+    assert "(cudaErrorNoDevice: no CUDA-capable device is detected)" in probe.problem
+    assert "CUDA_VISIBLE_DEVICES" in probe.problem
+    assert probe.cupy == "14.2.0"
+
+
+def test_missing_headers(machine, tmp_path):
+    """No toolkit, or one without headers, or NVIDIA's wheels of other things."""
+    other = tmp_path / "nvidia"
+    (other / "cuda_nvrtc" / "include").mkdir(parents=True)
+    for keys in ({"toolkit": None}, {"toolkit": tmp_path}, {"toolkit": None, "nvidia": [other]}):
+        gpu_probe.probe_gpu.cache_clear()
+        probe = machine(**keys)
+        assert probe.problem.startswith("the CUDA runtime headers are missing; pip install 'basicaer[cuda13]'")
+        assert len(probe.cards) == 2
+
+
+@pytest.mark.parametrize("part", ["cuda_runtime", "cu13"])
+def test_headers_from_the_wheels_of_cuda_12_and_13(machine, tmp_path, part):
+    folder = tmp_path / "nvidia" / part / "include"
+    folder.mkdir(parents=True)
+    (folder / "cuda_runtime.h").touch()
+    assert machine(toolkit=None, nvidia=[tmp_path / "nvidia"]).problem == ""
+
+
+def test_info_shows_the_cards_and_versions_that_were_found(machine):
+    machine(driver=13020)
+    lines = basicaer("info").stdout.splitlines()
+    assert lines[2].startswith("GPU: off, ")
+    assert lines[3:] == [
+        "  card 0: NVIDIA H100, compute capability 9.0, 80 GiB",
+        "  card 1: NVIDIA T4, compute capability 7.5, 15 GiB",
+        "  CuPy 14.2.0, driver for CUDA 13.2, runtime 12.9",
+    ]
+
+
+def test_the_reason_reaches_whoever_asks_for_the_gpu(machine):
+    machine(driver=0)
+    assert "there is no NVIDIA driver; install one" in basicaer("run", GHZ, "--device", "GPU").stderr
+    summary = json.loads(basicaer("run", GHZ, "--json").stdout)
+    assert summary["device_reason"] == "no GPU: there is no NVIDIA driver; install one"

@@ -1,0 +1,230 @@
+"""Runs what the documents show, and checks that what they name exists."""
+
+import ast
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.providers import JobStatus
+
+import basicaer
+from basicaer import BasicAer
+from basicaer.cli import main
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "kernels/README.md")
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SAYS = {"cancel.py": "cancelled: True\nended as CANCELLED\n"}  # of each example
+
+# Named before they are there: the kernels' README sets down what they will keep to. And names that are no files.
+TO_COME = {"index.cuh"}
+NO_FILES = {"FILE.qasm", "out.png", "basicaer/kernels"}  # given by the user, by the user, the place in an installation
+
+
+def text_of(document):
+    return (ROOT / document).read_text("utf-8")
+
+
+def blocks(text):
+    """The code blocks of a document: (language, lines)."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(language, code.splitlines()) for language, code in found]
+
+
+def commands():
+    """The lines of the README's blocks that have no language."""
+    return [line for language, lines in blocks(text_of("README.md")) if not language for line in lines]
+
+
+# What the README shows.
+
+
+def test_the_readmes_python_block_runs_and_prints_what_it_says():
+    (code,) = ["\n".join(lines) for language, lines in blocks(text_of("README.md")) if language == "python"]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102  # it is ours, and that is the test
+    counts, status = printed.getvalue().splitlines()
+    bell = QuantumCircuit(2)
+    bell.h(0)
+    bell.cx(0, 1)
+    bell.measure_all()
+    want = BasicAer.get_backend("qasm_simulator").run(bell, shots=1000, seed_simulator=7).result().get_counts()
+    assert set(want) == {"00", "11"}
+    assert ast.literal_eval(counts) == want
+    assert status == str(JobStatus.CANCELLED)
+
+
+def test_the_readme_has_two_commands_one_to_try_it_and_one_to_test_it():
+    plain = [lines for language, lines in blocks(text_of("README.md")) if not language]
+    assert [len(lines) for lines in plain] == [1, 1]
+    first, second = commands()
+    assert first.startswith("pip install .")
+    assert "basicaer run examples/ghz.qasm" in first
+    assert second.endswith("nox -s tests")
+
+
+def test_ci_finds_exactly_these_commands():
+    """The loop of the script that CI runs, cut out of it."""
+    bash = shutil.which("bash") or pytest.skip("there is no bash here, which CI's script is written for")
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    start, end = script.index("commands=()"), script.index("done < README.md") + len("done < README.md")
+    loop = f'{script[start:end]}\nprintf "%s\\n" "${{commands[@]}}"'
+    done = subprocess.run([bash, "-euc", loop], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == commands()
+
+
+def test_the_readmes_table_names_every_option_of_run_and_no_other():
+    rows = re.findall(r"^\| (`.*?) \|", text_of("README.md"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {name for backend in BasicAer.backends() for name in dict(backend.options)}
+
+
+# What the documents name.
+
+
+def code_of(document):
+    """What a document marks as code: in its lines, and in blocks that are no Python and no drawn tree."""
+    text = text_of(document)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+    plain = [lines for language, lines in blocks(text) if language != "python" and not is_tree(lines)]
+    return [*inline, *(line for lines in plain for line in lines)]
+
+
+def paths_of(document):
+    """What looks like a path: a name with a known ending, or with a slash in it or after it; and where links lead."""
+    words = {word.strip(",;:") for piece in code_of(document) for word in piece.split()}
+    looks = re.compile(
+        r"[\w.*/-]+\.(py|md|cu|cuh|qasm|toml|json|png|yaml|ipynb)|[\w.-]+(/[\w.*-]+)*/|[\w-]+(/[\w.-]+)+"
+    )
+    links = {link for link in re.findall(r"\]\(([^)]+)\)", text_of(document)) if "://" not in link}
+    return {word for word in words if looks.fullmatch(word)} | links
+
+
+def is_tree(lines):
+    return lines[0].endswith("/")
+
+
+def tree_of(document):
+    """The paths of a drawn tree: the names of each line, and the files that it tells of a folder."""
+    for lines in (lines for _, lines in blocks(text_of(document)) if is_tree(lines)):
+        above = ""
+        for line in lines:
+            names, _, told = re.sub(r" {2,}", "\t", line.strip()).partition("\t")
+            paths = [(above if line.startswith(" ") else "") + name for name in names.split()]
+            yield from paths
+            yield from (paths[0] + name for name in re.findall(r"\w+\.py", told))
+            if not line.startswith(" "):
+                above = paths[0]
+
+
+def there_is(path, document):
+    """Whether a path leads somewhere: from the checkout, the package or the document's folder; or is a pattern."""
+    starts = (ROOT, ROOT / "src" / "basicaer", (ROOT / document).parent)
+    return "*" in path or any((start / path).exists() for start in starts)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_that_a_document_names_exists(document):
+    named = paths_of(document) - NO_FILES - TO_COME
+    assert named
+    assert [path for path in sorted(named) if not there_is(path, document)] == []
+
+
+def test_every_path_of_the_drawn_house_exists():
+    paths = list(tree_of("CONTRIBUTING.md"))
+    assert len(paths) > 10
+    assert [path for path in paths if not there_is(path, "CONTRIBUTING.md")] == []
+
+
+def test_what_is_to_come_has_not_come():
+    """Once it is there, it is no exception any more."""
+    assert [name for name in TO_COME if list((ROOT / "kernels").rglob(name))] == []
+
+
+def invocations():
+    """The arguments of each `basicaer ...` in the documents' code."""
+    for document in DOCUMENTS:
+        for piece in code_of(document):
+            for command in re.split(r"&&|;|\|", piece):
+                words = shlex.split(command)
+                if words[:1] == ["basicaer"] and len(words) > 1:
+                    yield words[1:]
+
+
+def options_of(command):
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def test_every_subcommand_and_option_that_a_document_names_exists():
+    seen = set()
+    for subcommand, *rest in invocations():
+        seen.add(subcommand)
+        assert subcommand in main.commands
+        given = {word for word in rest if word.startswith("-")}
+        assert given <= options_of(main.commands[subcommand])
+    assert seen == set(main.commands)  # nor is one left out
+    for document in DOCUMENTS:
+        for piece in code_of(document):
+            if piece.startswith("--"):
+                assert piece.split()[0] in options_of(main.commands["run"]), piece
+
+
+def test_every_option_of_the_command_line_has_help():
+    for command in main.commands.values():
+        assert command.help
+        assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_every_session_that_is_named_is_one_of_noxs():
+    tree = ast.parse((ROOT / "noxfile.py").read_text("utf-8"))
+    sessions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
+    named = set(
+        re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`.*?) \|", text_of("CONTRIBUTING.md"), re.MULTILINE)))
+    )
+    assert named == sessions  # the table has them all
+    for place in (*map(text_of, DOCUMENTS), (ROOT / ".ci" / "run").read_text("utf-8")):
+        for words in re.findall(r"nox(?: -R)? -s ([\w ]+)", place):
+            assert set(words.split()) <= sessions, words
+
+
+def test_every_extra_that_is_named_in_the_code_or_the_documents_exists():
+    extras = set(tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"])
+    sources = [path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py")]
+    named = set(re.findall(r"basicaer\[(\w+)\]", "\n".join([*sources, *map(text_of, DOCUMENTS)])))
+    assert named
+    assert named <= extras
+
+
+# Examples.
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_example_runs_and_says_what_it_shows(path):
+    done = subprocess.run([sys.executable, "-W", "error", path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert SAYS[path.name] in done.stdout
+
+
+MODULES = ["basicaer", *(module.name for module in pkgutil.walk_packages(basicaer.__path__, "basicaer."))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_print_what_they_say(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_there_are_docstring_examples():
+    assert any(doctest.testmod(importlib.import_module(name)).attempted for name in MODULES)
