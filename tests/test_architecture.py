@@ -286,7 +286,7 @@ def loaded():
 def test_importing_basicaer_brings_in_what_it_runs_on_and_no_more(loaded):
     before, after = loaded
     packages = {name.split(".")[0] for name in after - before} - set(sys.stdlib_module_names)
-    assert packages == {"basicaer", "fastjsonschema", "psutil"}
+    assert packages == {"basicaer", "fastjsonschema", "psutil", "threadpoolctl"}
 
 
 def test_importing_basicaer_loads_nothing_that_only_the_command_line_a_picture_a_file_or_a_gpu_needs(loaded):

@@ -64,6 +64,43 @@ def test_a_backend_is_a_backend_v2_without_size(name):
     assert ("while_loop" in backend.operation_names) == (name != "unitary_simulator")
 
 
+@pytest.mark.parametrize("angle", [float("inf"), float("nan")])
+def test_angles_must_be_finite(qasm, angle):
+    circuit = QuantumCircuit(1)
+    circuit.rx(angle, 0)
+    with pytest.raises(BasicAerError, match=r"Gate 'rx' on qubits \(0,\) has angles .*not all finite"):
+        qasm.run(circuit)
+
+
+def test_a_jobs_qobj_gives_the_jobs_result_again(statevector, unitary):
+    circuit = bell(measured=False)
+    vector = reference.random_state(2)
+    options = {"initial_statevector": vector, "precision": "single", "chop_threshold": 0.3, "device": "CPU"}
+    job = statevector.run(circuit, **options)
+    again = statevector.run(job.qobj()).result()
+    assert again.get_statevector().tolist() == job.result().get_statevector().tolist()
+    assert again.get_statevector().dtype == np.complex64
+    start = reference.random_unitary(4)
+    job = unitary.run(circuit, initial_unitary=start)
+    assert np.allclose(unitary.run(job.qobj()).result().get_unitary(), job.result().get_unitary())
+
+
+def test_parameter_binds_do_not_go_with_a_qobj(qasm):
+    qobj = qasm.run(bell()).qobj().to_dict()
+    with pytest.raises(BasicAerError, match="leave out parameter_binds"):
+        qasm.run(qobj, parameter_binds=[{"a": [1]}])
+    qobj["config"]["parameter_binds"] = [{"a": [1]}]
+    with pytest.raises(BasicAerError, match="leave out parameter_binds"):
+        qasm.run(qobj)
+
+
+def test_sizes_of_a_qobj_may_be_written_with_a_point(qasm):
+    qobj = qasm.run(bell(), shots=4, seed_simulator=1).qobj().to_dict()
+    for config in (qobj["config"], qobj["experiments"][0]["config"]):
+        config |= {"n_qubits": 2.0, "memory_slots": 2.0}
+    assert sum(qasm.run(qobj).result().get_counts().values()) == 4
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_options_are_those_of_the_contract(name):
     options = dict(BasicAer.get_backend(name).options)

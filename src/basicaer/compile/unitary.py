@@ -7,6 +7,7 @@ definitions, recursively; matrices of up to six qubits; else an error that names
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,10 @@ def record_gates(
     if record.name in _NOTHING:
         return []
     count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
-    data = record.data([float(p) for p in parameters])
+    angles = [float(p) for p in parameters]
+    if not all(map(isfinite, angles)):
+        raise BasicAerError(f"Gate '{record.name}' on qubits {qubits} has angles {angles}, which are not all finite.")
+    data = record.data(angles)
     if not count:
         return [Gate(record.name, record.kinds, qubits, record.form, data)]
     state = all_ones(count) if state is None else state

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from basicaer.devices.blas import single_threaded_blas
 from basicaer.devices.memory import free_host_bytes, readable
 from basicaer.engine.bits import has_bit
 from basicaer.engine.program import Form
@@ -29,6 +30,7 @@ __all__ = ["NumpyDevice", "NumpyState"]
 
 _BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double: a block and its scratch stay in the second-level cache
 _FEW_AMPLITUDES = 2**11
+_NO_LIMIT = contextlib.nullcontext()  # so small a product is never given to several threads
 _FEW_TARGETS = 4  # up to here a diagonal or a preparation goes row by row, skipping what does not change
 _DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
@@ -98,9 +100,10 @@ class NumpyState:
         np.copyto(self._vector, amplitudes, casting="same_kind")
 
     def run(self, segment: Segment, checkpoint: Checkpoint) -> None:
-        for gate in segment.gates:
-            checkpoint.poll()
-            self._apply(gate, checkpoint)
+        with _NO_LIMIT if self._vector.size <= _FEW_AMPLITUDES else single_threaded_blas:
+            for gate in segment.gates:
+                checkpoint.poll()
+                self._apply(gate, checkpoint)
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         for rows in self._rows(qubits):

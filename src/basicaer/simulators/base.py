@@ -154,8 +154,9 @@ class BasicAerSimulator(BackendV2):
             header = circuit_header(circuit)
             experiments.append(self._experiment(lower_it, header, settings, seed_of_experiment(seed, position)))
         work = Work(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
-        config = {name: settings[name] for name in ("shots", "memory") if name in settings}
-        qobj = partial(assemble, [circuit for circuit, _ in bound], qobj_id, seed_simulator=seed, **config)
+        config = {name: settings[name] for name in _QOBJ_OPTIONS if settings.get(name) is not None}
+        config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
+        qobj = partial(assemble, [circuit for circuit, _ in bound], qobj_id, **config)
         return self._submitted(qobj, lambda: work, settings)
 
     def _run_qobj(self, qobj: Any, options: dict[str, Any]) -> BasicAerJob:
@@ -169,11 +170,15 @@ class BasicAerSimulator(BackendV2):
                 own_seed = item.get("config", {}).get("seed_simulator")
                 if own_seed is None or "seed_simulator" in options:
                     own_seed = seed_of_experiment(seed, position)
+                if config.get("parameter_binds") or settings["parameter_binds"]:
+                    raise BasicAerError("A Qobj has numbers for all its parameters; leave out parameter_binds.")
                 sizes = {
                     "n_qubits": config.get("n_qubits", header.get("n_qubits", _used(item, "qubits"))),
                     "memory_slots": config.get("memory_slots", header.get("memory_slots", _used(item, "memory"))),
                 }
+                sizes = {name: int(size) for name, size in sizes.items()}  # JSON may say 2.0
                 header = {"name": f"experiment {position}"} | sizes | header
+                header |= {name: int(header[name]) for name in sizes}
                 lower_it = partial(lower_experiment, item, header["name"], **sizes)
                 experiments.append(self._experiment(lower_it, header, settings, own_seed))
             return Work(
