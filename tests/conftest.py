@@ -1,14 +1,19 @@
-"""Fixtures that all tests share: every device and precision, and shots spread evenly instead of at random."""
+"""Fixtures that tests share: every device and precision, executors and a clock for jobs, evenly spread shots."""
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from basicaer import BasicAer
 from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute
+from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import Precision
+from jobs import Clock, Held, ManualExecutor
 
 DEVICES = {"CPU": NumpyDevice}
 TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
@@ -60,3 +65,30 @@ class EvenDraws:
 @pytest.fixture
 def even_draws(monkeypatch):
     monkeypatch.setattr(execute, "generator", EvenDraws)
+
+
+@pytest.fixture
+def manual():
+    executor = ManualExecutor()
+    yield executor
+    executor.run_all()
+
+
+@pytest.fixture(params=[DaemonThreadExecutor, ThreadPoolExecutor], ids=lambda kind: kind.__name__)
+def one_thread(request):
+    with request.param(1) as executor:
+        yield executor
+
+
+@pytest.fixture
+def held(one_thread):  # let go before the executor waits for it
+    held = Held()
+    yield held
+    held.go.set()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(checkpoint_module, "time", clock)
+    return clock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import concurrent.futures
 import os
 import threading
 import time
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicAerJob"]
 
+_THREADS = (DaemonThreadExecutor, ThreadPoolExecutor)
+_INTERPRETERS = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # since Python 3.14, derived from threads
 _EXIT_SECONDS = 1.0  # how long the interpreter's exit may wait for cancelled jobs
 
 
@@ -89,7 +92,7 @@ class BasicAerJob(JobV1):
         self._qobj = qobj
         self._prepare = prepare
         self._runs_on = self._executor if executor is None else executor
-        self._shares_memory = isinstance(self._runs_on, DaemonThreadExecutor | ThreadPoolExecutor)
+        self._shares_memory = isinstance(self._runs_on, _THREADS) and not isinstance(self._runs_on, _INTERPRETERS)
         self._checkpoint = Checkpoint(timeout)
         self._lock = threading.Lock()  # guards the four that follow
         self._submitted = False
@@ -197,9 +200,10 @@ class BasicAerJob(JobV1):
     def cancel(self) -> bool:
         """Stop the job: it does not start if it is waiting, and stops at its next checkpoint if it is running.
 
-        A checkpoint comes between two blocks of amplitudes at the latest, so a running job stops within
-        milliseconds; what it had computed is lost, but for finished experiments (`partial_result`). On an executor
-        whose workers do not share memory with the job, a job that has started is not stopped.
+        While gates are applied, a checkpoint comes after every 2**16 amplitudes, so that it stops within milliseconds;
+        while a state is measured or copied, after one pass over it. What was computed is lost, but for finished
+        experiments (`partial_result`). On an executor whose workers do not share memory with the job, a job that has
+        started is not stopped.
 
         Returns
         -------

@@ -1,8 +1,8 @@
 """Holds the BLAS that NumPy uses to one thread while states are worked on.
 
 The products here are thin, and OpenBLAS with several threads can take ten times as long on them as with one, most of
-all when other work keeps the cores busy. Its number of threads is a setting of the whole process: limits that overlap, as
-those of several jobs do, must be counted, or the last one out leaves the user's process at one thread for good.
+all when other work keeps the cores busy. Its number of threads is a setting of the whole process: limits that overlap,
+as those of several jobs do, must be counted, or the last one out leaves the user's process at one thread for good.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ class Checkpoint:
     """Carried to wherever a job's work is done, and polled there.
 
     Cancellation is asked for from any thread with `cancel` and answered by the worker at its next `poll`, which raises.
-    Work between two polls is not interrupted: on the CPU that is one gate on one state at the most.
+    Work between two polls is not interrupted: on the CPU that is one block of a gate, or one pass that measures or
+    copies a state.
 
     Parameters
     ----------
@@ -28,7 +29,6 @@ class Checkpoint:
         self.started = threading.Event()
         self._cancelled = False
         self._deadline: float | None = None
-        self._start_lock = threading.Lock()
 
     def start(self) -> None:
         """Note that a worker has begun; the time limit counts from here.
@@ -38,11 +38,10 @@ class Checkpoint:
         Cancelled
             If the job was cancelled before it began.
         """
-        with self._start_lock:
-            self.poll()
-            if self.timeout is not None:
-                self._deadline = time.monotonic() + self.timeout
-            self.started.set()
+        self.poll()
+        if self.timeout is not None:
+            self._deadline = time.monotonic() + self.timeout
+        self.started.set()
 
     def cancel(self) -> None:
         """Ask the worker to stop at its next poll."""

@@ -1,0 +1,128 @@
+"""What the tests of jobs share: jobs made by hand, an executor that does as it is told, a clock that stands still."""
+
+import threading
+from concurrent.futures import Executor, Future
+from functools import partial
+
+from qiskit import QuantumCircuit
+from qiskit.result import Result
+
+from basicaer import BasicAer, BasicAerJob
+from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.executor import DaemonThreadExecutor
+
+GUARD = 30  # seconds after which a test that hangs fails; no test waits for it otherwise
+BACKEND = BasicAer.get_backend("qasm_simulator")
+OUTCOME = Result(backend_name="made by hand", success=True, results=[])
+
+
+def valid_qobj():
+    instructions = [{"name": "h", "qubits": [0]}, {"name": "measure", "qubits": [0], "memory": [0]}]
+    return {
+        "qobj_id": "coin",
+        "schema_version": "1.3.0",
+        "type": "QASM",
+        "header": {"description": "one toss"},
+        "config": {"shots": 10, "memory_slots": 1, "n_qubits": 1},
+        "experiments": [{"instructions": instructions}],
+    }
+
+
+def new_job(fn, *, qobj=None, **keys):
+    return BasicAerJob(BACKEND, "job 7", fn, valid_qobj() if qobj is None else qobj, **keys)
+
+
+def submitted(fn, **keys):
+    job = new_job(fn, **keys)
+    job.submit()
+    return job
+
+
+def succeed(_job_id, _payload):
+    return OUTCOME
+
+
+def unless_it_hangs(call):
+    """Return what a call returns, or fail if it never does."""
+    executor = DaemonThreadExecutor(1)
+    outcome = executor.submit(call)
+    executor.shutdown(wait=False)
+    return outcome.result(GUARD)
+
+
+class Held:
+    """A job's function that says when it has begun, and goes on when it is let go."""
+
+    def __init__(self):
+        self.began = threading.Event()
+        self.go = threading.Event()
+        self.polls = True
+        self.calls = []
+
+    def __call__(self, job_id, payload):
+        self.calls.append((job_id, payload))
+        self.began.set()
+        assert self.go.wait(GUARD)
+        if self.polls:
+            current_checkpoint.get().poll()
+        return OUTCOME
+
+
+class ManualExecutor(Executor):
+    """Makes its calls when it is told to: an executor of a kind that jobs know nothing of."""
+
+    def __init__(self):
+        self.waiting = []
+        self.running = []
+
+    def __len__(self):  # an executor may be false
+        return len(self.waiting)
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        self.waiting.append((future, partial(fn, *args, **kwargs)))
+        return future
+
+    def start(self):
+        future, call = self.waiting.pop(0)
+        if future.set_running_or_notify_cancel():
+            self.running.append((future, call))
+
+    def finish(self):
+        future, call = self.running.pop(0)
+        try:
+            outcome = call()
+        except BaseException as error:  # noqa: BLE001  # as every executor does
+            future.set_exception(error)
+        else:
+            future.set_result(outcome)
+
+    def run_all(self):
+        while self.waiting:
+            self.start()
+        while self.running:
+            self.finish()
+
+
+class Clock:
+    """In place of the module `time`: stands still but for what a test lets pass."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+def polled_limit(_job_id, _payload):
+    checkpoint = current_checkpoint.get()
+    checkpoint.poll()
+    return checkpoint.timeout
+
+
+def bell(name):
+    circuit = QuantumCircuit(2, name=name)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure_all()
+    return circuit

@@ -1,0 +1,230 @@
+"""Jobs cancelled, or stopped by their time limit, at every moment of their life."""
+
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+import pytest
+from qiskit.providers import JobStatus
+
+from basicaer import BasicAerError
+from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.executor import DaemonThreadExecutor
+from jobs import GUARD, OUTCOME, Held, polled_limit, submitted, succeed, unless_it_hangs
+
+# Cancelling
+
+
+def test_a_queued_job_that_is_cancelled_never_starts(one_thread, held):
+    first = submitted(held, executor=one_thread)
+    assert held.began.wait(GUARD)
+    calls = []
+    job = submitted(lambda *call: calls.append(call), executor=one_thread)
+    assert job.status() is JobStatus.QUEUED
+    assert unless_it_hangs(job.cancel) is True
+    assert job.status() is JobStatus.CANCELLED  # at once: nothing has to stop first
+    assert job.cancelled()
+    assert job.in_final_state()
+    assert job.partial_result() is None
+    with pytest.raises(CancelledError, match="job 7 was cancelled"):
+        job.result()
+    held.go.set()
+    assert first.result(GUARD) is OUTCOME
+    one_thread.shutdown()
+    assert calls == []
+
+
+def test_a_running_job_that_is_cancelled_runs_until_it_has_stopped(one_thread, held):
+    job = submitted(held, executor=one_thread)
+    assert held.began.wait(GUARD)
+    assert job.cancel() is True
+    assert job.status() is JobStatus.RUNNING
+    assert not job.in_final_state()
+    with pytest.raises(TimeoutError):
+        job.result(0)
+    assert job.cancel() is True  # it still will
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.status() is JobStatus.CANCELLED
+    with pytest.raises(CancelledError, match="job 7 was cancelled"):
+        job.result()
+    assert job.cancel() is False  # it has
+    assert job.status() is JobStatus.CANCELLED
+
+
+def test_cancelling_a_finished_job_changes_nothing(one_thread):
+    job = submitted(succeed, executor=one_thread)
+    assert job.result(GUARD) is OUTCOME
+    assert job.cancel() is False
+    assert job.status() is JobStatus.DONE
+    assert job.result() is OUTCOME
+
+
+def test_cancelling_a_failed_job_changes_nothing(one_thread):
+    job = submitted(lambda *_: 1 / 0, executor=one_thread)
+    job.wait_for_final_state(GUARD)
+    assert job.cancel() is False
+    assert job.status() is JobStatus.ERROR
+    with pytest.raises(ZeroDivisionError):
+        job.result()
+
+
+def test_a_cancelled_job_that_finishes_all_the_same_is_cancelled_and_its_result_is_partial_only(one_thread, held):
+    held.polls = False
+    job = submitted(held, executor=one_thread)
+    assert held.began.wait(GUARD)
+    assert job.cancel()
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.status() is JobStatus.CANCELLED
+    with pytest.raises(CancelledError):
+        job.result()
+    assert job.partial_result() is OUTCOME
+
+
+def test_a_cancelled_job_that_fails_on_its_way_out_is_cancelled(one_thread, held):
+    def fail(*call):
+        held(*call)
+        raise AssertionError("held.polls was set, and the job cancelled")
+
+    for polls in (True, False):
+        held.polls = polls
+        held.began.clear()
+        held.go.clear()
+        job = submitted(fail, executor=one_thread)
+        assert held.began.wait(GUARD)
+        assert job.cancel()
+        held.go.set()
+        job.wait_for_final_state(GUARD)
+        assert job.status() is JobStatus.CANCELLED
+        with pytest.raises(CancelledError):
+            job.result()
+
+
+def test_a_job_cancelled_between_a_threads_taking_it_and_its_first_checkpoint_does_not_start():
+    taken, go = threading.Event(), threading.Event()
+
+    class SlowToStart(ThreadPoolExecutor):
+        def submit(self, fn, /, *args):
+            def late():
+                taken.set()
+                assert go.wait(GUARD)
+                return fn(*args)
+
+            return super().submit(late)
+
+    calls = []
+    with SlowToStart(1) as executor:
+        job = submitted(lambda *call: calls.append(call), executor=executor)
+        assert taken.wait(GUARD)
+        assert job.status() is JobStatus.QUEUED  # the thread has it, but its own work has not begun
+        assert job.cancel() is True
+        go.set()
+    assert job.status() is JobStatus.CANCELLED
+    assert calls == []
+
+
+def test_a_cancel_after_the_work_but_before_the_job_knows_of_it_holds():
+    answers = []
+
+    class Meddler(DaemonThreadExecutor):
+        """Its futures cancel the job when they are done, before they tell the job so."""
+
+        def submit(self, fn, /, *args):
+            future = super().submit(fn, *args)
+            future.add_done_callback(lambda _: answers.append(job.cancel()))
+            return future
+
+    held = Held()
+    held.polls = False
+    with Meddler(1) as executor:
+        job = submitted(held, executor=executor)
+        held.go.set()
+    assert answers == [True]
+    assert job.status() is JobStatus.CANCELLED
+
+
+def test_a_cancel_right_after_the_job_has_ended_is_too_late(one_thread, held):
+    answers = []
+    job = submitted(held, executor=one_thread)
+    job._future.add_done_callback(lambda _: answers.append(job.cancel()))  # called after the job's own
+    held.go.set()
+    one_thread.shutdown()
+    assert answers == [False]
+    assert job.result(0) is OUTCOME
+
+
+def test_a_job_may_be_cancelled_by_its_own_work(one_thread, held):
+    def cancel_itself(*call):
+        held(*call)
+        answer = job.cancel()
+        current_checkpoint.get().poll()
+        return answer
+
+    job = submitted(cancel_itself, executor=one_thread)
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+
+
+@pytest.mark.parametrize("polls", [True, False])
+def test_cancel_is_true_exactly_if_the_job_ends_cancelled_however_it_races_with_the_end(one_thread, polls):
+    together = threading.Barrier(5)
+
+    def race(_job_id, _payload):
+        together.wait(GUARD)
+        if polls:
+            current_checkpoint.get().poll()
+        return OUTCOME
+
+    def cancel(job):
+        together.wait(GUARD)
+        return job.cancel()
+
+    with ThreadPoolExecutor(4) as users:
+        for _ in range(50):
+            job = submitted(race, executor=one_thread)
+            answers = list(users.map(cancel, [job] * 4))
+            job.wait_for_final_state(GUARD)
+            assert any(answers) is job.cancelled()
+            assert job.cancelled() or job.result(0) is OUTCOME
+            assert job.cancel() is False
+
+
+# The time limit
+
+
+def test_a_job_that_reaches_its_time_limit_ends_as_an_error_that_says_so(one_thread, held, clock):
+    job = submitted(held, executor=one_thread, timeout=2.5)
+    assert held.began.wait(GUARD)
+    clock.now += 2.6
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.status() is JobStatus.ERROR
+    with pytest.raises(BasicAerError, match=r"time limit of 2\.5 s; give a longer timeout="):
+        job.result()
+
+
+def test_a_job_within_its_time_limit_is_not_disturbed(one_thread, held, clock):
+    job = submitted(held, executor=one_thread, timeout=2.5)
+    assert held.began.wait(GUARD)
+    clock.now += 2.4
+    held.go.set()
+    assert job.result(GUARD) is OUTCOME
+
+
+def test_the_time_limit_counts_from_the_start_of_the_work(one_thread, held, clock):
+    submitted(held, executor=one_thread)
+    job = submitted(polled_limit, executor=one_thread, timeout=2.5)
+    clock.now += 60  # in the queue
+    held.go.set()
+    assert job.result(GUARD) == 2.5
+
+
+def test_a_job_that_was_cancelled_and_reached_its_time_limit_is_cancelled(one_thread, held, clock):
+    job = submitted(held, executor=one_thread, timeout=2.5)
+    assert held.began.wait(GUARD)
+    assert job.cancel()
+    clock.now += 60
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
