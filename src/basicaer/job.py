@@ -239,7 +239,7 @@ class BasicAerJob(JobV1):
         if self._final is not None:
             return self._final
         if self._shares_memory:
-            running = self._checkpoint.started.is_set()
+            running = self._checkpoint.started
         else:
             try:
                 running = bool(future.running() or (future.done() and not future.cancelled()))

@@ -174,6 +174,8 @@ class _Lowering:
         match operation:
             case QiskitMeasure():
                 self.measure(qubits[0], scope.bits[item.clbits[0]])
+            case library.UnitaryGate():
+                self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
             case Barrier() | Delay() | library.IGate():
                 pass
             case QiskitReset():
@@ -198,8 +200,10 @@ class _Lowering:
 
     def measure(self, qubit: int | None, bit: int) -> None:
         """Measure; an idle qubit gives 0."""
-        idle = Store(Constant(value=False), bits=(bit,))
-        self.builder.add(idle if qubit is None else Measure(qubit, (bit,)))
+        if qubit is None:
+            self.builder.add(Store(Constant(value=False), bits=(bit,)))
+        else:
+            self.builder.add(Measure(qubit, (bit,)))
 
     def reset(self, qubits: tuple[int | None, ...]) -> None:
         """Reset the qubits that are not |0> for certain."""
@@ -230,7 +234,7 @@ class _Lowering:
 
     def set_state(self, operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> None:
         """Replace the state; every qubit is active where this occurs."""
-        amplitudes = np.asarray(getattr(operation.params[0], "data", operation.params[0]), complex)
+        amplitudes = np.asarray(operation.params[0], complex)
         if qubits != tuple(range(len(scope.qubits))) or len(amplitudes) != 2 ** len(qubits):
             raise BasicAerError(
                 f"{_SET_STATE} ({scope.place}) must be given all qubits in order and 2**{len(scope.qubits)} "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 import time
 
 from basicaer.errors import BasicAerError, Cancelled
@@ -22,11 +21,16 @@ class Checkpoint:
     ----------
     timeout
         Seconds that the work itself may take, counted from `start`; None for no limit.
+
+    Attributes
+    ----------
+    started
+        Whether a worker has begun.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
         self.timeout = timeout
-        self.started = threading.Event()
+        self.started = False
         self._cancelled = False
         self._deadline: float | None = None
 
@@ -41,7 +45,7 @@ class Checkpoint:
         self.poll()
         if self.timeout is not None:
             self._deadline = time.monotonic() + self.timeout
-        self.started.set()
+        self.started = True
 
     def cancel(self) -> None:
         """Ask the worker to stop at its next poll."""

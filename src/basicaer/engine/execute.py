@@ -333,16 +333,22 @@ class _Execution:
         assert state is not None  # as in operate  # noqa: S101
         shots = branch.shots
         has_last_shot = self.keep_state and bool(shots[-1] == self.shots - 1)
-        values, counts, value_of = [branch.bits], [len(shots)], np.zeros(len(shots), np.int64)
+        values, counts = [branch.bits], [len(shots)]
+        value_of: NDArray[np.int64] | int = 0  # value_of[j] = which of the values shots[j] ended with
         if self.program.final:
             draws = self.random.random(len(shots))  # draws[j] belongs to shots[j]
             # Sorting alone is several times faster than finding the order, which counts do not need.
-            order = np.argsort(draws) if self.value_of_shot is not None or has_last_shot else None
-            draws = np.sort(draws) if order is None else draws[order]
+            order = None
+            if self.value_of_shot is not None or has_last_shot:
+                order = np.argsort(draws)
+                draws = draws[order]
+            else:
+                draws.sort()
             indices = sample_indices(state, draws, self.checkpoint)
             values, which = classical_values(indices, self.program.final, branch.bits)
             counts = np.bincount(which, minlength=len(values)).tolist()
             if order is not None:
+                value_of = np.empty(len(shots), np.int64)
                 value_of[order] = which
                 if has_last_shot:
                     self.collapse_to(state, int(indices[np.flatnonzero(order == len(shots) - 1)[0]]))

@@ -71,7 +71,7 @@ class BasicAerSimulator(BackendV2):
             backend_version=__version__,
             **options,
         )
-        self._known_options = frozenset(dict(self._default_options()))
+        self._defaults = dict(self._default_options())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}('{self.name}')>"
@@ -207,10 +207,13 @@ class BasicAerSimulator(BackendV2):
     def _settings(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given here go before the backend's."""
         settings = dict(self.options) | options
-        for name in settings:
-            if name not in self._known_options:
-                raise BasicAerError(unknown_name(f"option of {self.name}", name, self._known_options))
-        settings = check_options(settings)
+        changed = {}
+        for name, value in settings.items():
+            if name not in self._defaults:
+                raise BasicAerError(unknown_name(f"option of {self.name}", name, self._defaults))
+            if value is not self._defaults[name]:
+                changed[name] = value
+        settings |= check_options(changed)
         if settings["executor"] is not None and not isinstance(settings["executor"], Executor):
             raise BasicAerError(
                 f"executor must be a concurrent.futures.Executor or None, not {settings['executor']!r}."
