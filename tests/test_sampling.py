@@ -82,6 +82,11 @@ def test_more_classical_bits_than_a_word(qasm):
     assert qasm.run(circuit, shots=3).result().results[0].data.counts == {hex(2**199 + 2**62): 3}
 
 
+@pytest.mark.parametrize("seed", [0, 7, 2**63 - 1, 2**100 + 5])
+def test_the_seed_is_the_key_of_philox(seed):
+    assert generator(seed).random(5).tolist() == np.random.Generator(np.random.Philox(key=seed)).random(5).tolist()
+
+
 def ghz(n=4):
     circuit = QuantumCircuit(n, n)
     circuit.h(range(n))

@@ -354,7 +354,7 @@ class _Execution:
                     self.collapse_to(state, int(indices[np.flatnonzero(order == len(shots) - 1)[0]]))
         places = self.count(values, counts)
         if self.value_of_shot is not None:
-            self.value_of_shot[shots] = places[value_of]
+            self.value_of_shot[shots] = np.array(places)[value_of]
 
         if has_last_shot:
             if branch.phase != 1.0:
@@ -372,7 +372,7 @@ class _Execution:
             if chance < 1.0:
                 state.collapse(qubit, outcome=outcome, probability=chance)
 
-    def count(self, values: list[int], counts: list[int]) -> NDArray[np.int64]:
+    def count(self, values: list[int], counts: list[int]) -> list[int]:
         """Add up how often each value occurred, and return where each is counted."""
         places = []
         for value, count in zip(values, counts, strict=True):
@@ -381,7 +381,7 @@ class _Execution:
                 self.counts.append(0)
             self.counts[place] += count
             places.append(place)
-        return np.array(places, np.int64)
+        return places
 
 
 def _innermost_loop(frame: _Frame) -> _Frame:
