@@ -46,6 +46,7 @@ def test_the_provider():
     assert [backend.name for backend in BasicAer.backends("unitary_simulator")] == ["unitary_simulator"]
     with pytest.raises(QiskitBackendNotFoundError, match="Unknown backend 'qasm_simulatr': did you mean 'qasm_simul"):
         BasicAer.get_backend("qasm_simulatr")
+    assert [b.name for b in BasicAer.backends(filters=lambda b: b.name.startswith("s"))] == ["statevector_simulator"]
     with pytest.raises(QiskitBackendNotFoundError, match="known are qasm_simulator, statevector"):
         BasicAer.get_backend("zzz")
 
@@ -68,7 +69,7 @@ def test_a_backend_is_a_backend_v2_without_size(name):
 def test_angles_must_be_finite(qasm, angle):
     circuit = QuantumCircuit(1)
     circuit.rx(angle, 0)
-    with pytest.raises(BasicAerError, match=r"Gate 'rx' on qubits \(0,\) has angles .*not all finite"):
+    with pytest.raises(BasicAerError, match=r"Gate 'rx' has parameters .*not all finite"):
         qasm.run(circuit)
 
 
@@ -92,6 +93,13 @@ def test_parameter_binds_do_not_go_with_a_qobj(qasm):
     qobj["config"]["parameter_binds"] = [{"a": [1]}]
     with pytest.raises(BasicAerError, match="leave out parameter_binds"):
         qasm.run(qobj)
+
+
+def test_shots_and_seed_of_a_qobj_may_be_written_with_a_point(qasm):
+    qobj = qasm.run(bell(), shots=4, seed_simulator=1).qobj().to_dict()
+    want = qasm.run(qobj).result().get_counts()
+    qobj["config"] |= {"shots": 4.0, "seed_simulator": 1.0}
+    assert qasm.run(qobj).result().get_counts() == want
 
 
 def test_sizes_of_a_qobj_may_be_written_with_a_point(qasm):
@@ -154,6 +162,10 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
         ({"executor": 3}, r"executor must be a concurrent\.futures\.Executor or None, not 3"),
         ({"initial_statevector": [1, 0]}, "has 2 amplitudes; circuit 'bell' of 2 qubits needs 4"),
         ({"initial_statevector": [1, 1, 0, 0]}, r"has norm 1\.4142135623731, not 1; divide it"),
+        ({"initial_statevector": [[1], [0], [0], [0]]}, r"has shape \(4, 1\); .* needs 4 amplitudes in one row"),
+        ({"initial_statevector": np.eye(2)}, r"has shape \(2, 2\)"),
+        ({"initial_statevector": ["1", "0", "0", "0"]}, "initial_statevector must be an array of complex numbers"),
+        ({"initial_statevector": [[1, 0], [0]]}, "initial_statevector must be an array of complex numbers"),
         ({"initial_statevector": ["a", 0, 0, 0]}, "initial_statevector must be an array of complex numbers"),
         ({"initial_statevector": [np.nan, 0, 0, 0]}, "initial_statevector has entries that are not finite"),
         ({"parameter_binds": {}}, None),
@@ -183,10 +195,10 @@ def test_options_assigned_past_the_check_are_found_at_run(qasm):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (3, "takes a QuantumCircuit, a list of them or a Qobj, not a int"),
-        ([bell(), "x"], "not a list that holds a str"),
+        (3, "takes a QuantumCircuit, a list of them or a Qobj, not an object of type int"),
+        ([bell(), "x"], "not a list that holds an object of type str"),
         ([], "was given no circuits"),
-        (None, "not a NoneType"),
+        (None, "not an object of type NoneType"),
     ],
 )
 def test_what_cannot_be_run_is_said(qasm, given, message):
@@ -321,12 +333,20 @@ NOT_UNITARY = {
 }
 
 
+def test_unitary_simulator_names_a_reset_before_an_initialize_of_another_qubit(unitary):
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    circuit.reset(0)
+    circuit.initialize([1, 0], 1)
+    with pytest.raises(BasicAerError, match="cannot run 'reset'"):
+        unitary.run(circuit)
+
+
 @pytest.mark.parametrize("name", NOT_UNITARY)
 def test_unitary_simulator_refuses_what_is_not_unitary(unitary, name):
     circuit = QuantumCircuit(2, 1, name="mixed")
     NOT_UNITARY[name](circuit)
-    expected = "reset" if name == "initialize" else name  # an initialize starts with its resets
-    with pytest.raises(BasicAerError, match=f"unitary_simulator cannot run '{expected}' in circuit 'mixed'"):
+    with pytest.raises(BasicAerError, match=f"unitary_simulator cannot run '{name}' in circuit 'mixed'"):
         unitary.run(circuit)
 
 
@@ -361,10 +381,66 @@ def test_parameter_binds_in_aers_form(qasm, statevector):
     assert len(result.results) == 6
     for i, circuit in enumerate(want):
         assert np.allclose(result.get_statevector(i), Statevector(circuit).data)
-    with pytest.raises(BasicAerError, match=r"different numbers of values \(1, 2\)"):
+    with pytest.raises(BasicAerError, match=r"different numbers of values, or none \(1, 2\)"):
         statevector.run(first, parameter_binds=[{a: [0.1, 0.2], b: [1]}])
     with pytest.raises(BasicAerError, match="'b'; bind them"):
         statevector.run(first, parameter_binds=[{a: [0.1]}])
+
+
+BAD_VALUES = ["abc", ["x"], None, [[1, 2], [3, 4]], 10**400, float("nan"), [float("inf")], 1j, b"ab", {1, 2}]
+
+
+@pytest.mark.parametrize("value", BAD_VALUES, ids=repr)
+def test_values_that_are_no_numbers_are_said(qasm, value):
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(angle, 0)
+    with pytest.raises(BasicAerError, match="parameter_binds gives 'angle' "):
+        qasm.run(circuit, parameter_binds=[{angle: value}])
+
+
+def test_a_parameter_with_no_values_is_said(qasm):
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(1, 1)
+    circuit.rx(angle, 0)
+    with pytest.raises(BasicAerError, match=r"different numbers of values, or none \(0\)"):
+        qasm.run(circuit, parameter_binds=[{angle: []}])
+
+
+def test_an_array_without_dimensions_is_a_number(statevector):
+    angle = Parameter("angle")
+    circuit = QuantumCircuit(1)
+    circuit.rx(angle, 0)
+    (experiment,) = statevector.run(circuit, parameter_binds=[{angle: np.array(0.5)}]).result().results
+    assert experiment.data.statevector[0] == pytest.approx(np.cos(0.25))
+
+
+def test_vectors_are_bound_by_themselves_or_their_name_and_only_once(statevector):
+    vector, other = ParameterVector("v", 2), ParameterVector("w", 2)
+    circuit = QuantumCircuit(2)
+    circuit.ry(vector[0], 0)
+    circuit.ry(vector[1], 1)
+    want = Statevector(circuit.assign_parameters({vector: [0.1, 0.2]})).data
+    for key in (vector, "v"):
+        got = statevector.run(circuit, parameter_binds=[{key: [0.1, 0.2]}]).result().get_statevector()
+        assert np.allclose(got, want)
+    with pytest.raises(BasicAerError, match=r"gives 'v\[0\]' of circuit .* values twice"):
+        statevector.run(circuit, parameter_binds=[{vector: [1, 2], vector[0]: [3]}])
+    with pytest.raises(BasicAerError, match=r"the vector 'v' values of shape \(1,\); give 2 numbers"):
+        statevector.run(circuit, parameter_binds=[{vector: [1]}])
+    with pytest.raises(BasicAerError, match=r"names 'w\[0\]', which circuit .* does not have"):
+        statevector.run(circuit, parameter_binds=[{other: [1, 2]}])
+
+
+def test_an_unbound_global_phase_is_named(qasm):
+    circuit = QuantumCircuit(1, 1, global_phase=Parameter("phase"))
+    with pytest.raises(BasicAerError, match=r"Parameters without a value in .*'phase'"):
+        qasm.run(circuit)
+
+
+def test_a_global_phase_must_be_finite(statevector):
+    with pytest.raises(BasicAerError, match=r"'global_phase' has parameters .*not all finite"):
+        statevector.run(QuantumCircuit(1, global_phase=float("nan")))
 
 
 def test_a_parameterised_controlled_rotation_gets_each_of_its_values(qasm):
@@ -430,6 +506,17 @@ def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary
         unitary.run(QuantumCircuit(14))
 
 
+@pytest.mark.parametrize("n", [70, 500, 2000])
+def test_any_width_is_refused_in_the_same_words(qasm, statevector, n):
+    wide = QuantumCircuit(n, name="wide")
+    with pytest.raises(BasicAerError, match=f"Circuit 'wide' needs .* for {n} qubits"):
+        statevector.run(wide)
+    wide.h(range(n))
+    wide.measure_all()
+    with pytest.raises(BasicAerError, match=f"Circuit 'wide' needs .* for {n} qubits"):
+        qasm.run(wide)
+
+
 def test_free_memory_heeds_the_control_group(tmp_path):
     assert memory.free_host_bytes(tmp_path) > 2**20
     (tmp_path / "memory.max").write_text("max\n")
@@ -448,9 +535,10 @@ def test_free_memory_heeds_the_control_group(tmp_path):
     assert memory.free_host_bytes(older) == 2010
 
 
-@pytest.mark.parametrize(
-    ("size", "said"), [(5, "5 bytes"), (2048, "2 KiB"), (1020 * 2**20, "1020 MiB"), (2**64, "16384 PiB")]
-)
+SIZES = {5: "5 bytes", 2048: "2 KiB", 1020 * 2**20: "1020 MiB", 2**64: "16384 PiB", 2**2000: "2**2000 bytes"}
+
+
+@pytest.mark.parametrize(("size", "said"), SIZES.items(), ids=SIZES.values())
 def test_sizes_are_readable(size, said):
     assert memory.readable(size) == said
 

@@ -511,3 +511,24 @@ def test_the_reason_reaches_whoever_asks_for_the_gpu(machine):
     assert "there is no NVIDIA driver; install one" in basicaer("run", GHZ, "--device", "GPU").stderr
     summary = json.loads(basicaer("run", GHZ, "--json").stdout)
     assert summary["device_reason"] == "no GPU: there is no NVIDIA driver; install one"
+
+
+def test_a_file_with_a_mark_in_front_is_read(tmp_path):
+    for version, name in (("2.0", "ghz.qasm"), ("3.0", "teleportation.qasm")):
+        text = (EXAMPLES / name).read_text("utf-8")
+        marked = tmp_path / f"{version}.qasm"
+        marked.write_text(text, "utf-8-sig")
+        assert basicaer("run", marked).exit_code == 0
+
+
+def test_inputs_without_a_value_are_named(tmp_path):
+    path = tmp_path / "open.qasm"
+    path.write_text("OPENQASM 3.0; include 'stdgates.inc'; input float a; qubit q; rx(a) q;".replace("'", '"'), "utf-8")
+    done = basicaer("run", path)
+    assert done.exit_code != 0
+    assert "has inputs without a value ('a'); write numbers in their place." in done.stderr
+
+
+def test_the_package_runs_as_the_command():
+    command = [sys.executable, "-m", "basicaer", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("basicaer, version")

@@ -310,8 +310,30 @@ def test_while_with_an_input_variable(qasm):
     assert_exact(qasm, circuit, inputs={rounds: 2}, parameter_binds=[{"rounds": 2}])
     with pytest.raises(BasicAerError, match=r"Input variable 'rounds'.*has no value.*parameter_binds"):
         qasm.run(circuit)
-    with pytest.raises(BasicAerError, match=r"'rounds' of type Uint\(4\) cannot hold 16"):
-        qasm.run(circuit, parameter_binds=[{"rounds": [16]}])
+    for value in (16, -1, 3.5):
+        with pytest.raises(BasicAerError, match=rf"'rounds' of type Uint\(4\) cannot hold {value}"):
+            qasm.run(circuit, parameter_binds=[{"rounds": [value]}])
+    with pytest.raises(BasicAerError, match="gives 'rounds' '3'"):
+        qasm.run(circuit, parameter_binds=[{"rounds": "3"}])
+
+
+@pytest.mark.parametrize(("kind", "good", "bad"), [(types.Bool(), [True, 0], 2), (types.Float(), [0.5, 3], None)])
+def test_inputs_of_other_types(qasm, kind, good, bad):
+    circuit = QuantumCircuit(1, 1)
+    given = circuit.add_input("given", kind)
+    circuit.measure(0, 0)
+    assert len(qasm.run(circuit, parameter_binds=[{given: good}]).result().results) == 2
+    with pytest.raises(BasicAerError, match="given"):
+        qasm.run(circuit, parameter_binds=[{given: [bad]}])
+
+
+def test_a_long_loop_is_not_written_out(qasm):
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(10**12)):
+        circuit.x(0)
+        circuit.break_loop()
+    circuit.measure(0, 0)
+    assert qasm.run(circuit, shots=2).result().get_counts() == {"1": 2}
 
 
 U8, F = types.Uint(8), types.Float()

@@ -181,7 +181,7 @@ def test_the_qobj_may_be_a_dictionary_or_have_to_dict(manual):
 
 
 def test_a_qobj_that_is_neither_is_refused():
-    with pytest.raises(QobjValidationError, match="a list is neither"):
+    with pytest.raises(QobjValidationError, match="list is neither"):
         submitted(succeed, qobj=[valid_qobj()])
 
 

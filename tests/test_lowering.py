@@ -199,6 +199,11 @@ def test_set_statevector_by_name(statevector):
     measured.measure(0, 0)
     measured.append(SetStatevector(vector), range(3))
     assert not lower(measured).final, "what is measured before the state is replaced cannot wait"
+    for bad in (2 * vector, np.full(8, np.nan), ["x"] * 8, vector.reshape(2, 4), vector[:4]):
+        circuit = QuantumCircuit(3)
+        circuit.append(SetStatevector(bad), range(3))
+        with pytest.raises(BasicAerError, match=r"set_statevector.*amplitudes of norm 1"):
+            statevector.run(circuit)
     wrong = QuantumCircuit(3)
     wrong.append(SetStatevector(vector), [1, 0, 2])
     with pytest.raises(BasicAerError, match=r"set_statevector.*all qubits in order.*2\*\*3"):
@@ -228,7 +233,7 @@ def test_a_gate_that_only_borrows_a_name_goes_by_its_definition(statevector):
             self.definition = QuantumCircuit(1)
             self.definition.x(0)
 
-    for name in ("h", "id", "measure", "unitary", "barrier"):
+    for name in ("h", "id", "measure", "unitary", "barrier", "set_statevector"):
         circuit = QuantumCircuit(1)
         circuit.append(Mine(name), [0])
         assert np.allclose(statevector.run(circuit).result().get_statevector(), [0, 1]), name
@@ -250,6 +255,43 @@ def test_matrix_is_used_where_there_is_no_definition(statevector):
     assert np.allclose(statevector.run(circuit).result().get_statevector(), want)
     circuit.append(Matrix(2 * matrix), [1, 0])
     with pytest.raises(BasicAerError, match="Unknown instruction 'mine' on 2 qubits"):
+        statevector.run(circuit)
+
+
+@pytest.mark.parametrize("made", [np.eye(4), np.full((2, 2), np.nan), "no numbers", [1, [2]]], ids=str)
+def test_a_matrix_that_fits_no_gate_is_not_used(statevector, made):
+    class Odd(Gate):
+        def __init__(self):
+            super().__init__("odd", 1, [])
+
+        def to_matrix(self):
+            return made
+
+    circuit = QuantumCircuit(1)
+    circuit.append(Odd(), [0])
+    with pytest.raises(BasicAerError, match="Unknown instruction 'odd'"):
+        statevector.run(circuit)
+
+
+def test_a_unitary_that_is_none_is_said(statevector):
+    circuit = QuantumCircuit(1, name="bad")
+    circuit.append(library.UnitaryGate(np.diag([2, 1]), check_input=False), [0])
+    with pytest.raises(BasicAerError, match="The matrix of 'unitary' \\(circuit 'bad'\\) is not unitary"):
+        statevector.run(circuit)
+
+
+def test_definitions_nested_too_deeply_are_said(statevector):
+    class Endless(Gate):
+        def __init__(self):
+            super().__init__("endless", 1, [])
+
+        def _define(self):
+            self.definition = QuantumCircuit(1)
+            self.definition.append(Endless(), [0])
+
+    circuit = QuantumCircuit(1)
+    circuit.append(Endless(), [0])
+    with pytest.raises(BasicAerError, match="stand inside one another too deeply"):
         statevector.run(circuit)
 
 

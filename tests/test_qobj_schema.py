@@ -420,3 +420,17 @@ def test_the_qobj_of_a_job_names_the_jobs_settings(qasm):
     assert (qobj.config.shots, qobj.config.memory, qobj.config.seed_simulator) == (3, True, 5)
     assert (qobj.config.n_qubits, qobj.config.memory_slots) == (2, 1)
     assert [e.header.name for e in qobj.experiments] == ["a circuit"] * 2
+
+
+def test_a_qobj_that_cannot_be_read_is_said(qasm):
+    class Broken:
+        def to_dict(self):
+            raise KeyError("inside")
+
+    endless = {}
+    endless["header"] = endless
+    for given, words in ((Broken(), "to_dict.. of a Broken .*KeyError: 'inside'"), (endless, "RecursionError")):
+        with pytest.raises(QobjValidationError, match=words):
+            qasm.run(given)
+    with pytest.raises(QobjValidationError, match="a type is neither"):
+        qasm.run(QasmQobj)

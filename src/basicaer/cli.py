@@ -23,6 +23,7 @@ from basicaer.options import DeviceChoice, Precision
 from basicaer.provider import BasicAer
 
 if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
     from qiskit.result import Result
 
 __all__ = ["main"]
@@ -50,7 +51,7 @@ def run(
     """Run the OpenQASM 2 or 3 circuit in FILE and show how often each outcome occurred."""
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
     try:
-        circuit = load_circuit(file)
+        circuit = _without_inputs(file)
         with warnings.catch_warnings(record=True, action="always", category=BasicAerWarning) as caught:
             job = BasicAer.get_backend("qasm_simulator").run(
                 circuit, shots=shots, seed_simulator=seed, device=device, precision=precision
@@ -68,6 +69,14 @@ def run(
         _print_histogram(console, result)
     if plot is not None and not as_json:
         console.print(f"Picture: {plot}", soft_wrap=True)
+
+
+def _without_inputs(file: Path) -> QuantumCircuit:
+    circuit = load_circuit(file)
+    if circuit.num_parameters:
+        names = ", ".join(f"'{parameter.name}'" for parameter in circuit.parameters)
+        raise BasicAerError(f"{file} has inputs without a value ({names}); write numbers in their place.")
+    return circuit
 
 
 def _counts(result: Result) -> dict[str, int]:

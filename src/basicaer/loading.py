@@ -34,7 +34,7 @@ def load_circuit(path: Path) -> QuantumCircuit:
         If the file cannot be read, is empty, or is not OpenQASM; with the parser's own words.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise BasicAerError(f"Cannot read {path}: {reason}.") from error
@@ -59,9 +59,9 @@ def _parse(path: Path, text: str, version: str) -> QuantumCircuit:
     if version == "2":
         from qiskit import qasm2
 
-        return qasm2.load(
-            path,
-            include_path=qasm2.LEGACY_INCLUDE_PATH,
+        return qasm2.loads(
+            text,
+            include_path=(*qasm2.LEGACY_INCLUDE_PATH, path.parent),
             custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
             custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
         )

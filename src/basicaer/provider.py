@@ -10,6 +10,8 @@ from basicaer.options import unknown_name
 from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["BasicAer", "BasicAerProvider"]
@@ -20,10 +22,12 @@ _SIMULATORS = (QasmSimulator, StatevectorSimulator, UnitarySimulator)
 class BasicAerProvider:
     """Makes simulator backends; each call makes new ones, so that nobody's options change under them."""
 
-    def backends(self, name: str | None = None) -> list[BasicAerSimulator]:
-        """Return a backend of each simulator, or only of the one called `name`."""
+    def backends(
+        self, name: str | None = None, filters: Callable[[BasicAerSimulator], bool] | None = None
+    ) -> list[BasicAerSimulator]:
+        """Return a backend of each simulator; only those called `name`, and of which `filters` says True, if given."""
         backends = [kind(provider=self) for kind in _SIMULATORS]
-        return [backend for backend in backends if name in {None, backend.name}]
+        return [b for b in backends if name in {None, b.name} and (filters is None or filters(b))]
 
     def get_backend(self, name: str = "qasm_simulator") -> BasicAerSimulator:
         """Return the simulator called `name`.

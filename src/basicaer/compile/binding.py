@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import TYPE_CHECKING, Any
 
-from qiskit.circuit import Parameter, ParameterVector
+import numpy as np
+from qiskit.circuit import ParameterVector, ParameterVectorElement
 from qiskit.circuit.classical import expr
 
 from basicaer.errors import BasicAerError
@@ -12,6 +14,7 @@ from basicaer.errors import BasicAerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from qiskit import QuantumCircuit
 
 __all__ = ["bound_circuits"]
@@ -25,7 +28,7 @@ def bound_circuits(
     Parameters
     ----------
     binds
-        For each circuit a dictionary: parameter (or its name, a `ParameterVector`, or an input variable) -> a value, or
+        For each circuit a dictionary: parameter (or its name, a `ParameterVector`, an input variable) -> a value, or
         a list of values, one for each set. None binds nothing.
 
     Raises
@@ -50,53 +53,84 @@ def bound_circuits(
 def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[tuple[QuantumCircuit, dict[Any, Any]]]:
     if not bind:
         return [(circuit, {})]
-    columns = {_known(circuit, key): _values(value, key) for key, value in bind.items()}
-    lengths = {len(values) for values in columns.values()}
-    if len(lengths) != 1:
+    columns: dict[Any, list[Any]] = {}  # columns[parameter or input variable][i] = its value in set i
+    for key, value in bind.items():
+        for target, column in _columns(circuit, key, value):
+            if target in columns:
+                raise BasicAerError(f"parameter_binds gives '{target.name}' of circuit '{circuit.name}' values twice.")
+            columns[target] = column
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) != 1 or lengths == {0}:
         raise BasicAerError(
-            f"parameter_binds gives the parameters of circuit '{circuit.name}' different numbers of values "
+            f"parameter_binds gives the parameters of circuit '{circuit.name}' different numbers of values, or none "
             f"({', '.join(map(str, sorted(lengths)))}); each needs one for every set."
         )
     bound = []
     for row in range(lengths.pop()):
         values = {key: column[row] for key, column in columns.items()}
-        inputs = {key: value for key, value in values.items() if isinstance(key, expr.Var)}
+        inputs = {key: _input(key, value) for key, value in values.items() if isinstance(key, expr.Var)}
         parameters = {key: value for key, value in values.items() if key not in inputs}
-        bound.append((circuit.assign_parameters(parameters), {k: _input(k, v) for k, v in inputs.items()}))
+        bound.append((circuit.assign_parameters(parameters), inputs))
     return bound
+
+
+def _columns(circuit: QuantumCircuit, key: Any, value: Any) -> list[tuple[Any, list[Any]]]:
+    """Return the parameters or the input variable that a key stands for, each with its value in every set."""
+    target = _known(circuit, key)
+    array = _numbers(target.name, value)
+    if isinstance(target, ParameterVector):
+        rows = array.reshape(1, -1) if array.ndim == 1 else array
+        if rows.ndim != 2 or rows.shape[1] != len(target):
+            raise BasicAerError(
+                f"parameter_binds gives the vector '{target.name}' values of shape {array.shape}; give {len(target)} "
+                f"numbers for each set."
+            )
+        return [(parameter, rows[:, i].tolist()) for i, parameter in enumerate(target)]
+    if array.ndim > 1:
+        raise BasicAerError(
+            f"parameter_binds gives '{target.name}' values of shape {array.shape}; give a number or a list of numbers."
+        )
+    return [(target, array.reshape(-1).tolist())]
 
 
 def _known(circuit: QuantumCircuit, key: Any) -> Any:
     """Return the circuit's own parameter, vector or input variable for a key."""
-    inputs = {variable.name: variable for variable in circuit.iter_input_vars()}
+    known: dict[Any, Any] = {}
+    for parameter in circuit.parameters:
+        known[parameter] = known[parameter.name] = parameter
+        if isinstance(parameter, ParameterVectorElement):
+            known[parameter.vector.name] = parameter.vector
+    for variable in circuit.iter_input_vars():
+        known[variable] = known[variable.name] = variable
     if isinstance(key, ParameterVector):
-        return key
-    if isinstance(key, str):
-        if key in inputs:
-            return inputs[key]
-        if circuit.has_parameter(key):
-            return circuit.get_parameter(key)
-    elif (isinstance(key, Parameter) and circuit.has_parameter(key)) or key in inputs.values():
-        return key
+        key = key.name if known.get(key.name) == key else key[0] if len(key) else key.name
+    if key in known:
+        return known[key]
     raise BasicAerError(
         f"parameter_binds names '{getattr(key, 'name', key)}', which circuit '{circuit.name}' does not have."
     )
 
 
-def _values(value: Any, key: Any) -> list[Any]:
-    if isinstance(key, ParameterVector):
-        rows = list(value)
-        return rows if rows and hasattr(rows[0], "__len__") else [rows]
-    return list(value) if hasattr(value, "__len__") else [value]
+def _numbers(name: str, value: Any) -> NDArray[Any]:
+    try:
+        array = np.array(value)
+        usable = array.dtype.kind in "biuf" and bool(np.isfinite(array).all())
+    except ValueError:  # rows of different lengths
+        usable = False
+    if not usable:
+        raise BasicAerError(
+            f"parameter_binds gives '{name}' {reprlib.repr(value)}; give a finite number, or one for each set."
+        )
+    return array
 
 
 def _input(variable: Any, value: Any) -> bool | int | float:
     from qiskit.circuit.classical import types
 
-    if variable.type.kind is types.Bool:
+    if variable.type.kind is types.Bool and value in {0, 1}:
         return bool(value)
     if variable.type.kind is types.Float:
         return float(value)
-    if variable.type.kind is types.Uint and 0 <= int(value) < 2**variable.type.width:
+    if variable.type.kind is types.Uint and value == int(value) and 0 <= value < 2**variable.type.width:
         return int(value)
     raise BasicAerError(f"Input variable '{variable.name}' of type {variable.type} cannot hold {value!r}.")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from cmath import exp
 from dataclasses import dataclass
-from math import cos, pi, sin, sqrt
+from math import cos, isfinite, pi, sin, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from qiskit.circuit import library
 
 from basicaer.engine.program import Form
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,10 +54,12 @@ class GateRecord:
     function: Callable[..., Sequence[Any]] | None
 
     def data(self, parameters: Sequence[float] = ()) -> NDArray[Any]:
-        """Return the gate's numbers, without its controls, in its `form`."""
+        """Return the gate's numbers, without its controls, in its `form`; the parameters must be finite."""
         if self.constant is not None:
             return self.constant
         assert self.function is not None  # a record has one or the other  # noqa: S101
+        if not all(map(isfinite, parameters)):
+            raise BasicAerError(f"Gate '{self.name}' has parameters {list(parameters)}, which are not all finite.")
         return np.array(self.function(*parameters), complex)
 
 

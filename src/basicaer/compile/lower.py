@@ -191,7 +191,9 @@ class _Lowering:
                 if not scope.in_loop:
                     raise BasicAerError(f"A {item.name} stands outside of any loop ({scope.place}).")
                 self.builder.add(Break() if isinstance(operation, BreakLoopOp) else Continue())
-            case Instruction(name=name) if name == _SET_STATE:
+            case Instruction(name=name, definition=None) if name == _SET_STATE and not isinstance(
+                operation, QiskitGate
+            ):
                 self.set_state(operation, qubits, scope)
             case Instruction() if not isinstance(operation, QiskitGate) and operation.definition is not None:
                 self.circuit(operation.definition, scope.inside(operation.definition, item))
@@ -234,11 +236,15 @@ class _Lowering:
 
     def set_state(self, operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> None:
         """Replace the state; every qubit is active where this occurs."""
-        amplitudes = np.asarray(operation.params[0], complex)
-        if qubits != tuple(range(len(scope.qubits))) or len(amplitudes) != 2 ** len(qubits):
+        try:
+            amplitudes = np.asarray(operation.params[0], complex)
+        except (TypeError, ValueError):
+            amplitudes = np.zeros(0)
+        fits = qubits == tuple(range(len(scope.qubits))) and amplitudes.shape == (2 ** len(qubits),)
+        if not fits or round(float(np.linalg.norm(amplitudes)), 10) != 1:
             raise BasicAerError(
                 f"{_SET_STATE} ({scope.place}) must be given all qubits in order and 2**{len(scope.qubits)} "
-                "amplitudes; initialize sets some qubits only."
+                "amplitudes of norm 1; initialize sets some qubits only."
             )
         self.builder.add(SetState(amplitudes))
 
@@ -264,20 +270,21 @@ class _Lowering:
                 body = self.body(operation.blocks[0], item, scope, loop=True)
                 self.builder.add(While(lower_condition(operation.condition, scope), body))
             case ForLoopOp():
-                self.builder.add(For(self.iterations(item, operation, scope)))
+                self.builder.add(self.for_loop(item, operation, scope))
             case BoxOp():
                 self.circuit(operation.blocks[0], scope.inside(operation.blocks[0], item))
 
-    def iterations(self, item: Any, operation: Any, scope: Scope) -> tuple[Block, ...]:
-        """Lower the body of a for loop, once for each value where it uses the value."""
+    def for_loop(self, item: Any, operation: Any, scope: Scope) -> For:
+        """Lower a for loop, its body once for each value where it uses the value."""
         values, variable, body = operation.params
         if isinstance(variable, Parameter) and variable in body.parameters:
-            return tuple(self.body(body.assign_parameters({variable: v}), item, scope, loop=True) for v in values)
+            bodies = (body.assign_parameters({variable: value}) for value in values)
+            return For(tuple(self.body(bound, item, scope, loop=True) for bound in bodies))
         block = self.body(body, item, scope, loop=True)
         if isinstance(variable, expr.Var):
             slot = scope.slot(variable)
-            return tuple((Store(Constant(int(v)), slot=slot), *block) for v in values)
-        return (block,) * len(values)
+            return For(tuple((Store(Constant(int(value)), slot=slot), *block) for value in values))
+        return For((block,), repeats=len(values))
 
 
 def _initial_amplitudes(operation: Any) -> np.ndarray:

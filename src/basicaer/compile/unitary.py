@@ -7,7 +7,6 @@ definitions, recursively; matrices of up to six qubits; else an error that names
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["gates_of", "record_gates", "unitary_gate"]
 
 _WIDEST_MATRIX = 6
+_UNITARY_TO = 1.1e-5  # Qiskit takes a matrix whose columns have norm 1 to 1e-5
 _PAULIS = frozenset("IXYZ")
 _NOTHING = frozenset({"id", "u0"})  # gates that do nothing, not even a phase
 
@@ -47,10 +47,7 @@ def record_gates(
     if record.name in _NOTHING:
         return []
     count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
-    angles = [float(p) for p in parameters]
-    if not all(map(isfinite, angles)):
-        raise BasicAerError(f"Gate '{record.name}' on qubits {qubits} has angles {angles}, which are not all finite.")
-    data = record.data(angles)
+    data = record.data([float(p) for p in parameters])
     if not count:
         return [Gate(record.name, record.kinds, qubits, record.form, data)]
     state = all_ones(count) if state is None else state
@@ -134,9 +131,16 @@ def definition_gates(definition: Any, qubits: tuple[int, ...], place: str) -> li
 def _matrix(operation: Any) -> Any:
     try:
         matrix = np.asarray(operation.to_matrix(), complex)
-    except (AttributeError, QiskitError):
+    except (AttributeError, QiskitError, TypeError, ValueError):  # it has none, or a user's own class makes none
         return None
-    return matrix if np.allclose(matrix.conj().T @ matrix, np.eye(len(matrix)), atol=1e-8) else None
+    return matrix if _is_unitary(matrix, operation.num_qubits) else None
+
+
+def _is_unitary(matrix: Any, n_qubits: int) -> bool:
+    if matrix.shape != (2**n_qubits, 2**n_qubits):
+        return False
+    deviation = np.abs(matrix.conj().T.dot(matrix) - np.eye(2**n_qubits)).max()
+    return bool(deviation < _UNITARY_TO)  # and False where an entry is not finite
 
 
 def _synthesised(operation: Any, qubits: tuple[int, ...], place: str) -> list[Gate]:
@@ -155,8 +159,11 @@ def _synthesised(operation: Any, qubits: tuple[int, ...], place: str) -> list[Ga
     return definition_gates(circuit, qubits, f"{place}, in {operation.name}")
 
 
-def _unitary(operation: Any, qubits: tuple[int, ...], _place: str) -> list[Gate]:
-    return [unitary_gate(operation.params[0], qubits)]
+def _unitary(operation: Any, qubits: tuple[int, ...], place: str) -> list[Gate]:
+    matrix = operation.params[0]
+    if not _is_unitary(matrix, len(qubits)):
+        raise BasicAerError(f"The matrix of 'unitary' ({place}) is not unitary; its columns must be orthonormal.")
+    return [unitary_gate(matrix, qubits)]
 
 
 def _diagonal(operation: Any, qubits: tuple[int, ...], _place: str) -> list[Gate]:

@@ -38,6 +38,8 @@ def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
 
 def readable(size: float) -> str:
     """Return a number of bytes as a person says it."""
+    if size >= 2**80:
+        return f"2**{int(size).bit_length() - 1} bytes"
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
         if size < 1024 or unit == "PiB":
             break

@@ -232,8 +232,8 @@ class _Execution:
 
     def after_block(self, branch: _Branch, frame: _Frame) -> _Frame | None:
         match frame.loop:
-            case For(bodies) if frame.iteration + 1 < len(bodies):
-                return _Frame(bodies[frame.iteration + 1], 0, frame.loop, frame.iteration + 1, frame.outer)
+            case For() as loop if frame.iteration + 1 < loop.iterations:
+                return _Frame(loop.body(frame.iteration + 1), 0, loop, frame.iteration + 1, frame.outer)
             case While(condition, body) if self.value(branch, condition):
                 return _Frame(body, 0, frame.loop, frame.iteration + 1, frame.outer)
             case _:
@@ -269,9 +269,9 @@ class _Execution:
                     if values is None or value in values:
                         self.enter(branch, block)
                         break
-            case For(bodies) as loop:
-                if bodies:
-                    branch.frame = _Frame(bodies[0], 0, loop, 0, branch.frame)
+            case For() as loop:
+                if loop.iterations:
+                    branch.frame = _Frame(loop.body(0), 0, loop, 0, branch.frame)
             case While(condition, body) as loop:
                 if self.value(branch, condition):
                     branch.frame = _Frame(body, 0, loop, 0, branch.frame)

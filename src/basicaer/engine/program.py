@@ -129,9 +129,19 @@ class Switch(NamedTuple):
 
 
 class For(NamedTuple):
-    """Runs blocks one after another; `bodies` repeats one block where the loop variable is not used."""
+    """Runs blocks one after another, `repeats` times: one block where the loop variable is not used."""
 
     bodies: tuple[Block, ...]
+    repeats: int = 1
+
+    @property
+    def iterations(self) -> int:
+        """How often a block is run."""
+        return len(self.bodies) * self.repeats
+
+    def body(self, iteration: int) -> Block:
+        """Return the block of an iteration."""
+        return self.bodies[iteration % len(self.bodies)]
 
 
 class While(NamedTuple):
@@ -211,8 +221,8 @@ def children(operation: Operation) -> tuple[Block, ...]:
             return (then, otherwise)
         case Switch(_, cases):
             return tuple(block for _, block in cases)
-        case For(bodies):
-            return tuple({id(body): body for body in bodies}.values())
+        case For(bodies, _):
+            return bodies
         case While(_, body):
             return (body,)
         case _:

@@ -32,10 +32,17 @@ def as_dict(qobj: Any) -> dict[str, Any]:
     QobjValidationError
         If it is neither.
     """
-    data = qobj.to_dict() if hasattr(qobj, "to_dict") else qobj
-    if not isinstance(data, dict):
-        raise QobjValidationError(f"A Qobj is a dictionary or has to_dict(); a {type(qobj).__name__} is neither.")
-    return plain(data)  # type: ignore[no-any-return]
+    data = qobj
+    try:
+        if callable(getattr(qobj, "to_dict", None)) and not isinstance(qobj, type):
+            data = qobj.to_dict()
+        if isinstance(data, dict):
+            return plain(data)  # type: ignore[no-any-return]
+    except Exception as error:
+        kind, reason = type(qobj).__name__, f"{type(error).__name__}: {error}"
+        raise QobjValidationError(f"to_dict() of a {kind} gave nothing that can be read ({reason}).") from error
+    kind = type(qobj).__name__
+    raise QobjValidationError(f"A Qobj is a dictionary or has to_dict() that gives one; a {kind} is neither.")
 
 
 def validate(qobj: Any) -> None:

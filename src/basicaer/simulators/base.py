@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import secrets
 import time
 import uuid
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unitary", "warn"]
 
+_WHOLE = ("shots", "seed_simulator")
 _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sense in JSON
     "shots",
     "memory",
@@ -137,7 +139,7 @@ class BasicAerSimulator(BackendV2):
         QobjValidationError
             For a Qobj that breaks the schema.
         """
-        if isinstance(run_input, dict) or (hasattr(run_input, "to_dict") and not isinstance(run_input, QuantumCircuit)):
+        if isinstance(run_input, dict) or hasattr(run_input, "to_dict"):
             return self._run_qobj(run_input, options)
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else run_input
         if not isinstance(circuits, list | tuple) or not all(isinstance(c, QuantumCircuit) for c in circuits):
@@ -151,7 +153,7 @@ class BasicAerSimulator(BackendV2):
         experiments = []
         for position, (circuit, inputs) in enumerate(bound):
             lower_it = partial(lower, circuit, inputs=inputs)
-            header = circuit_header(circuit)
+            header = partial(circuit_header, circuit)
             experiments.append(self._experiment(lower_it, header, settings, seed_of_experiment(seed, position)))
         work = Work(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in _QOBJ_OPTIONS if settings.get(name) is not None}
@@ -180,7 +182,7 @@ class BasicAerSimulator(BackendV2):
                 header = {"name": f"experiment {position}"} | sizes | header
                 header |= {name: int(header[name]) for name in sizes}
                 lower_it = partial(lower_experiment, item, header["name"], **sizes)
-                experiments.append(self._experiment(lower_it, header, settings, own_seed))
+                experiments.append(self._experiment(lower_it, partial(dict, header), settings, own_seed))
             return Work(
                 self.name, self.backend_version, data["qobj_id"], self._returns, tuple(experiments), data["header"]
             )
@@ -189,7 +191,8 @@ class BasicAerSimulator(BackendV2):
 
     def _read(self, config: dict[str, Any]) -> dict[str, Any]:
         """Return the options in a Qobj's configuration, which may hold any other keys."""
-        return {name: value for name, value in config.items() if name in _QOBJ_OPTIONS and name in self.options}
+        names = [name for name in _QOBJ_OPTIONS if name in config and name in self._defaults]
+        return {name: _from_json(name, config[name]) for name in names}
 
     def _submitted(self, qobj: Any, prepare: Callable[[], Work], settings: dict[str, Any]) -> BasicAerJob:
         job = BasicAerJob(
@@ -221,12 +224,22 @@ class BasicAerSimulator(BackendV2):
         return settings
 
     def _experiment(
-        self, lower_it: Callable[..., Program], header: dict[str, Any], settings: dict[str, Any], seed: int
+        self,
+        lower_it: Callable[..., Program],
+        header: Callable[[], dict[str, Any]],
+        settings: dict[str, Any],
+        seed: int,
     ) -> Experiment:
         """Lower a circuit and check that it can be run here with these settings."""
         started = time.perf_counter()
         starts_elsewhere = any(settings.get(name) is not None for name in ("initial_statevector", "initial_unitary"))
-        program = lower_it(keep_idle=starts_elsewhere or self._unitary_only)
+        try:
+            program = lower_it(keep_idle=starts_elsewhere or self._unitary_only)
+        except RecursionError as error:
+            raise BasicAerError(
+                "A circuit's definitions or control-flow bodies stand inside one another too deeply to be read; "
+                "write some of them out."
+            ) from error
         self._check(program)
         device, _ = choose_device(settings["device"])
         returned = program.state_qubits if self._returns == "counts" else program.circuit_qubits
@@ -236,7 +249,7 @@ class BasicAerSimulator(BackendV2):
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(
             program,
-            header,
+            header(),
             shots,
             seed,
             settings.get("memory", False),
@@ -257,12 +270,13 @@ class BasicAerSimulator(BackendV2):
 
 def check_initial_statevector(settings: dict[str, Any], program: Program, backend: str) -> NDArray[np.complexfloating]:
     """Return ``initial_statevector`` as an array; it must fit the circuit and have norm 1 to 12 decimals."""
-    vector = _complex_array(settings["initial_statevector"], 1, "initial_statevector")
+    vector = _complex_array(settings["initial_statevector"], "initial_statevector")
     wanted = 2**program.circuit_qubits
     if vector.shape != (wanted,):
+        has = f"{vector.size} amplitudes" if vector.ndim == 1 else f"shape {vector.shape}"
         raise BasicAerError(
-            f"initial_statevector of {backend} has {vector.size} amplitudes; circuit '{program.name}' of "
-            f"{program.circuit_qubits} qubits needs {wanted}."
+            f"initial_statevector of {backend} has {has}; circuit '{program.name}' of "
+            f"{program.circuit_qubits} qubits needs {wanted} amplitudes in one row."
         )
     norm = float(np.linalg.norm(vector))
     if round(norm, 12) != 1:
@@ -270,23 +284,35 @@ def check_initial_statevector(settings: dict[str, Any], program: Program, backen
     return vector
 
 
-def _complex_array(value: Any, dimensions: int, name: str) -> NDArray[np.complexfloating]:
-    """Return numbers as an array; where they come from JSON, complex ones stand as [real, imaginary]."""
+def _complex_array(value: Any, name: str) -> NDArray[np.complexfloating]:
+    """Return numbers, or a state or operator of `qiskit.quantum_info`, as a complex array."""
     try:
         array = np.asarray(getattr(value, "data", value) if hasattr(value, "dims") else value)
-        array = array.astype(complex)
-    except (TypeError, ValueError) as error:
-        raise BasicAerError(f"{name} must be an array of complex numbers ({error}).") from error
-    if array.ndim == dimensions + 1 and array.shape[-1] == 2:
-        array = array[..., 0] + 1j * array[..., 1]
+        numbers = array.dtype.kind in "biufc"
+    except ValueError:  # rows of different lengths
+        numbers = False
+    if not numbers:
+        raise BasicAerError(f"{name} must be an array of complex numbers, not {reprlib.repr(value)}.")
     if not np.isfinite(array).all():
         raise BasicAerError(f"{name} has entries that are not finite.")
-    return array
+    return array.astype(complex)
+
+
+def _from_json(name: str, value: Any) -> Any:
+    """Return an option as a Qobj's configuration has it: complex numbers as pairs, whole numbers perhaps as 3.0."""
+    dimensions = {"initial_statevector": 1, "initial_unitary": 2}.get(name)
+    if dimensions is None:
+        return int(value) if isinstance(value, float) and value.is_integer() and name in _WHOLE else value
+    try:
+        pairs = np.array(value, float)
+    except (TypeError, ValueError):
+        return value
+    return pairs[..., 0] + 1j * pairs[..., 1] if pairs.ndim == dimensions + 1 and pairs.shape[-1] == 2 else value
 
 
 def check_initial_unitary(settings: dict[str, Any], program: Program, backend: str) -> NDArray[np.complexfloating]:
     """Return ``initial_unitary`` column by column; it must fit the circuit and be unitary to 10 decimals."""
-    matrix = _complex_array(settings["initial_unitary"], 2, "initial_unitary")
+    matrix = _complex_array(settings["initial_unitary"], "initial_unitary")
     size = 2**program.circuit_qubits
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise BasicAerError(f"initial_unitary of {backend} has shape {matrix.shape}, which is not square.")
@@ -314,8 +340,8 @@ def _used(item: dict[str, Any], key: str) -> int:
 def _described(value: Any) -> str:
     if isinstance(value, list | tuple):
         odd = next(item for item in value if not isinstance(item, QuantumCircuit))
-        return f"a list that holds a {type(odd).__name__}"
-    return f"a {type(value).__name__}"
+        return f"a list that holds an object of type {type(odd).__name__}"
+    return f"an object of type {type(value).__name__}"
 
 
 def warn(message: str) -> None:

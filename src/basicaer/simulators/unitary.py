@@ -46,13 +46,17 @@ class UnitarySimulator(BasicAerSimulator):
         return Options(**inherited, initial_unitary=None)
 
     def _check(self, program: Program) -> None:
-        for operation in (*walk(program.body), *program.final):
-            name = _NOT_UNITARY.get(type(operation))
-            if name is not None:
-                raise BasicAerError(
-                    f"{self.name} cannot run '{name}' in circuit '{program.name}': it is not unitary; "
-                    "remove it, or use statevector_simulator or qasm_simulator."
-                )
+        found = [operation for operation in (*walk(program.body), *program.final) if type(operation) in _NOT_UNITARY]
+        if not found:
+            return
+        first = found[0]
+        if isinstance(first, Reset):  # an initialize begins with the resets of its qubits
+            after = next((operation for operation in found if not isinstance(operation, Reset)), first)
+            first = after if isinstance(after, Prepare) and first.qubit in after.qubits else first
+        raise BasicAerError(
+            f"{self.name} cannot run '{_NOT_UNITARY[type(first)]}' in circuit '{program.name}': it is not unitary; "
+            "remove it, or use statevector_simulator or qasm_simulator."
+        )
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
         return check_initial_unitary(settings, program, self.name)
