@@ -174,8 +174,6 @@ class _Lowering:
         match operation:
             case QiskitMeasure():
                 self.measure(qubits[0], scope.bits[item.clbits[0]])
-            case library.UnitaryGate():
-                self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
             case Barrier() | Delay() | library.IGate():
                 pass
             case QiskitReset():
