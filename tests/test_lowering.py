@@ -273,11 +273,25 @@ def test_a_matrix_that_fits_no_gate_is_not_used(statevector, made):
         statevector.run(circuit)
 
 
+def test_a_matrix_is_taken_without_asking_for_a_definition(statevector, monkeypatch):
+    """Qiskit synthesises a unitary's definition, which takes longer than to apply the matrix."""
+    monkeypatch.setattr(library.UnitaryGate, "_define", None)
+    circuit = QuantumCircuit(2)
+    circuit.unitary(reference.random_unitary(4), [1, 0])
+    want = reference.apply(reference.zero(2), reference.random_unitary(4), (1, 0))
+    assert np.allclose(statevector.run(circuit).result().get_statevector(), want)
+
+
 def test_a_unitary_that_is_none_is_said(statevector):
     circuit = QuantumCircuit(1, name="bad")
-    circuit.append(library.UnitaryGate(np.diag([2, 1]), check_input=False), [0])
-    with pytest.raises(BasicAerError, match="The matrix of 'unitary' \\(circuit 'bad'\\) is not unitary"):
-        statevector.run(circuit)
+    for off, fine in ((1.0, False), (1e-4, False), (np.nan, False), (4e-6, True)):  # Qiskit's own tolerance is 1e-5
+        circuit.clear()
+        circuit.append(library.UnitaryGate(np.diag([1 + off, 1]), check_input=False), [0])
+        if fine:
+            assert statevector.run(circuit).result().success
+            continue
+        with pytest.raises(BasicAerError, match=r"The matrix of 'unitary' \(circuit 'bad'\) is not unitary"):
+            statevector.run(circuit)
 
 
 def test_definitions_nested_too_deeply_are_said(statevector):

@@ -174,7 +174,9 @@ class _Lowering:
         match operation:
             case QiskitMeasure():
                 self.measure(qubits[0], scope.bits[item.clbits[0]])
-            case Barrier() | Delay() | library.IGate():
+            case QiskitGate():  # before anyone asks for a definition, which may take long to make
+                self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
+            case Barrier() | Delay():
                 pass
             case QiskitReset():
                 self.reset(qubits)
@@ -189,12 +191,10 @@ class _Lowering:
                 if not scope.in_loop:
                     raise BasicAerError(f"A {item.name} stands outside of any loop ({scope.place}).")
                 self.builder.add(Break() if isinstance(operation, BreakLoopOp) else Continue())
-            case Instruction(name=name, definition=None) if name == _SET_STATE and not isinstance(
-                operation, QiskitGate
-            ):
-                self.set_state(operation, qubits, scope)
-            case Instruction() if not isinstance(operation, QiskitGate) and operation.definition is not None:
+            case Instruction() if operation.definition is not None:
                 self.circuit(operation.definition, scope.inside(operation.definition, item))
+            case Instruction(name=name) if name == _SET_STATE:
+                self.set_state(operation, qubits, scope)
             case _:
                 self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
 
