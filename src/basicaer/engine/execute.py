@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.engine.checkpoint import Checkpoint
-    from basicaer.engine.classical import Value
+    from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
     from basicaer.options import Precision
 
@@ -287,8 +287,8 @@ class _Execution:
             branch.frame = _Frame(block, 0, None, 0, branch.frame)
 
     @staticmethod
-    def value(branch: _Branch, expression: object) -> Value:
-        return evaluate(expression, ClassicalState(branch.bits, branch.variables))  # type: ignore[arg-type]
+    def value(branch: _Branch, expression: Expression) -> Value:
+        return evaluate(expression, ClassicalState(branch.bits, branch.variables))
 
     def store(self, branch: _Branch, store: Store) -> None:
         value = self.value(branch, store.expression)
@@ -299,7 +299,7 @@ class _Execution:
 
     def measure(self, branch: _Branch, here: _Frame, state: State, qubit: int) -> bool:
         """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
-        probability = min(max(state.probability_of_one(qubit), 0.0), 1.0)
+        probability = _probability_of_one(state, qubit)
         if branch.prescribed:
             outcome = branch.prescribed.pop()
         else:
@@ -308,9 +308,7 @@ class _Execution:
             if ones.any() and not outcome:
                 self.pending.append(self.split_off(branch, here, state, branch.shots[ones]))
                 branch.shots = branch.shots[~ones]
-        chance = probability if outcome else 1.0 - probability
-        if chance < 1.0:
-            state.collapse(qubit, outcome=outcome, probability=chance)
+        _collapse(state, qubit, outcome=outcome, one=probability)
         branch.history = _History(outcome, branch.history)
         return outcome
 
@@ -366,11 +364,7 @@ class _Execution:
 
     def collapse_to(self, state: State, index: int) -> None:
         for qubit in sorted({measure.qubit for measure in self.program.final}):
-            outcome = has_bit(index, qubit)
-            one = min(max(state.probability_of_one(qubit), 0.0), 1.0)
-            chance = one if outcome else 1.0 - one
-            if chance < 1.0:
-                state.collapse(qubit, outcome=outcome, probability=chance)
+            _collapse(state, qubit, outcome=has_bit(index, qubit), one=_probability_of_one(state, qubit))
 
     def count(self, values: list[int], counts: list[int]) -> list[int]:
         """Add up how often each value occurred, and return where each is counted."""
@@ -389,6 +383,17 @@ def _innermost_loop(frame: _Frame) -> _Frame:
         assert frame.outer is not None  # lowering puts break and continue inside loops only  # noqa: S101
         frame = frame.outer
     return frame
+
+
+def _probability_of_one(state: State, qubit: int) -> float:
+    return min(max(state.probability_of_one(qubit), 0.0), 1.0)  # rounding may carry it past either end
+
+
+def _collapse(state: State, qubit: int, *, outcome: bool, one: float) -> None:
+    """Project onto an outcome, where `one` is the probability of 1; nothing is to be done where it is certain."""
+    chance = one if outcome else 1.0 - one
+    if chance < 1.0:
+        state.collapse(qubit, outcome=outcome, probability=chance)
 
 
 def _flip(qubit: int) -> Gate:
