@@ -11,11 +11,17 @@ from basicaer import BasicAer
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
 from jobs import Clock, Held, ManualExecutor
 
-DEVICES = {"CPU": NumpyDevice}
+DEVICES = {
+    "CPU": NumpyDevice,
+    "CPU-tiny-tiles": lambda: NumpyDevice(threads=3, tile_qubits=3),  # so that every plan has many passes and tiles
+}
 TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
 
 
@@ -27,6 +33,18 @@ def device(request):
 @pytest.fixture(params=list(Precision), ids=str)
 def precision(request):
     return request.param
+
+
+@pytest.fixture
+def run(device, precision):
+    """Run gates on a state as `execute` does, along a plan where the device wants one."""
+
+    def run(state, gates, checkpoint=None):
+        segment, costs = Segment(tuple(gates)), device.costs(state.n_qubits, precision)
+        plan = None if costs is None else plan_segment(segment, state.n_qubits, costs)
+        state.run(segment, plan, checkpoint or Checkpoint())
+
+    return run
 
 
 @pytest.fixture

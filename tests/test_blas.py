@@ -10,6 +10,7 @@ from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def test_an_error_inside_leaves_it_too(threads):
     assert threads["now"] == 8
 
 
-@pytest.mark.parametrize(("n", "expected"), [(12, 1), (4, 8)])
-def test_large_states_are_worked_on_with_one_thread(threads, n, expected):
+@pytest.mark.parametrize(("n", "planned", "expected"), [(12, False, 1), (12, True, 1), (4, False, 8)])
+def test_large_states_are_worked_on_with_one_thread(threads, n, planned, expected):
     seen = []
 
     class Looks(Checkpoint):
@@ -67,7 +68,9 @@ def test_large_states_are_worked_on_with_one_thread(threads, n, expected):
             seen.append(threads["now"])
 
     gate = Gate("test", "GG", (0, 1), Form.MATRIX, reference.random_unitary(4))
-    NumpyDevice().new_state(n, Precision.DOUBLE).run(Segment((gate,)), Looks())
+    device, segment = NumpyDevice(), Segment((gate,))
+    plan = plan_segment(segment, n, device.costs(n, Precision.DOUBLE)) if planned else None
+    device.new_state(n, Precision.DOUBLE).run(segment, plan, Looks())
     assert set(seen) == {expected}
     assert threads["now"] == 8
 

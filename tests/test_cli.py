@@ -19,6 +19,7 @@ from qiskit import QuantumCircuit, qasm2, qasm3
 from basicaer import BasicAer, __version__, cli
 from basicaer.devices import gpu_probe, registry
 from basicaer.devices.memory import largest_state
+from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 
@@ -306,7 +307,7 @@ def test_the_installed_command_fails_without_a_traceback(tmp_path):
 
 def test_info_names_versions_memory_qubits_that_fit_and_why_the_gpu_is_off(monkeypatch):
     free = 3 * 2**30
-    monkeypatch.setattr(registry._CPU, "free_bytes", lambda: free)
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: free)
     done = basicaer("info")
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -314,7 +315,7 @@ def test_info_names_versions_memory_qubits_that_fit_and_why_the_gpu_is_off(monke
         assert f"{name} {importlib.metadata.version(name)}" in lines[0]
     assert f"basicaer {__version__}" in lines[0]
     assert f"Python {sys.version.split()[0]}" in lines[0]
-    double, single = (largest_state(registry._CPU, precision) for precision in Precision)
+    double, single = (largest_state(NumpyDevice(), precision) for precision in Precision)
     assert single == double + 1
     assert 2**double * 16 <= free < 2 ** (double + 1) * 16
     assert lines[1] == f"CPU: 3 GiB free; qubits that fit: {double} in double precision, {single} in single precision"

@@ -1,5 +1,7 @@
 """Every gate of the table, on every order of qubits, with and without further controls."""
 
+import functools
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -8,7 +10,6 @@ from qiskit.quantum_info import Operator
 import reference
 from basicaer.compile.gates import BY_CLASS, BY_NAME, GATES
 from basicaer.compile.lower import lower
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Phase
 
 ANGLES = (0.3, -1.1, 2.7, 0.9)
@@ -34,7 +35,13 @@ def matrix_of(record):
     return data
 
 
-def run(circuit, device, precision, vector):
+@pytest.fixture
+def final_state(device, precision, run):
+    """Run a circuit of gates on a device, from a given vector."""
+    return functools.partial(evolved, device, precision, run)
+
+
+def evolved(device, precision, run, circuit, vector):
     program = lower(circuit, keep_idle=True)
     state = device.new_state(circuit.num_qubits, precision)
     state.load(vector)
@@ -43,7 +50,7 @@ def run(circuit, device, precision, vector):
         if isinstance(operation, Phase):
             phase *= operation.factor
         else:
-            state.run(operation, Checkpoint())
+            run(state, operation.gates)
     return phase * state.amplitudes()
 
 
@@ -65,7 +72,7 @@ def test_kinds_say_how_the_gate_acts(record):
 
 
 @pytest.mark.parametrize("record", LIBRARY, ids=lambda record: record.name)
-def test_gate_is_qiskits_gate_on_every_order_of_qubits(record, device, precision, tolerance):
+def test_gate_is_qiskits_gate_on_every_order_of_qubits(record, final_state, tolerance):
     gate = gate_of(record)
     n = gate.num_qubits + (1 if gate.num_qubits < 4 else 0)
     vector = reference.random_state(n)
@@ -74,12 +81,12 @@ def test_gate_is_qiskits_gate_on_every_order_of_qubits(record, device, precision
         circuit = QuantumCircuit(n)
         circuit.append(gate, qubits)
         want = reference.apply(vector, matrix, qubits)
-        assert np.allclose(run(circuit, device, precision, vector), want, atol=tolerance), qubits
+        assert np.allclose(final_state(circuit, vector), want, atol=tolerance), qubits
 
 
 @pytest.mark.parametrize("record", LIBRARY, ids=lambda record: record.name)
 @pytest.mark.parametrize("control_state", range(4))
-def test_gate_under_two_more_controls(record, control_state, device, precision, tolerance):
+def test_gate_under_two_more_controls(record, control_state, final_state, tolerance):
     gate = gate_of(record)
     if gate.num_qubits > 3:
         gate = record.gate_class(*ANGLES[: record.parameters], *([1] if record.controls is None else []))
@@ -90,14 +97,14 @@ def test_gate_under_two_more_controls(record, control_state, device, precision, 
     circuit = QuantumCircuit(n)
     circuit.append(gate.control(2, ctrl_state=control_state, annotated=False), [int(q) for q in qubits])
     want = reference.apply(vector, matrix, qubits[2:], qubits[:2], control_state)
-    assert np.allclose(run(circuit, device, precision, vector), want, atol=tolerance)
+    assert np.allclose(final_state(circuit, vector), want, atol=tolerance)
 
 
 CONTROLLED = [r for r in LIBRARY if r.controls != 0]
 
 
 @pytest.mark.parametrize("record", CONTROLLED, ids=lambda record: record.name)
-def test_every_control_state(record, device, precision, tolerance):
+def test_every_control_state(record, final_state, tolerance):
     controls = record.controls or 3
     matrix = matrix_of(record)
     n = controls + len(record.kinds)
@@ -106,7 +113,7 @@ def test_every_control_state(record, device, precision, tolerance):
         circuit = QuantumCircuit(n)
         circuit.append(gate_of(record, ctrl_state=state), range(n))
         want = reference.apply(vector, matrix, range(controls, n), range(controls), state)
-        assert np.allclose(run(circuit, device, precision, vector), want, atol=tolerance), state
+        assert np.allclose(final_state(circuit, vector), want, atol=tolerance), state
 
 
 def test_table_names_are_unique_and_cover_qiskits_standard_gates():

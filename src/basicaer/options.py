@@ -87,6 +87,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "shots": lambda name, value: _whole(name, value, 1),
     "seed_simulator": lambda name, value: None if value is None else _whole(name, value, 0),
     "timeout": lambda name, value: None if value is None else _seconds(name, value),
+    "max_parallel_threads": lambda name, value: _whole(name, value, 0),
     "memory": _truth,
     "chop_threshold": _threshold,
     "device": lambda name, value: _word(name, value, DeviceChoice),

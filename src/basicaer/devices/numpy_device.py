@@ -1,18 +1,26 @@
-"""The CPU device: amplitudes in one NumPy array in logical order, changed in place a block at a time."""
+"""The CPU device: amplitudes in one NumPy array, changed in place; small states gate by gate, others in tiles."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from basicaer.devices import gatewise
 from basicaer.devices.blas import single_threaded_blas
+from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets, rows_of, weight
 from basicaer.devices.memory import free_host_bytes, readable
-from basicaer.engine.bits import has_bit
-from basicaer.engine.program import Form
+from basicaer.devices.threads import run_passes
+from basicaer.devices.tiles import Bound, bind, bind_reordering, first_places
+from basicaer.engine.bits import deposit_bits, extract_bits
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.plan import Costs
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
 
@@ -21,100 +29,135 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
-    from basicaer.engine.program import Gate, Segment
-
-    _Scratch = tuple[NDArray[Any], NDArray[Any]]  # two arrays of a block each, or of a gate's rows if that is more
+    from basicaer.engine.plan import Plan
+    from basicaer.engine.program import Segment
 
 __all__ = ["NumpyDevice", "NumpyState"]
 
-_BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double: a block and its scratch stay in the second-level cache
-_FEW_AMPLITUDES = 2**11
 _NO_LIMIT = contextlib.nullcontext()  # so small a product is never given to several threads
-_FEW_TARGETS = 4  # up to here a diagonal or a preparation goes row by row, skipping what does not change
 _DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
     Precision.SINGLE: np.dtype(np.complex64),
 }
 
+_PLANNED_FROM = 11  # qubits: below, a gate costs less by itself than what planning and fusing it would
+_FEW_GATES = 2  # so many are applied one by one to any state that has no qubit in |0> to gain from
+_TILE_SIZES = ((14, 14), (16, 14), (17, 15))  # (up to so many qubits, those of a tile): four tiles or more to share
+_LARGEST_TILE = 16  # 2**16 amplitudes are 1 MiB in double: a tile and room for another stay in the caches
+_ROW_QUBITS = 4  # rows of 2**4 amplitudes or more are read in whole cache lines
+_BOUND_KEPT = 8  # plans with their numbers, for the segments that were run last
 
-class _Blocks(NamedTuple):
-    """How to walk through a state in blocks of rows: one row for each basis state of the target qubits.
+# Measured on two EPYC cores (Zen 3, 1 MiB of second-level cache each), NumPy 2.4 and OpenBLAS 0.3.31 on one thread,
+# on tiles of 2**14 and 2**16 amplitudes.
+_COSTS = {
+    Precision.DOUBLE: Costs(
+        tile_qubits=_LARGEST_TILE,
+        shared_qubits=_ROW_QUBITS,
+        product=(0.6e-9, 1.9e-9, 2.1e-9, 3.0e-9, 4.5e-9, 7.3e-9, 13.3e-9),
+        rearrange=1.2e-9,
+        multiply=1.1e-9,
+        move=3.0e-9,
+        step_seconds=3e-6,
+        selectors=3,
+    ),
+    Precision.SINGLE: Costs(
+        tile_qubits=_LARGEST_TILE,
+        shared_qubits=_ROW_QUBITS,
+        product=(0.3e-9, 1.2e-9, 1.5e-9, 2.0e-9, 2.8e-9, 4.3e-9, 7.1e-9),
+        rearrange=1.0e-9,
+        multiply=0.7e-9,
+        move=1.6e-9,
+        step_seconds=3e-6,
+        selectors=3,
+    ),
+}
 
-    ``shape`` gives the state one axis per target, per control, and per run of other qubits, highest qubit first.
-    ``place`` takes the controls out, and its last entry keeps what is left an array, even of one amplitude; ``loops``
-    are the axes where a block's number goes, with their sizes.
-    ``order`` then brings the targets to the front, the last target first, so that the row's number is little-endian.
-    """
 
-    shape: tuple[int, ...]
-    place: tuple[Any, ...]
-    loops: tuple[tuple[int, int], ...]
-    order: tuple[int, ...]
+class _BoundPlans:
+    """The plans that were bound last, by segment and layout: loop bodies and branches run the same ones many times."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Any, tuple[Bound, Segment, Plan]] = OrderedDict()
+
+    def bound(
+        self, plan: Plan, segment: Segment, place: tuple[int, ...], zero: frozenset[int], dtype: np.dtype[Any]
+    ) -> Bound:
+        """Return a plan bound, made anew only if it is not among those kept."""
+        key = (id(plan), id(segment), place, zero, dtype)  # ids of objects that are kept with it, so no others' ids
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][0]
+        made = bind(plan, segment, place, zero, dtype)
+        with self._lock:
+            self._kept[key] = made, segment, plan
+            while len(self._kept) > _BOUND_KEPT:
+                self._kept.popitem(last=False)
+        return made
 
 
-@lru_cache(maxsize=4096)
-def _blocks(n: int, targets: tuple[int, ...], controls: tuple[int, ...], control_state: int) -> _Blocks:
-    control_value = {q: int(has_bit(control_state, j)) for j, q in enumerate(controls)}
-    others = [q for q in range(n) if q not in control_value and q not in targets]
-    inside = set(others[: max(0, _BLOCK_QUBITS - len(targets))])  # the lowest other qubits make up a block
-    shape: list[int] = []
-    place: list[int | slice] = []
-    loops: list[int] = []  # places of the axes that are walked through
-    axis_of_target: dict[int, int] = {}
-    kept = 0  # axes that are left when controls and loops are taken out
-    run = ""  # what the axis that is being widened is: "loop", "inside", or nothing
-    for q in reversed(range(n)):
-        role = "inside" if q in inside else "loop" if q in others else "alone"
-        if role == run:
-            shape[-1] *= 2
-            continue
-        run = role if role != "alone" else ""
-        shape.append(2)
-        place.append(control_value.get(q, slice(None)) if role != "loop" else 0)
-        if role == "loop":
-            loops.append(len(shape) - 1)
-        elif q not in control_value:
-            if q in targets:
-                axis_of_target[q] = kept
-            kept += 1
-    front = [axis_of_target[q] for q in reversed(targets)]
-    order = (*front, *(axis for axis in range(kept) if axis not in front))
-    return _Blocks(tuple(shape), (*place, ...), tuple((axis, shape[axis]) for axis in loops), order)
+_bound_plans = _BoundPlans()
 
 
 class NumpyState:
     """A statevector in one array; see `basicaer.engine.device.State` for what each method promises."""
 
-    def __init__(self, vector: NDArray[np.complexfloating], n_qubits: int) -> None:
+    def __init__(self, vector: NDArray[np.complexfloating], n_qubits: int, threads: int) -> None:
         self.n_qubits = n_qubits
-        self._vector = vector  # _vector[i] = amplitude of basis state i
-        block = 2 ** min(n_qubits, _BLOCK_QUBITS)
-        self._scratch: _Scratch = (np.empty(block, vector.dtype), np.empty(block, vector.dtype))
+        self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
+        self._place = tuple(range(n_qubits))
+        self._zero = frozenset(range(n_qubits))  # qubits that nothing has taken out of |0>
+        self._threads = threads
+        self._gatewise = Gatewise(n_qubits, vector.dtype)
 
     def set_identity(self) -> None:
+        self._forget_layout()
         self._vector[0] = 0
         self._vector[:: 2 ** (self.n_qubits // 2) + 1] = 1
 
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
+        self._forget_layout()
         np.copyto(self._vector, amplitudes, casting="same_kind")
 
-    def run(self, segment: Segment, checkpoint: Checkpoint) -> None:
-        with _NO_LIMIT if self._vector.size <= _FEW_AMPLITUDES else single_threaded_blas:
+    def run(self, segment: Segment, plan: Plan | None, checkpoint: Checkpoint) -> None:
+        if plan is None or (len(segment.gates) <= _FEW_GATES and not self._zero):
+            self._run_gatewise(segment, checkpoint)
+            return
+        if not plan.passes:
+            self._place = self._places(plan.wire_of)
+            return
+        if len(self._zero) == self.n_qubits:
+            self._place = first_places(plan)
+        with single_threaded_blas:
+            bound = _bound_plans.bound(plan, segment, self._place, self._zero, self._vector.dtype)
+            run_passes(bound.passes, self._vector, self._threads, checkpoint)
+        self._place = bound.place
+        self._place = self._places(plan.wire_of)
+        self._zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in bound.zero)
+
+    def _run_gatewise(self, segment: Segment, checkpoint: Checkpoint) -> None:
+        paired: set[int] = set()
+        with _NO_LIMIT if self._vector.size <= gatewise.FEW_AMPLITUDES else single_threaded_blas:
             for gate in segment.gates:
                 checkpoint.poll()
-                self._apply(gate, checkpoint)
+                targets, controls = self._places(gate.targets), self._places(gate.controls)
+                numbers = GateNumbers(gate.form, gate.data, targets, controls, gate.control_state)
+                self._gatewise.apply(self._vector, numbers, checkpoint.poll)
+                paired.update(gate.targets)
+        self._zero -= paired
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
+        self._zero -= set(qubits)
         for rows in self._rows(qubits):
             zero = rows[(0,) * len(qubits)].copy()
-            np.multiply(_along_targets(amplitudes, len(qubits), rows.ndim), zero, out=rows, casting="same_kind")
+            np.multiply(along_targets(amplitudes, len(qubits), rows.ndim), zero, out=rows, casting="same_kind")
 
     def probability_of_one(self, qubit: int) -> float:
         zero = one = 0.0
         for rows in self._rows((qubit,)):
-            zero += _weight(rows[0])
-            one += _weight(rows[1])
+            zero += weight(rows[0])
+            one += weight(rows[1])
         return one / (zero + one)
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
@@ -122,127 +165,89 @@ class NumpyState:
             rows[1 - outcome] = 0
             rows[int(outcome)] *= probability**-0.5
 
+    def settle(self, checkpoint: Checkpoint) -> None:
+        n, home = self.n_qubits, range(self.n_qubits)
+        place = list(self._place)
+        passes = []
+        while place != list(home):
+            places = _next_to_settle(place, min(n, _LARGEST_TILE))
+            passes.append(bind_reordering(places, place, home, self._vector.dtype))
+        run_passes(passes, self._vector, self._threads, checkpoint)
+        self._place = tuple(home)
+
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
-        weights = np.empty(2 ** (self.n_qubits - block_qubits))
-        for block in range(len(weights)):
-            start = block * 2**block_qubits
-            weights[block] = _weight(self._vector[start : start + 2**block_qubits])
+        weights = np.zeros(2 ** (self.n_qubits - block_qubits))
+        chunk_bits = min(self.n_qubits, _LARGEST_TILE)
+        wire_at = sorted(range(self.n_qubits), key=self._place.__getitem__)
+        # A chunk is summed over the bits that say the place within a block; the others say which block it is.
+        of_block = [p for p in range(self.n_qubits) if wire_at[p] >= block_qubits]
+        inside = [p for p in of_block if p < chunk_bits]
+        outside = [p for p in of_block if p >= chunk_bits]
+        number = deposit_bits(np.arange(2 ** len(inside)), [wire_at[p] - block_qubits for p in inside])
+        shape = [2] * chunk_bits
+        summed = tuple(chunk_bits - 1 - p for p in range(chunk_bits) if p not in inside)
+        for start in range(0, len(self._vector), 2**chunk_bits):
+            chunk = self._vector[start : start + 2**chunk_bits]
+            which = deposit_bits(extract_bits(start, outside), [wire_at[p] - block_qubits for p in outside])
+            if not inside:
+                weights[which] += weight(chunk)
+            else:
+                weights[which + number] += _squares(chunk).reshape(shape).sum(axis=summed).reshape(-1)
         return weights
 
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
-        start = block * 2**block_qubits
-        amplitudes = self._vector[start : start + 2**block_qubits].astype(np.complex128, copy=False)
-        return amplitudes.real**2 + amplitudes.imag**2
+        inside, outside = self._place[:block_qubits], self._place[block_qubits:]
+        start = deposit_bits(block, outside)
+        if inside == tuple(range(block_qubits)):
+            return _squares(self._vector[start : start + 2**block_qubits])
+        return _squares(self._vector[deposit_bits(np.arange(2**block_qubits), inside) + start])
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
+        self.settle(Checkpoint())
         vector, self._vector = self._vector, np.empty(0, self._vector.dtype)
         return vector
 
     def copy(self) -> Self:
         with _refusal(self._vector.nbytes):
-            return type(self)(self._vector.copy(), self.n_qubits)
+            copied = type(self)(self._vector.copy(), self.n_qubits, self._threads)
+        copied._place, copied._zero = self._place, self._zero  # noqa: SLF001  # it is one of us
+        return copied
 
     def release(self) -> None:
         self._vector = np.empty(0, self._vector.dtype)
-        self._scratch = (self._vector, self._vector)
 
-    def _rows(
-        self, targets: tuple[int, ...], controls: tuple[int, ...] = (), control_state: int = 0
-    ) -> Iterator[NDArray[Any]]:
-        """Yield views ``rows[b_k-1, ..., b_0, ...]`` on the amplitudes whose targets have the values b, in blocks."""
-        shape, fixed, loops, order = _blocks(self.n_qubits, targets, controls, control_state)
-        array = self._vector.reshape(shape)
-        if not loops:
-            yield array[fixed].transpose(order)
-            return
-        place = list(fixed)
-        for numbers in itertools.product(*(range(size) for _, size in loops)):
-            for (axis, _), number in zip(loops, numbers, strict=True):
-                place[axis] = number
-            yield array[tuple(place)].transpose(order)
+    def _forget_layout(self) -> None:
+        self._place, self._zero = tuple(range(self.n_qubits)), frozenset()
 
-    def _apply(self, gate: Gate, checkpoint: Checkpoint) -> None:
-        rows_of = self._rows(gate.targets, gate.controls, gate.control_state)
-        scratch = self._scratch
-        if len(scratch[0]) < 2 ** len(gate.targets):
-            wide = np.empty((2, 2 ** len(gate.targets)), self._vector.dtype)
-            scratch = (wide[0], wide[1])
-        if gate.form is Form.MATRIX:
-            matrix = gate.data.astype(self._vector.dtype, copy=False)
-            for rows in rows_of:
-                checkpoint.poll()
-                _apply_matrix(rows, matrix, scratch)
-            return
-        step = _apply_diagonal if gate.form is Form.DIAGONAL else _apply_permutation
-        for rows in rows_of:
-            checkpoint.poll()
-            step(rows, gate.data, scratch)
+    def _places(self, qubits: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple([self._place[q] for q in qubits])
+
+    def _rows(self, qubits: tuple[int, ...]) -> Iterator[NDArray[Any]]:
+        return rows_of(self._vector, self.n_qubits, self._places(qubits))
 
 
-def _weight(amplitudes: NDArray[Any]) -> float:
-    """Return the sum of the squared moduli, accumulated in float64 whatever the precision."""
-    parts = np.ascontiguousarray(amplitudes).reshape(-1).astype(np.complex128, copy=False).view(np.float64)
-    return float(np.dot(parts, parts))
+def _squares(amplitudes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the squared moduli, in float64 whatever the precision."""
+    amplitudes = amplitudes.astype(np.complex128, copy=False)
+    squares: NDArray[np.float64] = amplitudes.real**2 + amplitudes.imag**2
+    return squares
 
 
-@lru_cache(maxsize=256)
-def _row(number: int, targets: int) -> tuple[int, ...]:
-    """Return the place of a row among the axes of the targets, the last target first."""
-    return tuple(int(has_bit(number, j)) for j in reversed(range(targets)))
-
-
-def _along_targets(values: NDArray[Any], targets: int, axes: int) -> NDArray[Any]:
-    """Shape one value per row so that it multiplies whole rows."""
-    return values.reshape((2,) * targets + (1,) * (axes - targets))
-
-
-def _apply_matrix(rows: NDArray[Any], matrix: NDArray[Any], scratch: _Scratch) -> None:
-    """Multiply the rows by a matrix.
-
-    Three ways, each the fastest where it is taken (measured on two EPYC cores with one BLAS thread, one-qubit gates):
-    up to 2**11 amplitudes one product with temporaries, 2 us where the others need 10; beyond, elementwise for one
-    qubit, where BLAS takes twice as long or more on so thin a matrix; a product into scratch for more qubits.
-    """
-    if rows.size <= _FEW_AMPLITUDES:
-        rows[...] = matrix.dot(rows.reshape(len(matrix), -1)).reshape(rows.shape)
-    elif len(matrix) == 2:
-        zero, one = rows[:1], rows[1:]
-        (from_zero, from_one), (to_one, stay_one) = matrix.tolist()
-        mixed, other = (half[: zero.size].reshape(zero.shape) for half in scratch)
-        np.multiply(zero, from_zero, out=mixed)
-        np.multiply(one, from_one, out=other)
-        mixed += other
-        np.multiply(zero, to_one, out=other)
-        one *= stay_one
-        one += other
-        zero[...] = mixed
-    else:
-        gathered, product = (part[: rows.size] for part in scratch)
-        np.copyto(gathered.reshape(rows.shape), rows)
-        np.matmul(matrix, gathered.reshape(len(matrix), -1), out=product.reshape(len(matrix), -1))
-        rows[...] = product.reshape(rows.shape)
-
-
-def _apply_diagonal(rows: NDArray[Any], factors: NDArray[Any], _scratch: _Scratch) -> None:
-    """Multiply each row by its factor."""
-    targets = len(factors).bit_length() - 1
-    if targets > _FEW_TARGETS:
-        np.multiply(rows, _along_targets(factors, targets, rows.ndim), out=rows, casting="same_kind")
-        return
-    for number, factor in enumerate(factors.tolist()):
-        if factor != 1:
-            rows[_row(number, targets)] *= factor
-
-
-def _apply_permutation(rows: NDArray[Any], goes_to: NDArray[Any], scratch: _Scratch) -> None:
-    """Bring row ``i`` to row ``goes_to[i]``."""
-    targets = len(goes_to).bit_length() - 1
-    moves = [(old, new) for old, new in enumerate(goes_to.tolist()) if old != new]
-    saved = scratch[0][: rows.size].reshape(rows.shape)
-    for old, _ in moves:
-        saved[_row(old, targets)] = rows[_row(old, targets)]
-    for old, new in moves:
-        rows[_row(new, targets)] = saved[_row(old, targets)]
+def _next_to_settle(place: list[int], size: int) -> list[int]:
+    """Return the places to reorder next: the lowest for long rows, then chains from a place to its qubit's home."""
+    chosen = dict.fromkeys(range(min(_ROW_QUBITS, size)))
+    wire_at = sorted(range(len(place)), key=place.__getitem__)
+    misplaced = [p for p, q in enumerate(wire_at) if p != q]
+    for first in misplaced:
+        p = first
+        while p not in chosen and len(chosen) < size:
+            chosen[p] = None
+            p = wire_at[p]
+    for p in range(len(place)):
+        if len(chosen) >= size:
+            break
+        chosen[p] = None
+    return list(chosen)
 
 
 @contextlib.contextmanager
@@ -258,20 +263,51 @@ def _refusal(size: int) -> Iterator[None]:
 
 
 class NumpyDevice:
-    """The CPU. Needs nothing but NumPy and is therefore always there."""
+    """The CPU. Needs nothing but NumPy and is therefore always there.
+
+    Parameters
+    ----------
+    threads
+        How many threads may work on one state at a time; 0 for one on each core that the process may use.
+    tile_qubits
+        Qubits of a tile, and so many are enough to plan for; None to choose by the number of qubits.
+    """
 
     name = "CPU"
+
+    def __init__(self, threads: int = 0, *, tile_qubits: int | None = None) -> None:
+        self.threads = threads or _usable_cores()
+        self._tile_qubits = tile_qubits
 
     def new_state(self, n_qubits: int, precision: Precision) -> NumpyState:
         dtype = _DTYPES[precision]
         with _refusal(dtype.itemsize * 2**n_qubits):
             vector = np.zeros(2**n_qubits, dtype)
         vector[0] = 1
-        return NumpyState(vector, n_qubits)
+        return NumpyState(vector, n_qubits, self.threads)
+
+    def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
+        if n_qubits < (self._tile_qubits or _PLANNED_FROM):
+            return None
+        return _costs(self._tile_qubits or min(n_qubits, _usual_tile(n_qubits)), precision)
 
     def free_bytes(self) -> int:
         return free_host_bytes()
 
     def scratch_bytes(self, precision: Precision) -> int:
-        two_blocks: int = 2 * precision.amplitude_bytes * 2**_BLOCK_QUBITS
-        return two_blocks
+        two_tiles: int = 2 * precision.amplitude_bytes * 2**_LARGEST_TILE
+        return two_tiles * (self.threads + 1)
+
+
+def _usual_tile(n_qubits: int) -> int:
+    return next((size for up_to, size in _TILE_SIZES if n_qubits <= up_to), _LARGEST_TILE)
+
+
+@lru_cache
+def _costs(tile_qubits: int, precision: Precision) -> Costs:
+    return replace(_COSTS[precision], tile_qubits=tile_qubits)
+
+
+def _usable_cores() -> int:
+    """Return the cores that this process may use, which a container or a batch system may have limited."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

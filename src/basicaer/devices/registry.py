@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_device", "why_no_gpu"]
 
-_CPU = NumpyDevice()
 _NO_KERNELS = "this version of basicaer has no CUDA kernels yet"
 
 
@@ -23,8 +22,8 @@ def why_no_gpu() -> str:
     return probe_gpu().problem or _NO_KERNELS
 
 
-def choose_device(choice: DeviceChoice) -> tuple[Device, str]:
-    """Return the device for a choice, and why it is that one.
+def choose_device(choice: DeviceChoice, threads: int = 0) -> tuple[Device, str]:
+    """Return the device for a choice, and why it is that one; on the CPU with `threads` threads, 0 for all cores.
 
     Raises
     ------
@@ -34,5 +33,5 @@ def choose_device(choice: DeviceChoice) -> tuple[Device, str]:
     if choice is DeviceChoice.GPU:
         raise DeviceUnavailableError(f"device='GPU' cannot be used: {why_no_gpu()}; device='CPU' works everywhere.")
     if choice is DeviceChoice.CPU:
-        return _CPU, "device='CPU' was asked for"
-    return _CPU, f"no GPU: {why_no_gpu()}"
+        return NumpyDevice(threads), "device='CPU' was asked for"
+    return NumpyDevice(threads), f"no GPU: {why_no_gpu()}"

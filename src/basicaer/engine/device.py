@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.plan import Costs, Plan
     from basicaer.engine.program import Segment
     from basicaer.options import Precision
 
@@ -30,8 +31,11 @@ class State(Protocol):
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
         """Become the given state; ``amplitudes[i]`` belongs to basis state i. Copies."""
 
-    def run(self, segment: Segment, checkpoint: Checkpoint) -> None:
-        """Apply gates in order, polling `checkpoint` between them (or between passes); a poll may raise."""
+    def run(self, segment: Segment, plan: Plan | None, checkpoint: Checkpoint) -> None:
+        """Apply a segment's gates as its plan says, or in order, polling `checkpoint` all the time; a poll may raise.
+
+        The plan was made with the device's `costs`; it is None where these are.
+        """
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         """Put `qubits`, all of which are |0>, into the given state (little-endian in `qubits`)."""
@@ -41,6 +45,9 @@ class State(Protocol):
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         """Project `qubit` onto `outcome` and renormalise; `probability` is that outcome's, and above zero."""
+
+    def settle(self, checkpoint: Checkpoint) -> None:
+        """Bring the amplitudes into the order in which many blocks are read soonest, polling as `run` does."""
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         """Return ``w[b]``, the sum of the probabilities of the indices whose bits above `block_qubits` are b."""
@@ -71,6 +78,9 @@ class Device(Protocol):
         BasicAerError
             If the memory cannot be had.
         """
+
+    def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
+        """Return what to plan with; None if gates run one by one on so small a state."""
 
     def free_bytes(self) -> int:
         """Return how many bytes a new state may take here and now."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
+    from basicaer.engine.plan import Planner
     from basicaer.options import Precision
 
 __all__ = ["Outcome", "execute"]
@@ -104,6 +105,7 @@ class _Branch:
 def execute(
     program: Program,
     device: Device,
+    planner: Planner,
     *,
     precision: Precision,
     shots: int,
@@ -118,6 +120,8 @@ def execute(
 
     Parameters
     ----------
+    planner
+        Makes the plans of the program's segments.
     initial
         Amplitudes to start from instead of |0...0>; with `unitary`, the columns of a matrix one after another.
     unitary
@@ -138,6 +142,7 @@ def execute(
     return _Execution(
         program,
         device,
+        planner,
         precision=precision,
         shots=shots,
         seed=seed,
@@ -156,6 +161,7 @@ class _Execution:
         self,
         program: Program,
         device: Device,
+        planner: Planner,
         *,
         precision: Precision,
         shots: int,
@@ -168,6 +174,7 @@ class _Execution:
     ) -> None:
         self.program = program
         self.device = device
+        self.planner = planner
         self.precision = precision
         self.shots = shots
         self.random = generator(seed)
@@ -175,6 +182,7 @@ class _Execution:
         self.initial = initial
         self.unitary = unitary
         self.n_qubits = program.state_qubits * (2 if unitary else 1)
+        self.costs = device.costs(self.n_qubits, precision)
         self.keep_state = keep_state
         self.pending: list[_Branch] = []
         self.copies_held = 0  # states of pending branches
@@ -244,7 +252,7 @@ class _Execution:
         assert state is not None  # a branch that is followed has its state  # noqa: S101
         match frame.block[frame.at]:
             case Segment() as segment:
-                state.run(segment, self.checkpoint)
+                self.run_segment(state, segment)
             case Phase(factor):
                 branch.phase *= factor
             case Measure(qubit, bits):
@@ -253,7 +261,7 @@ class _Execution:
                     branch.bits = with_bit(branch.bits, bit, on=outcome)
             case Reset(qubit):
                 if self.measure(branch, frame, state, qubit):
-                    state.run(Segment((_flip(qubit),)), self.checkpoint)
+                    self.run_segment(state, Segment((_flip(qubit),)))
             case Prepare(qubits, amplitudes):
                 state.prepare(qubits, amplitudes)
             case SetState(amplitudes):
@@ -280,6 +288,10 @@ class _Execution:
             case Continue():
                 inner = _innermost_loop(frame)
                 branch.frame = _Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
+
+    def run_segment(self, state: State, segment: Segment) -> None:
+        plan = None if self.costs is None else self.planner(segment, self.n_qubits, self.costs)
+        state.run(segment, plan, self.checkpoint)
 
     @staticmethod
     def enter(branch: _Branch, block: Block) -> None:
@@ -356,7 +368,7 @@ class _Execution:
 
         if has_last_shot:
             if branch.phase != 1.0:
-                state.run(Segment((_phase(branch.phase),)), self.checkpoint)
+                self.run_segment(state, Segment((_phase(branch.phase),)))
             self.amplitudes = state.amplitudes()
         else:
             state.release()

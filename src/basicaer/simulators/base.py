@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unitary", "warn"]
 
-_WHOLE = ("shots", "seed_simulator")
+_WHOLE = ("shots", "seed_simulator", "max_parallel_threads")
 _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sense in JSON
     "shots",
     "memory",
@@ -51,6 +51,7 @@ _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sen
     "initial_unitary",
     "device",
     "precision",
+    "max_parallel_threads",
 )
 
 
@@ -88,6 +89,7 @@ class BasicAerSimulator(BackendV2):
             chop_threshold=1e-15,
             device=DeviceChoice.AUTO,
             precision=Precision.DOUBLE,
+            max_parallel_threads=0,
             executor=None,
             timeout=None,
         )
@@ -123,6 +125,8 @@ class BasicAerSimulator(BackendV2):
             - ``chop_threshold``: amplitudes of smaller modulus are returned as zero.
             - ``device``: ``"auto"``, ``"CPU"`` or ``"GPU"``.
             - ``precision``: ``"double"`` (complex128) or ``"single"`` (complex64).
+            - ``max_parallel_threads``: how many threads may work on one state at a time; 0, the default, is one on each
+              core. Results are the same bit by bit for any number.
             - ``executor``: any `concurrent.futures.Executor` to run on.
             - ``timeout``: seconds that the work may take.
 
@@ -241,7 +245,7 @@ class BasicAerSimulator(BackendV2):
                 "write some of them out."
             ) from error
         self._check(program)
-        device, _ = choose_device(settings["device"])
+        device, _ = choose_device(settings["device"], settings["max_parallel_threads"])
         returned = program.state_qubits if self._returns == "counts" else program.circuit_qubits
         what, shots = f"Circuit '{program.name}'", settings.get("shots", 1)
         check_fits(device, what, returned, settings["precision"], unitary=self._unitary_only)
@@ -255,6 +259,7 @@ class BasicAerSimulator(BackendV2):
             settings.get("memory", False),
             settings["precision"],
             settings["device"],
+            settings["max_parallel_threads"],
             settings["chop_threshold"],
             initial,
             time.perf_counter() - started,

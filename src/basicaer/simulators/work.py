@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
+from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, memory_of, on_all_qubits, result_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Experiment:
     memory: bool
     precision: Precision
     device: DeviceChoice
+    threads: int
     chop_threshold: float
     initial: NDArray[np.complexfloating] | None
     lowering_seconds: float
@@ -108,11 +110,12 @@ def run_work(job_id: str, work: Work) -> Result:
 
 def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint) -> dict[str, Any]:
     program = experiment.program
-    device, reason = choose_device(experiment.device)
+    device, reason = choose_device(experiment.device, experiment.threads)
     started = time.perf_counter()
     outcome = execute(
         program,
         device,
+        plan_segment,
         precision=experiment.precision,
         shots=experiment.shots,
         seed=experiment.seed,
