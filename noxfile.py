@@ -46,8 +46,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, with one thread in every numerical library."""
+    """Run the benchmarks, with one thread in every numerical library; `-- peers` puts other simulators beside ours."""
     session.install(".", *_GROUPS["bench"])
+    if session.posargs[:1] == ["peers"]:
+        for peer in _GROUPS["peers"]:  # each by itself: one that cannot be had is named in the report and not missed
+            session.install(peer, f"--only-binary={peer.partition('>')[0]}", success_codes=[0, 1])
+        session.chdir("benchmarks")
+        session.run("python", "-m", *session.posargs)
+        return
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
     session.run("pytest", "benchmarks", "--benchmark-only", *session.posargs, env=threads)
 

@@ -10,7 +10,7 @@ import statistics
 import time
 
 import pytest
-from families import FAMILIES
+from families import SMALL_FAMILIES
 from qiskit import transpile
 from qiskit.providers.basic_provider import BasicSimulator
 
@@ -28,9 +28,9 @@ def seconds(run) -> float:
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SMALL_FAMILIES)
 def test_run(benchmark, family, n):
-    circuit = FAMILIES[family](n)
+    circuit = SMALL_FAMILIES[family](n)
     circuit.measure_all()
     for_theirs = transpile(circuit, THEIRS, optimization_level=0)
 
