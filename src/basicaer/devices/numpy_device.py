@@ -40,7 +40,10 @@ _DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.SINGLE: np.dtype(np.complex64),
 }
 
-_PLANNED_FROM = 11  # qubits: below, a gate costs less by itself than what planning and fusing it would
+_FUSED_FROM = 6  # qubits: below, a gate by itself costs no more than the product it would be part of
+_PLANNED_FROM = (
+    11  # qubits: below, planning and fusing gates costs more than running them once, so only for the next time
+)
 _FEW_GATES = 2  # so many are applied one by one to any state that has no qubit in |0> to gain from
 _TILE_SIZES = ((14, 14), (16, 14), (17, 15))  # (up to so many qubits, those of a tile): four tiles or more to share
 _LARGEST_TILE = 16  # 2**16 amplitudes are 1 MiB in double: a tile and room for another stay in the caches
@@ -200,7 +203,7 @@ class NumpyState:
         start = deposit_bits(block, outside)
         if inside == tuple(range(block_qubits)):
             return _squares(self._vector[start : start + 2**block_qubits])
-        return _squares(self._vector[deposit_bits(np.arange(2**block_qubits), inside) + start])
+        return _squares(self._vector[_offsets(inside) + start])
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
         self.settle(Checkpoint())
@@ -224,6 +227,14 @@ class NumpyState:
 
     def _rows(self, qubits: tuple[int, ...]) -> Iterator[NDArray[Any]]:
         return rows_of(self._vector, self.n_qubits, self._places(qubits))
+
+
+@lru_cache(maxsize=2)
+def _offsets(places: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return where in a state each value of the qubits at `places` stands, the other qubits being 0."""
+    offsets: NDArray[np.int64] = deposit_bits(np.arange(2 ** len(places)), places)
+    offsets.flags.writeable = False  # it is shared
+    return offsets
 
 
 def _squares(amplitudes: NDArray[Any]) -> NDArray[np.float64]:
@@ -287,9 +298,12 @@ class NumpyDevice:
         return NumpyState(vector, n_qubits, self.threads)
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
-        if n_qubits < (self._tile_qubits or _PLANNED_FROM):
+        if self._tile_qubits:
+            return _costs(self._tile_qubits, precision, worth_planning=True) if n_qubits >= self._tile_qubits else None
+        if n_qubits < _FUSED_FROM:
             return None
-        return _costs(self._tile_qubits or min(n_qubits, _usual_tile(n_qubits)), precision)
+        size = min(n_qubits, _usual_tile(n_qubits))
+        return _costs(size, precision, worth_planning=n_qubits >= _PLANNED_FROM)
 
     def free_bytes(self) -> int:
         return free_host_bytes()
@@ -304,8 +318,8 @@ def _usual_tile(n_qubits: int) -> int:
 
 
 @lru_cache
-def _costs(tile_qubits: int, precision: Precision) -> Costs:
-    return replace(_COSTS[precision], tile_qubits=tile_qubits)
+def _costs(tile_qubits: int, precision: Precision, *, worth_planning: bool) -> Costs:
+    return replace(_COSTS[precision], tile_qubits=tile_qubits, worth_planning=worth_planning)
 
 
 def _usable_cores() -> int:

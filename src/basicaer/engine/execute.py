@@ -57,8 +57,8 @@ class Outcome:
     Attributes
     ----------
     values, counts
-        The distinct final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many
-        shots ended with each.
+        Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots of one
+        branch ended with each; another branch may have ended with the same.
     value_of_shot
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
     amplitudes
@@ -187,8 +187,8 @@ class _Execution:
         self.pending: list[_Branch] = []
         self.copies_held = 0  # states of pending branches
         self.copies_allowed: int | None = None  # asked of the device at the first split
-        self.place_of_value: dict[int, int] = {}  # place_of_value[v] = where in counts value v is counted
-        self.counts: list[int] = []
+        self.values: list[int] = []
+        self.counts: list[int] = []  # counts[i] belongs to values[i]
         self.value_of_shot = np.empty(shots, np.int64) if keep_order else None
         self.amplitudes: NDArray[np.complexfloating] | None = None
 
@@ -207,7 +207,7 @@ class _Execution:
             for left in [*self.pending, *([branch] if branch else [])]:
                 if left.state is not None:
                     left.state.release()
-        return Outcome(list(self.place_of_value), self.counts, self.value_of_shot, self.amplitudes)
+        return Outcome(self.values, self.counts, self.value_of_shot, self.amplitudes)
 
     def from_the_start(self, shots: NDArray[np.int64]) -> _Branch:
         state = self.device.new_state(self.n_qubits, self.precision)
@@ -362,9 +362,10 @@ class _Execution:
                 value_of[order] = which
                 if has_last_shot:
                     self.collapse_to(state, int(indices[np.flatnonzero(order == len(shots) - 1)[0]]))
-        places = self.count(values, counts)
         if self.value_of_shot is not None:
-            self.value_of_shot[shots] = np.array(places)[value_of]
+            self.value_of_shot[shots] = value_of + len(self.values)
+        self.values += values
+        self.counts += counts
 
         if has_last_shot:
             if branch.phase != 1.0:
@@ -377,17 +378,6 @@ class _Execution:
     def collapse_to(self, state: State, index: int) -> None:
         for qubit in sorted({measure.qubit for measure in self.program.final}):
             _collapse(state, qubit, outcome=has_bit(index, qubit), one=_probability_of_one(state, qubit))
-
-    def count(self, values: list[int], counts: list[int]) -> list[int]:
-        """Add up how often each value occurred, and return where each is counted."""
-        places = []
-        for value, count in zip(values, counts, strict=True):
-            place = self.place_of_value.setdefault(value, len(self.counts))
-            if place == len(self.counts):
-                self.counts.append(0)
-            self.counts[place] += count
-            places.append(place)
-        return places
 
 
 def _innermost_loop(frame: _Frame) -> _Frame:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["classical_values", "generator", "sample_indices", "seed_of_experiment"]
 
+_MANY_BLOCKS = 0.25  # of all blocks: from here on it pays to have them in order before they are read
 _WORD_BITS = 62  # classical bits that fit an int64 with room to spare
 
 
@@ -79,6 +80,8 @@ def sample_indices(state: State, draws: NDArray[np.float64], checkpoint: Checkpo
     blocks = _last_nonzero_clip(ends, ends.searchsorted(targets, side="right"))
     indices = np.empty(len(draws), np.int64)
     hit, first = np.unique(blocks, return_index=True)
+    if len(hit) > len(ends) * _MANY_BLOCKS:
+        state.settle(checkpoint)
     for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(draws)], strict=True):
         checkpoint.poll()
         inside = state.block_probabilities(block, block_qubits).cumsum()

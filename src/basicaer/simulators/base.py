@@ -18,7 +18,7 @@ from qiskit.providers import BackendV2, Options
 from basicaer._version import __version__
 from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import lower_experiment
-from basicaer.compile.lower import lower
+from basicaer.compile.known import lower_known
 from basicaer.devices.memory import check_fits, check_shots
 from basicaer.devices.registry import choose_device
 from basicaer.engine.sampling import seed_of_experiment
@@ -156,7 +156,7 @@ class BasicAerSimulator(BackendV2):
         qobj_id = str(uuid.uuid4())
         experiments = []
         for position, (circuit, inputs) in enumerate(bound):
-            lower_it = partial(lower, circuit, inputs=inputs)
+            lower_it = partial(lower_known, circuit, inputs=inputs)
             header = partial(circuit_header, circuit)
             experiments.append(self._experiment(lower_it, header, settings, seed_of_experiment(seed, position)))
         work = Work(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
