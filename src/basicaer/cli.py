@@ -1,7 +1,8 @@
-"""The command line: `basicaer run FILE` and `basicaer info`."""
+"""The command line: `basicaer run FILE`, `basicaer plan FILE` and `basicaer info`."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import warnings
@@ -23,6 +24,8 @@ from basicaer.options import DeviceChoice, Precision
 from basicaer.provider import BasicAer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qiskit import QuantumCircuit
     from qiskit.result import Result
 
@@ -52,12 +55,10 @@ def run(
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
     try:
         circuit = _without_inputs(file)
-        with warnings.catch_warnings(record=True, action="always", category=BasicAerWarning) as caught:
+        with _told_warnings():
             job = BasicAer.get_backend("qasm_simulator").run(
                 circuit, shots=shots, seed_simulator=seed, device=device, precision=precision
             )
-        for warning in caught:
-            click.echo(f"Warning: {warning.message}", err=True)
         result = job.result()
         if plot is not None:
             _draw(result, plot)
@@ -69,6 +70,15 @@ def run(
         _print_histogram(console, result)
     if plot is not None and not as_json:
         console.print(f"Picture: {plot}", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _told_warnings() -> Iterator[None]:
+    """Print the warnings of what is done, if it comes to its end."""
+    with warnings.catch_warnings(record=True, action="always", category=BasicAerWarning) as caught:
+        yield
+    for warning in caught:
+        click.echo(f"Warning: {warning.message}", err=True)
 
 
 def _without_inputs(file: Path) -> QuantumCircuit:
@@ -143,6 +153,25 @@ def _draw(result: Result, path: Path) -> None:
         figure.savefig(path, dpi=150)
     except (OSError, ValueError) as error:
         raise BasicAerError(f"Cannot write the picture {path}: {error}.") from error
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--precision", default="double", show_default=True, help="double or single.")
+@click.option("--draw", type=click.Path(path_type=Path, dir_okay=False), help="Draw the plan to a picture.")
+def plan(*, file: Path, precision: str, draw: Path | None) -> None:
+    """Show how the OpenQASM 2 or 3 circuit in FILE would be run: its passes, and the time and memory they take."""
+    try:
+        circuit = load_circuit(file)
+        with _told_warnings():
+            made = BasicAer.get_backend("qasm_simulator").plan(circuit, precision=precision)
+        if draw is not None:
+            made.draw(draw)
+    except BasicAerError as error:
+        raise click.ClickException(str(error.message)) from error
+    click.echo(str(made))
+    if draw is not None:
+        click.echo(f"Picture: {draw}")
 
 
 @main.command()

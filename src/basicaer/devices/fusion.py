@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["numbers_of", "product_matrices"]
 
 _HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
-_TURN = 0.739  # radians; any number will do that gates' eigenvalues do not happen to lie symmetrically about
+_TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians, of no meaning to any gate
+_GOOD_ENOUGH = 1e-14  # for each row: then no other turn is tried
 
 
 def numbers_of(planned: PlannedGate, gate: Gate) -> GateNumbers:
@@ -39,8 +40,9 @@ def numbers_of(planned: PlannedGate, gate: Gate) -> GateNumbers:
 def _eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
     """Return ``V`` and the diagonal of ``D`` with ``U = V D V*`` for the unitary U on a gate's targets.
 
-    U's Hermitian parts ``(U + U*) / 2`` and ``(U - U*) / 2i`` commute, so the eigenvectors of a generic combination of
-    them are U's.
+    U's Hermitian parts ``(U + U*) / 2`` and ``(U - U*) / 2i`` commute, so the eigenvectors of a combination of them are
+    U's, unless it gives two different eigenvalues of U the same or nearly the same value. So several combinations are
+    tried, until V and D make up U.
     """
     if gate.form is Form.PERMUTATION:
         matrix = np.zeros((len(gate.data),) * 2)
@@ -48,12 +50,28 @@ def _eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
     else:
         matrix = gate.data
     if set(gate.kinds) == {"X"}:
-        vectors: NDArray[Any] = reduce(np.kron, [_HADAMARD] * len(gate.targets))  # the eigenvectors of every such gate
-    else:
-        turned = matrix * np.exp(-1j * _TURN)
+        hadamards: NDArray[Any] = reduce(np.kron, [_HADAMARD] * len(gate.targets))
+        return hadamards, _eigenvalues(matrix, hadamards)  # the eigenvectors of every such gate
+    best: tuple[NDArray[Any], NDArray[np.complexfloating]] | None = None
+    least = np.inf
+    for turn in _TURNS:
+        turned = matrix * np.exp(-1j * turn)
         _, vectors = np.linalg.eigh(turned + turned.conj().T)
+        values = _eigenvalues(matrix, vectors)
+        error = float(np.abs(vectors * values @ vectors.conj().T - matrix).max())
+        if best is None or error < least:
+            best, least = (vectors, values), error
+        if least <= _GOOD_ENOUGH * len(matrix):
+            break
+    assert best is not None  # there are turns  # noqa: S101
+    return best
+
+
+def _eigenvalues(matrix: NDArray[Any], vectors: NDArray[Any]) -> NDArray[np.complexfloating]:
+    """Return the eigenvalues, of modulus 1, that belong to the eigenvectors of a unitary."""
     values: NDArray[np.complexfloating] = np.einsum("ji,jk,ki->i", vectors.conj(), matrix, vectors)
-    return vectors, values / np.abs(values)
+    values /= np.abs(values)
+    return values
 
 
 def product_matrices(

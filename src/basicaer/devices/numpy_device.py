@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from basicaer.devices import gatewise
+from basicaer.devices.binding import Bound, bind, bind_reordering, first_places
 from basicaer.devices.blas import single_threaded_blas
 from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets, rows_of, weight
 from basicaer.devices.memory import free_host_bytes, readable
 from basicaer.devices.threads import run_passes
-from basicaer.devices.tiles import Bound, bind, bind_reordering, first_places
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
@@ -66,10 +66,10 @@ _COSTS = {
     Precision.SINGLE: Costs(
         tile_qubits=_LARGEST_TILE,
         shared_qubits=_ROW_QUBITS,
-        product=(0.3e-9, 1.2e-9, 1.5e-9, 2.0e-9, 2.8e-9, 4.3e-9, 7.1e-9),
-        rearrange=1.0e-9,
+        product=(0.3e-9, 0.8e-9, 1.0e-9, 1.3e-9, 2.0e-9, 3.4e-9, 6.4e-9),
+        rearrange=0.9e-9,
         multiply=0.7e-9,
-        move=1.6e-9,
+        move=3.0e-9,
         step_seconds=3e-6,
         selectors=3,
     ),
@@ -128,7 +128,7 @@ class NumpyState:
             self._run_gatewise(segment, checkpoint)
             return
         if not plan.passes:
-            self._place = self._places(plan.wire_of)
+            self._relabel(plan.wire_of, self._zero)
             return
         if len(self._zero) == self.n_qubits:
             self._place = first_places(plan)
@@ -136,8 +136,12 @@ class NumpyState:
             bound = _bound_plans.bound(plan, segment, self._place, self._zero, self._vector.dtype)
             run_passes(bound.passes, self._vector, self._threads, checkpoint)
         self._place = bound.place
-        self._place = self._places(plan.wire_of)
-        self._zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in bound.zero)
+        self._relabel(plan.wire_of, bound.zero)
+
+    def _relabel(self, wire_of: tuple[int, ...], zero: frozenset[int]) -> None:
+        """Note on which wire each qubit is now, and so where it stands and whether it is still |0>."""
+        self._place = self._places(wire_of)
+        self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in zero)
 
     def _run_gatewise(self, segment: Segment, checkpoint: Checkpoint) -> None:
         paired: set[int] = set()

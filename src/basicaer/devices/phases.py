@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from basicaer.devices.arrangement import COMPONENT
 from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets
 from basicaer.engine.bits import extract_bits, has_bit, mask_of
 from basicaer.engine.program import Form
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Phases"]
+__all__ = ["MOST_TABLE_WIRES", "Phases"]
 
-_TABLE_WIRES = 8  # gates are merged into tables of up to so many wires, one gate at a time
+MOST_TABLE_WIRES = 8  # gates are merged into tables of up to so many wires; wider ones are applied by themselves
 _REACHING_TABLE_WIRES = 12  # ... where some of the wires lie outside of the tile
 _CLUSTER_BITS = 10  # of a tile: tables on these are multiplied together for each tile before they meet its amplitudes
 _ROW_BITS = 5  # the lowest bits of a tile, along which a product always has a number for each amplitude
@@ -83,8 +84,31 @@ class _Cluster(NamedTuple):
 
     tables: tuple[_Reaching, ...]
     full: tuple[int, ...]  # the product's shape, an axis of 2 for each bit that it depends on
-    product_shape: tuple[int, ...]
-    tile_shape: tuple[int, ...]
+    shapes: _Shapes
+
+
+class _Shapes(NamedTuple):
+    """Shapes of a tile and of a product on some of its bits, with few axes, so that one broadcasts over the other."""
+
+    tile: tuple[int, ...]
+    product: tuple[int, ...]
+    component: int | None  # the axis of the tile for real and imaginary part, which the product has not
+
+
+def _multiply(tile: NDArray[Any], product: NDArray[Any], shapes: _Shapes, room: NDArray[Any] | None) -> None:
+    """Multiply a tile by a product of phases in place."""
+    if shapes.component is None:
+        shaped = tile.reshape(shapes.tile)
+        np.multiply(shaped, product, out=shaped)
+        return
+    assert room is not None  # its caller says that it is needed  # noqa: S101
+    parts = np.moveaxis(tile.view(tile.real.dtype).reshape(shapes.tile), shapes.component, 0)
+    spare = room.view(tile.real.dtype).reshape(parts.shape)
+    cosine, sine = np.ascontiguousarray(product.real), np.ascontiguousarray(product.imag)
+    np.multiply(parts, sine, out=spare)
+    np.multiply(parts, cosine, out=parts)
+    parts[0] -= spare[1]
+    parts[1] += spare[0]
 
 
 class Phases:
@@ -95,7 +119,7 @@ class Phases:
     gates
         All diagonal, on wires.
     order
-        ``order[p]`` is the wire that bit p of a tile stands for.
+        ``order[p]`` is the wire that bit p of a tile stands for; or `COMPONENT`, where parts are held apart.
     place
         ``place[w]`` is where wire w stands in an amplitude's index.
     """
@@ -103,42 +127,50 @@ class Phases:
     def __init__(
         self, gates: Sequence[GateNumbers], order: Sequence[int], place: Sequence[int], dtype: np.dtype[Any]
     ) -> None:
-        self._bit = {wire: p for p, wire in enumerate(order)}
-        self._place = place
+        self._order = order
+        self._bit = {wire: p for p, wire in enumerate(order) if wire != COMPONENT}
+        self._place = tuple(place)
         self._dtype = dtype
         inside = self._bit.keys()
-        narrow = [gate for gate in gates if len(_all_wires(gate)) <= _TABLE_WIRES]
+        narrow = [gate for gate in gates if len(_all_wires(gate)) <= MOST_TABLE_WIRES]
         static = [gate for gate in narrow if _all_wires(gate) <= inside]
         reaching = [gate for gate in narrow if not _all_wires(gate) <= inside]
         self._static = self._merged(static) if static else None
         clusters = _grouped(reaching, _CLUSTER_BITS, lambda gate: _all_wires(gate) & inside)
         self._clusters = [self._cluster(cluster) for cluster in clusters]
-        self._wide = [gate for gate in gates if len(_all_wires(gate)) > _TABLE_WIRES]
+        self._wide = [gate for gate in gates if len(_all_wires(gate)) > MOST_TABLE_WIRES]
         self._gatewise = Gatewise(len(order), dtype) if self._wide else None
 
-    def apply(self, tile: NDArray[Any], base: int) -> None:
-        """Multiply a tile in place; `base` is the index of its first amplitude in the state."""
+    def apply(self, tile: NDArray[Any], base: int, room: NDArray[Any] | None = None) -> None:
+        """Multiply a tile in place.
+
+        Parameters
+        ----------
+        tile
+            Complex, also where parts are held apart.
+        base
+            The index of the tile's first amplitude in the state.
+        room
+            As large as the tile; needed where parts are held apart.
+        """
         if self._static is not None:
-            factors, shape = self._static
-            shaped = tile.reshape(shape)
-            np.multiply(shaped, factors, out=shaped)
+            _multiply(tile, *self._static, room)
         for cluster in self._clusters:
             pieces = [table[extract_bits(base, places)] for places, table in cluster.tables]
-            product = np.broadcast_to(reduce(np.multiply, pieces), cluster.full).reshape(cluster.product_shape)
-            shaped = tile.reshape(cluster.tile_shape)
-            np.multiply(shaped, product, out=shaped)
+            product = np.broadcast_to(reduce(np.multiply, pieces), cluster.full).reshape(cluster.shapes.product)
+            _multiply(tile, product, cluster.shapes, room)
         for gate in self._wide:
             self._apply_wide(tile, base, gate)
 
-    def _merged(self, gates: Sequence[GateNumbers]) -> tuple[NDArray[Any], tuple[int, ...]]:
-        """Return the product of gates within the tile, and the shape to give a tile to be multiplied by it."""
-        groups = _grouped(gates, _TABLE_WIRES, _all_wires)
+    def _merged(self, gates: Sequence[GateNumbers]) -> tuple[NDArray[Any], _Shapes]:
+        """Return the product of gates within the tile."""
+        groups = _grouped(gates, MOST_TABLE_WIRES, _all_wires)
         bits = self._with_row({self._bit[wire] for group in groups for wire in group.wires})
         factors = np.ones([2] * len(bits), complex)
         for group in groups:
             factors *= self._spread(_table(group.gates, wires := self._descending(group.wires)[::-1]), wires, bits)
-        tile_shape, product_shape = self._shapes(bits)
-        return factors.reshape(product_shape).astype(self._dtype, copy=False), tile_shape
+        shapes = self._shapes(bits)
+        return factors.reshape(shapes.product).astype(self._dtype, copy=False), shapes
 
     def _cluster(self, cluster: _Group) -> _Cluster:
         bits = self._with_row({self._bit[wire] for wire in cluster.wires if wire in self._bit})
@@ -149,12 +181,12 @@ class Phases:
             table = _table(group.gates, [*inside, *outside]).reshape(2 ** len(outside), -1)
             spread = np.stack([self._spread(row, inside, bits) for row in table])
             tables.append(_Reaching(tuple(self._place[wire] for wire in outside), spread.astype(self._dtype)))
-        tile_shape, product_shape = self._shapes(bits)
-        return _Cluster(tuple(tables), (2,) * len(bits), product_shape, tile_shape)
+        return _Cluster(tuple(tables), (2,) * len(bits), self._shapes(bits))
 
     def _with_row(self, bits: set[int]) -> list[int]:
         """Return bits of a tile, highest first, with the lowest ones added, so that products run along rows."""
-        return sorted(bits | set(range(min(_ROW_BITS, len(self._bit)))), reverse=True)
+        row = {p for p in range(min(_ROW_BITS, len(self._order))) if self._order[p] != COMPONENT}
+        return sorted(bits | row, reverse=True)
 
     def _descending(self, wires: Any) -> list[int]:
         return sorted(wires, key=self._bit.__getitem__, reverse=True)
@@ -164,12 +196,17 @@ class Phases:
         own = {self._bit[wire] for wire in wires}
         return table.reshape([2 if bit in own else 1 for bit in bits])
 
-    def _shapes(self, bits: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the shapes of a tile and of a product on some of its bits that broadcast, with few axes."""
+    def _shapes(self, bits: Sequence[int]) -> _Shapes:
         tile: list[int] = []
         product: list[int] = []
+        component = None
         previous = None
-        for bit in reversed(range(len(self._bit))):
+        for bit in reversed(range(len(self._order))):
+            if self._order[bit] == COMPONENT:
+                component = len(tile)
+                tile.append(2)
+                previous = None
+                continue
             own = bit in bits
             if own != previous:
                 tile.append(1)
@@ -177,7 +214,7 @@ class Phases:
             tile[-1] *= 2
             product[-1] *= 2 if own else 1
             previous = own
-        return tuple(tile), tuple(product)
+        return _Shapes(tuple(tile), tuple(product), component)
 
     def _apply_wide(self, tile: NDArray[Any], base: int, gate: GateNumbers) -> None:
         """Apply a gate on many wires by itself, within the rows that its controls leave."""

@@ -30,15 +30,17 @@ def run_passes(
     threads = min(threads, max((len(step.bases) for step in passes), default=1))
     crew = _Crew(passes, vector, threads, checkpoint)
     helpers = [threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(threads - 1)]
-    for helper in helpers:
-        helper.start()
+    started: list[threading.Thread] = []
     try:
+        for helper in helpers:
+            helper.start()
+            started.append(helper)
         crew.work()
     except threading.BrokenBarrierError:
         pass  # a helper failed: its error is raised below
     finally:
         crew.stop()
-        for helper in helpers:
+        for helper in started:
             helper.join()
     if crew.error is not None:
         raise crew.error

@@ -184,6 +184,10 @@ class _Execution:
         self.n_qubits = program.state_qubits * (2 if unitary else 1)
         self.costs = device.costs(self.n_qubits, precision)
         self.keep_state = keep_state
+        # Where nothing but counts is wanted, phases no longer matter in the last operation of the body that is not one.
+        body = program.body
+        acts = [at for at, operation in enumerate(body) if not isinstance(operation, Phase)]
+        self.phases_matter_until = len(body) if keep_state or unitary or not acts else acts[-1]
         self.pending: list[_Branch] = []
         self.copies_held = 0  # states of pending branches
         self.copies_allowed: int | None = None  # asked of the device at the first split
@@ -252,7 +256,8 @@ class _Execution:
         assert state is not None  # a branch that is followed has its state  # noqa: S101
         match frame.block[frame.at]:
             case Segment() as segment:
-                self.run_segment(state, segment)
+                is_last = frame.outer is None and frame.at >= self.phases_matter_until
+                self.run_segment(state, segment, discard_phases=is_last)
             case Phase(factor):
                 branch.phase *= factor
             case Measure(qubit, bits):
@@ -289,8 +294,10 @@ class _Execution:
                 inner = _innermost_loop(frame)
                 branch.frame = _Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
 
-    def run_segment(self, state: State, segment: Segment) -> None:
-        plan = None if self.costs is None else self.planner(segment, self.n_qubits, self.costs)
+    def run_segment(self, state: State, segment: Segment, *, discard_phases: bool = False) -> None:
+        plan = None
+        if self.costs is not None:
+            plan = self.planner(segment, self.n_qubits, self.costs, discard_phases=discard_phases)
         state.run(segment, plan, self.checkpoint)
 
     @staticmethod

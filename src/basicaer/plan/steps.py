@@ -64,7 +64,7 @@ def steps_of(
 
     Diagonal gates that nothing else in the pass waits for are left: inside a later matrix they cost nothing.
     """
-    widest = min(way.widest, n_qubits)
+    widest = min(way.widest, costs.widest_product, n_qubits)
     steps: list[Step] = []
     todo = list(todo)
     while True:

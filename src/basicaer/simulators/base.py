@@ -25,6 +25,7 @@ from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.job import BasicAerJob
 from basicaer.options import DeviceChoice, Precision, check_options, unknown_name
+from basicaer.plan_view.making import plan_experiment, with_any_values
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from qiskit.transpiler import Target
 
     from basicaer.engine.program import Program
+    from basicaer.plan_view.model import CircuitPlan
 
 __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unitary", "warn"]
 
@@ -164,6 +166,29 @@ class BasicAerSimulator(BackendV2):
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
         qobj = partial(assemble, [circuit for circuit, _ in bound], qobj_id, **config)
         return self._submitted(qobj, lambda: work, settings)
+
+    def plan(self, circuit: QuantumCircuit, **options: Any) -> CircuitPlan:
+        """Show what would happen if a circuit were run, without running it: print what this returns, or draw it.
+
+        Parameters
+        ----------
+        circuit
+            What `run` takes, but one circuit only; its parameters need no values.
+        options
+            Those of `run`, of which ``device``, ``precision``, ``max_parallel_threads`` and an initial state matter.
+
+        Raises
+        ------
+        BasicAerError
+            Where `run` would raise it.
+        """
+        if not isinstance(circuit, QuantumCircuit):
+            raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
+        settings = self._settings(options)
+        bound, inputs = bound_circuits([circuit], settings["parameter_binds"])[0]
+        bound, free_parameters = with_any_values(bound)
+        experiment = self._experiment(partial(lower_known, bound, inputs=inputs), dict, settings, seed=0)
+        return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=free_parameters)
 
     def _run_qobj(self, qobj: Any, options: dict[str, Any]) -> BasicAerJob:
         def prepare() -> Work:  # called by submit(), once the Qobj has been found valid

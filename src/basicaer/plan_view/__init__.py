@@ -1,0 +1,1 @@
+"""Plans as a person sees them: `backend.plan(circuit)`, its table and its picture."""

@@ -1,0 +1,119 @@
+"""Where the gates of a plan stand in its picture: in which column, and in which of the rows that the page has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from basicaer.plan_view.model import ShownGate, Stage
+
+__all__ = ["Block", "Strip", "bands_of", "laid_out", "runs"]
+
+_HEAD = 2.0  # rows that a band has above its qubits, about, for the names of passes
+_GAP = 1  # columns between two passes
+_ASPECT = 1.7  # of all bands together, width to height, where there is more than one
+_SHORTEST = 26  # columns of a band, at least, before anything is folded
+
+
+class Block(NamedTuple):
+    """The place of a step: columns `start` to `end`, and the column of each of its gates."""
+
+    gates: tuple[ShownGate, ...]
+    matrix: tuple[int, ...]  # its qubits, if the gates are applied as one
+    columns: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The place of a stage, and its number among the passes, 0 for one that is none."""
+
+    stage: Stage
+    number: int
+    blocks: tuple[Block, ...]
+
+    @property
+    def start(self) -> int:
+        """Its first column."""
+        return self.blocks[0].start
+
+    @property
+    def end(self) -> int:
+        """The column after its last."""
+        return self.blocks[-1].end
+
+
+def laid_out(stages: Iterable[Stage], row_of: Mapping[int, int]) -> list[Strip]:
+    """Give each gate a column: steps one after another, gates of a step side by side where they do not overlap."""
+    strips: list[Strip] = []
+    number = 0
+    for stage in stages:
+        column = strips[-1].end + _GAP if strips else 0
+        number += bool(stage.tile)
+        # Gates that are applied one by one are not in anything together, and so need no columns of their own either.
+        steps = [(step.gates, step.matrix) for step in stage.steps] if stage.tile else [(stage.gates, ())]
+        blocks: list[Block] = []
+        for gates, matrix in steps:
+            blocks.append(_block(gates, matrix, blocks[-1].end if blocks else column, row_of))
+        strips.append(Strip(stage, number if stage.tile else 0, tuple(blocks)))
+    return strips
+
+
+def _block(gates: tuple[ShownGate, ...], matrix: tuple[int, ...], start: int, row_of: Mapping[int, int]) -> Block:
+    free = [start] * len(row_of)  # free[row] = the first column that has room there
+    columns = []
+    for gate in gates:
+        rows = [row_of[qubit] for qubit in (*gate.targets, *gate.controls)]
+        span = range(min(rows), max(rows) + 1)
+        column = max(free[row] for row in span)
+        for row in span:
+            free[row] = column + 1
+        columns.append(column)
+    return Block(gates, matrix, tuple(columns), start, max(free))
+
+
+def bands_of(strips: Sequence[Strip], rows: int) -> list[tuple[int, int]]:
+    """Fold the columns as lines of text are folded, where possible between steps: first and last column of each band.
+
+    Parameters
+    ----------
+    rows
+        Qubits.
+    """
+    blocks = [block for strip in strips for block in strip.blocks]
+    total = blocks[-1].end if blocks else _SHORTEST
+    bands = max(1, round(sqrt(total / (_ASPECT * (rows + _HEAD)))))
+    longest = max(-(-total // bands), _SHORTEST)
+    folded: list[tuple[int, int]] = []
+    first = 0
+    while total - first > longest * 1.1:
+        last = max((block.end for block in blocks if first < block.end <= first + longest), default=first)
+        if last - first < longest / 2:  # the next step is so long that it is cut
+            last = first + longest
+        folded.append((first, last))
+        first = next((block.start for block in blocks if block.start >= last), last) if _ends(blocks, last) else last
+    if first < total:
+        folded.append((first, total))
+    return folded
+
+
+def _ends(blocks: Iterable[Block], column: int) -> bool:
+    return any(block.end == column for block in blocks)
+
+
+def runs(rows: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first and the last of rows that lie side by side.
+
+    >>> runs([5, 0, 1, 2])
+    [(0, 2), (5, 5)]
+    """
+    ordered = sorted(rows)
+    breaks = [(a, b) for a, b in pairwise(ordered) if b > a + 1]
+    starts, ends = [*ordered[:1], *(b for _, b in breaks)], [*(a for a, _ in breaks), *ordered[-1:]]
+    return list(zip(starts, ends, strict=True))

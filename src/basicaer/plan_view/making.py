@@ -1,0 +1,263 @@
+"""A program -> what a person sees of its plan, made by the planner that runs use and for the same device."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qiskit.exceptions import QiskitError
+
+from basicaer.devices.registry import choose_device
+from basicaer.engine.plan import Part, Product
+from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, Switch, While, walk
+from basicaer.errors import BasicAerError
+from basicaer.plan.items import items_of, structure
+from basicaer.plan.planner import plan_segment
+from basicaer.plan.steps import cost_of
+from basicaer.plan_view.model import CircuitPlan, Kind, ShownGate, ShownStep, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from qiskit import QuantumCircuit
+
+    from basicaer.engine.device import Device
+    from basicaer.engine.plan import Costs, Pass, Plan, PlannedGate
+    from basicaer.engine.program import Block, Gate, Operation
+    from basicaer.plan.items import Item
+    from basicaer.simulators.work import Experiment
+
+__all__ = ["plan_experiment", "with_any_values"]
+
+_ANY_ANGLE = 0.618  # in radians: a plan depends on no angle, and this one makes no gate anything special
+_FEW_GATES = 2  # so many the CPU device applies one by one to any state that has no qubit in |0>
+_SECONDS_PER_GATE = 8e-6  # of a gate applied by itself, whatever the size of the state; as `simulators.work` guesses
+_SECONDS_PER_AMPLITUDE = 1e-8
+
+
+def with_any_values(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[str, ...]]:
+    """Return a circuit with a number for each parameter that has none, and the names of these parameters.
+
+    Raises
+    ------
+    BasicAerError
+        If an expression has no value there, as the logarithm of a negative number.
+    """
+    free = list(circuit.parameters)
+    if not free:
+        return circuit, ()
+    names = tuple(parameter.name for parameter in free)
+    try:
+        bound = circuit.assign_parameters(dict.fromkeys(free, _ANY_ANGLE))
+    except (QiskitError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        told = ", ".join(f"'{name}'" for name in names)
+        raise BasicAerError(
+            f"Circuit '{circuit.name}' cannot be planned for any values of its parameters ({told}), since an angle is "
+            f"no number at {_ANY_ANGLE}; bind them with assign_parameters or parameter_binds."
+        ) from error
+    bound.name = circuit.name
+    return bound, names
+
+
+def plan_experiment(
+    experiment: Experiment, *, unitary: bool = False, free_parameters: tuple[str, ...] = ()
+) -> CircuitPlan:
+    """Plan each of a program's segments once, those inside loops and branches too, in the order of the program."""
+    program, precision = experiment.program, experiment.precision
+    device, reason = choose_device(experiment.device, experiment.threads)
+    qubits = list(program.qubits)
+    if unitary:  # the upper half of the state's qubits is the number of the column
+        qubits += [program.circuit_qubits + q for q in range(program.state_qubits)]
+    starts_at_zero = not unitary and experiment.initial is None
+    planning = _Planning(device, qubits, experiment, starts_at_zero=starts_at_zero)
+    planning.block(program.body, "")
+    planned = any(stage.tile for stage in planning.stages)
+    return CircuitPlan(
+        name=program.name,
+        n_qubits=len(qubits),
+        qubits=tuple(qubits),
+        n_gates=planning.n_gates,
+        swaps=planning.swaps,
+        stages=tuple(planning.stages),
+        memory=precision.amplitude_bytes * 2 ** len(qubits) + (device.scratch_bytes(precision) if planned else 0),
+        precision=precision,
+        device=device.name,
+        device_reason=reason,
+        threads=planning.threads,
+        free_parameters=free_parameters,
+        unitary=unitary,
+        first_run_unplanned=planned and planning.costs is not None and not planning.costs.worth_planning,
+    )
+
+
+class _Planning:
+    """The walk through a program, as a state goes through it: what is known to be |0> need not be touched."""
+
+    def __init__(self, device: Device, qubits: Sequence[int], experiment: Experiment, *, starts_at_zero: bool) -> None:
+        self.qubits = qubits  # qubits[q] = the number that state qubit q is shown with
+        self.n_qubits = len(qubits)
+        self.amplitude_bytes = experiment.precision.amplitude_bytes
+        self.costs = device.costs(self.n_qubits, experiment.precision)
+        self.threads: int = getattr(device, "threads", 1)
+        self.zero = frozenset(range(self.n_qubits) if starts_at_zero else ())  # state qubits that are still |0>
+        self.stages: list[Stage] = []
+        self.n_gates = self.swaps = 0
+
+    def block(self, block: Block, inside: str) -> None:
+        for operation in block:
+            self.operation(operation, inside)
+
+    def operation(self, operation: Operation, inside: str) -> None:
+        match operation:
+            case Segment():
+                self.segment(operation, inside)
+            case Prepare(qubits, _):
+                self.zero -= set(qubits)
+            case SetState():
+                self.zero = frozenset()
+            case If(_, then, otherwise):
+                self.branches((then, otherwise), _within(inside, "if"))
+            case Switch(_, cases):
+                self.branches([block for _, block in cases], _within(inside, "switch"))
+            case For() as loop if loop.iterations:
+                once = len({_structure(body) for body in loop.bodies}) == 1  # bodies that differ in angles at most
+                times = loop.iterations if once else loop.repeats
+                for body in loop.bodies[:1] if once else loop.bodies:
+                    self.block(body, _within(inside, f"for x{times}") if times > 1 else inside)
+            case While(_, body):
+                self.branches((body,), _within(inside, "while"))
+
+    def branches(self, blocks: Iterable[Block], inside: str) -> None:
+        """Walk through blocks of which at most one is run: what any takes out of |0> may not be |0> afterwards."""
+        before = after = self.zero
+        for block in blocks:
+            self.zero = before
+            self.block(block, inside)
+            after &= self.zero
+        self.zero = after
+
+    def segment(self, segment: Segment, inside: str) -> None:
+        self.n_gates += len(segment.gates)
+        if self.costs is None or (len(segment.gates) <= _FEW_GATES and not self.zero):
+            self.stages.append(self.one_by_one(segment, inside))
+            return
+        costs = replace(self.costs, worth_planning=True)
+        plan = plan_segment(segment, self.n_qubits, costs)
+        assert plan is not None  # worth planning, it was said  # noqa: S101
+        _, items, _ = items_of(segment.gates, self.n_qubits)
+        places = _Places(segment, plan)
+        self.swaps += len(places.swaps)
+        for current in plan.passes:
+            qubit_on = [self.qubits[q] for q in places.before(current)]
+            self.stages.append(
+                self.tiled(segment, plan, current, qubit_on=qubit_on, items=items, costs=costs, inside=inside)
+            )
+            self.zero -= {
+                wire for step in current.steps for i in step.gates for wire in _paired(segment, plan.gates[i])
+            }
+        self.zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in self.zero)
+
+    def tiled(
+        self,
+        segment: Segment,
+        plan: Plan,
+        current: Pass,
+        *,
+        qubit_on: Sequence[int],
+        items: Sequence[Item],
+        costs: Costs,
+        inside: str,
+    ) -> Stage:
+        """Return what is seen of a pass; ``qubit_on[w]`` is the number shown for the qubit on wire w."""
+        tiles = 2 ** (self.n_qubits - len(self.zero.union(current.tile)))
+        tile_size = 2 ** len(current.tile)
+        per_amplitude = costs.move + cost_of(current.steps, items, costs)
+        seconds = tile_size * per_amplitude + len(current.steps) * costs.step_seconds
+        flops = 0
+        steps = []
+        for step in current.steps:
+            shown = tuple(_shown(segment.gates[plan.gates[i].gate], plan.gates[i], qubit_on) for i in step.gates)
+            matrix = tuple(sorted(qubit_on[wire] for wire in step.wires)) if isinstance(step, Product) else ()
+            if matrix:
+                flops += 8 * 2 ** len(matrix)
+            elif any(gate.kind is Kind.DIAGONAL for gate in shown):
+                flops += 6
+            steps.append(ShownStep(shown, matrix))
+        return Stage(
+            inside,
+            tile=tuple(sorted(qubit_on[wire] for wire in current.tile)),
+            steps=tuple(steps),
+            tiles=tiles,
+            bytes=2 * self.amplitude_bytes * tiles * tile_size,
+            flops=flops * tiles * tile_size,
+            seconds=-(-tiles // self.threads) * seconds,
+        )
+
+    def one_by_one(self, segment: Segment, inside: str) -> Stage:
+        size = 2**self.n_qubits
+        touched = [size // 2 ** len(gate.controls) for gate in segment.gates]  # the controls leave so many amplitudes
+        shown = [_shown(gate, None, self.qubits) for gate in segment.gates]
+        flops = 0
+        for gate, view, amplitudes in zip(segment.gates, shown, touched, strict=True):
+            each = {Kind.DIAGONAL: 6, Kind.PERMUTATION: 0}.get(view.kind, 8 * 2 ** len(gate.targets))
+            flops += each * amplitudes
+        return Stage(
+            inside,
+            tile=(),
+            steps=tuple(ShownStep((view,), ()) for view in shown),
+            tiles=0,
+            bytes=2 * self.amplitude_bytes * sum(touched),
+            flops=flops,
+            seconds=len(shown) * (_SECONDS_PER_GATE + _SECONDS_PER_AMPLITUDE * size),
+        )
+
+
+class _Places:
+    """Which qubit is on which wire in the course of a segment."""
+
+    def __init__(self, segment: Segment, plan: Plan) -> None:
+        planned = {gate.gate for gate in plan.gates}
+        self.swaps = [(i, *gate.targets) for i, gate in enumerate(segment.gates) if i not in planned]
+        self.plan = plan
+
+    def before(self, current: Pass) -> list[int]:
+        """Return the state qubit on each wire when the first gate of a pass has its turn in the circuit."""
+        first = min(self.plan.gates[i].gate for step in current.steps for i in step.gates)
+        wire_of = list(range(self.plan.n_qubits))
+        for gate, a, b in self.swaps:
+            if gate < first:
+                wire_of[a], wire_of[b] = wire_of[b], wire_of[a]
+        return sorted(range(self.plan.n_qubits), key=wire_of.__getitem__)
+
+
+def _within(inside: str, what: str) -> str:
+    return f"{inside} > {what}" if inside else what
+
+
+def _structure(body: Block) -> tuple[object, ...]:
+    return tuple(
+        (type(operation), structure(operation.gates) if isinstance(operation, Segment) else None)
+        for operation in walk(body)
+    )
+
+
+def _paired(segment: Segment, planned: PlannedGate) -> list[int]:
+    """Return the wires that a planned gate may take out of |0>; of a gate in parts, all targets."""
+    kinds = segment.gates[planned.gate].kinds if planned.part is Part.WHOLE else "G" * len(planned.targets)
+    return [wire for wire, kind in zip(planned.targets, kinds, strict=True) if kind != "Z"]
+
+
+def _shown(gate: Gate, planned: PlannedGate | None, qubit_on: Sequence[int]) -> ShownGate:
+    """Return what is seen of a gate; on its own qubits where it is not planned."""
+    part = Part.WHOLE if planned is None else planned.part
+    targets, controls = (gate.targets, gate.controls) if planned is None else (planned.targets, planned.controls)
+    if part is Part.EIGENVALUES or gate.form is Form.DIAGONAL:
+        kind = Kind.DIAGONAL
+    elif part is not Part.WHOLE:
+        kind = Kind.GENERAL
+    elif gate.form is Form.PERMUTATION:
+        kind = Kind.PERMUTATION
+    else:
+        kind = Kind.GENERAL if "G" in gate.kinds else Kind.X_TYPE
+    name = gate.name if part is Part.WHOLE else f"{gate.name}, {part.value}"
+    return ShownGate(name, kind, tuple(qubit_on[q] for q in targets), tuple(qubit_on[q] for q in controls))

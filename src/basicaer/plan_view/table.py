@@ -1,0 +1,147 @@
+"""A plan as a table for a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from io import StringIO
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from basicaer.devices.memory import readable
+from basicaer.plan_view.model import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from basicaer.plan_view.model import CircuitPlan, Stage
+
+__all__ = ["counted", "duration", "heading", "table_of"]
+
+_WIDTH = 100
+_ROWS = 60  # stages that a table shows
+_PLURALS = {"pass": "passes", "matrix": "matrices"}
+_SHORT = {Kind.PERMUTATION: "perm."}
+
+
+def table_of(plan: CircuitPlan) -> str:
+    """Return a plan as lines of at most 100 characters: a heading, a row for each stage, and what else to know."""
+    text = StringIO()
+    console = Console(file=text, width=_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
+    for line in heading(plan):
+        console.print(line)
+    if plan.passes:
+        console.print()
+        console.print(_table(plan))
+        console.print()
+        if len(plan.stages) > _ROWS:
+            console.print(f"and {len(plan.stages) - _ROWS} more rows")
+    for line in _remarks(plan):
+        console.print(line)
+    return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
+
+
+def heading(plan: CircuitPlan) -> tuple[str, str]:
+    """Return what is to be done, and what it will take."""
+    sizes = ((plan.n_qubits, "qubit"), (plan.n_gates, "gate"), (len(plan.passes), "pass"))
+    what_it_takes = (
+        f"about {duration(plan.seconds)} and {readable(plan.memory)} of memory on the {plan.device} with "
+        f"{counted(plan.threads, 'thread')}, {plan.precision} precision"
+    )
+    return f"{plan.name}: {', '.join(counted(number, what) for number, what in sizes)}", what_it_takes
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person says it, in two digits or a few more."""
+    for unit, least in (("days", 172_800), ("h", 7200), ("min", 120), ("s", 1), ("ms", 1e-3)):
+        if seconds >= least * 0.995:
+            size = {"days": 86_400, "h": 3600, "min": 60}.get(unit, least)
+            return f"{_two_digits(seconds / size)} {unit}"
+    return f"{_two_digits(seconds * 1e6)} us"
+
+
+def _two_digits(number: float) -> str:
+    return f"{number:.0f}" if number >= 9.95 or not number else f"{number:.2g}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{number} {what if number == 1 else _PLURALS.get(what, f'{what}s')}"
+
+
+def _table(plan: CircuitPlan) -> Table:
+    kinds = [kind for kind in Kind if any(stage.kinds[kind] for stage in plan.stages)]
+    in_control_flow = any(stage.inside for stage in plan.stages)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("pass", justify="right")
+    if in_control_flow:
+        table.add_column("inside", overflow="fold")
+    table.add_column("tile qubits", overflow="fold")
+    for name in ("gates", *(_SHORT.get(kind, kind.value) for kind in kinds)):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("matrices", overflow="fold")
+    for name in ("moved", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for number, stage in list(_numbered(plan.stages))[:_ROWS]:
+        table.add_row(
+            str(number or "-"),
+            *([stage.inside] if in_control_flow else []),
+            _ranges(stage.tile) or "(one by one)",
+            str(len(stage.gates)),
+            *(str(stage.kinds[kind] or "-") for kind in kinds),
+            _sizes(stage.matrices) or "-",
+            readable(stage.bytes),
+            duration(stage.seconds),
+        )
+    return table
+
+
+def _numbered(stages: Sequence[Stage]) -> Iterator[tuple[int, Stage]]:
+    """Yield each stage with its number among the passes; 0 for one that is none."""
+    number = 0
+    for stage in stages:
+        number += bool(stage.tile)
+        yield (number if stage.tile else 0), stage
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in few words.
+
+    >>> _ranges((0, 1, 2, 4, 8, 9))
+    '0-2 4 8 9'
+    """
+    words: list[str] = []
+    for _, pairs in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in pairs]
+        words += [f"{run[0]}-{run[-1]}"] if len(run) > 2 else [str(number) for number in run]
+    return " ".join(words)
+
+
+def _sizes(matrices: Iterable[int]) -> str:
+    """Return how many matrices there are on how many qubits, the largest first."""
+    return ", ".join(f"{count} of {size}q" for size, count in sorted(Counter(matrices).items(), reverse=True))
+
+
+def _remarks(plan: CircuitPlan) -> Iterator[str]:
+    if plan.unitary:
+        yield f"Qubits from {plan.n_qubits // 2} on are the bits of a column's number."
+    if plan.free_parameters:
+        names = ", ".join(f"'{name}'" for name in plan.free_parameters[:8])
+        more = ", ..." if len(plan.free_parameters) > 8 else ""
+        yield f"It is the same for all values of {names}{more}."
+    if plan.first_run_unplanned:
+        yield "So few qubits are worth planning for from the second run on; the first applies gates one by one."
+    if plan.stages and not plan.passes:
+        yield "The gates are applied one by one, since planning would take longer than it saves on so few qubits."
+    elif len(plan.passes) < len(plan.stages):
+        yield "A stretch of few gates is applied one by one."
+    if plan.swaps:
+        yield f"{counted(plan.swaps, 'swap')}: the two qubits only change places, and no amplitude moves."
+    inside = " ".join(stage.inside for stage in plan.stages)
+    if "for" in inside or "while" in inside:
+        yield "A loop is counted as if it went round once."
+    if "if" in inside or "switch" in inside:
+        yield "All branches are counted, although one of several is taken."
+    yield f"Runs on the {plan.device} ({plan.device_reason})."
