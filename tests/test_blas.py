@@ -13,27 +13,45 @@ from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 
 
+class Library:
+    """A BLAS as threadpoolctl 3.8 controls it: by the first Python thread that sets it, until control is given up."""
+
+    threading_layer = "pthreads"
+
+    def __init__(self):
+        self.threads = {None: 8}
+        self.controlled_by = None
+
+    def whose(self):
+        return threading.get_ident() if self.threading_layer == "openmp" else None
+
+    def get_num_threads(self):
+        return self.threads.get(self.whose(), 8)
+
+    def set_num_threads(self, threads):
+        if self.controlled_by in {None, threading.get_ident()}:
+            self.controlled_by = threading.get_ident()
+            self.threads[self.whose()] = threads
+
+    def clear_controlling_thread(self, *, force):
+        assert force
+        self.controlled_by = None
+
+
+class OpenMPLibrary(Library):
+    """One in which each thread has a setting of its own."""
+
+    threading_layer = "openmp"
+
+
 @pytest.fixture
-def threads(monkeypatch):
-    """The number of threads that a stand-in for the process's BLAS is set to; 8 to begin with."""
-    setting = {"now": 8}
-
-    class Limit:
-        def __init__(self, limits, user_api):
-            assert user_api == "blas"
-            self.before, setting["now"] = setting["now"], limits
-
-        def restore_original_limits(self):
-            setting["now"] = self.before
-
-    class Controller:
-        limit = Limit
-
-    monkeypatch.setattr(blas, "_controller", Controller)
-    return setting
+def library(monkeypatch, request):
+    library = getattr(request, "param", Library)()
+    monkeypatch.setattr(blas, "_libraries", lambda: (library,))
+    return library
 
 
-def test_overlapping_users_leave_the_process_as_they_found_it(threads):
+def test_overlapping_users_leave_the_process_as_they_found_it(library):
     """In, in, out, out, in the order that makes uncounted limits restore the wrong number."""
     inside, leave = threading.Event(), threading.Event()
 
@@ -46,38 +64,65 @@ def test_overlapping_users_leave_the_process_as_they_found_it(threads):
     thread.start()
     assert inside.wait(30)
     with blas.single_threaded_blas:
-        assert threads["now"] == 1
+        assert library.get_num_threads() == 1
         leave.set()
         thread.join(30)
-        assert threads["now"] == 1, "one is still inside"
-    assert threads["now"] == 8
+        assert library.get_num_threads() == 1, "one is still inside"
+    assert library.get_num_threads() == 8
 
 
-def test_an_error_inside_leaves_it_too(threads):
+def test_an_error_inside_leaves_it_too(library):
     with pytest.raises(ZeroDivisionError), blas.single_threaded_blas:
         raise ZeroDivisionError
-    assert threads["now"] == 8
+    assert library.get_num_threads() == 8
 
 
 @pytest.mark.parametrize(("n", "planned", "expected"), [(12, False, 1), (12, True, 1), (4, False, 8)])
-def test_large_states_are_worked_on_with_one_thread(threads, n, planned, expected):
+def test_large_states_are_worked_on_with_one_thread(library, n, planned, expected):
     seen = []
 
     class Looks(Checkpoint):
         def poll(self):
-            seen.append(threads["now"])
+            seen.append(library.get_num_threads())
 
     gate = Gate("test", "GG", (0, 1), Form.MATRIX, reference.random_unitary(4))
     device, segment = NumpyDevice(), Segment((gate,))
     plan = plan_segment(segment, n, device.costs(n, Precision.DOUBLE)) if planned else None
     device.new_state(n, Precision.DOUBLE).run(segment, plan, Looks())
     assert set(seen) == {expected}
-    assert threads["now"] == 8
+    assert library.get_num_threads() == 8
 
 
-def test_the_real_setting_is_restored():
-    before = {library["filepath"]: library["num_threads"] for library in blas._controller().info()}
-    with blas.single_threaded_blas:
-        inside = [library["num_threads"] for library in blas._controller().info() if library["user_api"] == "blas"]
-        assert inside == [1] * len(inside)
-    assert {library["filepath"]: library["num_threads"] for library in blas._controller().info()} == before
+@pytest.mark.parametrize("library", [Library, OpenMPLibrary], indirect=True)
+def test_every_thread_works_with_one_and_finds_its_setting_again(library):
+    seen = []
+
+    def work():
+        with blas.single_threaded_blas:
+            seen.append(library.get_num_threads())
+        seen.append(library.get_num_threads())
+
+    work()
+    for _ in range(2):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(30)
+    assert seen == [1, 8] * 3
+
+
+def test_the_real_setting_is_restored_whichever_thread_set_it():
+    """With the real threadpoolctl, whose versions from 3.8 on listen to one thread only."""
+    before = [library.get_num_threads() for library in blas._libraries()]
+    assert before, "NumPy has a BLAS"
+    seen = []
+
+    def work():
+        with blas.single_threaded_blas:
+            seen.append([library.get_num_threads() for library in blas._libraries()])
+
+    work()
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(30)
+    assert seen == [[1] * len(before)] * 2
+    assert [library.get_num_threads() for library in blas._libraries()] == before

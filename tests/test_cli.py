@@ -324,7 +324,7 @@ def test_info_names_versions_memory_qubits_that_fit_and_why_the_gpu_is_off(monke
 
 def test_version_and_help_are_there():
     assert __version__ in basicaer("--version").stdout
-    for arguments in (["-h"], ["run", "--help"], ["info", "--help"]):
+    for arguments in (["-h"], ["run", "--help"], ["plan", "--help"], ["info", "--help"]):
         done = basicaer(*arguments)
         assert done.exit_code == 0
         assert done.stdout.startswith("Usage: ")

@@ -67,6 +67,15 @@ def test_the_readmes_python_block_runs_and_prints_what_it_says():
     assert status == str(JobStatus.CANCELLED)
 
 
+def test_the_readmes_session_prints_what_it_says():
+    (lines,) = [lines for language, lines in blocks(text_of("README.md")) if language == "pycon"]
+    code = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec("\n".join(code), {"__name__": "readme"})  # noqa: S102  # as above
+    assert printed.getvalue().splitlines() == lines[len(code) :]
+
+
 def test_the_readme_has_two_commands_one_to_try_it_and_one_to_test_it():
     plain = [lines for language, lines in blocks(text_of("README.md")) if not language]
     assert [len(lines) for lines in plain] == [1, 1]

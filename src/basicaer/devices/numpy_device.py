@@ -40,10 +40,7 @@ _DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.SINGLE: np.dtype(np.complex64),
 }
 
-_FUSED_FROM = 6  # qubits: below, a gate by itself costs no more than the product it would be part of
-_PLANNED_FROM = (
-    11  # qubits: below, planning and fusing gates costs more than running them once, so only for the next time
-)
+_PLANNED_FROM = 10  # qubits: below, a gate costs less by itself than planning and fusing it
 _FEW_GATES = 2  # so many are applied one by one to any state that has no qubit in |0> to gain from
 _TILE_SIZES = ((14, 14), (16, 14), (17, 15))  # (up to so many qubits, those of a tile): four tiles or more to share
 _LARGEST_TILE = 16  # 2**16 amplitudes are 1 MiB in double: a tile and room for another stay in the caches
@@ -145,7 +142,7 @@ class NumpyState:
 
     def _run_gatewise(self, segment: Segment, checkpoint: Checkpoint) -> None:
         paired: set[int] = set()
-        with _NO_LIMIT if self._vector.size <= gatewise.FEW_AMPLITUDES else single_threaded_blas:
+        with self._one_blas_thread():
             for gate in segment.gates:
                 checkpoint.poll()
                 targets, controls = self._places(gate.targets), self._places(gate.controls)
@@ -162,9 +159,10 @@ class NumpyState:
 
     def probability_of_one(self, qubit: int) -> float:
         zero = one = 0.0
-        for rows in self._rows((qubit,)):
-            zero += weight(rows[0])
-            one += weight(rows[1])
+        with self._one_blas_thread():
+            for rows in self._rows((qubit,)):
+                zero += weight(rows[0])
+                one += weight(rows[1])
         return one / (zero + one)
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
@@ -193,13 +191,14 @@ class NumpyState:
         number = deposit_bits(np.arange(2 ** len(inside)), [wire_at[p] - block_qubits for p in inside])
         shape = [2] * chunk_bits
         summed = tuple(chunk_bits - 1 - p for p in range(chunk_bits) if p not in inside)
-        for start in range(0, len(self._vector), 2**chunk_bits):
-            chunk = self._vector[start : start + 2**chunk_bits]
-            which = deposit_bits(extract_bits(start, outside), [wire_at[p] - block_qubits for p in outside])
-            if not inside:
-                weights[which] += weight(chunk)
-            else:
-                weights[which + number] += _squares(chunk).reshape(shape).sum(axis=summed).reshape(-1)
+        with self._one_blas_thread():
+            for start in range(0, len(self._vector), 2**chunk_bits):
+                chunk = self._vector[start : start + 2**chunk_bits]
+                which = deposit_bits(extract_bits(start, outside), [wire_at[p] - block_qubits for p in outside])
+                if not inside:
+                    weights[which] += weight(chunk)
+                else:
+                    weights[which + number] += _squares(chunk).reshape(shape).sum(axis=summed).reshape(-1)
         return weights
 
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
@@ -222,6 +221,10 @@ class NumpyState:
 
     def release(self) -> None:
         self._vector = np.empty(0, self._vector.dtype)
+
+    def _one_blas_thread(self) -> contextlib.AbstractContextManager[None]:
+        """Return the context for work with BLAS, whose own threads, once awake, go on spinning for 0.1 s."""
+        return _NO_LIMIT if self._vector.size <= gatewise.FEW_AMPLITUDES else single_threaded_blas
 
     def _forget_layout(self) -> None:
         self._place, self._zero = tuple(range(self.n_qubits)), frozenset()
@@ -303,11 +306,11 @@ class NumpyDevice:
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         if self._tile_qubits:
-            return _costs(self._tile_qubits, precision, worth_planning=True) if n_qubits >= self._tile_qubits else None
-        if n_qubits < _FUSED_FROM:
+            return _costs(self._tile_qubits, precision) if n_qubits >= self._tile_qubits else None
+        if n_qubits < _PLANNED_FROM:
             return None
         size = min(n_qubits, _usual_tile(n_qubits))
-        return _costs(size, precision, worth_planning=n_qubits >= _PLANNED_FROM)
+        return _costs(size, precision)
 
     def free_bytes(self) -> int:
         return free_host_bytes()
@@ -322,8 +325,8 @@ def _usual_tile(n_qubits: int) -> int:
 
 
 @lru_cache
-def _costs(tile_qubits: int, precision: Precision, *, worth_planning: bool) -> Costs:
-    return replace(_COSTS[precision], tile_qubits=tile_qubits, worth_planning=worth_planning)
+def _costs(tile_qubits: int, precision: Precision) -> Costs:
+    return replace(_COSTS[precision], tile_qubits=tile_qubits)
 
 
 def _usable_cores() -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from basicaer.devices.blas import single_threaded_blas
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -79,7 +81,8 @@ class _Crew:
     def help(self) -> None:
         """Work as one of the helpers: an error is kept for the thread that they help."""
         try:
-            self.work()
+            with single_threaded_blas:
+                self.work()
         except threading.BrokenBarrierError:
             pass
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is raised where somebody waits for it

@@ -109,8 +109,6 @@ class Costs:
         Of each step on each tile, whatever its size.
     selectors
         Most selectors that a product may have.
-    worth_planning
-        Whether a segment is worth planning when it is first seen; if not, it is when one of its structure comes again.
     """
 
     tile_qubits: int
@@ -121,7 +119,6 @@ class Costs:
     move: float
     step_seconds: float
     selectors: int
-    worth_planning: bool = True
 
     @property
     def widest_product(self) -> int:
@@ -137,8 +134,5 @@ class Costs:
 class Planner(Protocol):
     """Makes plans; handed to `execute`, since the plans of loop bodies are needed at run time."""
 
-    def __call__(self, segment: Segment, n_qubits: int, costs: Costs, *, discard_phases: bool = False) -> Plan | None:
-        """Return a plan for a segment, or None where that is not worth while.
-
-        With `discard_phases` what only changes phases at its end is left out.
-        """
+    def __call__(self, segment: Segment, n_qubits: int, costs: Costs, *, discard_phases: bool = False) -> Plan:
+        """Return a plan for a segment; with `discard_phases` what only changes phases at its end is left out."""

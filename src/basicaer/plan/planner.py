@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["plan_segment"]
 
 _PLANS_KEPT = 128
-_SEEN_KEPT = 4096
 _GATES_KEPT = 200_000  # of all plans that are kept, together
 
 # The ways to choose the matrices of a pass, the most promising first; further ones are tried as long as that takes a
@@ -34,14 +33,11 @@ _PART_OF_RUN = 0.04
 _MOST_SECONDS = 0.12
 
 _plans: OrderedDict[object, Plan] = OrderedDict()  # the one used last stands last
-_seen: OrderedDict[int, None] = OrderedDict()  # hashes of what was not worth planning when it came first
 _lock = threading.Lock()
 
 
-def plan_segment(segment: Segment, n_qubits: int, costs: Costs, *, discard_phases: bool = False) -> Plan | None:
+def plan_segment(segment: Segment, n_qubits: int, costs: Costs, *, discard_phases: bool = False) -> Plan:
     """Return the plan for a segment, made anew only where no segment of the same structure has been planned lately.
-
-    None is the answer where the costs say that planning is not worth while at first sight, and it is that.
 
     Parameters
     ----------
@@ -56,9 +52,6 @@ def plan_segment(segment: Segment, n_qubits: int, costs: Costs, *, discard_phase
         if known is not None:
             _plans.move_to_end(key)
             return known
-        if not costs.worth_planning and hash(key) not in _seen:
-            _remember_seen(key)
-            return None
     plan = _Planning(segment, n_qubits, costs, discard_phases=discard_phases).plan()
     with _lock:
         _plans[key] = plan
@@ -67,12 +60,6 @@ def plan_segment(segment: Segment, n_qubits: int, costs: Costs, *, discard_phase
         ):
             _plans.popitem(last=False)
     return plan
-
-
-def _remember_seen(key: object) -> None:
-    _seen[hash(key)] = None
-    while len(_seen) > _SEEN_KEPT:
-        _seen.popitem(last=False)
 
 
 class _Planning:

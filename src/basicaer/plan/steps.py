@@ -82,7 +82,11 @@ def steps_of(
         before, inside, selectors = _divided(items, found, local, costs.selectors)
         if before:
             steps.append(Monomials(tuple(before)))
-        steps.append(Product(tuple(inside), tuple(positions_of(local)), tuple(positions_of(selectors))))
+        touched = 0
+        for number in inside:
+            touched |= items[number].wires
+        wires = tuple(positions_of(touched & local))
+        steps.append(Product(tuple(inside), wires, tuple(positions_of(selectors))))
         done = {*before, *inside}
         todo = [number for number in todo if number not in done]
     permutations = _Seen()  # what is left: diagonal gates, and permutations inside the tile

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qiskit.exceptions import QiskitError
@@ -86,7 +85,6 @@ def plan_experiment(
         threads=planning.threads,
         free_parameters=free_parameters,
         unitary=unitary,
-        first_run_unplanned=planned and planning.costs is not None and not planning.costs.worth_planning,
     )
 
 
@@ -141,16 +139,14 @@ class _Planning:
         if self.costs is None or (len(segment.gates) <= _FEW_GATES and not self.zero):
             self.stages.append(self.one_by_one(segment, inside))
             return
-        costs = replace(self.costs, worth_planning=True)
-        plan = plan_segment(segment, self.n_qubits, costs)
-        assert plan is not None  # worth planning, it was said  # noqa: S101
+        plan = plan_segment(segment, self.n_qubits, self.costs)
         _, items, _ = items_of(segment.gates, self.n_qubits)
         places = _Places(segment, plan)
         self.swaps += len(places.swaps)
         for current in plan.passes:
             qubit_on = [self.qubits[q] for q in places.before(current)]
             self.stages.append(
-                self.tiled(segment, plan, current, qubit_on=qubit_on, items=items, costs=costs, inside=inside)
+                self.tiled(segment, plan, current, qubit_on=qubit_on, items=items, costs=self.costs, inside=inside)
             )
             self.zero -= {
                 wire for step in current.steps for i in step.gates for wire in _paired(segment, plan.gates[i])

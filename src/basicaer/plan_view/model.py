@@ -126,8 +126,6 @@ class CircuitPlan:
         Names of the parameters without a value; the plan is the same for all values.
     unitary
         Whether the state is a unitary, its columns one after another.
-    first_run_unplanned
-        Whether planning pays only from the second run on, so that the first applies the gates one by one.
     """
 
     name: str
@@ -143,7 +141,6 @@ class CircuitPlan:
     threads: int
     free_parameters: tuple[str, ...] = ()
     unitary: bool = False
-    first_run_unplanned: bool = False
 
     @property
     def passes(self) -> tuple[Stage, ...]:

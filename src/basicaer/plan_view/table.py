@@ -131,8 +131,6 @@ def _remarks(plan: CircuitPlan) -> Iterator[str]:
         names = ", ".join(f"'{name}'" for name in plan.free_parameters[:8])
         more = ", ..." if len(plan.free_parameters) > 8 else ""
         yield f"It is the same for all values of {names}{more}."
-    if plan.first_run_unplanned:
-        yield "So few qubits are worth planning for from the second run on; the first applies gates one by one."
     if plan.stages and not plan.passes:
         yield "The gates are applied one by one, since planning would take longer than it saves on so few qubits."
     elif len(plan.passes) < len(plan.stages):

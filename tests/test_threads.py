@@ -1,0 +1,257 @@
+"""Tiles shared among threads: each is worked on once and in step, errors come out, and nobody is left behind.
+
+Interleavings are forced with events; a wait that is in vain fails after `PATIENCE`, it does not hang.
+"""
+
+import threading
+
+import numpy as np
+import pytest
+
+from basicaer.devices import threads as threads_module
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.threads import run_passes
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.errors import Cancelled
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
+from plan_checks import random_gates, segment
+
+PATIENCE = 20  # seconds
+
+
+@pytest.fixture(autouse=True)
+def nobody_left():
+    """Whatever happens in a test, the threads that were there before are those that are there afterwards."""
+    before = set(threading.enumerate())
+    yield
+    left = set(threading.enumerate()) - before
+    assert not left
+
+
+class FakePass:
+    """A pass of so many tiles, that calls back for each of them."""
+
+    def __init__(self, tiles, work=lambda number, poll: None, tile_size=4):
+        self.bases = np.arange(tiles)
+        self.tile_size = tile_size
+        self._work = work
+
+    def run(self, vector, number, buffers, poll):
+        assert [len(buffer) for buffer in buffers] == [self.tile_size] * 2
+        assert {buffer.dtype for buffer in buffers} == {vector.dtype}
+        self._work(number, poll)
+        return buffers[::-1]
+
+
+def go(passes, threads, checkpoint=None):
+    run_passes(passes, np.zeros(64, np.complex64), threads, checkpoint or Checkpoint())
+
+
+def is_helper():
+    return threading.current_thread().name == "basicaer-tiles"
+
+
+def is_set(event):
+    assert event.wait(PATIENCE)
+    return True
+
+
+class Meeting:
+    """Lets the caller and a helper each be inside a tile at the same time."""
+
+    def __init__(self):
+        self._caller, self._helper = threading.Event(), threading.Event()
+
+    def __call__(self):
+        own, other = (self._helper, self._caller) if is_helper() else (self._caller, self._helper)
+        own.set()
+        return is_set(other)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_each_tile_of_each_pass_is_worked_on_once_and_passes_keep_their_order(threads):
+    begun, ended = [], []
+
+    def work(step):
+        def work(number, poll):
+            begun.append((step, number))
+            assert all((earlier, tile) in ended for earlier in range(step) for tile in range(tiles[earlier]))
+            ended.append((step, number))
+
+        return work
+
+    tiles = [5, 1, 12, 3, 1, 2]
+    go([FakePass(count, work(step), tile_size=2 ** (step % 3)) for step, count in enumerate(tiles)], threads)
+    assert sorted(begun) == [(step, number) for step, count in enumerate(tiles) for number in range(count)]
+    assert [step for step, _ in begun] == sorted(step for step, _ in begun)
+
+
+def test_two_threads_do_work_at_the_same_time():
+    meeting = Meeting()
+    seen = set()
+
+    def work(number, poll):
+        meeting()
+        seen.add(threading.current_thread())
+
+    go([FakePass(2, work)], threads=2)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(("threads", "tiles", "helpers"), [(1, 9, 0), (4, 1, 0), (4, 3, 2), (3, 9, 2)])
+def test_there_are_no_more_threads_than_tiles_or_than_wished(threads, tiles, helpers, monkeypatch):
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread)))
+    go([FakePass(1), FakePass(tiles)], threads)
+    assert len(started) == helpers
+
+
+def test_nothing_to_do():
+    go([], threads=4)
+
+
+class BadTileError(Exception):
+    pass
+
+
+def test_an_error_in_a_helper_is_raised_in_the_caller_and_ends_its_work():
+    meeting, failed = Meeting(), threading.Event()
+    after = []
+
+    def work(number, poll):
+        if number > 1:
+            after.append(number)
+        elif meeting() and is_helper():
+            failed.set()
+            raise BadTileError("from a helper")
+        else:
+            is_set(failed)
+
+    later = FakePass(3, lambda number, poll: after.append("a later pass"))
+    with pytest.raises(BadTileError, match="from a helper"):
+        go([FakePass(2, work), later], threads=2)
+    assert not after
+
+
+def test_a_helpers_error_ends_the_wait_of_a_caller_that_is_done():
+    """The caller finds no tile left and waits at the barrier, where a helper never comes."""
+    meeting = Meeting()
+    waits = threading.Event()
+
+    class Noting(threading.Barrier):
+        def wait(self, timeout=None):
+            if not is_helper():
+                waits.set()
+            return super().wait(timeout)
+
+    def work(number, poll):
+        if meeting() and is_helper():
+            is_set(waits)
+            raise BadTileError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads_module.threading, "Barrier", Noting)
+        with pytest.raises(BadTileError):
+            go([FakePass(2, work), FakePass(2)], threads=2)
+
+
+@pytest.mark.parametrize("kind", [BadTileError, Cancelled, KeyboardInterrupt])
+def test_an_error_in_the_caller_is_raised_when_the_helpers_have_stopped(kind):
+    meeting, raised = Meeting(), threading.Event()
+    finished = []
+
+    def work(number, poll):
+        if meeting() and is_helper():
+            is_set(raised)
+            finished.append(number)
+        else:
+            raised.set()
+            raise kind
+
+    with pytest.raises(kind):
+        go([FakePass(2, work), FakePass(5, lambda number, poll: finished.append("a later pass"))], threads=2)
+    assert len(finished) == 1
+    assert finished != ["a later pass"]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_cancelled_while_all_work(threads):
+    """Each thread stops before its next tile."""
+    checkpoint = Checkpoint()
+    done = []
+
+    def work(number, poll):
+        if number == 10:
+            checkpoint.cancel()
+        done.append(number)
+
+    with pytest.raises(Cancelled):
+        go([FakePass(100, work), FakePass(100, work)], threads, checkpoint)
+    assert 11 <= len(done) <= 10 + threads
+
+
+def test_cancelled_within_a_tile():
+    checkpoint = Checkpoint()
+    done = []
+
+    def work(number, poll):
+        checkpoint.cancel()
+        poll()
+        done.append(number)
+
+    with pytest.raises(Cancelled):
+        go([FakePass(8, work)], threads=3, checkpoint=checkpoint)
+    assert not done
+
+
+def test_a_thread_that_cannot_be_started_leaves_no_other_behind(monkeypatch):
+    start = threading.Thread.start
+    started = []
+
+    def refuse(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        go([FakePass(9), FakePass(9)], threads=4)
+    started[0].join(PATIENCE / 10)
+    assert not started[0].is_alive()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_a_run_may_be_stopped_at_any_poll(threads):
+    """As many polls as the run makes are allowed, then one less, and far fewer."""
+
+    class Stops(Checkpoint):
+        def __init__(self, polls):
+            super().__init__()
+            self.left = polls
+            self.lock = threading.Lock()
+
+        def poll(self):
+            with self.lock:
+                self.left -= 1
+                if self.left < 0:
+                    self.cancel()
+            super().poll()
+
+    n = 8
+    device = NumpyDevice(threads, tile_qubits=4)
+    gates = segment(random_gates(np.random.default_rng(1), n, 20, widest=2))
+    plan = plan_segment(gates, n, device.costs(n, Precision.DOUBLE))
+
+    def polls_left(allowed):
+        checkpoint = Stops(allowed)
+        device.new_state(n, Precision.DOUBLE).run(gates, plan, checkpoint)
+        return checkpoint.left
+
+    polls = 10_000 - polls_left(10_000)
+    assert polls_left(polls) == 0
+    for allowed in (0, 1, polls // 3, polls // 2, polls - 1):
+        with pytest.raises(Cancelled):
+            polls_left(allowed)
