@@ -1,6 +1,8 @@
 """What every device's state promises (engine/device.py), tested once over all devices and precisions."""
 
 import itertools
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -233,3 +235,32 @@ def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
 def test_precisions_have_their_types(device):
     assert device.new_state(1, Precision.DOUBLE).amplitudes().dtype == np.complex128
     assert device.new_state(1, Precision.SINGLE).amplitudes().dtype == np.complex64
+
+
+PEAK = """
+import resource, sys
+from qiskit import QuantumCircuit
+from basicaer import BasicAer
+
+def run(n):
+    circuit = QuantumCircuit(n)
+    circuit.h(range(n))
+    for q in range(n - 1):
+        circuit.cx(q, q + 1)
+        circuit.rx(0.3, q)
+    circuit.measure_all()
+    backend = BasicAer.get_backend("qasm_simulator")
+    backend.run(circuit, shots=100, max_parallel_threads=2).result()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+before = run(16)
+print(run(26) - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of resident memory is read as Linux counts it")
+def test_a_run_of_26_qubits_takes_one_state_and_little_more():
+    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    taken = int(done.stdout)
+    assert 2**26 * 16 <= taken < 2**26 * 16 + 64 * 2**20

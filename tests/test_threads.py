@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+from basicaer.devices import numpy_device
 from basicaer.devices import threads as threads_module
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.threads import run_passes
@@ -44,8 +45,26 @@ class FakePass:
         return buffers[::-1]
 
 
-def go(passes, threads, checkpoint=None):
+def share(passes, threads, checkpoint=None):
     run_passes(passes, np.zeros(64, np.complex64), threads, checkpoint or Checkpoint())
+
+
+def go(passes, threads, checkpoint=None):
+    """Share tiles, from a thread that is not waited for if it never comes back."""
+    raised = []
+
+    def caller():
+        try:
+            share(passes, threads, checkpoint)
+        except BaseException as error:  # noqa: BLE001
+            raised.append(error)
+
+    thread = threading.Thread(target=caller, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive(), "threads wait for each other"
+    if raised:
+        raise raised[0]
 
 
 def is_helper():
@@ -104,7 +123,7 @@ def test_there_are_no_more_threads_than_tiles_or_than_wished(threads, tiles, hel
     started = []
     start = threading.Thread.start
     monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread)))
-    go([FakePass(1), FakePass(tiles)], threads)
+    share([FakePass(1), FakePass(tiles)], threads)
     assert len(started) == helpers
 
 
@@ -117,21 +136,22 @@ class BadTileError(Exception):
 
 
 def test_an_error_in_a_helper_is_raised_in_the_caller_and_ends_its_work():
-    meeting, failed = Meeting(), threading.Event()
-    after = []
+    meeting = Meeting()
+    helpers, after = [], []
 
     def work(number, poll):
         if number > 1:
             after.append(number)
-        elif meeting() and is_helper():
-            failed.set()
+            return
+        if is_helper():
+            helpers.append(threading.current_thread())
+        if meeting() and is_helper():
             raise BadTileError("from a helper")
-        else:
-            is_set(failed)
+        helpers[0].join(PATIENCE)  # so that nothing is left to chance in what this one does next
 
     later = FakePass(3, lambda number, poll: after.append("a later pass"))
     with pytest.raises(BadTileError, match="from a helper"):
-        go([FakePass(2, work), later], threads=2)
+        go([FakePass(6, work), later], threads=2)
     assert not after
 
 
@@ -218,14 +238,14 @@ def test_a_thread_that_cannot_be_started_leaves_no_other_behind(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
-        go([FakePass(9), FakePass(9)], threads=4)
+        share([FakePass(9), FakePass(9)], threads=4)
     started[0].join(PATIENCE / 10)
     assert not started[0].is_alive()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
-def test_a_run_may_be_stopped_at_any_poll(threads):
-    """As many polls as the run makes are allowed, then one less, and far fewer."""
+def test_a_run_may_be_stopped_at_any_poll(threads, monkeypatch):
+    """Before each tile and each piece of work on it; one poll less than there are is too few, and so are far fewer."""
 
     class Stops(Checkpoint):
         def __init__(self, polls):
@@ -245,12 +265,21 @@ def test_a_run_may_be_stopped_at_any_poll(threads):
     gates = segment(random_gates(np.random.default_rng(1), n, 20, widest=2))
     plan = plan_segment(gates, n, device.costs(n, Precision.DOUBLE))
 
+    expected = []
+
+    def noting(passes, *args):
+        expected.append(sum(len(step.bases) * (1 + len(step.work)) for step in passes))
+        run_passes(passes, *args)
+
+    monkeypatch.setattr(numpy_device, "run_passes", noting)
+
     def polls_left(allowed):
         checkpoint = Stops(allowed)
         device.new_state(n, Precision.DOUBLE).run(gates, plan, checkpoint)
         return checkpoint.left
 
     polls = 10_000 - polls_left(10_000)
+    assert polls == expected[0] > 100
     assert polls_left(polls) == 0
     for allowed in (0, 1, polls // 3, polls // 2, polls - 1):
         with pytest.raises(Cancelled):

@@ -71,11 +71,9 @@ def _laid_down(
     first_group = products[0][0]
     laid = list(dict.fromkeys(bit for _, selectors in products for bit in selectors if bit not in first_group))
     before: Collection[int] = ()
-    for number, (group, selectors) in enumerate(products):
+    for number, (group, _) in enumerate(products):
         new = [bit for bit in reversed(order) if bit in group and bit not in laid]
         if any(bit in laid and bit not in before for bit in group):
-            return None
-        if any(bit not in laid for bit in selectors):
             return None
         laid += new
         below = len(order) - len(laid)  # how many bits are left
