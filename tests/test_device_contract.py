@@ -263,4 +263,5 @@ print(run(26) - before)
 def test_a_run_of_26_qubits_takes_one_state_and_little_more():
     done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     taken = int(done.stdout)
-    assert 2**26 * 16 <= taken < 2**26 * 16 + 64 * 2**20
+    state = 2**26 * 16
+    assert 0.9 * state < taken < state + 64 * 2**20  # the smaller run has touched some that is used again
