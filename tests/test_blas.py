@@ -5,7 +5,7 @@ import threading
 import pytest
 
 import reference
-from basicaer.devices import blas
+from basicaer.devices import blas, numpy_device
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
@@ -126,3 +126,13 @@ def test_the_real_setting_is_restored_whichever_thread_set_it():
     thread.join(30)
     assert seen == [[1] * len(before)] * 2
     assert [library.get_num_threads() for library in blas._libraries()] == before
+
+
+def test_sums_over_large_states_take_one_thread_too(library, monkeypatch):
+    seen = []
+    monkeypatch.setattr(numpy_device, "weight", lambda _amplitudes: seen.append(library.get_num_threads()) or 1.0)
+    state = NumpyDevice().new_state(12, Precision.DOUBLE)
+    state.block_weights(12)
+    state.probability_of_one(3)
+    assert set(seen) == {1}
+    assert library.get_num_threads() == 8
