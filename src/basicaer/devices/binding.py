@@ -21,7 +21,7 @@ from basicaer.devices.permutations import source_indices
 from basicaer.devices.phases import MOST_TABLE_WIRES, Phases
 from basicaer.devices.tiles import BoundPass, Join, Multiply, Phase, Split, Take
 from basicaer.engine.bits import deposit_bits, extract_bits
-from basicaer.engine.plan import Part, Product
+from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def bind(plan: Plan, segment: Segment, place: Sequence[int], zero: frozenset[int
         binding.write_back(following)
         passes.append(binding.bound(zero))
         binding.move(place)
-        zero -= _paired(plan, segment, current)
+        zero -= {wire for step in current.steps for gate in step.gates for wire in plan.gates[gate].paired(segment)}
     return Bound(tuple(passes), tuple(place), zero)
 
 
@@ -116,20 +116,6 @@ def _inverse(permutation: Sequence[int]) -> tuple[int, ...]:
     for i, image in enumerate(permutation):
         inverse[image] = i
     return tuple(inverse)
-
-
-def _paired(plan: Plan, segment: Segment, current: Pass) -> set[int]:
-    """Return the wires that the gates of a pass may take out of |0>."""
-    paired: set[int] = set()
-    for step in current.steps:
-        for number in step.gates:
-            planned = plan.gates[number]
-            if planned.part is Part.WHOLE:
-                kinds = segment.gates[planned.gate].kinds
-                paired.update(wire for wire, kind in zip(planned.targets, kinds, strict=True) if kind != "Z")
-            elif planned.part is not Part.EIGENVALUES:
-                paired.update(planned.targets)
-    return paired
 
 
 class _Binding:

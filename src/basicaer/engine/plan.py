@@ -33,6 +33,13 @@ class PlannedGate(NamedTuple):
     targets: tuple[int, ...]
     controls: tuple[int, ...]
 
+    def paired(self, segment: Segment) -> list[int]:
+        """Return the wires that it may take out of |0>: all targets but those that it acts on diagonally."""
+        if self.part is Part.EIGENVALUES:
+            return []
+        kinds = segment.gates[self.gate].kinds if self.part is Part.WHOLE else "G" * len(self.targets)
+        return [wire for wire, kind in zip(self.targets, kinds, strict=True) if kind != "Z"]
+
 
 class Product(NamedTuple):
     """Gates that are applied together, as one matrix on `wires`.

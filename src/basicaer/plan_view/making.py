@@ -148,9 +148,7 @@ class _Planning:
             self.stages.append(
                 self.tiled(segment, plan, current, qubit_on=qubit_on, items=items, costs=self.costs, inside=inside)
             )
-            self.zero -= {
-                wire for step in current.steps for i in step.gates for wire in _paired(segment, plan.gates[i])
-            }
+            self.zero -= {wire for step in current.steps for i in step.gates for wire in plan.gates[i].paired(segment)}
         self.zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in self.zero)
 
     def tiled(
@@ -235,12 +233,6 @@ def _structure(body: Block) -> tuple[object, ...]:
         (type(operation), structure(operation.gates) if isinstance(operation, Segment) else None)
         for operation in walk(body)
     )
-
-
-def _paired(segment: Segment, planned: PlannedGate) -> list[int]:
-    """Return the wires that a planned gate may take out of |0>; of a gate in parts, all targets."""
-    kinds = segment.gates[planned.gate].kinds if planned.part is Part.WHOLE else "G" * len(planned.targets)
-    return [wire for wire, kind in zip(planned.targets, kinds, strict=True) if kind != "Z"]
 
 
 def _shown(gate: Gate, planned: PlannedGate | None, qubit_on: Sequence[int]) -> ShownGate:
