@@ -14,6 +14,7 @@ from basicaer.plan.items import items_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.model import CircuitPlan, Kind, ShownGate, ShownStep, Stage
+from basicaer.simulators.work import SECONDS_PER_AMPLITUDE, SECONDS_PER_GATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,8 +31,6 @@ __all__ = ["plan_experiment", "with_any_values"]
 
 _ANY_ANGLE = 0.618  # in radians: a plan depends on no angle, and this one makes no gate anything special
 _FEW_GATES = 2  # so many the CPU device applies one by one to any state that has no qubit in |0>
-_SECONDS_PER_GATE = 8e-6  # of a gate applied by itself, whatever the size of the state; as `simulators.work` guesses
-_SECONDS_PER_AMPLITUDE = 1e-8
 
 
 def with_any_values(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[str, ...]]:
@@ -202,7 +201,7 @@ class _Planning:
             tiles=0,
             bytes=2 * self.amplitude_bytes * sum(touched),
             flops=flops,
-            seconds=len(shown) * (_SECONDS_PER_GATE + _SECONDS_PER_AMPLITUDE * size),
+            seconds=len(shown) * (SECONDS_PER_GATE + SECONDS_PER_AMPLITUDE * size),
         )
 
 

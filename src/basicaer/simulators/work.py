@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.options import DeviceChoice, Precision
 
-__all__ = ["Experiment", "Work", "run_work"]
+__all__ = ["SECONDS_PER_AMPLITUDE", "SECONDS_PER_GATE", "Experiment", "Work", "run_work"]
 
 _QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the caller's thread is the better place
-_SECONDS_PER_GATE = 8e-6
-_SECONDS_PER_AMPLITUDE = 1e-8  # of a gate
+SECONDS_PER_GATE = 8e-6
+SECONDS_PER_AMPLITUDE = 1e-8  # of a gate
 _SECONDS_PER_SHOT = 3e-7
 
 
@@ -50,7 +50,7 @@ class Experiment:
         if not self.program.is_straight:
             return float("inf")
         gates = sum(len(getattr(operation, "gates", "1")) for operation in self.program.body)
-        per_gate: float = _SECONDS_PER_GATE + _SECONDS_PER_AMPLITUDE * 2**self.program.state_qubits
+        per_gate: float = SECONDS_PER_GATE + SECONDS_PER_AMPLITUDE * 2**self.program.state_qubits
         return gates * per_gate + self.shots * _SECONDS_PER_SHOT
 
 
