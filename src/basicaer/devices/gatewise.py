@@ -181,6 +181,9 @@ def _apply_diagonal(rows: NDArray[Any], factors: NDArray[Any], _scratch: _Scratc
 def _apply_permutation(rows: NDArray[Any], goes_to: NDArray[Any], scratch: _Scratch) -> None:
     """Bring row ``i`` to row ``goes_to[i]``."""
     targets = len(goes_to).bit_length() - 1
+    if targets == 1:
+        rows[...] = rows[goes_to]  # the only permutations of two rows are their own inverses
+        return
     moves = [(old, new) for old, new in enumerate(goes_to.tolist()) if old != new]
     saved = scratch[0][: rows.size].reshape(rows.shape)
     for old, _ in moves:

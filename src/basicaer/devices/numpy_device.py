@@ -142,10 +142,13 @@ class NumpyState:
 
     def _run_gatewise(self, segment: Segment, checkpoint: Checkpoint) -> None:
         paired: set[int] = set()
+        home = tuple(range(self.n_qubits))
         with self._one_blas_thread():
             for gate in segment.gates:
                 checkpoint.poll()
-                targets, controls = self._places(gate.targets), self._places(gate.controls)
+                targets, controls = gate.targets, gate.controls
+                if self._place != home:
+                    targets, controls = self._places(targets), self._places(controls)
                 numbers = GateNumbers(gate.form, gate.data, targets, controls, gate.control_state)
                 self._gatewise.apply(self._vector, numbers, checkpoint.poll)
                 paired.update(gate.targets)

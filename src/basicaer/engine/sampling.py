@@ -7,12 +7,13 @@ rounding of a boundary.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
-from basicaer.engine.bits import mask_of, shifted, with_bit
+from basicaer.engine.bits import mask_of, shifted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,6 +105,30 @@ def _last_nonzero_clip(ends: NDArray[np.float64], found: NDArray[np.int64]) -> N
     return clipped
 
 
+class _Writing(NamedTuple):
+    """What measurements that are taken together write to the classical bits."""
+
+    qubits: int  # mask of the qubits whose outcomes are written
+    bits: int  # mask of the bits that are written
+    words: tuple[
+        tuple[tuple[int, int], ...], ...
+    ]  # for each word of classical bits: (mask of qubits, how far to shift)
+
+
+@lru_cache(maxsize=256)
+def _writing(measures: tuple[Measure, ...]) -> _Writing:
+    source = {bit: measure.qubit for measure in measures for bit in measure.bits}  # the last write to a bit counts
+    words = []
+    for start in range(0, max(source, default=-1) + 1, _WORD_BITS):
+        moving: dict[int, int] = {}  # all that move by as many places go together
+        for bit, qubit in source.items():
+            if start <= bit < start + _WORD_BITS:
+                distance = bit - start - qubit
+                moving[distance] = moving.get(distance, 0) | mask_of((qubit,))
+        words.append(tuple((mask, distance) for distance, mask in moving.items()))
+    return _Writing(mask_of(source.values()), mask_of(source), tuple(words))
+
+
 def classical_values(
     indices: NDArray[np.int64], measures: tuple[Measure, ...], before: int
 ) -> tuple[list[int], NDArray[np.int64]]:
@@ -116,8 +141,8 @@ def classical_values(
     before
         The classical bits as they were; bits that are not written stay.
     """
-    source = {bit: measure.qubit for measure in measures for bit in measure.bits}  # the last write to a bit counts
-    seen = indices & mask_of(source.values())
+    writing = _writing(measures)
+    seen = indices & writing.qubits
     steps = seen[1:] - seen[:-1]
     if steps.size and steps.min() < 0:
         distinct, which = np.unique(seen, return_inverse=True)
@@ -126,19 +151,12 @@ def classical_values(
         np.cumsum(steps != 0, out=which[1:])
         distinct = np.empty(which[-1] + 1, np.int64)
         distinct[which] = seen
-    for bit in source:
-        before = with_bit(before, bit, on=False)
-    return [before | value for value in _written(distinct, source)], which
-
-
-def _written(indices: NDArray[np.int64], source: dict[int, int]) -> list[int]:
-    """Return for each index the number whose bit ``c`` is the index's bit ``source[c]``, and whose other bits are 0."""
-    values = [0] * len(indices)
-    for start in range(0, max(source, default=-1) + 1, _WORD_BITS):
-        word = np.zeros(len(indices), np.int64)  # word[i] = classical bits start, start + 1, ... for index i
-        here = {bit - start: qubit for bit, qubit in source.items() if start <= bit < start + _WORD_BITS}
-        for distance in {bit - qubit for bit, qubit in here.items()}:  # all that move by as many places, in one go
-            moving = mask_of(qubit for bit, qubit in here.items() if bit - qubit == distance)
-            word |= shifted(indices & moving, distance)
-        values = [value | w * 2**start for value, w in zip(values, word.tolist(), strict=True)]
-    return values
+    before &= ~writing.bits
+    values = [before] * len(distinct)
+    for number, moves in enumerate(writing.words):
+        word = np.zeros(len(distinct), np.int64)  # word[i] = classical bits of this word for index i
+        for mask, distance in moves:
+            word |= shifted(distinct & mask, distance)
+        first = number * _WORD_BITS
+        values = [value | w * 2**first for value, w in zip(values, word.tolist(), strict=True)]
+    return values, which
