@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import pytest
 
 from basicaer import BasicAer
+from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.gpu.passes import Shape
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute
@@ -16,13 +20,29 @@ from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
+from emulated_gpu.stand_in import EmulatedCupy
 from jobs import Clock, Held, ManualExecutor
 
+# Tiles are tiny in all but the first, so that every plan has many passes and tiles.
+TINY_SHAPES = {Precision.DOUBLE: Shape(5, 2, 1), Precision.SINGLE: Shape(6, 3, 2)}
 DEVICES = {
     "CPU": NumpyDevice,
-    "CPU-tiny-tiles": lambda: NumpyDevice(threads=3, tile_qubits=3),  # so that every plan has many passes and tiles
+    "CPU-tiny-tiles": lambda: NumpyDevice(threads=3, tile_qubits=3),
+    "GPU-emulated": lambda: emulated_gpu(TINY_SHAPES),
 }
 TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
+
+
+@cache
+def emulated_cupy():
+    return EmulatedCupy()
+
+
+def emulated_gpu(shapes=None):
+    """The GPU device, unchanged, driving kernels that run on the CPU."""
+    if shutil.which("g++") is None:
+        pytest.skip("there is no g++ to compile the kernels for the CPU")
+    return CupyDevice(cupy=emulated_cupy(), shapes=shapes)
 
 
 @pytest.fixture(params=DEVICES)

@@ -134,9 +134,9 @@ def test_a_poll_between_gates_stops_the_run(run, state_of):
             super().poll()
 
     checkpoint = Stops()
-    state = state_of(reference.zero(6))
+    state = state_of(reference.zero(8))
     with pytest.raises(Cancelled):
-        run(state, [gate(Form.MATRIX, np.eye(2), (q % 6,)) for q in range(100)], checkpoint)
+        run(state, [gate(Form.MATRIX, np.eye(4), (3 * q % 8, (3 * q + 1 + q // 8) % 8)) for q in range(56)], checkpoint)
     assert 3 <= checkpoint.polls <= 5  # each of three threads may have polled once more
 
 
@@ -224,11 +224,17 @@ def test_gates_need_little_scratch(device, precision, run):
 
 
 def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
-    def refuse(*_args, **_keys):
-        raise MemoryError("no room")
+    if device.name == "GPU":
+        device.cupy.gpu.fail_allocation(1)
+        words = "GPU 0 ran out of memory while making a state .*; use fewer qubits"
+    else:
 
-    monkeypatch.setattr(np, "zeros", refuse)
-    with pytest.raises(BasicAerError, match=r"could not give 1 GiB.*no room|could not give 512 MiB.*no room"):
+        def refuse(*_args, **_keys):
+            raise MemoryError("no room")
+
+        monkeypatch.setattr(np, "zeros", refuse)
+        words = r"could not give 1 GiB.*no room|could not give 512 MiB.*no room"
+    with pytest.raises(BasicAerError, match=words):
         device.new_state(26, precision)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-from collections import OrderedDict
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
@@ -15,12 +13,14 @@ import numpy as np
 from basicaer.devices import gatewise
 from basicaer.devices.binding import Bound, bind, bind_reordering, first_places
 from basicaer.devices.blas import single_threaded_blas
+from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets, rows_of, weight
 from basicaer.devices.memory import free_host_bytes, readable
 from basicaer.devices.threads import run_passes
-from basicaer.engine.bits import deposit_bits, extract_bits
+from basicaer.engine.bits import deposit_bits, extract_bits, parities, parity
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
+from basicaer.engine.sampling import last_with_weight
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
 
@@ -45,7 +45,6 @@ _FEW_GATES = 2  # so many are applied one by one to any state that has no qubit 
 _TILE_SIZES = ((14, 14), (16, 14), (17, 15))  # (up to so many qubits, those of a tile): four tiles or more to share
 _LARGEST_TILE = 16  # 2**16 amplitudes are 1 MiB in double: a tile and room for another stay in the caches
 _ROW_QUBITS = 4  # rows of 2**4 amplitudes or more are read in whole cache lines
-_BOUND_KEPT = 8  # plans with their numbers, for the segments that were run last
 
 # Measured on two EPYC cores (Zen 3, 1 MiB of second-level cache each), NumPy 2.4 and OpenBLAS 0.3.31 on one thread,
 # on tiles of 2**14 and 2**16 amplitudes.
@@ -73,31 +72,7 @@ _COSTS = {
 }
 
 
-class _BoundPlans:
-    """The plans that were bound last, by segment and layout: loop bodies and branches run the same ones many times."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Any, tuple[Bound, Segment, Plan]] = OrderedDict()
-
-    def bound(
-        self, plan: Plan, segment: Segment, place: tuple[int, ...], zero: frozenset[int], dtype: np.dtype[Any]
-    ) -> Bound:
-        """Return a plan bound, made anew only if it is not among those kept."""
-        key = (id(plan), id(segment), place, zero, dtype)  # ids of objects that are kept with it, so no others' ids
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key][0]
-        made = bind(plan, segment, place, zero, dtype)
-        with self._lock:
-            self._kept[key] = made, segment, plan
-            while len(self._kept) > _BOUND_KEPT:
-                self._kept.popitem(last=False)
-        return made
-
-
-_bound_plans = _BoundPlans()
+_bound_plans: BoundPlans[Bound] = BoundPlans()
 
 
 class NumpyState:
@@ -130,7 +105,8 @@ class NumpyState:
         if len(self._zero) == self.n_qubits:
             self._place = first_places(plan)
         with single_threaded_blas:
-            bound = _bound_plans.bound(plan, segment, self._place, self._zero, self._vector.dtype)
+            to = self._place, self._zero, self._vector.dtype
+            bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to))
             run_passes(bound.passes, self._vector, self._threads, checkpoint)
         self._place = bound.place
         self._relabel(plan.wire_of, bound.zero)
@@ -210,6 +186,33 @@ class NumpyState:
         if inside == tuple(range(block_qubits)):
             return _squares(self._vector[start : start + 2**block_qubits])
         return _squares(self._vector[_offsets(inside) + start])
+
+    def find(
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64], checkpoint: Checkpoint
+    ) -> NDArray[np.int64]:
+        indices = np.empty(len(blocks), np.int64)
+        hit, first = np.unique(blocks, return_index=True)
+        for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(blocks)], strict=True):
+            checkpoint.poll()
+            ends = self.block_probabilities(block, block_qubits).cumsum()
+            found = ends.searchsorted(targets[start:stop], side="right")
+            indices[start:stop] = last_with_weight(ends, found) + block * 2**block_qubits
+        return indices
+
+    def expectation(self, x: int, z: int) -> float:
+        flips, signs = (deposit_bits(mask, self._place) for mask in (x, z))
+        chunk = min(self._vector.size, 2**_LARGEST_TILE)
+        index = np.arange(chunk)
+        low = index ^ (flips % chunk)
+        sign = 1.0 - 2.0 * parities(index & signs % chunk)
+        value, norm = 0j, 0.0
+        for start in range(0, self._vector.size, chunk):
+            here = self._vector[start : start + chunk].astype(np.complex128, copy=False)
+            there = self._vector[(start ^ flips) - (start ^ flips) % chunk :][low].astype(np.complex128, copy=False)
+            part = complex(np.sum(there.conj() * here * sign))
+            value += -part if parity(start & signs) else part
+            norm += weight(here)
+        return (value * (1j) ** (x & z).bit_count()).real / norm
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
         self.settle(Checkpoint())

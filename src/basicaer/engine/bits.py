@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "extract_bits",
     "has_bit",
     "mask_of",
+    "parities",
     "parity",
     "positions_of",
     "shifted",
@@ -66,6 +68,12 @@ def with_bit(value: int, position: int, *, on: bool) -> int:
 def parity(value: int) -> int:
     """Return 1 where an odd number of bits of `value` are set, else 0."""
     return value.bit_count() & 1
+
+
+def parities(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the parity of each of many values."""
+    odd: NDArray[np.int64] = np.bitwise_count(values).astype(np.int64) & 1
+    return odd
 
 
 @overload

@@ -55,6 +55,26 @@ class State(Protocol):
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         """Return ``p[i]``, the probability of index i within one such block."""
 
+    def find(
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64], checkpoint: Checkpoint
+    ) -> NDArray[np.int64]:
+        """Return the index that each draw falls on: the first in its block up to which the probabilities sum to more.
+
+        Parameters
+        ----------
+        blocks
+            Draw d is within block ``blocks[d]``, as `block_weights` numbers them; ascending.
+        targets
+            ``targets[d]`` is how much of its block lies before it. Where rounding keeps all sums below, it falls on the
+            last index of the block that has any probability.
+        """
+
+    def expectation(self, x: int, z: int) -> float:
+        """Return the expectation value of a product of Paulis: X where bit q of `x` is set, Z for `z`, Y for both.
+
+        Accumulated in float64 and relative to the whole norm.
+        """
+
     def amplitudes(self) -> NDArray[np.complexfloating]:
         """Hand over all amplitudes as a host array; the state is not to be used afterwards."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import State
     from basicaer.engine.program import Measure
 
-__all__ = ["classical_values", "generator", "sample_indices", "seed_of_experiment"]
+__all__ = ["classical_values", "generator", "last_with_weight", "sample_indices", "seed_of_experiment"]
 
 _MANY_BLOCKS = 0.25  # of all blocks: from here on it pays to have them in order before they are read
 _WORD_BITS = 62  # classical bits that fit an int64 with room to spare
@@ -78,25 +78,18 @@ def sample_indices(state: State, draws: NDArray[np.float64], checkpoint: Checkpo
 
     ends = state.block_weights(block_qubits).cumsum()  # ends[b] = weight of all indices up to the end of block b
     targets = draws * ends[-1]
-    blocks = _last_nonzero_clip(ends, ends.searchsorted(targets, side="right"))
-    indices = np.empty(len(draws), np.int64)
-    hit, first = np.unique(blocks, return_index=True)
-    if len(hit) > len(ends) * _MANY_BLOCKS:
+    blocks = last_with_weight(ends, ends.searchsorted(targets, side="right"))
+    before = np.concatenate([[0.0], ends])[blocks]
+    if len(np.unique(blocks)) > len(ends) * _MANY_BLOCKS:
         state.settle(checkpoint)
-    for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(draws)], strict=True):
-        checkpoint.poll()
-        inside = state.block_probabilities(block, block_qubits).cumsum()
-        before = ends[block - 1] if block else 0.0
-        within = inside.searchsorted(targets[start:stop] - before, side="right")
-        indices[start:stop] = _last_nonzero_clip(inside, within) + block * 2**block_qubits
-    return indices
+    return state.find(block_qubits, blocks, targets - before, checkpoint)
 
 
 def _invert(ends: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
-    return _last_nonzero_clip(ends, ends.searchsorted(draws * ends[-1], side="right"))
+    return last_with_weight(ends, ends.searchsorted(draws * ends[-1], side="right"))
 
 
-def _last_nonzero_clip(ends: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.int64]:
+def last_with_weight(ends: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bring places past the end, where rounding put them, back to the last place that has any weight.
 
     Places of no weight before that are never found: `searchsorted` from the right skips equal ends.

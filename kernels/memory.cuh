@@ -1,0 +1,30 @@
+// All accesses to arrays of amplitudes go through here, so that a build for tests can count them.
+#pragma once
+
+#ifndef SHARED_MEMORY
+#define SHARED_MEMORY(Type, name)                                        \
+  extern __shared__ __align__(16) unsigned char name##_bytes[];          \
+  Type* const name = reinterpret_cast<Type*>(name##_bytes)
+#endif
+
+#ifdef BASICAER_COUNTING
+#define count_access_to(space, array, i, is_store) \
+  cuda_on_cpu::count_access(cuda_on_cpu::Space::space, &(array)[i], sizeof((array)[i]), is_store, __LINE__ * 4096 + __COUNTER__)
+#define read_global(array, i) (count_access_to(global, array, i, false), (array)[i])
+#define write_global(array, i, value) (count_access_to(global, array, i, true), (array)[i] = (value))
+#define read_shared(array, i) (count_access_to(shared, array, i, false), (array)[i])
+#define write_shared(array, i, value) (count_access_to(shared, array, i, true), (array)[i] = (value))
+#define count_multiply_adds(number) cuda_on_cpu::count_arithmetic(number)
+#else
+#define read_global(array, i) ((array)[i])
+#define write_global(array, i, value) ((array)[i] = (value))
+#define read_shared(array, i) ((array)[i])
+#define write_shared(array, i, value) ((array)[i] = (value))
+#define count_multiply_adds(number) ((void)0)
+#endif
+
+// Ends the launch with an error if a precondition does not hold.
+#define require(condition) \
+  do {                     \
+    if (!(condition)) __trap(); \
+  } while (false)

@@ -1,0 +1,1 @@
+"""The GPU: plans as launches of the CUDA kernels in `kernels/`, through CuPy."""

@@ -1,0 +1,35 @@
+"""What CUDA, its compiler and CuPy's memory pool raise, as one sentence with the driver's own words."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["reported"]
+
+
+@contextlib.contextmanager
+def reported(cupy: Any, number: int, doing: str) -> Iterator[None]:
+    """Turn the errors of a GPU into a BasicAerError that says which GPU, what it was doing, and what helps."""
+    cuda = cupy.cuda
+    try:
+        yield
+    except cuda.memory.OutOfMemoryError as error:
+        remedy = "use fewer qubits, precision='single' or device='CPU', or free what else uses its memory"
+        raise BasicAerError(f"GPU {number} ran out of memory while {doing} ({_words(error)}); {remedy}.") from error
+    except cuda.compiler.CompileException as error:
+        remedy = "this is a fault of basicaer or of the CUDA installation; device='CPU' works without"
+        raise BasicAerError(f"GPU {number}: the kernels do not compile ({_words(error)}); {remedy}.") from error
+    except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+        remedy = "if the next job fails too, start Python again, or use device='CPU'"
+        raise BasicAerError(f"GPU {number} failed while {doing} ({_words(error)}); {remedy}.") from error
+
+
+def _words(error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return words if len(words) <= 300 else f"{words[:300]}..."

@@ -1,0 +1,261 @@
+"""Gates -> the operations of a stage: what is done to amplitudes while they are in registers.
+
+Wires are held as they are; where each is found, in registers, in the thread's or the block's number, is settled later.
+A condition ``{wire: value}`` says where an operation acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basicaer.engine.bits import has_bit
+from basicaer.engine.program import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.devices.gatewise import GateNumbers
+
+__all__ = [
+    "MOST_SPLIT_TARGETS",
+    "Factors",
+    "Flip",
+    "Matrix",
+    "Operation",
+    "StageOperations",
+    "Table",
+    "condition_of",
+    "without_known",
+]
+
+MOST_SPLIT_TARGETS = 4  # diagonals on more are looked up in a table
+
+Condition = dict[int, bool]
+_Key = frozenset[tuple[int, bool]]
+_EVERYWHERE: _Key = frozenset()
+
+
+@dataclass(slots=True)
+class Matrix:
+    """A matrix on one or two wires in registers; ``wires[0]`` is the least significant bit of a row."""
+
+    wires: tuple[int, ...]
+    matrix: NDArray[np.complexfloating]
+    condition: Condition
+
+    @property
+    def touched(self) -> set[int]:
+        """Wires that it acts on or depends on; for factors, those in registers."""
+        return {*self.wires, *self.condition}
+
+
+@dataclass(slots=True)
+class Flip:
+    """X on a wire in registers."""
+
+    wire: int
+    condition: Condition
+
+    @property
+    def touched(self) -> set[int]:
+        """Wires that it acts on or depends on; for factors, those in registers."""
+        return {self.wire, *self.condition}
+
+
+@dataclass(slots=True)
+class Factors:
+    """Multiplies by factors, each with its own condition outside of the registers, where `inside` holds in these."""
+
+    inside: Condition
+    factors: list[tuple[Condition, complex]]
+
+    @property
+    def touched(self) -> set[int]:
+        """Wires that it acts on or depends on; for factors, those in registers."""
+        return set(self.inside)
+
+
+@dataclass(slots=True)
+class Table:
+    """Multiplies by ``factors[i]``, bit j of i being the value of ``wires[j]``, anywhere."""
+
+    wires: tuple[int, ...]
+    factors: NDArray[np.complexfloating]
+    condition: Condition
+
+    @property
+    def touched(self) -> set[int]:
+        """Wires that it acts on or depends on; for factors, those in registers."""
+        return {*self.wires, *self.condition}
+
+
+Operation = Matrix | Flip | Factors | Table
+
+
+def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers | None:
+    """Return what a gate is where some wires that it acts on diagonally have known values; None if it does nothing."""
+    if not gate.targets and gate.form is not Form.DIAGONAL:  # a phase, in another form
+        if gate.form is Form.PERMUTATION:
+            return None
+        gate = gate._replace(form=Form.DIAGONAL, data=gate.data.reshape(1))
+    controls: list[int] = []
+    state = 0
+    for j, wire in enumerate(gate.controls):
+        value = has_bit(gate.control_state, j)
+        if wire not in known:
+            state += value * 2 ** len(controls)
+            controls.append(wire)
+        elif known[wire] != value:
+            return None
+    data, targets = gate.data, gate.targets
+    if gate.form is Form.DIAGONAL and any(wire in known for wire in targets):
+        index = tuple(int(known[wire]) if wire in known else slice(None) for wire in reversed(targets))
+        data = data.reshape((2,) * len(targets))[index].reshape(-1)
+        targets = tuple(wire for wire in targets if wire not in known)
+    return gate._replace(data=data, targets=targets, controls=tuple(controls), control_state=state)
+
+
+def condition_of(gate: GateNumbers) -> Condition:
+    """Return where a gate acts, by its controls."""
+    return {wire: has_bit(gate.control_state, j) for j, wire in enumerate(gate.controls)}
+
+
+class StageOperations:
+    """Collects the operations of one stage, merging those that can be.
+
+    Diagonal gates wait as long as possible: all that act on the same amplitudes of a thread cost one product each.
+    """
+
+    def __init__(self, registers: Sequence[int]) -> None:
+        self._registers = frozenset(registers)
+        self._done: list[Operation] = []
+        self._waiting: dict[_Key, dict[_Key, complex]] = {}  # [condition in registers][condition elsewhere] -> factor
+
+    def add(self, gate: GateNumbers) -> None:
+        """Add a gate; a matrix or permutation has at most two targets, all in registers."""
+        condition = condition_of(gate)
+        if gate.form is Form.DIAGONAL:
+            self._add_diagonal(gate, condition)
+        elif gate.form is Form.PERMUTATION and len(gate.targets) == 1:
+            if gate.data[0] == 1:
+                flip = Flip(gate.targets[0], condition)
+                self._flush(flip.touched)
+                self._done.append(flip)
+        else:
+            matrix = gate.data
+            if gate.form is Form.PERMUTATION:
+                matrix = np.zeros((4, 4))
+                matrix[gate.data, np.arange(4)] = 1
+            self._add_matrix(Matrix(gate.targets, matrix, condition))
+
+    def scalar(self) -> complex:
+        """Return the factor that every amplitude still has to be multiplied by, and forget it."""
+        everywhere = self._waiting.get(_EVERYWHERE, {})
+        return everywhere.pop(_EVERYWHERE, 1.0)
+
+    def operations(self) -> list[Operation]:
+        """Return all operations, in order."""
+        self._flush(None)
+        return self._done
+
+    def _add_diagonal(self, gate: GateNumbers, condition: Condition) -> None:
+        targets = gate.targets
+        if len(targets) > MOST_SPLIT_TARGETS:
+            self._done.append(Table(targets, gate.data, condition))
+            return
+        if len(targets) == 1 and not condition and self._absorbed(Matrix(targets, np.diag(gate.data), {})):
+            return
+        for values, factor in _split(gate.data):
+            on = condition | {wire: True for wire, value in zip(targets, values, strict=True) if value}
+            if len(on) == 1 and len(condition) == 0 and self._absorbed(_phase_matrix(on, factor)):
+                continue
+            inside = frozenset((wire, value) for wire, value in on.items() if wire in self._registers)
+            outside = frozenset(on.items()) - inside
+            group = self._waiting.setdefault(inside, {})
+            group[outside] = group.get(outside, 1.0) * factor
+
+    def _absorbed(self, diagonal: Matrix) -> bool:
+        """Try to make a diagonal matrix on one wire part of an earlier matrix; all that waits commutes with it."""
+        for earlier in reversed(self._done):
+            if diagonal.wires[0] in earlier.touched:
+                if isinstance(earlier, Matrix) and not earlier.condition:
+                    earlier.matrix = _spread(diagonal, earlier.wires) @ earlier.matrix
+                    return True
+                return False
+        return False
+
+    def _add_matrix(self, new: Matrix) -> None:
+        if not new.condition:
+            for wire in new.wires:  # what waits on one of its wires alone is part of it
+                for value in (False, True):
+                    group = self._waiting.get(frozenset({(wire, value)}), {})
+                    if set(group) == {_EVERYWHERE}:
+                        factors = np.ones(2, complex)
+                        factors[int(value)] = group.pop(_EVERYWHERE)
+                        new.matrix = new.matrix @ _spread(Matrix((wire,), np.diag(factors), {}), new.wires)
+        self._flush(new.touched)
+        if not new.condition:
+            at = len(self._done)
+            while at > 0:
+                at -= 1
+                earlier = self._done[at]
+                if earlier.touched.isdisjoint(new.wires):
+                    continue
+                if not isinstance(earlier, Matrix) or earlier.condition:
+                    break
+                if set(new.wires) <= set(earlier.wires):
+                    earlier.matrix = _spread(new, earlier.wires) @ earlier.matrix
+                    return
+                if not set(earlier.wires) <= set(new.wires):
+                    break
+                new.matrix = new.matrix @ _spread(earlier, new.wires)
+                del self._done[at]
+        self._done.append(new)
+
+    def _flush(self, wires: set[int] | None) -> None:
+        """Emit the diagonal gates that wait and act in registers on any of the wires; all for None."""
+        for inside in list(self._waiting):
+            if wires is None or any(wire in wires for wire, _ in inside):
+                factors = [
+                    (dict(outside), factor) for outside, factor in self._waiting.pop(inside).items() if factor != 1
+                ]
+                if factors:
+                    self._done.append(Factors(dict(inside), factors))
+
+
+def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[tuple[int, ...], complex]]:
+    """Write a diagonal as a product of factors, each acting where certain bits are all 1: yield both."""
+    bits = len(diagonal).bit_length() - 1
+    rest = diagonal.astype(complex).reshape((2,) * bits)  # its axes: the highest bit first
+    for axis in range(bits):  # where the axis is 1: what is left besides the factors that do not depend on it
+        one = [slice(None)] * bits
+        zero = list(one)
+        one[axis], zero[axis] = slice(1, 2), slice(0, 1)
+        rest[tuple(one)] /= rest[tuple(zero)].copy()
+    for values in product((0, 1), repeat=bits):
+        factor = complex(rest[values[::-1]])
+        if abs(factor - 1) > 1e-15:
+            yield values, factor
+
+
+def _phase_matrix(on: Condition, factor: complex) -> Matrix:
+    ((wire, value),) = on.items()
+    return Matrix((wire,), np.diag([1, factor] if value else [factor, 1]), {})
+
+
+def _spread(part: Matrix, wires: Sequence[int]) -> NDArray[np.complexfloating]:
+    """Return a matrix as one on `wires`, which hold all of its own."""
+    if part.wires == tuple(wires):
+        return part.matrix
+    if len(part.wires) == 2:  # the same two, the other way round
+        order = [0, 2, 1, 3]
+        return part.matrix[np.ix_(order, order)]
+    if part.wires[0] == wires[0]:
+        return np.kron(np.eye(2), part.matrix)
+    return np.kron(part.matrix, np.eye(2))

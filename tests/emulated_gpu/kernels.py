@@ -1,0 +1,127 @@
+"""`RawModule`: kernels by name, and launching them."""
+
+import ctypes
+import math
+
+import numpy as np
+
+from emulated_gpu.building import build
+from emulated_gpu.errors import CUDADriverError
+from emulated_gpu.gpu import Launch
+from emulated_gpu.memory import DeviceArray
+
+_MOST_THREADS = 1024
+_MOST_SHARED_BYTES_UNASKED = 48 << 10
+
+
+class Counts(ctypes.Structure):
+    """What a launch asked of memory; each field is explained in counting.h, whose struct this is."""
+
+    _fields_ = (
+        *[
+            (name, ctypes.c_uint64)
+            for name in (
+                *["accesses", "sectors_loaded", "sectors_stored", "bytes_loaded", "bytes_stored", "shared_wavefronts"],
+                *["shared_ideal_wavefronts", "barriers", "multiply_adds"],
+            )
+        ],
+        ("worst_conflict_degree", ctypes.c_double),
+    )
+
+    def __repr__(self):
+        return f"Counts({', '.join(f'{name}={getattr(self, name)}' for name, _ in self._fields_)})"
+
+
+class RawModule:
+    """Compiled when the first function is asked for, as CuPy's is; every kernel's name expression must be given."""
+
+    def __init__(self, gpu, *, counting, sanitize, code, options=(), backend="nvrtc", name_expressions=()):
+        if not isinstance(options, tuple):
+            raise TypeError("options must be a tuple")
+        self._gpu = gpu
+        self._code, self._names, self._options = code, tuple(name_expressions), options
+        self._counting, self._sanitize = counting, sanitize
+        self._shared_bytes_allowed = {}  # by name: on a card, too, the function has it, not the object
+
+    def get_function(self, name):
+        self._gpu.check()
+        library = build(self._code, self._names, self._options, counting=self._counting, sanitize=self._sanitize)
+        if name not in library:
+            raise CUDADriverError(500, name)
+        return RawKernel(self._gpu, name, library, self._shared_bytes_allowed, counting=self._counting)
+
+
+class RawKernel:
+    def __init__(self, gpu, name, library, shared_bytes_allowed, *, counting):
+        self._gpu = gpu
+        self.name = name
+        self._library = library
+        self._shared_bytes_allowed = shared_bytes_allowed
+        self._counting = counting
+
+    @property
+    def max_dynamic_shared_size_bytes(self):
+        return self._shared_bytes_allowed.get(self.name, _MOST_SHARED_BYTES_UNASKED)
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, size):
+        if not 0 <= size <= self._gpu.most_shared_bytes:
+            raise CUDADriverError(1, f"a block has at most {self._gpu.most_shared_bytes} bytes of shared memory")
+        self._shared_bytes_allowed[self.name] = size
+
+    def __call__(self, grid, block, args, *, shared_mem=0):
+        gpu = self._gpu
+        gpu.check()
+        self._check_shape(grid, block, shared_mem)
+        values = self._values(args)
+        stream = gpu.current_stream()
+        counts = Counts() if self._counting else None
+        runs = gpu.start_launch(stream)
+        with gpu.lock:
+            seed = (gpu.seed + len(gpu.launches)) % 2**64
+            gpu.launches.append(Launch(self.name, grid, block, shared_mem, stream.ptr, counts))
+        if not runs:
+            return
+        pointers = (ctypes.c_void_p * len(values))(*[value.ctypes.data for value in values])
+        shape = {"grid": (*grid, 1)[:2], "threads": block[0], "shared_bytes": shared_mem}
+        why = self._library.launch(self.name, pointers, **shape, seed=seed, counts=counts)
+        if why:
+            gpu.report_launch_failure(f"{self.name}: {why}")
+
+    def _check_shape(self, grid, block, shared_mem):
+        if not (isinstance(grid, tuple) and isinstance(block, tuple)):
+            raise TypeError("grid and block must be tuples")
+        if len(grid) > 2 or math.prod(block) != block[0]:
+            raise NotImplementedError("the emulator has grids of two dimensions and blocks of one")
+        limits = (2**31 - 1, 65535)
+        if not all(1 <= size <= limit for size, limit in zip(grid, limits, strict=False)):
+            raise CUDADriverError(1, f"a grid of {grid} blocks")
+        if not 1 <= block[0] <= _MOST_THREADS:
+            raise CUDADriverError(1, f"a block of {block[0]} threads")
+        if not 0 <= shared_mem <= self.max_dynamic_shared_size_bytes:
+            raise CUDADriverError(
+                1, f"{shared_mem} bytes of shared memory, {self.max_dynamic_shared_size_bytes} allowed"
+            )
+
+    def _values(self, args):
+        """Return the arguments as NumPy values. A card takes their bytes on trust; here they must fit the kernel."""
+        parameters = self._library.parameters(self.name)
+        if len(args) != len(parameters):
+            raise TypeError(f"{self.name} takes {len(parameters)} arguments, not {len(args)}")
+        values = []
+        for position, (argument, wanted) in enumerate(zip(args, parameters, strict=True)):
+            if isinstance(argument, DeviceArray):
+                value, kind = np.array(argument.data.ptr, np.uint64), "p"
+            elif isinstance(argument, np.generic):
+                value, kind = np.array(argument), {"V": "s", "c": "s"}.get(argument.dtype.kind, argument.dtype.kind)
+            else:
+                raise TypeError(
+                    f"argument {position} of {self.name} is a {type(argument).__name__}: neither array nor NumPy scalar"
+                )
+            if (kind, value.nbytes) != wanted:
+                raise TypeError(
+                    f"argument {position} of {self.name} is {kind}{value.nbytes}, the kernel takes "
+                    + "".join(map(str, wanted))
+                )
+            values.append(value)
+        return values

@@ -1,0 +1,116 @@
+"""A stand-in for the module `cupy`: what the device code calls of it, by the same names and with the same behaviour."""
+
+from functools import partial
+from types import SimpleNamespace
+
+from emulated_gpu.errors import CompileException, CUDADriverError, CUDARuntimeError, OutOfMemoryError
+from emulated_gpu.gpu import EmulatedGpu
+from emulated_gpu.kernels import RawModule
+from emulated_gpu.memory import DeviceArray, PinnedMemoryPointer, copy, empty, fill
+from emulated_gpu.streams import Event, Stream, get_elapsed_time
+
+_COPY_KINDS = {1: "host to device", 2: "device to host", 3: "device to device"}
+
+
+class Device:
+    """One card, number 0."""
+
+    def __init__(self, gpu, device=None):
+        self._gpu = gpu
+        self.id = 0 if device is None else int(device)
+
+    def use(self):
+        self._gpu.check()
+        if self.id != 0:
+            raise CUDARuntimeError(101)
+
+    def __enter__(self):
+        self.use()
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def synchronize(self):
+        self.use()
+        for stream in list(self._gpu.all_streams):
+            stream.know_finished(stream.launched)
+        self._gpu.raise_late_error()
+
+    @property
+    def mem_info(self):
+        self.use()
+        return self._gpu.memory_info()
+
+    @property
+    def compute_capability(self):
+        properties = self._gpu.device_properties(self.id)
+        return f"{properties['major']}{properties['minor']}"
+
+
+class EmulatedCupy:
+    """Handed to the device in place of the module `cupy`; `gpu` is where tests look and set.
+
+    Parameters
+    ----------
+    counting
+        Whether launches count what they ask of memory (kernels are compiled with BASICAER_COUNTING).
+    sanitize
+        Whether kernels run under AddressSanitizer and UndefinedBehaviorSanitizer. These end the process at the first
+        finding, and want Python started with LD_PRELOAD=$(g++ -print-file-name=libasan.so) and
+        ASAN_OPTIONS=detect_leaks=0.
+    """
+
+    def __init__(self, *, counting=False, sanitize=False):
+        gpu = self.gpu = EmulatedGpu()
+        gpu.null_stream = Stream(gpu, null=True)
+        self.__version__ = "14.2.0"
+        self.ndarray = DeviceArray
+        self.empty = partial(empty, gpu)
+        self.RawModule = partial(RawModule, gpu, counting=counting, sanitize=sanitize)
+        pool = SimpleNamespace(
+            used_bytes=gpu.used_bytes,
+            total_bytes=gpu.total_pool_bytes,
+            free_bytes=gpu.free_bytes,
+            free_all_blocks=gpu.free_all_blocks,
+        )
+        self.get_default_memory_pool = lambda: pool
+        self.cuda = SimpleNamespace(
+            Device=partial(Device, gpu),
+            Stream=partial(Stream, gpu),
+            Event=partial(Event, gpu),
+            get_current_stream=gpu.current_stream,
+            get_elapsed_time=get_elapsed_time,
+            alloc_pinned_memory=partial(_pinned, gpu),
+            get_cuda_path=lambda: None,
+            runtime=_runtime(gpu),
+            driver=SimpleNamespace(CUDADriverError=CUDADriverError),
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            compiler=SimpleNamespace(CompileException=CompileException),
+        )
+
+
+def _pinned(gpu, size):
+    gpu.check()
+    return PinnedMemoryPointer(size)
+
+
+def _runtime(gpu):
+    def count():
+        gpu.check()
+        return 1
+
+    def copy_async(dst, src, size, kind, stream, /):
+        copy(gpu, dst, src, size, kind=_COPY_KINDS[kind], stream=stream)
+
+    return SimpleNamespace(
+        CUDARuntimeError=CUDARuntimeError,
+        getDeviceCount=count,
+        getDeviceProperties=gpu.device_properties,
+        driverGetVersion=lambda: 0 if gpu.no_driver else gpu.driver_version,
+        runtimeGetVersion=lambda: gpu.runtime_version,
+        memGetInfo=gpu.memory_info,
+        memcpyAsync=copy_async,
+        memsetAsync=lambda ptr, value, size, stream: fill(gpu, ptr, value, size),
+        **{"memcpy" + kind.title().replace(" ", ""): number for number, kind in _COPY_KINDS.items()},
+    )
