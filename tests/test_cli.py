@@ -496,15 +496,26 @@ def test_headers_from_the_wheels_of_cuda_12_and_13(machine, tmp_path, part):
     assert machine(toolkit=None, nvidia=[tmp_path / "nvidia"]).problem == ""
 
 
-def test_info_shows_the_cards_and_versions_that_were_found(machine):
+def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2**33)
+    monkeypatch.setattr(cli, "gpu_device", lambda number: NumpyDevice(number + 1))  # as much room as the CPU
+    monkeypatch.setenv("CUPY_CACHE_DIR", "/some/folder")
     machine(driver=13020)
-    lines = basicaer("info").stdout.splitlines()
-    assert lines[2].startswith("GPU: off, ")
-    assert lines[3:] == [
-        "  card 0: NVIDIA H100, compute capability 9.0, 80 GiB",
-        "  card 1: NVIDIA T4, compute capability 7.5, 15 GiB",
+    cpu, *lines = basicaer("info").stdout.splitlines()[1:]
+    room = cpu.removeprefix("CPU: ")
+    assert lines == [
+        f"GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB; {room}",
+        f"GPU 1: NVIDIA T4, compute capability 7.5, 15 GiB; {room}",
         "  CuPy 14.2.0, driver for CUDA 13.2, runtime 12.9",
+        "  kernels are kept in /some/folder",
     ]
+
+
+def test_info_shows_cards_that_cannot_be_used(machine):
+    machine(driver=11080)
+    lines = basicaer("info").stdout.splitlines()[2:]
+    assert lines[0].startswith("GPU: off, the driver is for CUDA 11.8 and CuPy for 12.9; update the driver")
+    assert lines[1] == "GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB"
 
 
 def test_the_reason_reaches_whoever_asks_for_the_gpu(machine):

@@ -16,7 +16,7 @@ from basicaer.compile.lower import lower
 from basicaer.devices import numpy_device
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.program import For, Program
-from basicaer.options import DeviceChoice, Precision
+from basicaer.options import DeviceChoice, DeviceOptions, Precision
 from basicaer.plan_view import making
 from basicaer.plan_view.layout import bands_of, laid_out
 from basicaer.plan_view.model import Kind
@@ -32,7 +32,7 @@ def tiles_of(monkeypatch):
     """A function that makes every run and plan use tiles of so many qubits, and so many threads."""
 
     def use(tile_qubits, threads=1):
-        def choose_device(_choice, _threads=0):
+        def choose_device(*_arguments):
             return NumpyDevice(threads, tile_qubits=tile_qubits), "a test wants it"
 
         monkeypatch.setattr(making, "choose_device", choose_device)
@@ -67,8 +67,7 @@ def plan_of(program):
         seed=0,
         memory=False,
         precision=Precision.DOUBLE,
-        device=DeviceChoice.CPU,
-        threads=1,
+        devices=DeviceOptions(DeviceChoice.CPU, threads=1),
         chop_threshold=0.0,
         initial=None,
         lowering_seconds=0.0,

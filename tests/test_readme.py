@@ -29,7 +29,6 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SAYS = {"cancel.py": "cancelled: True\nended as CANCELLED\n"}  # of each example
 
 # Named before they are there: the kernels' README sets down what they will keep to. And names that are no files.
-TO_COME = {"index.cuh"}
 NO_FILES = {"FILE.qasm", "out.png", "basicaer/kernels"}  # given by the user, by the user, the place in an installation
 
 
@@ -147,7 +146,7 @@ def there_is(path, document):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_path_that_a_document_names_exists(document):
-    named = paths_of(document) - NO_FILES - TO_COME
+    named = paths_of(document) - NO_FILES
     assert named
     assert [path for path in sorted(named) if not there_is(path, document)] == []
 
@@ -156,11 +155,6 @@ def test_every_path_of_the_drawn_house_exists():
     paths = list(tree_of("CONTRIBUTING.md"))
     assert len(paths) > 10
     assert [path for path in paths if not there_is(path, "CONTRIBUTING.md")] == []
-
-
-def test_what_is_to_come_has_not_come():
-    """Once it is there, it is no exception any more."""
-    assert [name for name in TO_COME if list((ROOT / "kernels").rglob(name))] == []
 
 
 def invocations():

@@ -17,10 +17,11 @@ from rich.table import Table
 from basicaer._version import __version__
 from basicaer.devices.gpu_probe import probe_gpu
 from basicaer.devices.memory import largest_state, readable
-from basicaer.devices.registry import choose_device, why_no_gpu
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.registry import gpu_device
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.loading import load_circuit
-from basicaer.options import DeviceChoice, Precision
+from basicaer.options import Precision
 from basicaer.provider import BasicAer
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from qiskit import QuantumCircuit
     from qiskit.result import Result
+
+    from basicaer.engine.device import Device
 
 __all__ = ["main"]
 
@@ -180,12 +183,19 @@ def info() -> None:
     console = Console(highlight=False)
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("qiskit", "numpy"))
     console.print(f"basicaer {__version__}, {versions}, Python {sys.version.split()[0]}")
-    cpu, _ = choose_device(DeviceChoice.CPU)
-    fits = ", ".join(f"{largest_state(cpu, precision)} in {precision} precision" for precision in Precision)
-    console.print(f"CPU: {readable(cpu.free_bytes())} free; qubits that fit: {fits}", soft_wrap=True)
+    console.print(f"CPU: {_room(NumpyDevice())}", soft_wrap=True)
     probe = probe_gpu()
-    console.print(f"GPU: off, {why_no_gpu()}", soft_wrap=True, markup=False)
-    for card in probe.cards:
-        console.print(f"  card {card}", markup=False)
+    if probe.problem:
+        console.print(f"GPU: off, {probe.problem}", soft_wrap=True, markup=False)
+    for number, card in enumerate(probe.cards):
+        room = "" if probe.problem else f"; {_room(gpu_device(number))}"
+        console.print(f"GPU {card}{room}", soft_wrap=True, markup=False)
     if probe.cupy:
         console.print(f"  CuPy {probe.cupy}, driver for CUDA {probe.driver or '?'}, runtime {probe.runtime or '?'}")
+    if probe.cards:
+        console.print(f"  kernels are kept in {probe.kernel_cache}", soft_wrap=True, markup=False)
+
+
+def _room(device: Device) -> str:
+    fits = ", ".join(f"{largest_state(device, precision)} in {precision} precision" for precision in Precision)
+    return f"{readable(device.free_bytes())} free; qubits that fit: {fits}"

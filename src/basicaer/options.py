@@ -6,7 +6,7 @@ import difflib
 import math
 import numbers
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from basicaer.errors import BasicAerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["DeviceChoice", "Precision", "check_options", "unknown_name"]
+__all__ = ["DeviceChoice", "DeviceOptions", "Precision", "check_options", "unknown_name"]
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -38,6 +38,14 @@ class DeviceChoice(StrEnum):
     AUTO = "auto"
     CPU = "CPU"
     GPU = "GPU"
+
+
+class DeviceOptions(NamedTuple):
+    """What was said of the device: which, how many threads may work on one state (0: one on each core), which GPU."""
+
+    choice: DeviceChoice = DeviceChoice.AUTO
+    threads: int = 0
+    gpu: int = 0
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
@@ -74,6 +82,16 @@ def _threshold(name: str, value: Any) -> float:
     return float(value)
 
 
+def _gpus(name: str, value: Any) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    listed = list(value) if isinstance(value, list | tuple) else []
+    valid = all(type(number) is int and number >= 0 for number in listed)
+    if not listed or not valid or len(set(listed)) < len(listed):
+        raise BasicAerError(f"{name} must be a list of the numbers of GPUs, each once, or None, not {value!r}.")
+    return tuple(listed)
+
+
 def _word(name: str, value: Any, words: type[_Word]) -> _Word:
     if isinstance(value, words):
         return value
@@ -92,6 +110,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "chop_threshold": _threshold,
     "device": lambda name, value: _word(name, value, DeviceChoice),
     "precision": lambda name, value: _word(name, value, Precision),
+    "target_gpus": _gpus,
 }
 
 

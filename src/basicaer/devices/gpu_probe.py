@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -27,7 +28,9 @@ class GpuProbe:
     cupy, driver, runtime
         Versions, where known.
     cards
-        One line per card: name, compute capability, memory.
+        One line per card: number, name, compute capability, memory.
+    kernel_cache
+        The folder where CuPy keeps compiled kernels.
     """
 
     problem: str = ""
@@ -35,6 +38,7 @@ class GpuProbe:
     driver: str = ""
     runtime: str = ""
     cards: tuple[str, ...] = ()
+    kernel_cache: str = ""
 
 
 def _installed_builds() -> list[str]:
@@ -77,7 +81,10 @@ def probe_gpu() -> GpuProbe:
     except Exception as error:  # noqa: BLE001  # CuPy raises its own types, and ImportError-like ones for missing libraries
         remedy = "check nvidia-smi and CUDA_VISIBLE_DEVICES, or update the driver"
         return GpuProbe(f"no usable NVIDIA driver or device ({error}); {remedy}", version)
-    known = partial(GpuProbe, cupy=version, driver=_cuda_version(driver), runtime=_cuda_version(runtime))
+    kept = os.environ.get("CUPY_CACHE_DIR", str(Path.home() / ".cupy" / "kernel_cache"))
+    known = partial(
+        GpuProbe, cupy=version, driver=_cuda_version(driver), runtime=_cuda_version(runtime), kernel_cache=kept
+    )
     if count == 0:
         return known("the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES")
     cards = []
@@ -86,6 +93,12 @@ def probe_gpu() -> GpuProbe:
         cards.append(
             f"{number}: {properties['name'].decode()}, compute capability {properties['major']}.{properties['minor']}, "
             f"{readable(properties['totalGlobalMem'])}"
+        )
+    if driver // 1000 < runtime // 1000:
+        return known(
+            f"the driver is for CUDA {_cuda_version(driver)} and CuPy for {_cuda_version(runtime)}; "
+            f"update the driver, or {_INSTALL}",
+            cards=tuple(cards),
         )
     if not _has_runtime_headers():
         return known(f"the CUDA runtime headers are missing; {_INSTALL}", cards=tuple(cards))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qiskit.exceptions import QiskitError
 
+from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, Switch, While, walk
@@ -62,10 +63,10 @@ def plan_experiment(
 ) -> CircuitPlan:
     """Plan each of a program's segments once, those inside loops and branches too, in the order of the program."""
     program, precision = experiment.program, experiment.precision
-    device, reason = choose_device(experiment.device, experiment.threads)
     qubits = list(program.qubits)
     if unitary:  # the upper half of the state's qubits is the number of the column
         qubits += [program.circuit_qubits + q for q in range(program.state_qubits)]
+    device, reason = choose_device(experiment.devices, len(qubits), precision, measured_crossover)
     starts_at_zero = not unitary and experiment.initial is None
     planning = _Planning(device, qubits, experiment, starts_at_zero=starts_at_zero)
     planning.block(program.body, "")

@@ -16,6 +16,7 @@ from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2, Options
 
 from basicaer._version import __version__
+from basicaer.calibration import known_crossover
 from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import lower_experiment
 from basicaer.compile.known import lower_known
@@ -24,7 +25,7 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.job import BasicAerJob
-from basicaer.options import DeviceChoice, Precision, check_options, unknown_name
+from basicaer.options import DeviceChoice, DeviceOptions, Precision, check_options, unknown_name
 from basicaer.plan_view.making import plan_experiment, with_any_values
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
@@ -54,6 +55,7 @@ _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sen
     "device",
     "precision",
     "max_parallel_threads",
+    "target_gpus",
 )
 
 
@@ -92,6 +94,7 @@ class BasicAerSimulator(BackendV2):
             device=DeviceChoice.AUTO,
             precision=Precision.DOUBLE,
             max_parallel_threads=0,
+            target_gpus=None,
             executor=None,
             timeout=None,
         )
@@ -129,6 +132,7 @@ class BasicAerSimulator(BackendV2):
             - ``precision``: ``"double"`` (complex128) or ``"single"`` (complex64).
             - ``max_parallel_threads``: how many threads may work on one state at a time; 0, the default, is one on each
               core. Results are the same bit by bit for any number.
+            - ``target_gpus``: numbers of the GPUs that the circuits of the job are spread over; default the first one.
             - ``executor``: any `concurrent.futures.Executor` to run on.
             - ``timeout``: seconds that the work may take.
 
@@ -160,7 +164,8 @@ class BasicAerSimulator(BackendV2):
         for position, (circuit, inputs) in enumerate(bound):
             lower_it = partial(lower_known, circuit, inputs=inputs)
             header = partial(circuit_header, circuit)
-            experiments.append(self._experiment(lower_it, header, settings, seed_of_experiment(seed, position)))
+            own_seed = seed_of_experiment(seed, position)
+            experiments.append(self._experiment(lower_it, header, settings, seed=own_seed, position=position))
         work = Work(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in _QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
@@ -211,7 +216,9 @@ class BasicAerSimulator(BackendV2):
                 header = {"name": f"experiment {position}"} | sizes | header
                 header |= {name: int(header[name]) for name in sizes}
                 lower_it = partial(lower_experiment, item, header["name"], **sizes)
-                experiments.append(self._experiment(lower_it, partial(dict, header), settings, own_seed))
+                experiments.append(
+                    self._experiment(lower_it, partial(dict, header), settings, seed=own_seed, position=position)
+                )
             return Work(
                 self.name, self.backend_version, data["qobj_id"], self._returns, tuple(experiments), data["header"]
             )
@@ -257,7 +264,9 @@ class BasicAerSimulator(BackendV2):
         lower_it: Callable[..., Program],
         header: Callable[[], dict[str, Any]],
         settings: dict[str, Any],
+        *,
         seed: int,
+        position: int = 0,
     ) -> Experiment:
         """Lower a circuit and check that it can be run here with these settings."""
         started = time.perf_counter()
@@ -270,10 +279,14 @@ class BasicAerSimulator(BackendV2):
                 "write some of them out."
             ) from error
         self._check(program)
-        device, _ = choose_device(settings["device"], settings["max_parallel_threads"])
+        gpus = settings["target_gpus"] or (0,)
+        devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
+        precision = settings["precision"]
+        evolved = program.state_qubits * (2 if self._unitary_only else 1)
+        device, _ = choose_device(devices, evolved, precision, known_crossover)
         returned = program.state_qubits if self._returns == "counts" else program.circuit_qubits
         what, shots = f"Circuit '{program.name}'", settings.get("shots", 1)
-        check_fits(device, what, returned, settings["precision"], unitary=self._unitary_only)
+        check_fits(device, what, returned, precision, unitary=self._unitary_only)
         check_shots(what, shots)
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(
@@ -282,9 +295,8 @@ class BasicAerSimulator(BackendV2):
             shots,
             seed,
             settings.get("memory", False),
-            settings["precision"],
-            settings["device"],
-            settings["max_parallel_threads"],
+            precision,
+            devices,
             settings["chop_threshold"],
             initial,
             time.perf_counter() - started,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
@@ -13,12 +16,14 @@ from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, memory_of, on_all_qubits, result_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
     from qiskit.result import Result
 
     from basicaer.engine.program import Program
-    from basicaer.options import DeviceChoice, Precision
+    from basicaer.options import DeviceOptions, Precision
 
 __all__ = ["SECONDS_PER_AMPLITUDE", "SECONDS_PER_GATE", "Experiment", "Work", "run_work"]
 
@@ -38,8 +43,7 @@ class Experiment:
     seed: int
     memory: bool
     precision: Precision
-    device: DeviceChoice
-    threads: int
+    devices: DeviceOptions
     chop_threshold: float
     initial: NDArray[np.complexfloating] | None
     lowering_seconds: float
@@ -82,15 +86,15 @@ def run_work(job_id: str, work: Work) -> Result:
     Raises
     ------
     BasicAerError
-        From an experiment; its ``partial`` is a result of those before it, as it is with any other exception.
+        From an experiment; its ``partial`` is a result of those that had finished, as it is with any other exception.
     """
     checkpoint = current_checkpoint.get() or Checkpoint()
     started = time.perf_counter()
-    finished: list[dict[str, Any]] = []
+    by_position: dict[int, dict[str, Any]] = {}
 
     def result() -> Result:
         return result_of(
-            finished,
+            [by_position[position] for position in sorted(by_position)],
             time.perf_counter() - started,
             backend_name=work.backend_name,
             backend_version=work.backend_version,
@@ -99,9 +103,24 @@ def run_work(job_id: str, work: Work) -> Result:
             header=work.header,
         )
 
+    def run_some(positions: Sequence[int]) -> None:
+        for position in positions:
+            if not failed.is_set():
+                by_position[position] = _run(work.experiments[position], work.returns, checkpoint)
+
+    failed = threading.Event()
+    on_gpu: dict[int, list[int]] = {}
+    for position, experiment in enumerate(work.experiments):
+        on_gpu.setdefault(experiment.devices.gpu, []).append(position)
     try:
-        for experiment in work.experiments:
-            finished.append(_run(experiment, work.returns, checkpoint))  # noqa: PERF401  # kept if a later one fails
+        if len(on_gpu) == 1:
+            run_some(range(len(work.experiments)))
+        else:  # one thread for each GPU
+            with ThreadPoolExecutor(len(on_gpu)) as pool:
+                for future in as_completed([pool.submit(run_some, positions) for positions in on_gpu.values()]):
+                    if future.exception() is not None:
+                        failed.set()
+                    future.result()
     except Exception as error:
         error.partial = result()  # type: ignore[attr-defined]
         raise
@@ -110,7 +129,8 @@ def run_work(job_id: str, work: Work) -> Result:
 
 def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint) -> dict[str, Any]:
     program = experiment.program
-    device, reason = choose_device(experiment.device, experiment.threads)
+    n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
+    device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
     started = time.perf_counter()
     outcome = execute(
         program,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import threading
 from collections import deque
 from functools import lru_cache
@@ -54,10 +53,18 @@ _SCRATCH_BYTES = 2**26  # what a run uploads, and sums on their way back
 _bound_plans: BoundPlans[Launches] = BoundPlans()
 
 
-def usual_shape(precision: Precision, shared_per_block: int, shared_per_multiprocessor: int) -> Shape:
-    """Return how tiles are held on a card: as large as lets two blocks share a multiprocessor, up to 64 KiB."""
+def usual_shape(precision: Precision, per_block: int, per_multiprocessor: int, reserved: int) -> Shape:
+    """Return how tiles are held on a card: as large as lets two blocks share a multiprocessor, up to 64 KiB.
+
+    Parameters
+    ----------
+    per_block, per_multiprocessor
+        Bytes of shared memory that a block may have, and that blocks on a multiprocessor share.
+    reserved
+        Bytes of each block that the driver keeps.
+    """
     registers, rows = (4, 3) if precision is Precision.DOUBLE else (5, 4)
-    most = min(2**16, shared_per_block, (shared_per_multiprocessor - 2048) // 2)  # the driver keeps 1 KiB a block
+    most = min(2**16, per_block, per_multiprocessor // 2 - reserved)
     return Shape((most // precision.amplitude_bytes).bit_length() - 1, registers, rows)
 
 
@@ -97,6 +104,12 @@ class _Module:
         kernel((blocks, states), (threads,), arguments, shared_mem=shared_bytes)
 
 
+def _cupy() -> Any:
+    import cupy
+
+    return cupy
+
+
 class CupyDevice:
     """A GPU.
 
@@ -113,14 +126,18 @@ class CupyDevice:
     name = "GPU"
 
     def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, Shape] | None = None) -> None:
-        cupy = cupy or importlib.import_module("cupy")
+        cupy = cupy or _cupy()
         self.cupy = cupy
         self.number = number
         with reported(cupy, number, "being looked at"):
             properties = cupy.cuda.runtime.getDeviceProperties(number)
-        per_block = properties.get("sharedMemPerBlockOptin", properties["sharedMemPerBlock"])
-        per_multiprocessor = properties["sharedMemPerMultiprocessor"]
-        self.shapes = shapes or {p: usual_shape(p, per_block, per_multiprocessor) for p in Precision}
+        self.card: str = properties["name"].decode()
+        sizes = [
+            properties["sharedMemPerBlockOptin"],
+            properties["sharedMemPerMultiprocessor"],
+            properties.get("reservedSharedMemPerBlock", 1024),
+        ]
+        self.shapes = shapes or {p: usual_shape(p, *sizes) for p in Precision}
         self._modules: dict[Precision, _Module] = {}
         self._lock = threading.Lock()
 
@@ -168,11 +185,9 @@ class CupyState:
             self._module = device.module(precision)
             self._vector: Any = self._cupy.empty(2**self._wires, self._dtype)
             self._vector[:1].set(np.ones(1, self._dtype))
-        # The amplitude at i is that for which bit _place[w] of i is the value of wire w; the first wires are the qubits.
+        # The amplitude at i has bit _place[w] of i as the value of wire w; the first wires are the qubits.
         self._place = tuple(range(self._wires))
-        self._zero = frozenset(
-            range(self._wires)
-        )  # nothing has taken these out of |0>: where they are 1 is not written
+        self._zero = frozenset(range(self._wires))  # still |0>: amplitudes for which one of them is 1 are not written
 
     def set_identity(self) -> None:
         with self._working("making the identity"):

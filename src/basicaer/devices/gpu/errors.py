@@ -15,19 +15,28 @@ __all__ = ["reported"]
 
 @contextlib.contextmanager
 def reported(cupy: Any, number: int, doing: str) -> Iterator[None]:
-    """Turn the errors of a GPU into a BasicAerError that says which GPU, what it was doing, and what helps."""
+    """Turn the errors of a GPU into a BasicAerError that says which GPU, what it was doing, and what helps.
+
+    The frames of the error itself are let go: they would hold memory of the GPU for as long as anybody keeps the error.
+    """
     cuda = cupy.cuda
     try:
         yield
     except cuda.memory.OutOfMemoryError as error:
+        said = f"ran out of memory while {doing}"
         remedy = "use fewer qubits, precision='single' or device='CPU', or free what else uses its memory"
-        raise BasicAerError(f"GPU {number} ran out of memory while {doing} ({_words(error)}); {remedy}.") from error
+        failure: Exception = error
     except cuda.compiler.CompileException as error:
+        said = "cannot compile the kernels"
         remedy = "this is a fault of basicaer or of the CUDA installation; device='CPU' works without"
-        raise BasicAerError(f"GPU {number}: the kernels do not compile ({_words(error)}); {remedy}.") from error
+        failure = error
     except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+        said = f"failed while {doing}"
         remedy = "if the next job fails too, start Python again, or use device='CPU'"
-        raise BasicAerError(f"GPU {number} failed while {doing} ({_words(error)}); {remedy}.") from error
+        failure = error
+    else:
+        return
+    raise BasicAerError(f"GPU {number} {said} ({_words(failure)}); {remedy}.") from failure.with_traceback(None)
 
 
 def _words(error: Exception) -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.devices.fusion import numbers_of
-from basicaer.devices.gpu.operations import without_known
+from basicaer.devices.gpu.operations import by_diagonal_targets, without_known
 from basicaer.devices.gpu.passes import PassBuilder, Recorded, Shape, is_wide
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, OPERATION, PASS, STAGE, WIDE
 from basicaer.engine.bits import has_bit, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
 from basicaer.engine.program import Form
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,16 +120,17 @@ def bind(
     binding = _Binding(shape, place, zero)
     if plan is None:
         gates = [PlannedGate(number, Part.WHOLE, g.targets, g.controls) for number, g in enumerate(segment.gates)]
-        binding.one_by_one([(numbers_of(gate, segment.gates[gate.gate]), gate.paired(segment)) for gate in gates])
+        binding.one_by_one([(piece, gate.paired(segment)) for gate in gates for piece in _pieces(gate, segment)])
         return binding.launches(dtype)
-    numbers = [numbers_of(gate, segment.gates[gate.gate]) for gate in plan.gates]
+    pieces = [_pieces(gate, segment) for gate in plan.gates]
     paired = [gate.paired(segment) for gate in plan.gates]
     for number, current in enumerate(plan.passes):
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
         if len(current.tile) > shape.tile_bits:
-            binding.one_by_one([(numbers[gate], paired[gate]) for step in current.steps for gate in step.gates])
+            gates_of_pass = [gate for step in current.steps for gate in step.gates]
+            binding.one_by_one([(piece, paired[gate]) for gate in gates_of_pass for piece in pieces[gate]])
         else:
-            binding.one_pass(current, following, numbers, paired)
+            binding.one_pass(current, following, pieces, paired)
     return binding.launches(dtype)
 
 
@@ -150,24 +152,29 @@ class _Binding:
         self._launches: list[Launch] = []
 
     def one_pass(
-        self, current: Pass, following: Pass | None, numbers: Sequence[GateNumbers], paired: Sequence[Sequence[int]]
+        self,
+        current: Pass,
+        following: Pass | None,
+        pieces: Sequence[Sequence[GateNumbers]],
+        paired: Sequence[Sequence[int]],
     ) -> None:
-        """Add a pass of a plan."""
+        """Add a pass of a plan; a gate is given as pieces, and the wires that it may take out of |0>."""
         builder = self._builder(current.tile)
         done: set[int] = set()
         for step in current.steps:
-            narrow: list[int] = []
+            narrow: list[GateNumbers] = []
             for gate in step.gates:
-                if is_wide(numbers[gate], self._shape):
-                    self._add_step(builder, step, [numbers[g] for g in narrow])
-                    narrow = []
-                    self._end(builder, {wire: self._place[wire] for wire in builder.wires}, done)
-                    self._wide(numbers[gate], paired[gate])
-                    builder, done = self._builder(current.tile), set()
-                else:
-                    narrow.append(gate)
-                    done.update(paired[gate])
-            self._add_step(builder, step, [numbers[g] for g in narrow])
+                for piece in pieces[gate]:
+                    if is_wide(piece, self._shape):
+                        self._add_step(builder, step, narrow)
+                        narrow = []
+                        self._end(builder, {wire: self._place[wire] for wire in builder.wires}, done)
+                        self._wide(piece, paired[gate])
+                        builder, done = self._builder(current.tile), set()
+                    else:
+                        narrow.append(piece)
+                        done.update(paired[gate])
+            self._add_step(builder, step, narrow)
         self._end(builder, self._targets(builder.wires, following, current), done)
 
     def one_by_one(self, gates: Sequence[tuple[GateNumbers, Sequence[int]]]) -> None:
@@ -287,6 +294,11 @@ class _Binding:
         gate = without_known(whole, dict.fromkeys(self._zero - set(whole.targets), False))
         if gate is None:
             return
+        if len(gate.targets) > _MOST_WIDE_TARGETS:
+            raise BasicAerError(
+                f"A gate on {len(gate.targets)} qubits is wider than the {_MOST_WIDE_TARGETS} that the GPU takes; "
+                "decompose it or use device='CPU'."
+            )
         if stale := self._zero & set(gate.targets):  # what is known to be 0 has not been written yet
             self._launches.append(ClearLaunch(mask_of(self._place[wire] for wire in stale)))
         record = np.zeros((), WIDE)
@@ -302,6 +314,15 @@ class _Binding:
         record["groups_each"] = launch.groups_each
         self._launches.append(launch)
         self._zero -= set(paired)
+
+
+def _pieces(planned: PlannedGate, segment: Segment) -> list[GateNumbers]:
+    """Return a gate's numbers; one that acts diagonally on some of its targets is one gate for each of their values."""
+    gate = segment.gates[planned.gate]
+    numbers = numbers_of(planned, gate)
+    if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.kinds:
+        return [numbers]
+    return by_diagonal_targets(numbers, [j for j, kind in enumerate(gate.kinds) if kind == "Z"])
 
 
 def _inverse(places: Sequence[int]) -> list[int]:

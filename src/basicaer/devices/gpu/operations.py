@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.bits import has_bit
+from basicaer.engine.bits import extract_bits, has_bit
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "Operation",
     "StageOperations",
     "Table",
+    "by_diagonal_targets",
     "condition_of",
     "without_known",
 ]
@@ -119,6 +120,24 @@ def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers |
         data = data.reshape((2,) * len(targets))[index].reshape(-1)
         targets = tuple(wire for wire in targets if wire not in known)
     return gate._replace(data=data, targets=targets, controls=tuple(controls), control_state=state)
+
+
+def by_diagonal_targets(gate: GateNumbers, diagonal: Sequence[int]) -> list[GateNumbers]:
+    """Return a gate as one for each value of the targets, given by number, on which it acts diagonally."""
+    size = len(gate.data)
+    rest = [j for j in range(len(gate.targets)) if j not in diagonal]
+    targets = tuple([gate.targets[j] for j in rest])
+    controls = gate.controls + tuple([gate.targets[j] for j in diagonal])
+    pieces = []
+    for value in range(2 ** len(diagonal)):
+        rows = [row for row in range(size) if extract_bits(row, diagonal) == value]
+        if gate.form is Form.PERMUTATION:
+            data = np.array([extract_bits(int(gate.data[row]), rest) for row in rows])
+        else:
+            data = gate.data[np.ix_(rows, rows)]
+        state = gate.control_state + value * 2 ** len(gate.controls)
+        pieces.append(gate._replace(data=data, targets=targets, controls=controls, control_state=state))
+    return pieces
 
 
 def condition_of(gate: GateNumbers) -> Condition:

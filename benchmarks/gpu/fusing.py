@@ -1,0 +1,151 @@
+"""The same circuit as few matrices, for simulators that read and write the whole state for each.
+
+Our planner chooses which gates become one matrix, as if a tile were the whole state; then neighbours are merged as long
+as they fit. Where merging the gates as they come gives fewer matrices, those are taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from basicaer.devices.fusion import numbers_of, product_matrices
+from basicaer.devices.gatewise import GateNumbers, Gatewise
+from basicaer.engine.bits import has_bit
+from basicaer.engine.plan import Costs, Part, PlannedGate, Product
+from basicaer.engine.program import Form
+from basicaer.plan.planner import plan_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.program import Segment
+
+
+class Matrix(NamedTuple):
+    """A matrix on `targets`, or only its diagonal; it acts where every control has its value.
+
+    ``targets[0]`` is the least significant bit of a row's number.
+    """
+
+    data: NDArray[np.complexfloating]
+    targets: tuple[int, ...]
+    controls: tuple[int, ...] = ()
+    values: tuple[bool, ...] = ()
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether `data` is the diagonal."""
+        return self.data.ndim == 1
+
+
+@dataclass(slots=True)
+class _Group:
+    gates: list[GateNumbers] = field(default_factory=list)
+    wires: set[int] = field(default_factory=set)
+    mixed: set[int] = field(default_factory=set)  # wires on which it acts otherwise than diagonally
+
+    def joined(self, other: _Group) -> _Group:
+        return _Group(self.gates + other.gates, self.wires | other.wires, self.mixed | other.mixed)
+
+    def commutes_with(self, other: _Group) -> bool:
+        return not (self.wires & other.wires & (self.mixed | other.mixed))
+
+
+def fused(segment: Segment, n: int, *, widest: int, widest_diagonal: int) -> tuple[list[Matrix], tuple[int, ...]]:
+    """Return matrices on at most so many qubits that together are the segment; diagonal ones may be wider.
+
+    Returns
+    -------
+    matrices
+        In the order in which they act. A gate that is wider than they may be stands alone, with its controls.
+    wire_of
+        The wire on which each qubit is at the end.
+    """
+    costs = Costs(
+        tile_qubits=n,
+        shared_qubits=0,
+        product=(1.0,) * (widest + 1),  # whatever its width, a matrix takes one read and write of the state
+        rearrange=0.0,
+        multiply=1.0,
+        move=1.0,
+        step_seconds=0.0,
+        selectors=0,
+    )
+    plan = plan_segment(segment, n, costs)
+    planned: list[_Group] = []
+    for step in (step for current in plan.passes for step in current.steps):
+        single = [_group(plan.gates[i], segment) for i in step.gates]
+        together = _Group()
+        for group in single:
+            together = together.joined(group)
+        planned += [together] if isinstance(step, Product) and len(together.wires) <= widest else single
+    as_they_come = [_group(gate, segment) for gate in plan.gates]
+    best = min(
+        (_merged(groups, widest, widest_diagonal) for groups in (planned, as_they_come)),
+        key=len,
+    )
+    return [_matrix(group) for group in best], plan.wire_of
+
+
+def _group(planned: PlannedGate, segment: Segment) -> _Group:
+    gate = segment.gates[planned.gate]
+    numbers = numbers_of(planned, gate)
+    mixed = set() if numbers.form is Form.DIAGONAL else set(planned.paired(segment))
+    if planned.part not in {Part.WHOLE, Part.EIGENVALUES}:
+        mixed = set(numbers.targets)
+    return _Group([numbers], {*numbers.targets, *numbers.controls}, mixed)
+
+
+def _merged(groups: Iterable[_Group], widest: int, widest_diagonal: int) -> list[_Group]:
+    """Join each group to an earlier one: to one that has its wires already, else to the earliest that has room."""
+    made: list[_Group] = []
+    for group in groups:
+        place = None
+        for at in reversed(range(len(made))):
+            earlier = made[at]
+            wires = earlier.wires | group.wires
+            if len(wires) <= (widest if earlier.mixed or group.mixed else widest_diagonal):
+                place = at
+                if wires == earlier.wires:
+                    break
+            if not earlier.commutes_with(group):
+                break
+        if place is None:
+            made.append(group)
+        else:
+            made[place] = made[place].joined(group)
+    return made
+
+
+def _matrix(group: _Group) -> Matrix:
+    wires = tuple(sorted(group.wires)) or (0,)
+    if len(group.gates) == 1 and group.gates[0].controls:
+        return _controlled(group.gates[0])
+    if group.mixed:
+        return Matrix(product_matrices(group.gates, wires, ())[0], wires)
+    place = {wire: j for j, wire in enumerate(wires)}
+    diagonal = np.ones(2 ** len(wires), complex)
+    gatewise = Gatewise(len(wires), diagonal.dtype)
+    for gate in group.gates:
+        targets, controls = (tuple(place[wire] for wire in them) for them in (gate.targets, gate.controls))
+        gatewise.apply(diagonal, gate._replace(targets=targets, controls=controls), lambda: None)
+    return Matrix(diagonal, wires)
+
+
+def _controlled(gate: GateNumbers) -> Matrix:
+    """Return a gate with its controls as controls."""
+    values = tuple(has_bit(gate.control_state, j) for j in range(len(gate.controls)))
+    if not gate.targets:  # a phase: one of its controls becomes the target
+        factor = complex(gate.data.reshape(-1)[0])
+        diagonal = np.array([1, factor] if values[-1] else [factor, 1])
+        return Matrix(diagonal, gate.controls[-1:], gate.controls[:-1], values[:-1])
+    data = gate.data
+    if gate.form is Form.PERMUTATION:
+        data = np.zeros((len(gate.data),) * 2)
+        data[gate.data, np.arange(len(gate.data))] = 1
+    return Matrix(np.asarray(data, complex), gate.targets, gate.controls, values)

@@ -1,0 +1,118 @@
+"""A circuit on our device. Timed: `state.run` with the plan and what it was bound to at hand; a state is made before.
+
+Planning and binding are timed apart, and so is the first run, which has to do both.
+"""
+# ruff: noqa: SLF001  # a random state is made on the card, where `load` would bring gigabytes there
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch, bind, first_places
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.plan.planner import plan_segment
+
+if TYPE_CHECKING:
+    from basicaer.devices.gpu.device import CupyDevice
+    from basicaer.devices.gpu.launches import Launches
+    from basicaer.engine.program import Segment
+    from basicaer.options import Precision
+    from gpu.card import Card
+
+STARTS = ("zero", "random")
+
+
+class Ours:
+    """A segment on `n` qubits, planned."""
+
+    name = "basicaer"
+    setting = ""
+
+    def __init__(self, card: Card, device: CupyDevice, segment: Segment, n: int, precision: Precision) -> None:
+        self._card, self._device, self._segment = card, device, segment
+        self._n, self._precision = n, precision
+        started = time.perf_counter()
+        self._plan = plan_segment(segment, n, device.costs(n, precision))
+        self.plan_seconds = time.perf_counter() - started
+        self._state: Any = None
+
+    @property
+    def vector(self) -> Any:
+        """The amplitudes on the card, in whatever order they are."""
+        return self._state._vector
+
+    def start(self, how: str) -> None:
+        """Make the state to run on: |0...0>, or a random one, for which one that is random already is as good."""
+        if how == "zero" or self._state is None:
+            self.release()
+            self._state = self._device.new_state(self._n, self._precision)
+        if how == "random":
+            if self._state._zero:
+                self.randomise()
+            self._state._forget_layout()
+            self._state._zero = frozenset()
+
+    def randomise(self) -> None:
+        """Begin a random state anew."""
+        self._card.randomise(self.vector)
+
+    def run(self) -> None:
+        """Run the circuit; it is over when this returns."""
+        self._state.run(self._segment, self._plan, Checkpoint())
+
+    def amplitudes(self) -> Any:
+        """Hand over all amplitudes in their own order."""
+        amplitudes = self._state.amplitudes()
+        self._state = None
+        return amplitudes
+
+    def release(self) -> None:
+        """Give the state's memory back to the pool."""
+        if self._state is not None:
+            self._state.release()
+        self._state = None
+
+    def bound(self, how: str) -> tuple[Launches, float]:
+        """Return the launches, and how many seconds it takes to bind the plan to numbers and to where wires stand."""
+        shape = self._device.shapes[self._precision]
+        wires = max(self._n, shape.register_bits)
+        place = first_places(self._plan, wires) if how == "zero" else tuple(range(wires))
+        zero = frozenset(range(wires) if how == "zero" else range(self._n, wires))
+        started = time.perf_counter()
+        bound = bind(self._plan, self._segment, shape, place, zero, dtype=_dtype(self._precision))
+        return bound, time.perf_counter() - started
+
+    def work(self, how: str) -> dict[str, float]:
+        """Return what is done: launches of each kind, exchanges, operations, and bytes that go through memory."""
+        bound, seconds = self.bound(how)
+        wires = max(self._n, self._device.shapes[self._precision].register_bits)
+        amplitudes = sum(_moved(launch, bound, wires) for launch in bound.launches)
+        return {
+            "bind_seconds": seconds,
+            "passes": sum(isinstance(launch, PassLaunch) for launch in bound.launches),
+            "launches": len(bound.launches),
+            "exchanges": int((bound.stages["exchange"] != 0).sum()) if len(bound.stages) else 0,
+            "operations": len(bound.operations),
+            "bytes": amplitudes * self._precision.amplitude_bytes,
+        }
+
+
+def _moved(launch: Any, bound: Launches, wires: int) -> int:
+    """Return how many amplitudes a launch reads and writes, together."""
+    match launch:
+        case PassLaunch(number, thread_bits, block_bits):
+            record = bound.passes[number]
+            bits = thread_bits + block_bits + int(record["register_bits"])
+            zero_in_tile = int(record["zero"]).bit_count() - (wires - bits)  # not read, yet written
+            return int(2**bits + 2 ** (bits - zero_in_tile))
+        case ClearLaunch(where):
+            return int(2**wires - 2 ** (wires - where.bit_count()))
+        case wide:
+            return int(2 * 2 ** (wide.targets + wide.rest_bits))
+
+
+def _dtype(precision: Precision) -> Any:
+    import numpy as np
+
+    return np.dtype({16: np.complex128, 8: np.complex64}[precision.amplitude_bytes])

@@ -1,0 +1,201 @@
+"""What a pass of `run_pass` costs, piece by piece: moving amplitudes, exchanging them, and operations on them.
+
+All that the device's plans are made with rests on these numbers: see `_costs` in devices/gpu/device.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.devices.gatewise import GateNumbers
+from basicaer.devices.gpu.passes import PassBuilder, Recorded
+from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE, Kind
+from basicaer.engine.program import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.devices.gpu.device import CupyDevice
+    from basicaer.devices.gpu.passes import Shape
+    from basicaer.options import Precision
+    from gpu.card import Card
+
+OPERATIONS = 100
+EXCHANGES = (1, 2, 4, 8)
+_MOST_STAGES = 16
+
+
+@dataclass(frozen=True)
+class Question:
+    """One pass that is timed; `goal` is the least fraction of the copy bandwidth, where there is one."""
+
+    what: str
+    tile: tuple[int, ...]
+    passes: NDArray[Any]
+    stages: NDArray[Any]
+    operations: NDArray[Any]
+    constants: NDArray[np.complexfloating]
+    blocks: int
+    threads: int
+
+    @property
+    def exchanges(self) -> int:
+        """How often the amplitudes of a tile change hands."""
+        return int((self.stages["exchange"] != 0).sum())
+
+
+def questions(shape: Shape, n: int) -> Iterator[Question]:
+    """Yield all passes over `n` qubits, each with tiles as large as the device holds them."""
+    random = np.random.default_rng(9)
+    k = min(shape.tile_bits, n)
+    rows = shape.row_bits
+    tiles = {
+        "lowest bits": range(k),
+        f"{rows} lowest and the highest": [*range(rows), *range(n - k + rows, n)],
+        f"{rows} lowest and others spread evenly": [*range(rows), *_spread(rows, n, k - rows)],
+        "random bits": sorted(random.permutation(n)[:k].tolist()),
+    }
+    for name, tile in tiles.items():
+        yield _question(f"empty, {name}, straight", shape, n, tile)
+        yield _question(f"empty, {name}, permuted", shape, n, tile, permuted=random.permutation(k).tolist())
+    usual = tiles[f"{rows} lowest and the highest"]
+    for exchanges in EXCHANGES:
+        yield _question(f"{exchanges} exchanges", shape, n, usual, exchanges=exchanges)
+    for kind in ("factors", "phases", "flips", "real", "crossed", "dense", "pairs"):
+        yield _question(f"{OPERATIONS} {kind}", shape, n, usual, kind=kind)
+    yield _question(f"8 exchanges, {OPERATIONS} dense", shape, n, usual, exchanges=8, kind="dense")
+
+
+def ask(card: Card, device: CupyDevice, question: Question, vector: Any, precision: Precision, rounds: int) -> float:
+    """Return the seconds of a pass over a state; what it reads is on the card already."""
+    cupy, module = card.cupy, device.module(precision)
+    program = [
+        _uploaded(cupy, array)
+        for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32))
+    ]
+    constants = _uploaded(cupy, question.constants.astype(vector.dtype))
+    none = np.uint64(0)
+    arguments = (vector, *program, constants, np.uint32(0), none, none)
+    tile_bytes = vector.dtype.itemsize * 2 ** len(question.tile)
+
+    def launch() -> None:
+        module.launch("run_pass", question.blocks, question.threads, *arguments, shared_bytes=tile_bytes)
+
+    return card.median_seconds(launch, rounds)
+
+
+def _spread(first: int, n: int, count: int) -> list[int]:
+    return sorted({round(bit) for bit in np.linspace(first, n - 1, count)})
+
+
+def _question(
+    what: str,
+    shape: Shape,
+    n: int,
+    tile: Sequence[int],
+    *,
+    permuted: Sequence[int] = (),
+    exchanges: int = 0,
+    kind: str = "",
+) -> Question:
+    """Return a pass whose tile's bits are moved as `permuted` says, with so many exchanges, and operations of a kind."""
+    tile = tuple(tile)
+    target = dict(zip(tile, [tile[b] for b in permuted] or tile, strict=True))
+    for stages in range(1, _MOST_STAGES):
+        recorded, bits = _recorded(shape, n, tile, target, stages)
+        made = sum(int(stage["exchange"]) != 0 for stage in recorded.stages)
+        if made >= exchanges:
+            break
+    stages_array = np.array(recorded.stages, STAGE)
+    operations, constants = _operations(kind, shape, len(stages_array), bits) if kind else (np.zeros(0, OPERATION), None)
+    per_stage = np.array_split(np.arange(len(operations)), len(stages_array))
+    stages_array["first_operation"] = [part[0] if len(part) else 0 for part in per_stage]
+    stages_array["operations"] = [len(part) for part in per_stage]
+    return Question(
+        what,
+        tile,
+        np.array(recorded.passes, PASS),
+        stages_array,
+        operations,
+        np.zeros(1, complex) if constants is None else constants,
+        blocks=2 ** bits[1],
+        threads=2 ** bits[0],
+    )
+
+
+def _recorded(
+    shape: Shape, n: int, tile: tuple[int, ...], target: dict[int, int], stages: int
+) -> tuple[Recorded, tuple[int, int]]:
+    """Record a pass of stages that do nothing, with other wires in registers in each, as the device would."""
+    builder = PassBuilder(shape, tile, range(n), frozenset())
+    held = shape.register_bits
+    movable = [wire for wire in reversed(tile) if wire >= shape.row_bits]  # what is in registers is in no line
+    for number in range(stages):
+        first = number * held % max(1, len(movable) - held + 1)
+        wires = tuple(movable[first : first + held])
+        nothing = GateNumbers(Form.DIAGONAL, np.ones(2), wires[:1])
+        builder.product(wires, [nothing])
+    recorded = Recorded()
+    finished = builder.finish(recorded, target)
+    assert finished is not None  # it has a stage at least
+    return recorded, finished[1]
+
+
+def _operations(
+    kind: str, shape: Shape, stages: int, bits: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
+    """Return operations of one kind on the register's bits in turn, and their numbers."""
+    random = np.random.default_rng(10)
+    operations = np.zeros(OPERATIONS, OPERATION)
+    number = np.arange(OPERATIONS)
+    operations["bit"] = number % shape.register_bits
+    operations["at"] = 16 * (number % 16)
+    constants = np.zeros((16, 16), complex)  # constants[i] = the numbers of one operation
+    phases = np.exp(1j * random.uniform(0, 2 * np.pi, 16))
+    match kind:
+        case "factors":  # as in a QFT: each thread gathers its own factor, by which amplitudes are multiplied once
+            operations["kind"] = Kind.FACTOR
+            operations["on_thread"] = operations["want_thread"] = 2 ** (number % bits[0])
+            operations["kind"][-1] = Kind.PHASE
+            operations["on_thread"][-1] = operations["want_thread"][-1] = 0
+            constants[:, 0] = phases
+        case "phases":  # by half of the registers, each with a factor of its own
+            operations["kind"] = np.where(number % 2, Kind.PHASE, Kind.FACTOR)
+            odd = number % 2 == 1
+            operations["on_register"][odd] = 2 ** (number[odd] // 2 % shape.register_bits)
+            operations["want_register"] = operations["on_register"]
+            constants[:, 0] = phases
+        case "flips":
+            operations["kind"] = Kind.FLIP
+        case "real" | "crossed":
+            operations["kind"] = Kind.REAL if kind == "real" else Kind.CROSSED
+            angle = random.uniform(0, 2 * np.pi, 16)
+            c, s = np.cos(angle), np.sin(angle)
+            # A row's two real numbers; crossed, the second column's and the first's are imaginary: RX.
+            constants[:, 0], constants[:, 1] = c - 1j * s, (s if kind == "real" else -s) + 1j * c
+        case "dense":
+            operations["kind"] = Kind.DENSE
+            constants[:, :4] = [_unitary(2, random).reshape(-1) for _ in range(16)]
+        case "pairs":
+            operations["kind"] = Kind.PAIR
+            low = number % (shape.register_bits - 1)
+            operations["bit"], operations["other"] = low, low + 1
+            constants[:] = [_unitary(4, random).reshape(-1) for _ in range(16)]
+    del stages
+    return operations, constants.reshape(-1)
+
+
+def _unitary(size: int, random: np.random.Generator) -> NDArray[np.complexfloating]:
+    return np.linalg.qr(random.normal(size=(size, size)) + 1j * random.normal(size=(size, size)))[0]
+
+
+def _uploaded(cupy: Any, array: NDArray[Any]) -> Any:
+    host = np.frombuffer(array.tobytes() or bytes(16), np.uint8).copy()
+    uploaded = cupy.empty(len(host), np.uint8)
+    uploaded.set(host)
+    return uploaded

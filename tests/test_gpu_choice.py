@@ -1,0 +1,219 @@
+"""Which device a run gets, and why: `device`, `target_gpus`, and from which size on `auto` takes a GPU."""
+
+import threading
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+
+from basicaer import calibration
+from basicaer.devices import registry
+from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.gpu_probe import GpuProbe
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.errors import BasicAerError, DeviceUnavailableError
+from basicaer.options import DeviceChoice, DeviceOptions, Precision
+from basicaer.simulators import base, work
+from emulated_gpu.building import why_unavailable
+from emulated_gpu.stand_in import EmulatedCupy
+
+pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=f"kernels cannot run here: {why_unavailable()}")
+
+AUTO = DeviceOptions(DeviceChoice.AUTO, threads=1)
+CARDS = ("0: Emulated GPU", "1: Emulated GPU")
+
+
+@pytest.fixture
+def gpu(monkeypatch, tmp_path):
+    """A GPU that can be used, and nothing measured yet."""
+    device = CupyDevice(cupy=EmulatedCupy())
+    monkeypatch.setattr(registry, "probe_gpu", lambda: GpuProbe(cards=CARDS))
+    monkeypatch.setattr(registry, "gpu_device", lambda _number: device)
+    monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path / "kept" / "calibration.json")
+    return device
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """Set what every size takes on each device; return the sizes that were asked for."""
+    asked = []
+
+    def use(cpu, gpu):
+        def seconds(device, _segment, n_qubits, _precision):
+            asked.append((device.name, n_qubits))
+            return {"CPU": cpu, "GPU": gpu}[device.name](n_qubits)
+
+        monkeypatch.setattr(calibration, "_seconds", seconds)
+        return asked
+
+    return use
+
+
+def layers(n, seed=1):
+    angles = np.random.default_rng(seed)
+    circuit = QuantumCircuit(n)
+    for _ in range(3):
+        for q in range(n):
+            circuit.u(*angles.uniform(0, 3, 3), q)
+        for q in range(n - 1):
+            circuit.cx(q, q + 1)
+    circuit.measure_all()
+    return circuit
+
+
+def crossover_at(least):
+    return lambda _cpu, _gpu, _precision: least
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_job_on_the_gpu_gives_the_counts_of_the_cpu(qasm):
+    circuit = layers(9)
+    on_gpu = qasm.run(circuit, shots=500, seed_simulator=3, device="GPU").result()
+    on_cpu = qasm.run(circuit, shots=500, seed_simulator=3, device="CPU").result()
+    assert on_gpu.get_counts() == on_cpu.get_counts()
+    assert on_gpu.results[0].metadata["device"] == "GPU"
+    assert on_gpu.results[0].metadata["device_reason"] == "device='GPU' was asked for"
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize(
+    ("n_qubits", "least", "name", "reason"),
+    [
+        (11, 5, "CPU", "the CPU is faster below 12 qubits"),
+        (13, 14, "CPU", "the CPU is faster below 14 qubits, as measured here"),
+        (14, 14, "GPU", "GPU 0 is faster from 14 qubits on, as measured here"),
+        (14, None, "CPU", "it has not been measured yet from how many qubits on the GPU is faster"),
+    ],
+)
+def test_auto_takes_what_is_faster_and_says_why(n_qubits, least, name, reason):
+    device, said = registry.choose_device(AUTO, n_qubits, Precision.DOUBLE, crossover_at(least))
+    assert (device.name, said) == (name, reason)
+
+
+def test_auto_stays_on_the_cpu_where_the_gpu_has_no_room(gpu, monkeypatch):
+    monkeypatch.setattr(gpu.cupy.gpu, "total_bytes", 2**27)
+    device, said = registry.choose_device(AUTO, 23, Precision.DOUBLE, crossover_at(12))
+    assert device.name == "CPU"
+    assert said.startswith("the state needs 192 MiB, and GPU 0 has ")
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_number_that_no_gpu_has_is_refused(qasm):
+    with pytest.raises(DeviceUnavailableError, match="GPU 2 of target_gpus is not there; the driver sees 2, numbered"):
+        qasm.run(layers(2), device="GPU", target_gpus=[2])
+
+
+@pytest.mark.parametrize("value", [[], 0, [0, 0], [-1], [True], ["0"], "01"])
+def test_a_list_that_names_no_gpus_is_refused(qasm, value):
+    with pytest.raises(BasicAerError, match="target_gpus must be a list of the numbers of GPUs, each once, or None"):
+        qasm.run(layers(2), target_gpus=value)
+
+
+# Measuring.
+
+
+def test_the_first_size_at_which_the_gpu_is_not_slower_is_kept(gpu, timed):
+    asked = timed(cpu=lambda n: 2.0**n, gpu=lambda _n: 2.0**16)
+    cpu = NumpyDevice(1)
+    assert calibration.known_crossover(cpu, gpu, Precision.DOUBLE) is None
+    assert calibration.measured_crossover(cpu, gpu, Precision.DOUBLE) == 16
+    assert asked == [(name, n) for n in (12, 14, 16) for name in ("GPU", "CPU")]
+    asked.clear()
+    assert calibration.measured_crossover(cpu, gpu, Precision.DOUBLE) == 16
+    assert calibration.known_crossover(cpu, gpu, Precision.DOUBLE) == 16
+    assert asked == []
+    # Another precision, and another number of threads, are measured by themselves, and the first is not forgotten.
+    assert calibration.known_crossover(cpu, gpu, Precision.SINGLE) is None
+    assert calibration.measured_crossover(NumpyDevice(2), gpu, Precision.DOUBLE) == 16
+    assert asked
+    assert calibration.known_crossover(cpu, gpu, Precision.DOUBLE) == 16
+
+
+def test_a_gpu_that_is_never_faster_is_taken_beyond_what_was_measured(gpu, timed):
+    timed(cpu=lambda _n: 1.0, gpu=lambda _n: 2.0)
+    assert calibration.measured_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) == 23
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"a": "b"}', "no json"])
+def test_a_file_that_says_nothing_is_measured_again(gpu, timed, text):
+    timed(cpu=lambda _n: 2.0, gpu=lambda _n: 1.0)
+    calibration.calibration_file().parent.mkdir()
+    calibration.calibration_file().write_text(text, "utf-8")
+    assert calibration.measured_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) == 12
+    assert calibration.known_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) == 12
+
+
+def test_without_a_place_for_the_file_it_is_still_measured(gpu, timed, tmp_path):
+    timed(cpu=lambda _n: 2.0, gpu=lambda _n: 1.0)
+    (tmp_path / "kept").touch()  # a file where the folder should be
+    assert calibration.measured_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) == 12
+
+
+def test_measuring_runs_on_both_devices(gpu, monkeypatch):
+    monkeypatch.setattr(calibration, "_SIZES", range(4, 5, 2))
+    assert calibration.measured_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) in {4, 5}
+    assert any("run_pass" in launch.kernel for launch in gpu.cupy.gpu.launches)
+
+
+# Several GPUs.
+
+
+@pytest.fixture
+def spread(monkeypatch):
+    """Record which GPU each circuit runs on, and in which thread; the work itself is done on the CPU."""
+    ran = {}
+    real = work.execute
+
+    def chosen(options, _n_qubits, _precision, _crossover):
+        device = NumpyDevice(1)
+        device.number = options.gpu
+        return device, ""
+
+    def execute(program, device, *arguments, **keys):
+        ran[program.name] = device.number, threading.get_ident()
+        return real(program, device, *arguments, **keys)
+
+    for module in (base, work):
+        monkeypatch.setattr(module, "choose_device", chosen)
+    monkeypatch.setattr(work, "execute", execute)
+    return ran
+
+
+def named(names, n=2):
+    circuits = []
+    for name in names:
+        circuit = layers(n, seed=ord(name))
+        circuit.name = name
+        circuits.append(circuit)
+    return circuits
+
+
+def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread):
+    alone = qasm.run(named("abcde"), seed_simulator=5).result()
+    assert {gpu for gpu, _ in spread.values()} == {0}
+    result = qasm.run(named("abcde"), seed_simulator=5, target_gpus=[3, 1]).result()
+    assert {name: gpu for name, (gpu, _) in spread.items()} == {"a": 3, "b": 1, "c": 3, "d": 1, "e": 3}
+    assert len({thread for _, thread in spread.values()}) == 2
+    assert [one.name for one in result.results] == list("abcde")
+    assert [result.get_counts(n) for n in range(5)] == [alone.get_counts(n) for n in range(5)]
+
+
+def test_what_had_finished_on_any_gpu_is_kept_when_one_fails(qasm, spread, monkeypatch):
+    real = work.execute
+    go = threading.Event()
+
+    def execute(program, *arguments, **keys):
+        if program.name == "b":
+            go.wait(20)
+            raise BasicAerError("GPU 1 is on fire.")
+        done = real(program, *arguments, **keys)
+        if program.name == "c":
+            go.set()
+        return done
+
+    monkeypatch.setattr(work, "execute", execute)
+    job = qasm.run(named("abc"), target_gpus=[0, 1])
+    with pytest.raises(BasicAerError, match="on fire"):
+        job.result()
+    assert spread.keys() == {"a", "c"}
+    assert [one.name for one in job.partial_result().results] == ["a", "c"]

@@ -1,0 +1,199 @@
+"""What the GPU device does besides its sums: memory, launches in flight, uploads, and the ways in which a GPU fails."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import reference
+from basicaer.devices.gpu import device as gpu_module
+from basicaer.devices.gpu.device import CupyDevice, usual_shape
+from basicaer.devices.gpu.passes import Shape
+from basicaer.devices.memory import check_fits
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.errors import BasicAerError, Cancelled
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
+from conftest import TINY_SHAPES
+from emulated_gpu.building import why_unavailable
+from emulated_gpu.stand_in import EmulatedCupy
+
+pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=f"kernels cannot run here: {why_unavailable()}")
+
+N = 8
+
+
+@pytest.fixture
+def cupy():
+    return EmulatedCupy()
+
+
+@pytest.fixture
+def device(cupy):
+    return CupyDevice(cupy=cupy, shapes=TINY_SHAPES)
+
+
+def segment(n=N, layers=4):
+    """Gates for many passes over tiles of five qubits."""
+    gates = []
+    for layer in range(layers):
+        for q in range(n):
+            pair = q, (q + 1 + layer) % n
+            gates.append(Gate("u", "GG", pair, Form.MATRIX, reference.random_unitary(4, n * layer + q)))
+    return Segment(tuple(gates))
+
+
+def run(device, segment, checkpoint=None, n=N):
+    state = device.new_state(n, Precision.DOUBLE)
+    plan = plan_segment(segment, n, device.costs(n, Precision.DOUBLE))
+    state.run(segment, plan, checkpoint or Checkpoint())
+    return state
+
+
+def expected(segment, n=N):
+    vector = reference.zero(n)
+    for gate in segment.gates:
+        vector = reference.apply(vector, gate.data, gate.targets)
+    return vector
+
+
+def passes(cupy):
+    return [launch for launch in cupy.gpu.launches if launch.kernel.startswith("run_pass")]
+
+
+def test_two_passes_are_in_flight_at_most(cupy, device):
+    run(device, segment())
+    assert len(passes(cupy)) > 4
+    assert cupy.gpu.most_launches_in_flight == 2
+    assert len({launch.stream for launch in passes(cupy)}) == 1
+    assert passes(cupy)[0].stream not in {0, None}
+
+
+def test_all_that_passes_read_is_uploaded_in_one_copy(cupy, device):
+    state = device.new_state(N, Precision.DOUBLE)
+    plan = plan_segment(segment(), N, device.costs(N, Precision.DOUBLE))
+    before = len(cupy.gpu.copies)
+    state.run(segment(), plan, Checkpoint())
+    assert [copy.kind for copy in cupy.gpu.copies[before:]] == ["host to device"]
+
+
+def test_a_plan_is_bound_once_for_the_same_segment_and_layout(device, monkeypatch):
+    bound = []
+    real = gpu_module.bind
+    monkeypatch.setattr(gpu_module, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
+    same = segment()
+    for _ in range(3):
+        assert np.allclose(run(device, same).amplitudes(), expected(same), atol=1e-12)
+    assert len(bound) == 1
+
+
+def test_memory_goes_back_when_a_run_ends_or_is_cancelled(cupy, device):
+    class Stops(Checkpoint):
+        polls = 0
+
+        def poll(self):
+            self.polls += 1
+            if self.polls > 2:
+                self.cancel()
+            super().poll()
+
+    run(device, segment()).release()
+    gc.collect()
+    assert cupy.gpu.live_bytes == 0
+    launched = len(cupy.gpu.launches)
+    with pytest.raises(Cancelled):
+        run(device, segment(), Stops())
+    gc.collect()
+    assert cupy.gpu.live_bytes == 0
+    assert len(cupy.gpu.launches) == launched + 2
+
+
+def test_every_allocation_that_fails_is_one_sentence_and_the_next_job_works(cupy, device):
+    failed = 0
+    while True:
+        cupy.gpu.fail_allocation(failed + 1)
+        said = ""
+        try:
+            state = run(device, segment())
+            state.block_weights(4)
+            state.find(4, np.array([0]), np.array([0.0]), Checkpoint())
+        except BasicAerError as error:
+            said = str(error.message)
+        if not said:
+            break
+        failed += 1
+        assert said.startswith("GPU 0 ran out of memory while ")
+        assert "precision='single'" in said
+        state = None
+        gc.collect()
+        assert cupy.gpu.live_bytes == 0
+    assert failed > 8
+    cupy.gpu.fail_allocation(10**9)
+    assert np.allclose(run(device, segment()).amplitudes(), expected(segment()), atol=1e-12)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("k", [1, 3, 6])
+def test_a_launch_that_fails_is_one_sentence_and_the_next_job_works(cupy, device, k, late):
+    cupy.gpu.fail_launch(k, late=late)
+    with pytest.raises(BasicAerError, match=r"GPU 0 failed while running gates \(cuda.*device='CPU'"):
+        run(device, segment())
+    gc.collect()
+    assert cupy.gpu.live_bytes == 0
+    assert np.allclose(run(device, segment()).amplitudes(), expected(segment()), atol=1e-12)
+
+
+@pytest.mark.parametrize("missing", ["no_driver", "no_device"])
+def test_a_gpu_that_is_gone_is_one_sentence(cupy, missing):
+    setattr(cupy.gpu, missing, True)
+    with pytest.raises(BasicAerError, match=r"GPU 0 failed while being looked at \(cuda"):
+        CupyDevice(cupy=cupy)
+
+
+def test_kernels_that_do_not_compile_are_one_sentence(cupy, device, monkeypatch):
+    monkeypatch.setattr(gpu_module, "kernel_source", lambda: "this is no CUDA")
+    with pytest.raises(BasicAerError, match=r"GPU 0 cannot compile the kernels .*device='CPU' works without"):
+        device.new_state(2, Precision.DOUBLE)
+
+
+def test_kernels_are_compiled_once_for_each_precision(cupy, device, monkeypatch):
+    compiled = []
+    real = cupy.RawModule
+    monkeypatch.setattr(cupy, "RawModule", lambda **keys: compiled.append(keys["name_expressions"]) or real(**keys))
+    for precision in (Precision.DOUBLE, Precision.SINGLE, Precision.DOUBLE):
+        device.new_state(3, precision)
+    assert len(compiled) == 2
+    assert "run_pass<double, 2>" in compiled[0]
+    assert "run_pass<float, 3>" in compiled[1]
+
+
+def test_a_state_that_does_not_fit_is_refused_before_it_is_made(cupy, device):
+    cupy.gpu.total_bytes = 2**30
+    with pytest.raises(
+        BasicAerError, match=r"needs 16.1 GiB for 30 qubits .* on the GPU, where .* are free; 25 qubits"
+    ):
+        check_fits(device, "Circuit 'big'", 30, Precision.DOUBLE)
+
+
+def test_a_gate_wider_than_a_block_can_hold_is_refused(device):
+    wide = Gate("u", "G" * 13, tuple(range(13)), Form.MATRIX, np.broadcast_to(np.complex128(0), (2**13, 2**13)))
+    with pytest.raises(BasicAerError, match="A gate on 13 qubits is wider than the 12 that the GPU takes"):
+        run(device, Segment((wide,)), n=13)
+
+
+CARDS = {  # shared memory of a block, of a multiprocessor, and what a block loses, in KiB, as NVIDIA's tables give them
+    "7.5": (64, 64, 0, Shape(11, 4, 3), Shape(12, 5, 4)),
+    "8.0": (163, 164, 1, Shape(12, 4, 3), Shape(13, 5, 4)),
+    "8.6": (99, 100, 1, Shape(11, 4, 3), Shape(12, 5, 4)),
+    "9.0": (227, 228, 1, Shape(12, 4, 3), Shape(13, 5, 4)),
+    "12.0": (99, 100, 1, Shape(11, 4, 3), Shape(12, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("capability", CARDS)
+def test_tiles_are_as_large_as_lets_two_share_a_multiprocessor(capability):
+    *sizes, double, single = CARDS[capability]
+    sizes = [1024 * size for size in sizes]
+    assert usual_shape(Precision.DOUBLE, *sizes) == double
+    assert usual_shape(Precision.SINGLE, *sizes) == single

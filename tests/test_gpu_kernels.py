@@ -1,0 +1,207 @@
+"""The CUDA sources as text, what they share with the Python side, and kernels that no run through a job reaches."""
+
+import itertools
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reference
+from basicaer.devices.gpu import kernels, structs
+from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.devices.gpu.launches import bind
+from basicaer.engine import bits
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.errors import BasicAerError
+from basicaer.options import Precision
+from conftest import TINY_SHAPES, emulated_cupy
+from emulated_gpu.building import why_unavailable
+
+ROOT = Path(__file__).parents[1]
+
+runs = pytest.mark.skipif(why_unavailable() is not None, reason=f"kernels cannot run here: {why_unavailable()}")
+
+
+def test_the_text_has_every_source_once_and_no_include_left():
+    text = kernel_source()
+    assert "#include" not in text
+    assert "#pragma once" not in text
+    files = re.findall(r'^#line 1 "(.+)"$', text, re.MULTILINE)
+    assert sorted(files) == sorted(path.name for path in (ROOT / "kernels").glob("*.cu*"))
+
+
+def test_lines_keep_their_numbers():
+    """The line before which ``#line N "file"`` stands is line N of that file."""
+    file, number = "", 0
+    for line in kernel_source().splitlines():
+        if match := re.match(r'#line (\d+) "(.+)"$', line):
+            number, file = int(match[1]), match[2]
+            continue
+        written = (ROOT / "kernels" / file).read_text("utf-8").splitlines()[number - 1]
+        assert line == written or (line, written) == ("", "#pragma once"), (file, number)
+        number += 1
+
+
+def test_missing_sources_are_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(kernels.resources, "files", lambda _package: tmp_path / "a" / "b")
+    kernel_source.cache_clear()
+    with pytest.raises(BasicAerError, match=r"The CUDA sources are missing from .*; install basicaer again"):
+        kernel_source()
+    kernel_source.cache_clear()
+
+
+def test_a_wheel_has_the_sources_where_they_are_looked_for(tmp_path):
+    pytest.importorskip("hatchling", reason="hatchling, which builds wheels, is not installed")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True, timeout=120
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    script = "from basicaer.devices.gpu import kernels; print(kernels._folder()); print(len(kernels.kernel_source()))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    folder, size = done.stdout.split()
+    assert Path(folder) == tmp_path / "site" / "basicaer" / "kernels"
+    assert int(size) == len(kernel_source())
+
+
+def launched(source, name, blocks, threads, *arguments):
+    module = emulated_cupy().RawModule(code=source, options=COMPILE_OPTIONS, name_expressions=(name,))
+    module.get_function(name)((blocks,), (threads,), arguments)
+
+
+def on_card(array):
+    there = emulated_cupy().empty(array.size, array.dtype)
+    there.set(array)
+    return there
+
+
+SIZES = """
+template <int> __global__ void sizes(unsigned* out) {
+  out[0] = sizeof(Pass); out[1] = sizeof(Stage); out[2] = sizeof(Operation);
+  out[3] = sizeof(Wide); out[4] = sizeof(Walk);
+  out[5] = MOST_THREAD_BITS; out[6] = MOST_REGISTER_BITS; out[7] = MOST_BLOCK_BITS;
+}
+"""
+
+
+@runs
+def test_structures_have_the_sizes_that_the_kernels_see():
+    out = on_card(np.zeros(8, np.uint32))
+    launched(kernel_source() + SIZES, "sizes<0>", 1, 1, out)
+    records = (structs.PASS, structs.STAGE, structs.OPERATION, structs.WIDE, structs.WALK)
+    limits = [structs.MOST_THREAD_BITS, structs.MOST_REGISTER_BITS, structs.MOST_BLOCK_BITS]
+    assert out.get().tolist() == [record.itemsize for record in records] + limits
+
+
+def test_fields_come_in_the_order_in_which_the_kernels_have_them():
+    """Names and numbers of the fields of each structure, read from the C++ text."""
+    limits = {name: getattr(structs, name) for name in ("MOST_THREAD_BITS", "MOST_REGISTER_BITS", "MOST_BLOCK_BITS")}
+    kinds = {"Index": "u8", "unsigned": "u4", "unsigned short": "u2", "unsigned char": "u1"}
+    for name in ("Pass", "Stage", "Operation", "Wide", "Walk"):
+        body = re.search(rf"^struct {name} {{$(.*?)^}};$", kernel_source(), re.MULTILINE | re.DOTALL)[1]
+        found = []
+        for declared in re.sub(r"//.*", "", body).split(";")[:-1]:
+            kind, names = re.match(
+                r"\s*(Index|unsigned short|unsigned char|unsigned) (.*)", declared, re.DOTALL
+            ).groups()
+            for field in names.split(","):
+                plain, _, count = field.strip().rstrip("]").partition("[")
+                found.append((plain, kinds[kind], int(limits.get(count, count or 1))))
+        record = getattr(structs, name.upper())
+        fields = [(f, record[f].base.str[1:], int(np.prod(record[f].shape))) for f in record.names]
+        assert fields == found
+
+
+BITS = """
+template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
+  const Index value = threadIdx.x;
+  Index* own = out + 6 * value;
+  Index columns[4];
+  for (int p = 0; p < 4; ++p) columns[p] = Index(1) << positions[p];
+  own[0] = has_bit(value, positions[0]);
+  own[1] = parity(value);
+  own[2] = value ? lowest_position(value) : 99;
+  own[3] = value ? lowest_position_of(unsigned(value)) : 99;
+  own[4] = combine(value, columns, 4);
+  own[5] = extract_bits(value, positions, 4);
+}
+"""
+
+
+@runs
+def test_bit_tricks_are_those_of_the_python_side():
+    for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
+        out = on_card(np.zeros(64 * 6, np.uint64))
+        launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
+        for value, row in enumerate(out.get().reshape(64, 6).tolist()):
+            lowest = next(bits.positions_of(value), 99)
+            spread = bits.deposit_bits(value % 16, positions)
+            packed = bits.extract_bits(value, positions)
+            assert row == [bits.has_bit(value, positions[0]), bits.parity(value), lowest, lowest, spread, packed]
+
+
+@runs
+def test_one_launch_runs_several_states_with_constants_of_their_own():
+    """The batch axis of `run_pass`: the same circuit with other angles, all from |0...0>."""
+    n, shape = 5, TINY_SHAPES[Precision.DOUBLE]
+    batch = []
+    for seed in range(3):
+        gates = [Gate("u", "G", (q,), Form.MATRIX, reference.random_unitary(2, 10 * seed + q)) for q in range(n)]
+        gates += [Gate("uu", "GG", (q, 4 - q), Form.MATRIX, reference.random_unitary(4, 99 * seed + q)) for q in (0, 1)]
+        batch.append(gates)
+    bound = [
+        bind(None, Segment(tuple(gates)), shape, range(n), frozenset(range(n)), dtype=np.dtype(complex))
+        for gates in batch
+    ]
+    (launch,) = bound[0].launches
+    states = np.full(3 * 2**n, np.nan, complex)
+    states[:: 2**n] = 1
+    constants = np.concatenate([one.constants for one in bound])
+    name = kernel_names(Precision.DOUBLE, shape.register_bits)["run_pass"]
+    module = emulated_cupy().RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=(name,))
+    there = on_card(states)
+    program = [on_card(array) for array in (bound[0].passes, bound[0].stages, bound[0].operations, bound[0].columns)]
+    module.get_function(name)(
+        (2**launch.block_bits, 3),
+        (2**launch.thread_bits,),
+        (there, *program, on_card(constants), np.uint32(0), np.uint64(2**n), np.uint64(constants.size // 3)),
+        shared_mem=16 * 2**shape.tile_bits,
+    )
+    for gates, state in zip(batch, there.get().reshape(3, -1), strict=True):
+        want = reference.zero(n)
+        for gate in gates:
+            want = reference.apply(want, gate.data, gate.targets)
+        assert np.allclose(state, want, atol=1e-12)
+
+
+@runs
+def test_a_launch_of_the_wrong_size_ends_with_an_error():
+    cupy = emulated_cupy()
+    passes = np.zeros(1, structs.PASS)
+    passes["register_bits"], passes["thread_bits"], passes["block_bits"] = 2, 3, 1
+    name = "run_pass<double, 2>"
+    module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=(name,))
+    none = on_card(np.zeros(64, np.uint64))
+    state = on_card(np.zeros(2**6, complex))
+    arguments = (state, on_card(passes), none, none, none, none, np.uint32(0), np.uint64(0), np.uint64(0))
+
+    def launch(blocks, threads):
+        module.get_function(name)((blocks,), (threads,), arguments, shared_mem=512)
+        cupy.cuda.Device(0).synchronize()
+
+    for blocks, threads in ((2, 4), (1, 8)):
+        with pytest.raises(cupy.cuda.runtime.CUDARuntimeError):
+            launch(blocks, threads)
+    launch(2, 8)
