@@ -223,6 +223,49 @@ def test_gates_need_little_scratch(device, precision, run):
     assert peak < 64 * 2**20 < precision.amplitude_bytes * 2**n
 
 
+@pytest.mark.parametrize("block_qubits", [0, 1, 3, 6])
+def test_draws_are_found_in_their_blocks(block_qubits, device, precision, run):
+    state = device.new_state(6, precision)
+    vector = reference.random_state(6, seed=8)
+    vector[[0, 1, 8, 17, 62, 63]] = 0  # places without probability, also at the ends of blocks
+    ends = np.cumsum(abs(vector.reshape(-1, 2**block_qubits)) ** 2, axis=1)
+    blocks = np.repeat(np.arange(len(ends)), 5)
+    parts = np.tile([0.0, 0.2, 0.5, 0.999, 1.5], len(ends))  # the last is more than there is
+    some = ends[:, -1][blocks] > 0
+    blocks, parts = blocks[some], parts[some]
+    targets = parts * ends[blocks, -1]
+    gates = [gate(Form.PERMUTATION, [0, 2, 1, 3], (0, 5)), gate(Form.PERMUTATION, [1, 0], (3,))]
+    moved = vector
+    for one in gates:
+        moved = reference.apply(moved, as_matrix(one.form, one.data), one.targets)
+    state.load(moved)
+    run(state, gates)  # each undoes itself, so that this is `vector` again, laid out in another order
+    found = state.find(block_qubits, blocks, targets, Checkpoint())
+    for index, block, target in zip(found, blocks, targets, strict=True):
+        inside = np.searchsorted(ends[block], target, side="right")
+        last = np.flatnonzero(vector[block * 2**block_qubits :][: 2**block_qubits])[-1]
+        assert index == block * 2**block_qubits + min(inside, last)
+
+
+def test_expectation_values_of_products_of_paulis(state_of, tolerance):
+    n = 5
+    vector = reference.random_state(n, seed=9)
+    paulis = {
+        "I": np.eye(2),
+        "X": np.array([[0, 1], [1, 0]]),
+        "Y": np.array([[0, -1j], [1j, 0]]),
+        "Z": np.diag([1, -1]),
+    }
+    for number, names in enumerate(itertools.islice(itertools.product("IXYZ", repeat=n), 0, None, 31)):
+        state = state_of(vector * (1.0 if number % 2 else 0.7))  # relative to the norm
+        moved = vector
+        for q, name in enumerate(names):
+            moved = reference.apply(moved, paulis[name], (q,))
+        x = sum(2**q for q, name in enumerate(names) if name in "XY")
+        z = sum(2**q for q, name in enumerate(names) if name in "YZ")
+        assert abs(state.expectation(x, z) - np.vdot(vector, moved).real) < 4 * tolerance, names
+
+
 def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
     if device.name == "GPU":
         device.cupy.gpu.fail_allocation(1)

@@ -5,21 +5,24 @@ import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 import reference
-from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Measure
 from basicaer.engine.sampling import classical_values, generator, sample_indices, seed_of_experiment
 from basicaer.options import Precision
 
 
-def state_of(vector, precision=Precision.DOUBLE):
-    state = NumpyDevice().new_state(len(vector).bit_length() - 1, precision)
-    state.load(vector)
-    return state
+@pytest.fixture
+def state_of(device):
+    def make(vector, precision=Precision.DOUBLE):
+        state = device.new_state(len(vector).bit_length() - 1, precision)
+        state.load(vector)
+        return state
+
+    return make
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 9, 10, 11, 13])
-def test_each_draw_falls_where_the_cumulative_distribution_says(n):
+def test_each_draw_falls_where_the_cumulative_distribution_says(state_of, n):
     vector = reference.random_state(n, seed=n)
     draws = np.sort(generator(1).random(2000))
     got = sample_indices(state_of(vector), draws, Checkpoint())
@@ -28,7 +31,7 @@ def test_each_draw_falls_where_the_cumulative_distribution_says(n):
 
 
 @pytest.mark.parametrize("n", [3, 12])
-def test_a_norm_that_has_drifted_favours_no_outcome(n):
+def test_a_norm_that_has_drifted_favours_no_outcome(state_of, n):
     vector = reference.random_state(n)
     draws = np.sort(generator(1).random(500))
     want = sample_indices(state_of(vector), draws, Checkpoint())
@@ -37,7 +40,7 @@ def test_a_norm_that_has_drifted_favours_no_outcome(n):
 
 
 @pytest.mark.parametrize("n", [3, 12])
-def test_outcomes_without_probability_never_occur(n):
+def test_outcomes_without_probability_never_occur(state_of, n):
     vector = np.zeros(2**n, complex)
     vector[[2, 2**n - 3]] = 0.6, 0.8  # nothing before the first, between, and after the last
     draws = np.array([0.0, np.nextafter(0.36, 0), np.nextafter(0.36, 1), np.nextafter(1, 0), 1.0])
@@ -47,7 +50,7 @@ def test_outcomes_without_probability_never_occur(n):
     assert indices[-1] == 2**n - 3
 
 
-def test_probabilities_of_many_small_amplitudes_sum_to_one_in_single_precision():
+def test_probabilities_of_many_small_amplitudes_sum_to_one_in_single_precision(state_of):
     n = 20
     state = state_of(np.full(2**n, 2 ** (-n / 2)), Precision.SINGLE)
     assert state.block_weights(10).sum() == pytest.approx(1, abs=1e-6)

@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
+from conftest import DEVICES
 from plan_checks import flip, hadamard, in_program_order, phase, random_gates, segment, swap
+
+
+@pytest.fixture(params=["CPU-tiny-tiles", "GPU-emulated"])
+def device(request):
+    return DEVICES[request.param]()
 
 
 def some_gates(random, n):
@@ -26,11 +31,10 @@ def some_gates(random, n):
 
 @pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("n", [6, 9, 12])
-def test_segments_one_after_another(n, loaded, precision, tolerance):
+def test_segments_one_after_another(device, n, loaded, precision, tolerance):
     """Each finds the layout, and the qubits that are still |0>, as the ones before have left them."""
     for seed in range(8):
         random = np.random.default_rng([n, seed])
-        device = NumpyDevice(3, tile_qubits=4)
         costs = device.costs(n, precision)
         state = device.new_state(n, precision)
         vector = reference.zero(n)
@@ -44,9 +48,8 @@ def test_segments_one_after_another(n, loaded, precision, tolerance):
         assert np.allclose(state.amplitudes(), vector, rtol=0, atol=2 * tolerance), seed
 
 
-def test_a_swap_by_itself_moves_what_is_still_zero(precision, tolerance):
+def test_a_swap_by_itself_moves_what_is_still_zero(device, precision, tolerance):
     n = 6
-    device = NumpyDevice(1, tile_qubits=3)
     costs = device.costs(n, precision)
     state = device.new_state(n, precision)
     vector = reference.zero(n)
@@ -66,9 +69,8 @@ def body_of_a_loop(n):
 
 
 @pytest.mark.parametrize("loaded", [False, True])
-def test_a_segment_again_and_again(loaded, precision, tolerance):
+def test_a_segment_again_and_again(device, loaded, precision, tolerance):
     n = 9
-    device = NumpyDevice(2, tile_qubits=4)
     body = body_of_a_loop(n)
     plan = plan_segment(body, n, device.costs(n, precision))
     state = device.new_state(n, precision)
@@ -84,9 +86,8 @@ def test_a_segment_again_and_again(loaded, precision, tolerance):
     assert len(places) > 1
 
 
-def test_a_segment_on_states_of_both_precisions_in_turn():
+def test_a_segment_on_states_of_both_precisions_in_turn(device):
     n = 9
-    device = NumpyDevice(2, tile_qubits=4)
     body = body_of_a_loop(n)
     plan = plan_segment(body, n, device.costs(n, Precision.DOUBLE))
     vector = reference.random_state(n)
@@ -99,10 +100,9 @@ def test_a_segment_on_states_of_both_precisions_in_turn():
         assert np.allclose(state.amplitudes(), want, rtol=0, atol=atol)
 
 
-def test_a_segment_where_qubits_are_untouched_and_where_they_are_not(precision, tolerance):
+def test_a_segment_where_qubits_are_untouched_and_where_they_are_not(device, precision, tolerance):
     """In the same layout."""
     n = 9
-    device = NumpyDevice(2, tile_qubits=4)
     body = segment([hadamard(2), flip(5, 2), flip(7, 5), phase(1, 2, 8)])
     plan = plan_segment(body, n, device.costs(n, precision))
     touched = reference.random_state(3)
