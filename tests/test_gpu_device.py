@@ -1,6 +1,7 @@
 """What the GPU device does besides its sums: memory, launches in flight, uploads, and the ways in which a GPU fails."""
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -68,6 +69,16 @@ def test_two_passes_are_in_flight_at_most(cupy, device):
     assert cupy.gpu.most_launches_in_flight == 2
     assert len({launch.stream for launch in passes(cupy)}) == 1
     assert passes(cupy)[0].stream not in {0, None}
+
+
+def test_jobs_of_a_thread_share_a_stream_and_so_its_memory(cupy, device):
+    for _ in range(3):
+        run(device, segment()).release()
+    run(device, segment()).copy().release()
+    assert len({launch.stream for launch in cupy.gpu.launches}) == 1
+    with ThreadPoolExecutor(1) as other:
+        other.submit(run, device, segment()).result().release()
+    assert len({launch.stream for launch in cupy.gpu.launches}) == 2
 
 
 def test_all_that_passes_read_is_uploaded_in_one_copy(cupy, device):

@@ -1,1 +1,1 @@
-"""basicaer on a GPU: against the limits of the card, and side by side with NVIDIA's cuStateVec and Aer; see README.md."""
+"""basicaer on a GPU: against the card's limits, and beside NVIDIA's cuStateVec and Aer; see README.md."""

@@ -27,27 +27,15 @@ class Aer:
             raise ImportError("this build of qiskit-aer uses no GPU")
         self._make = AerSimulator
 
-    def entries(self, segment: Segment, n: int, vector: Callable[[], Any]) -> list[AerCircuit]:
+    def entries(self, family: str, segment: Segment, n: int, vector: Callable[[], Any]) -> list[AerCircuit]:
         """Return the circuit with Aer's own kernels and with cuStateVec."""
-        from qiskit import QuantumCircuit
-        from qiskit.circuit.library import DiagonalGate, UnitaryGate
+        from families import FAMILIES
 
-        from gpu.fusing import fused
-
-        matrices, _ = fused(segment, n, widest=2, widest_diagonal=2)  # Aer fuses further
-        circuit = QuantumCircuit(n)
-        for matrix in matrices:
-            gate = (DiagonalGate if matrix.is_diagonal else UnitaryGate)(matrix.data.tolist())
-            if matrix.controls:
-                state = "".join(str(int(value)) for value in reversed(matrix.values))
-                gate = gate.control(len(matrix.controls), ctrl_state=state)
-            circuit.append(gate, [*matrix.controls, *matrix.targets])
-        circuit.measure_all()
-        precision = "double" if vector().dtype.itemsize == 16 else "single"
-        return [
-            AerCircuit(self._make(method="statevector", device="GPU", precision=precision, cuStateVec_enable=on), circuit)
-            for on in (False, True)
-        ]
+        del segment  # Aer is given the circuit itself
+        circuit = FAMILIES[family](n).measure_all(inplace=False)
+        options = {"method": "statevector", "device": "GPU"}
+        options["precision"] = "double" if vector().dtype.itemsize == 16 else "single"
+        return [AerCircuit(self._make(cuStateVec_enable=on, **options), circuit) for on in (False, True)]
 
 
 class AerCircuit:

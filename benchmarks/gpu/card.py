@@ -78,7 +78,7 @@ class Card:
         return statistics.median(self.seconds(work) for _ in range(rounds))
 
     def copy_bytes_per_s(self, *, rounds: int = 15) -> float:
-        """Return the bandwidth of a copy within the card, read and written bytes together, of 4 GiB if there is room."""
+        """Return the bandwidth of a copy within the card, read and written bytes together; of 4 GiB if they fit."""
         runtime = self.cupy.cuda.runtime
         free, _ = runtime.memGetInfo()
         size = 2**24 if self.emulated else min(_COPY_BYTES, 2 ** (free // 3).bit_length() // 2)
@@ -89,10 +89,7 @@ class Card:
             stream = self.cupy.cuda.get_current_stream().ptr
             runtime.memcpyAsync(target.data.ptr, source.data.ptr, size, runtime.memcpyDeviceToDevice, stream)
 
-        bandwidth = 2 * size / self.median_seconds(copy, rounds)
-        del source, target
-        self.forget_memory()
-        return bandwidth
+        return 2 * size / self.median_seconds(copy, rounds)
 
     def randomise(self, vector: Any) -> None:
         """Fill a complex array with a random state of norm nearly 1, the same for the same size, on the card itself."""

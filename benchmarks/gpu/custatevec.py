@@ -77,14 +77,15 @@ class Library:
         """Return a call that is ready to be made."""
         return lambda: self.call(name, *arguments)
 
-    def entries(self, segment: Segment, n: int, vector: Callable[[], Any]) -> list[Circuit]:
+    def entries(self, family: str, segment: Segment, n: int, vector: Callable[[], Any]) -> list[Circuit]:
         """Return the circuit fused in every way, without those that come out alike."""
+        del family
         ways: dict[tuple[Any, ...], Circuit] = {}
         for widest, widest_diagonal in FUSIONS:
             matrices, wire_of = fused(segment, n, widest=widest, widest_diagonal=widest_diagonal)
             setting = f"{len(matrices)} matrices of up to {widest} qubits, diagonal ones of up to {widest_diagonal}"
             same = tuple((m.targets, m.controls) for m in matrices)
-            ways.setdefault(same, Circuit(self, setting, matrices, wire_of, n, vector))
+            ways.setdefault(same, Circuit(self, setting, matrices=matrices, wire_of=wire_of, n=n, vector=vector))
         return list(ways.values())
 
 
@@ -98,6 +99,7 @@ class Circuit:
         self,
         library: Library,
         setting: str,
+        *,
         matrices: Sequence[Matrix],
         wire_of: tuple[int, ...],
         n: int,
@@ -134,7 +136,9 @@ class Circuit:
             host = np.ascontiguousarray(matrix.data.reshape(-1), vector.dtype)
             data = cupy.empty(len(host), vector.dtype)
             data.set(host)
-            targets, controls, values = (_integers(numbers) for numbers in (matrix.targets, matrix.controls, matrix.values))
+            targets, controls, values = (
+                _integers(numbers) for numbers in (matrix.targets, matrix.controls, matrix.values)
+            )
             counts = len(matrix.targets), len(matrix.controls)
             size = c_size_t()
             head = (library.handle, data_type, self._n)

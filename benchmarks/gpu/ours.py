@@ -28,6 +28,7 @@ class Ours:
 
     name = "basicaer"
     setting = ""
+    starts = STARTS
 
     def __init__(self, card: Card, device: CupyDevice, segment: Segment, n: int, precision: Precision) -> None:
         self._card, self._device, self._segment = card, device, segment
@@ -36,26 +37,34 @@ class Ours:
         self._plan = plan_segment(segment, n, device.costs(n, precision))
         self.plan_seconds = time.perf_counter() - started
         self._state: Any = None
+        self._is_random = False
 
     @property
     def vector(self) -> Any:
         """The amplitudes on the card, in whatever order they are."""
         return self._state._vector
 
+    @property
+    def is_released(self) -> bool:
+        """Whether there is no state."""
+        return self._state is None
+
     def start(self, how: str) -> None:
         """Make the state to run on: |0...0>, or a random one, for which one that is random already is as good."""
         if how == "zero" or self._state is None:
             self.release()
             self._state = self._device.new_state(self._n, self._precision)
+            self._is_random = False
         if how == "random":
-            if self._state._zero:
+            if not self._is_random:
                 self.randomise()
             self._state._forget_layout()
-            self._state._zero = frozenset()
+            self._state._zero -= set(range(self._n))
 
     def randomise(self) -> None:
         """Begin a random state anew."""
         self._card.randomise(self.vector)
+        self._is_random = True
 
     def run(self) -> None:
         """Run the circuit; it is over when this returns."""

@@ -140,6 +140,7 @@ class CupyDevice:
         self.shapes = shapes or {p: usual_shape(p, *sizes) for p in Precision}
         self._modules: dict[Precision, _Module] = {}
         self._lock = threading.Lock()
+        self._streams = threading.local()
 
     def new_state(self, n_qubits: int, precision: Precision) -> CupyState:
         return CupyState(self, n_qubits, precision)
@@ -156,6 +157,12 @@ class CupyDevice:
     def scratch_bytes(self, precision: Precision) -> int:
         del precision
         return _SCRATCH_BYTES
+
+    def stream(self) -> Any:
+        """Return the calling thread's stream; CuPy's pool gives freed memory to the stream that it was freed on only."""
+        if not hasattr(self._streams, "own"):
+            self._streams.own = self.cupy.cuda.Stream(non_blocking=True)
+        return self._streams.own
 
     def module(self, precision: Precision) -> _Module:
         """Return the compiled kernels, compiled now if they are not yet."""
@@ -180,7 +187,7 @@ class CupyState:
         self._shape = device.shapes[precision]
         self._wires = max(n_qubits, self._shape.register_bits)
         with self._working("making a state"):
-            self._stream = self._cupy.cuda.Stream(non_blocking=True)
+            self._stream = device.stream()
         with self._working("making a state"):
             self._module = device.module(precision)
             self._vector: Any = self._cupy.empty(2**self._wires, self._dtype)
@@ -321,7 +328,6 @@ class CupyState:
         copied = object.__new__(type(self))
         copied.__dict__.update(self.__dict__)
         with self._working("copying a state"):
-            copied._stream = self._cupy.cuda.Stream(non_blocking=True)
             vector = self._cupy.empty(2**self._wires, self._dtype)
             runtime = self._cupy.cuda.runtime
             runtime.memcpyAsync(
