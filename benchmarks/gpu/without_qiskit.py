@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 
 _CHECKOUT = Path(__file__).parents[2] / "src" / "basicaer" / "__init__.py"
 
 
 def stand_in() -> None:
     """Put an empty package in basicaer's place, and one exception in Qiskit's; nothing where Qiskit is installed."""
-    if "qiskit" in sys.modules or importlib.util.find_spec("qiskit"):
+    if importlib.util.find_spec("qiskit"):
         return
-    qiskit, exceptions = ModuleType("qiskit"), ModuleType("qiskit.exceptions")
-    exceptions.QiskitError = type("QiskitError", (Exception,), {})
-    sys.modules |= {"qiskit": qiskit, "qiskit.exceptions": exceptions}
+    for name in ("qiskit", "qiskit.exceptions"):
+        sys.modules[name] = importlib.util.module_from_spec(ModuleSpec(name, None))
+    sys.modules["qiskit.exceptions"].QiskitError = type("QiskitError", (Exception,), {})
     spec = importlib.util.find_spec("basicaer") or importlib.util.spec_from_file_location(
         "basicaer", _CHECKOUT, submodule_search_locations=[str(_CHECKOUT.parent)]
     )
