@@ -113,6 +113,8 @@ class Clock:
     def monotonic(self):
         return self.now
 
+    time = monotonic
+
 
 def polled_limit(_job_id, _payload):
     checkpoint = current_checkpoint.get()

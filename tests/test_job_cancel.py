@@ -146,7 +146,7 @@ def test_a_cancel_after_the_work_but_before_the_job_knows_of_it_holds():
 def test_a_cancel_right_after_the_job_has_ended_is_too_late(one_thread, held):
     answers = []
     job = submitted(held, executor=one_thread)
-    job._future.add_done_callback(lambda _: answers.append(job.cancel()))  # called after the job's own
+    job._futures[0].add_done_callback(lambda _: answers.append(job.cancel()))  # called after the job's own
     held.go.set()
     one_thread.shutdown()
     assert answers == [False]
@@ -200,7 +200,7 @@ def test_a_job_that_reaches_its_time_limit_ends_as_an_error_that_says_so(one_thr
     held.go.set()
     job.wait_for_final_state(GUARD)
     assert job.status() is JobStatus.ERROR
-    with pytest.raises(BasicAerError, match=r"time limit of 2\.5 s; give a longer timeout="):
+    with pytest.raises(BasicAerError, match=r"time limit of 2\.5 s in phase 'planning'; give a longer timeout="):
         job.result()
 
 

@@ -13,7 +13,7 @@
 
 from basicaer._version import __version__
 from basicaer.errors import BasicAerError
-from basicaer.job import BasicAerJob
+from basicaer.job import BasicAerJob, jobs
 from basicaer.provider import BasicAer, BasicAerProvider
 
-__all__ = ["BasicAer", "BasicAerError", "BasicAerJob", "BasicAerProvider", "__version__"]
+__all__ = ["BasicAer", "BasicAerError", "BasicAerJob", "BasicAerProvider", "__version__", "jobs"]

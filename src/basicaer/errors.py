@@ -9,7 +9,15 @@ from qiskit.exceptions import QiskitError
 if TYPE_CHECKING:
     from qiskit.result import Result
 
-__all__ = ["BasicAerError", "BasicAerWarning", "Cancelled", "DeviceUnavailableError", "QobjValidationError"]
+__all__ = [
+    "BasicAerError",
+    "BasicAerWarning",
+    "Cancelled",
+    "DeviceUnavailableError",
+    "JobTimeLimitError",
+    "QobjValidationError",
+    "WorkerLostError",
+]
 
 
 class BasicAerError(QiskitError):
@@ -30,6 +38,14 @@ class DeviceUnavailableError(BasicAerError):
 
 class QobjValidationError(BasicAerError):
     """A Qobj that a user gave breaks the schema; the message names the path and the rule."""
+
+
+class JobTimeLimitError(BasicAerError):
+    """The work of a job took longer than the ``timeout`` that `run` was given; the message says how far it came."""
+
+
+class WorkerLostError(BasicAerError):
+    """The process that a job ran in has died."""
 
 
 class BasicAerWarning(UserWarning):

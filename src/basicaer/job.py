@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import atexit
-import concurrent.futures
+import contextlib
+import logging
 import os
 import threading
 import time
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, ClassVar
+import weakref
+from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from qiskit.providers import JobError, JobStatus, JobTimeoutError, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
-from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.errors import Cancelled
+from basicaer.engine.checkpoint import Progress, current_checkpoint
+from basicaer.errors import Cancelled, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor
+from basicaer.handles import handle_for
 from basicaer.qobj import QasmQobj, validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from qiskit.result import Result
 
-__all__ = ["BasicAerJob"]
+    from basicaer.handles import Handle
 
-_THREADS = (DaemonThreadExecutor, ThreadPoolExecutor)
-_INTERPRETERS = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # since Python 3.14, derived from threads
+__all__ = ["BasicAerJob", "jobs"]
+
 _EXIT_SECONDS = 1.0  # how long the interpreter's exit may wait for cancelled jobs
+_LOST = ("BrokenProcessPool", "TerminatedWorkerError", "KilledWorker")  # what executors raise for a worker that died
+
+_log = logging.getLogger("basicaer")
 
 
-def _call(fn: Callable[[str, Any], Any], job_id: str, payload: Any, handle: Checkpoint | float | None) -> Any:
-    """Run a job's function where its executor runs it.
-
-    Parameters
-    ----------
-    handle
-        The job's checkpoint, where the worker shares memory with the job; else only its time limit in seconds.
-    """
-    checkpoint = handle if isinstance(handle, Checkpoint) else Checkpoint(handle)
+def _call(fn: Callable[[str, Any], Any], job_id: str, payload: Any, handle: Any) -> Any:
+    """Run a job's function where its executor runs it; `handle` is what the job's handle gives for a worker."""
+    checkpoint = handle.checkpoint()
     token = current_checkpoint.set(checkpoint)
     try:
         checkpoint.start()
@@ -47,11 +49,18 @@ def _call(fn: Callable[[str, Any], Any], job_id: str, payload: Any, handle: Chec
         current_checkpoint.reset(token)
 
 
+class _Part(NamedTuple):
+    """A piece of a job's work, sent to its executor by itself."""
+
+    payload: Any
+    handle: Handle
+
+
 class BasicAerJob(JobV1):
     """One submission to a simulator, which runs by itself and reports what came of it.
 
     A backend's `run` returns a job that is submitted already. Cancelling, waiting and asking for the status may be done
-    from any thread.
+    from any thread. Used as a context manager, a job is cancelled where the block is left by an exception.
 
     Parameters
     ----------
@@ -69,9 +78,20 @@ class BasicAerJob(JobV1):
         Called by `submit` in the caller's thread; returns the payload. By default the payload is the Qobj.
     executor
         Where to run: any `concurrent.futures.Executor`; by default the class's own ``_executor``, daemon threads. A job
-        can be cancelled while it runs if the executor has threads; on any other, only before it starts.
+        can be cancelled while it runs on threads; on an executor of an unknown kind, only before it starts.
     timeout
         Seconds that the work may take, from its start; then the job ends as ERROR.
+    callback
+        Called with the job's `Progress` now and then, from another thread.
+    parts
+        Into how many pieces the work may be split, to run beside each other on the executor.
+    cancel_on_interrupt
+        Whether an interrupt (Ctrl-C) while somebody waits for the job cancels it, too.
+
+    Attributes
+    ----------
+    times : dict
+        When the job was made, submitted and ended: seconds since the epoch.
     """
 
     _executor: ClassVar[Executor] = DaemonThreadExecutor()
@@ -86,21 +106,46 @@ class BasicAerJob(JobV1):
         prepare: Callable[[], Any] | None = None,
         executor: Executor | None = None,
         timeout: float | None = None,
+        callback: Callable[[Progress], Any] | None = None,
+        parts: int = 1,
+        cancel_on_interrupt: bool = True,
     ) -> None:
         super().__init__(backend, job_id)
         self._fn = fn
         self._qobj = qobj
         self._prepare = prepare
         self._runs_on = self._executor if executor is None else executor
-        self._shares_memory = isinstance(self._runs_on, _THREADS) and not isinstance(self._runs_on, _INTERPRETERS)
-        self._checkpoint = Checkpoint(timeout)
-        self._lock = threading.Lock()  # guards the four that follow
+        self._timeout = timeout
+        self._callback = callback
+        self._most_parts = parts
+        self.cancel_on_interrupt = cancel_on_interrupt
+        self.times = {"created": time.time()}
+        self._payload: Any = None
+        self._parts: tuple[_Part, ...] = ()
+        self._lock = threading.Lock()  # guards what follows
         self._submitted = False
-        self._future: Future[Result] | None = None
+        self._futures: tuple[Future[Result], ...] = ()
+        self._left = 0  # parts that have not ended
         self._cancelling = False
+        self._inherited = False  # whether it belongs to the process that this one was forked from
+        self._outcomes: dict[int, Result | None] = {}  # by part: what it gave, or what it had finished
+        self._error: BaseException | None = None
         self._final: JobStatus | None = None
-        self._partial: Result | None = None
         self._ended = threading.Event()
+        _live.add(self)
+
+    def __repr__(self) -> str:
+        state = "not submitted" if not self._futures else self.status().name
+        return f"<{type(self).__name__} {self.job_id()} on {getattr(self.backend(), 'name', None)}: {state}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._futures:
+            self.cancel()
 
     def submit(self) -> None:
         """Check a Qobj that was given, prepare the work and queue it.
@@ -119,39 +164,102 @@ class BasicAerJob(JobV1):
         try:
             if not callable(self._qobj):
                 validate(self._qobj)
-            payload = self._qobj if self._prepare is None else self._prepare()
-            handle = self._checkpoint if self._shares_memory else self._checkpoint.timeout
+            payload = self._payload = self._qobj if self._prepare is None else self._prepare()
+            pieces = payload.split(self._most_parts) if self._most_parts > 1 else [payload]
+            make_handle = handle_for
+            self._parts = tuple(
+                [_Part(piece, make_handle(self._runs_on, self._timeout, self._callback)) for piece in pieces]
+            )
             start = self._runs_on.submit
             is_default = self._runs_on is self._executor and isinstance(self._runs_on, DaemonThreadExecutor)
-            if is_default and getattr(payload, "is_quick", False):
+            if is_default and len(pieces) == 1 and getattr(payload, "is_quick", False):
                 start = DaemonThreadExecutor.call_here
-            future = start(_call, self._fn, self.job_id(), payload, handle)
+            self._left = len(pieces)
+            futures = self._send(start)
         except BaseException:
             with self._lock:
                 self._submitted = False
             raise
-        self._future = future
-        _unfinished[future] = self
-        future.add_done_callback(_settle)
+        self.times["submitted"] = time.time()
+        _log.debug("Job %s was submitted in %d part(s).", self.job_id(), len(futures))
+        self._futures = futures
+        for number, future in enumerate(futures):
+            _unfinished[future] = self, number
+        for future in futures:
+            future.add_done_callback(_settle)
 
-    def _settle(self, future: Future[Result]) -> None:
-        """Decide, once, how the job has ended; called when its future is done."""
+    def _send(self, start: Callable[..., Future[Result]]) -> tuple[Future[Result], ...]:
+        futures: list[Future[Result]] = []
+        try:
+            for part in self._parts:
+                futures.append(start(_call, self._fn, self.job_id(), part.payload, part.handle.for_worker()))  # noqa: PERF401  # kept if a later one fails
+        except BaseException:
+            for future, part in zip(futures, self._parts, strict=False):
+                part.handle.cancel()
+                future.cancel()
+            raise
+        return tuple(futures)
+
+    def _settle(self, number: int, future: Future[Result]) -> None:
+        """Note how a part has ended; with the last one, decide, once, how the job has; called when a future is done."""
         error = None if future.cancelled() else future.exception()
+        part = self._parts[number]
+        if future.cancelled():
+            outcome = None
+        elif error is None:
+            outcome = future.result()
+        else:
+            outcome = getattr(error, "partial", None)
+            if outcome is None and (finished := part.handle.finished()):
+                outcome = part.payload.partial(self.job_id(), finished)
+        part.handle.close()
         with self._lock:
-            if error is not None:
-                self._partial = getattr(error, "partial", None)
-            elif not future.cancelled():  # all was finished, even if a cancel came first
-                self._partial = future.result()
-            if future.cancelled() or self._cancelling or isinstance(error, Cancelled):
-                self._final = JobStatus.CANCELLED
-            else:  # last of all, since it is read without the lock
-                self._final = JobStatus.DONE if error is None else JobStatus.ERROR
+            self._outcomes[number] = outcome
+            failed = error is not None and not isinstance(error, Cancelled) and self._error is None
+            if failed:
+                self._error = error
+            self._left -= 1
+            if self._left == 0:
+                self._decide(was_cancelled=future.cancelled() or isinstance(error, Cancelled))
+                return
+        if failed:  # what the others do is of no use any more
+            self._stop()
+
+    def _decide(self, *, was_cancelled: bool) -> None:
+        if self._error is not None and not self._cancelling:
+            if type(self._error).__name__ in _LOST or isinstance(self._error, BrokenProcessPool):
+                words = str(self._error) or type(self._error).__name__
+                lost = WorkerLostError(
+                    f"The worker process of job {self.job_id()} has died ({words}), perhaps for want of memory; "
+                    "what it had finished is in partial_result(). Run the rest again."
+                )
+                lost.__cause__ = self._error
+                self._error = lost
+            with contextlib.suppress(AttributeError, TypeError):  # not every exception lets itself be added to
+                self._error.partial = self._joined()  # type: ignore[union-attr]
+        self.times["ended"] = time.time()
+        if self._cancelling or (was_cancelled and self._error is None):
+            self._final = JobStatus.CANCELLED
+        else:  # last of all, since it is read without the lock
+            self._final = JobStatus.DONE if self._error is None else JobStatus.ERROR
+        _log.debug("Job %s has ended as %s.", self.job_id(), self._final.name)
         self._ended.set()
 
-    def _submission(self) -> Future[Result]:
-        if self._future is None:
+    def _joined(self) -> Result | None:
+        """Return what all parts have finished as one result."""
+        outcomes = [self._outcomes[number] for number in sorted(self._outcomes)]
+        if len(outcomes) == 1:
+            return outcomes[0]
+        known = [outcome for outcome in outcomes if outcome is not None]
+        joined: Result | None = self._payload.join(known) if known else None
+        return joined
+
+    def _submission(self) -> tuple[Future[Result], ...]:
+        if self._inherited:
+            raise JobError(f"Job {self.job_id()} runs in the process that this one was forked from; run it again here.")
+        if not self._futures:
             raise JobError(f"Job {self.job_id()} has not been submitted; call submit() first.")
-        return self._future
+        return self._futures
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the job and return its result.
@@ -164,23 +272,38 @@ class BasicAerJob(JobV1):
         Raises
         ------
         JobError
-            If the job was not submitted.
+            If the job was not submitted, or belongs to the process that this one was forked from.
         concurrent.futures.TimeoutError
             If the job has not ended in `timeout` seconds.
         concurrent.futures.CancelledError
             If the job was cancelled.
+        KeyboardInterrupt
+            If the wait is interrupted, at once; the job is cancelled then unless ``cancel_on_interrupt`` is False.
         Exception
             Whatever the simulation raised; its ``partial`` is a `Result` of the experiments that were finished.
         """
-        future = self._submission()
-        if self._final is None and not self._ended.wait(timeout):
+        self._submission()
+        if self._final is None and not self._wait(timeout):
             raise TimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
         if self._final is JobStatus.CANCELLED:
             raise CancelledError(f"Job {self.job_id()} was cancelled.")
+        if self._error is not None:
+            error = self._error
+            try:
+                raise error
+            finally:
+                del self, error  # the error's traceback holds this frame, and would hold the job that holds the error
+        result = self._joined()
+        assert result is not None  # a job that is DONE has results  # noqa: S101
+        return result
+
+    def _wait(self, timeout: float | None) -> bool:
         try:
-            return future.result()
-        finally:
-            del self, future  # an error's traceback holds this frame, and would hold the job that holds the error
+            return self._ended.wait(timeout)
+        except KeyboardInterrupt:
+            if self.cancel_on_interrupt:
+                self.cancel()
+            raise
 
     def partial_result(self) -> Result | None:
         """Return a `Result` of the experiments that were finished, of a job that has ended in any way.
@@ -195,15 +318,38 @@ class BasicAerJob(JobV1):
         self._submission()
         if self._final is None:
             raise JobError(f"Job {self.job_id()} has not ended yet; wait for it with wait_for_final_state().")
-        return self._partial
+        return self._joined()
+
+    def progress(self) -> Progress:
+        """Return how far the job is; of a job in several parts, all of them together.
+
+        Raises
+        ------
+        JobError
+            If the job was not submitted.
+        """
+        self._submission()
+        parts = [part.handle.progress() for part in self._parts]
+        if self._final is not None:
+            elapsed = max(part.elapsed for part in parts)
+            experiments = sum(part.experiments for part in parts)
+            return parts[0]._replace(
+                phase="ended", experiment=experiments, experiments=experiments, elapsed=elapsed, remaining=0.0
+            )
+        if len(parts) == 1:
+            return parts[0]
+        running = next((part for part in parts if part.phase not in {"queued", "ended"}), parts[0])
+        return running._replace(
+            experiment=sum(part.experiment for part in parts), experiments=sum(part.experiments for part in parts)
+        )
 
     def cancel(self) -> bool:
         """Stop the job: it does not start if it is waiting, and stops at its next checkpoint if it is running.
 
-        While gates are applied, a checkpoint comes after every 2**16 amplitudes, so that it stops within milliseconds;
-        while a state is measured or copied, after one pass over it. What was computed is lost, but for finished
-        experiments (`partial_result`). On an executor whose workers do not share memory with the job, a job that has
-        started is not stopped.
+        On threads it stops within a fraction of a millisecond on small states and some milliseconds on large ones (see
+        `Checkpoint`), on other processes once the worker has asked again, which it does every 10 ms or more. What was
+        computed is lost, but for finished experiments (`partial_result`). On an executor of an unknown kind a job that
+        has started is not stopped.
 
         Returns
         -------
@@ -215,15 +361,23 @@ class BasicAerJob(JobV1):
         JobError
             If the job was not submitted.
         """
-        future = self._submission()
+        futures = self._submission()
+        can_cancel = all(part.handle.can_cancel for part in self._parts)
         with self._lock:
             if self._final is not None:
                 return False
-            if self._shares_memory:
+            if can_cancel:
                 self._cancelling = True
-                self._checkpoint.cancel()
-        accepted = future.cancel()  # takes it out of the queue; outside of the lock, since it calls _settle
-        return accepted or self._shares_memory
+        if can_cancel:
+            self._stop()
+            return True
+        # Taken out of the queue, or beyond reach; outside of the lock, since it calls _settle.
+        return all([future.cancel() for future in futures])  # noqa: C419  # each of them, even after one that refuses
+
+    def _stop(self) -> None:
+        for part, future in zip(self._parts, self._futures, strict=True):
+            part.handle.cancel()
+            future.cancel()
 
     def status(self) -> JobStatus:
         """Return where the job is: QUEUED, RUNNING, DONE, CANCELLED or ERROR.
@@ -235,16 +389,17 @@ class BasicAerJob(JobV1):
         JobError
             If the job was not submitted, or its executor's future does not say where it is.
         """
-        future = self._submission()
+        futures = self._submission()
         if self._final is not None:
             return self._final
-        if self._shares_memory:
-            running = self._checkpoint.started
-        else:
-            try:
-                running = bool(future.running() or (future.done() and not future.cancelled()))
-            except Exception as error:
-                raise JobError(f"The executor's future of job {self.job_id()} does not tell its state.") from error
+        started = [part.handle.has_started() for part in self._parts]
+        try:
+            running = any(
+                bool(future.running() or (future.done() and not future.cancelled())) if known is None else known
+                for known, future in zip(started, futures, strict=True)
+            )
+        except Exception as error:
+            raise JobError(f"The executor's future of job {self.job_id()} does not tell its state.") from error
         return JobStatus.RUNNING if running else JobStatus.QUEUED
 
     def wait_for_final_state(
@@ -278,7 +433,7 @@ class BasicAerJob(JobV1):
                 raise JobTimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
             if callback is not None:
                 callback(self.job_id(), status, self)
-            self._ended.wait(wait if left is None else min(wait, left))
+            self._wait(wait if left is None else min(wait, left))
 
     def qobj(self) -> Any:
         """Return the Qobj submitted, or the circuits as one.
@@ -294,20 +449,37 @@ class BasicAerJob(JobV1):
         return QasmQobj.from_dict(qobj) if isinstance(qobj, dict) else qobj
 
 
-_unfinished: dict[Future[Any], BasicAerJob] = {}  # the submitted jobs that have not ended, by their futures
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unfinished.clear)  # they run in the parent; their locks may be held for good
+_live: weakref.WeakSet[BasicAerJob] = weakref.WeakSet()
+_unfinished: dict[Future[Any], tuple[BasicAerJob, int]] = {}  # parts that have not ended: their jobs and numbers
+
+
+def jobs() -> list[BasicAerJob]:
+    """Return the jobs of this process that somebody holds or that have not ended, oldest first."""
+    return sorted(_live, key=lambda job: job.times["created"])
 
 
 def _settle(future: Future[Any]) -> None:
     """Tell a future's job that it is done. A future keeps its callbacks: one that held the job would never let go."""
-    _unfinished.pop(future)._settle(future)  # noqa: SLF001  # the module's own class
+    job, number = _unfinished.pop(future)
+    job._settle(number, future)  # noqa: SLF001  # the module's own class
+
+
+def _inherit() -> None:
+    """In a forked child: what has not ended runs in the parent, and its locks may be held for good."""
+    for job, _ in _unfinished.values():
+        job._inherited = True  # noqa: SLF001  # the module's own class
+        job._lock = threading.Lock()  # noqa: SLF001
+    _unfinished.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit)
 
 
 @atexit.register
 def _cancel_unfinished() -> None:
     """Stop what still runs when the interpreter exits, so that no daemon thread computes into its end."""
-    jobs = [job for job in list(_unfinished.values()) if job.cancel()]
+    stopped = [job for job in {job for job, _ in _unfinished.values()} if job.cancel()]
     deadline = time.monotonic() + _EXIT_SECONDS
-    for job in jobs:
+    for job in stopped:
         job._ended.wait(max(0.0, deadline - time.monotonic()))  # noqa: SLF001  # the module's own class

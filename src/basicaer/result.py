@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from basicaer.engine.execute import Outcome
 
-__all__ = ["chopped", "circuit_header", "counts_of", "memory_of", "on_all_qubits", "result_of"]
+__all__ = ["chopped", "circuit_header", "counts_of", "joined", "memory_of", "on_all_qubits", "result_of"]
 
 _CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
 
@@ -107,4 +107,21 @@ def result_of(experiments: list[dict[str, Any]], seconds: float, **names: Any) -
         date=datetime.now().astimezone(),
         status="COMPLETED",
         time_taken=seconds,
+    )
+
+
+def joined(results: Sequence[Result]) -> Result:
+    """Return one result of several that belong to one job, their experiments in order; they ran beside each other."""
+    first = results[0]
+    return Result(
+        backend_name=first.backend_name,
+        backend_version=first.backend_version,
+        job_id=first.job_id,
+        qobj_id=first.qobj_id,
+        header=first.header,
+        success=True,
+        results=[experiment for result in results for experiment in result.results],
+        date=first.date,
+        status=first.status,
+        time_taken=max(result.time_taken for result in results),
     )

@@ -1,26 +1,91 @@
-"""The place between two pieces of work where a job may be stopped: one mechanism for cancellation and time limits."""
+"""The place between two pieces of work where a job may be stopped, and says how far it is.
+
+One mechanism for cancellation, time limits and progress.
+"""
 
 from __future__ import annotations
 
 import contextvars
+import threading
 import time
+from typing import Any, NamedTuple, Protocol
 
-from basicaer.errors import BasicAerError, Cancelled
+from basicaer.errors import Cancelled, JobTimeLimitError
 
-__all__ = ["Checkpoint", "current_checkpoint"]
+__all__ = ["Checkpoint", "Link", "Progress", "current_checkpoint"]
+
+_FIRST_GUESS = 0.02  # of the passes: before that much is done, nothing is predicted
+
+
+class Progress(NamedTuple):
+    """How far a job is.
+
+    Attributes
+    ----------
+    phase
+        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"``, ``"results"`` or ``"ended"``.
+    experiment, experiments
+        How many circuits are finished, and how many there are.
+    passes, total_passes
+        Passes over the state that are done, a part of one counted as such, and how many there are in the circuit that
+        runs now; the total is None where control flow leaves it open.
+    shots, total_shots
+        Shots of the circuit that runs now whose outcome is known, and how many there are.
+    elapsed
+        Seconds since a worker began; 0 before.
+    remaining
+        Predicted seconds until the circuit that runs now is finished; None where that cannot be told.
+    """
+
+    phase: str = "queued"
+    experiment: int = 0
+    experiments: int = 0
+    passes: float = 0.0
+    total_passes: int | None = None
+    shots: int = 0
+    total_shots: int = 0
+    elapsed: float = 0.0
+    remaining: float | None = None
+
+    @property
+    def fraction(self) -> float:
+        """The part of the whole job that is done, from 0 to 1, as far as can be told; each circuit counts the same."""
+        if self.phase == "ended":
+            return 1.0
+        within = 0.0
+        if self.total_passes:
+            within = min(self.passes / self.total_passes, 1.0)
+        elif self.total_shots:
+            within = min(self.shots / self.total_shots, 1.0)
+        return (self.experiment + within) / max(self.experiments, 1)
+
+
+class Link(Protocol):
+    """Connects a checkpoint with whoever watches it, perhaps in another process."""
+
+    interval: float  # seconds between two exchanges, at least
+
+    def exchange(self, progress: Progress) -> bool:
+        """Pass on how far the work is; return whether it is to stop."""
+
+    def deliver(self, position: int, experiment: Any) -> None:
+        """Hand over a finished experiment, so that it is not lost if the worker is."""
 
 
 class Checkpoint:
     """Carried to wherever a job's work is done, and polled there.
 
     Cancellation is asked for from any thread with `cancel` and answered by the worker at its next `poll`, which raises.
-    Work between two polls is not interrupted: on the CPU that is one block of a gate, or one pass that measures or
-    copies a state.
+    Work between two polls is not interrupted. On the CPU that is one piece of work on one tile, at most 2**16
+    amplitudes (below a millisecond), wherever a state is evolved, measured, copied or read; on a GPU at most two
+    passes; while a circuit is planned, one pass of the plan. A link brings cancellation at its next exchange.
 
     Parameters
     ----------
     timeout
         Seconds that the work itself may take, counted from `start`; None for no limit.
+    link
+        Connects the checkpoint with whoever watches it; None if nobody does.
 
     Attributes
     ----------
@@ -28,11 +93,21 @@ class Checkpoint:
         Whether a worker has begun.
     """
 
-    def __init__(self, timeout: float | None = None) -> None:
+    def __init__(self, timeout: float | None = None, link: Link | None = None) -> None:
         self.timeout = timeout
         self.started = False
+        self._link = link
+        self._next_exchange = 0.0
+        self._exchanging = threading.Lock()
         self._cancelled = False
+        self._began = 0.0
         self._deadline: float | None = None
+        self._phase = "queued"
+        self._experiment = self._experiments = 0
+        self._passes = 0.0
+        self._total_passes: int | None = None
+        self._shots = self._total_shots = 0
+        self._passes_began = 0.0
 
     def start(self) -> None:
         """Note that a worker has begun; the time limit counts from here.
@@ -42,9 +117,11 @@ class Checkpoint:
         Cancelled
             If the job was cancelled before it began.
         """
-        self.poll()
+        self._began = time.monotonic()
         if self.timeout is not None:
-            self._deadline = time.monotonic() + self.timeout
+            self._deadline = self._began + self.timeout
+        self.enter("planning")
+        self.poll()
         self.started = True
 
     def cancel(self) -> None:
@@ -58,20 +135,91 @@ class Checkpoint:
         ------
         Cancelled
             If the job was cancelled.
-        BasicAerError
+        JobTimeLimitError
             If the time limit has passed.
         """
         if self._cancelled:
             raise Cancelled
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            raise TimeLimitError(
-                f"The job reached its time limit of {self.timeout:g} s; give a longer timeout= or none, "
-                "or a smaller circuit or fewer shots."
+        if self._deadline is None and self._link is None:
+            return
+        now = time.monotonic()
+        if self._deadline is not None and now > self._deadline:
+            raise JobTimeLimitError(
+                f"The job reached its time limit of {self.timeout:g} s {self._place()}; "
+                "give a longer timeout= or none, or a smaller circuit or fewer shots."
             )
+        if self._link is not None and now >= self._next_exchange and self._exchanging.acquire(blocking=False):
+            try:
+                self._next_exchange = now + self._link.interval
+                if self._link.exchange(self.progress()):
+                    self._cancelled = True
+            finally:
+                self._exchanging.release()
+            if self._cancelled:
+                raise Cancelled
 
+    # What the worker says of its progress.
 
-class TimeLimitError(BasicAerError):
-    """The work of a job took longer than the ``timeout`` that `run` was given."""
+    def enter(self, phase: str) -> None:
+        """Begin a phase; whoever watches is told at the next poll."""
+        self._phase = phase
+        self._next_exchange = 0.0
+
+    def expect_experiments(self, count: int) -> None:
+        """Say how many circuits there are."""
+        self._experiments = count
+
+    def finish_experiment(self, position: int, experiment: Any) -> None:
+        """Note that a circuit is finished, and hand over what came of it."""
+        self._experiment += 1
+        if self._link is not None:
+            self._link.deliver(position, experiment)
+
+    def expect(self, passes: int | None, shots: int) -> None:
+        """Begin a circuit: say how many passes there will be, None if that is open, and how many shots."""
+        self._passes, self._total_passes = 0.0, passes
+        self._shots, self._total_shots = 0, shots
+        self._passes_began = time.monotonic()
+
+    def advance(self, passes: float) -> None:
+        """Note that so many passes more are done, or a part of one."""
+        self._passes += passes
+
+    def finish_shots(self, count: int) -> None:
+        """Note that the outcomes of so many shots more are known."""
+        self._shots += count
+
+    def progress(self) -> Progress:
+        """Return how far the work is; for any thread."""
+        if not self._began:
+            return Progress(self._phase, experiments=self._experiments)
+        now = time.monotonic()
+        remaining = None
+        if self._total_passes and self._phase in {"gates", "sampling", "results"}:
+            done = min(self._passes / self._total_passes, 1.0)
+            if done >= _FIRST_GUESS:
+                remaining = (now - self._passes_began) * (1 - done) / done
+        return Progress(
+            self._phase,
+            self._experiment,
+            self._experiments,
+            min(self._passes, self._total_passes or self._passes),
+            self._total_passes,
+            self._shots,
+            self._total_shots,
+            now - self._began,
+            remaining,
+        )
+
+    def _place(self) -> str:
+        """Say how far the work is, to go into a sentence."""
+        progress = self.progress()
+        said = f"in phase '{progress.phase}'"
+        if progress.experiments > 1:
+            said += f" of circuit {progress.experiment + 1} of {progress.experiments}"
+        if progress.total_passes:
+            said += f", after {progress.passes:.1f} of {progress.total_passes} passes"
+        return said
 
 
 current_checkpoint: contextvars.ContextVar[Checkpoint | None] = contextvars.ContextVar(

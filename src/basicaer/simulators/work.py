@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from basicaer.calibration import measured_crossover
@@ -13,10 +14,10 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
 from basicaer.plan.planner import plan_segment
-from basicaer.result import chopped, counts_of, memory_of, on_all_qubits, result_of
+from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -79,6 +80,33 @@ class Work:
                 return False
         return True
 
+    def split(self, parts: int) -> list[Work]:
+        """Return the experiments in order as at most so many payloads of about equal predicted time."""
+        seconds = [min(experiment.predicted_seconds, 1e9) for experiment in self.experiments]
+        ends = list(accumulate(seconds))
+        groups: dict[int, list[Experiment]] = {}
+        for experiment, own, end in zip(self.experiments, seconds, ends, strict=True):
+            number = int((end - own / 2) / ends[-1] * parts) if ends[-1] else 0
+            groups.setdefault(number, []).append(experiment)
+        return [replace(self, experiments=tuple(group)) for group in groups.values()]
+
+    def partial(self, job_id: str, finished: Mapping[int, dict[str, Any]], seconds: float = 0.0) -> Result:
+        """Return a result of the experiments that are finished, given by position."""
+        return result_of(
+            [finished[position] for position in sorted(finished)],
+            seconds,
+            backend_name=self.backend_name,
+            backend_version=self.backend_version,
+            job_id=job_id,
+            qobj_id=self.qobj_id,
+            header=self.header,
+        )
+
+    @staticmethod
+    def join(results: Sequence[Result]) -> Result:
+        """Return the results of payloads that were split, in their order, as one."""
+        return joined(results)
+
 
 def run_work(job_id: str, work: Work) -> Result:
     """Run every experiment and return the result; the function of every job that a backend makes.
@@ -89,24 +117,15 @@ def run_work(job_id: str, work: Work) -> Result:
         From an experiment; its ``partial`` is a result of those that had finished, as it is with any other exception.
     """
     checkpoint = current_checkpoint.get() or Checkpoint()
+    checkpoint.expect_experiments(len(work.experiments))
     started = time.perf_counter()
-    by_position: dict[int, dict[str, Any]] = {}
-
-    def result() -> Result:
-        return result_of(
-            [by_position[position] for position in sorted(by_position)],
-            time.perf_counter() - started,
-            backend_name=work.backend_name,
-            backend_version=work.backend_version,
-            job_id=job_id,
-            qobj_id=work.qobj_id,
-            header=work.header,
-        )
+    finished: dict[int, dict[str, Any]] = {}
 
     def run_some(positions: Sequence[int]) -> None:
         for position in positions:
             if not failed.is_set():
-                by_position[position] = _run(work.experiments[position], work.returns, checkpoint)
+                finished[position] = _run(work.experiments[position], work.returns, checkpoint)
+                checkpoint.finish_experiment(position, finished[position])
 
     failed = threading.Event()
     on_gpu: dict[int, list[int]] = {}
@@ -122,9 +141,9 @@ def run_work(job_id: str, work: Work) -> Result:
                         failed.set()
                     future.result()
     except Exception as error:
-        error.partial = result()  # type: ignore[attr-defined]
+        error.partial = work.partial(job_id, finished, time.perf_counter() - started)  # type: ignore[attr-defined]
         raise
-    return result()
+    return work.partial(job_id, finished, time.perf_counter() - started)
 
 
 def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -61,12 +61,26 @@ class Affine:
     def __init__(self, wires: Iterable[int]) -> None:
         self._wires = tuple(wires)
         self._parity = {wire: mask_of((wire,)) for wire in self._wires}  # masks of wires, also outside of the tile
+        self._changed: set[int] = set()  # wires whose parity is not their own
         self._flips: set[int] = set()
 
     @property
     def changed(self) -> set[int]:
         """Wires that do not simply stay what they are."""
-        return {wire for wire in self._wires if self._parity[wire] != mask_of((wire,))} | self._flips
+        return self._changed | self._flips
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether every wire stays what it is."""
+        return not self._changed and not self._flips
+
+    def disturbs(self, wires: Iterable[int]) -> bool:
+        """Tell whether any of some wires does not simply stay what it is."""
+        return any(wire in self._changed or wire in self._flips for wire in wires)
+
+    def traced(self, wire: int) -> tuple[int, bool]:
+        """Return what a wire has become: the mask of the wires whose parity it is, and whether that is flipped."""
+        return self._parity.get(wire, mask_of((wire,))), wire in self._flips
 
     def flip(self, target: int, controls: Mapping[int, bool]) -> None:
         """Apply X to `target` where the one control, if there is one, has its value."""
@@ -86,13 +100,20 @@ class Affine:
             for j in positions_of(mask):
                 new ^= parity[j]
                 odd ^= flipped[j]
-            self._parity[wire] = new
+            self._set(wire, new)
             self._flips = self._flips | {wire} if odd else self._flips - {wire}
 
     def _add(self, target: int, control: int) -> None:
-        self._parity[target] ^= self._parity.get(control, mask_of((control,)))
+        self._set(target, self._parity[target] ^ self._parity.get(control, mask_of((control,))))
         if control in self._flips:
             self._flips ^= {target}
+
+    def _set(self, wire: int, parity: int) -> None:
+        self._parity[wire] = parity
+        if parity == mask_of((wire,)):
+            self._changed.discard(wire)
+        else:
+            self._changed.add(wire)
 
     def images(self, position: Mapping[int, int]) -> tuple[dict[int, int], int]:
         """Return where amplitudes go.
@@ -124,25 +145,40 @@ class Affine:
         `position` is for wires as they were; the columns are for wires of the tile as they are afterwards, and for
         wires outside of it, which stay what they are.
         """
-        inside = mask_of(self._wires)
-        # Solve for each old wire by elimination: rows (parity of old wires in the tile, what makes it of new ones).
-        rows = [(self._parity[wire] & inside, mask_of((wire,))) for wire in self._wires]
-        for number, wire in enumerate(self._wires):
-            bit = mask_of((wire,))
-            pivot = next(row for row in range(number, len(rows)) if rows[row][0] & bit)
-            rows[number], rows[pivot] = rows[pivot], rows[number]
-            parity, made_of = rows[number]
-            rows = [
-                (p ^ parity, m ^ made_of) if p & bit and row != number else (p, m) for row, (p, m) in enumerate(rows)
-            ]
         columns = dict.fromkeys(self._wires, 0)
-        for wire, (_, made_of) in zip(self._wires, rows, strict=True):  # each row's parity is now its own old wire
+        for wire, made_of in self._solved().items():
             for new in positions_of(made_of):
                 columns[new] ^= position[wire]
+        inside = mask_of(self._wires)
         flip = 0
-        for new in self._wires:
+        for new in self._changed | self._flips:
             for outside in positions_of(self._parity[new] & ~inside):
                 columns[outside] = columns.get(outside, 0) ^ columns[new]
             if new in self._flips:
                 flip ^= columns[new]
         return columns, flip
+
+    def _solved(self) -> dict[int, int]:
+        """Return of which new wires of the tile each old one is the parity, what is outside of it left aside."""
+        solved = {wire: mask_of((wire,)) for wire in self._wires}
+        changed = sorted(self._changed)
+        if not changed:
+            return solved
+        inside = mask_of(self._wires)
+        same = inside & ~mask_of(changed)
+        # Solve for those that change by elimination: rows (parity of old wires that change, what makes it of new ones).
+        rows = []
+        for wire in changed:
+            parity = self._parity[wire] & inside
+            rows.append((parity & ~same, mask_of((wire,)) ^ parity & same))
+        for number, wire in enumerate(changed):
+            bit = mask_of((wire,))
+            pivot = next(row for row in range(number, len(rows)) if rows[row][0] & bit)
+            rows[number], rows[pivot] = rows[pivot], rows[number]
+            parity, made_of = rows[number]
+            for row, (p, m) in enumerate(rows):
+                if p & bit and row != number:
+                    rows[row] = p ^ parity, m ^ made_of
+        for wire, (_, made_of) in zip(changed, rows, strict=True):  # each row's parity is now its own old wire
+            solved[wire] = made_of
+        return solved

@@ -159,7 +159,7 @@ class CupyDevice:
         return _SCRATCH_BYTES
 
     def stream(self) -> Any:
-        """Return the calling thread's stream; CuPy's pool gives freed memory to the stream that it was freed on only."""
+        """Return the calling thread's stream; CuPy's pool gives memory that was freed to the same stream only."""
         if not hasattr(self._streams, "own"):
             self._streams.own = self.cupy.cuda.Stream(non_blocking=True)
         return self._streams.own

@@ -84,11 +84,15 @@ class Factors:
 
 @dataclass(slots=True)
 class Table:
-    """Multiplies by ``factors[i]``, bit j of i being the value of ``wires[j]``, anywhere."""
+    """Multiplies by ``factors[i]``, bit j of i being the value of ``wires[j]``, anywhere.
+
+    With `columns`, i is instead the combination of ``columns[j]`` for those ``wires[j]`` that are 1.
+    """
 
     wires: tuple[int, ...]
     factors: NDArray[np.complexfloating]
     condition: Condition
+    columns: tuple[int, ...] | None = None
 
     @property
     def touched(self) -> set[int]:
