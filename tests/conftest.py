@@ -15,7 +15,6 @@ from basicaer.devices.gpu.passes import Shape
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import Precision
@@ -62,7 +61,9 @@ def run(device, precision):
     def run(state, gates, checkpoint=None):
         segment, costs = Segment(tuple(gates)), device.costs(state.n_qubits, precision)
         plan = None if costs is None else plan_segment(segment, state.n_qubits, costs)
-        state.run(segment, plan, checkpoint or Checkpoint())
+        if checkpoint is not None:
+            state._checkpoint = checkpoint
+        state.run(segment, plan)
 
     return run
 

@@ -88,7 +88,7 @@ def test_large_states_are_worked_on_with_one_thread(library, n, planned, expecte
     gate = Gate("test", "GG", (0, 1), Form.MATRIX, reference.random_unitary(4))
     device, segment = NumpyDevice(), Segment((gate,))
     plan = plan_segment(segment, n, device.costs(n, Precision.DOUBLE)) if planned else None
-    device.new_state(n, Precision.DOUBLE).run(segment, plan, Looks())
+    device.new_state(n, Precision.DOUBLE, Looks()).run(segment, plan)
     assert set(seen) == {expected}
     assert library.get_num_threads() == 8
 

@@ -240,7 +240,7 @@ def test_draws_are_found_in_their_blocks(block_qubits, device, precision, run):
         moved = reference.apply(moved, as_matrix(one.form, one.data), one.targets)
     state.load(moved)
     run(state, gates)  # each undoes itself, so that this is `vector` again, laid out in another order
-    found = state.find(block_qubits, blocks, targets, Checkpoint())
+    found = state.find(block_qubits, blocks, targets)
     for index, block, target in zip(found, blocks, targets, strict=True):
         inside = np.searchsorted(ends[block], target, side="right")
         last = np.flatnonzero(vector[block * 2**block_qubits :][: 2**block_qubits])[-1]

@@ -46,9 +46,9 @@ def segment(n=N, layers=4):
 
 
 def run(device, segment, checkpoint=None, n=N):
-    state = device.new_state(n, Precision.DOUBLE)
+    state = device.new_state(n, Precision.DOUBLE, checkpoint)
     plan = plan_segment(segment, n, device.costs(n, Precision.DOUBLE))
-    state.run(segment, plan, checkpoint or Checkpoint())
+    state.run(segment, plan)
     return state
 
 
@@ -85,7 +85,7 @@ def test_all_that_passes_read_is_uploaded_in_one_copy(cupy, device):
     state = device.new_state(N, Precision.DOUBLE)
     plan = plan_segment(segment(), N, device.costs(N, Precision.DOUBLE))
     before = len(cupy.gpu.copies)
-    state.run(segment(), plan, Checkpoint())
+    state.run(segment(), plan)
     assert [copy.kind for copy in cupy.gpu.copies[before:]] == ["host to device"]
 
 
@@ -128,7 +128,7 @@ def test_every_allocation_that_fails_is_one_sentence_and_the_next_job_works(cupy
         try:
             state = run(device, segment())
             state.block_weights(4)
-            state.find(4, np.array([0]), np.array([0.0]), Checkpoint())
+            state.find(4, np.array([0]), np.array([0.0]))
         except BasicAerError as error:
             said = str(error.message)
         if not said:

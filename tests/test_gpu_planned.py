@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Segment
 from basicaer.plan.planner import plan_segment
 from conftest import TINY_SHAPES, emulated_gpu
@@ -19,7 +18,7 @@ def check(gates, n, precision, tolerance, *, discard_phases=False):
         state = device.new_state(n, precision)
         if start[0] != 1:
             state.load(start)
-        state.run(segment, plan, Checkpoint())
+        state.run(segment, plan)
         got, want = state.amplitudes(), in_program_order(gates, start)
         if discard_phases:
             got, want = abs(got), abs(want)
@@ -51,7 +50,7 @@ def test_phases_that_do_not_matter_are_left_out(precision, tolerance):
 def test_without_a_plan_gates_run_in_tiles_as_they_come(n, precision, tolerance):
     gates = random_gates(np.random.default_rng([n, 6]), n, 30, widest=4)
     state = emulated_gpu(TINY_SHAPES).new_state(n, precision)
-    state.run(Segment(tuple(gates)), None, Checkpoint())
+    state.run(Segment(tuple(gates)), None)
     assert np.allclose(state.amplitudes(), in_program_order(gates, reference.zero(n)), rtol=0, atol=4 * tolerance)
 
 

@@ -6,7 +6,6 @@ import pytest
 import reference
 from basicaer.devices import numpy_device
 from basicaer.devices.numpy_device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form
 from basicaer.engine.sampling import sample_indices
 from basicaer.errors import Cancelled
@@ -19,7 +18,7 @@ class Laid(NumpyDevice):
 
     def run(self, state, gates, precision):
         own = segment(gates)
-        state.run(own, plan_segment(own, state.n_qubits, self.costs(state.n_qubits, precision)), Checkpoint())
+        state.run(own, plan_segment(own, state.n_qubits, self.costs(state.n_qubits, precision)))
 
 
 def odd_state(n, tile_qubits, precision, *, swaps=True, zero=False, seed=0):
@@ -84,15 +83,15 @@ def test_blocks_of_every_size(n, tile_qubits, how, *, precision, tolerance, smal
                 got = state.block_probabilities(block, block_qubits)
                 assert np.allclose(got, blocks[block], rtol=0, atol=tolerance), (block, block_qubits)
         if not settled:
-            state.settle(Checkpoint())
+            state.settle()
             assert state._place == tuple(range(n))
 
 
 @every_case
 def test_settling_changes_nothing_but_the_layout(n, tile_qubits, how, *, precision, tolerance, small_chunks):
     device, state, vector = odd_state(n, tile_qubits, precision, **how)
-    state.settle(Checkpoint())
-    state.settle(Checkpoint())  # there is nothing left to do
+    state.settle()
+    state.settle()  # there is nothing left to do
     gates = random_gates(np.random.default_rng(1), n, 20, widest=2)
     device.run(state, gates, precision)
     assert np.allclose(state.amplitudes(), in_program_order(gates, vector), rtol=0, atol=2 * tolerance)
@@ -104,7 +103,9 @@ def test_any_order_is_settled_in_few_passes_over_small_tiles(seed, precision, mo
     passes = []
     run_passes = numpy_device.run_passes
     monkeypatch.setattr(
-        numpy_device, "run_passes", lambda steps, *args: (passes.extend(steps), run_passes(steps, *args))
+        numpy_device,
+        "run_passes",
+        lambda steps, *args, **keys: (passes.extend(steps), run_passes(steps, *args, **keys)),
     )
     device = Laid(2, tile_qubits=4)
     random = np.random.default_rng(seed)
@@ -115,7 +116,7 @@ def test_any_order_is_settled_in_few_passes_over_small_tiles(seed, precision, mo
     gates = [swap(int(q), int(order[q])) for q in range(n) if q != order[q]]
     device.run(state, gates, precision)
     assert not passes
-    state.settle(Checkpoint())
+    state.settle()
     assert 0 < len(passes) <= 8
     assert {step.tile_size for step in passes} == {2**6}
     want = in_program_order(gates, vector)
@@ -124,10 +125,9 @@ def test_any_order_is_settled_in_few_passes_over_small_tiles(seed, precision, mo
 
 def test_settling_may_be_stopped(precision):
     _, state, _ = odd_state(11, 5, precision)
-    checkpoint = Checkpoint()
-    checkpoint.cancel()
+    state._checkpoint.cancel()
     with pytest.raises(Cancelled):
-        state.settle(checkpoint)
+        state.settle()
 
 
 @every_case
@@ -179,7 +179,7 @@ def test_one_gate_by_itself_touches_its_qubits(precision, tolerance):
         [swap(8, 5), phase(1, 5, 3)],
         [hadamard(q) for q in (1, 5, 8)],
     ):
-        state.run(segment(gates), None, Checkpoint())
+        state.run(segment(gates), None)
         vector = in_program_order(gates, vector)
         more = [hadamard(2), phase(0.4, 2, 3, 8), hadamard(2), swap(0, 2)]
         device.run(state, more, precision)
@@ -206,7 +206,7 @@ def test_draws_fall_where_the_logical_order_says(n, tile_qubits, how, precision,
     """Few draws read blocks out of order, many settle the state first."""
     for draws in (np.array([0.03, 0.31, 0.62, 0.97]), (np.arange(3000) + 0.5) / 3000):
         _, state, vector = odd_state(n, tile_qubits, precision, **how)
-        got = sample_indices(state, draws, Checkpoint())
+        got = sample_indices(state, draws)
         ends = np.cumsum(abs(vector) ** 2)
         slack = 1e-5
         assert np.all(ends[got] >= draws - slack)

@@ -149,9 +149,9 @@ def seen_passes(monkeypatch):
     seen = []
     run_passes = numpy_device.run_passes
 
-    def noting(passes, vector, threads, checkpoint):
+    def noting(passes, vector, threads, checkpoint, **keys):
         seen.extend((len(step.bases), step.tile_size) for step in passes)
-        return run_passes(passes, vector, threads, checkpoint)
+        return run_passes(passes, vector, threads, checkpoint, **keys)
 
     monkeypatch.setattr(numpy_device, "run_passes", noting)
     return seen

@@ -5,7 +5,6 @@ import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 import reference
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Measure
 from basicaer.engine.sampling import classical_values, generator, sample_indices, seed_of_experiment
 from basicaer.options import Precision
@@ -25,7 +24,7 @@ def state_of(device):
 def test_each_draw_falls_where_the_cumulative_distribution_says(state_of, n):
     vector = reference.random_state(n, seed=n)
     draws = np.sort(generator(1).random(2000))
-    got = sample_indices(state_of(vector), draws, Checkpoint())
+    got = sample_indices(state_of(vector), draws)
     want = np.searchsorted(np.cumsum(abs(vector) ** 2), draws, side="right")
     assert got.tolist() == want.tolist()
 
@@ -34,9 +33,9 @@ def test_each_draw_falls_where_the_cumulative_distribution_says(state_of, n):
 def test_a_norm_that_has_drifted_favours_no_outcome(state_of, n):
     vector = reference.random_state(n)
     draws = np.sort(generator(1).random(500))
-    want = sample_indices(state_of(vector), draws, Checkpoint())
+    want = sample_indices(state_of(vector), draws)
     for norm in (0.8, 1.3):
-        assert sample_indices(state_of(norm * vector), draws, Checkpoint()).tolist() == want.tolist()
+        assert sample_indices(state_of(norm * vector), draws).tolist() == want.tolist()
 
 
 @pytest.mark.parametrize("n", [3, 12])
@@ -44,7 +43,7 @@ def test_outcomes_without_probability_never_occur(state_of, n):
     vector = np.zeros(2**n, complex)
     vector[[2, 2**n - 3]] = 0.6, 0.8  # nothing before the first, between, and after the last
     draws = np.array([0.0, np.nextafter(0.36, 0), np.nextafter(0.36, 1), np.nextafter(1, 0), 1.0])
-    indices = sample_indices(state_of(vector), draws, Checkpoint())
+    indices = sample_indices(state_of(vector), draws)
     assert set(indices.tolist()) <= {2, 2**n - 3}
     assert indices[0] == 2
     assert indices[-1] == 2**n - 3
@@ -55,7 +54,7 @@ def test_probabilities_of_many_small_amplitudes_sum_to_one_in_single_precision(s
     state = state_of(np.full(2**n, 2 ** (-n / 2)), Precision.SINGLE)
     assert state.block_weights(10).sum() == pytest.approx(1, abs=1e-6)
     draws = np.array([0.0, 0.25, 0.5, 0.75, np.nextafter(1, 0)])
-    assert sample_indices(state, draws, Checkpoint()).tolist() == [0, 2**18, 2**19, 3 * 2**18, 2**n - 1]
+    assert sample_indices(state, draws).tolist() == [0, 2**18, 2**19, 3 * 2**18, 2**n - 1]
 
 
 @pytest.mark.slow

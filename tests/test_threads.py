@@ -267,17 +267,18 @@ def test_a_run_may_be_stopped_at_any_poll(threads, monkeypatch):
 
     expected = []
 
-    def noting(passes, *args):
+    def noting(passes, *args, **keys):
         expected.append(sum(len(step.bases) * (1 + len(step.work)) for step in passes))
-        run_passes(passes, *args)
+        run_passes(passes, *args, **keys)
 
     monkeypatch.setattr(numpy_device, "run_passes", noting)
 
     def polls_left(allowed):
         checkpoint = Stops(allowed)
-        device.new_state(n, Precision.DOUBLE).run(gates, plan, checkpoint)
+        device.new_state(n, Precision.DOUBLE, checkpoint).run(gates, plan)
         return checkpoint.left
 
+    polls_left(10_000)  # polls while it binds the plan, too
     polls = 10_000 - polls_left(10_000)
     assert polls == expected[0] > 100
     assert polls_left(polls) == 0

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from conftest import DEVICES
@@ -43,7 +42,7 @@ def test_segments_one_after_another(device, n, loaded, precision, tolerance):
             state.load(vector)
         for _ in range(6):
             gates = some_gates(random, n)
-            state.run(segment(gates), plan_segment(segment(gates), n, costs), Checkpoint())
+            state.run(segment(gates), plan_segment(segment(gates), n, costs))
             vector = in_program_order(gates, vector)
         assert np.allclose(state.amplitudes(), vector, rtol=0, atol=2 * tolerance), seed
 
@@ -54,7 +53,7 @@ def test_a_swap_by_itself_moves_what_is_still_zero(device, precision, tolerance)
     state = device.new_state(n, precision)
     vector = reference.zero(n)
     for gates in ([flip(0)], [swap(0, 5)], [hadamard(q) for q in range(5)]):
-        state.run(segment(gates), plan_segment(segment(gates), n, costs), Checkpoint())
+        state.run(segment(gates), plan_segment(segment(gates), n, costs))
         vector = in_program_order(gates, vector)
     assert np.allclose(state.amplitudes(), vector, atol=tolerance)
 
@@ -79,7 +78,7 @@ def test_a_segment_again_and_again(device, loaded, precision, tolerance):
         state.load(vector)
     places = set()
     for _ in range(6):
-        state.run(body, plan, Checkpoint())
+        state.run(body, plan)
         vector = in_program_order(body.gates, vector)
         places.add(state._place)
         assert np.allclose(state.copy().amplitudes(), vector, rtol=0, atol=4 * tolerance)
@@ -95,7 +94,7 @@ def test_a_segment_on_states_of_both_precisions_in_turn(device):
     for precision in (Precision.DOUBLE, Precision.SINGLE, Precision.DOUBLE):
         state = device.new_state(n, precision)
         state.load(vector)
-        state.run(body, plan, Checkpoint())
+        state.run(body, plan)
         atol = 1e-12 if precision is Precision.DOUBLE else 2e-6
         assert np.allclose(state.amplitudes(), want, rtol=0, atol=atol)
 
@@ -109,10 +108,10 @@ def test_a_segment_where_qubits_are_untouched_and_where_they_are_not(device, pre
     for prepared in ((), (0, 3, 8), ()):
         state = device.new_state(n, precision)
         first = [hadamard(1)]
-        state.run(segment(first), plan_segment(segment(first), n, device.costs(n, precision)), Checkpoint())
+        state.run(segment(first), plan_segment(segment(first), n, device.costs(n, precision)))
         vector = in_program_order(first, reference.zero(n))
         if prepared:
             state.prepare(prepared, touched)
             vector = reference.prepare(vector, prepared, touched)
-        state.run(body, plan, Checkpoint())
+        state.run(body, plan)
         assert np.allclose(state.amplitudes(), in_program_order(body.gates, vector), rtol=0, atol=tolerance)

@@ -30,9 +30,9 @@ def runs(monkeypatch):
     seen = []
     run_passes = numpy_device.run_passes
 
-    def recorded(passes, *args):
+    def recorded(passes, *args, **keys):
         seen.append(passes)
-        run_passes(passes, *args)
+        run_passes(passes, *args, **keys)
 
     monkeypatch.setattr(numpy_device, "run_passes", recorded)
     return seen

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.numpy_device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 
@@ -49,7 +48,7 @@ def _on_cpu(segment: Segment, n: int, before: NDArray[Any]) -> NDArray[Any]:
     state = device.new_state(n, Precision.DOUBLE)
     state.load(before.astype(complex))
     costs = device.costs(n, Precision.DOUBLE)
-    state.run(segment, None if costs is None else plan_segment(segment, n, costs), Checkpoint())
+    state.run(segment, None if costs is None else plan_segment(segment, n, costs))
     return state.amplitudes()
 
 

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch, bind, first_places
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.plan.planner import plan_segment
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Ours:
 
     def run(self) -> None:
         """Run the circuit; it is over when this returns."""
-        self._state.run(self._segment, self._plan, Checkpoint())
+        self._state.run(self._segment, self._plan)
 
     def amplitudes(self) -> Any:
         """Hand over all amplitudes in their own order."""

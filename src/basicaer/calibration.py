@@ -17,7 +17,6 @@ import numpy as np
 
 from basicaer._version import __version__
 from basicaer.devices.registry import SMALLEST_ON_GPU
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
 
@@ -73,7 +72,7 @@ def _seconds(device: Device, segment: Segment, n_qubits: int, precision: Precisi
         started = time.perf_counter()
         state = device.new_state(n_qubits, precision)
         plan = None if costs is None else plan_segment(segment, n_qubits, costs)
-        state.run(segment, plan, Checkpoint())
+        state.run(segment, plan)
         state.block_weights(n_qubits // 2)
         state.release()
         times.append(time.perf_counter() - started)

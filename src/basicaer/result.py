@@ -12,7 +12,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from basicaer.engine.bits import all_ones, deposit_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -42,19 +42,26 @@ def circuit_header(circuit: QuantumCircuit) -> dict[str, Any]:
     return header
 
 
-def counts_of(outcome: Outcome, memory_slots: int) -> dict[str, int]:
-    """Return how often each value of the memory slots occurred: hexadecimal value -> shots."""
+def counts_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> dict[str, int]:
+    """Return how often each value of the memory slots occurred: hexadecimal value -> shots; poll now and then."""
     counts: dict[str, int] = {}
-    for key, count in zip(_hexadecimal(outcome.values, memory_slots), outcome.counts, strict=True):
-        counts[key] = counts.get(key, 0) + count
+    for start in range(0, len(outcome.values), _CHUNK):
+        poll()
+        values, numbers = outcome.values[start : start + _CHUNK], outcome.counts[start : start + _CHUNK]
+        for key, count in zip(_hexadecimal(values, memory_slots), numbers, strict=True):
+            counts[key] = counts.get(key, 0) + count
     return counts
 
 
-def memory_of(outcome: Outcome, memory_slots: int) -> list[str]:
-    """Return the value of the memory slots of each shot, in shot order, in hexadecimal."""
+def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> list[str]:
+    """Return the value of the memory slots of each shot, in shot order, in hexadecimal; poll now and then."""
     assert outcome.value_of_shot is not None  # asked for with the memory  # noqa: S101
     values = np.array(_hexadecimal(outcome.values, memory_slots), dtype=object)
-    return values[outcome.value_of_shot].tolist()  # type: ignore[no-any-return]
+    memory: list[str] = []
+    for start in range(0, len(outcome.value_of_shot), _CHUNK):
+        poll()
+        memory += values[outcome.value_of_shot[start : start + _CHUNK]].tolist()
+    return memory
 
 
 def _hexadecimal(values: list[int], memory_slots: int) -> list[str]:
@@ -63,21 +70,25 @@ def _hexadecimal(values: list[int], memory_slots: int) -> list[str]:
 
 
 def on_all_qubits(
-    amplitudes: NDArray[np.complexfloating], qubits: Sequence[int], circuit_qubits: int
+    amplitudes: NDArray[np.complexfloating], qubits: Sequence[int], circuit_qubits: int, poll: Callable[[], None]
 ) -> NDArray[np.complexfloating]:
-    """Return amplitudes over all of a circuit's qubits, of which those not in `qubits` are |0>."""
+    """Return amplitudes over all of a circuit's qubits, of which those not in `qubits` are |0>; poll now and then."""
     if len(qubits) == circuit_qubits:
         return amplitudes
     whole = np.zeros(2**circuit_qubits, amplitudes.dtype)
     for start in range(0, len(amplitudes), _CHUNK):
+        poll()
         part = amplitudes[start : start + _CHUNK]
         whole[deposit_bits(np.arange(start, start + len(part)), qubits)] = part
     return whole
 
 
-def chopped(amplitudes: NDArray[np.complexfloating], threshold: float) -> NDArray[np.complexfloating]:
-    """Set the amplitudes whose modulus is below `threshold` to zero, in place, and return them."""
+def chopped(
+    amplitudes: NDArray[np.complexfloating], threshold: float, poll: Callable[[], None]
+) -> NDArray[np.complexfloating]:
+    """Set the amplitudes whose modulus is below `threshold` to zero, in place, and return them; poll now and then."""
     for start in range(0, len(amplitudes), _CHUNK):
+        poll()
         part = amplitudes[start : start + _CHUNK]
         part[np.abs(part) < threshold] = 0
     return amplitudes

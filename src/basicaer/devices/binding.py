@@ -25,7 +25,7 @@ from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -74,8 +74,15 @@ def first_places(plan: Plan) -> tuple[int, ...]:
     return _inverse(order)
 
 
-def bind(plan: Plan, segment: Segment, place: Sequence[int], zero: frozenset[int], dtype: np.dtype[Any]) -> Bound:
-    """Bind a plan.
+def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
+    plan: Plan,
+    segment: Segment,
+    place: Sequence[int],
+    zero: frozenset[int],
+    dtype: np.dtype[Any],
+    poll: Callable[[], None] = lambda: None,
+) -> Bound:
+    """Bind a plan, polling before each pass.
 
     Parameters
     ----------
@@ -88,6 +95,7 @@ def bind(plan: Plan, segment: Segment, place: Sequence[int], zero: frozenset[int
     place = list(place)
     passes = []
     for number, current in enumerate(plan.passes):
+        poll()
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
         binding = _Binding(current.tile, place, dtype)
         binding.add(current.steps, numbers)

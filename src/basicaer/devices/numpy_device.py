@@ -78,8 +78,11 @@ _bound_plans: BoundPlans[Bound] = BoundPlans()
 class NumpyState:
     """A statevector in one array; see `basicaer.engine.device.State` for what each method promises."""
 
-    def __init__(self, vector: NDArray[np.complexfloating], n_qubits: int, threads: int) -> None:
+    def __init__(
+        self, vector: NDArray[np.complexfloating], n_qubits: int, threads: int, checkpoint: Checkpoint
+    ) -> None:
         self.n_qubits = n_qubits
+        self._checkpoint = checkpoint
         self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
         self._place = tuple(range(n_qubits))
         self._zero = frozenset(range(n_qubits))  # qubits that nothing has taken out of |0>
@@ -89,15 +92,18 @@ class NumpyState:
     def set_identity(self) -> None:
         self._forget_layout()
         self._vector[0] = 0
-        self._vector[:: 2 ** (self.n_qubits // 2) + 1] = 1
+        diagonal = self._vector[:: 2 ** (self.n_qubits // 2) + 1]
+        for part in self._chunks(len(diagonal)):
+            diagonal[part] = 1
 
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
         self._forget_layout()
-        np.copyto(self._vector, amplitudes, casting="same_kind")
+        for part in self._chunks(len(self._vector)):
+            np.copyto(self._vector[part], amplitudes[part], casting="same_kind")
 
-    def run(self, segment: Segment, plan: Plan | None, checkpoint: Checkpoint) -> None:
+    def run(self, segment: Segment, plan: Plan | None) -> None:
         if plan is None or (len(segment.gates) <= _FEW_GATES and not self._zero):
-            self._run_gatewise(segment, checkpoint)
+            self._run_gatewise(segment)
             return
         if not plan.passes:
             self._relabel(plan.wire_of, self._zero)
@@ -106,8 +112,8 @@ class NumpyState:
             self._place = first_places(plan)
         with single_threaded_blas:
             to = self._place, self._zero, self._vector.dtype
-            bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to))
-            run_passes(bound.passes, self._vector, self._threads, checkpoint)
+            bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
+            run_passes(bound.passes, self._vector, self._threads, self._checkpoint)
         self._place = bound.place
         self._relabel(plan.wire_of, bound.zero)
 
@@ -116,17 +122,17 @@ class NumpyState:
         self._place = self._places(wire_of)
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in zero)
 
-    def _run_gatewise(self, segment: Segment, checkpoint: Checkpoint) -> None:
+    def _run_gatewise(self, segment: Segment) -> None:
         paired: set[int] = set()
         home = tuple(range(self.n_qubits))
         with self._one_blas_thread():
             for gate in segment.gates:
-                checkpoint.poll()
+                self._checkpoint.poll()
                 targets, controls = gate.targets, gate.controls
                 if self._place != home:
                     targets, controls = self._places(targets), self._places(controls)
                 numbers = GateNumbers(gate.form, gate.data, targets, controls, gate.control_state)
-                self._gatewise.apply(self._vector, numbers, checkpoint.poll)
+                self._gatewise.apply(self._vector, numbers, self._checkpoint.poll)
                 paired.update(gate.targets)
         self._zero -= paired
 
@@ -149,14 +155,14 @@ class NumpyState:
             rows[1 - outcome] = 0
             rows[int(outcome)] *= probability**-0.5
 
-    def settle(self, checkpoint: Checkpoint) -> None:
+    def settle(self) -> None:
         n, home = self.n_qubits, range(self.n_qubits)
         place = list(self._place)
         passes = []
         while place != list(home):
             places = _next_to_settle(place, min(n, _LARGEST_TILE))
             passes.append(bind_reordering(places, place, home, self._vector.dtype))
-        run_passes(passes, self._vector, self._threads, checkpoint)
+        run_passes(passes, self._vector, self._threads, self._checkpoint, counted=False)
         self._place = tuple(home)
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -172,6 +178,7 @@ class NumpyState:
         summed = tuple(chunk_bits - 1 - p for p in range(chunk_bits) if p not in inside)
         with self._one_blas_thread():
             for start in range(0, len(self._vector), 2**chunk_bits):
+                self._checkpoint.poll()
                 chunk = self._vector[start : start + 2**chunk_bits]
                 which = deposit_bits(extract_bits(start, outside), [wire_at[p] - block_qubits for p in outside])
                 if not inside:
@@ -188,12 +195,12 @@ class NumpyState:
         return _squares(self._vector[_offsets(inside) + start])
 
     def find(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64], checkpoint: Checkpoint
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         indices = np.empty(len(blocks), np.int64)
         hit, first = np.unique(blocks, return_index=True)
         for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(blocks)], strict=True):
-            checkpoint.poll()
+            self._checkpoint.poll()
             ends = self.block_probabilities(block, block_qubits).cumsum()
             found = ends.searchsorted(targets[start:stop], side="right")
             indices[start:stop] = last_with_weight(ends, found) + block * 2**block_qubits
@@ -207,6 +214,7 @@ class NumpyState:
         sign = 1.0 - 2.0 * parities(index & signs % chunk)
         value, norm = 0j, 0.0
         for start in range(0, self._vector.size, chunk):
+            self._checkpoint.poll()
             here = self._vector[start : start + chunk].astype(np.complex128, copy=False)
             there = self._vector[(start ^ flips) - (start ^ flips) % chunk :][low].astype(np.complex128, copy=False)
             part = complex(np.sum(there.conj() * here * sign))
@@ -215,13 +223,16 @@ class NumpyState:
         return (value * (1j) ** (x & z).bit_count()).real / norm
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
-        self.settle(Checkpoint())
+        self.settle()
         vector, self._vector = self._vector, np.empty(0, self._vector.dtype)
         return vector
 
     def copy(self) -> Self:
         with _refusal(self._vector.nbytes):
-            copied = type(self)(self._vector.copy(), self.n_qubits, self._threads)
+            vector = np.empty_like(self._vector)
+        for part in self._chunks(len(vector)):
+            vector[part] = self._vector[part]
+        copied = type(self)(vector, self.n_qubits, self._threads, self._checkpoint)
         copied._place, copied._zero = self._place, self._zero  # noqa: SLF001  # it is one of us
         return copied
 
@@ -239,7 +250,16 @@ class NumpyState:
         return tuple([self._place[q] for q in qubits])
 
     def _rows(self, qubits: tuple[int, ...]) -> Iterator[NDArray[Any]]:
-        return rows_of(self._vector, self.n_qubits, self._places(qubits))
+        """Yield the amplitudes as `rows_of` does, block by block, polling before each."""
+        for rows in rows_of(self._vector, self.n_qubits, self._places(qubits)):
+            self._checkpoint.poll()
+            yield rows
+
+    def _chunks(self, size: int) -> Iterator[slice]:
+        """Yield the parts of an array, polling before each."""
+        for start in range(0, size, 2**_LARGEST_TILE):
+            self._checkpoint.poll()
+            yield slice(start, start + 2**_LARGEST_TILE)
 
 
 @lru_cache(maxsize=2)
@@ -303,12 +323,12 @@ class NumpyDevice:
         self.threads = threads or _usable_cores()
         self._tile_qubits = tile_qubits
 
-    def new_state(self, n_qubits: int, precision: Precision) -> NumpyState:
+    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> NumpyState:
         dtype = _DTYPES[precision]
         with _refusal(dtype.itemsize * 2**n_qubits):
             vector = np.zeros(2**n_qubits, dtype)
         vector[0] = 1
-        return NumpyState(vector, n_qubits, self.threads)
+        return NumpyState(vector, n_qubits, self.threads, checkpoint or Checkpoint())
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         if self._tile_qubits:

@@ -22,15 +22,20 @@ __all__ = ["run_passes"]
 
 
 def run_passes(
-    passes: Sequence[BoundPass], vector: NDArray[np.complexfloating], threads: int, checkpoint: Checkpoint
+    passes: Sequence[BoundPass],
+    vector: NDArray[np.complexfloating],
+    threads: int,
+    checkpoint: Checkpoint,
+    *,
+    counted: bool = True,
 ) -> None:
     """Run passes over a state one after another, the tiles of each on up to `threads` threads at a time.
 
     What comes out does not depend on the number of threads. `checkpoint` is polled before every tile, and every
-    thread has stopped when this returns or raises.
+    thread has stopped when this returns or raises. `counted` says whether the passes are progress.
     """
     threads = min(threads, max((len(step.bases) for step in passes), default=1))
-    crew = _Crew(passes, vector, threads, checkpoint)
+    crew = _Crew(passes, vector, threads, checkpoint, counted=counted)
     helpers = [threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(threads - 1)]
     started: list[threading.Thread] = []
     try:
@@ -52,11 +57,18 @@ class _Crew:
     """Threads that go through the same passes in step."""
 
     def __init__(
-        self, passes: Sequence[BoundPass], vector: NDArray[np.complexfloating], threads: int, checkpoint: Checkpoint
+        self,
+        passes: Sequence[BoundPass],
+        vector: NDArray[np.complexfloating],
+        threads: int,
+        checkpoint: Checkpoint,
+        *,
+        counted: bool,
     ) -> None:
         self._passes = passes
         self._vector = vector
         self._checkpoint = checkpoint
+        self._counted = counted
         self._barrier = threading.Barrier(threads)
         self._next = [itertools.count() for _ in passes]  # of each pass, the tile to be taken next
         self._lock = threading.Lock()
@@ -72,6 +84,8 @@ class _Crew:
             while not self._stopped:
                 with self._lock:
                     number = next(numbers)
+                    if self._counted and number < len(step.bases):
+                        self._checkpoint.advance(1 / len(step.bases))
                 if number >= len(step.bases):
                     break
                 self._checkpoint.poll()

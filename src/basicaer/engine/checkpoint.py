@@ -161,9 +161,8 @@ class Checkpoint:
     # What the worker says of its progress.
 
     def enter(self, phase: str) -> None:
-        """Begin a phase; whoever watches is told at the next poll."""
+        """Begin a phase."""
         self._phase = phase
-        self._next_exchange = 0.0
 
     def expect_experiments(self, count: int) -> None:
         """Say how many circuits there are."""

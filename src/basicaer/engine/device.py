@@ -21,7 +21,11 @@ __all__ = ["Device", "State"]
 
 
 class State(Protocol):
-    """The amplitudes of `n_qubits` qubits on some device. Not for sharing among threads."""
+    """The amplitudes of `n_qubits` qubits on some device. Not for sharing among threads.
+
+    All methods that go through the amplitudes poll the checkpoint that the state was made with as they go; a poll may
+    raise, and what the state holds then is of no use to anybody.
+    """
 
     n_qubits: int
 
@@ -31,8 +35,8 @@ class State(Protocol):
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
         """Become the given state; ``amplitudes[i]`` belongs to basis state i. Copies."""
 
-    def run(self, segment: Segment, plan: Plan | None, checkpoint: Checkpoint) -> None:
-        """Apply a segment's gates as its plan says, or in order, polling `checkpoint` all the time; a poll may raise.
+    def run(self, segment: Segment, plan: Plan | None) -> None:
+        """Apply a segment's gates as its plan says, or in order.
 
         The plan was made with the device's `costs`; it is None where these are.
         """
@@ -46,8 +50,8 @@ class State(Protocol):
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         """Project `qubit` onto `outcome` and renormalise; `probability` is that outcome's, and above zero."""
 
-    def settle(self, checkpoint: Checkpoint) -> None:
-        """Bring the amplitudes into the order in which many blocks are read soonest, polling as `run` does."""
+    def settle(self) -> None:
+        """Bring the amplitudes into the order in which many blocks are read soonest."""
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         """Return ``w[b]``, the sum of the probabilities of the indices whose bits above `block_qubits` are b."""
@@ -55,9 +59,7 @@ class State(Protocol):
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         """Return ``p[i]``, the probability of index i within one such block."""
 
-    def find(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64], checkpoint: Checkpoint
-    ) -> NDArray[np.int64]:
+    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the index that each draw falls on: the first in its block up to which the probabilities sum to more.
 
         Parameters
@@ -90,8 +92,8 @@ class Device(Protocol):
 
     name: str
 
-    def new_state(self, n_qubits: int, precision: Precision) -> State:
-        """Return |0...0> of `n_qubits` qubits.
+    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> State:
+        """Return |0...0> of `n_qubits` qubits, which polls the checkpoint, if one is given, in all that it does.
 
         Raises
         ------

@@ -44,10 +44,12 @@ if TYPE_CHECKING:
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
-    from basicaer.engine.plan import Planner
+    from basicaer.engine.plan import Plan, Planner
     from basicaer.options import Precision
 
 __all__ = ["Outcome", "execute"]
+
+_SHOTS_AT_ONCE = 2**20  # drawn and sorted between two polls, some 80 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,9 @@ class _Execution:
         self.amplitudes: NDArray[np.complexfloating] | None = None
 
     def run(self) -> Outcome:
+        self.checkpoint.enter("planning")
+        self.checkpoint.expect(self.total_passes(), self.shots)
+        self.checkpoint.enter("gates")
         self.pending.append(self.from_the_start(np.arange(self.shots)))
         branch: _Branch | None = None
         try:
@@ -214,7 +219,7 @@ class _Execution:
         return Outcome(self.values, self.counts, self.value_of_shot, self.amplitudes)
 
     def from_the_start(self, shots: NDArray[np.int64]) -> _Branch:
-        state = self.device.new_state(self.n_qubits, self.precision)
+        state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
         self.copies_held += 1
         if self.initial is not None:
             state.load(self.initial)
@@ -295,10 +300,24 @@ class _Execution:
                 branch.frame = _Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
 
     def run_segment(self, state: State, segment: Segment, *, discard_phases: bool = False) -> None:
-        plan = None
-        if self.costs is not None:
-            plan = self.planner(segment, self.n_qubits, self.costs, discard_phases=discard_phases)
-        state.run(segment, plan, self.checkpoint)
+        state.run(segment, self.plan(segment, discard_phases=discard_phases))
+
+    def plan(self, segment: Segment, *, discard_phases: bool = False) -> Plan | None:
+        if self.costs is None:
+            return None
+        poll = self.checkpoint.poll
+        return self.planner(segment, self.n_qubits, self.costs, discard_phases=discard_phases, poll=poll)
+
+    def total_passes(self) -> int | None:
+        """Return how many passes there will be, where that can be told: without control flow, on a planned state."""
+        if self.costs is None or not self.program.is_straight:
+            return None
+        total = 0
+        for at, operation in enumerate(self.program.body):
+            if isinstance(operation, Segment):
+                plan = self.plan(operation, discard_phases=at >= self.phases_matter_until)
+                total += len(plan.passes) if plan else 0
+        return total
 
     @staticmethod
     def enter(branch: _Branch, block: Block) -> None:
@@ -348,31 +367,18 @@ class _Execution:
         """Take the final measurements of a branch that has run to its end, and count its shots."""
         state = branch.state
         assert state is not None  # as in operate  # noqa: S101
+        self.checkpoint.enter("sampling")
         shots = branch.shots
         has_last_shot = self.keep_state and bool(shots[-1] == self.shots - 1)
-        values, counts = [branch.bits], [len(shots)]
-        value_of: NDArray[np.int64] | int = 0  # value_of[j] = which of the values shots[j] ended with
         if self.program.final:
-            draws = self.random.random(len(shots))  # draws[j] belongs to shots[j]
-            # Sorting alone is several times faster than finding the order, which counts do not need.
-            order = None
-            if self.value_of_shot is not None or has_last_shot:
-                order = np.argsort(draws)
-                draws = draws[order]
-            else:
-                draws.sort()
-            indices = sample_indices(state, draws, self.checkpoint)
-            values, which = classical_values(indices, self.program.final, branch.bits)
-            counts = np.bincount(which, minlength=len(values)).tolist()
-            if order is not None:
-                value_of = np.empty(len(shots), np.int64)
-                value_of[order] = which
-                if has_last_shot:
-                    self.collapse_to(state, int(indices[np.flatnonzero(order == len(shots) - 1)[0]]))
-        if self.value_of_shot is not None:
-            self.value_of_shot[shots] = value_of + len(self.values)
-        self.values += values
-        self.counts += counts
+            last_index = 0
+            for start in range(0, len(shots), _SHOTS_AT_ONCE):
+                self.checkpoint.poll()
+                last_index = self.sample(state, shots[start : start + _SHOTS_AT_ONCE], branch.bits, has_last_shot)
+            if has_last_shot:
+                self.collapse_to(state, last_index)
+        else:
+            self.count(shots, [branch.bits], [len(shots)], 0)
 
         if has_last_shot:
             if branch.phase != 1.0:
@@ -381,6 +387,35 @@ class _Execution:
         else:
             state.release()
         branch.state = None
+
+    def sample(self, state: State, shots: NDArray[np.int64], bits: int, want_last: bool) -> int:  # noqa: FBT001
+        """Draw the outcomes of some shots and count them; return the index of the last shot's, if it is wanted."""
+        draws = self.random.random(len(shots))  # draws[j] belongs to shots[j]
+        # Sorting alone is several times faster than finding the order, which counts do not need.
+        order = None
+        if self.value_of_shot is not None or want_last:
+            order = np.argsort(draws)
+            draws = draws[order]
+        else:
+            draws.sort()
+        indices = sample_indices(state, draws)
+        values, which = classical_values(indices, self.program.final, bits)
+        value_of: NDArray[np.int64] | int = 0  # value_of[j] = which of the values shots[j] ended with
+        if order is not None:
+            value_of = np.empty(len(shots), np.int64)
+            value_of[order] = which
+        self.count(shots, values, np.bincount(which, minlength=len(values)).tolist(), value_of)
+        return int(indices[np.flatnonzero(order == len(shots) - 1)[0]]) if order is not None and want_last else 0
+
+    def count(
+        self, shots: NDArray[np.int64], values: list[int], counts: list[int], value_of: NDArray[np.int64] | int
+    ) -> None:
+        """Add shots to the outcome."""
+        self.checkpoint.finish_shots(len(shots))
+        if self.value_of_shot is not None:
+            self.value_of_shot[shots] = value_of + len(self.values)
+        self.values += values
+        self.counts += counts
 
     def collapse_to(self, state: State, index: int) -> None:
         for qubit in sorted({measure.qubit for measure in self.program.final}):

@@ -11,6 +11,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from basicaer.engine.program import Segment
 
 __all__ = ["Costs", "Monomials", "Part", "Pass", "Plan", "PlannedGate", "Planner", "Product", "Step"]
@@ -141,5 +143,16 @@ class Costs:
 class Planner(Protocol):
     """Makes plans; handed to `execute`, since the plans of loop bodies are needed at run time."""
 
-    def __call__(self, segment: Segment, n_qubits: int, costs: Costs, *, discard_phases: bool = False) -> Plan:
-        """Return a plan for a segment; with `discard_phases` what only changes phases at its end is left out."""
+    def __call__(
+        self,
+        segment: Segment,
+        n_qubits: int,
+        costs: Costs,
+        *,
+        discard_phases: bool = False,
+        poll: Callable[[], None] = lambda: None,
+    ) -> Plan:
+        """Return a plan for a segment, calling `poll` before each pass.
+
+        With `discard_phases` what only changes phases at the segment's end is left out.
+        """

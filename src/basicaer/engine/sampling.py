@@ -18,7 +18,6 @@ from basicaer.engine.bits import mask_of, shifted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import State
     from basicaer.engine.program import Measure
 
@@ -62,7 +61,7 @@ def generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(_SeedAsKey(seed)))  # type: ignore[arg-type]  # its stub knows fewer
 
 
-def sample_indices(state: State, draws: NDArray[np.float64], checkpoint: Checkpoint) -> NDArray[np.int64]:
+def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the index that each draw falls on; ascending, as the draws are.
 
     Parameters
@@ -81,8 +80,8 @@ def sample_indices(state: State, draws: NDArray[np.float64], checkpoint: Checkpo
     blocks = last_with_weight(ends, ends.searchsorted(targets, side="right"))
     before = np.concatenate([[0.0], ends])[blocks]
     if len(np.unique(blocks)) > len(ends) * _MANY_BLOCKS:
-        state.settle(checkpoint)
-    return state.find(block_qubits, blocks, targets - before, checkpoint)
+        state.settle()
+    return state.find(block_qubits, blocks, targets - before)
 
 
 def _invert(ends: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from basicaer.plan.items import items_of, structure
 from basicaer.plan.steps import Way, steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from basicaer.engine.plan import Costs
     from basicaer.engine.program import Segment
@@ -36,7 +36,14 @@ _plans: OrderedDict[object, Plan] = OrderedDict()  # the one used last stands la
 _lock = threading.Lock()
 
 
-def plan_segment(segment: Segment, n_qubits: int, costs: Costs, *, discard_phases: bool = False) -> Plan:
+def plan_segment(
+    segment: Segment,
+    n_qubits: int,
+    costs: Costs,
+    *,
+    discard_phases: bool = False,
+    poll: Callable[[], None] = lambda: None,
+) -> Plan:
     """Return the plan for a segment, made anew only where no segment of the same structure has been planned lately.
 
     Parameters
@@ -45,6 +52,8 @@ def plan_segment(segment: Segment, n_qubits: int, costs: Costs, *, discard_phase
         What work costs on the device; see `Costs`.
     discard_phases
         Whether to leave out what changes only phases at the segment's end, as when nothing but counts is wanted.
+    poll
+        Called before each pass.
     """
     key = (n_qubits, costs, discard_phases, structure(segment.gates))
     with _lock:
@@ -52,7 +61,7 @@ def plan_segment(segment: Segment, n_qubits: int, costs: Costs, *, discard_phase
         if known is not None:
             _plans.move_to_end(key)
             return known
-    plan = _Planning(segment, n_qubits, costs, discard_phases=discard_phases).plan()
+    plan = _Planning(segment, n_qubits, costs, discard_phases=discard_phases).plan(poll)
     with _lock:
         _plans[key] = plan
         while len(_plans) > 1 and (
@@ -73,9 +82,10 @@ class _Planning:
         self.todo = _without_last_phases(self.items, numbers) if discard_phases else list(numbers)
         self.previous: int | None = None  # the tile of the pass before
 
-    def plan(self) -> Plan:
+    def plan(self, poll: Callable[[], None]) -> Plan:
         passes: list[Pass] = []
         while self.todo:
+            poll()
             tile, runs = self.next_tile()
             chosen = self.best_steps(runs, tile)
             steps, later = chosen.steps, set(self.todo).difference(runs)

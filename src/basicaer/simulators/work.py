@@ -165,15 +165,17 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint) -> dict[s
         keep_state=returns != "counts",
     )
     seconds = time.perf_counter() - started
+    checkpoint.enter("results")
+    poll = checkpoint.poll
     data: dict[str, Any] = {}
     if returns == "counts" or (returns == "statevector" and program.measures):
-        data["counts"] = counts_of(outcome, program.memory_slots) if program.memory_slots else {}
+        data["counts"] = counts_of(outcome, program.memory_slots, poll) if program.memory_slots else {}
         if experiment.memory:
-            data["memory"] = memory_of(outcome, program.memory_slots)
+            data["memory"] = memory_of(outcome, program.memory_slots, poll)
     if outcome.amplitudes is not None:
-        amplitudes = chopped(outcome.amplitudes, experiment.chop_threshold)
+        amplitudes = chopped(outcome.amplitudes, experiment.chop_threshold, poll)
         if returns == "statevector":
-            data["statevector"] = on_all_qubits(amplitudes, program.qubits, program.circuit_qubits)
+            data["statevector"] = on_all_qubits(amplitudes, program.qubits, program.circuit_qubits, poll)
         else:  # the columns stand one after another
             data["unitary"] = amplitudes.reshape(2**program.circuit_qubits, -1).T
     return {

@@ -142,8 +142,8 @@ class CupyDevice:
         self._lock = threading.Lock()
         self._streams = threading.local()
 
-    def new_state(self, n_qubits: int, precision: Precision) -> CupyState:
-        return CupyState(self, n_qubits, precision)
+    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> CupyState:
+        return CupyState(self, n_qubits, precision, checkpoint or Checkpoint())
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         del n_qubits  # the planner makes tiles no larger than the state
@@ -178,8 +178,9 @@ class CupyState:
     A state of fewer qubits than a thread holds in registers is kept with more, which stay |0>.
     """
 
-    def __init__(self, device: CupyDevice, n_qubits: int, precision: Precision) -> None:
+    def __init__(self, device: CupyDevice, n_qubits: int, precision: Precision, checkpoint: Checkpoint) -> None:
         self.n_qubits = n_qubits
+        self._checkpoint = checkpoint
         self._device = device
         self._cupy = device.cupy
         self._precision = precision
@@ -208,7 +209,7 @@ class CupyState:
             self._clear()
             self._vector[: 2**self.n_qubits].set(np.ascontiguousarray(amplitudes, self._dtype))
 
-    def run(self, segment: Segment, plan: Plan | None, checkpoint: Checkpoint) -> None:
+    def run(self, segment: Segment, plan: Plan | None) -> None:
         wire_of = (*(plan.wire_of if plan else range(self.n_qubits)), *range(self.n_qubits, self._wires))
         if plan is None or plan.passes:
             if plan and len(self._zero) == self._wires:
@@ -216,7 +217,7 @@ class CupyState:
             to = self._shape, self._place, self._zero, self._dtype
             bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to[:3], dtype=self._dtype))
             with self._working("running gates"):
-                self._launch(bound, checkpoint)
+                self._launch(bound)
             self._place, self._zero = bound.place, bound.zero
         self._place = tuple([self._place[wire] for wire in wire_of])
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in self._zero)
@@ -247,10 +248,10 @@ class CupyState:
             place, factor = np.uint32(self._place[qubit]), np.float64(probability**-0.5)
             self._over_indices("collapse", self._vector.size, place, np.uint32(outcome), factor)
 
-    def settle(self, checkpoint: Checkpoint) -> None:
+    def settle(self) -> None:
         bound = bind_reordering(self._shape, self._place, self._zero, self._dtype)
         with self._working("bringing amplitudes into order"):
-            self._launch(bound, checkpoint)
+            self._launch(bound, counted=False)
         self._place, self._zero = bound.place, bound.zero
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -269,9 +270,8 @@ class CupyState:
             return self._downloaded(probabilities)
 
     def find(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64], checkpoint: Checkpoint
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
     ) -> NDArray[np.int64]:
-        checkpoint.poll()
         hit, begin = np.unique(blocks, return_index=True)
         with self._working("looking up draws"):
             self._write_zeros()
@@ -317,7 +317,7 @@ class CupyState:
         return float(value.real / self._weights(()).sum())
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
-        self.settle(Checkpoint())
+        self.settle()
         with self._working("bringing amplitudes to the host"):
             self._write_zeros()
             vector: NDArray[np.complexfloating] = self._downloaded(self._vector[: 2**self.n_qubits])
@@ -342,13 +342,14 @@ class CupyState:
 
     @contextlib.contextmanager
     def _working(self, doing: str) -> Iterator[None]:
-        """Work on this state's card and stream; errors say what was being done."""
+        """Work on this state's card and stream; errors say what was being done. Polls first."""
+        self._checkpoint.poll()
         stream = getattr(self, "_stream", None)
         card = self._cupy.cuda.Device(self._device.number)
         with reported(self._cupy, self._device.number, doing), card, stream or contextlib.nullcontext():
             yield
 
-    def _launch(self, bound: Launches, checkpoint: Checkpoint) -> None:
+    def _launch(self, bound: Launches, *, counted: bool = True) -> None:
         """Queue launches, never more than a few at a time, polling before each; return when all are done."""
         named = {"passes": bound.passes, "stages": bound.stages, "operations": bound.operations}
         wide = [launch for launch in bound.launches if isinstance(launch, WideLaunch)]
@@ -360,7 +361,7 @@ class CupyState:
         queued: deque[Any] = deque()
         try:
             for launch in bound.launches:
-                checkpoint.poll()
+                self._checkpoint.poll()
                 match launch:
                     case PassLaunch(number, thread_bits, block_bits):
                         tile_bytes = self._dtype.itemsize * 2 ** (thread_bits + self._shape.register_bits)
@@ -390,6 +391,8 @@ class CupyState:
                 queued.append(event)
                 if len(queued) >= _IN_FLIGHT:
                     queued.popleft().synchronize()
+                if counted and isinstance(launch, PassLaunch):
+                    self._checkpoint.advance(1)
         finally:
             self._stream.synchronize()  # what was uploaded is read until then
 
