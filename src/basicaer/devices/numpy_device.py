@@ -44,6 +44,7 @@ _PLANNED_FROM = 10  # qubits: below, a gate costs less by itself than planning a
 _FEW_GATES = 2  # so many are applied one by one to any state that has no qubit in |0> to gain from
 _TILE_SIZES = ((14, 14), (16, 14), (17, 15))  # (up to so many qubits, those of a tile): four tiles or more to share
 _LARGEST_TILE = 16  # 2**16 amplitudes are 1 MiB in double: a tile and room for another stay in the caches
+_PAGE_AMPLITUDES = 256  # no page of memory is smaller than 2**12 bytes
 _ROW_QUBITS = 4  # rows of 2**4 amplitudes or more are read in whole cache lines
 
 # Measured on two EPYC cores (Zen 3, 1 MiB of second-level cache each), NumPy 2.4 and OpenBLAS 0.3.31 on one thread,
@@ -110,12 +111,24 @@ class NumpyState:
             return
         if len(self._zero) == self.n_qubits:
             self._place = first_places(plan)
+            self._populate()
         with single_threaded_blas:
             to = self._place, self._zero, self._vector.dtype
             bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
             run_passes(bound.passes, self._vector, self._threads, self._checkpoint)
         self._place = bound.place
         self._relabel(plan.wire_of, bound.zero)
+
+    def _populate(self) -> None:
+        """Touch the memory of a fresh state piece by piece, polling.
+
+        The operating system gives it when it is first written to, and clears it then, some megabytes at a time. The rows
+        of a tile lie so far apart that a single one would take the time for the whole state.
+        """
+        first = self._vector[0]
+        for part in self._chunks(len(self._vector)):
+            self._vector[part][::_PAGE_AMPLITUDES] = 0
+        self._vector[0] = first
 
     def _relabel(self, wire_of: tuple[int, ...], zero: frozenset[int]) -> None:
         """Note on which wire each qubit is now, and so where it stands and whether it is still |0>."""
@@ -194,9 +207,7 @@ class NumpyState:
             return _squares(self._vector[start : start + 2**block_qubits])
         return _squares(self._vector[_offsets(inside) + start])
 
-    def find(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
+    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
         indices = np.empty(len(blocks), np.int64)
         hit, first = np.unique(blocks, return_index=True)
         for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(blocks)], strict=True):
