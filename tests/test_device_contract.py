@@ -223,6 +223,29 @@ def test_gates_need_little_scratch(device, precision, run):
     assert peak < 64 * 2**20 < precision.amplitude_bytes * 2**n
 
 
+DEAF_TO_NOTHING = {
+    "load": lambda state: state.load(reference.random_state(6)),
+    "set_identity": lambda state: state.set_identity(),
+    "prepare": lambda state: state.prepare((1,), np.array([0.6, 0.8])),
+    "probability_of_one": lambda state: state.probability_of_one(2),
+    "collapse": lambda state: state.collapse(2, outcome=False, probability=1.0),
+    "block_weights": lambda state: state.block_weights(3),
+    "find": lambda state: state.find(3, np.array([0]), np.array([0.1])),
+    "expectation": lambda state: state.expectation(1, 2),
+    "copy": lambda state: state.copy(),
+}
+
+
+@pytest.mark.parametrize("doing", DEAF_TO_NOTHING)
+def test_all_that_goes_through_a_state_can_be_stopped(doing, device, precision):
+    checkpoint = Checkpoint()
+    state = device.new_state(6, precision, checkpoint)
+    DEAF_TO_NOTHING[doing](state)
+    checkpoint.cancel()
+    with pytest.raises(Cancelled):
+        DEAF_TO_NOTHING[doing](state)
+
+
 @pytest.mark.parametrize("block_qubits", [0, 1, 3, 6])
 def test_draws_are_found_in_their_blocks(block_qubits, device, precision, run):
     state = device.new_state(6, precision)

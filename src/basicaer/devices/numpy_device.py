@@ -122,8 +122,8 @@ class NumpyState:
     def _populate(self) -> None:
         """Touch the memory of a fresh state piece by piece, polling.
 
-        The operating system gives it when it is first written to, and clears it then, some megabytes at a time. The rows
-        of a tile lie so far apart that a single one would take the time for the whole state.
+        The operating system gives it when it is first written to, and clears it then, some megabytes at a time. The
+        rows of a tile lie so far apart that a single tile would take the time for the whole state.
         """
         first = self._vector[0]
         for part in self._chunks(len(self._vector)):

@@ -1,0 +1,169 @@
+"""How far a job is: what its checkpoint is told, what it tells, and that every phase can be stopped."""
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+
+from basicaer import jobs
+from basicaer.compile.lower import lower
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.engine import checkpoint as checkpoint_module
+from basicaer.engine.checkpoint import Checkpoint, Progress
+from basicaer.engine.execute import Outcome, execute
+from basicaer.errors import Cancelled
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
+from basicaer.result import chopped, counts_of, memory_of, on_all_qubits
+from jobs import GUARD, bell
+
+
+class Noted(Checkpoint):
+    """Keeps the phases that were entered and how far the passes were then; may stop in one of them."""
+
+    def __init__(self, stop_in=None, after=0):
+        super().__init__()
+        self.seen = []
+        self.stop_in, self.after = stop_in, after
+
+    def enter(self, phase):
+        super().enter(phase)
+        self.seen.append((phase, round(self.progress().passes, 6)))
+
+    def poll(self):
+        if self.seen and self.seen[-1][0] == self.stop_in:
+            self.after -= 1
+            if self.after < 0:
+                self.cancel()
+        super().poll()
+
+
+def layers(n):
+    circuit = QuantumCircuit(n)
+    for layer in range(6):
+        for q in range(n):
+            circuit.ry(0.1 * q + layer, q)
+            circuit.cx(q, (q + 1 + layer % (n - 1)) % n)
+    circuit.measure_all()
+    return circuit
+
+
+def run(circuit, checkpoint, shots=100):
+    checkpoint.start()
+    return execute(
+        lower(circuit),
+        NumpyDevice(2, tile_qubits=4),
+        plan_segment,
+        precision=Precision.DOUBLE,
+        shots=shots,
+        seed=1,
+        checkpoint=checkpoint,
+    )
+
+
+def test_phases_and_passes_of_a_run():
+    checkpoint = Noted()
+    run(layers(9), checkpoint)
+    assert [phase for phase, _ in checkpoint.seen] == ["planning", "planning", "gates", "sampling"]
+    progress = checkpoint.progress()
+    assert progress.total_passes > 4
+    assert progress.passes == pytest.approx(progress.total_passes)
+    assert checkpoint.seen[2][1] == 0
+    assert checkpoint.seen[3][1] == pytest.approx(progress.total_passes)
+    assert (progress.shots, progress.total_shots) == (100, 100)
+
+
+def test_with_control_flow_the_number_of_passes_is_open():
+    circuit = QuantumCircuit(5, 1)
+    circuit.h(range(5))
+    circuit.measure(0, 0)
+    circuit.h(range(5))
+    checkpoint = Noted()
+    run(circuit, checkpoint)
+    assert checkpoint.progress().total_passes is None
+    assert checkpoint.progress().remaining is None
+
+
+@pytest.mark.parametrize("phase", ["planning", "gates", "sampling"])
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_every_phase_can_be_stopped(phase, after):
+    plan_segment.__globals__["_plans"].clear()  # so that there is something to plan
+    checkpoint = Noted(phase, after)
+    with pytest.raises(Cancelled):
+        run(layers(12), checkpoint)
+    assert checkpoint.seen[-1][0] == phase
+
+
+VECTOR = np.ones(4, complex)
+OUTCOME = Outcome([0, 1], [3, 4], np.array([0, 1, 1]), None)
+FORMS = {
+    counts_of: (OUTCOME, 3),
+    memory_of: (OUTCOME, 3),
+    chopped: (VECTOR, 0.1),
+    on_all_qubits: (VECTOR, (0, 2), 3),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_results_can_be_stopped_while_they_are_put_into_form(form):
+    def stop():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        form(*FORMS[form], stop)
+
+
+def test_what_remains_is_predicted_from_what_has_passed(clock):
+    checkpoint = Checkpoint()
+    assert checkpoint.progress() == Progress()
+    checkpoint.expect_experiments(2)
+    checkpoint.start()
+    clock.now += 1
+    checkpoint.enter("gates")
+    checkpoint.expect(10, 100)
+    assert checkpoint.progress().remaining is None  # nothing is known yet
+    clock.now += 4
+    checkpoint.advance(2)
+    progress = checkpoint.progress()
+    assert (progress.elapsed, progress.remaining) == (5.0, 16.0)
+    assert progress.fraction == pytest.approx(0.1)
+    checkpoint.finish_experiment(0, {})
+    checkpoint.expect(None, 100)
+    checkpoint.finish_shots(50)
+    assert checkpoint.progress().fraction == pytest.approx(0.75)
+    assert Progress("ended").fraction == 1
+
+
+def test_a_link_is_asked_now_and_then_and_may_stop_the_work(clock):
+    class Link:
+        interval = 0.5
+        told, stop = [], False
+
+        def exchange(self, progress):
+            self.told.append(progress.phase)
+            return self.stop
+
+    link = Link()
+    checkpoint = Checkpoint(link=link)
+    checkpoint.start()
+    assert len(link.told) == 1
+    checkpoint.poll()
+    clock.now += 0.4
+    checkpoint.poll()
+    assert len(link.told) == 1
+    clock.now += 0.2
+    checkpoint.poll()
+    assert len(link.told) == 2
+    link.stop = True
+    checkpoint.poll()
+    clock.now += 0.5
+    with pytest.raises(Cancelled):
+        checkpoint.poll()
+
+
+def test_the_progress_of_a_job(qasm, held, one_thread):
+    job = qasm.run([bell("a"), bell("b")], executor=one_thread)
+    job.result(GUARD)
+    progress = job.progress()
+    assert (progress.phase, progress.experiment, progress.experiments, progress.fraction) == ("ended", 2, 2, 1.0)
+    assert job in jobs()
+    assert checkpoint_module.current_checkpoint.get() is None
