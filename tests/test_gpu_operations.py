@@ -7,7 +7,7 @@ import pytest
 
 import reference
 from basicaer.devices.gatewise import GateNumbers
-from basicaer.devices.gpu.affine import Affine, affine_rows, rank
+from basicaer.devices.gpu.affine import Affine, affine_rows
 from basicaer.devices.gpu.operations import Factors, Flip, Matrix, StageOperations, Table, without_known
 from basicaer.devices.gpu.passes import is_wide
 from basicaer.engine.program import Form
@@ -200,10 +200,6 @@ def test_affine_maps_follow_gates_and_undo_them(seed):
             if reference.bit(int(maps[i]), wire):
                 back ^= columns.get(wire, 0)
         assert back == sum(place[wire] for wire in wires if reference.bit(i, wire))
-
-
-def test_rank_counts_independent_vectors():
-    assert [rank(v) for v in ([], [0], [1, 2, 3], [1, 2, 4], [6, 3, 5])] == [0, 0, 2, 3, 2]
 
 
 def test_gates_that_need_a_launch_of_their_own():

@@ -25,10 +25,11 @@ from basicaer.errors import BasicAerError
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.tiles import BoundPass
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
@@ -87,6 +88,7 @@ class NumpyState:
         self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
         self._place = tuple(range(n_qubits))
         self._zero = frozenset(range(n_qubits))  # qubits that nothing has taken out of |0>
+        self._passes_done = 0  # of the segment that runs
         self._threads = threads
         self._gatewise = Gatewise(n_qubits, vector.dtype)
 
@@ -111,13 +113,26 @@ class NumpyState:
             return
         if len(self._zero) == self.n_qubits:
             self._place = first_places(plan)
-            self._populate()
+            if not self._passes_done:
+                self._populate()
         with single_threaded_blas:
             to = self._place, self._zero, self._vector.dtype
             bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
-            run_passes(bound.passes, self._vector, self._threads, self._checkpoint)
+            self._run_passes(bound.passes)
         self._place = bound.place
         self._relabel(plan.wire_of, bound.zero)
+
+    def _run_passes(self, passes: Sequence[BoundPass]) -> None:
+        """Run what is left of the passes, pausing after each if anybody wants that."""
+        left = passes[self._passes_done :]
+        if self._checkpoint.at_pause is None:
+            run_passes(left, self._vector, self._threads, self._checkpoint)
+        else:
+            for step in left:
+                run_passes((step,), self._vector, self._threads, self._checkpoint)
+                self._passes_done += 1
+                self._checkpoint.pause(self)
+        self._passes_done = 0
 
     def _populate(self) -> None:
         """Touch the memory of a fresh state piece by piece, polling.
@@ -237,6 +252,22 @@ class NumpyState:
         self.settle()
         vector, self._vector = self._vector, np.empty(0, self._vector.dtype)
         return vector
+
+    def layout(self) -> dict[str, Any]:
+        return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}
+
+    def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
+        for part in self._chunks(len(self._vector)):
+            yield self._vector[part]
+
+    def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
+        self._place, self._zero = tuple(layout["place"]), frozenset(layout["zero"])
+        self._passes_done = layout["passes_done"]
+        filled = 0
+        for part in parts:
+            amplitudes = np.frombuffer(part, self._vector.dtype)
+            self._vector[filled : filled + len(amplitudes)] = amplitudes
+            filled += len(amplitudes)
 
     def copy(self) -> Self:
         with _refusal(self._vector.nbytes):

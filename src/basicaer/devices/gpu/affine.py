@@ -14,23 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Affine", "affine_rows", "rank"]
-
-
-def rank(vectors: Iterable[int]) -> int:
-    """Return how many of the vectors over GF(2), given as masks, are linearly independent."""
-    return len(_reduced(vectors))
-
-
-def _reduced(vectors: Iterable[int]) -> list[int]:
-    basis: list[int] = []
-    for vector in vectors:
-        rest = vector
-        for known in basis:
-            rest = min(rest, rest ^ known)
-        if rest:
-            basis.append(rest)
-    return basis
+__all__ = ["Affine", "affine_rows"]
 
 
 def affine_rows(goes_to: NDArray[Any]) -> list[tuple[int, bool]] | None:
@@ -63,11 +47,6 @@ class Affine:
         self._parity = {wire: mask_of((wire,)) for wire in self._wires}  # masks of wires, also outside of the tile
         self._changed: set[int] = set()  # wires whose parity is not their own
         self._flips: set[int] = set()
-
-    @property
-    def changed(self) -> set[int]:
-        """Wires that do not simply stay what they are."""
-        return self._changed | self._flips
 
     @property
     def is_identity(self) -> bool:

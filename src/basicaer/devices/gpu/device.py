@@ -30,7 +30,7 @@ from basicaer.engine.plan import Costs
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,6 +48,7 @@ _THREADS = 256
 _MOST_BLOCKS = 4096  # of kernels whose threads take several indices each
 _ALIGNMENT = 16  # bytes
 _STATIC_SHARED_BYTES = 48 * 1024  # more must be asked for
+_PART_AMPLITUDES = 2**20  # that are brought to the host at a time
 _SCRATCH_BYTES = 2**26  # what a run uploads, and sums on their way back
 
 _bound_plans: BoundPlans[Launches] = BoundPlans()
@@ -196,6 +197,7 @@ class CupyState:
         # The amplitude at i has bit _place[w] of i as the value of wire w; the first wires are the qubits.
         self._place = tuple(range(self._wires))
         self._zero = frozenset(range(self._wires))  # still |0>: amplitudes for which one of them is 1 are not written
+        self._passes_done = 0  # launches of the segment that runs
 
     def set_identity(self) -> None:
         with self._working("making the identity"):
@@ -324,6 +326,25 @@ class CupyState:
         self.release()
         return vector
 
+    def layout(self) -> dict[str, Any]:
+        return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}
+
+    def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
+        for start in range(0, self._vector.size, _PART_AMPLITUDES):
+            with self._working("bringing amplitudes to the host"):
+                part = self._downloaded(self._vector[start : start + _PART_AMPLITUDES])
+            yield part
+
+    def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
+        self._place, self._zero = tuple(layout["place"]), frozenset(layout["zero"])
+        self._passes_done = layout["passes_done"]
+        filled = 0
+        for part in parts:
+            amplitudes = np.frombuffer(part, self._dtype)
+            with self._working("loading a state"):
+                self._vector[filled : filled + len(amplitudes)].set(amplitudes)
+            filled += len(amplitudes)
+
     def copy(self) -> Self:
         copied = object.__new__(type(self))
         copied.__dict__.update(self.__dict__)
@@ -360,7 +381,12 @@ class CupyState:
         program, records, matrices = uploaded[:5], deque(uploaded[5 : 5 + len(wide)]), deque(uploaded[5 + len(wide) :])
         queued: deque[Any] = deque()
         try:
-            for launch in bound.launches:
+            for number_of_launch, launch in enumerate(bound.launches):
+                if number_of_launch < self._passes_done:  # done before this state was saved
+                    if isinstance(launch, WideLaunch):
+                        records.popleft()
+                        matrices.popleft()
+                    continue
                 self._checkpoint.poll()
                 match launch:
                     case PassLaunch(number, thread_bits, block_bits):
@@ -393,6 +419,11 @@ class CupyState:
                     queued.popleft().synchronize()
                 if counted and isinstance(launch, PassLaunch):
                     self._checkpoint.advance(1)
+                if counted and self._checkpoint.at_pause is not None:
+                    self._passes_done = number_of_launch + 1
+                    self._checkpoint.pause(self)
+            if counted:
+                self._passes_done = 0
         finally:
             self._stream.synchronize()  # what was uploaded is read until then
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from basicaer.devices.fusion import numbers_of
 from basicaer.devices.gpu.operations import by_diagonal_targets, without_known
-from basicaer.devices.gpu.passes import PassBuilder, Recorded, Shape, is_wide
+from basicaer.devices.gpu.passes import PassBuilder, Recorded, Shape, is_wide, paired_by
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, OPERATION, PASS, STAGE, WIDE
 from basicaer.engine.bits import has_bit, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
@@ -175,7 +175,7 @@ class _Binding:
                         narrow.append(piece)
                         done.update(paired[gate])
             self._add_step(builder, step, narrow)
-        self._end(builder, self._targets(builder.wires, following, current), done)
+        self._end(builder, self._targets(builder, following, paired), done)
 
     def one_by_one(self, gates: Sequence[tuple[GateNumbers, Sequence[int]]]) -> None:
         """Add gates, each with the wires that it may take out of |0>, in tiles as they come."""
@@ -245,20 +245,20 @@ class _Binding:
         return PassBuilder(self._shape, self._filled(tile), self._place, self._zero)
 
     def _filled(self, tile: Iterable[int]) -> list[int]:
-        """Add wires to a tile until registers and lines of memory are filled, the lowest first."""
+        """Add wires to a tile until it has whole lines of memory, where it has room, and registers are filled."""
         wires = list(tile)
+        wire_at = _inverse(self._place)
+        row = [wire for wire in wire_at[: self._shape.row_bits] if wire not in wires]
+        wires += row[: self._shape.tile_bits - len(wires)]
         least = min(self._shape.register_bits + self._shape.row_bits, self._shape.tile_bits, len(self._place))
-        for wire in _inverse(self._place):
-            if len(wires) >= least:
-                break
-            if wire not in wires:
-                wires.append(wire)
-        return wires
+        more = [wire for wire in wire_at if wire not in wires]
+        return wires + more[: max(0, least - len(wires))]
 
     @staticmethod
     def _add_step(builder: PassBuilder, step: Step, gates: Sequence[GateNumbers]) -> None:
         if isinstance(step, Product):
-            builder.product(step.wires, gates)
+            together = {wire: None for gate in gates for wire in paired_by(gate)}
+            builder.product(tuple(together), gates)
         else:
             builder.monomials(gates)
 
@@ -272,14 +272,21 @@ class _Binding:
                 self._place[wire] = place
         self._zero -= paired
 
-    def _targets(self, wires: Sequence[int], following: Pass | None, current: Pass) -> dict[int, int]:
+    def _targets(self, builder: PassBuilder, following: Pass | None, paired: Sequence[Sequence[int]]) -> dict[int, int]:
         """Return where a pass writes each wire of its tile: for the next one, or home."""
+        wires = builder.wires
         if following is None:
             return self._home(wires)
-        last = next((set(s.wires) for s in reversed(current.steps) if isinstance(s, Product)), set())
-        first = next((set(s.wires) for s in following.steps if isinstance(s, Product)), set())
+        product = next((step.gates for step in following.steps if isinstance(step, Product)), ())
+        first = {wire for gate in product for wire in paired[gate]}
         # Lowest stand those that the next tile has, best such as neither pass has in registers when it is in memory.
-        order = sorted(wires, key=lambda wire: (wire not in following.tile, wire in last, wire in first))
+        written_from = builder.written_from()
+
+        def unfit(wire: int) -> tuple[bool, int, int]:
+            made_of, in_registers = written_from[wire]
+            return wire not in following.tile, in_registers + (wire in first), made_of
+
+        order = sorted(wires, key=unfit)
         places = sorted(self._place[wire] for wire in wires)
         return dict(zip(order, places, strict=True))
 

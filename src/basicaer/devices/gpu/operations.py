@@ -7,12 +7,11 @@ A condition ``{wire: value}`` says where an operation acts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.bits import extract_bits, has_bit
+from basicaer.engine.bits import extract_bits, has_bit, mask_of, positions_of
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.gatewise import GateNumbers
+    from basicaer.devices.gpu.affine import Affine
 
 __all__ = [
     "MOST_SPLIT_TARGETS",
@@ -32,10 +32,12 @@ __all__ = [
     "Table",
     "by_diagonal_targets",
     "condition_of",
+    "moved_before",
     "without_known",
 ]
 
 MOST_SPLIT_TARGETS = 4  # diagonals on more are looked up in a table
+_MOST_PARITIES = 6  # that a table is made for
 
 Condition = dict[int, bool]
 _Key = frozenset[tuple[int, bool]]
@@ -109,6 +111,8 @@ def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers |
         if gate.form is Form.PERMUTATION:
             return None
         gate = gate._replace(form=Form.DIAGONAL, data=gate.data.reshape(1))
+    if not known:
+        return gate
     controls: list[int] = []
     state = 0
     for j, wire in enumerate(gate.controls):
@@ -149,6 +153,43 @@ def condition_of(gate: GateNumbers) -> Condition:
     return {wire: has_bit(gate.control_state, j) for j, wire in enumerate(gate.controls)}
 
 
+def moved_before(gate: GateNumbers, permutation: Affine) -> GateNumbers | Table | None:
+    """Return what has the effect of a diagonal gate after a permutation if it acts before; None if that is too large.
+
+    A phase by the parity of wires, such as RZ between two ladders of CX, so needs no exchange on either side.
+    """
+    wires = (*gate.targets, *gate.controls)
+    traced = [permutation.traced(wire) for wire in wires]
+    k = len(gate.targets)
+    indices = np.arange(2**k) ^ mask_of(j for j, (_, flip) in enumerate(traced[:k]) if flip)
+    if all(mask.bit_count() == 1 for mask, _ in traced):
+        stood = [mask.bit_length() - 1 for mask, _ in traced]
+        return gate._replace(
+            data=gate.data[indices],
+            targets=tuple(stood[:k]),
+            controls=tuple(stood[k:]),
+            control_state=gate.control_state ^ mask_of(j for j, (_, flip) in enumerate(traced[k:]) if flip),
+        )
+    condition: Condition = {}
+    parities = [mask for mask, _ in traced[:k]]
+    factors = gate.data[indices]
+    for j, (mask, flip) in enumerate(traced[k:]):
+        value = has_bit(gate.control_state, j) != flip
+        if mask.bit_count() == 1:
+            condition[mask.bit_length() - 1] = value
+        else:
+            parities.append(mask)
+            ones = np.ones(len(factors))
+            factors = np.concatenate([ones, factors] if value else [factors, ones])
+        if len(parities) > _MOST_PARITIES:
+            return None
+    columns: dict[int, int] = {}
+    for j, mask in enumerate(parities):
+        for wire in positions_of(mask):
+            columns[wire] = columns.get(wire, 0) | mask_of((j,))
+    return Table(tuple(columns), factors, condition, tuple(columns.values()))
+
+
 class StageOperations:
     """Collects the operations of one stage, merging those that can be.
 
@@ -160,8 +201,11 @@ class StageOperations:
         self._done: list[Operation] = []
         self._waiting: dict[_Key, dict[_Key, complex]] = {}  # [condition in registers][condition elsewhere] -> factor
 
-    def add(self, gate: GateNumbers) -> None:
+    def add(self, gate: GateNumbers | Table) -> None:
         """Add a gate; a matrix or permutation has at most two targets, all in registers."""
+        if isinstance(gate, Table):
+            self._done.append(gate)
+            return
         condition = condition_of(gate)
         if gate.form is Form.DIAGONAL:
             self._add_diagonal(gate, condition)
@@ -192,23 +236,28 @@ class StageOperations:
         if len(targets) > MOST_SPLIT_TARGETS:
             self._done.append(Table(targets, gate.data, condition))
             return
-        if len(targets) == 1 and not condition and self._absorbed(Matrix(targets, np.diag(gate.data), {})):
+        if len(targets) == 1 and not condition and self._absorbed(targets[0], *gate.data):
             return
-        for values, factor in _split(gate.data):
-            on = condition | {wire: True for wire, value in zip(targets, values, strict=True) if value}
-            if len(on) == 1 and len(condition) == 0 and self._absorbed(_phase_matrix(on, factor)):
-                continue
+        for mask, factor in _split(gate.data):
+            on = condition | {targets[j]: True for j in positions_of(mask)}
+            if len(on) == 1:
+                ((wire, value),) = on.items()
+                if self._absorbed(wire, *((1, factor) if value else (factor, 1))):
+                    continue
             inside = frozenset((wire, value) for wire, value in on.items() if wire in self._registers)
             outside = frozenset(on.items()) - inside
             group = self._waiting.setdefault(inside, {})
             group[outside] = group.get(outside, 1.0) * factor
 
-    def _absorbed(self, diagonal: Matrix) -> bool:
-        """Try to make a diagonal matrix on one wire part of an earlier matrix; all that waits commutes with it."""
+    def _absorbed(self, wire: int, zero: complex, one: complex) -> bool:
+        """Try to make factors for a wire's two values part of an earlier matrix; all that waits commutes with them."""
         for earlier in reversed(self._done):
-            if diagonal.wires[0] in earlier.touched:
+            if wire in earlier.touched:
                 if isinstance(earlier, Matrix) and not earlier.condition:
-                    earlier.matrix = _spread(diagonal, earlier.wires) @ earlier.matrix
+                    factors = np.array([zero, one])
+                    if len(earlier.wires) == 2:
+                        factors = np.tile(factors, 2) if wire == earlier.wires[0] else np.repeat(factors, 2)
+                    earlier.matrix = factors[:, None] * earlier.matrix
                     return True
                 return False
         return False
@@ -252,24 +301,18 @@ class StageOperations:
                     self._done.append(Factors(dict(inside), factors))
 
 
-def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[tuple[int, ...], complex]]:
-    """Write a diagonal as a product of factors, each acting where certain bits are all 1: yield both."""
-    bits = len(diagonal).bit_length() - 1
-    rest = diagonal.astype(complex).reshape((2,) * bits)  # its axes: the highest bit first
-    for axis in range(bits):  # where the axis is 1: what is left besides the factors that do not depend on it
-        one = [slice(None)] * bits
-        zero = list(one)
-        one[axis], zero[axis] = slice(1, 2), slice(0, 1)
-        rest[tuple(one)] /= rest[tuple(zero)].copy()
-    for values in product((0, 1), repeat=bits):
-        factor = complex(rest[values[::-1]])
+def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, complex]]:
+    """Write a diagonal as a product of factors, each acting where all bits of a mask are 1: yield mask and factor."""
+    rest: list[complex] = diagonal.tolist()
+    bit = 1
+    while bit < len(rest):  # where the bit is 1: what is left besides the factors that do not depend on it
+        for index in range(len(rest)):
+            if index & bit:
+                rest[index] /= rest[index ^ bit]
+        bit *= 2
+    for mask, factor in enumerate(rest):
         if abs(factor - 1) > 1e-15:
-            yield values, factor
-
-
-def _phase_matrix(on: Condition, factor: complex) -> Matrix:
-    ((wire, value),) = on.items()
-    return Matrix((wire,), np.diag([1, factor] if value else [factor, 1]), {})
+            yield mask, factor
 
 
 def _spread(part: Matrix, wires: Sequence[int]) -> NDArray[np.complexfloating]:

@@ -8,13 +8,12 @@ different banks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.gpu.affine import Affine, affine_rows, rank
+from basicaer.devices.gpu.affine import Affine, affine_rows
+from basicaer.devices.gpu.lanes import LANE_BITS, bank_columns, ordered_threads
 from basicaer.devices.gpu.operations import (
     Factors,
     Flip,
@@ -23,6 +22,7 @@ from basicaer.devices.gpu.operations import (
     StageOperations,
     Table,
     condition_of,
+    moved_before,
     without_known,
 )
 from basicaer.devices.gpu.structs import (
@@ -35,19 +35,17 @@ from basicaer.devices.gpu.structs import (
     STAGE,
     Kind,
 )
-from basicaer.engine.bits import all_ones, mask_of
+from basicaer.engine.bits import mask_of, positions_of
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.devices.gatewise import GateNumbers
 
-__all__ = ["PassBuilder", "Recorded", "Shape", "is_wide"]
-
-_LANE_BITS = 5
+__all__ = ["PassBuilder", "Recorded", "Shape", "is_wide", "paired_by"]
 
 
 class Shape(NamedTuple):
@@ -89,13 +87,23 @@ class Recorded:
 
 @dataclass
 class _Stage:
-    registers: tuple[int, ...]
-    before: Affine | None  # how the wires are permuted on the way into the stage
-    operations: StageOperations | None
-    threads: tuple[int, ...] = ()  # wire of each bit of the thread's number
+    """Gates between two exchanges.
 
-    def finished(self) -> list[Operation]:
-        return self.operations.operations() if self.operations else []
+    Attributes
+    ----------
+    needed
+        Wires that its gates need in registers.
+    before
+        How the wires are permuted on the way into the stage; None if they are not.
+    registers, threads
+        The wire that each bit of the register's and of the thread's number stands for, chosen in the end.
+    """
+
+    needed: list[int] = field(default_factory=list)
+    before: Affine | None = None
+    gates: list[GateNumbers | Table] = field(default_factory=list)
+    registers: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()
 
 
 def is_wide(gate: GateNumbers, shape: Shape) -> bool:
@@ -126,9 +134,11 @@ class PassBuilder:
         inside = set(self._wires)
         self._known = dict.fromkeys(zero - inside, False)
         self._outside = [wire for wire in range(len(place)) if wire not in inside and wire not in zero]
+        self._alone = {wire: mask_of((wire,)) for wire in self._wires}  # each wire's mask
+        self._at = {wire: mask_of((self._place[wire],)) for wire in self._wires}
         self._stages: list[_Stage] = []
-        self._pending = Affine(self._wires)
-        self._scalar = 1.0 + 0j
+        self._pending = Affine(self._wires)  # permutations that no exchange has taken along yet
+        self._after: list[GateNumbers] = []  # diagonal gates that act after them
 
     @property
     def wires(self) -> tuple[int, ...]:
@@ -136,13 +146,13 @@ class PassBuilder:
         return tuple(self._wires)
 
     def product(self, wires: Sequence[int], gates: Iterable[GateNumbers]) -> None:
-        """Add gates of one matrix: those that act otherwise than diagonally do so on the given wires only."""
+        """Add gates that act together, with the given wires in registers: those on which any acts not diagonally."""
         for gate in gates:
             if gate.form is Form.PERMUTATION and len(gate.targets) > 2:
                 self.monomials([gate])
                 continue
             # So many wires are together only where one gate forced them to be.
-            self._enter(wires if len(wires) <= self._shape.register_bits else _paired(gate))
+            self._enter(wires if len(wires) <= self._shape.register_bits else paired_by(gate))
             self._add(gate)
 
     def monomials(self, gates: Iterable[GateNumbers]) -> None:
@@ -152,17 +162,25 @@ class PassBuilder:
             if gate is None:
                 continue
             if gate.form is Form.DIAGONAL:
-                if not self._pending.changed.isdisjoint((*gate.targets, *gate.controls)):
-                    self._enter(())
-                self._add(gate)
+                if self._pending.disturbs(gate.targets) or self._pending.disturbs(gate.controls):
+                    self._after.append(gate)
+                else:
+                    self._stage().gates.append(gate)
             elif len(gate.controls) <= 1 and len(gate.targets) == 1:
                 if gate.data[0] == 1:
+                    self._move_before(gate.targets)
                     self._pending.flip(gate.targets[0], condition_of(gate))
             elif not gate.controls and (rows := affine_rows(gate.data)) is not None:
+                self._move_before(gate.targets)
                 self._pending.permute(gate.targets, rows)
             else:
                 self._enter(gate.targets)
                 self._add(gate)
+
+    def written_from(self) -> dict[int, tuple[int, int]]:
+        """Return for each wire of how many it is the parity when written, and how many of them registers must hold."""
+        needed = mask_of(self._stages[-1].needed) if self._stages else 0
+        return {wire: (made.bit_count(), (made & needed).bit_count()) for wire, made in self._sources().items()}
 
     def finish(self, recorded: Recorded, target: Mapping[int, int]) -> tuple[int, tuple[int, int]] | None:
         """Record the pass; return its number and the bits of its threads' and blocks' numbers; None if it does nothing.
@@ -172,127 +190,123 @@ class PassBuilder:
         target
             The place at which each wire of the tile is written, all of them places of the tile.
         """
-        stays = all(target[wire] == self._place[wire] for wire in self._wires)
-        if not self._stages and stays and not self._pending.changed:
-            return None
+        self._move_before(self._wires)
         if not self._stages:
-            self._stages.append(_Stage(self._natural_registers(()), None, None))
-        row = [wire for wire in self._wires if self._place[wire] < self._shape.row_bits]
-        row_after = [wire for wire in self._wires if target[wire] < self._shape.row_bits]
+            if self._pending.is_identity and all(target[wire] == self._place[wire] for wire in self._wires):
+                return None
+            self._stages.append(_Stage())
+        # The wires that lanes must stand for so that a warp reads and writes whole lines, or at worst halves.
+        loaded = self._loaded_together()
+        if loaded is None:
+            self._stages.insert(0, _Stage())
+            loaded = self._loaded_together()
+        stored = self._stored_together(target)
+        if stored is not None and len(self._stages) == 1 and len(stored | (loaded or set())) > LANE_BITS:
+            stored = None
+        if stored is None:
+            self._stages.append(_Stage(before=self._taken()))
+            stored = self._stored_together(target)
+        self._hold(loaded or set(), stored or set())
         store, store_flip = self._pending.images({wire: mask_of((target[wire],)) for wire in self._wires})
-        if not self._loads_well(row):
-            self._stages.insert(0, _Stage(self._natural_registers(row), None, None))
-        self._order_threads(row, row_after)
-        if not self._is_whole(self._stages[-1], store, len(row_after)):
-            self._stages.append(_Stage(self._natural_registers(row_after), self._taken(), None))
-            store, store_flip = Affine(self._wires).images({wire: mask_of((target[wire],)) for wire in self._wires})
-            self._order_threads(row, row_after)
         return self._record(recorded, store, store_flip)
 
     def _enter(self, wires: Sequence[int]) -> None:
-        """Begin a stage that has the given wires in registers, unless they are and nothing waits to be permuted."""
-        if self._stages and not self._pending.changed and set(wires) <= set(self._stages[-1].registers):
-            if self._stages[-1].operations is None:
-                self._stages[-1].operations = StageOperations(self._stages[-1].registers)
-            return
-        if self._stages:
-            self._leave()
-        chosen = list(wires)
-        held = self._stages[-1].registers if self._stages else ()
-        # Fill up with wires that are there already, or that stand high, where they are in no row of memory.
-        for wire in (*held, *reversed(self._wires)):
-            if len(chosen) == self._shape.register_bits:
-                break
-            if wire not in chosen:
-                chosen.append(wire)
-        self._stages.append(_Stage(tuple(chosen), self._taken(), StageOperations(chosen)))
+        """Begin a stage that has the given wires in registers, unless one is there and nothing waits to be permuted."""
+        if self._stages and self._pending.is_identity:
+            needed = self._stages[-1].needed
+            more = [wire for wire in wires if wire not in needed]
+            if len(needed) + len(more) <= self._shape.register_bits:
+                needed += more
+                return
+        self._stages.append(_Stage(list(wires), self._taken()))
+        self._stages[-1].gates += self._after
+        self._after = []
 
-    def _leave(self) -> None:
-        operations = self._stages[-1].operations
-        if operations is not None:
-            self._scalar *= operations.scalar()
+    def _stage(self) -> _Stage:
+        """Return the stage that gates are added to, a new one if there is none."""
+        if not self._stages:
+            self._stages.append(_Stage())
+        return self._stages[-1]
 
     def _taken(self) -> Affine | None:
         """Return the permutation that waits, None if it is none, and begin another."""
+        if self._pending.is_identity:
+            return None
         taken, self._pending = self._pending, Affine(self._wires)
-        return taken if taken.changed else None
+        return taken
 
     def _add(self, whole: GateNumbers) -> None:
         gate = without_known(whole, self._known)
-        if gate is None:
-            return
-        if not self._stages or self._stages[-1].operations is None:
-            self._enter(())
-        operations = self._stages[-1].operations
-        assert operations is not None  # that is what entering a stage is for  # noqa: S101
-        operations.add(gate)
+        if gate is not None:
+            self._stages[-1].gates.append(gate)
 
-    def _natural_registers(self, kept_out: Sequence[int]) -> tuple[int, ...]:
-        """Return wires to hold in registers where no gate asks for any: those that stand highest."""
-        free = [wire for wire in reversed(self._wires) if wire not in kept_out]
-        return tuple([*free, *kept_out][: self._shape.register_bits])
+    def _move_before(self, wires: Collection[int]) -> None:
+        """Let the gates on any of the wires that act after the waiting permutation act before it."""
+        touched = [not set(wires).isdisjoint((*gate.targets, *gate.controls)) for gate in self._after]
+        moved = [moved_before(gate, self._pending) for gate, moves in zip(self._after, touched, strict=True) if moves]
+        if any(gate is None for gate in moved):
+            self._enter(())  # takes all of them
+        elif moved:
+            self._after = [gate for gate, moves in zip(self._after, touched, strict=True) if not moves]
+            self._stage().gates += [gate for gate in moved if gate is not None]
 
-    def _columns_of_load(self) -> tuple[dict[int, int], int]:
-        before = self._stages[0].before or Affine(self._wires)
-        return before.sources({wire: mask_of((self._place[wire],)) for wire in self._wires})
+    def _sources(self) -> dict[int, int]:
+        """Return of which wires, as a mask, each is the parity when it is written."""
+        if self._pending.is_identity:
+            return self._alone
+        return self._pending.sources(self._alone)[0]
 
-    def _loads_well(self, row: Sequence[int]) -> bool:
-        """Tell whether the first stage can read whole lines, with a row's wires, or what becomes of them, in lanes."""
+    def _loaded_together(self) -> set[int] | None:
+        """Return the wires of the first stage that make up a line when it is read; None if registers take them."""
         first = self._stages[0]
-        if first.before is None:
-            return set(row).isdisjoint(first.registers)
-        columns, _ = self._columns_of_load()
-        low = all_ones(self._shape.row_bits)
-        return rank(columns[wire] & low for wire in self._wires if wire not in first.registers) == len(row)
+        row = [wire for wire in self._wires if self._place[wire] < self._shape.row_bits]
+        made_of = first.before.images(self._alone)[0] if first.before else self._alone
+        return self._together([made_of[wire] for wire in row], first)
 
-    def _is_whole(self, stage: _Stage, columns: Mapping[int, int], lines: int) -> bool:
-        """Tell whether the lanes of a warp access whole lines."""
-        low = all_ones(self._shape.row_bits)
-        return rank(columns[wire] & low for wire in stage.threads[:_LANE_BITS]) == lines
+    def _stored_together(self, target: Mapping[int, int]) -> set[int] | None:
+        """Return the wires of the last stage that make up a line when it is written; None if registers take them."""
+        row = [wire for wire in self._wires if target[wire] < self._shape.row_bits]
+        made_of = self._sources()
+        return self._together([made_of[wire] for wire in sorted(row, key=target.__getitem__)], self._stages[-1])
 
-    def _bank_columns(self) -> dict[int, int]:
-        """Return where in shared memory each wire of the tile takes an amplitude."""
-        banks = self._shape.row_bits
-        cycle = _bank_cycle(banks)
-        return {
-            wire: mask_of((bit,)) ^ (cycle[bit % len(cycle)] if bit >= banks else 0)
-            for bit, wire in enumerate(self._wires)
-        }
+    def _together(self, masks: Sequence[int], stage: _Stage) -> set[int] | None:
+        """Return the wires of the masks of a line if lanes can stand for all of them."""
+        free = len(self._wires) - self._shape.register_bits
+        if free < self._shape.row_bits:  # a state so small that an exchange takes longer
+            return set()
+        # A half of a line, 64 bytes, is what a card's memory hands out at least.
+        for lines in (masks, masks[: self._shape.row_bits - 1]):
+            wires = {wire for mask in lines for wire in positions_of(mask)}
+            if wires.isdisjoint(stage.needed) and len(wires) <= min(LANE_BITS, free):
+                return wires
+        return None
 
-    def _order_threads(self, row: Sequence[int], row_after: Sequence[int]) -> None:
-        """Choose for each stage which wire each bit of the thread's number stands for."""
-        banks = self._bank_columns()
-        low = all_ones(self._shape.row_bits)
-        load, _ = self._columns_of_load()
+    def _hold(self, loaded: set[int], stored: set[int]) -> None:
+        """Choose which wires each stage holds in registers, and which each bit of the thread's number stands for."""
+        banks = dict(zip(self._wires, bank_columns(len(self._wires), self._shape.row_bits), strict=True))
         last = len(self._stages) - 1
         for number, stage in enumerate(self._stages):
-            wires = [wire for wire in self._wires if wire not in stage.registers]
-            views = []  # maps under which the first lanes should go to different places
-            if number < last or number > 0:
-                views.append(banks)
+            lines = (loaded if number == 0 else set()) | (stored if number == last else set())
+            stage.registers = self._filled(stage, lines)
+            views = [banks] if last > 0 else []
             if number > 0 and stage.before is not None:
                 views.append(stage.before.sources(banks)[0])
-            preferred = [
-                wire
-                for wire in (*(row if number == 0 else ()), *(row_after if number == last else ()))
-                if wire in wires
-            ]
-            if number == 0:
-                views.append({wire: load[wire] for wire in wires})
-            order = list(dict.fromkeys(wire for wire in (*preferred, *wires) if wire in wires))
-            best: tuple[int, tuple[int, ...]] | None = None
-            for lanes in combinations(order, min(self._shape.row_bits, len(order))):
-                score = sum(rank(view[wire] & low for wire in lanes) for view in views)
-                if best is None or score > best[0]:
-                    best = score, lanes
-                if score == len(views) * len(lanes):
-                    break
-            chosen = best[1] if best else ()
-            stage.threads = (*chosen, *(wire for wire in order if wire not in chosen))
+            wires = [wire for wire in self._wires if wire not in stage.registers]
+            stage.threads = ordered_threads(wires, lines, views, self._shape.row_bits)
+
+    def _filled(self, stage: _Stage, lines: set[int]) -> tuple[int, ...]:
+        """Add to the wires that a stage needs in registers, best such as no phase depends on; the highest first."""
+        free = self._shape.register_bits - len(stage.needed)
+        if not free:
+            return tuple(stage.needed)
+        used = {wire for gate in stage.gates for wire in _acts_on(gate)}
+        others = [wire for wire in reversed(self._wires) if wire not in stage.needed]
+        others.sort(key=lambda wire: (wire in lines, wire in used))
+        return (*stage.needed, *others[:free])
 
     def _record(self, recorded: Recorded, store: Mapping[int, int], store_flip: int) -> tuple[int, tuple[int, int]]:
         record = np.zeros((), PASS)
-        load, load_flip = self._columns_of_load()
+        load, load_flip = _columns(self._stages[0].before, self._at)
         for prefix, columns, stage in (("load", load, self._stages[0]), ("store", store, self._stages[-1])):
             _fill(record[f"{prefix}_thread"], [columns[wire] for wire in stage.threads])
             _fill(record[f"{prefix}_register"], [columns[wire] for wire in stage.registers])
@@ -305,45 +319,51 @@ class PassBuilder:
         record["block_bits"], record["first_stage"] = block_bits, len(recorded.stages)
         record["stages"] = len(self._stages)
         record["store_after_barrier"] = len(self._stages) == 1
-        self._leave()
-        banks = self._bank_columns()
+        collected = [StageOperations(stage.registers) for stage in self._stages]
+        scalar = 1.0 + 0j
+        for operations, stage in zip(collected, self._stages, strict=True):
+            for gate in stage.gates:
+                operations.add(gate)
+            scalar *= operations.scalar()
+        banks = dict(zip(self._wires, bank_columns(len(self._wires), self._shape.row_bits), strict=True))
         same_places = True  # whether each thread read last from where it would write now
-        previous: _Stage | None = None
-        for stage in self._stages:
+        for number, stage in enumerate(self._stages):
             entry = np.zeros((), STAGE)
-            if previous is not None:
+            if number > 0:
+                previous = self._stages[number - 1]
                 entry["exchange"] = EXCHANGE if same_places else EXCHANGE_AFTER_BARRIER
                 _fill(entry["put_thread"], [banks[wire] for wire in previous.threads])
                 _fill(entry["put_register"], [banks[wire] for wire in previous.registers])
-                get, flip = (stage.before or Affine(self._wires)).sources(banks)
+                get, flip = _columns(stage.before, banks)
                 _fill(entry["get_thread"], [get[wire] for wire in stage.threads])
                 _fill(entry["get_register"], [get[wire] for wire in stage.registers])
                 _fill(entry["get_block"], [get.get(wire, 0) for wire in self._outside])
                 entry["get_flip"] = flip
                 same_places = stage.before is None
-            operations = stage.finished()
-            if stage is self._stages[-1] and self._scalar != 1:
-                operations = [*operations, Factors({}, [({}, self._scalar)])]
             encoder = _Encoder(recorded, stage, self._outside)
             entry["first_operation"] = len(recorded.operations)
-            for operation in operations:
+            for operation in collected[number].operations():
                 encoder.add(operation)
+            if number == len(self._stages) - 1 and scalar != 1:
+                encoder.add(Factors({}, [({}, scalar)]))
             entry["operations"] = len(recorded.operations) - int(entry["first_operation"])
             recorded.stages.append(entry)
-            previous = stage
         recorded.passes.append(record)
         return len(recorded.passes) - 1, (thread_bits, block_bits)
 
 
-def _paired(gate: GateNumbers) -> tuple[int, ...]:
+def _columns(before: Affine | None, position: Mapping[int, int]) -> tuple[Mapping[int, int], int]:
+    """Return where amplitudes come from, by wire as they are afterwards; see `Affine.sources`."""
+    return before.sources(position) if before else (position, 0)
+
+
+def _acts_on(gate: GateNumbers | Table) -> tuple[int, ...]:
+    return gate.wires if isinstance(gate, Table) else (*gate.targets, *gate.controls)
+
+
+def paired_by(gate: GateNumbers) -> tuple[int, ...]:
+    """Return the wires on which a gate acts otherwise than diagonally."""
     return () if gate.form is Form.DIAGONAL else gate.targets
-
-
-@lru_cache
-def _bank_cycle(bits: int) -> tuple[int, ...]:
-    """Return all banks but the first, single bits first: any few taken out, the rest still reach all."""
-    single = [2**j for j in range(bits)]
-    return (*single, *(bank for bank in range(1, 2**bits) if bank not in single))
 
 
 def _fill(columns: NDArray[Any], values: Sequence[int]) -> None:
@@ -377,12 +397,12 @@ class _Encoder:
                 for number, (condition, _) in enumerate(factors):
                     self._put(Kind.FACTOR, condition, at=at + number)
                 self._put(Kind.PHASE, inside)
-            case Table(wires, factors, condition):
+            case Table(wires, factors, condition, combined):
                 columns = np.zeros(MOST_REGISTER_BITS + MOST_THREAD_BITS + MOST_BLOCK_BITS, np.uint32)
                 first = (MOST_THREAD_BITS, 0, MOST_THREAD_BITS + MOST_REGISTER_BITS)
                 for j, wire in enumerate(wires):
                     part, bit = self._where[wire]
-                    columns[first[part] + bit] = 2**j
+                    columns[first[part] + bit] = combined[j] if combined else 2**j
                 self._recorded.columns.append(columns)
                 at = self._recorded.add_constants(factors)
                 self._put(Kind.TABLE, condition, at=at, columns=(len(self._recorded.columns) - 1) * len(columns))
@@ -406,9 +426,9 @@ class _Encoder:
 
 def _classified(matrix: NDArray[Any]) -> tuple[Kind, NDArray[Any]]:
     """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
-    (a, b), (c, d) = matrix
-    if not np.any(np.imag(matrix)):
-        return Kind.REAL, np.array([a.real + 1j * b.real, c.real + 1j * d.real])
-    if a.imag == 0 and d.imag == 0 and b.real == 0 and c.real == 0:
-        return Kind.CROSSED, np.array([a.real + 1j * b.imag, c.imag + 1j * d.real])
+    (a, b), (c, d) = matrix.tolist()
+    if not (a.imag or b.imag or c.imag or d.imag):
+        return Kind.REAL, np.array([complex(a.real, b.real), complex(c.real, d.real)])
+    if not (a.imag or d.imag or b.real or c.real):
+        return Kind.CROSSED, np.array([complex(a.real, b.imag), complex(c.imag, d.real)])
     return Kind.DENSE, matrix

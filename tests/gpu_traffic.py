@@ -1,0 +1,143 @@
+"""What the passes of a family ask of a card: planned for any number of qubits, and as the emulated card counts it."""
+
+import runpy
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from basicaer.compile.lower import lower
+from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.gpu.launches import Launches, PassLaunch, bind, first_places
+from basicaer.devices.gpu.passes import Shape
+from basicaer.engine.plan import Plan, Product
+from basicaer.engine.program import Segment
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
+from emulated_gpu import EmulatedCupy
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+FAMILIES = runpy.run_path(str(BENCHMARKS / "families.py"))["FAMILIES"]
+SHAPES = {Precision.DOUBLE: Shape(12, 4, 3), Precision.SINGLE: Shape(13, 5, 4)}  # on an H200
+DTYPES = {Precision.DOUBLE: np.dtype(np.complex128), Precision.SINGLE: np.dtype(np.complex64)}
+SECTOR_BYTES, LINE_BYTES = 32, 128
+LANE_BITS = 5
+
+
+class Traffic(NamedTuple):
+    """What one pass asks for.
+
+    Attributes
+    ----------
+    products
+        Matrices that were planned for it.
+    barriers
+        Passed by each block.
+    conflict_degree
+        The worst of any access to shared memory.
+    sectors_loaded, sectors_stored
+        By a warp that does so, over what its bytes fill: 1 at best.
+    halves_loaded, halves_stored
+        The same for halves of lines of 128 bytes.
+    grows
+        Whether it reads a part of the state only, the rest being 0.
+    """
+
+    products: int
+    exchanges: int
+    operations: int
+    barriers: int
+    conflict_degree: int
+    sectors_loaded: int
+    sectors_stored: int
+    halves_loaded: int
+    halves_stored: int
+    grows: bool
+
+
+class Planned(NamedTuple):
+    """A family, planned and bound."""
+
+    segment: Segment
+    plan: Plan
+    launches: Launches
+    traffic: list[Traffic]
+
+
+@cache
+def segment_of(family, n):
+    (segment,) = (block for block in lower(FAMILIES[family](n)).body if isinstance(block, Segment))
+    return segment
+
+
+def planned(family, n, precision, *, zero=True):
+    """Plan and bind a family, from |0...0> or from any state."""
+    segment, shape = segment_of(family, n), SHAPES[precision]
+    plan = plan_segment(segment, n, CupyDevice(cupy=EmulatedCupy(), shapes=SHAPES).costs(n, precision))
+    start = (first_places(plan, n), frozenset(range(n))) if zero else (tuple(range(n)), frozenset())
+    launches = bind(plan, segment, shape, *start, dtype=DTYPES[precision])
+    assert all(isinstance(launch, PassLaunch) for launch in launches.launches)
+    products = [sum(isinstance(step, Product) for step in current.steps) for current in plan.passes]
+    return Planned(segment, plan, launches, [_traffic(launches, *each, precision) for each in enumerate(products)])
+
+
+def counted(family, n, precision, *, zero=True):
+    """Run a family on the emulated card; return what each launch was counted to ask for."""
+    cupy = EmulatedCupy(counting=True)
+    device = CupyDevice(cupy=cupy, shapes=SHAPES)
+    segment = segment_of(family, n)
+    state = device.new_state(n, precision)
+    if not zero:
+        state.load(np.full(2**n, 2 ** (-n / 2)))
+    before = len(cupy.gpu.launches)
+    state.run(segment, plan_segment(segment, n, device.costs(n, precision)))
+    return [launch.counts for launch in cupy.gpu.launches[before:]]
+
+
+def _traffic(launches, number, products, precision):
+    record = launches.passes[number]
+    stages = launches.stages[record["first_stage"] :][: record["stages"]]
+    exchanges = [stage for stage in stages if stage["exchange"]]
+    bank_bits, thread_bits = SHAPES[precision].row_bits, int(record["thread_bits"])
+    lanes = min(bank_bits, thread_bits)  # of those that access shared memory at a time
+    banks = [
+        rank(int(column) % 2**bank_bits for column in stage[way][:lanes])
+        for stage in exchanges
+        for way in ("put_thread", "get_thread")
+    ]
+    pieces = [
+        _pieces(record[way][: min(LANE_BITS, thread_bits)], piece // precision.amplitude_bytes)
+        for piece in (SECTOR_BYTES, LINE_BYTES // 2)
+        for way in ("load_thread", "store_thread")
+    ]
+    return Traffic(
+        products,
+        exchanges=len(exchanges),
+        operations=int(stages["operations"].sum()),
+        barriers=int(stages["exchange"].sum() + record["store_after_barrier"]),
+        conflict_degree=2 ** max((lanes - found for found in banks), default=0),
+        sectors_loaded=pieces[0],
+        sectors_stored=pieces[1],
+        halves_loaded=pieces[2],
+        halves_stored=pieces[3],
+        grows=bool(record["zero"]),
+    )
+
+
+def _pieces(columns, amplitudes):
+    """Return into how many pieces of memory of so many amplitudes a warp reaches, over how many its own would fill."""
+    reached = rank(int(column) & -amplitudes for column in columns)
+    return 2**reached * amplitudes // 2 ** len(columns)
+
+
+def rank(vectors):
+    """Return how many of the vectors over GF(2), given as masks, are linearly independent."""
+    basis = []
+    for vector in vectors:
+        rest = vector
+        for known in basis:
+            rest = min(rest, rest ^ known)
+        if rest:
+            basis.append(rest)
+    return len(basis)
