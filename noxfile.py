@@ -30,6 +30,32 @@ def oldest(session: nox.Session) -> None:
 
 
 @nox.session
+def kernels(session: nox.Session) -> None:
+    """Compile the CUDA kernels for every architecture, without a card or a driver."""
+    session.install("-e", ".", *_GROUPS["test"], *_GROUPS["kernels"])
+    session.run("pytest", "tests/test_gpu_compiled.py", *session.posargs)
+
+
+@nox.session
+def sanitized(session: nox.Session) -> None:
+    """Run the CUDA kernels on the CPU under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    session.install("-e", ".", *_GROUPS["test"])
+    runtime = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True).strip()
+    environment = {"BASICAER_SANITIZED": "1", "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
+    emulated = "(GPU-emulated or gpu_planned or gpu_kernels) and not little_scratch"
+    files = [f"tests/test_{name}.py" for name in ("device_contract", "gates", "gpu_planned", "gpu_kernels")]
+    # What a sanitizer finds ends the process: its report goes past pytest, straight to the terminal.
+    session.run("python", "-m", "pytest", "--capture=sys", "-k", emulated, *files, *session.posargs, env=environment)
+
+
+@nox.session
+def gpu(session: nox.Session) -> None:
+    """Run on this machine's card what every device promises, and its kernels under compute-sanitizer."""
+    session.install("-e", ".[cuda13]", *_GROUPS["test"])
+    session.run(".ci/gpu", *session.posargs, external=True)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     session.install(*_GROUPS["lint"])

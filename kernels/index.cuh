@@ -12,9 +12,6 @@ __device__ __forceinline__ int parity(Index value) { return __popcll(value) & 1;
 // The position of the lowest set bit of `value`, which is not 0.
 __device__ __forceinline__ int lowest_position(Index value) { return __popcll((value & (~value + 1)) - 1); }
 
-// The same for a number that is known when compiling.
-__device__ __forceinline__ constexpr int lowest_position_of(unsigned value) { return value & 1u ? 0 : 1 + lowest_position_of(value >> 1); }
-
 // Sum, modulo 2 in each bit, of `columns[p]` over the set bits p of `value`: a linear map over GF(2). Where each column is
 // one bit, this deposits the bits of `value` at these places.
 template <class Column>

@@ -44,7 +44,8 @@ enum Kind {
   DENSE = 4,   // the matrix constants[at + 2 row + column] on register bit `bit`
   REAL = 5,    // a matrix of real numbers: constants[at + row] = (column 0, column 1)
   CROSSED = 6, // a matrix whose diagonal is real and the rest imaginary, given in the same way
-  PAIR = 7,    // the matrix constants[at + 4 row + column] on register bits `bit` < `other`, `bit` least significant
+  PAIR = 7,    // the matrix constants[at + 4 row + column] on register bits `bit` and `bit` + 1, for `bit` 0 or 2
+  SWAP = 8,    // register bits `bit` < `other` change places, wherever the thread and the block are
 };
 
 // Acts where the bits `on` of the register's, the thread's and the block's number are those of `want`.
@@ -146,22 +147,32 @@ struct Registers {
         });
         break;
       }
-      case PAIR:
+      case SWAP:
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
           constexpr int low = 1 << decltype(bit)::value;
           with_bit<decltype(bit)::value + 1, REGISTER_BITS>(operation.other, [&](auto other) {
             constexpr int high = 1 << decltype(other)::value;
             for_each_register<REGISTER_BITS, low | high>(operation, [&](int r) {
-              const Complex<R> a = amplitude[r], b = amplitude[r | low], c = amplitude[r | high], d = amplitude[r | low | high];
-              const auto row = [&](int i) {
-                const Complex<R>* m = numbers + 4 * i;
-                return multiply_add(m[3], d, multiply_add(m[2], c, multiply_add(m[1], b, multiply(m[0], a))));
-              };
-              amplitude[r] = row(0);
-              amplitude[r | low] = row(1);
-              amplitude[r | high] = row(2);
-              amplitude[r | low | high] = row(3);
+              const Complex<R> kept = amplitude[r | low];
+              amplitude[r | low] = amplitude[r | high];
+              amplitude[r | high] = kept;
             });
+          });
+        });
+        break;
+      case PAIR:
+        with_bit<0, REGISTER_BITS / 2>(operation.bit / 2, [&](auto half) {
+          constexpr int low = 1 << 2 * decltype(half)::value, high = 2 * low;
+          for_each_register<REGISTER_BITS, low | high>(operation, [&](int r) {
+            const Complex<R> a = amplitude[r], b = amplitude[r | low], c = amplitude[r | high], d = amplitude[r | low | high];
+            const auto row = [&](int i) {
+              const Complex<R>* m = numbers + 4 * i;
+              return multiply_add(m[3], d, multiply_add(m[2], c, multiply_add(m[1], b, multiply(m[0], a))));
+            };
+            amplitude[r] = row(0);
+            amplitude[r | low] = row(1);
+            amplitude[r | high] = row(2);
+            amplitude[r | low | high] = row(3);
           });
         });
         break;
@@ -179,7 +190,7 @@ __device__ __forceinline__ void walk_registers(Place place, const Column* column
   act(0, place);
 #pragma unroll
   for (unsigned i = 1; i < 1u << REGISTER_BITS; ++i) {
-    place ^= step[lowest_position_of(i)];
+    place ^= step[lowest_position(i)];
     act(int(i ^ i >> 1), place);
   }
 }

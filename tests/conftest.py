@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 from basicaer import BasicAer
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.passes import Shape
+from basicaer.devices.gpu_probe import probe_gpu
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute
@@ -28,13 +30,14 @@ DEVICES = {
     "CPU": NumpyDevice,
     "CPU-tiny-tiles": lambda: NumpyDevice(threads=3, tile_qubits=3),
     "GPU-emulated": lambda: emulated_gpu(TINY_SHAPES),
+    "GPU": lambda: gpu(),  # noqa: PLW0108  # defined below
 }
 TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
 
 
 @cache
 def emulated_cupy():
-    return EmulatedCupy()
+    return EmulatedCupy(sanitize=os.environ.get("BASICAER_SANITIZED") == "1")  # `nox -s sanitized` sets it
 
 
 def emulated_gpu(shapes=None):
@@ -42,6 +45,14 @@ def emulated_gpu(shapes=None):
     if shutil.which("g++") is None:
         pytest.skip("there is no g++ to compile the kernels for the CPU")
     return CupyDevice(cupy=emulated_cupy(), shapes=shapes)
+
+
+@cache
+def gpu():
+    """The card of this machine, if it has one."""
+    if problem := probe_gpu().problem:
+        pytest.skip(f"there is no GPU to test on: {problem}")
+    return CupyDevice()
 
 
 @pytest.fixture(params=DEVICES)

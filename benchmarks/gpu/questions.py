@@ -187,8 +187,6 @@ def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray
             constants[:, :4] = [_unitary(2, random).reshape(-1) for _ in range(16)]
         case "pairs":
             operations["kind"] = Kind.PAIR
-            low = number % (shape.register_bits - 1)
-            operations["bit"], operations["other"] = low, low + 1
             constants[:] = [_unitary(4, random).reshape(-1) for _ in range(16)]
     return operations, constants.reshape(-1)
 

@@ -271,9 +271,7 @@ class CupyState:
             )
             return self._downloaded(probabilities)
 
-    def find(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
+    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
         hit, begin = np.unique(blocks, return_index=True)
         with self._working("looking up draws"):
             self._write_zeros()

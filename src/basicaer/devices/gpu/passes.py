@@ -287,7 +287,7 @@ class PassBuilder:
         last = len(self._stages) - 1
         for number, stage in enumerate(self._stages):
             lines = (loaded if number == 0 else set()) | (stored if number == last else set())
-            stage.registers = self._filled(stage, lines)
+            stage.registers = _pairs_first(self._filled(stage, lines), stage.gates)
             views = [banks] if last > 0 else []
             if number > 0 and stage.before is not None:
                 views.append(stage.before.sources(banks)[0])
@@ -309,9 +309,9 @@ class PassBuilder:
         load, load_flip = _columns(self._stages[0].before, self._at)
         for prefix, columns, stage in (("load", load, self._stages[0]), ("store", store, self._stages[-1])):
             _fill(record[f"{prefix}_thread"], [columns[wire] for wire in stage.threads])
-            _fill(record[f"{prefix}_register"], [columns[wire] for wire in stage.registers])
             outside = [mask_of((self._place[wire],)) ^ columns.get(wire, 0) for wire in self._outside]
             _fill(record[f"{prefix}_block"], outside)
+        _fill(record["load_register"], [load[wire] for wire in self._stages[0].registers])
         record["load_flip"], record["store_flip"] = load_flip, store_flip
         record["zero"] = mask_of(self._place[wire] for wire in self._zero)
         thread_bits, block_bits = len(self._stages[0].threads), len(self._outside)
@@ -326,6 +326,7 @@ class PassBuilder:
                 operations.add(gate)
             scalar *= operations.scalar()
         banks = dict(zip(self._wires, bank_columns(len(self._wires), self._shape.row_bits), strict=True))
+        held: Sequence[int] = ()  # wires of the register bits after the stage before
         same_places = True  # whether each thread read last from where it would write now
         for number, stage in enumerate(self._stages):
             entry = np.zeros((), STAGE)
@@ -333,7 +334,7 @@ class PassBuilder:
                 previous = self._stages[number - 1]
                 entry["exchange"] = EXCHANGE if same_places else EXCHANGE_AFTER_BARRIER
                 _fill(entry["put_thread"], [banks[wire] for wire in previous.threads])
-                _fill(entry["put_register"], [banks[wire] for wire in previous.registers])
+                _fill(entry["put_register"], [banks[wire] for wire in held])
                 get, flip = _columns(stage.before, banks)
                 _fill(entry["get_thread"], [get[wire] for wire in stage.threads])
                 _fill(entry["get_register"], [get[wire] for wire in stage.registers])
@@ -346,8 +347,10 @@ class PassBuilder:
                 encoder.add(operation)
             if number == len(self._stages) - 1 and scalar != 1:
                 encoder.add(Factors({}, [({}, scalar)]))
+            held = encoder.registers()
             entry["operations"] = len(recorded.operations) - int(entry["first_operation"])
             recorded.stages.append(entry)
+        _fill(record["store_register"], [store[wire] for wire in held])
         recorded.passes.append(record)
         return len(recorded.passes) - 1, (thread_bits, block_bits)
 
@@ -364,6 +367,17 @@ def _acts_on(gate: GateNumbers | Table) -> tuple[int, ...]:
 def paired_by(gate: GateNumbers) -> tuple[int, ...]:
     """Return the wires on which a gate acts otherwise than diagonally."""
     return () if gate.form is Form.DIAGONAL else gate.targets
+
+
+def _pairs_first(wires: Sequence[int], gates: Iterable[GateNumbers | Table]) -> tuple[int, ...]:
+    """Order wires such that those of the first gates on two of them are bits 0 and 1, 2 and 3, where `PAIR` acts."""
+    order: list[int] = []
+    for gate in gates:
+        if not isinstance(gate, Table) and gate.form is not Form.DIAGONAL and len(gate.targets) == 2:
+            if order and not set(order).isdisjoint(gate.targets):
+                continue
+            order += gate.targets
+    return (*order, *(wire for wire in wires if wire not in order))
 
 
 def _fill(columns: NDArray[Any], values: Sequence[int]) -> None:
@@ -384,11 +398,11 @@ class _Encoder:
                 kind, numbers = _classified(matrix)
                 self._put(kind, condition, bit=self._register(wires[0]), at=self._recorded.add_constants(numbers))
             case Matrix(wires, matrix, condition):
-                low, high = map(self._register, wires)
-                if low > high:
-                    low, high, order = high, low, [0, 2, 1, 3]
+                low = self._brought_together(wires)
+                if self._register(wires[0]) != low:
+                    order = [0, 2, 1, 3]
                     matrix = matrix[np.ix_(order, order)]
-                self._put(Kind.PAIR, condition, bit=low, other=high, at=self._recorded.add_constants(matrix))
+                self._put(Kind.PAIR, condition, bit=low, at=self._recorded.add_constants(matrix))
             case Flip(wire, condition):
                 self._put(Kind.FLIP, condition, bit=self._register(wire))
             case Factors(inside, factors):
@@ -406,6 +420,29 @@ class _Encoder:
                 self._recorded.columns.append(columns)
                 at = self._recorded.add_constants(factors)
                 self._put(Kind.TABLE, condition, at=at, columns=(len(self._recorded.columns) - 1) * len(columns))
+
+    def registers(self) -> list[int]:
+        """Return the wire of each register bit after what was added."""
+        return sorted(self._bits[0], key=self._register)
+
+    def _brought_together(self, wires: Sequence[int]) -> int:
+        """Bring two wires to register bits 0 and 1, or 2 and 3, unless they are there; return the lower bit."""
+        bits = sorted(map(self._register, wires))
+        if bits in ([0, 1], [2, 3]):
+            return bits[0]
+        low = bits[0] - bits[0] % 2 if bits[0] < 4 and bits[0] - bits[0] % 2 + 1 < len(self._bits[0]) else 0
+        free = [bit for bit in (low, low + 1) if bit not in bits]
+        for wire in wires:
+            if self._register(wire) not in {low, low + 1}:
+                self._swap(wire, free.pop())
+        return low
+
+    def _swap(self, wire: int, bit: int) -> None:
+        """Make a wire in registers change places with the one that is register bit `bit`."""
+        was = self._register(wire)
+        other = next(other for other, where in self._where.items() if where == (0, bit))
+        self._put(Kind.SWAP, {}, bit=min(bit, was), other=max(bit, was))
+        self._where[wire], self._where[other] = (0, bit), (0, was)
 
     def _register(self, wire: int) -> int:
         part, bit = self._where[wire]

@@ -37,6 +37,7 @@ class Kind(IntEnum):
     REAL = 5
     CROSSED = 6
     PAIR = 7
+    SWAP = 8
 
 
 def _structure(**fields: tuple[str, int]) -> np.dtype[np.void]:

@@ -1,0 +1,66 @@
+"""Launches every kernel, and every kind of operation, on a state of real size: what compute-sanitizer looks at."""
+
+import sys
+
+import numpy as np
+
+import reference
+from basicaer.devices.gpu.device import CupyDevice
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
+
+N_QUBITS = 14
+
+
+def gates():
+    """Return gates on qubits inside and outside of a tile, each kind of operation among them."""
+
+    def gate(form, data, targets, controls=()):
+        return Gate("test", "G" * len(targets), targets, form, np.asarray(data), controls, 2 ** len(controls) - 1)
+
+    random = np.random.default_rng(1)
+    phases = np.exp(1j * random.normal(size=2**5))
+    hadamard, rotation = np.array([[1, 1], [1, -1]]) / 2**0.5, np.array([[0.6, 0.8j], [0.8j, 0.6]])
+    found = []
+    for q in range(N_QUBITS):
+        other, third = (q + 1) % N_QUBITS, (q + 6) % N_QUBITS
+        found += [
+            gate(Form.MATRIX, hadamard, (q,)),
+            gate(Form.PERMUTATION, [1, 0], (q,), (other, third)),
+            gate(Form.MATRIX, rotation, (q,), (third,)),
+            gate(Form.MATRIX, reference.random_unitary(2, q), (q,), (other,)),
+            gate(Form.MATRIX, reference.random_unitary(4, q), (q, other)),
+            gate(Form.DIAGONAL, phases[:4], (q, third)),
+            gate(Form.PERMUTATION, [0, 2, 1, 3], (q, third)),
+        ]
+    found.append(gate(Form.DIAGONAL, phases, (0, 3, 6, 9, 13)))
+    found.append(gate(Form.MATRIX, reference.random_unitary(8), (0, 5, 13), (2,)))
+    found.append(gate(Form.PERMUTATION, random.permutation(8), (13, 1, 4), (2,)))
+    return found
+
+
+def launch_all(device, precision):
+    """Go through all that a state can do; return its norm's square, which is 1."""
+    segment = Segment(tuple(gates()))
+    plan = plan_segment(segment, N_QUBITS, device.costs(N_QUBITS, precision))
+    state = device.new_state(N_QUBITS, precision)
+    state.prepare((3, 1), np.array([0.5, 0.5j, -0.5, 0.5]))
+    state.run(segment, plan)
+    one = state.probability_of_one(5)
+    state.collapse(5, outcome=True, probability=one)
+    state.expectation(3, 6)
+    blocks = N_QUBITS - 4
+    weights = state.block_weights(blocks)
+    state.block_probabilities(1, blocks)
+    hit = np.flatnonzero(weights > 0)
+    state.find(blocks, hit, weights[hit] / 2)
+    state.settle()
+    norm = float(np.linalg.norm(state.copy().amplitudes()))
+    state.set_identity()
+    return norm**2 if len(state.amplitudes()) == 2**N_QUBITS else 0.0
+
+
+if __name__ == "__main__":
+    norms = [launch_all(CupyDevice(), precision) for precision in Precision]
+    sys.exit(None if np.allclose(norms, 1, atol=1e-4) else f"the norms are {norms}")

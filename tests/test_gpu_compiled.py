@@ -1,0 +1,102 @@
+"""Every kernel compiles for every architecture and stays in its registers; `nox -s kernels` installs the compiler."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import nvrtc
+from basicaer.devices.gpu.device import usual_shape
+from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.options import Precision
+
+pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="the wheel nvidia-cuda-nvrtc (13) is not installed")
+
+ARCHITECTURES = [75, 80, 86, 89, 90, 100, 120]
+OPTIONS = (*COMPILE_OPTIONS, "-ftz=true", "--ptxas-options=-v")  # CuPy adds the second
+REGISTER_BITS = {precision: usual_shape(precision, 2**16, 2**17, 1024).register_bits for precision in Precision}
+
+# Registers of a thread, at most: on 7.5, where 1024 threads fill a multiprocessor, and elsewhere. A multiprocessor has
+# 65536: with 128 it holds two blocks of 256 threads, with 64 four. Others are what was found, and a few more.
+MOST_REGISTERS = {
+    "run_pass": (128, 128),
+    "multiply_wide": (64, 48),
+    "clear": (16, 16),
+    "set_identity": (16, 20),
+    "collapse": (20, 24),
+    "prepare": (64, 48),
+    "sum_weights": (48, 44),
+    "sum_products": (64, 44),
+    "read_weights": (48, 44),
+    "find_draws": (64, 44),
+}
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """By architecture and precision what will come of compiling all kernels; two at a time."""
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        works = {
+            (architecture, precision): pool.submit(
+                nvrtc.compile_program,
+                kernel_source(),
+                list(kernel_names(precision, REGISTER_BITS[precision]).values()),
+                architecture,
+                OPTIONS,
+            )
+            for architecture in ARCHITECTURES
+            for precision in Precision
+        }
+        yield works
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("kernel", MOST_REGISTERS)
+@pytest.mark.parametrize("precision", Precision, ids=str)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_all_that_a_thread_holds_is_in_registers(architecture, precision, kernel, compiled):
+    program = compiled[architecture, precision].result()
+    assert program.cubin.startswith(b"\x7fELF")
+    usage = program.usage(kernel_names(precision, REGISTER_BITS[precision])[kernel])
+    assert usage[1:] == (0, 0, 0), usage
+    assert usage.registers <= MOST_REGISTERS[kernel][architecture != 75]
+
+
+TOO_MUCH = """
+__global__ void looks_up(double* data, int at) {
+  double own[64];
+  for (int i = 0; i < 64; ++i) own[i] = data[i] * i;
+  data[0] = own[at];
+}
+template <int MANY>
+__global__ void __launch_bounds__(1024, 2) holds(double* data) {
+  double own[MANY];
+#pragma unroll
+  for (int i = 0; i < MANY; ++i) own[i] = data[i * blockDim.x];
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < MANY; ++i) data[i * blockDim.x + threadIdx.x] = own[MANY - 1 - i];
+}
+"""
+
+
+def test_what_does_not_fit_into_registers_is_seen():
+    program = nvrtc.compile_program(TOO_MUCH, ["looks_up", "holds<4>", "holds<64>"], 90, OPTIONS)
+    assert program.usage("looks_up").stack == 512
+    assert program.usage("holds<4>")[1:] == (0, 0, 0)
+    usage = program.usage("holds<64>")
+    assert min(usage.stack, usage.spill_stores, usage.spill_loads) > 0
+    assert usage.registers <= 32
+
+
+def test_errors_name_file_and_line():
+    with pytest.raises(nvrtc.CompileError, match=r'pass\.cu\(7\): error: identifier "missing" is undefined'):
+        nvrtc.compile_program('#line 7 "pass.cu"\n__global__ void kernel(int* a) { *a = missing; }', ["kernel"], 90)
+
+
+def test_no_architecture_is_listed_that_the_compiler_does_not_know():
+    assert set(ARCHITECTURES) <= set(nvrtc.supported())
+
+
+def test_every_kernel_has_its_bounds():
+    assert set(kernel_names(Precision.DOUBLE, 4)) == set(MOST_REGISTERS)

@@ -1,0 +1,29 @@
+"""What compute-sanitizer looks at on a card has every kernel and every kind of operation in it."""
+
+import pytest
+
+import one_of_each
+from basicaer.devices.gpu import passes
+from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.gpu.kernels import kernel_names
+from basicaer.devices.gpu.structs import Kind
+from basicaer.options import Precision
+from emulated_gpu import EmulatedCupy, why_unavailable
+
+pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=f"kernels cannot run here: {why_unavailable()}")
+
+
+def test_every_kernel_and_operation_is_launched(precision, tolerance, monkeypatch):
+    kinds = set()
+    put = passes._Encoder._put
+
+    def noted(self, kind, *arguments, **keys):
+        kinds.add(kind)
+        put(self, kind, *arguments, **keys)
+
+    monkeypatch.setattr(passes._Encoder, "_put", noted)
+    cupy = EmulatedCupy()
+    assert one_of_each.launch_all(CupyDevice(cupy=cupy), precision) == pytest.approx(1, abs=20 * tolerance)
+    assert kinds == set(Kind)
+    launched = {launch.kernel.partition("<")[0] for launch in cupy.gpu.launches}
+    assert launched == set(kernel_names(Precision.DOUBLE, 4))
