@@ -72,13 +72,25 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, with one thread in every numerical library; `-- peers` puts other simulators beside ours."""
+    """Run the benchmarks, with one thread in every numerical library.
+
+    `-- peers` puts other simulators beside ours, `-- gpu` measures this machine's card, `-- latency` how soon jobs stop.
+    """
     session.install(".", *_GROUPS["bench"])
     if session.posargs[:1] == ["peers"]:
         for peer in _GROUPS["peers"]:  # each by itself: one that cannot be had is named in the report and not missed
             session.install(peer, f"--only-binary={peer.partition('>')[0]}", success_codes=[0, 1])
         session.chdir("benchmarks")
         session.run("python", "-m", *session.posargs)
+        return
+    if session.posargs[:1] == ["gpu"]:
+        session.install(".[cuda13,plot]", "custatevec-cu13")
+        session.chdir("benchmarks")
+        session.run("python", "-m", *session.posargs)
+        return
+    if session.posargs[:1] == ["latency"]:
+        session.chdir("benchmarks")
+        session.run("python", "latency.py", *session.posargs[1:])
         return
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
     session.run("pytest", "benchmarks", "--benchmark-only", *session.posargs, env=threads)
