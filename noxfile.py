@@ -74,7 +74,8 @@ def types(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, with one thread in every numerical library.
 
-    `-- peers` puts other simulators beside ours, `-- gpu` measures this machine's card, `-- latency` how soon jobs stop.
+    `-- peers` puts other simulators beside ours, `-- gpu` measures the card of this machine, `-- latency` how soon jobs
+    stop.
     """
     session.install(".", *_GROUPS["bench"])
     if session.posargs[:1] == ["peers"]:
