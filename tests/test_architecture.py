@@ -290,6 +290,6 @@ def test_importing_basicaer_brings_in_what_it_runs_on_and_no_more(loaded):
 
 
 def test_importing_basicaer_loads_nothing_that_only_the_command_line_a_picture_a_file_or_a_gpu_needs(loaded):
-    for name in ("click", "cupy", "matplotlib", "qiskit_aer", "qiskit_qasm3_import", "rich"):
+    for name in ("click", "cupy", "matplotlib", "qiskit_aer", "qiskit_qasm3_import", "rich", "tqdm"):
         assert name not in loaded[1]
     assert "basicaer.cli" not in loaded[1]

@@ -20,7 +20,10 @@ from basicaer.errors import BasicAerWarning, DeviceUnavailableError
 from basicaer.options import Precision
 
 ALL = ["qasm_simulator", "statevector_simulator", "unitary_simulator"]
-OURS = {"max_parallel_threads", "target_gpus", "device", "precision", "executor", "timeout"}
+OURS = {
+    "max_parallel_threads", "max_parallel_experiments", "target_gpus", "device", "precision", "executor", "timeout",
+    "callback", "progress", "cancel_on_interrupt", "checkpoint_dir", "checkpoint_every",
+}  # fmt: skip
 OPTIONS = {
     "qasm_simulator": {
         "shots", "memory", "seed_simulator", "initial_statevector", "chop_threshold", "parameter_binds", *OURS,
@@ -140,7 +143,7 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
     ("options", "message"),
     [
         ({"shot": 10}, "Unknown option of qasm_simulator 'shot': did you mean 'shots'"),
-        ({"zzz": 10}, "Unknown option of qasm_simulator 'zzz': known are chop_threshold, device"),
+        ({"zzz": 10}, "Unknown option of qasm_simulator 'zzz': known are callback, cancel_on_interrupt, "),
         ({"initial_unitary": np.eye(2)}, "Unknown option of qasm_simulator 'initial_unitary'"),
         ({"shots": 0}, "shots must be a whole number of at least 1, not 0"),
         ({"shots": -3}, "shots must be a whole number of at least 1, not -3"),
@@ -159,6 +162,11 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
         ({"precision": "half"}, "precision must be one of 'double', 'single', not 'half'"),
         ({"timeout": 0}, "timeout must be a positive number of seconds or None, not 0"),
         ({"timeout": "5"}, "timeout must be a positive number"),
+        ({"max_parallel_experiments": -1}, "max_parallel_experiments must be a whole number of at least 0, not -1"),
+        ({"max_parallel_experiments": 1.5}, r"max_parallel_experiments must be a whole number of at least 0, not 1\.5"),
+        ({"callback": 3}, "callback must be a function that takes a Progress, or None, not 3"),
+        ({"progress": 1}, "progress must be True or False, not 1"),
+        ({"cancel_on_interrupt": "no"}, "cancel_on_interrupt must be True or False, not 'no'"),
         ({"executor": 3}, r"executor must be a concurrent\.futures\.Executor or None, not 3"),
         ({"initial_statevector": [1, 0]}, "has 2 amplitudes; circuit 'bell' of 2 qubits needs 4"),
         ({"initial_statevector": [1, 1, 0, 0]}, r"has norm 1\.4142135623731, not 1; divide it"),

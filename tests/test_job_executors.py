@@ -97,7 +97,7 @@ def test_to_an_unknown_executor_goes_nothing_that_cannot_be_pickled(manual):
 def test_a_checkpoint_belongs_to_one_job_and_to_no_other_code(one_thread):
     jobs = [submitted(lambda *_: current_checkpoint.get(), executor=one_thread) for _ in range(2)]
     checkpoints = [job.result(GUARD) for job in jobs]
-    assert checkpoints == [job._parts[0].handle.checkpoint() for job in jobs]
+    assert checkpoints == [job._parts[0].handle._checkpoint for job in jobs]
     assert one_thread.submit(current_checkpoint.get).result(GUARD) is None
 
 

@@ -11,9 +11,37 @@
 100
 """
 
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
 from basicaer._version import __version__
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, JobTimeLimitError, WorkerLostError
 from basicaer.job import BasicAerJob, jobs
 from basicaer.provider import BasicAer, BasicAerProvider
 
-__all__ = ["BasicAer", "BasicAerError", "BasicAerJob", "BasicAerProvider", "__version__", "jobs"]
+if TYPE_CHECKING:
+    from basicaer.watching import watch
+
+__all__ = [
+    "BasicAer",
+    "BasicAerError",
+    "BasicAerJob",
+    "BasicAerProvider",
+    "JobTimeLimitError",
+    "WorkerLostError",
+    "__version__",
+    "jobs",
+    "watch",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet, until the program that uses it wants to listen
+
+
+def __getattr__(name: str) -> Any:
+    if name == "watch":  # brings in tqdm, which takes a while
+        from basicaer.watching import watch
+
+        return watch
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

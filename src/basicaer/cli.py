@@ -23,6 +23,7 @@ from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
+from basicaer.watching import place_and_time, watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _ROWS = 24  # outcomes that a histogram shows
+_SECONDS_WITHOUT_BAR = 1.0
+_INTERRUPTED = 130  # the exit status of what Ctrl-C has ended: 128 and the number of the signal
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,24 +52,42 @@ def main() -> None:
 @click.option("--seed", type=int, help="Makes the outcomes reproducible.")
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
+@click.option("--timeout", type=float, help="Seconds that the work may take.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts and what was run as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the counts to a picture.")
+@click.option("--progress/--no-progress", default=None, help="Show a bar on long work; default, but with --json.")
 def run(
-    *, file: Path, shots: int, seed: int | None, device: str, precision: str, as_json: bool, plot: Path | None
+    *,
+    file: Path,
+    shots: int,
+    seed: int | None,
+    device: str,
+    precision: str,
+    timeout: float | None,
+    as_json: bool,
+    plot: Path | None,
+    progress: bool | None,
 ) -> None:
     """Run the OpenQASM 2 or 3 circuit in FILE and show how often each outcome occurred."""
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
+    job = None
     try:
         circuit = _without_inputs(file)
         with _told_warnings():
             job = BasicAer.get_backend("qasm_simulator").run(
-                circuit, shots=shots, seed_simulator=seed, device=device, precision=precision
+                circuit, shots=shots, seed_simulator=seed, device=device, precision=precision, timeout=timeout
             )
+        if progress or (progress is None and not as_json):
+            watch(job, delay=_SECONDS_WITHOUT_BAR, leave=False)
         result = job.result()
         if plot is not None:
             _draw(result, plot)
     except BasicAerError as error:
         raise click.ClickException(str(error.message)) from error
+    except KeyboardInterrupt:
+        came = place_and_time(job.progress()) if job is not None else ""
+        click.echo(f"Cancelled {came}".rstrip() + ".", err=True)
+        raise click.exceptions.Exit(_INTERRUPTED) from None
     if as_json:
         click.echo(json.dumps(_summary(result), indent=2))
     else:

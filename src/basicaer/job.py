@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import logging
 import os
 import threading
@@ -23,30 +24,36 @@ from basicaer.handles import handle_for
 from basicaer.qobj import QasmQobj, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from qiskit.result import Result
 
-    from basicaer.handles import Handle
+    from basicaer.handles.base import Handle, WorkerEnd
 
 __all__ = ["BasicAerJob", "jobs"]
 
 _EXIT_SECONDS = 1.0  # how long the interpreter's exit may wait for cancelled jobs
-_LOST = ("BrokenProcessPool", "TerminatedWorkerError", "KilledWorker")  # what executors raise for a worker that died
+_BAR_SECONDS = 1.0  # and whoever waits for a job that has ended, for its bar to be drawn to the end
+_LOST = ("TerminatedWorkerError", "KilledWorker")  # what loky and Dask raise for a worker that died
 
 _log = logging.getLogger("basicaer")
 
 
-def _call(fn: Callable[[str, Any], Any], job_id: str, payload: Any, handle: Any) -> Any:
-    """Run a job's function where its executor runs it; `handle` is what the job's handle gives for a worker."""
-    checkpoint = handle.checkpoint()
-    token = current_checkpoint.set(checkpoint)
-    try:
-        checkpoint.start()
-        return fn(job_id, payload)
-    finally:
-        current_checkpoint.reset(token)
+def _call(fn: Callable[[str, Any], Any], job_id: str, payload: Any, worker_end: WorkerEnd) -> Any:
+    """Run a job's function where its executor runs it.
+
+    That the job was cancelled is returned, not raised: Dask would log it as a failure.
+    """
+    with worker_end.at_work() as checkpoint:
+        token = current_checkpoint.set(checkpoint)
+        try:
+            checkpoint.start()
+            return fn(job_id, payload)
+        except Cancelled as stopped:
+            return stopped.with_traceback(None)
+        finally:
+            current_checkpoint.reset(token)
 
 
 class _Part(NamedTuple):
@@ -87,11 +94,13 @@ class BasicAerJob(JobV1):
         Into how many pieces the work may be split, to run beside each other on the executor.
     cancel_on_interrupt
         Whether an interrupt (Ctrl-C) while somebody waits for the job cancels it, too.
+    progress
+        Whether a bar shows how far the job is, from `submit` until it has ended; only in a terminal or notebook.
 
     Attributes
     ----------
     times : dict
-        When the job was made, submitted and ended: seconds since the epoch.
+        When the job was ``"created"``, ``"submitted"`` and ``"ended"``, as far as it was: seconds since the epoch.
     """
 
     _executor: ClassVar[Executor] = DaemonThreadExecutor()
@@ -109,6 +118,7 @@ class BasicAerJob(JobV1):
         callback: Callable[[Progress], Any] | None = None,
         parts: int = 1,
         cancel_on_interrupt: bool = True,
+        progress: bool = False,
     ) -> None:
         super().__init__(backend, job_id)
         self._fn = fn
@@ -119,6 +129,8 @@ class BasicAerJob(JobV1):
         self._callback = callback
         self._most_parts = parts
         self.cancel_on_interrupt = cancel_on_interrupt
+        self._shows_bar = progress
+        self._bar: threading.Thread | None = None
         self.times = {"created": time.time()}
         self._payload: Any = None
         self._parts: tuple[_Part, ...] = ()
@@ -130,12 +142,16 @@ class BasicAerJob(JobV1):
         self._inherited = False  # whether it belongs to the process that this one was forked from
         self._outcomes: dict[int, Result | None] = {}  # by part: what it gave, or what it had finished
         self._error: BaseException | None = None
+        self._last_progress = Progress()
         self._final: JobStatus | None = None
         self._ended = threading.Event()
-        _live.add(self)
+        _live[next(_numbers)] = self
 
     def __repr__(self) -> str:
-        state = "not submitted" if not self._futures else self.status().name
+        try:
+            state = self.status().name
+        except JobError:
+            state = "in the parent process" if self._inherited else "unknown" if self._futures else "not submitted"
         return f"<{type(self).__name__} {self.job_id()} on {getattr(self.backend(), 'name', None)}: {state}>"
 
     def __enter__(self) -> Self:
@@ -175,18 +191,23 @@ class BasicAerJob(JobV1):
             if is_default and len(pieces) == 1 and getattr(payload, "is_quick", False):
                 start = DaemonThreadExecutor.call_here
             self._left = len(pieces)
+            self.times["submitted"] = time.time()
             futures = self._send(start)
         except BaseException:
+            self.times.pop("submitted", None)
             with self._lock:
                 self._submitted = False
             raise
-        self.times["submitted"] = time.time()
         _log.debug("Job %s was submitted in %d part(s).", self.job_id(), len(futures))
         self._futures = futures
         for number, future in enumerate(futures):
             _unfinished[future] = self, number
         for future in futures:
             future.add_done_callback(_settle)
+        if self._shows_bar:
+            from basicaer.watching import draw_beside
+
+            self._bar = draw_beside(self)
 
     def _send(self, start: Callable[..., Future[Result]]) -> tuple[Future[Result], ...]:
         futures: list[Future[Result]] = []
@@ -200,50 +221,56 @@ class BasicAerJob(JobV1):
             raise
         return tuple(futures)
 
-    def _settle(self, number: int, future: Future[Result]) -> None:
-        """Note how a part has ended; with the last one, decide, once, how the job has; called when a future is done."""
-        error = None if future.cancelled() else future.exception()
+    def _settle(self, number: int, outcome: Result | None, error: BaseException | None) -> None:
+        """Note how a part has ended; with the last one, decide, once, how the job has.
+
+        Of the parts, the first one that is cancelled or fails decides; what the others do is of no use any more.
+        """
         part = self._parts[number]
-        if future.cancelled():
-            outcome = None
-        elif error is None:
-            outcome = future.result()
-        else:
+        if error is not None:
             outcome = getattr(error, "partial", None)
             if outcome is None and (finished := part.handle.finished()):
                 outcome = part.payload.partial(self.job_id(), finished)
         part.handle.close()
         with self._lock:
             self._outcomes[number] = outcome
-            failed = error is not None and not isinstance(error, Cancelled) and self._error is None
-            if failed:
+            is_first = error is not None and self._error is None and not self._cancelling
+            if is_first and isinstance(error, Cancelled):
+                self._cancelling = True
+            elif is_first:
                 self._error = error
             self._left -= 1
             if self._left == 0:
-                self._decide(was_cancelled=future.cancelled() or isinstance(error, Cancelled))
+                self._decide()
                 return
-        if failed:  # what the others do is of no use any more
+        if is_first:
             self._stop()
 
-    def _decide(self, *, was_cancelled: bool) -> None:
+    def _decide(self) -> None:
         if self._error is not None and not self._cancelling:
             if type(self._error).__name__ in _LOST or isinstance(self._error, BrokenProcessPool):
-                words = str(self._error) or type(self._error).__name__
-                lost = WorkerLostError(
-                    f"The worker process of job {self.job_id()} has died ({words}), perhaps for want of memory; "
-                    "what it had finished is in partial_result(). Run the rest again."
-                )
+                lost = self._lost(str(self._error) or type(self._error).__name__)
                 lost.__cause__ = self._error
                 self._error = lost
             with contextlib.suppress(AttributeError, TypeError):  # not every exception lets itself be added to
                 self._error.partial = self._joined()  # type: ignore[union-attr]
         self.times["ended"] = time.time()
-        if self._cancelling or (was_cancelled and self._error is None):
-            self._final = JobStatus.CANCELLED
-        else:  # last of all, since it is read without the lock
-            self._final = JobStatus.DONE if self._error is None else JobStatus.ERROR
+        final = JobStatus.CANCELLED if self._cancelling else JobStatus.DONE if self._error is None else JobStatus.ERROR
+        self._last_progress = self._total_progress()._replace(phase="ended", remaining=0.0)
+        self._final = final  # last of all, since it is read without the lock
         _log.debug("Job %s has ended as %s.", self.job_id(), self._final.name)
         self._ended.set()
+
+    def _lost(self, words: str) -> WorkerLostError:
+        if not any(part.handle.has_started() for part in self._parts):
+            return WorkerLostError(
+                f"A worker process of the executor has died before job {self.job_id()} began ({words}). "
+                "Run the job again, on a new executor."
+            )
+        return WorkerLostError(
+            f"The worker process of job {self.job_id()} has died ({words}), perhaps for want of memory; "
+            "what it had finished is in partial_result(). Run the rest again."
+        )
 
     def _joined(self) -> Result | None:
         """Return what all parts have finished as one result."""
@@ -283,8 +310,10 @@ class BasicAerJob(JobV1):
             Whatever the simulation raised; its ``partial`` is a `Result` of the experiments that were finished.
         """
         self._submission()
-        if self._final is None and not self._wait(timeout):
-            raise TimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
+        with self._cancelled_by_interrupts():
+            if self._final is None and not self._ended.wait(timeout):
+                raise TimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
+            self._wait_for_bar()
         if self._final is JobStatus.CANCELLED:
             raise CancelledError(f"Job {self.job_id()} was cancelled.")
         if self._error is not None:
@@ -297,13 +326,19 @@ class BasicAerJob(JobV1):
         assert result is not None  # a job that is DONE has results  # noqa: S101
         return result
 
-    def _wait(self, timeout: float | None) -> bool:
+    @contextlib.contextmanager
+    def _cancelled_by_interrupts(self) -> Iterator[None]:
         try:
-            return self._ended.wait(timeout)
+            yield
         except KeyboardInterrupt:
             if self.cancel_on_interrupt:
                 self.cancel()
             raise
+
+    def _wait_for_bar(self) -> None:
+        """Let the bar come to its end, so that what is printed next stands below it."""
+        if self._bar is not None:
+            self._bar.join(_BAR_SECONDS)
 
     def partial_result(self) -> Result | None:
         """Return a `Result` of the experiments that were finished, of a job that has ended in any way.
@@ -329,18 +364,17 @@ class BasicAerJob(JobV1):
             If the job was not submitted.
         """
         self._submission()
+        return self._total_progress() if self._final is None else self._last_progress
+
+    def _total_progress(self) -> Progress:
         parts = [part.handle.progress() for part in self._parts]
-        if self._final is not None:
-            elapsed = max(part.elapsed for part in parts)
-            experiments = sum(part.experiments for part in parts)
-            return parts[0]._replace(
-                phase="ended", experiment=experiments, experiments=experiments, elapsed=elapsed, remaining=0.0
-            )
         if len(parts) == 1:
             return parts[0]
         running = next((part for part in parts if part.phase not in {"queued", "ended"}), parts[0])
         return running._replace(
-            experiment=sum(part.experiment for part in parts), experiments=sum(part.experiments for part in parts)
+            experiment=sum(part.experiment for part in parts),
+            experiments=sum(part.experiments for part in parts),
+            elapsed=max(part.elapsed for part in parts),
         )
 
     def cancel(self) -> bool:
@@ -371,13 +405,18 @@ class BasicAerJob(JobV1):
         if can_cancel:
             self._stop()
             return True
-        # Taken out of the queue, or beyond reach; outside of the lock, since it calls _settle.
-        return all([future.cancel() for future in futures])  # noqa: C419  # each of them, even after one that refuses
+        for future in futures:  # taken out of the queue, or beyond reach
+            future.cancel()
+        return self._cancelling
 
     def _stop(self) -> None:
+        """Stop all parts; outside of the lock, since a future that is cancelled calls `_settle`."""
         for part, future in zip(self._parts, self._futures, strict=True):
-            part.handle.cancel()
-            future.cancel()
+            never_begins = part.handle.cancel()
+            # A future may take a cancel for done while its work runs (Dask's), or refuse it though its work still waits
+            # (that of a process pool, which fetches a few ahead): what the handle knows goes first.
+            if never_begins is not False and not future.cancel() and never_begins:
+                _settle(future, withdrawn=True)
 
     def status(self) -> JobStatus:
         """Return where the job is: QUEUED, RUNNING, DONE, CANCELLED or ERROR.
@@ -425,15 +464,19 @@ class BasicAerJob(JobV1):
             If the job was not submitted.
         JobTimeoutError
             If it has not ended in `timeout` seconds.
+        KeyboardInterrupt
+            As `result` does.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while (status := self.status()) not in JOB_FINAL_STATES:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise JobTimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
-            if callback is not None:
-                callback(self.job_id(), status, self)
-            self._wait(wait if left is None else min(wait, left))
+        with self._cancelled_by_interrupts():
+            while (status := self.status()) not in JOB_FINAL_STATES:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise JobTimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
+                if callback is not None:
+                    callback(self.job_id(), status, self)
+                self._ended.wait(wait if left is None else min(wait, left))
+            self._wait_for_bar()
 
     def qobj(self) -> Any:
         """Return the Qobj submitted, or the circuits as one.
@@ -449,19 +492,32 @@ class BasicAerJob(JobV1):
         return QasmQobj.from_dict(qobj) if isinstance(qobj, dict) else qobj
 
 
-_live: weakref.WeakSet[BasicAerJob] = weakref.WeakSet()
+_live: weakref.WeakValueDictionary[int, BasicAerJob] = weakref.WeakValueDictionary()  # in the order they were made
+_numbers = itertools.count()
 _unfinished: dict[Future[Any], tuple[BasicAerJob, int]] = {}  # parts that have not ended: their jobs and numbers
 
 
 def jobs() -> list[BasicAerJob]:
     """Return the jobs of this process that somebody holds or that have not ended, oldest first."""
-    return sorted(_live, key=lambda job: job.times["created"])
+    held = [reference() for reference in _live.valuerefs()]  # which other threads may add to meanwhile
+    return [job for job in held if job is not None and not job._inherited]  # noqa: SLF001  # the module's own class
 
 
-def _settle(future: Future[Any]) -> None:
-    """Tell a future's job that it is done. A future keeps its callbacks: one that held the job would never let go."""
-    job, number = _unfinished.pop(future)
-    job._settle(number, future)  # noqa: SLF001  # the module's own class
+def _settle(future: Future[Any], *, withdrawn: bool = False) -> None:
+    """Tell a future's job that it is done, or that its work was withdrawn; only the first time counts.
+
+    A future keeps its callbacks: one that held the job would never let go.
+    """
+    job, number = _unfinished.pop(future, (None, 0))
+    if job is None:
+        return
+    outcome = None
+    error: BaseException | None = Cancelled()
+    if not withdrawn and not future.cancelled() and (error := future.exception()) is None:
+        outcome = future.result()
+        if isinstance(outcome, Cancelled):
+            outcome, error = None, outcome
+    job._settle(number, outcome, error)  # noqa: SLF001  # the module's own class
 
 
 def _inherit() -> None:

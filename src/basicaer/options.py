@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import os
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -76,6 +78,18 @@ def _truth(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def _folder(name: str, value: Any) -> Path | None:
+    if value is not None and (not isinstance(value, str | os.PathLike) or not os.fspath(value)):
+        raise BasicAerError(f"{name} must be the path of a folder or None, not {value!r}.")
+    return None if value is None else Path(value).absolute()
+
+
+def _callback(name: str, value: Any) -> Callable[..., Any] | None:
+    if value is not None and not callable(value):
+        raise BasicAerError(f"{name} must be a function that takes a Progress, or None, not {value!r}.")
+    return value  # type: ignore[no-any-return]
+
+
 def _threshold(name: str, value: Any) -> float:
     if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value >= 0:
         raise BasicAerError(f"{name} must be a number of at least 0, not {value!r}.")
@@ -106,6 +120,12 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "seed_simulator": lambda name, value: None if value is None else _whole(name, value, 0),
     "timeout": lambda name, value: None if value is None else _seconds(name, value),
     "max_parallel_threads": lambda name, value: _whole(name, value, 0),
+    "max_parallel_experiments": lambda name, value: _whole(name, value, 0),
+    "checkpoint_dir": _folder,
+    "checkpoint_every": _seconds,
+    "callback": _callback,
+    "progress": _truth,
+    "cancel_on_interrupt": _truth,
     "memory": _truth,
     "chop_threshold": _threshold,
     "device": lambda name, value: _word(name, value, DeviceChoice),

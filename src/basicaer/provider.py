@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
+from basicaer.errors import BasicAerError
+from basicaer.job import BasicAerJob
 from basicaer.options import unknown_name
 from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
+from basicaer.simulators.work import Saving, run_work
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
+    from basicaer.engine.checkpoint import Progress
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["BasicAer", "BasicAerProvider"]
@@ -40,6 +48,54 @@ class BasicAerProvider:
         for backend in self.backends(name):
             return backend
         raise QiskitBackendNotFoundError(unknown_name("backend", str(name), (b.name for b in self.backends())))
+
+    def resume(
+        self,
+        checkpoint_dir: str | os.PathLike[str],
+        *,
+        checkpoint_every: float = 60.0,
+        executor: Executor | None = None,
+        timeout: float | None = None,
+        callback: Callable[[Progress], Any] | None = None,
+    ) -> BasicAerJob:
+        """Go on with a job that was saved by ``run(..., checkpoint_dir=...)`` and whose process is gone.
+
+        It ends with the counts that it would have ended with, on the same kind of device and the same NumPy.
+
+        Parameters
+        ----------
+        checkpoint_dir
+            The folder. The job goes on being saved there.
+        checkpoint_every, executor, timeout, callback
+            As for ``run``.
+
+        Raises
+        ------
+        BasicAerError
+            If the folder holds no saved job, a damaged one, or one of another version.
+        """
+        from basicaer.saving.saver import load_work
+
+        folder = Path(checkpoint_dir).absolute()
+        job_id, work = load_work(folder)
+
+        def no_qobj() -> None:
+            raise BasicAerError(
+                f"Job {job_id} goes on from {folder}, where its circuits have no form as a Qobj any more."
+            )
+
+        job = BasicAerJob(
+            self.get_backend(work.backend_name),
+            job_id,
+            run_work,
+            no_qobj,
+            prepare=lambda: replace(work, saving=Saving(str(folder), checkpoint_every, resume=True)),
+            executor=executor,
+            timeout=timeout,
+            callback=callback,
+        )
+        job.submit()
+        return job
 
     def __str__(self) -> str:
         return "BasicAer"

@@ -8,9 +8,14 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from basicaer.errors import Cancelled, JobTimeLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from basicaer.engine.device import State
 
 __all__ = ["Checkpoint", "Link", "Progress", "current_checkpoint"]
 
@@ -57,7 +62,7 @@ class Progress(NamedTuple):
             within = min(self.passes / self.total_passes, 1.0)
         elif self.total_shots:
             within = min(self.shots / self.total_shots, 1.0)
-        return (self.experiment + within) / max(self.experiments, 1)
+        return min((self.experiment + within) / max(self.experiments, 1), 1.0)
 
 
 class Link(Protocol):
@@ -91,11 +96,14 @@ class Checkpoint:
     ----------
     started
         Whether a worker has begun.
+    at_pause
+        Called with the state between two passes; None if nobody wants that, and passes need not be kept apart.
     """
 
     def __init__(self, timeout: float | None = None, link: Link | None = None) -> None:
         self.timeout = timeout
         self.started = False
+        self.at_pause: Callable[[State], None] | None = None
         self._link = link
         self._next_exchange = 0.0
         self._exchanging = threading.Lock()
@@ -171,6 +179,8 @@ class Checkpoint:
     def finish_experiment(self, position: int, experiment: Any) -> None:
         """Note that a circuit is finished, and hand over what came of it."""
         self._experiment += 1
+        if self._experiment < self._experiments:
+            self.expect(None, 0)  # nothing is known of the next one
         if self._link is not None:
             self._link.deliver(position, experiment)
 
@@ -187,6 +197,11 @@ class Checkpoint:
     def finish_shots(self, count: int) -> None:
         """Note that the outcomes of so many shots more are known."""
         self._shots += count
+
+    def pause(self, state: State) -> None:
+        """Note that a state stands between two passes; whoever saves jobs may do so here."""
+        if self.at_pause is not None:
+            self.at_pause(state)
 
     def progress(self) -> Progress:
         """Return how far the work is; for any thread."""

@@ -6,9 +6,11 @@ are laid out inside is the device's own affair.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -79,6 +81,18 @@ class State(Protocol):
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
         """Hand over all amplitudes as a host array; the state is not to be used afterwards."""
+
+    def layout(self) -> dict[str, Any]:
+        """Return what `amplitude_parts` does not say of a state: numbers, texts and lists of them.
+
+        For a state in the middle of `run`, between two passes, at which its checkpoint pauses.
+        """
+
+    def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
+        """Yield the amplitudes as they are laid out, in small parts."""
+
+    def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
+        """Become the state that these were taken from; the next `run` goes on with the segment that was running."""
 
     def copy(self) -> Self:
         """Return an independent state with the same amplitudes."""

@@ -8,8 +8,9 @@ again from the start with its outcomes so far prescribed.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -34,10 +35,17 @@ from basicaer.engine.program import (
     Switch,
     While,
 )
-from basicaer.engine.sampling import classical_values, generator, sample_indices
+from basicaer.engine.sampling import (
+    classical_values,
+    generator,
+    generator_from,
+    generator_state,
+    sample_indices,
+)
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -47,7 +55,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan, Planner
     from basicaer.options import Precision
 
-__all__ = ["Outcome", "execute"]
+__all__ = ["Outcome", "Saver", "Suspended", "execute"]
 
 _SHOTS_AT_ONCE = 2**20  # drawn and sorted between two polls, some 80 ms
 
@@ -90,6 +98,43 @@ class _History(NamedTuple):
     earlier: _History | None
 
 
+class Suspended(NamedTuple):
+    """A run between two passes: what `execute` needs to go on, besides the state itself.
+
+    Attributes
+    ----------
+    shots, history
+        Of the branch that was running: its shots, and the outcomes of its measurements, oldest first.
+    step
+        How many operations that branch had begun.
+    plan
+        A digest of the plan of the segment that it was running.
+    pending
+        Shots and history of each branch that waits; these are run again from the start.
+    generator
+        The state of the random generator.
+    values, counts, value_of_shot
+        The outcome so far, as in `Outcome`.
+    """
+
+    shots: NDArray[np.int64]
+    history: tuple[bool, ...]
+    step: int
+    plan: str
+    pending: tuple[tuple[NDArray[np.int64], tuple[bool, ...]], ...]
+    generator: dict[str, Any]
+    values: list[int]
+    counts: list[int]
+    value_of_shot: NDArray[np.int64] | None
+
+
+class Saver(Protocol):
+    """Keeps runs that are suspended."""
+
+    def save(self, suspended: Callable[[], Suspended], state: State) -> None:
+        """Keep a run, if it is time to; only then is `suspended` called."""
+
+
 @dataclass(slots=True)
 class _Branch:
     """Shots that have seen the same outcomes so far."""
@@ -102,6 +147,7 @@ class _Branch:
     phase: complex = 1.0  # a global phase that is still to be applied to the state
     history: _History | None = None
     prescribed: list[bool] = field(default_factory=list)  # outcomes still to be repeated, next one last
+    step: int = 0  # operations that it has begun
 
 
 def execute(
@@ -117,6 +163,8 @@ def execute(
     unitary: bool = False,
     keep_order: bool = False,
     keep_state: bool = False,
+    saver: Saver | None = None,
+    resume: tuple[Suspended, Callable[[State], None]] | None = None,
 ) -> Outcome:
     """Run a program.
 
@@ -133,6 +181,10 @@ def execute(
         Whether to say what each shot ended with.
     keep_state
         Whether to return the final state of the last shot.
+    saver
+        Keeps the run now and then, between two passes.
+    resume
+        A run that was suspended, and what restores its state, to go on with instead of beginning.
 
     Raises
     ------
@@ -153,6 +205,8 @@ def execute(
         unitary=unitary,
         keep_order=keep_order,
         keep_state=keep_state,
+        saver=saver,
+        resume=resume,
     ).run()
 
 
@@ -173,6 +227,8 @@ class _Execution:
         unitary: bool,
         keep_order: bool,
         keep_state: bool,
+        saver: Saver | None,
+        resume: tuple[Suspended, Callable[[State], None]] | None,
     ) -> None:
         self.program = program
         self.device = device
@@ -197,12 +253,23 @@ class _Execution:
         self.counts: list[int] = []  # counts[i] belongs to values[i]
         self.value_of_shot = np.empty(shots, np.int64) if keep_order else None
         self.amplitudes: NDArray[np.complexfloating] | None = None
+        self.saver = saver
+        self.resume = resume
+        self.followed: _Branch | None = None
+        self.plan_digest = ""  # of the segment that runs
+        self.expected_plan: str | None = None  # the digest that the plan of the next segment must have
+        self.in_segment = False  # whether a segment of the program is running, so that the run may be suspended
 
     def run(self) -> Outcome:
         self.checkpoint.enter("planning")
         self.checkpoint.expect(self.total_passes(), self.shots)
         self.checkpoint.enter("gates")
-        self.pending.append(self.from_the_start(np.arange(self.shots)))
+        if self.saver is not None:
+            self.checkpoint.at_pause = self.pause
+        if self.resume is not None:
+            self.take_up(self.resume[0])
+        else:
+            self.pending.append(self.from_the_start(np.arange(self.shots)))
         branch: _Branch | None = None
         try:
             while self.pending:
@@ -213,6 +280,7 @@ class _Execution:
                     self.copies_held -= 1
                 self.follow(branch)
         finally:
+            self.checkpoint.at_pause = None
             for left in [*self.pending, *([branch] if branch else [])]:
                 if left.state is not None:
                     left.state.release()
@@ -227,17 +295,58 @@ class _Execution:
             state.set_identity()
         return _Branch(shots, _Frame(self.program.body, 0, None, 0, None), state)
 
+    def pause(self, state: State) -> None:
+        """Let the run be kept, where it stands in a segment of the program."""
+        if self.in_segment and self.saver is not None:
+            self.saver.save(self.suspended, state)
+
+    def suspended(self) -> Suspended:
+        branch = self.followed
+        assert branch is not None  # a segment runs  # noqa: S101
+        # A branch that waits is run again from the start; what is prescribed to it comes after what has happened.
+        pending = [(b.shots, (*_oldest_first(b.history), *reversed(b.prescribed))) for b in self.pending]
+        return Suspended(
+            branch.shots,
+            _oldest_first(branch.history),
+            branch.step,
+            self.plan_digest,
+            tuple(pending),
+            generator_state(self.random),
+            self.values,
+            self.counts,
+            self.value_of_shot,
+        )
+
+    def take_up(self, suspended: Suspended) -> None:
+        """Begin as if the run had come to where it was suspended, but for the state of the branch that was running."""
+        self.random = generator_from(suspended.generator)
+        self.values, self.counts = suspended.values, suspended.counts
+        self.value_of_shot = suspended.value_of_shot
+        self.checkpoint.finish_shots(sum(self.counts))
+        for shots, history in suspended.pending:
+            self.pending.append(_Branch(shots, None, None, history=_latest_first(history)))
+        running = _Branch(suspended.shots, _Frame(self.program.body, 0, None, 0, None), cast("State", _Unread()))
+        running.prescribed = list(reversed(suspended.history))
+        self.copies_held += 1
+        self.pending.append(running)
+
+    def restore(self, branch: _Branch) -> None:
+        """Give the branch that was running its state back, now that it is where it was suspended."""
+        assert self.resume is not None  # that is when it is called  # noqa: S101
+        branch.state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
+        suspended, restore = self.resume
+        self.resume, self.expected_plan = None, suspended.plan
+        restore(branch.state)
+
     def again(self, branch: _Branch) -> _Branch:
         fresh = self.from_the_start(branch.shots)
         self.copies_held -= 1
-        step = branch.history
-        while step is not None:
-            fresh.prescribed.append(step.outcome)
-            step = step.earlier
+        fresh.prescribed = list(reversed(_oldest_first(branch.history)))
         return fresh
 
     def follow(self, branch: _Branch) -> None:
         """Run a branch to its end; what splits off on the way is left in `pending`."""
+        self.followed = branch
         while (frame := branch.frame) is not None:
             self.checkpoint.poll()
             if frame.at == len(frame.block):
@@ -257,12 +366,26 @@ class _Execution:
                 return frame.outer
 
     def operate(self, branch: _Branch, frame: _Frame) -> None:
+        branch.step += 1
+        if self.resume is not None and branch.step == self.resume[0].step:
+            self.restore(branch)
         state = branch.state
         assert state is not None  # a branch that is followed has its state  # noqa: S101
         match frame.block[frame.at]:
             case Segment() as segment:
                 is_last = frame.outer is None and frame.at >= self.phases_matter_until
-                self.run_segment(state, segment, discard_phases=is_last)
+                plan = self.plan(segment, discard_phases=is_last)
+                if self.saver is not None or self.expected_plan is not None:
+                    self.plan_digest = _digest(plan)
+                    if self.expected_plan not in {None, self.plan_digest}:
+                        raise BasicAerError(
+                            "The saved job was planned in another way than this version of basicaer plans; "
+                            "run it again from the start."
+                        )
+                    self.expected_plan = None
+                self.in_segment = True
+                state.run(segment, plan)
+                self.in_segment = False
             case Phase(factor):
                 branch.phase *= factor
             case Measure(qubit, bits):
@@ -360,7 +483,15 @@ class _Execution:
         self.copies_held += 1
         # It measures once more, from the same place and the same state, with its outcome prescribed.
         return _Branch(
-            shots, here, state.copy(), branch.bits, branch.variables, branch.phase, branch.history, prescribed=[True]
+            shots,
+            here,
+            state.copy(),
+            branch.bits,
+            branch.variables,
+            branch.phase,
+            branch.history,
+            prescribed=[True],
+            step=branch.step - 1,
         )
 
     def finish(self, branch: _Branch) -> None:
@@ -420,6 +551,37 @@ class _Execution:
     def collapse_to(self, state: State, index: int) -> None:
         for qubit in sorted({measure.qubit for measure in self.program.final}):
             _collapse(state, qubit, outcome=has_bit(index, qubit), one=_probability_of_one(state, qubit))
+
+
+class _Unread:
+    """In place of a state, while a branch goes again through operations whose outcome is known and will be restored."""
+
+    n_qubits = 0
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_arguments, **_keys: None
+
+    def probability_of_one(self, _qubit: int) -> float:
+        return 0.5
+
+
+def _digest(plan: Plan | None) -> str:
+    return hashlib.blake2b(repr(plan).encode(), digest_size=16).hexdigest()
+
+
+def _oldest_first(history: _History | None) -> tuple[bool, ...]:
+    outcomes = []
+    while history is not None:
+        outcomes.append(history.outcome)
+        history = history.earlier
+    return tuple(reversed(outcomes))
+
+
+def _latest_first(outcomes: Iterable[bool]) -> _History | None:
+    history = None
+    for outcome in outcomes:
+        history = _History(outcome, history)
+    return history
 
 
 def _innermost_loop(frame: _Frame) -> _Frame:

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from basicaer.engine.device import State
     from basicaer.engine.program import Measure
 
-__all__ = ["classical_values", "generator", "last_with_weight", "sample_indices", "seed_of_experiment"]
+__all__ = [
+    "classical_values",
+    "generator",
+    "generator_from",
+    "generator_state",
+    "last_with_weight",
+    "sample_indices",
+    "seed_of_experiment",
+]
 
 _MANY_BLOCKS = 0.25  # of all blocks: from here on it pays to have them in order before they are read
 _WORD_BITS = 62  # classical bits that fit an int64 with room to spare
@@ -59,6 +67,31 @@ def generator(seed: int) -> np.random.Generator:
     Its key is the seed; seeds that differ by a multiple of 2**128 are the same.
     """
     return np.random.Generator(np.random.Philox(_SeedAsKey(seed)))  # type: ignore[arg-type]  # its stub knows fewer
+
+
+def generator_state(random: np.random.Generator) -> dict[str, Any]:
+    """Return where a generator is, as numbers, texts and lists of them."""
+    state: Any = random.bit_generator.state
+    return {
+        "counter": state["state"]["counter"].tolist(),
+        "key": state["state"]["key"].tolist(),
+        "buffer": state["buffer"].tolist(),
+        "buffer_pos": state["buffer_pos"],
+        "has_uint32": state["has_uint32"],
+        "uinteger": state["uinteger"],
+    }
+
+
+def generator_from(state: dict[str, Any]) -> np.random.Generator:
+    """Return a generator that goes on where another was."""
+    made = generator(0)
+    made.bit_generator.state = {
+        "bit_generator": "Philox",
+        "state": {name: np.array(state[name], np.uint64) for name in ("counter", "key")},
+        "buffer": np.array(state["buffer"], np.uint64),
+        **{name: state[name] for name in ("buffer_pos", "has_uint32", "uinteger")},
+    }
+    return made
 
 
 def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64]:

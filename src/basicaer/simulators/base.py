@@ -8,6 +8,7 @@ import time
 import uuid
 import warnings
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,6 +22,7 @@ from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import lower_experiment
 from basicaer.compile.known import lower_known
 from basicaer.devices.memory import check_fits, check_shots
+from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning
@@ -31,7 +33,7 @@ from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
 from basicaer.simulators.target import build_target
-from basicaer.simulators.work import Experiment, Work, run_work
+from basicaer.simulators.work import Experiment, Saving, Work, run_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,9 +96,15 @@ class BasicAerSimulator(BackendV2):
             device=DeviceChoice.AUTO,
             precision=Precision.DOUBLE,
             max_parallel_threads=0,
+            max_parallel_experiments=1,
             target_gpus=None,
             executor=None,
             timeout=None,
+            callback=None,
+            progress=False,
+            cancel_on_interrupt=True,
+            checkpoint_dir=None,
+            checkpoint_every=60.0,
         )
 
     @property
@@ -132,9 +140,17 @@ class BasicAerSimulator(BackendV2):
             - ``precision``: ``"double"`` (complex128) or ``"single"`` (complex64).
             - ``max_parallel_threads``: how many threads may work on one state at a time; 0, the default, is one on each
               core. Results are the same bit by bit for any number.
+            - ``max_parallel_experiments``: into how many parts the circuits of the job may be split, to run beside each
+              other on the executor; 0 is one for each core, the default 1. Results are the same for any number.
             - ``target_gpus``: numbers of the GPUs that the circuits of the job are spread over; default the first one.
             - ``executor``: any `concurrent.futures.Executor` to run on.
-            - ``timeout``: seconds that the work may take.
+            - ``timeout``: seconds that the work may take; then the job ends as ERROR with a `JobTimeLimitError`.
+            - ``callback``: called with the job's `Progress` now and then, from another thread. If it fails, that is
+              logged under ``basicaer`` and it is not called again; the job goes on.
+            - ``progress``: whether a bar shows how far the job is, in a terminal or notebook, until it has ended.
+            - ``cancel_on_interrupt``: whether Ctrl-C while the job is waited for cancels it, which is the default.
+            - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes every
+              so many seconds (default 60), so that `BasicAer.resume` can go on with it.
 
         Returns
         -------
@@ -231,14 +247,21 @@ class BasicAerSimulator(BackendV2):
         return {name: _from_json(name, config[name]) for name in names}
 
     def _submitted(self, qobj: Any, prepare: Callable[[], Work], settings: dict[str, Any]) -> BasicAerJob:
+        def prepare_saving() -> Work:
+            return replace(prepare(), saving=_saving(settings))
+
         job = BasicAerJob(
             self,
             str(uuid.uuid4()),
             run_work,
             qobj,
-            prepare=prepare,
+            prepare=prepare if settings["checkpoint_dir"] is None else prepare_saving,
             executor=settings["executor"],
             timeout=settings["timeout"],
+            callback=settings["callback"],
+            parts=settings["max_parallel_experiments"] or NumpyDevice().threads,
+            cancel_on_interrupt=settings["cancel_on_interrupt"],
+            progress=settings["progress"],
         )
         job.submit()
         return job
@@ -366,6 +389,15 @@ def check_initial_unitary(settings: dict[str, Any], program: Program, backend: s
     if not np.allclose(matrix.conj().T @ matrix, np.eye(size), rtol=0, atol=1e-10):
         raise BasicAerError(f"initial_unitary of {backend} is not unitary to 10 decimals.")
     return matrix.T.reshape(-1)
+
+
+def _saving(settings: dict[str, Any]) -> Saving:
+    if settings["max_parallel_experiments"] != 1 or len(settings["target_gpus"] or (0,)) > 1:
+        raise BasicAerError(
+            "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
+            "of target_gpus at most."
+        )
+    return Saving(str(settings["checkpoint_dir"]), settings["checkpoint_every"])
 
 
 def _seed(settings: dict[str, Any]) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
@@ -17,16 +19,21 @@ from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from qiskit.result import Result
 
+    from basicaer.engine.device import State
+    from basicaer.engine.execute import Suspended
     from basicaer.engine.program import Program
     from basicaer.options import DeviceOptions, Precision
+    from basicaer.saving.saver import JobSaver
 
-__all__ = ["SECONDS_PER_AMPLITUDE", "SECONDS_PER_GATE", "Experiment", "Work", "run_work"]
+__all__ = ["SECONDS_PER_AMPLITUDE", "SECONDS_PER_GATE", "Experiment", "Saving", "Work", "run_work"]
+
+_log = logging.getLogger("basicaer")
 
 _QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the caller's thread is the better place
 SECONDS_PER_GATE = 8e-6
@@ -59,6 +66,14 @@ class Experiment:
         return gates * per_gate + self.shots * _SECONDS_PER_SHOT
 
 
+class Saving(NamedTuple):
+    """Where and how often a job is saved, and whether it goes on from there."""
+
+    folder: str
+    every: float
+    resume: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """The payload of a job: everything that is needed to run it, and nothing that belongs to a backend."""
@@ -69,11 +84,12 @@ class Work:
     returns: str  # "counts", "statevector" or "unitary"
     experiments: tuple[Experiment, ...]
     header: dict[str, Any] | None = None
+    saving: Saving | None = None
 
     @property
     def is_quick(self) -> bool:
         """Whether all of it is over sooner than it would take to hand it to another thread."""
-        left = _QUICK_SECONDS
+        left = _QUICK_SECONDS if self.saving is None else -1.0
         for experiment in self.experiments:
             left -= experiment.predicted_seconds
             if left < 0:
@@ -121,11 +137,18 @@ def run_work(job_id: str, work: Work) -> Result:
     started = time.perf_counter()
     finished: dict[int, dict[str, Any]] = {}
 
+    saver, resume = _saver_of(job_id, work, checkpoint, finished)
+
     def run_some(positions: Sequence[int]) -> None:
         for position in positions:
-            if not failed.is_set():
-                finished[position] = _run(work.experiments[position], work.returns, checkpoint)
-                checkpoint.finish_experiment(position, finished[position])
+            if failed.is_set() or position in finished:
+                continue
+            going_on = resume if resume and resume[0] == position else None
+            result = _run(work.experiments[position], work.returns, checkpoint, _Keeping(position, saver, going_on))
+            finished[position] = result
+            checkpoint.finish_experiment(position, result)
+            if saver is not None:
+                saver.finish(position, result)
 
     failed = threading.Event()
     on_gpu: dict[int, list[int]] = {}
@@ -146,10 +169,48 @@ def run_work(job_id: str, work: Work) -> Result:
     return work.partial(job_id, finished, time.perf_counter() - started)
 
 
-def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint) -> dict[str, Any]:
+class _Keeping(NamedTuple):
+    """How an experiment is saved while it runs, and where it goes on if it was saved."""
+
+    position: int
+    saver: JobSaver | None
+    going_on: tuple[int, str, Suspended, Callable[[State], None]] | None
+
+
+def _saver_of(
+    job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, dict[str, Any]]
+) -> tuple[JobSaver | None, tuple[int, str, Suspended, Callable[[State], None]] | None]:
+    """Return what saves a job, if it is to be saved, and where it goes on; add what had finished then."""
+    if work.saving is None:
+        return None, None
+    from basicaer.saving.saver import JobSaver
+
+    saver = JobSaver(Path(work.saving.folder), work.saving.every, checkpoint.poll)
+    if not work.saving.resume:
+        saver.begin(job_id, work)
+        return saver, None
+    done, resume = saver.where()
+    for position, experiment in done.items():
+        finished[position] = experiment
+        checkpoint.finish_experiment(position, experiment)
+    return saver, resume
+
+
+def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: _Keeping) -> dict[str, Any]:
     program = experiment.program
     n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
     device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
+    resume = None
+    if keeping.going_on is not None:
+        _, name, suspended, restore = keeping.going_on
+        if name == device.name:
+            resume = suspended, restore
+        else:  # the layout of a state is its device's own
+            _log.warning(
+                "The job was saved on the %s and goes on on the %s: this circuit starts anew.", name, device.name
+            )
+    if keeping.saver is not None:
+        keeping.saver.run(keeping.position, device.name)
     started = time.perf_counter()
     outcome = execute(
         program,
@@ -163,6 +224,8 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint) -> dict[s
         unitary=returns == "unitary",
         keep_order=experiment.memory,
         keep_state=returns != "counts",
+        saver=keeping.saver,
+        resume=resume,
     )
     seconds = time.perf_counter() - started
     checkpoint.enter("results")

@@ -1,0 +1,138 @@
+"""What a job asks of the handles on its work, and what of it those on other processes have in common."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from basicaer.engine.checkpoint import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from basicaer.engine.checkpoint import Checkpoint
+
+    Listener = Callable[[Progress], Any]
+
+__all__ = ["Finished", "Handle", "RemoteHandle", "Told", "WorkerEnd"]
+
+_CALLBACK_SECONDS = 0.1  # between two calls of a job's callback
+
+_log = logging.getLogger("basicaer")
+
+
+class WorkerEnd(Protocol):
+    """What is sent to the worker along with the work."""
+
+    def at_work(self) -> AbstractContextManager[Checkpoint]:
+        """Return a context that gives the checkpoint to work with; the work ends with it."""
+
+
+class Handle(Protocol):
+    """A job's end of the connection to where it runs.
+
+    Attributes
+    ----------
+    can_cancel
+        Whether work that has started can be cancelled through it.
+    """
+
+    can_cancel: bool
+
+    def for_worker(self) -> WorkerEnd:
+        """Return what the worker gets, to be sent as the executor sends."""
+
+    def cancel(self) -> bool | None:
+        """Ask the work to stop.
+
+        Returns
+        -------
+        bool or None
+            True if it has not begun and never will, False if it had begun; None if only the executor knows.
+        """
+
+    def has_started(self) -> bool | None:
+        """Tell whether a worker has begun; None if only the executor knows."""
+
+    def progress(self) -> Progress:
+        """Return how far the work is, as far as that is known."""
+
+    def finished(self) -> dict[int, Any]:
+        """Return what the worker has handed over of its finished experiments, by their positions."""
+
+    def close(self) -> None:
+        """Note that the work has ended, however it did."""
+
+
+class Told:
+    """Passes progress on to a callback, whose failures are its own."""
+
+    interval = _CALLBACK_SECONDS
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener: Listener | None = listener
+
+    def exchange(self, progress: Progress) -> bool:
+        """Call the callback; one that fails is logged and not called again."""
+        if self._listener is not None:
+            try:
+                self._listener(progress)
+            except Exception:  # noqa: BLE001  # whatever it is, it must not end the job
+                self._listener = None
+                _log.exception("The callback of a job failed and is not called again; the job goes on.")
+        return False
+
+    def deliver(self, position: int, experiment: Any) -> None:
+        """Keep nothing: who shares memory with the work has its results anyway."""
+
+
+class Finished(NamedTuple):
+    """What a worker says when it has finished an experiment."""
+
+    position: int
+    experiment: Any
+
+
+class RemoteHandle:
+    """What handles on work in other processes have in common: they know what they were told.
+
+    Who derives from it calls `_begin` when a worker asks whether to begin, and `_hear` with what it says then.
+    """
+
+    can_cancel = True
+
+    def __init__(self, listener: Listener | None) -> None:
+        self._lock = threading.Lock()  # guards what follows
+        self._cancelled = False
+        self._started = False
+        self._progress = Progress()
+        self._finished: dict[int, Any] = {}
+        self._told = None if listener is None else Told(listener)
+        self._next_call = 0.0
+
+    def has_started(self) -> bool:
+        return self._started
+
+    def progress(self) -> Progress:
+        return self._progress
+
+    def finished(self) -> dict[int, Any]:
+        return self._finished
+
+    def close(self) -> None:
+        self._finished = {}
+
+    def _hear(self, said: Progress | Finished) -> None:
+        if isinstance(said, Finished):
+            self._finished[said.position] = said.experiment
+            return
+        self._progress = said
+        if self._told is not None and (now := time.monotonic()) >= self._next_call:
+            self._next_call = now + self._told.interval
+            self._call(self._told, said)
+
+    def _call(self, told: Told, progress: Progress) -> None:
+        told.exchange(progress)

@@ -1,0 +1,153 @@
+"""Saves a job now and then while it runs, and finds out where a saved one is to go on."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer._version import __version__
+from basicaer.engine.execute import Suspended
+from basicaer.errors import BasicAerError, BasicAerWarning
+from basicaer.saving.codec import decoded, encoded
+from basicaer.saving.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from basicaer.engine.device import State
+    from basicaer.simulators.work import Work
+
+__all__ = ["JobSaver", "load_work"]
+
+_log = logging.getLogger("basicaer")
+
+
+def _versions() -> dict[str, str]:
+    return {"basicaer": __version__, "numpy": np.__version__}
+
+
+def load_work(folder: Path) -> tuple[str, Work]:
+    """Return the id and the work of a saved job.
+
+    Raises
+    ------
+    BasicAerError
+        If the folder holds none, or one that is damaged or of another version.
+    """
+    content, arrays = Store(folder, _go_on).job()
+    try:
+        if content["versions"]["basicaer"] != __version__:
+            raise BasicAerError(
+                f"The job in {folder} was saved by basicaer {content['versions']['basicaer']}, this is {__version__}; "
+                "install that version to go on with it, or run it again."
+            )
+        saved_with = content["versions"]["numpy"]
+        if saved_with != np.__version__:
+            warnings.warn(
+                f"The job in {folder} was saved with NumPy {saved_with}, this is {np.__version__}; "
+                "the last digits may differ.",
+                BasicAerWarning,
+                stacklevel=3,
+            )
+        return content["job_id"], decoded(content["work"], arrays)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise BasicAerError(f"The saved job in {folder} cannot be read ({error!r}); run it again.") from error
+
+
+class JobSaver:
+    """Keeps one job in a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    every
+        Seconds between two saves of a running experiment.
+    poll
+        Called while files are written and read.
+    """
+
+    def __init__(self, folder: Path, every: float, poll: Callable[[], None]) -> None:
+        self._store = Store(folder, poll)
+        self._folder = folder
+        self._every = every
+        self._last = time.monotonic()
+        self._finished: dict[int, dict[str, Any]] = {}
+        self._position = 0
+        self._device = ""
+
+    def begin(self, job_id: str, work: Work) -> None:
+        """Write the work down, in a folder that is empty."""
+        arrays: list[Any] = []
+        job = {
+            "versions": _versions(),
+            "job_id": job_id,
+            "work": encoded(dataclasses.replace(work, saving=None), arrays),
+        }
+        self._store.begin(job, arrays)
+
+    def run(self, position: int, device: str) -> None:
+        """Note which experiment runs, and on what."""
+        self._position, self._device = position, device
+
+    def finish(self, position: int, experiment: dict[str, Any]) -> None:
+        """Keep what came of an experiment."""
+        self._finished[position] = experiment
+        self._write(None, None)
+
+    def save(self, suspended: Callable[[], Suspended], state: State) -> None:
+        """Keep the experiment that runs, if it is time to."""
+        if time.monotonic() - self._last >= self._every:
+            self._write(suspended(), state)
+
+    def where(self) -> tuple[dict[int, dict[str, Any]], tuple[int, str, Suspended, Callable[[State], None]] | None]:
+        """Return what is finished; and of the experiment that ran its position, device, and how to go on with it."""
+        newest = self._store.latest()
+        if newest is None:
+            return {}, None
+        content, arrays, pieces = newest
+        try:
+            self._finished = decoded(content["finished"], arrays)
+            running = decoded(content["running"], arrays)
+            if running is None:
+                return self._finished, None
+            suspended = Suspended(**running["suspended"])
+            layout, position, device = running["layout"], running["position"], running["device"]
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise BasicAerError(f"The saved job in {self._folder} cannot be read ({error!r}); run it again.") from error
+
+        def restore(state: State) -> None:
+            state.restore(layout, pieces)
+
+        return self._finished, (position, device, suspended, restore)
+
+    def _write(self, suspended: Suspended | None, state: State | None) -> None:
+        arrays: list[Any] = []
+        running: dict[str, Any] | None = None
+        parts: Iterable[Any] | None = None
+        if suspended is not None and state is not None:
+            running = {
+                "position": self._position,
+                "device": self._device,
+                "suspended": suspended._asdict(),
+                "layout": state.layout(),
+            }
+            parts = state.amplitude_parts()
+        content = {"finished": encoded(self._finished, arrays), "running": encoded(running, arrays)}
+        try:
+            self._store.save(content, arrays, parts)
+        except OSError as error:
+            _log.warning(
+                "The job could not be saved in %s (%s); it goes on, and the save before stays.", self._folder, error
+            )
+        self._last = time.monotonic()
+
+
+def _go_on() -> None:
+    """Poll nothing: what is read here is small."""

@@ -1,0 +1,196 @@
+"""A bar that shows how far a job is: of `watch`, and of `run` with ``progress=True``."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from qiskit.providers import JobStatus, JobTimeoutError
+from tqdm.auto import tqdm
+
+from basicaer.plan_view.table import duration
+
+if TYPE_CHECKING:
+    from basicaer.engine.checkpoint import Progress
+    from basicaer.job import BasicAerJob
+
+__all__ = ["draw_beside", "place_and_time", "watch"]
+
+_SECONDS = 0.1  # between two looks at a job
+_FORMAT = "{percentage:3.0f}%|{bar}| {desc}"
+_TEXT = 52  # characters at least beside a bar, filled up with blanks so that it keeps its length
+_EXIT_SECONDS = 0.5  # how long the interpreter's exit may wait for the bars
+
+_log = logging.getLogger("basicaer")
+_beside: set[threading.Thread] = set()  # that draw bars now
+_leaving = threading.Event()  # set when the interpreter exits
+
+
+def watch(job: BasicAerJob, *, delay: float = 0.0, leave: bool = True) -> BasicAerJob:
+    """Show a bar in the terminal or notebook until a job has ended, and return the job.
+
+    Where standard error is neither, this only waits. However the job ends, nothing is raised: `job.result()` does that.
+
+    Parameters
+    ----------
+    delay
+        Seconds to wait before a bar is shown, so that there is none for what is soon over.
+    leave
+        Whether the bar stays when the job has ended.
+
+    Raises
+    ------
+    JobError
+        If the job was not submitted.
+    KeyboardInterrupt
+        If the wait is interrupted, at once; the job is cancelled then unless its ``cancel_on_interrupt`` is False.
+
+    Examples
+    --------
+    >>> from basicaer import BasicAer, watch
+    >>> from qiskit import QuantumCircuit
+    >>> coin = QuantumCircuit(1)
+    >>> _ = coin.h(0)
+    >>> coin.measure_all()
+    >>> watch(BasicAer.get_backend("qasm_simulator").run(coin)).status().name
+    'DONE'
+    """
+    try:
+        if delay:
+            with contextlib.suppress(JobTimeoutError):
+                job.wait_for_final_state(timeout=delay)
+                return job
+        bar = _Bar(job, leave=leave)
+        try:
+            job.wait_for_final_state(wait=_SECONDS, callback=lambda *_: bar.draw())
+        finally:
+            bar.close()
+    except KeyboardInterrupt:
+        if job.cancel_on_interrupt:
+            job.cancel()
+        raise
+    return job
+
+
+def draw_beside(job: BasicAerJob) -> threading.Thread | None:
+    """Show a bar until a job has ended, from a thread of its own, which is returned; None where no bar can be seen."""
+    try:
+        bar = _Bar(job)
+    except Exception:  # noqa: BLE001  # whatever the terminal's fault, the job must not be lost for it
+        _log.exception("The bar of job %s cannot be drawn; the job goes on.", job.job_id())
+        return None
+    if not bar.is_seen:
+        return None
+    thread = threading.Thread(target=_draw_to_the_end, args=(bar, job), name="basicaer-bar", daemon=True)
+    _beside.add(thread)
+    thread.start()
+    return thread
+
+
+def _draw_to_the_end(bar: _Bar, job: BasicAerJob) -> None:
+    try:
+        while not _leaving.is_set() and not job._ended.wait(_SECONDS):  # noqa: SLF001  # an interrupt is not for here
+            bar.draw()
+        bar.close()
+    except Exception:  # noqa: BLE001  # as above
+        _log.exception("The bar of job %s can no longer be drawn; the job goes on.", job.job_id())
+    finally:
+        _beside.discard(threading.current_thread())
+
+
+@atexit.register
+def _close_all() -> None:
+    """Let no daemon thread write into the interpreter's end; the jobs are cancelled after this."""
+    _leaving.set()
+    for thread in list(_beside):
+        thread.join(_EXIT_SECONDS)
+
+
+class _Line(tqdm):  # type: ignore[type-arg]  # it goes through nothing
+    """A bar of tqdm that lets go of the lock that all bars share when an interrupt comes while it writes."""
+
+    def refresh(self, *_args: Any, **_keys: Any) -> None:
+        """Write the line anew."""
+        with self.get_lock():  # type: ignore[no-untyped-call]  # its stubs are not complete
+            super().refresh(nolock=True)
+
+
+class _Bar:
+    """One job's bar, drawn by whoever calls its methods."""
+
+    def __init__(self, job: BasicAerJob, *, leave: bool = True) -> None:
+        self._job = job
+        self._width = _TEXT
+        progress = job.progress()
+        self._line = _Line(
+            total=1.0,
+            bar_format=_FORMAT,
+            desc=_running(progress).ljust(_TEXT),
+            initial=0.0 if progress.phase == "ended" else progress.fraction,
+            leave=leave,
+            dynamic_ncols=True,
+            disable=None,
+        )
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is a terminal or notebook to draw in."""
+        return not self._line.disable
+
+    def draw(self) -> None:
+        """Show how far the job is now."""
+        progress = self._job.progress()
+        if progress.phase != "ended":
+            self._show(_running(progress), progress.fraction)
+
+    def close(self) -> None:
+        """Show how the job has ended, or that it has not, and leave the line."""
+        status = self._job.status()
+        progress = self._job.progress()
+        if status is JobStatus.DONE:
+            self._show(f"done in {duration(progress.elapsed)}", 1.0)
+        else:
+            how = {JobStatus.CANCELLED: "cancelled", JobStatus.ERROR: "failed"}.get(status, "interrupted")
+            self._show(f"{how} {place_and_time(progress)}".rstrip(), self._line.n)
+        self._line.close()
+
+    def _show(self, text: str, fraction: float) -> None:
+        self._width = max(self._width, len(text))
+        self._line.n = fraction
+        self._line.set_description_str(text.ljust(self._width), refresh=False)
+        self._line.refresh()
+
+
+def place_and_time(progress: Progress) -> str:
+    """Say how far a job came that has stopped: ``"after 3.1 s, 12 of 40 passes"``; nothing where it had not begun."""
+    if not progress.elapsed:
+        return ""
+    if progress.phase == "gates":
+        progress = progress._replace(phase="ended")  # the passes say enough
+    return ", ".join(filter(None, [f"after {duration(progress.elapsed)}", _place(progress)]))
+
+
+def _place(progress: Progress) -> str:
+    """Say where in its work a job is: ``"circuit 2 of 5: gates, 12 of 40 passes"``."""
+    words = [] if progress.phase == "ended" else [progress.phase]
+    if progress.phase in {"gates", "ended"} and progress.total_passes:
+        words.append(f"{int(progress.passes)} of {progress.total_passes} passes")
+    elif progress.phase in {"gates", "sampling", "ended"} and progress.total_shots:
+        words.append(f"{progress.shots} of {progress.total_shots} shots")
+    where = ", ".join(words)
+    if progress.experiments > 1:
+        circuit = min(progress.experiment + 1, progress.experiments)
+        where = f"circuit {circuit} of {progress.experiments}" + (f": {where}" if where else "")
+    return where
+
+
+def _running(progress: Progress) -> str:
+    words = [_place(progress)]
+    if progress.elapsed:
+        words.append(duration(progress.elapsed))
+    if progress.remaining:
+        words.append(f"about {duration(progress.remaining)} left")
+    return ", ".join(filter(None, words))

@@ -1,0 +1,223 @@
+"""What jobs tell of themselves: progress to a callback, their parts, times, representation, list and log."""
+
+import gc
+import subprocess
+import sys
+
+import pytest
+from qiskit.providers import JobError, JobStatus
+
+import basicaer
+from basicaer import BasicAerError, JobTimeLimitError, jobs
+from basicaer import job as job_module
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.engine.checkpoint import Checkpoint, Progress, current_checkpoint
+from jobs import BACKEND, GUARD, Clock, bell, new_job, submitted, succeed
+
+# Progress
+
+
+def test_a_callback_is_told_of_progress_and_may_fail(one_thread, caplog):
+    told = []
+
+    def callback(progress):
+        told.append(progress)
+        raise ValueError("too many cooks")
+
+    job = BACKEND.run([bell("a"), bell("b")], shots=9, callback=callback, executor=one_thread)
+    assert sum(job.result(GUARD).get_counts("b").values()) == 9
+    assert [type(progress) for progress in told] == [Progress]  # and not called again
+    assert "callback of a job failed and is not called again; the job goes on" in caplog.text
+
+
+def test_what_is_finished_does_not_count_for_the_circuit_that_comes_next():
+    checkpoint = Checkpoint()
+    checkpoint.expect_experiments(2)
+    checkpoint.start()
+    checkpoint.expect(4, 1)
+    checkpoint.advance(4)
+    checkpoint.finish_experiment(0, {})
+    assert checkpoint.progress().fraction == 0.5
+    checkpoint.expect(4, 1)
+    checkpoint.advance(4)
+    checkpoint.finish_experiment(1, {})
+    assert checkpoint.progress().fraction == 1
+    assert checkpoint.progress().passes == 4
+
+
+def test_the_progress_of_a_job_that_has_ended_stands_still(one_thread, held, clock):
+    def work(*call):
+        checkpoint = current_checkpoint.get()
+        checkpoint.expect_experiments(3)
+        checkpoint.finish_experiment(0, {})
+        checkpoint.expect(40, 10)
+        checkpoint.advance(12)
+        clock.now += 3
+        return held(*call)
+
+    job = submitted(work, executor=one_thread)
+    assert held.began.wait(GUARD)
+    job.cancel()
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    clock.now += 60
+    assert job.progress() == Progress("ended", 1, 3, 12, 40, 0, 10, 3.0, 0.0)
+
+
+# Parts
+
+
+@pytest.mark.parametrize(("most", "parts"), [(1, 1), (2, 2), (9, 4), (0, min(NumpyDevice().threads, 4))])
+def test_circuits_are_spread_over_the_executor_and_give_the_same_in_the_same_order(manual, most, parts):
+    circuits = [bell(name) for name in "abcd"]
+    want = BACKEND.run(circuits, shots=50, seed_simulator=7).result()
+    job = BACKEND.run(circuits, shots=50, seed_simulator=7, max_parallel_experiments=most, executor=manual)
+    assert len(manual.waiting) == parts
+    manual.run_all()
+    got = job.result(0)
+    assert [item.header["name"] for item in got.results] == list("abcd")
+    assert [item.data.counts for item in got.results] == [item.data.counts for item in want.results]
+
+
+# The time limit
+
+
+def test_a_time_limit_given_to_run_ends_the_work_and_says_how_far_it_came(one_thread, clock):
+    def let_time_pass(progress):
+        clock.now += 31
+
+    job = BACKEND.run([bell("a"), bell("b")], timeout=30, callback=let_time_pass, executor=one_thread)
+    with pytest.raises(JobTimeLimitError, match=r"time limit of 30 s in phase '\w+'.*; give a longer") as caught:
+        job.result(GUARD)
+    assert job.status() is JobStatus.ERROR
+    assert isinstance(caught.value, BasicAerError)
+    assert not isinstance(caught.value, TimeoutError)  # which is what result(timeout=) raises of a job that goes on
+
+
+# Records
+
+
+def test_repr_says_what_and_where_and_how_it_is(one_thread, held):
+    job = new_job(held, executor=one_thread)
+    assert repr(job) == "<BasicAerJob job 7 on qasm_simulator: not submitted>"
+    job.submit()
+    assert held.began.wait(GUARD)
+    assert repr(job) == "<BasicAerJob job 7 on qasm_simulator: RUNNING>"
+    job._inherited = True
+    assert repr(job) == "<BasicAerJob job 7 on qasm_simulator: in the parent process>"
+    job._inherited = False
+    job.cancel()
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert repr(job) == "<BasicAerJob job 7 on qasm_simulator: CANCELLED>"
+
+
+def test_repr_of_a_job_whose_future_tells_nothing(manual, monkeypatch):
+    job = submitted(succeed, executor=manual)
+    monkeypatch.setattr(type(manual.waiting[0][0]), "running", lambda _: 1 / 0)
+    assert repr(job) == "<BasicAerJob job 7 on qasm_simulator: unknown>"
+
+
+@pytest.fixture
+def stepping(monkeypatch):
+    """A clock that goes on by a second whenever it is read."""
+
+    class Stepping(Clock):
+        def time(self):
+            self.now += 1
+            return self.now
+
+    monkeypatch.setattr(job_module, "time", Stepping())
+
+
+def test_times_are_those_of_making_submitting_and_ending(stepping, manual):
+    job = new_job(succeed, executor=manual)
+    assert job.times == {"created": 1001}
+    job.submit()
+    assert job.times == {"created": 1001, "submitted": 1002}
+    manual.run_all()
+    assert job.times == {"created": 1001, "submitted": 1002, "ended": 1003}
+
+
+def test_a_tiny_job_was_submitted_before_it_ran(stepping):
+    seen = []
+    job = BACKEND.run(bell("tiny"), callback=lambda _: seen.append(dict(jobs()[-1].times)))
+    assert list(seen[0]) == ["created", "submitted"]
+    assert job.times["submitted"] < job.times["ended"]
+
+
+def test_a_job_that_could_not_be_submitted_has_no_such_time(one_thread):
+    one_thread.shutdown()
+    job = new_job(succeed, executor=one_thread)
+    with pytest.raises(RuntimeError, match="shut"):
+        job.submit()
+    assert list(job.times) == ["created"]
+
+
+def test_jobs_lists_those_that_are_held_or_run_oldest_first(one_thread, held):
+    first, second = submitted(held, executor=one_thread), new_job(succeed)
+    ours = {first, second}
+    assert [job for job in jobs() if job in ours] == [first, second]
+    name = first._job_id = "nobody holds it"
+    ours.clear()
+    first = None
+    gc.collect()
+    assert name in [job.job_id() for job in jobs()]
+    held.go.set()
+    one_thread.shutdown()
+    gc.collect()
+    assert name not in [job.job_id() for job in jobs()]
+    assert second in basicaer.jobs()
+
+
+def test_jobs_may_be_listed_while_others_are_made(monkeypatch):
+    """Each look at one of them makes another."""
+    kept = [new_job(succeed), new_job(succeed)]
+    real = job_module._live
+
+    class Busy(type(real)):
+        def valuerefs(self):
+            return [lambda ref=ref: (kept.append(new_job(succeed)), ref())[1] for ref in super().valuerefs()]
+
+    busy = Busy(dict(real.items()))
+    monkeypatch.setattr(job_module, "_live", busy)
+    assert kept[0] in jobs()
+    assert len(kept) > 2
+
+
+def test_jobs_leaves_out_those_of_the_parent_process():
+    job = new_job(succeed)
+    job._inherited = True
+    with pytest.raises(JobError, match="forked"):
+        job.status()
+    assert job not in jobs()
+
+
+# The log
+
+
+def python(script):
+    command = [sys.executable, "-c", "import logging\nfrom basicaer import BasicAerJob\n" + script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=2 * GUARD, check=True)
+    return done.stdout, done.stderr
+
+
+RUN = """
+from qiskit import QuantumCircuit
+from basicaer import BasicAer
+coin = QuantumCircuit(1, 1)
+coin.h(0)
+coin.measure(0, 0)
+BasicAer.get_backend("qasm_simulator").run(coin, callback=lambda _: 1 / 0).result()
+"""
+
+
+def test_the_log_is_quiet_by_default_even_of_failures():
+    assert python(RUN) == ("", "")
+
+
+def test_the_log_tells_of_jobs_when_asked():
+    output, errors = python('logging.basicConfig(level=logging.DEBUG, format="%(name)s %(message)s")' + RUN)
+    assert output == ""
+    for words in ("basicaer Job ", " was submitted in 1 part", " has ended as DONE", "callback of a job failed"):
+        assert words in errors

@@ -1,0 +1,345 @@
+"""Jobs on disk: a saved job goes on where it was and ends with the same outcome; a damaged one is refused."""
+
+import dataclasses
+import errno
+import json
+import logging
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit.classical import expr, types
+
+from basicaer import BasicAer
+from basicaer.engine import checkpoint as checkpoint_module
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
+from basicaer.saving import saver as saver_module
+from basicaer.saving import store as store_module
+from basicaer.saving.codec import decoded, encoded
+from basicaer.saving.saver import JobSaver, load_work
+from basicaer.saving.store import Store
+from basicaer.simulators import work as work_module
+from basicaer.simulators.work import Saving, run_work
+from conftest import DEVICES
+from jobs import Clock
+
+BACKEND = BasicAer.get_backend("qasm_simulator")
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch):
+    """Writing through to the disk takes most of the time of so many small saves."""
+    monkeypatch.setattr(store_module.os, "fsync", lambda _file: None)
+
+
+@pytest.fixture(params=["CPU-tiny-tiles", "GPU-emulated"])
+def device(request, monkeypatch):
+    device = DEVICES[request.param]()
+    monkeypatch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
+    return device
+
+
+def layers(n, seed=0, *, measured=True, depth=4):
+    angles = np.random.default_rng(seed)
+    circuit = QuantumCircuit(n, name=f"layers {seed}")
+    for layer in range(depth):
+        for q in range(n):
+            circuit.u(*angles.uniform(0, 3, 3), q)
+            circuit.cx(q, (q + 1 + layer % (n - 1)) % n)
+    if measured:
+        circuit.measure_all()
+    return circuit
+
+
+def branching(n=7):
+    """Measurements in the middle, loops and variables, so that several branches wait and share the random numbers."""
+    circuit = QuantumCircuit(n, 4, name="branching")
+    kept = circuit.add_var("kept", expr.lift(0, types.Uint(8)))
+    for round_ in range(2):
+        circuit.compose(layers(n, round_, measured=False, depth=1), inplace=True)
+        circuit.measure(round_, round_)
+        with circuit.if_test((circuit.clbits[round_], 1)):
+            circuit.h(range(n))
+            circuit.store(kept, expr.lift(round_, types.Uint(8)))
+        circuit.reset(n - 1)
+    with circuit.for_loop(range(2)):
+        circuit.compose(layers(n, 9, measured=False, depth=1), inplace=True)
+    circuit.measure(3, 3)
+    return circuit
+
+
+def work_of(circuits, *, shots=200, memory=False, backend=BACKEND, **options):
+    caught = []
+
+    class Caught(Exception):  # noqa: N818
+        pass
+
+    def submitted(_qobj, prepare, _settings):
+        caught.append(prepare())
+        raise Caught
+
+    made = type(backend)()
+    made._submitted = submitted
+    with pytest.raises(Caught):
+        made.run(circuits, shots=shots, memory=memory, seed_simulator=5, **options)
+    return caught[0]
+
+
+class StopsAfter(Checkpoint):
+    """Ends the work, as losing the machine would, after so many saves."""
+
+    def __init__(self, saves=None):
+        super().__init__()
+        self.saves = saves
+
+    def pause(self, state):
+        super().pause(state)
+        if self.saves is not None:
+            self.saves -= 1
+            if self.saves == 0:
+                raise Cancelled
+
+
+def run(work, saving=None, checkpoint=None):
+    token = checkpoint_module.current_checkpoint.set(checkpoint or Checkpoint())
+    try:
+        return run_work("job 1", dataclasses.replace(work, saving=saving))
+    finally:
+        checkpoint_module.current_checkpoint.reset(token)
+
+
+def outcome(result):
+    return [
+        (one.name, one.data.to_dict() if not hasattr(one.data, "statevector") else one.data.statevector.tolist())
+        for one in result.results
+    ]
+
+
+CIRCUITS = {
+    "straight": lambda: [layers(9)],
+    "several": lambda: [layers(6, 1), layers(9, 2), layers(7, 3)],
+    "branching": lambda: [branching()],
+}
+
+
+@pytest.mark.parametrize("kind", CIRCUITS)
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_job_that_was_lost_at_any_save_ends_with_the_same_outcome(kind, memory, device, tmp_path):
+    work = work_of(CIRCUITS[kind](), memory=memory)
+    want = outcome(run(work))
+    lost = 0
+    for saves in (1, 2, 5, 9, 14):
+        folder = tmp_path / str(saves)
+        try:
+            run(work, Saving(str(folder), 0.0), StopsAfter(saves))
+        except Cancelled:
+            lost += 1
+        else:
+            break
+        job_id, again = load_work(folder)
+        assert job_id == "job 1"
+        if saves == 2:  # this one is lost twice
+            with pytest.raises(Cancelled):
+                run(again, Saving(str(folder), 0.0, resume=True), StopsAfter(2))
+        got = run(again, Saving(str(folder), 0.0, resume=True))
+        assert outcome(got) == want, saves
+        # Going on with a job that has ended gives its result at once.
+        assert outcome(run(again, Saving(str(folder), 0.0, resume=True))) == want
+    assert lost > 2
+
+
+def test_statevectors_are_kept_exactly(device, tmp_path):
+    backend = BasicAer.get_backend("statevector_simulator")
+    work = work_of([layers(9, measured=False), layers(8, 2, measured=False)], backend=backend, shots=1)
+    want = run(work)
+    with pytest.raises(Cancelled):
+        run(work, Saving(str(tmp_path / "job"), 0.0), StopsAfter(3))
+    got = run(load_work(tmp_path / "job")[1], Saving(str(tmp_path / "job"), 0.0, resume=True))
+    for one, other in zip(got.results, want.results, strict=True):
+        assert np.array_equal(one.data.statevector, other.data.statevector)
+
+
+# What is written, and what is refused.
+
+
+def test_every_kind_of_value_comes_back():
+    work = work_of([branching()], initial_statevector=np.eye(2**7)[3])
+    values = [work, 1.5, float("inf"), 3 + 4j, Fraction(1, 3), None, True, "text", (1, [2, {"three": frozenset({4})}])]
+    arrays = []
+    written = json.loads(json.dumps(encoded(values, arrays)))
+    again = decoded(written, arrays)
+    assert repr(again) == repr(values)
+    assert again[0].experiments[0].initial.dtype == complex
+
+
+def test_what_cannot_be_saved_is_named():
+    with pytest.raises(BasicAerError, match="an object of type Clock; take it out of the circuit's metadata"):
+        encoded({"metadata": Clock()}, [])
+
+
+@pytest.fixture
+def lost(tmp_path, device):
+    """A saved job, and its work."""
+    work = work_of([layers(8, 1), layers(7, 2)])
+    folder = tmp_path / "job"
+    with pytest.raises(Cancelled):
+        run(work, Saving(str(folder), 0.0), StopsAfter(3))
+    return folder, work
+
+
+def go_on(folder):
+    return run(load_work(folder)[1], Saving(str(folder), 0.0, resume=True))
+
+
+@pytest.mark.parametrize("name", ["save.json", "arrays.npz", "state.bin", "latest.json", "job.json"])
+@pytest.mark.parametrize("how", ["shorter", "other", "gone"])
+def test_a_damaged_file_is_refused(lost, name, how):
+    folder, _ = lost
+    (path,) = [path for path in (*folder.glob("latest*/*"), *folder.glob("*.json")) if path.name == name]
+    content = path.read_bytes()
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-3] if how == "shorter" else content[:9] + bytes([content[9] ^ 1]) + content[10:])
+    if (name, how) == ("latest.json", "gone"):
+        go_on(folder)  # as if nothing had been saved yet
+    else:
+        with pytest.raises(BasicAerError, match=r"damaged|holds no saved job"):
+            go_on(folder)
+
+
+def test_a_folder_without_a_job_is_refused(tmp_path):
+    with pytest.raises(BasicAerError, match="holds no saved job; give the checkpoint_dir of one"):
+        load_work(tmp_path)
+    (tmp_path / "job.json").write_text('{"something": "else"}', "utf-8")
+    with pytest.raises(BasicAerError, match="not in the form that this version of basicaer writes"):
+        load_work(tmp_path)
+
+
+def test_a_folder_with_anything_in_it_is_not_written_to(tmp_path, device):
+    (tmp_path / "precious").touch()
+    with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
+        run(work_of([layers(5)]), Saving(str(tmp_path), 0.0))
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path, device):
+    (tmp_path / "file").touch()
+    with pytest.raises(BasicAerError, match="cannot be written"):
+        run(work_of([layers(5)]), Saving(str(tmp_path / "file" / "job"), 0.0))
+
+
+def test_another_version_is_refused_and_another_numpy_warned_of(lost, monkeypatch):
+    folder, _ = lost
+    with monkeypatch.context() as other:
+        other.setattr(saver_module, "__version__", "99.0")
+        with pytest.raises(BasicAerError, match=r"was saved by basicaer .*, this is 99.0; install that version"):
+            load_work(folder)
+    with monkeypatch.context() as other:
+        other.setattr(saver_module.np, "__version__", "0.1")
+        with pytest.warns(BasicAerWarning, match="saved with NumPy .*, this is 0.1; the last digits may differ"):
+            load_work(folder)
+
+
+def test_a_plan_that_has_changed_is_refused(lost, monkeypatch):
+    folder, _ = lost
+    from basicaer.engine import execute
+
+    monkeypatch.setattr(execute, "_digest", lambda _plan: "another")
+    with pytest.raises(BasicAerError, match="was planned in another way"):
+        go_on(folder)
+
+
+def test_on_another_device_the_circuit_that_ran_starts_anew(lost, device, caplog):
+    folder, work = lost
+    want = outcome(run(work))
+    device.name = "TPU"
+    try:
+        with caplog.at_level(logging.WARNING, "basicaer"):
+            assert outcome(go_on(folder)) == want
+    finally:
+        del device.name
+    assert "goes on on the TPU" in caplog.text
+
+
+def test_a_full_disk_does_not_end_the_job_and_the_save_before_stays(tmp_path, device, monkeypatch, caplog):
+    work, folder = work_of([layers(7)]), tmp_path / "job"
+    want = outcome(run(work))
+    written, real = [], Store._written
+
+    def full(self, path, pieces):
+        written.append(path.name)
+        if written.count("state.bin") >= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, path, pieces)
+
+    monkeypatch.setattr(Store, "_written", full)
+    with caplog.at_level(logging.WARNING, "basicaer"):
+        assert outcome(run(work, Saving(str(folder), 0.0))) == want
+    assert "could not be saved" in caplog.text
+    assert "No space left on device" in caplog.text
+    monkeypatch.setattr(Store, "_written", real)
+    assert len(list(folder.glob("latest-*"))) == 1
+    assert outcome(go_on(folder)) == want
+
+
+def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(saver_module, "time", clock)
+    saved = []
+    saver = JobSaver(tmp_path, 10.0, lambda: None)
+    monkeypatch.setattr(saver, "_write", lambda *given: saved.append(given) or setattr(saver, "_last", clock.now))
+    for seconds in (3, 6, 2, 9, 1):
+        clock.now += seconds
+        saver.save(lambda: "here", "a state")
+    assert saved == [("here", "a state")] * 2
+
+
+RUNS = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_saving import layers
+from basicaer import BasicAer
+backend = BasicAer.get_backend("qasm_simulator")
+print("begins", flush=True)
+job = backend.run([layers(11, 1), layers(12, 2)], shots=300, seed_simulator=5, device="CPU",
+                  checkpoint_dir={folder!r}, checkpoint_every=0.001)
+job.result()
+print("ended", flush=True)
+"""
+
+
+def killed_and_resumed(tmp_path, delays):
+    """Kill a process with a job after each of the delays, and go on each time; return the counts at last."""
+    folder = tmp_path / "job"
+    code = RUNS.format(tests=str(Path(__file__).parent), folder=str(folder))
+    for delay in delays:
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        with process:
+            assert process.stdout.readline() == "begins\n"
+            try:
+                process.wait(delay)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+        code = f"""
+from basicaer import BasicAer
+print("begins", flush=True)
+BasicAer.resume({str(folder)!r}).result()
+"""
+    if not (folder / "job.json").is_file():  # killed before the job was written down
+        return None
+    return BasicAer.resume(folder).result().get_counts()
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 26))])
+def test_a_job_whose_process_is_killed_ends_with_the_same_counts(seed, tmp_path):
+    want = BACKEND.run([layers(11, 1), layers(12, 2)], shots=300, seed_simulator=5, device="CPU").result().get_counts()
+    delays = np.random.default_rng(seed).uniform(0.02, 0.3, 2).tolist()
+    got = killed_and_resumed(tmp_path, delays)
+    assert got is None or got == want
