@@ -46,7 +46,7 @@ every_case = pytest.mark.parametrize(("n", "tile_qubits", "how"), CASES, ids=IDS
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Read states in chunks as small as a few amplitudes, as large ones are."""
-    monkeypatch.setattr(numpy_device, "_LARGEST_TILE", 6)
+    monkeypatch.setattr(numpy_device, "_CHUNK_QUBITS", 6)
 
 
 def one_probability(vector, qubit):

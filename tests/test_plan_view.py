@@ -548,7 +548,7 @@ def test_a_table_has_a_row_for_each_pass_with_its_numbers(statevector, tiles_of)
     plan = statevector.plan(hadamards(4))
     lines = str(plan).splitlines()
     assert lines[0] == "hadamards: 4 qubits, 4 gates, 2 passes"
-    assert lines[1].startswith(f"about {duration(plan.seconds)} and 4 MiB of memory on the CPU with 1 thread, double")
+    assert lines[1].startswith(f"about {duration(plan.seconds)} and 8 MiB of memory on the CPU with 1 thread, double")
     assert lines[3].split() == ["pass", "tile", "qubits", "gates", "general", "matrices", "moved", "time"]
     assert len({len(line) for line in lines[3:6]}) == 1  # the last column is ranged right, so no line is shorter
     for number, (line, stage) in enumerate(zip(lines[4:6], plan.passes, strict=True), 1):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices import numpy_device
+from basicaer.devices import binding, numpy_device
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
@@ -38,6 +38,12 @@ def runs(monkeypatch):
     return seen
 
 
+@pytest.fixture(params=[True, False], ids=["small-kernels", "no-small-kernels"])
+def kernels(request, monkeypatch):
+    """Bring groups to the low end, as on processors with AVX-512, or leave them where they are."""
+    monkeypatch.setattr(binding, "has_small_kernels", lambda: request.param)
+
+
 def rotation(angle):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
@@ -68,6 +74,7 @@ def check(gates, n, tile_qubits, precision, tolerance):
         assert np.allclose(got, in_program_order(gates, start), rtol=0, atol=tolerance)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("n", range(1, 13))
 def test_random_circuits(n, precision, tolerance):
     random = np.random.default_rng(n)
@@ -75,6 +82,7 @@ def test_random_circuits(n, precision, tolerance):
         check(random_gates(random, n, 16, widest=3), n, tile_qubits, precision, tolerance)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("n", [7, 10])
 def test_long_random_circuits_of_narrow_gates(n, precision, tolerance, runs):
     for tile_qubits in (3, 5):
@@ -97,6 +105,7 @@ def test_gates_of_three_to_six_qubits(n, precision, tolerance):
         check(gates, n, tile_qubits, precision, tolerance)
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("tile_qubits", [7, 8, 9, 10])
 def test_tiles_in_which_many_products_follow_one_another(tile_qubits, precision, tolerance):
     """Some find their wires side by side and some do not, with selectors inside and outside, real and complex."""

@@ -1,8 +1,7 @@
 """Orders of a tile's bits: which to choose, so that one reordering serves as many matrix products as possible.
 
-An order lists what the bits of a tile's index stand for, lowest first: wires, and `COMPONENT` where the tile holds real
-and imaginary parts apart. A product acts on a *group* of bits that must stand side by side, and may leave its group in
-any order.
+An order lists the wires that the bits of a tile's index stand for, lowest first. A product acts on a *group* of wires
+that must stand side by side, and may leave its group in any order.
 """
 
 from __future__ import annotations
@@ -12,61 +11,67 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["COMPONENT", "arranged", "facing", "is_ready"]
+    Needed = tuple[Collection[int], Collection[int]]  # the group of a product, and its selectors within the tile
 
-COMPONENT = -1
-"""The bit that says whether a number is a real part (0) or an imaginary part (1)."""
+__all__ = ["arranged", "facing", "is_ready"]
 
-_ROW_BITS = 5  # below a group, unless it is at the very end: with shorter rows the matrix product loses its speed
+_ROW_BITS = 5  # beside a group: with shorter rows or fewer columns the matrix product loses its speed
+_BEST_ROW_BITS = 6  # with longer ones the rows of a product stand so far apart that they drive each other out of caches
 _KEPT_BITS = 2
 
 
 def is_ready(order: Sequence[int], group: Collection[int], selectors: Collection[int]) -> bool:
-    """Tell whether a product can run in this order: its group side by side, below its selectors, on long rows."""
+    """Tell whether a product can run in this order.
+
+    Its group must stand side by side: below its selectors, and on long rows or, at the very end, below many columns.
+    """
     positions = sorted(map(order.index, group))
     lowest, highest = positions[0], positions[-1]
+    above = min(map(order.index, selectors), default=len(order)) - highest - 1
+    many = min(_ROW_BITS, len(order) - len(positions) - len(selectors))
     side_by_side = highest - lowest == len(positions) - 1
-    long_rows = lowest == 0 or lowest >= min(_ROW_BITS, len(order) - len(positions))
-    return side_by_side and long_rows and all(order.index(wire) > highest for wire in selectors)
+    return side_by_side and (above >= many if lowest == 0 else above >= 0 and lowest >= many)
 
 
-def arranged(order: Sequence[int], products: Sequence[tuple[Collection[int], Collection[int]]]) -> list[int]:
+def arranged(order: Sequence[int], products: Sequence[Needed]) -> list[int]:
     """Return an order in which the first product is ready, and each after it as long as possible.
 
     Parameters
     ----------
     products
-        The group and the selectors of each product to come.
+        The products to come, as far as they should run where they stand; the first one at least.
     """
-    laid = _laid_down(order, products[:1], least=True)
+    laid: list[int] | None = None
     for count in range(2, len(products) + 1):
         longer = _laid_down(order, products[:count])
         if longer is None:
             break
         laid = longer
-    assert laid is not None  # for one product there is always an order  # noqa: S101
+    if laid is None:
+        return _at_the_low_end(order, *products[0])
     left = [bit for bit in order if bit not in laid]
     if any(bit in laid[: len(order) - _KEPT_BITS] for bit in order[:_KEPT_BITS]):
         # The lowest bits move, so let those be the lowest that are needed last.
         next_use = {bit: number for number, (group, _) in reversed(list(enumerate(products))) for bit in group}
         left.sort(key=lambda bit: -next_use.get(bit, len(products)))
-    return [*left, *reversed(laid)]
+    return [*left[:_BEST_ROW_BITS], *reversed(laid), *left[_BEST_ROW_BITS:]]
 
 
-def _laid_down(
-    order: Sequence[int], products: Sequence[tuple[Collection[int], Collection[int]]], *, least: bool = False
-) -> list[int] | None:
+def _at_the_low_end(order: Sequence[int], group: Collection[int], selectors: Collection[int]) -> list[int]:
+    """Return the order with a group at its low end; what belongs to it stays there, the others keep their order."""
+    others = [bit for bit in order if bit not in group]
+    if any(bit in selectors for bit in others[:_ROW_BITS]):
+        others.sort(key=selectors.__contains__)
+    return [*(bit for bit in order if bit in group), *others]
+
+
+def _laid_down(order: Sequence[int], products: Sequence[Needed]) -> list[int] | None:
     """Return the bits that products need in certain places, highest first; None if one order cannot serve them all.
 
     Selectors stand on top, then the groups from the top down. Each group may share bits only with the one before it,
     which turns these to its lower end as it runs (see `facing`); the group's other bits come below. The lowest bits
     are moved only for a first product: while they stay, numbers move several at a time, which takes a third of the
     time.
-
-    Parameters
-    ----------
-    least
-        Whether this is the least that must be done, whatever it costs.
     """
     first_group = products[0][0]
     laid = list(dict.fromkeys(bit for _, selectors in products for bit in selectors if bit not in first_group))
@@ -78,24 +83,29 @@ def _laid_down(
         laid += new
         below = len(order) - len(laid)  # how many bits are left
         moves_lowest = number and any(bit in order[:_KEPT_BITS] for bit in new)
-        if not least and below and (below < _ROW_BITS or moves_lowest):
+        if below and (below < _ROW_BITS or moves_lowest):
             return None
         before = group
     return laid
 
 
-def facing(order: Sequence[int], group: Collection[int], following: Collection[int] | None) -> list[int]:
-    """Return the order after a product: what the following one uses too is turned to where its other bits are."""
+def facing(order: Sequence[int], group: Collection[int], following: Needed | None) -> list[int]:
+    """Return the order after a product: what the following one uses too is turned to where it is ready or moves least.
+
+    That is to the side where its other bits are or, at the low end of the order, to the lowest places, where it can
+    stay while the other bits come down to it.
+    """
     after = list(order)
     if following is None:
         return after
     lowest = min(map(order.index, group))
     end = lowest + len(group)
-    both = [bit for bit in order[lowest:end] if bit in following]
-    rest = [bit for bit in order[lowest:end] if bit not in following]
-    others = {bit for bit in following if bit not in group}
-    if others == set(order[lowest - len(others) : lowest] if len(others) <= lowest else ()):
-        after[lowest:end] = both + rest
-    elif others == set(order[end : end + len(others)]):
-        after[lowest:end] = rest + both
+    both = [bit for bit in order[lowest:end] if bit in following[0]]
+    rest = [bit for bit in order[lowest:end] if bit not in following[0]]
+    for turned in (rest + both, both + rest):
+        after[lowest:end] = turned
+        if is_ready(after, *following):
+            return after
+    if lowest:
+        after[lowest:end] = order[lowest:end]
     return after

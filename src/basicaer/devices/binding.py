@@ -4,9 +4,10 @@ Within a tile, a product is one `numpy.matmul` wherever its bits stand side by s
 then seen as batches of rows, or at the low end of columns. Where they do not, one `numpy.take` reorders the tile first.
 Gates that permute basis states go into that same `take`.
 
-In single precision a pass with several complex products holds real and imaginary parts apart. Each complex matrix is
-then a real one on one bit more, and the real product of OpenBLAS is a quarter faster than its complex one; in double
-precision there is little between the two.
+At the low end, where the real and imaginary part of a number stand side by side too, a complex matrix is applied as a
+real one of twice the size. OpenBLAS multiplies by that at least as fast and, where it has kernels for small real
+matrices, at twice the speed: there it pays to bring each group to the low end, elsewhere to leave as many as can be
+where they are.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.arrangement import COMPONENT, arranged, facing, is_ready
+from basicaer.devices.arrangement import arranged, facing, is_ready
+from basicaer.devices.blas import has_small_kernels
 from basicaer.devices.fusion import numbers_of, product_matrices
 from basicaer.devices.permutations import source_indices
-from basicaer.devices.phases import MOST_TABLE_WIRES, Phases
-from basicaer.devices.tiles import BoundPass, Join, Multiply, Phase, Split, Take
+from basicaer.devices.phases import Phases
+from basicaer.devices.tiles import BoundPass, Multiply, Phase, Take
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
@@ -36,9 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Bound", "bind", "bind_reordering", "first_places"]
 
-_ELEMENTS = {4: np.dtype(np.float32), 8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # by size, to move bytes
+_ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # by size, to move bytes
 _SHORTEST_ROW = 4  # elements: `take` moves shorter rows slower than single elements
-_APART_FROM = 3  # complex products: what they gain is more than it costs to set the parts apart and join them again
+_SMALL_PRODUCT = 2**19  # multiplications: up to 10**6 OpenBLAS has kernels that copy nothing, where it has them at all
+_SMALL_PART = 2**6  # shorter parts are slower, whichever the kernel
+_TIMES_I = np.array([[0, -1], [1, 0]])  # on the real and the imaginary part of a number
 
 
 class Bound(NamedTuple):
@@ -67,7 +71,7 @@ def first_places(plan: Plan) -> tuple[int, ...]:
     first = plan.passes[0]
     products = [step for step in first.steps if isinstance(step, Product)]
     needed = [(step.wires, [wire for wire in step.selectors if wire in first.tile]) for step in products]
-    order = arranged(first.tile, needed) if needed else list(first.tile)
+    order = arranged(first.tile, needed[:1] if has_small_kernels() else needed) if needed else list(first.tile)
     for later in plan.passes[1:]:
         order += [wire for wire in later.tile if wire not in order]
     order += [wire for wire in range(plan.n_qubits) if wire not in order]
@@ -135,7 +139,6 @@ class _Binding:
         self._real = dtype.type(0).real.dtype
         self._order = sorted(tile, key=place.__getitem__)
         self._places = [place[wire] for wire in self._order]  # of the tile's bits when it is read and written
-        self._apart = False  # whether real and imaginary parts are held apart
         self._permuting: list[GateNumbers] = []  # gates on wires that wait for the next `take`
         self._diagonal: list[GateNumbers] = []  # ... for the next product of phases; all after those that permute
         self._work: list[Work] = []
@@ -143,9 +146,6 @@ class _Binding:
     def add(self, steps: Sequence[Product | Monomials], numbers: Sequence[GateNumbers]) -> None:
         """Add the steps of a pass."""
         products = [self._numbers(step, numbers) for step in steps if isinstance(step, Product)]
-        many_complex = sum(product.is_complex for product in products) >= _APART_FROM
-        if many_complex and self._dtype == np.complex64 and not _has_wide_phases(steps, numbers):
-            self._set_apart(products[0])
         done = 0
         for step in steps:
             if isinstance(step, Product):
@@ -160,21 +160,19 @@ class _Binding:
         if following is None:
             self.go_home(range(len(self._place)))
             return
-        wires = [bit for bit in self._order if bit != COMPONENT]
-        shared = [wire for wire in wires if wire in following.tile]
+        shared = [wire for wire in self._order if wire in following.tile]
         first = next((step.wires for step in following.steps if isinstance(step, Product)), ())
         shared.sort(key=lambda wire: wire in first)
-        self._finish([*shared, *(wire for wire in wires if wire not in following.tile)])
+        self._finish([*shared, *(wire for wire in self._order if wire not in following.tile)])
 
     def go_home(self, home: Sequence[int]) -> None:
         """Put each wire at its home where that is one of the tile's places, and the others anywhere."""
-        wires = [bit for bit in self._order if bit != COMPONENT]
         slot = {place: p for p, place in enumerate(self._places)}
-        order: list[int | None] = [None] * len(wires)
-        for wire in wires:
+        order: list[int | None] = [None] * len(self._order)
+        for wire in self._order:
             if home[wire] in slot:
                 order[slot[home[wire]]] = wire
-        homeless = iter([wire for wire in wires if home[wire] not in slot])
+        homeless = iter([wire for wire in self._order if home[wire] not in slot])
         self._finish([next(homeless) if wire is None else wire for wire in order])
 
     def bound(self, zero: frozenset[int]) -> BoundPass:
@@ -206,15 +204,6 @@ class _Binding:
         size = 2 ** len(product.wires)
         return _Numbers(product.wires, inside, outside, matrices.reshape(-1, 2 ** len(inside), size, size))
 
-    def _set_apart(self, first: _Numbers) -> None:
-        """Set real and imaginary parts apart, next to the first product's wires where these are side by side."""
-        position = len(self._order)
-        if first.is_complex and is_ready(self._order, first.wires, first.inside):
-            position = min(map(self._order.index, first.wires)) or position
-        self._work.append(Split(position))
-        self._order.insert(position, COMPONENT)
-        self._apart = True
-
     def _monomial(self, gate: GateNumbers) -> None:
         """Add a gate that permutes basis states or multiplies them by phases."""
         if gate.form is Form.DIAGONAL:
@@ -224,47 +213,36 @@ class _Binding:
                 self._flush_phases()
             self._permuting.append(gate)
 
-    def _group(self, product: _Numbers) -> tuple[int, ...]:
-        return (*product.wires, COMPONENT) if self._apart and product.is_complex else product.wires
-
     def _multiply(self, products: Sequence[_Numbers]) -> None:
         """Add the first of the products that are still to come."""
         self._flush_phases()
-        product = products[0]
-        groups = [self._group(later) for later in products]
-        if self._permuting or not is_ready(self._order, groups[0], product.inside):
-            needed = [(group, later.inside) for group, later in zip(groups, products, strict=True)]
-            self._take(arranged(self._order, needed))
-        before, group = self._order, groups[0]
-        after = facing(before, group, groups[1] if len(groups) > 1 else None)
+        product, group = products[0], products[0].wires
+        if self._permuting or not is_ready(self._order, group, product.inside):
+            self._take(arranged(self._order, [(later.wires, later.inside) for later in _staying(products)]))
+        before = self._order
+        after = facing(before, group, (products[1].wires, products[1].inside) if len(products) > 1 else None)
         lowest = min(map(before.index, group))
         end = lowest + len(group)
-        matrices = product.matrices
-        if COMPONENT in group:
-            matrices = np.block([[matrices.real, -matrices.imag], [matrices.imag, matrices.real]])
         rows = _renumbered(group, after[lowest:end])
         columns = _renumbered(group, before[lowest:end])
-        matrices = matrices[:, :, rows[:, None], columns]
-        transposed = lowest == 0
-        if transposed:
-            matrices = matrices.swapaxes(-1, -2)
-        dtype = self._dtype if np.iscomplexobj(matrices) else self._real
-        numbers_each = 1 if self._apart or dtype == self._dtype else 2  # real numbers for each element of the order
+        matrices = product.matrices[:, :, rows[:, None], columns]
         # One axis of the tile for each selector in it, and one for each run of other bits above the group.
         tile_axes, matrix_axes = self._axes_above(end, product.inside)
-        if transposed and numbers_each == 2:  # what the matrix mixes then stands beside the component of each number
-            matrices = np.kron(matrices, np.eye(2))
-            numbers_each = 1
-            last = (-1, 2 ** (len(group) + 1))
-        elif transposed:
-            last = (-1, 2 ** len(group))
+        transposed = lowest == 0
+        if transposed:
+            matrices = _on_real_numbers(matrices).swapaxes(-1, -2)
+            others = 1
+            if matrix_axes and matrix_axes[-1] == 1:  # bits between the group and any selector are rows
+                others = tile_axes.pop()
+                matrix_axes.pop()
         else:
-            last = (2 ** len(group), 2**lowest * numbers_each)
-        if transposed and matrix_axes and matrix_axes[-1] == 1:  # bits between the group and any selector are rows too
-            tile_axes.pop()
-            matrix_axes.pop()
+            others = 2**lowest * (1 if product.is_complex else 2)
+        dtype = self._dtype if np.iscomplexobj(matrices) else self._real
+        size = matrices.shape[-1]
+        part = min(others, _part_of(size))
+        last = (others // part, part, size) if transposed else (size, others // part, part)
         by_selector = _by_selector(matrices, product.inside, before)
-        shaped = by_selector.reshape(len(by_selector), *matrix_axes, *by_selector.shape[-2:])
+        shaped = by_selector.reshape(len(by_selector), *matrix_axes, 1, *by_selector.shape[-2:])
         places = tuple(self._place[wire] for wire in product.outside)
         self._work.append(Multiply(np.ascontiguousarray(shaped, dtype), places, (*tile_axes, *last), transposed))
         self._order = after
@@ -287,10 +265,10 @@ class _Binding:
         """Reorder the tile, applying the gates that wait for it."""
         bit = {wire: p for p, wire in enumerate(self._order)}
         used = [bit[wire] for gate in self._permuting for wire in gate.targets + gate.controls]
-        fixed = next((p for p, wire in enumerate(order) if wire != self._order[p]), len(order))
-        fixed = min([fixed, *used])
+        moved = [p for p, wire in enumerate(order) if wire != self._order[p]] + used
+        fixed, end = min(moved), max(moved) + 1  # bits from `end` on say which part of the tile it is
         # What stays in place at the low end is moved together: as one larger element, or as a row of them.
-        number = self._real if self._apart else self._dtype
+        number = self._dtype
         size = number.itemsize * 2**fixed
         row = 1
         if size in _ELEMENTS:
@@ -307,7 +285,7 @@ class _Binding:
             )
             for gate in self._permuting
         ]
-        source = source_indices([bit[wire] - fixed for wire in order[fixed:]], gates)
+        source = source_indices([bit[wire] - fixed for wire in order[fixed:end]], gates)
         self._work.append(Take(source, number, row))
         self._order = order
         self._permuting = []
@@ -322,30 +300,29 @@ class _Binding:
         self._work.append(Phase(Phases(self._diagonal, self._order, self._place, self._dtype)))
         self._diagonal = []
 
-    def _finish(self, wires: list[int]) -> None:
-        """Bring the wires into this order, parts together again."""
+    def _finish(self, order: list[int]) -> None:
+        """Bring the wires into this order."""
         self._flush_phases()
-        order = list(wires)
-        if self._apart:
-            position = self._order.index(COMPONENT)
-            order.insert(position, COMPONENT)
         if self._permuting or order != self._order:
             self._take(order)
-        if self._apart:
-            self._work.append(Join(position))
-            self._order = wires
-            self._apart = False
 
 
-def _has_wide_phases(steps: Sequence[Product | Monomials], numbers: Sequence[GateNumbers]) -> bool:
-    """Tell whether a pass has a diagonal gate on so many wires that it is applied by itself, to complex numbers."""
-    for step in steps:
-        if not isinstance(step, Product):
-            for gate in step.gates:
-                wide = len(numbers[gate].targets) + len(numbers[gate].controls) > MOST_TABLE_WIRES
-                if wide and numbers[gate].form is Form.DIAGONAL:
-                    return True
-    return False
+def _staying(products: Sequence[_Numbers]) -> Sequence[_Numbers]:
+    """Return those of the next products that should run where they stand; the first one at least."""
+    if not has_small_kernels():
+        return products
+    count = next((number for number, product in enumerate(products) if product.is_complex), len(products))
+    return products[: max(count, 1)]
+
+
+def _on_real_numbers(matrices: NDArray[Any]) -> NDArray[Any]:
+    """Return complex matrices as real ones, on pairs of real and imaginary parts."""
+    return np.kron(matrices.real, np.eye(2)) + np.kron(matrices.imag, _TIMES_I)
+
+
+def _part_of(size: int) -> int:
+    """Return how many columns to multiply at once by a matrix of `size` rows."""
+    return max(_SMALL_PRODUCT // size**2, _SMALL_PART)
 
 
 def _renumbered(group: Sequence[int], order: Sequence[int]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from basicaer.devices import gatewise
 from basicaer.devices.binding import Bound, bind, bind_reordering, first_places
-from basicaer.devices.blas import single_threaded_blas
+from basicaer.devices.blas import has_small_kernels, single_threaded_blas
 from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets, rows_of, weight
 from basicaer.devices.memory import free_host_bytes, readable
@@ -43,20 +43,27 @@ _DTYPES: dict[Precision, np.dtype[Any]] = {
 
 _PLANNED_FROM = 10  # qubits: below, a gate costs less by itself than planning and fusing it
 _FEW_GATES = 2  # so many are applied one by one to any state that has no qubit in |0> to gain from
-_TILE_SIZES = ((14, 14), (16, 14), (17, 15))  # (up to so many qubits, those of a tile): four tiles or more to share
-_LARGEST_TILE = 16  # 2**16 amplitudes are 1 MiB in double: a tile and room for another stay in the caches
+_TILE_SIZES = ((14, 14), (16, 14), (17, 15), (21, 16))  # (up to so many qubits, those of a tile), to share enough
+_LARGEST_TILE = 17  # 2**17 amplitudes are 2 MiB in double: a tile and room for another stay in the caches
+_CHUNK_QUBITS = 16  # of what is done between two polls where there are no tiles
 _PAGE_AMPLITUDES = 256  # no page of memory is smaller than 2**12 bytes
 _ROW_QUBITS = 4  # rows of 2**4 amplitudes or more are read in whole cache lines
 
-# Measured on two EPYC cores (Zen 3, 1 MiB of second-level cache each), NumPy 2.4 and OpenBLAS 0.3.31 on one thread,
-# on tiles of 2**14 and 2**16 amplitudes.
+# Measured on one core of an EPYC (Zen 5, 1 MiB of second-level cache), NumPy 2.4 and OpenBLAS 0.3.31 on one thread,
+# within runs of 24 qubits: with OpenBLAS's kernels for AVX2, and with those for AVX-512, among them small real ones.
+_PRODUCTS = {
+    (Precision.DOUBLE, False): (0.6e-9, 1.9e-9, 2.1e-9, 3.0e-9, 4.5e-9, 7.3e-9, 13.3e-9),
+    (Precision.SINGLE, False): (0.3e-9, 0.8e-9, 1.0e-9, 1.3e-9, 2.0e-9, 3.4e-9, 6.4e-9),
+    (Precision.DOUBLE, True): (0.6e-9, 0.6e-9, 0.65e-9, 0.75e-9, 1.2e-9, 2.25e-9, 5.6e-9),
+    (Precision.SINGLE, True): (0.3e-9, 0.5e-9, 0.5e-9, 0.5e-9, 0.65e-9, 1.15e-9, 2.3e-9),
+}
 _COSTS = {
     Precision.DOUBLE: Costs(
         tile_qubits=_LARGEST_TILE,
         shared_qubits=_ROW_QUBITS,
-        product=(0.6e-9, 1.9e-9, 2.1e-9, 3.0e-9, 4.5e-9, 7.3e-9, 13.3e-9),
-        rearrange=1.2e-9,
-        multiply=1.1e-9,
+        product=(),
+        rearrange=1.0e-9,
+        multiply=0.8e-9,
         move=3.0e-9,
         step_seconds=3e-6,
         selectors=3,
@@ -64,9 +71,9 @@ _COSTS = {
     Precision.SINGLE: Costs(
         tile_qubits=_LARGEST_TILE,
         shared_qubits=_ROW_QUBITS,
-        product=(0.3e-9, 0.8e-9, 1.0e-9, 1.3e-9, 2.0e-9, 3.4e-9, 6.4e-9),
-        rearrange=0.9e-9,
-        multiply=0.7e-9,
+        product=(),
+        rearrange=0.8e-9,
+        multiply=0.5e-9,
         move=3.0e-9,
         step_seconds=3e-6,
         selectors=3,
@@ -188,14 +195,14 @@ class NumpyState:
         place = list(self._place)
         passes = []
         while place != list(home):
-            places = _next_to_settle(place, min(n, _LARGEST_TILE))
+            places = _next_to_settle(place, min(n, _CHUNK_QUBITS))
             passes.append(bind_reordering(places, place, home, self._vector.dtype))
         run_passes(passes, self._vector, self._threads, self._checkpoint, counted=False)
         self._place = tuple(home)
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         weights = np.zeros(2 ** (self.n_qubits - block_qubits))
-        chunk_bits = min(self.n_qubits, _LARGEST_TILE)
+        chunk_bits = min(self.n_qubits, _CHUNK_QUBITS)
         wire_at = sorted(range(self.n_qubits), key=self._place.__getitem__)
         # A chunk is summed over the bits that say the place within a block; the others say which block it is.
         of_block = [p for p in range(self.n_qubits) if wire_at[p] >= block_qubits]
@@ -234,7 +241,7 @@ class NumpyState:
 
     def expectation(self, x: int, z: int) -> float:
         flips, signs = (deposit_bits(mask, self._place) for mask in (x, z))
-        chunk = min(self._vector.size, 2**_LARGEST_TILE)
+        chunk = min(self._vector.size, 2**_CHUNK_QUBITS)
         index = np.arange(chunk)
         low = index ^ (flips % chunk)
         sign = 1.0 - 2.0 * parities(index & signs % chunk)
@@ -299,9 +306,9 @@ class NumpyState:
 
     def _chunks(self, size: int) -> Iterator[slice]:
         """Yield the parts of an array, polling before each."""
-        for start in range(0, size, 2**_LARGEST_TILE):
+        for start in range(0, size, 2**_CHUNK_QUBITS):
             self._checkpoint.poll()
-            yield slice(start, start + 2**_LARGEST_TILE)
+            yield slice(start, start + 2**_CHUNK_QUBITS)
 
 
 @lru_cache(maxsize=2)
@@ -374,11 +381,12 @@ class NumpyDevice:
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         if self._tile_qubits:
-            return _costs(self._tile_qubits, precision) if n_qubits >= self._tile_qubits else None
+            size = self._tile_qubits
+            return _costs(size, precision, has_small_kernels()) if n_qubits >= size else None
         if n_qubits < _PLANNED_FROM:
             return None
         size = min(n_qubits, _usual_tile(n_qubits))
-        return _costs(size, precision)
+        return _costs(size, precision, has_small_kernels())
 
     def free_bytes(self) -> int:
         return free_host_bytes()
@@ -393,8 +401,9 @@ def _usual_tile(n_qubits: int) -> int:
 
 
 @lru_cache
-def _costs(tile_qubits: int, precision: Precision) -> Costs:
-    return replace(_COSTS[precision], tile_qubits=tile_qubits)
+def _costs(tile_qubits: int, precision: Precision, small_kernels: bool) -> Costs:  # noqa: FBT001  # part of a key
+    product = _PRODUCTS[precision, small_kernels]
+    return replace(_COSTS[precision], tile_qubits=tile_qubits, product=product)
 
 
 def _usable_cores() -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["source_indices"]
 
-_TABLES_KEPT = 64  # of at most half a MiB each, for tiles of up to 2**16 amplitudes
+_TABLES_KEPT = 32  # of at most a MiB each, for tiles of up to 2**17 amplitudes
 
 
 def source_indices(came_from: Sequence[int], gates: Sequence[GateNumbers] = ()) -> NDArray[np.intp]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.arrangement import COMPONENT
 from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets
 from basicaer.engine.bits import extract_bits, has_bit, mask_of
 from basicaer.engine.program import Form
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MOST_TABLE_WIRES", "Phases"]
+__all__ = ["Phases"]
 
-MOST_TABLE_WIRES = 8  # gates are merged into tables of up to so many wires; wider ones are applied by themselves
+_MOST_TABLE_WIRES = 8  # gates are merged into tables of up to so many wires; wider ones are applied by themselves
 _REACHING_TABLE_WIRES = 12  # ... where some of the wires lie outside of the tile
 _CLUSTER_BITS = 10  # of a tile: tables on these are multiplied together for each tile before they meet its amplitudes
 _ROW_BITS = 5  # the lowest bits of a tile, along which a product always has a number for each amplitude
@@ -92,23 +91,12 @@ class _Shapes(NamedTuple):
 
     tile: tuple[int, ...]
     product: tuple[int, ...]
-    component: int | None  # the axis of the tile for real and imaginary part, which the product has not
 
 
-def _multiply(tile: NDArray[Any], product: NDArray[Any], shapes: _Shapes, room: NDArray[Any] | None) -> None:
+def _multiply(tile: NDArray[Any], product: NDArray[Any], shapes: _Shapes) -> None:
     """Multiply a tile by a product of phases in place."""
-    if shapes.component is None:
-        shaped = tile.reshape(shapes.tile)
-        np.multiply(shaped, product, out=shaped)
-        return
-    assert room is not None  # its caller says that it is needed  # noqa: S101
-    parts = np.moveaxis(tile.view(tile.real.dtype).reshape(shapes.tile), shapes.component, 0)
-    spare = room.view(tile.real.dtype).reshape(parts.shape)
-    cosine, sine = np.ascontiguousarray(product.real), np.ascontiguousarray(product.imag)
-    np.multiply(parts, sine, out=spare)
-    np.multiply(parts, cosine, out=parts)
-    parts[0] -= spare[1]
-    parts[1] += spare[0]
+    shaped = tile.reshape(shapes.tile)
+    np.multiply(shaped, product, out=shaped)
 
 
 class Phases:
@@ -119,7 +107,7 @@ class Phases:
     gates
         All diagonal, on wires.
     order
-        ``order[p]`` is the wire that bit p of a tile stands for; or `COMPONENT`, where parts are held apart.
+        ``order[p]`` is the wire that bit p of a tile stands for.
     place
         ``place[w]`` is where wire w stands in an amplitude's index.
     """
@@ -128,43 +116,33 @@ class Phases:
         self, gates: Sequence[GateNumbers], order: Sequence[int], place: Sequence[int], dtype: np.dtype[Any]
     ) -> None:
         self._order = order
-        self._bit = {wire: p for p, wire in enumerate(order) if wire != COMPONENT}
+        self._bit = {wire: p for p, wire in enumerate(order)}
         self._place = tuple(place)
         self._dtype = dtype
         inside = self._bit.keys()
-        narrow = [gate for gate in gates if len(_all_wires(gate)) <= MOST_TABLE_WIRES]
+        narrow = [gate for gate in gates if len(_all_wires(gate)) <= _MOST_TABLE_WIRES]
         static = [gate for gate in narrow if _all_wires(gate) <= inside]
         reaching = [gate for gate in narrow if not _all_wires(gate) <= inside]
         self._static = self._merged(static) if static else None
         clusters = _grouped(reaching, _CLUSTER_BITS, lambda gate: _all_wires(gate) & inside)
         self._clusters = [self._cluster(cluster) for cluster in clusters]
-        self._wide = [gate for gate in gates if len(_all_wires(gate)) > MOST_TABLE_WIRES]
+        self._wide = [gate for gate in gates if len(_all_wires(gate)) > _MOST_TABLE_WIRES]
         self._gatewise = Gatewise(len(order), dtype) if self._wide else None
 
-    def apply(self, tile: NDArray[Any], base: int, room: NDArray[Any] | None = None) -> None:
-        """Multiply a tile in place.
-
-        Parameters
-        ----------
-        tile
-            Complex, also where parts are held apart.
-        base
-            The index of the tile's first amplitude in the state.
-        room
-            As large as the tile; needed where parts are held apart.
-        """
+    def apply(self, tile: NDArray[Any], base: int) -> None:
+        """Multiply a tile in place; `base` is the index of its first amplitude in the state."""
         if self._static is not None:
-            _multiply(tile, *self._static, room)
+            _multiply(tile, *self._static)
         for cluster in self._clusters:
             pieces = [table[extract_bits(base, places)] for places, table in cluster.tables]
             product = np.broadcast_to(reduce(np.multiply, pieces), cluster.full).reshape(cluster.shapes.product)
-            _multiply(tile, product, cluster.shapes, room)
+            _multiply(tile, product, cluster.shapes)
         for gate in self._wide:
             self._apply_wide(tile, base, gate)
 
     def _merged(self, gates: Sequence[GateNumbers]) -> tuple[NDArray[Any], _Shapes]:
         """Return the product of gates within the tile."""
-        groups = _grouped(gates, MOST_TABLE_WIRES, _all_wires)
+        groups = _grouped(gates, _MOST_TABLE_WIRES, _all_wires)
         bits = self._with_row({self._bit[wire] for group in groups for wire in group.wires})
         factors = np.ones([2] * len(bits), complex)
         for group in groups:
@@ -185,8 +163,7 @@ class Phases:
 
     def _with_row(self, bits: set[int]) -> list[int]:
         """Return bits of a tile, highest first, with the lowest ones added, so that products run along rows."""
-        row = {p for p in range(min(_ROW_BITS, len(self._order))) if self._order[p] != COMPONENT}
-        return sorted(bits | row, reverse=True)
+        return sorted(bits | set(range(min(_ROW_BITS, len(self._order)))), reverse=True)
 
     def _descending(self, wires: Any) -> list[int]:
         return sorted(wires, key=self._bit.__getitem__, reverse=True)
@@ -199,14 +176,8 @@ class Phases:
     def _shapes(self, bits: Sequence[int]) -> _Shapes:
         tile: list[int] = []
         product: list[int] = []
-        component = None
         previous = None
         for bit in reversed(range(len(self._order))):
-            if self._order[bit] == COMPONENT:
-                component = len(tile)
-                tile.append(2)
-                previous = None
-                continue
             own = bit in bits
             if own != previous:
                 tile.append(1)
@@ -214,7 +185,7 @@ class Phases:
             tile[-1] *= 2
             product[-1] *= 2 if own else 1
             previous = own
-        return _Shapes(tuple(tile), tuple(product), component)
+        return _Shapes(tuple(tile), tuple(product))
 
     def _apply_wide(self, tile: NDArray[Any], base: int, gate: GateNumbers) -> None:
         """Apply a gate on many wires by itself, within the rows that its controls leave."""

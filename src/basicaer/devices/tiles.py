@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Buffers = tuple[NDArray[Any], NDArray[Any]]  # the tile, and room for another; both complex
 
-__all__ = ["BoundPass", "Buffers", "Join", "Multiply", "Phase", "Split", "Take", "Work"]
+__all__ = ["BoundPass", "Buffers", "Multiply", "Phase", "Take", "Work"]
 
 
 class Work(Protocol):
@@ -31,7 +31,7 @@ class Work(Protocol):
 
 
 class Take(NamedTuple):
-    """Reorders a tile in elements of some type, or in rows of several: ``new[i] = old[source[i]]``."""
+    """Reorders each part of a tile in elements of some type, or in rows of several: ``new[i] = old[source[i]]``."""
 
     source: NDArray[np.intp]
     element: np.dtype[Any]
@@ -39,11 +39,9 @@ class Take(NamedTuple):
 
     def __call__(self, buffers: Buffers, _base: int) -> Buffers:
         tile, room = buffers
-        old, new = tile.view(self.element), room.view(self.element)
-        if self.row == 1:
-            np.take(old, self.source, out=new, mode="clip")
-        else:
-            np.take(old.reshape(-1, self.row), self.source, axis=0, out=new.reshape(-1, self.row), mode="clip")
+        shape = (-1, len(self.source)) if self.row == 1 else (-1, len(self.source), self.row)
+        old, new = tile.view(self.element).reshape(shape), room.view(self.element).reshape(shape)
+        np.take(old, self.source, axis=1, out=new, mode="clip")
         return room, tile
 
 
@@ -57,8 +55,9 @@ class Multiply(NamedTuple):
     places
         Where the outside selectors stand in an amplitude's index.
     shape
-        The tile as batches of rows that the matrices mix or, where these are `transposed`, of columns; in real numbers
-        where the matrices are real.
+        The tile in numbers of the matrices' type. The last three axes are the rows that the matrices mix, parts of
+        these, and what stands side by side in a part; or, where the matrices are `transposed`, parts, what stands one
+        after another in a part, and the columns that they mix. The axes before are batches.
     """
 
     matrices: NDArray[Any]
@@ -73,7 +72,7 @@ class Multiply(NamedTuple):
         if self.transposed:
             np.matmul(old, matrix, out=new)
         else:
-            np.matmul(matrix, old, out=new)
+            np.matmul(matrix, old.swapaxes(-3, -2), out=new.swapaxes(-3, -2))
         return room, tile
 
 
@@ -83,43 +82,8 @@ class Phase(NamedTuple):
     phases: Phases
 
     def __call__(self, buffers: Buffers, base: int) -> Buffers:
-        tile, room = buffers
-        self.phases.apply(tile, base, room)
+        self.phases.apply(buffers[0], base)
         return buffers
-
-
-class Split(NamedTuple):
-    """Sets real and imaginary parts apart: from now on bit `position` of an index says which of them a number is."""
-
-    position: int
-
-    def __call__(self, buffers: Buffers, _base: int) -> Buffers:
-        tile, room = buffers
-        together, apart = _together(tile, self.position), _apart(room, self.position)
-        apart[:, 0] = together[:, :, 0]
-        apart[:, 1] = together[:, :, 1]
-        return room, tile
-
-
-class Join(NamedTuple):
-    """Undoes `Split`."""
-
-    position: int
-
-    def __call__(self, buffers: Buffers, _base: int) -> Buffers:
-        tile, room = buffers
-        apart, together = _apart(tile, self.position), _together(room, self.position)
-        together[:, :, 0] = apart[:, 0]
-        together[:, :, 1] = apart[:, 1]
-        return room, tile
-
-
-def _together(tile: NDArray[Any], position: int) -> NDArray[Any]:
-    return tile.view(tile.real.dtype).reshape(-1, 2**position, 2)
-
-
-def _apart(tile: NDArray[Any], position: int) -> NDArray[Any]:
-    return tile.view(tile.real.dtype).reshape(-1, 2, 2**position)
 
 
 class BoundPass(NamedTuple):

@@ -81,7 +81,7 @@ class Checkpoint:
     """Carried to wherever a job's work is done, and polled there.
 
     Cancellation is asked for from any thread with `cancel` and answered by the worker at its next `poll`, which raises.
-    Work between two polls is not interrupted. On the CPU that is one piece of work on one tile, at most 2**16
+    Work between two polls is not interrupted. On the CPU that is one piece of work on one tile, at most 2**17
     amplitudes (below a millisecond), wherever a state is evolved, measured, copied or read; on a GPU at most two
     passes; while a circuit is planned, one pass of the plan. A link brings cancellation at its next exchange.
 
