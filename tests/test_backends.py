@@ -504,7 +504,7 @@ def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary
         r"25 qubits fit, 26 with precision='single'\.",
     ):
         qasm.run(wide)
-    with pytest.raises(BasicAerError, match=r"'wide' needs 1 GiB .*single precision.*; 26 qubits fit\."):
+    with pytest.raises(BasicAerError, match=r"'wide' needs 1\.01 GiB .*single precision.*; 26 qubits fit\."):
         qasm.run(wide, precision="single")
     idle = QuantumCircuit(27)
     idle.h(0)

@@ -136,3 +136,12 @@ def test_sums_over_large_states_take_one_thread_too(library, monkeypatch):
     state.probability_of_one(3)
     assert set(seen) == {1}
     assert library.get_num_threads() == 8
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"), [("SkylakeX", True), ("Cooperlake", True), ("Haswell", False), (None, False)]
+)
+def test_small_kernels_are_those_for_avx_512(library, architecture, expected):
+    if architecture:
+        library.architecture = architecture
+    assert blas.has_small_kernels.__wrapped__() == expected

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit, QuantumRegister
 from qiskit.circuit import Parameter, library
-from qiskit.quantum_info import Statevector
+from qiskit.quantum_info import Statevector, random_unitary
 
 from basicaer.compile import known
 from basicaer.compile.known import lower_known
@@ -59,17 +59,30 @@ def test_any_difference_is_seen(other):
 
 
 def test_what_instructions_alone_do_not_say_is_lowered_each_time():
-    controlled, custom, unitary, conditional = (QuantumCircuit(2, 1) for _ in range(4))
+    controlled, custom, unitary, conditional = (QuantumCircuit(3, 1) for _ in range(4))
     controlled.append(library.CXGate(ctrl_state=0), [0, 1])
     inner = QuantumCircuit(1, name="rx")  # a name that a standard gate has too
     inner.h(0)
     custom.append(inner.to_instruction(), [0])
-    unitary.unitary(np.diag([1, 1j]), [0])
+    unitary.unitary(np.diag([1, 1j, 1, 1, -1, 1, 1, 1]), [0, 1, 2])
     with conditional.if_test((conditional.clbits[0], 0)):
         conditional.x(0)
     for made in (controlled, custom, unitary, conditional):
         assert lower_known(made) is not lower_known(made)
     assert not known._programs
+
+
+def with_unitary(matrix):
+    made = QuantumCircuit(2, name="one")
+    made.unitary(np.asarray(matrix, order="F"), [1, 0])
+    return made
+
+
+def test_narrow_unitaries_are_told_apart_by_their_matrices():
+    first, second = random_unitary(4, 1).data, random_unitary(4, 2).data
+    assert lower_known(with_unitary(first)) is lower_known(with_unitary(first.copy()))
+    assert lower_known(with_unitary(first)) is not lower_known(with_unitary(second))
+    assert lower_known(with_unitary(first)) is not lower_known(with_unitary(first.T))
 
 
 def test_open_controls_are_not_taken_for_closed_ones(statevector):

@@ -71,6 +71,16 @@ def test_probability_and_collapse_of_every_qubit(n, tile_qubits, how, precision,
         assert np.allclose(copy.amplitudes(), collapsed(vector, qubit, outcome), rtol=0, atol=4 * tolerance)
 
 
+def test_gates_one_by_one_find_their_qubits_in_each_layout(precision, tolerance):
+    """The same segment, whose gates are made ready once for each layout."""
+    gates = random_gates(np.random.default_rng(3), 10, 12, widest=3)
+    own = segment(gates)
+    for seed in range(3):
+        _, state, vector = odd_state(10, 4, precision, seed=seed)
+        state.run(own, None)
+        assert np.allclose(state.amplitudes(), in_program_order(gates, vector), rtol=0, atol=4 * tolerance)
+
+
 @every_case
 def test_blocks_of_every_size(n, tile_qubits, how, *, precision, tolerance, small_chunks):
     _, state, vector = odd_state(n, tile_qubits, precision, **how)

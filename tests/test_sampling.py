@@ -6,7 +6,7 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 import reference
 from basicaer.engine.program import Measure
-from basicaer.engine.sampling import classical_values, generator, sample_indices, seed_of_experiment
+from basicaer.engine.sampling import classical_values, generator, sample_counts, sample_indices, seed_of_experiment
 from basicaer.options import Precision
 
 
@@ -27,6 +27,26 @@ def test_each_draw_falls_where_the_cumulative_distribution_says(state_of, n):
     got = sample_indices(state_of(vector), draws)
     want = np.searchsorted(np.cumsum(abs(vector) ** 2), draws, side="right")
     assert got.tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("shots", [1, 20, 3000])
+@pytest.mark.parametrize("n", [0, 3, 10, 12])
+def test_draws_are_counted_where_they_fall(state_of, n, shots):
+    vector = reference.random_state(n, seed=n)
+    vector[1:-1:3] = 0
+    draws = np.sort([*generator(1).random(shots), 1.0])  # rounding may put one past the end
+    values, counts = np.unique(sample_indices(state_of(vector), draws), return_counts=True)
+    got = sample_counts(state_of(vector), draws)
+    assert [part.tolist() for part in got] == [values.tolist(), counts.tolist()]
+
+
+def test_outcomes_are_counted_together_where_not_all_qubits_are_measured(qasm):
+    circuit = QuantumCircuit(3, 1)
+    circuit.h(range(3))
+    circuit.measure(1, 0)
+    counts = qasm.run(circuit, shots=1000, seed_simulator=1).result().results[0].data.counts
+    memory = qasm.run(circuit, shots=1000, seed_simulator=1, memory=True).result().results[0].data.memory
+    assert counts == {value: memory.count(value) for value in ("0x0", "0x1")}
 
 
 @pytest.mark.parametrize("n", [3, 12])

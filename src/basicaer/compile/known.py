@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from qiskit.circuit import Barrier, Measure
+from qiskit.circuit.library import UnitaryGate
 
 from basicaer.compile.lower import lower
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["lower_known"]
 
 _INSTRUCTIONS_KEPT = 50_000  # of all programs that are kept, together: some tens of megabytes
+_WIDEST_UNITARY = 2  # qubits: the matrices of wider ones would take more memory than all else that is kept
 _PLAIN = {"measure": Measure, "barrier": Barrier}
 
 _programs: OrderedDict[Hashable, tuple[Program, int]] = OrderedDict()  # the one used last stands last
@@ -32,7 +34,8 @@ def lower_known(
 ) -> Program:
     """Do what `lower` does, at once where a circuit of the same instructions and angles was lowered lately.
 
-    Circuits of standard gates, measurements and barriers are remembered; to read one takes a tenth of lowering it.
+    Circuits of standard gates, narrow unitaries, measurements and barriers are remembered; to read one takes a tenth
+    of lowering it.
     """
     key = None if inputs else _key(circuit, keep_idle=keep_idle)
     if key is None:
@@ -60,8 +63,13 @@ def _key(circuit: QuantumCircuit, *, keep_idle: bool) -> Hashable | None:
     items = []
     for item in circuit.data:
         name = item.name
-        if not item.is_standard_gate() and not isinstance(item.operation, _PLAIN.get(name, ())):
-            return None
-        items.append((name, tuple(item.params), item.qubits, item.clbits))
+        params = tuple(item.params)
+        if not item.is_standard_gate():
+            operation = item.operation
+            if type(operation) is UnitaryGate and len(item.qubits) <= _WIDEST_UNITARY:
+                params = (operation.params[0].tobytes(),)
+            elif not isinstance(operation, _PLAIN.get(name, ())):
+                return None
+        items.append((name, params, item.qubits, item.clbits))
     phase = circuit.global_phase
     return circuit.name, keep_idle, phase, tuple(circuit.qubits), tuple(circuit.clbits), tuple(items)

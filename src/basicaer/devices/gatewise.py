@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,13 +12,13 @@ from basicaer.engine.bits import has_bit
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
     _Scratch = tuple[NDArray[Any], NDArray[Any]]  # two arrays of a block each, or of a gate's rows if that is more
 
-__all__ = ["FEW_AMPLITUDES", "GateNumbers", "Gatewise", "along_targets", "rows_of", "weight"]
+__all__ = ["FEW_AMPLITUDES", "BoundGate", "GateNumbers", "Gatewise", "along_targets", "rows_of", "weight"]
 
 _BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double: a block and its scratch stay in the second-level cache
 FEW_AMPLITUDES = 2**11
@@ -84,16 +84,23 @@ def rows_of(
     vector: NDArray[Any], n: int, targets: tuple[int, ...], controls: tuple[int, ...] = (), control_state: int = 0
 ) -> Iterator[NDArray[Any]]:
     """Yield views ``rows[b_k-1, ..., b_0, ...]`` on the amplitudes whose targets have the values b, in blocks."""
-    shape, fixed, loops, order = _blocks(n, targets, controls, control_state)
-    array = vector.reshape(shape)
-    if not loops:
-        yield array[fixed].transpose(order)
-        return
-    place = list(fixed)
-    for numbers in itertools.product(*(range(size) for _, size in loops)):
-        for (axis, _), number in zip(loops, numbers, strict=True):
+    return _rows_in(vector, _blocks(n, targets, controls, control_state))
+
+
+def _rows_in(vector: NDArray[Any], blocks: _Blocks) -> Iterator[NDArray[Any]]:
+    array = vector.reshape(blocks.shape)
+    place = list(blocks.place)
+    for numbers in itertools.product(*(range(size) for _, size in blocks.loops)):
+        for (axis, _), number in zip(blocks.loops, numbers, strict=True):
             place[axis] = number
-        yield array[tuple(place)].transpose(order)
+        yield array[tuple(place)].transpose(blocks.order)
+
+
+class BoundGate(NamedTuple):
+    """A gate ready to be applied to arrays of one size and type: which rows, and what is done to each block of them."""
+
+    blocks: _Blocks
+    act: Callable[[NDArray[Any], _Scratch], None]
 
 
 class Gatewise:
@@ -104,23 +111,34 @@ class Gatewise:
         block = 2 ** min(n, _BLOCK_QUBITS)
         self._scratch: _Scratch = (np.empty(block, dtype), np.empty(block, dtype))
 
-    def apply(self, vector: NDArray[Any], gate: GateNumbers, poll: Callable[[], None]) -> None:
-        """Apply a gate in place, polling before each block."""
-        rows = rows_of(vector, self.n, gate.targets, gate.controls, gate.control_state)
-        scratch = self._scratch
-        if len(scratch[0]) < 2 ** len(gate.targets):
-            wide = np.empty((2, 2 ** len(gate.targets)), vector.dtype)
-            scratch = (wide[0], wide[1])
+    def bound(self, gate: GateNumbers) -> BoundGate:
+        """Return a gate ready to be run, any number of times."""
+        blocks = _blocks(self.n, gate.targets, gate.controls, gate.control_state)
         if gate.form is Form.MATRIX:
-            matrix = gate.data.astype(vector.dtype, copy=False)
-            for block in rows:
-                poll()
-                _apply_matrix(block, matrix, scratch)
-            return
-        step = _apply_diagonal if gate.form is Form.DIAGONAL else _apply_permutation
-        for block in rows:
+            return BoundGate(blocks, partial(_apply_matrix, gate.data.astype(self._scratch[0].dtype, copy=False)))
+        if gate.form is Form.PERMUTATION:
+            return BoundGate(blocks, partial(_apply_permutation, gate.data))
+        if len(gate.targets) > _FEW_TARGETS:
+            return BoundGate(blocks, partial(_apply_wide_diagonal, gate.data))
+        changed = [(_row(i, len(gate.targets)), f) for i, f in enumerate(gate.data.tolist()) if f != 1]
+        return BoundGate(blocks, partial(_apply_diagonal, changed))
+
+    def run(self, bound: BoundGate, vector: NDArray[Any], poll: Callable[[], None]) -> None:
+        """Apply a gate in place, polling before each block."""
+        (shape, place, loops, order), act = bound
+        if not loops:
             poll()
-            step(block, gate.data, scratch)
+            act(vector.reshape(shape)[place].transpose(order), self._scratch)
+            return
+        for block in _rows_in(vector, bound.blocks):
+            poll()
+            if block.size > len(self._scratch[0]):  # a gate on more qubits than a block has
+                self._scratch = (np.empty(block.size, vector.dtype), np.empty(block.size, vector.dtype))
+            act(block, self._scratch)
+
+    def apply(self, vector: NDArray[Any], gate: GateNumbers, poll: Callable[[], None]) -> None:
+        """Apply a gate in place, once."""
+        self.run(self.bound(gate), vector, poll)
 
 
 def weight(amplitudes: NDArray[Any]) -> float:
@@ -140,7 +158,7 @@ def along_targets(values: NDArray[Any], targets: int, axes: int) -> NDArray[Any]
     return values.reshape((2,) * targets + (1,) * (axes - targets))
 
 
-def _apply_matrix(rows: NDArray[Any], matrix: NDArray[Any], scratch: _Scratch) -> None:
+def _apply_matrix(matrix: NDArray[Any], rows: NDArray[Any], scratch: _Scratch) -> None:
     """Multiply the rows by a matrix.
 
     Three ways, each the fastest where it is taken (measured on two EPYC cores with one BLAS thread, one-qubit gates):
@@ -167,18 +185,19 @@ def _apply_matrix(rows: NDArray[Any], matrix: NDArray[Any], scratch: _Scratch) -
         rows[...] = product.reshape(rows.shape)
 
 
-def _apply_diagonal(rows: NDArray[Any], factors: NDArray[Any], _scratch: _Scratch) -> None:
-    """Multiply each row by its factor."""
+def _apply_diagonal(changed: Iterable[tuple[Any, Any]], rows: NDArray[Any], _scratch: _Scratch) -> None:
+    """Multiply each row that changes by its factor."""
+    for row, factor in changed:
+        rows[row] *= factor
+
+
+def _apply_wide_diagonal(factors: NDArray[Any], rows: NDArray[Any], _scratch: _Scratch) -> None:
+    """Multiply all rows by their factors at once."""
     targets = len(factors).bit_length() - 1
-    if targets > _FEW_TARGETS:
-        np.multiply(rows, along_targets(factors, targets, rows.ndim), out=rows, casting="same_kind")
-        return
-    for number, factor in enumerate(factors.tolist()):
-        if factor != 1:
-            rows[_row(number, targets)] *= factor
+    np.multiply(rows, along_targets(factors, targets, rows.ndim), out=rows, casting="same_kind")
 
 
-def _apply_permutation(rows: NDArray[Any], goes_to: NDArray[Any], scratch: _Scratch) -> None:
+def _apply_permutation(goes_to: NDArray[Any], rows: NDArray[Any], scratch: _Scratch) -> None:
     """Bring row ``i`` to row ``goes_to[i]``."""
     targets = len(goes_to).bit_length() - 1
     if targets == 1:

@@ -14,7 +14,7 @@ from basicaer.devices import gatewise
 from basicaer.devices.binding import Bound, bind, bind_reordering, first_places
 from basicaer.devices.blas import has_small_kernels, single_threaded_blas
 from basicaer.devices.bound_plans import BoundPlans
-from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets, rows_of, weight
+from basicaer.devices.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, weight
 from basicaer.devices.memory import free_host_bytes, readable
 from basicaer.devices.threads import run_passes
 from basicaer.engine.bits import deposit_bits, extract_bits, parities, parity
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.tiles import BoundPass
     from basicaer.engine.plan import Plan
-    from basicaer.engine.program import Segment
+    from basicaer.engine.program import Gate, Segment
 
 __all__ = ["NumpyDevice", "NumpyState"]
 
@@ -82,6 +82,7 @@ _COSTS = {
 
 
 _bound_plans: BoundPlans[Bound] = BoundPlans()
+_bound_gates: BoundPlans[list[BoundGate]] = BoundPlans(256)
 
 
 class NumpyState:
@@ -158,18 +159,26 @@ class NumpyState:
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in zero)
 
     def _run_gatewise(self, segment: Segment) -> None:
-        paired: set[int] = set()
-        home = tuple(range(self.n_qubits))
-        with self._one_blas_thread():
-            for gate in segment.gates:
-                self._checkpoint.poll()
-                targets, controls = gate.targets, gate.controls
-                if self._place != home:
-                    targets, controls = self._places(targets), self._places(controls)
-                numbers = GateNumbers(gate.form, gate.data, targets, controls, gate.control_state)
-                self._gatewise.apply(self._vector, numbers, self._checkpoint.poll)
-                paired.update(gate.targets)
-        self._zero -= paired
+        poll = self._checkpoint.poll
+        if self._vector.size > gatewise.FEW_AMPLITUDES:
+            with single_threaded_blas:
+                for gate in segment.gates:
+                    poll()
+                    self._gatewise.apply(self._vector, self._numbers(gate), poll)
+        else:  # what happens to the amplitudes takes no longer than to find out which
+            to = self._place, self._vector.dtype
+            for bound in _bound_gates.bound(
+                None, segment, to, lambda: [self._gatewise.bound(self._numbers(gate)) for gate in segment.gates]
+            ):
+                poll()
+                self._gatewise.run(bound, self._vector, poll)
+        self._zero = self._zero.difference(*[gate.targets for gate in segment.gates])
+
+    def _numbers(self, gate: Gate) -> GateNumbers:
+        """Return a gate on the places where its qubits stand."""
+        return GateNumbers(
+            gate.form, gate.data, self._places(gate.targets), self._places(gate.controls), gate.control_state
+        )
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         self._zero -= set(qubits)

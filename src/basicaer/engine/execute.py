@@ -40,6 +40,7 @@ from basicaer.engine.sampling import (
     generator,
     generator_from,
     generator_state,
+    sample_counts,
     sample_indices,
 )
 from basicaer.errors import BasicAerError
@@ -522,21 +523,22 @@ class _Execution:
     def sample(self, state: State, shots: NDArray[np.int64], bits: int, want_last: bool) -> int:  # noqa: FBT001
         """Draw the outcomes of some shots and count them; return the index of the last shot's, if it is wanted."""
         draws = self.random.random(len(shots))  # draws[j] belongs to shots[j]
-        # Sorting alone is several times faster than finding the order, which counts do not need.
-        order = None
-        if self.value_of_shot is not None or want_last:
-            order = np.argsort(draws)
-            draws = draws[order]
-        else:
+        if self.value_of_shot is None and not want_last:
+            # Sorting alone is several times faster than finding the order, which counts do not need.
             draws.sort()
-        indices = sample_indices(state, draws)
+            indices, numbers = sample_counts(state, draws)
+            values, which = classical_values(indices, self.program.final, bits)
+            if len(values) < len(indices):
+                numbers = np.bincount(which, numbers).astype(np.int64)  # exact: float64 counts up to 2**53
+            self.count(shots, values, numbers.tolist(), 0)
+            return 0
+        order = np.argsort(draws)
+        indices = sample_indices(state, draws[order])
         values, which = classical_values(indices, self.program.final, bits)
-        value_of: NDArray[np.int64] | int = 0  # value_of[j] = which of the values shots[j] ended with
-        if order is not None:
-            value_of = np.empty(len(shots), np.int64)
-            value_of[order] = which
-        self.count(shots, values, np.bincount(which, minlength=len(values)).tolist(), value_of)
-        return int(indices[np.flatnonzero(order == len(shots) - 1)[0]]) if order is not None and want_last else 0
+        value_of = np.empty(len(shots), np.int64)  # value_of[j] = which of the values shots[j] ended with
+        value_of[order] = which
+        self.count(shots, values, np.bincount(which).tolist(), value_of)
+        return int(indices[np.flatnonzero(order == len(shots) - 1)[0]])
 
     def count(
         self, shots: NDArray[np.int64], values: list[int], counts: list[int], value_of: NDArray[np.int64] | int

@@ -27,6 +27,7 @@ __all__ = [
     "generator_from",
     "generator_state",
     "last_with_weight",
+    "sample_counts",
     "sample_indices",
     "seed_of_experiment",
 ]
@@ -104,9 +105,10 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
         not favour the last index.
     """
     n = state.n_qubits
-    block_qubits = min(n, max(10, n // 2))
+    block_qubits = _block_qubits(n)
     if block_qubits == n:
-        return _invert(state.block_probabilities(0, n).cumsum(), draws)
+        ends = state.block_probabilities(0, n).cumsum()
+        return last_with_weight(ends, ends.searchsorted(draws * ends[-1], side="right"))
 
     ends = state.block_weights(block_qubits).cumsum()  # ends[b] = weight of all indices up to the end of block b
     targets = draws * ends[-1]
@@ -117,8 +119,24 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
     return state.find(block_qubits, blocks, targets - before)
 
 
-def _invert(ends: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
-    return last_with_weight(ends, ends.searchsorted(draws * ends[-1], side="right"))
+def sample_counts(state: State, draws: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices that draws fall on, each once and ascending, and how many do; see `sample_indices`."""
+    n = state.n_qubits
+    if _block_qubits(n) == n and len(draws) > 2**n:  # there are fewer indices to look for than draws
+        ends = state.block_probabilities(0, n).cumsum()
+        up_to = (draws * ends[-1]).searchsorted(ends)  # up_to[i] = draws that fall on no index beyond i
+        if up_to[-1] < len(draws):  # rounding put some past the end
+            up_to[ends.searchsorted(ends[-1]) :] = len(draws)
+        up_to[1:] -= up_to[:-1]
+        hit = up_to.nonzero()[0]
+        return hit, up_to[hit]
+    indices = sample_indices(state, draws)
+    first = np.flatnonzero(np.diff(indices, prepend=-1))
+    return indices[first], np.diff(first, append=len(indices))
+
+
+def _block_qubits(n: int) -> int:
+    return min(n, max(10, n // 2))
 
 
 def last_with_weight(ends: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -169,9 +187,12 @@ def classical_values(
     writing = _writing(measures)
     seen = indices & writing.qubits
     steps = seen[1:] - seen[:-1]
-    if steps.size and steps.min() < 0:
+    least = steps.min() if steps.size else 1
+    if least > 0:  # as they come where all qubits are measured and each index is counted once
+        distinct, which = seen, np.arange(len(seen))
+    elif least < 0:
         distinct, which = np.unique(seen, return_inverse=True)
-    else:  # ascending, as they come from sampling where all qubits are measured: no need to sort
+    else:  # ascending, as they come where all qubits are measured: no need to sort
         which = np.zeros(len(seen), np.int64)
         np.cumsum(steps != 0, out=which[1:])
         distinct = np.empty(which[-1] + 1, np.int64)
