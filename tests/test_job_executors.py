@@ -433,3 +433,32 @@ print(os.waitstatus_to_exitcode(status))
     code, output, errors = python(script)
     assert code == 0, errors
     assert output.splitlines()[-1] == "0", errors
+
+
+def idle_measured():
+    circuit = QuantumCircuit(3, name="idle measured")
+    circuit.h(0)
+    circuit.measure_all()
+    return circuit
+
+
+def looping():
+    circuit = QuantumCircuit(1, 1, name="looping")
+    with circuit.for_loop(range(2)):
+        circuit.h(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+@pytest.mark.parametrize(("circuit", "here"), [(bell("few gates"), True), (idle_measured(), True), (looping(), False)])
+def test_what_is_over_sooner_than_a_hop_to_another_thread_runs_in_the_callers(circuit, here, monkeypatch):
+    ran_in = []
+    real = work.execute
+
+    def execute(*arguments, **keys):
+        ran_in.append(threading.current_thread())
+        return real(*arguments, **keys)
+
+    monkeypatch.setattr(work, "execute", execute)
+    BACKEND.run(circuit).result(GUARD)
+    assert (ran_in == [threading.current_thread()]) == here

@@ -210,8 +210,8 @@ class Program:
 
     @property
     def is_straight(self) -> bool:
-        """Whether the body is gates and preparations only, so that it always does the same and costs the same."""
-        return all(isinstance(operation, Segment | Phase | Prepare | SetState) for operation in self.body)
+        """Whether the body is gates, preparations and stores only, so that it always costs the same."""
+        return all(isinstance(operation, Segment | Phase | Prepare | SetState | Store) for operation in self.body)
 
 
 def children(operation: Operation) -> tuple[Block, ...]:
