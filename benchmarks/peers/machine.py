@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import psutil
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,6 +73,15 @@ def processor() -> str:
     except OSError:
         found = None
     return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def blas() -> str:
+    """Return which BLAS NumPy multiplies with, and for which processors the kernels are that it has chosen."""
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            names = (library["internal_api"], library["version"], library.get("architecture"))
+            return " ".join(name for name in names if name)
+    return "unknown"
 
 
 def machine_name() -> str:

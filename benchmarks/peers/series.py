@@ -15,7 +15,7 @@ from families import FAMILIES
 from peers.check import check
 from peers.contest import in_turn
 from peers.goals import goal_at
-from peers.machine import busy_elsewhere, commit, machine_name, measure_limits, processor, versions
+from peers.machine import blas, busy_elsewhere, commit, machine_name, measure_limits, processor, versions
 from peers.picture import draw
 from peers.results import FOLDER, append, load, source_digest
 from peers.systems import OURS, SYSTEMS
@@ -58,6 +58,7 @@ class Series:
         self.version = {  # what results have in common that may stand in one table
             "machine": machine_name(),
             "threads": threads,
+            "blas": blas(),
             "source": source_digest(),
             "versions": versions(system.distribution for system in SYSTEMS.values()),
         }
@@ -167,7 +168,7 @@ def _caption(records: list[Record]) -> str:
         "The peer's time divided by ours, median of the ratios round by round: above 1, ours is faster. complex128, "
         "where it does not say single.\n"
         f"{last['processor']}, {last['threads']} threads, copying {last['copy_bytes_per_s'] / 1e9:.1f} GB/s; "
-        f"{_days(records)}; commit {commits}; {packages}.\n"
+        f"{_days(records)}; commit {commits}; {packages}, {last['blas']}.\n"
         f"{warning if busy else ''}"
         f"Made by `{shlex.join(['nox', '-s', 'bench', '--', 'peers', *sys.argv[1:]])}`."
     )
