@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.classical import expr, types
+from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
+from basicaer.library import save_expectation_value, save_probabilities_dict, save_statevector_dict
 from basicaer.saving import saver as saver_module
 from basicaer.saving import store as store_module
 from basicaer.saving.codec import decoded, encoded
@@ -74,6 +76,19 @@ def branching(n=7):
     return circuit
 
 
+def saving_on_the_way():
+    """Branches that save numbers and dictionaries, before and after they part."""
+    circuit = branching(6)
+    made = circuit.copy_empty_like(name="saving on the way")
+    for place, item in enumerate(circuit.data):
+        made.append(item)
+        if place % 9 == 0:
+            save_expectation_value(made, Pauli("XZ"), [0, 5], f"mean {place}")
+            save_probabilities_dict(made, [1, 2], f"each {place}", pershot=True, conditional=True)
+            save_statevector_dict(made, f"last {place}")
+    return made
+
+
 def work_of(circuits, *, shots=200, memory=False, backend=BACKEND, **options):
     caught = []
 
@@ -125,6 +140,7 @@ CIRCUITS = {
     "straight": lambda: [layers(9)],
     "several": lambda: [layers(6, 1), layers(9, 2), layers(7, 3)],
     "branching": lambda: [branching()],
+    "saving on the way": lambda: [saving_on_the_way()],
 }
 
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qiskit.result import Result
+from qiskit.quantum_info import DensityMatrix, Operator, Statevector
+from qiskit.result import ProbDistribution, Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from basicaer.engine.bits import all_ones, deposit_bits
+from basicaer.engine.saves import ALL_SHOTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from basicaer.engine.execute import Outcome
+    from basicaer.engine.program import Save
 
-__all__ = ["chopped", "circuit_header", "counts_of", "joined", "memory_of", "on_all_qubits", "result_of"]
+__all__ = ["chopped", "circuit_header", "counts_of", "joined", "memory_of", "on_all_qubits", "result_of", "saved_of"]
 
+_ZERO = 1e-15  # what is less has no place in a dictionary
 _CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
 
 
@@ -94,13 +98,62 @@ def chopped(
     return amplitudes
 
 
+def saved_of(outcome: Outcome, saves: Sequence[Save]) -> list[dict[str, Any]]:
+    """Return what was saved as plain values: for each save that any shot passed its label, form and values.
+
+    The values are one, or a list with one for each shot, or a dictionary of either by the memory slots in hexadecimal.
+    """
+    found = []
+    for save in saves:
+        if save.label not in outcome.saved:
+            continue
+        values: Any = outcome.saved[save.label]
+        values = {hex(bits): value for bits, value in values.items()} if save.conditional else values[ALL_SHOTS]
+        found.append({"label": save.label, "form": save.form, "values": values})
+    return found
+
+
+def _as_qiskit(form: str, values: Any, *, whole: bool = True) -> Any:
+    """Return saved values as Aer's results have them.
+
+    Parameters
+    ----------
+    whole
+        Whether these are all the values of a save, neither those of a shot nor those of some classical bits.
+    """
+    if isinstance(values, dict):
+        return {bits: _as_qiskit(form, value, whole=False) for bits, value in values.items()}
+    if isinstance(values, list):
+        if form == "save_expval":
+            return np.array(values)
+        return [_as_qiskit(form, value, whole=False) for value in values]
+    match form:
+        case "save_statevector":
+            # Qiskit's type has double precision only.
+            return Statevector(values) if values.dtype == np.complex128 else values
+        case "save_statevector_dict":
+            return {hex(i): complex(values[i]) for i in np.flatnonzero(np.abs(values) >= _ZERO).tolist()}
+        case "save_unitary":
+            size = 2 ** (values.size.bit_length() // 2)
+            return Operator(values.reshape(size, size).T)  # the columns stand one after another
+        case "save_density_matrix":
+            return DensityMatrix(values)
+        case "save_probabilities_dict":
+            found = {i: float(values[i]) for i in np.flatnonzero(values >= _ZERO).tolist()}
+            return ProbDistribution(found) if whole else found
+        case "save_expval":
+            return float(values)
+        case _:
+            return values
+
+
 def result_of(experiments: list[dict[str, Any]], seconds: float, **names: Any) -> Result:
     """Return a `Result` that holds experiments.
 
     Parameters
     ----------
     experiments
-        For each its ``data`` and the keyword arguments of `ExperimentResult`.
+        For each its ``data``, what it ``saved`` (see `saved_of`) and the keyword arguments of `ExperimentResult`.
     seconds
         How long the whole job took.
     names
@@ -109,7 +162,8 @@ def result_of(experiments: list[dict[str, Any]], seconds: float, **names: Any) -
     results = []
     for experiment in experiments:
         keys = dict(experiment)
-        data = ExperimentResultData(**keys.pop("data"))
+        saved = {one["label"]: _as_qiskit(one["form"], one["values"]) for one in keys.pop("saved")}
+        data = ExperimentResultData(**keys.pop("data") | saved)
         results.append(ExperimentResult(success=True, status="DONE", data=data, **keys))
     return Result(
         **names,

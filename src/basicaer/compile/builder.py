@@ -13,6 +13,7 @@ from basicaer.engine.program import (
     Measure,
     Phase,
     Reset,
+    Save,
     Segment,
     SetState,
     Switch,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["BlockBuilder", "with_final_measurements"]
 
 
-# A phase commutes with everything but what replaces the state, or leaves the block before its end.
-_ENDS_A_PHASE = (SetState, Break, Continue, If, Switch, For, While)
+# A phase commutes with everything but what replaces or shows the state, or leaves the block before its end.
+_ENDS_A_PHASE = (SetState, Save, Break, Continue, If, Switch, For, While)
 
 
 class BlockBuilder:

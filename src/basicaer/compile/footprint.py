@@ -11,6 +11,7 @@ from basicaer.engine.program import (
     Operation,
     Prepare,
     Reset,
+    Save,
     Segment,
     SetState,
     Store,
@@ -56,7 +57,7 @@ def footprint(operation: Operation) -> Footprint:
             here = Footprint(frozenset((qubit,)), _NONE)
         case Prepare(qubits, _):
             here = Footprint(frozenset(qubits), _NONE)
-        case SetState():
+        case SetState() | Save():  # what is saved depends on all that has been measured
             here = Footprint(_NONE, _NONE, everything=True)
         case Store(expression, bits, _):
             here = Footprint(_NONE, _bits_read(expression) | frozenset(bits))

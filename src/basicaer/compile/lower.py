@@ -36,6 +36,7 @@ from basicaer.compile.builder import BlockBuilder, with_final_measurements
 from basicaer.compile.classical import lower_condition, lower_expression, lower_target
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.paulis import table_gate
+from basicaer.compile.saves import is_save, lower_save
 from basicaer.compile.scope import Scope
 from basicaer.compile.unitary import gates_of, record_gates
 from basicaer.engine.classical import Apply, Bits, Constant, Variable
@@ -51,6 +52,7 @@ from basicaer.engine.program import (
     Store,
     Switch,
     While,
+    saves_in,
 )
 from basicaer.errors import BasicAerError
 
@@ -102,6 +104,8 @@ def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[A
         {bit: c for c, bit in enumerate(circuit.clbits)},
         place,
         inputs=dict(inputs or {}),
+        circuit_qubits=circuit.num_qubits,
+        last_phase=float(circuit.global_phase),
     )
     lowering = _Lowering(starts_at_zero=not keep_idle)
     lowering.store_inputs(circuit, scope)
@@ -109,7 +113,7 @@ def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[A
     lowering.phase(circuit)  # last, so that it is there even if an instruction replaces the state
     body, final = with_final_measurements(lowering.builder.block())
     clbits = circuit.num_clbits
-    return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final)
+    return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final, saves_in(body))
 
 
 def _loop_parameters(circuit: QuantumCircuit) -> set[Any]:
@@ -129,7 +133,7 @@ def _active(circuit: QuantumCircuit, items: Iterable[Any]) -> set[int]:
     active: set[int] = set()
     for item in items:
         leaves_idle = _LEAVE_IDLE.get(item.name)
-        if leaves_idle is not None and isinstance(item.operation, leaves_idle):
+        if is_save(item.name) or (leaves_idle is not None and isinstance(item.operation, leaves_idle)):
             continue
         if item.is_control_flow():
             inner = {q for body in item.operation.blocks for q in _active(body, body.data)}
@@ -178,6 +182,8 @@ class _Lowering:
                 self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
             case Barrier() | Delay():
                 pass
+            case Instruction(name=name) if is_save(name):
+                self.builder.add(lower_save(operation, qubits, scope))
             case QiskitReset():
                 self.reset(qubits)
             case library.Initialize():
@@ -276,8 +282,12 @@ class _Lowering:
         """Lower a for loop, its body once for each value where it uses the value."""
         values, variable, body = operation.params
         if isinstance(variable, Parameter) and variable in body.parameters:
-            bodies = (body.assign_parameters({variable: value}) for value in values)
-            return For(tuple(self.body(bound, item, scope, loop=True) for bound in bodies))
+            taken = set(scope.labels)
+            blocks = []
+            for value in values:
+                scope.labels.intersection_update(taken)  # what the body saves, it saves in every iteration
+                blocks.append(self.body(body.assign_parameters({variable: value}), item, scope, loop=True))
+            return For(tuple(blocks))
         block = self.body(body, item, scope, loop=True)
         if isinstance(variable, expr.Var):
             slot = scope.slot(variable)

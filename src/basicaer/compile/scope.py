@@ -24,6 +24,10 @@ class Scope:
     slots, inputs
         For each real-time variable of the program its slot, and the value given for an input variable; shared by all
         scopes of a program, since a variable is the same object in every body that sees it.
+    labels
+        Those of the save instructions so far; shared likewise.
+    circuit_qubits, last_phase
+        How many qubits the whole circuit has, and the angle of the global phase that is applied at its very end.
     place
         Where this is, for messages: "circuit 'x', in if_else".
     in_loop
@@ -36,6 +40,9 @@ class Scope:
     in_loop: bool = False
     slots: dict[Any, int] = field(default_factory=dict)
     inputs: dict[Any, Value] = field(default_factory=dict)
+    labels: set[str] = field(default_factory=set)
+    circuit_qubits: int = 0
+    last_phase: float = 0.0
 
     def inside(self, body: Any, instruction: Any, *, loop: bool = False) -> Scope:
         """Return the scope of a control-flow body that stands in this one."""
@@ -46,6 +53,9 @@ class Scope:
             self.in_loop or loop,
             self.slots,
             self.inputs,
+            self.labels,
+            self.circuit_qubits,
+            self.last_phase,
         )
 
     def slot(self, variable: Any) -> int:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from basicaer.engine.program import Over, Reading
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
     from basicaer.engine.device import Device
+    from basicaer.engine.program import Program, Save
 
-__all__ = ["check_fits", "check_shots", "free_host_bytes", "largest_state", "readable"]
+__all__ = ["check_fits", "check_saves", "check_shots", "free_host_bytes", "largest_state", "readable"]
 
 _TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system costs 0.1 ms, as much as a small circuit
 _BYTES_PER_SHOT = 64  # its number, draw, place in order, index and value, and what sorting them takes
@@ -93,3 +95,41 @@ def check_shots(what: str, shots: int) -> None:
             f"{what} needs {readable(needed)} for {shots} shots, and {readable(free)} are free; "
             "run fewer shots at a time."
         )
+
+
+def check_saves(
+    device: Device, what: str, program: Program, precision: Precision, shots: int, *, unitary: bool = False
+) -> None:
+    """Refuse to save more than there is memory for, besides the state; `what` as for `check_fits`."""
+    if not program.saves:
+        return
+    state = precision.amplitude_bytes * 2 ** (program.state_qubits * (2 if unitary else 1))
+    kept = sum(_kept_bytes(save, state, shots) for save in program.saves)
+    copied = any(save.reading in _FROM_A_COPY for save in program.saves)  # one at a time, where the state is
+    for needed, free, where in (
+        (2 * state if copied else state, device.free_bytes, f"on the {device.name}"),
+        (kept + (state if device.name == "CPU" else 0), free_host_bytes, "on the host"),
+    ):
+        if needed > _TOO_SMALL_TO_ASK and needed > (there := free()):
+            raise BasicAerError(
+                f"{what} needs {readable(needed)} {where} for its state and what it saves of it, where "
+                f"{readable(there)} are free; save less, or in single precision."
+            )
+
+
+_FROM_A_COPY = {Reading.AMPLITUDES, Reading.SQUARES, Reading.DENSITY_MATRIX}
+
+
+def _kept_bytes(save: Save, state: int, shots: int) -> int:
+    """Return the bytes of what a save keeps; of several branches only where it is kept for each shot."""
+    kept: int
+    match save.reading:
+        case Reading.AMPLITUDES if not save.numbers:
+            kept = state * 2 ** sum(qubit is None for qubit in save.qubits)
+        case Reading.PROBABILITIES:
+            kept = 8 * 2 ** len(save.qubits)
+        case Reading.DENSITY_MATRIX:
+            kept = 16 * 4 ** len(save.qubits)
+        case _:
+            kept = 16 * max(len(save.numbers), 2)
+    return kept * (shots if save.over is Over.EACH else 1)

@@ -29,6 +29,7 @@ from basicaer.engine.program import (
     Prepare,
     Program,
     Reset,
+    Save,
     Segment,
     SetState,
     Store,
@@ -43,6 +44,7 @@ from basicaer.engine.sampling import (
     sample_counts,
     sample_indices,
 )
+from basicaer.engine.saves import Saves, read
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -74,12 +76,15 @@ class Outcome:
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
     amplitudes
         The final state of the last shot over the state qubits, where it was asked for.
+    saved
+        What the program has saved, by label and by classical bits or `ALL_SHOTS`; see `Saves.finished`.
     """
 
     values: list[int]
     counts: list[int]
     value_of_shot: NDArray[np.int64] | None
     amplitudes: NDArray[np.complexfloating] | None
+    saved: dict[str, dict[int, Any]] = field(default_factory=dict)
 
 
 class _Frame(NamedTuple):
@@ -116,6 +121,8 @@ class Suspended(NamedTuple):
         The state of the random generator.
     values, counts, value_of_shot
         The outcome so far, as in `Outcome`.
+    saved
+        What has been saved so far, as `Saves` records it.
     """
 
     shots: NDArray[np.int64]
@@ -127,6 +134,7 @@ class Suspended(NamedTuple):
     values: list[int]
     counts: list[int]
     value_of_shot: NDArray[np.int64] | None
+    saved: dict[str, dict[int, Any]]
 
 
 class Saver(Protocol):
@@ -254,6 +262,7 @@ class _Execution:
         self.counts: list[int] = []  # counts[i] belongs to values[i]
         self.value_of_shot = np.empty(shots, np.int64) if keep_order else None
         self.amplitudes: NDArray[np.complexfloating] | None = None
+        self.saves = Saves()
         self.saver = saver
         self.resume = resume
         self.followed: _Branch | None = None
@@ -285,7 +294,8 @@ class _Execution:
             for left in [*self.pending, *([branch] if branch else [])]:
                 if left.state is not None:
                     left.state.release()
-        return Outcome(self.values, self.counts, self.value_of_shot, self.amplitudes)
+        saved = self.saves.finished(self.program.saves) if self.saves.records else {}
+        return Outcome(self.values, self.counts, self.value_of_shot, self.amplitudes, saved)
 
     def from_the_start(self, shots: NDArray[np.int64]) -> _Branch:
         state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
@@ -316,6 +326,7 @@ class _Execution:
             self.values,
             self.counts,
             self.value_of_shot,
+            self.saves.records,
         )
 
     def take_up(self, suspended: Suspended) -> None:
@@ -323,6 +334,7 @@ class _Execution:
         self.random = generator_from(suspended.generator)
         self.values, self.counts = suspended.values, suspended.counts
         self.value_of_shot = suspended.value_of_shot
+        self.saves = Saves(suspended.saved)
         self.checkpoint.finish_shots(sum(self.counts))
         for shots, history in suspended.pending:
             self.pending.append(_Branch(shots, None, None, history=_latest_first(history)))
@@ -401,6 +413,11 @@ class _Execution:
             case SetState(amplitudes):
                 state.load(amplitudes)
                 branch.phase = 1.0
+            case Save() as save:
+                # What a branch goes through again has been saved for its shots when it did so for the first time.
+                if not branch.prescribed and self.resume is None:
+                    value = read(save, state, branch.phase, self.checkpoint.poll)
+                    self.saves.add(save, branch.bits, branch.shots, value)
             case Store() as store:
                 self.store(branch, store)
             case If(condition, then, otherwise):

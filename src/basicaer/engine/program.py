@@ -28,16 +28,20 @@ __all__ = [
     "If",
     "Measure",
     "Operation",
+    "Over",
     "Phase",
     "Prepare",
     "Program",
+    "Reading",
     "Reset",
+    "Save",
     "Segment",
     "SetState",
     "Store",
     "Switch",
     "While",
     "children",
+    "saves_in",
     "walk",
 ]
 
@@ -105,6 +109,44 @@ class SetState(NamedTuple):
     amplitudes: NDArray[Any]
 
 
+class Reading(Enum):
+    """What is read of a state; the `numbers` of a `Save` say more."""
+
+    AMPLITUDES = "amplitudes"  # numbers: indices, or nothing for all
+    SQUARES = "squares"  # of moduli; numbers: indices
+    PROBABILITIES = "probabilities"  # of the qubits alone
+    DENSITY_MATRIX = "density matrix"  # of the qubits alone
+    EXPECTATION = "expectation"  # numbers: terms (x, z, factor), masks of state qubits as for `State.expectation`
+    VARIANCE = "variance"  # expectation and variance; numbers: terms, and those of the square
+
+
+class Over(Enum):
+    """What becomes of the values that the shots see."""
+
+    LAST = "last"  # that of the last shot is kept
+    EACH = "each"  # all are kept
+    MEAN = "mean"
+    SUM = "sum"
+
+
+class Save(NamedTuple):
+    """Reads something of the state, to be kept for the result under `label`.
+
+    It is read over `qubits`, bit j of an index being ``qubits[j]``; None is an idle qubit. With `conditional`, shots
+    whose classical bits differ are kept apart. `phase` is a factor that the program applies to the state only later.
+    `form` is for whoever makes the result of it.
+    """
+
+    label: str
+    form: str
+    reading: Reading
+    qubits: tuple[int | None, ...]
+    numbers: tuple[Any, ...]
+    over: Over
+    conditional: bool
+    phase: complex = 1.0
+
+
 class Store(NamedTuple):
     """Writes the value of `expression` to a variable's slot, or to classical bits, ``bits[0]`` least significant."""
 
@@ -160,7 +202,7 @@ class Continue(NamedTuple):
 
 
 Operation = (
-    Segment | Phase | Measure | Reset | Prepare | SetState | Store | If | Switch | For | While | Break | Continue
+    Segment | Phase | Measure | Reset | Prepare | SetState | Save | Store | If | Switch | For | While | Break | Continue
 )
 Block = tuple[Operation, ...]
 
@@ -183,6 +225,8 @@ class Program:
         What to run.
     final
         Measurements that may all be taken together after the body: nothing that follows them depends on them.
+    saves
+        The saves of the body, each label once.
     """
 
     name: str
@@ -192,6 +236,7 @@ class Program:
     bits: int
     body: Block
     final: tuple[Measure, ...]
+    saves: tuple[Save, ...] = ()
 
     @property
     def state_qubits(self) -> int:
@@ -210,8 +255,9 @@ class Program:
 
     @property
     def is_straight(self) -> bool:
-        """Whether the body is gates, preparations and stores only, so that it always costs the same."""
-        return all(isinstance(operation, Segment | Phase | Prepare | SetState | Store) for operation in self.body)
+        """Whether the body is gates, preparations, saves and stores only, so that it always costs the same."""
+        straight = Segment | Phase | Prepare | SetState | Save | Store
+        return all(isinstance(operation, straight) for operation in self.body)
 
 
 def children(operation: Operation) -> tuple[Block, ...]:
@@ -227,6 +273,12 @@ def children(operation: Operation) -> tuple[Block, ...]:
             return (body,)
         case _:
             return ()
+
+
+def saves_in(block: Block) -> tuple[Save, ...]:
+    """Return the saves of a block and of the blocks inside it, each label once."""
+    found = (operation for operation in walk(block) if isinstance(operation, Save))
+    return tuple({save.label: save for save in found}.values())
 
 
 def walk(block: Block) -> Iterator[Operation]:

@@ -21,7 +21,7 @@ from basicaer.calibration import known_crossover
 from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import lower_experiment
 from basicaer.compile.known import lower_known
-from basicaer.devices.memory import check_fits, check_shots
+from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.sampling import seed_of_experiment
@@ -302,6 +302,7 @@ class BasicAerSimulator(BackendV2):
                 "write some of them out."
             ) from error
         self._check(program)
+        self._check_saves(program)
         gpus = settings["target_gpus"] or (0,)
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
@@ -310,6 +311,7 @@ class BasicAerSimulator(BackendV2):
         returned = program.state_qubits if self._returns == "counts" else program.circuit_qubits
         what, shots = f"Circuit '{program.name}'", settings.get("shots", 1)
         check_fits(device, what, returned, precision, unitary=self._unitary_only)
+        check_saves(device, what, program, precision, shots, unitary=self._unitary_only)
         check_shots(what, shots)
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(
@@ -327,6 +329,16 @@ class BasicAerSimulator(BackendV2):
 
     def _check(self, program: Program) -> None:
         """Refuse, or warn of, what this simulator does not make sense of."""
+
+    def _check_saves(self, program: Program) -> None:
+        for save in program.saves:
+            if (save.form == "save_unitary") != self._unitary_only:
+                remedy = "only unitary_simulator can" if save.form == "save_unitary" else "it saves unitaries only"
+                raise BasicAerError(f"{self.name} cannot run '{save.form}' in circuit '{program.name}': {remedy}.")
+            if self._unitary_only and save.qubits != tuple(range(program.circuit_qubits)):
+                raise BasicAerError(
+                    f"'{save.form}' in circuit '{program.name}' must be given the qubits in their order."
+                )
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
         """Return the state to start from, checked."""

@@ -29,6 +29,8 @@ class QasmSimulator(BasicAerSimulator):
         return Options(**dict(super()._default_options()), initial_statevector=None)
 
     def _check(self, program: Program) -> None:
+        if program.saves:  # these are what is wanted
+            return
         if not program.memory_slots:
             warn(f"Circuit '{program.name}' has no classical bits, so its counts are empty; add measure_all().")
         elif not program.writes_bits:

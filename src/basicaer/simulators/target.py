@@ -26,6 +26,7 @@ from qiskit.quantum_info import Clifford
 from qiskit.transpiler import Target
 
 from basicaer.compile.gates import GATES
+from basicaer.compile.saves import SAVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +111,7 @@ def build_target(*, unitary_only: bool = False) -> Target:
         Whether to leave out what is no unitary operation.
     """
     taken_whole = _table_gates() | _BY_CLASS | {"delay": Delay(Parameter("delay"))}
+    taken_whole |= dict.fromkeys(["save_unitary"] if unitary_only else SAVES.keys() - {"save_unitary"}, Instruction)
     for name, kind in _SINCE_LATER_VERSIONS.items():
         if hasattr(library, kind):
             taken_whole[name] = getattr(library, kind)

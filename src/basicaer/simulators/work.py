@@ -16,7 +16,7 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
 from basicaer.plan.planner import plan_segment
-from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits, result_of
+from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits, result_of, saved_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -249,6 +249,7 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         "time_taken": time.perf_counter() - started,
         "header": experiment.header,
         "data": data,
+        "saved": saved_of(outcome, program.saves) if outcome.saved else [],
         "metadata": {
             "device": device.name,
             "device_reason": reason,

@@ -1,0 +1,112 @@
+"""Save instructions, our own and Aer's, which are known by name and attributes -> `Save`."""
+
+from __future__ import annotations
+
+import cmath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from basicaer.engine.bits import mask_of
+from basicaer.engine.program import Over, Reading, Save
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from basicaer.compile.scope import Scope
+
+__all__ = ["SAVES", "is_save", "lower_save"]
+
+_RESERVED = {"counts", "memory"}
+_OF_THE_METHOD = "_method_"  # a label of Aer's: that of the kind of state that is saved
+
+
+class _Kind(NamedTuple):
+    """One save instruction: what it reads, and whether it must be given all qubits."""
+
+    reading: Reading
+    whole: bool = False
+
+
+SAVES = {
+    "save_state": _Kind(Reading.AMPLITUDES, whole=True),
+    "save_statevector": _Kind(Reading.AMPLITUDES, whole=True),
+    "save_statevector_dict": _Kind(Reading.AMPLITUDES, whole=True),
+    "save_unitary": _Kind(Reading.AMPLITUDES, whole=True),
+    "save_amplitudes": _Kind(Reading.AMPLITUDES, whole=True),
+    "save_amplitudes_sq": _Kind(Reading.SQUARES, whole=True),
+    "save_probabilities": _Kind(Reading.PROBABILITIES),
+    "save_probabilities_dict": _Kind(Reading.PROBABILITIES),
+    "save_density_matrix": _Kind(Reading.DENSITY_MATRIX),
+    "save_expval": _Kind(Reading.EXPECTATION),
+    "save_expval_var": _Kind(Reading.VARIANCE),
+}
+"""All save instructions that are known, by name."""
+
+_AVERAGED = {Reading.SQUARES, Reading.PROBABILITIES, Reading.DENSITY_MATRIX, Reading.EXPECTATION, Reading.VARIANCE}
+
+
+def is_save(name: str) -> bool:
+    """Tell whether an instruction of this name is a save."""
+    return name in SAVES
+
+
+def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> Save:
+    """Return what a save instruction on state qubits, None where idle, stands for.
+
+    Raises
+    ------
+    BasicAerError
+        For a label that is taken, or not all qubits where all are needed.
+    """
+    kind = SAVES[operation.name]
+    label = operation.label
+    if label == _OF_THE_METHOD:
+        label = "statevector"
+    if label in _RESERVED or label in scope.labels:
+        why = "stands for the outcomes of measurements" if label in _RESERVED else "is taken by another one"
+        raise BasicAerError(f"The label '{label}' of {operation.name} ({scope.place}) {why}; give it one of its own.")
+    scope.labels.add(label)
+    if kind.whole and len(qubits) != scope.circuit_qubits:
+        raise BasicAerError(
+            f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}; "
+            "save_density_matrix and save_probabilities take some."
+        )
+    per_shot, conditional, summed = _settings(operation)
+    over = Over.EACH if per_shot else Over.LAST if kind.reading not in _AVERAGED else Over.SUM if summed else Over.MEAN
+    numbers = _numbers(kind.reading, operation.params, qubits)
+    form = "save_statevector" if operation.name == "save_state" else operation.name
+    return Save(label, form, kind.reading, qubits, numbers, over, conditional, cmath.rect(1.0, scope.last_phase))
+
+
+def _settings(operation: Any) -> tuple[bool, bool, bool]:
+    """Return whether to save for each shot, on condition of the classical bits, and the sum."""
+    aer = getattr(operation, "_subtype", None)  # "c_list", "average", "accum", ...
+    if aer is None:
+        return operation.pershot, operation.conditional, operation.unnormalized
+    return aer.endswith("list"), aer.startswith("c_"), aer.endswith("accum")
+
+
+def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, ...]) -> tuple[Any, ...]:
+    match reading:
+        case Reading.EXPECTATION:
+            return _terms(((pauli, factors[0]) for pauli, factors in params), qubits)
+        case Reading.VARIANCE:
+            both = list(params)
+            return tuple(_terms(((pauli, factors[i]) for pauli, factors in both), qubits) for i in (0, 1))
+        case _:
+            return tuple(int(index) for index in params)
+
+
+def _terms(paulis: Iterable[tuple[str, float]], qubits: tuple[int | None, ...]) -> tuple[tuple[int, int, float], ...]:
+    """Return masks and factor of each Pauli, the last letter of which is for the first qubit.
+
+    On an idle qubit, which is |0>, Z is 1, and a Pauli with X or Y has no expectation value.
+    """
+    factors: dict[tuple[int, int], float] = {}
+    for pauli, factor in paulis:
+        letters = list(zip(reversed(pauli), qubits, strict=True))
+        if factor and not any(letter in "XY" and qubit is None for letter, qubit in letters):
+            x = mask_of(qubit for letter, qubit in letters if letter in "XY" and qubit is not None)
+            z = mask_of(qubit for letter, qubit in letters if letter in "YZ" and qubit is not None)
+            factors[x, z] = factors.get((x, z), 0.0) + float(factor)
+    return tuple((x, z, factor) for (x, z), factor in factors.items())

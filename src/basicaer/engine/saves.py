@@ -1,0 +1,174 @@
+"""What a program keeps of its state on the way: read from the state, and gathered over shots and branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.engine.bits import deposit_bits, extract_bits
+from basicaer.engine.program import Over, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.device import State
+    from basicaer.engine.program import Save
+
+__all__ = ["ALL_SHOTS", "Saves", "read"]
+
+ALL_SHOTS = -1
+"""Stands where the value of the classical bits does for what is saved on condition of them."""
+
+_BLOCK_QUBITS = 16  # of the amplitudes that are looked at between two polls
+
+
+def read(save: Save, state: State, phase: complex, poll: Callable[[], None]) -> Any:
+    """Return what is to be saved of a state, which stays as it is; poll now and then.
+
+    Parameters
+    ----------
+    phase
+        A global phase that is still to be applied to the state.
+    """
+    match save.reading:
+        case Reading.AMPLITUDES:
+            amplitudes = _amplitudes(save, state)
+            chosen = amplitudes[list(save.numbers)] if save.numbers else amplitudes
+            if (factor := phase * save.phase) != 1.0:
+                chosen *= factor
+            return chosen
+        case Reading.SQUARES:
+            chosen = _amplitudes(save, state)[list(save.numbers)].astype(np.complex128)
+            return chosen.real**2 + chosen.imag**2
+        case Reading.PROBABILITIES:
+            return _over_idle(_probabilities(state, _active(save), poll), save)
+        case Reading.DENSITY_MATRIX:
+            rows = _over_idle(_density_matrix(state, _active(save), poll), save)
+            return _over_idle(rows.T, save).T
+        case Reading.EXPECTATION:
+            return _expectation(state, save.numbers)
+        case Reading.VARIANCE:
+            terms, square = save.numbers
+            mean = _expectation(state, terms)
+            return np.array([mean, _expectation(state, square) - mean**2])
+
+
+def _active(save: Save) -> tuple[int, ...]:
+    return tuple(qubit for qubit in save.qubits if qubit is not None)
+
+
+def _over_idle(values: NDArray[Any], save: Save) -> NDArray[Any]:
+    """Widen the first axis from the active qubits of a save to all of them: idle ones are |0>."""
+    places = [place for place, qubit in enumerate(save.qubits) if qubit is not None]
+    if len(places) == len(save.qubits):
+        return values
+    widened = np.zeros((2 ** len(save.qubits), *values.shape[1:]), values.dtype)
+    widened[deposit_bits(np.arange(len(values)), places)] = values
+    return widened
+
+
+def _amplitudes(save: Save, state: State) -> NDArray[Any]:
+    """Return all amplitudes, in the order of the save's qubits; an array of its own."""
+    amplitudes = state.copy().amplitudes()
+    qubits = _active(save)
+    if qubits != tuple(range(len(qubits))):
+        amplitudes = amplitudes[deposit_bits(np.arange(len(amplitudes)), qubits)]
+    return _over_idle(amplitudes, save)
+
+
+def _expectation(state: State, terms: Iterable[tuple[int, int, float]]) -> float:
+    return sum(factor * state.expectation(x, z) for x, z, factor in terms)
+
+
+def _probabilities(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.float64]:
+    """Return the probability of each value of some qubits, ``qubits[0]`` least significant; in sum 1."""
+    inside = min(state.n_qubits, _BLOCK_QUBITS)
+    low = [qubit for qubit in qubits if qubit < inside]
+    high = [qubit for qubit in qubits if qubit >= inside]
+    summed = tuple(inside - 1 - qubit for qubit in range(inside) if qubit not in low)
+    value_of_low = deposit_bits(np.arange(2 ** len(low)), [qubits.index(qubit) for qubit in sorted(low)])
+    probabilities = np.zeros(2 ** len(qubits))
+    if state.n_qubits > inside:
+        state.settle()
+    for block in range(2 ** (state.n_qubits - inside)):
+        poll()
+        part = state.block_probabilities(block, inside).reshape((2,) * inside).sum(axis=summed)
+        value = extract_bits(block, [qubit - inside for qubit in high])
+        probabilities[deposit_bits(value, [qubits.index(qubit) for qubit in high]) + value_of_low] += part.reshape(-1)
+    probabilities /= probabilities.sum()
+    return probabilities
+
+
+def _density_matrix(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.complex128]:
+    """Return the density matrix of some qubits, ``qubits[0]`` least significant; of trace 1."""
+    amplitudes = state.copy().amplitudes()
+    others = [qubit for qubit in range(state.n_qubits) if qubit not in qubits]
+    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on the qubits, else 0
+    matrix = np.zeros((len(own), len(own)), complex)
+    step = max(2**_BLOCK_QUBITS // len(own), 1)
+    for start in range(0, 2 ** len(others), step):
+        poll()
+        rest = deposit_bits(np.arange(start, min(start + step, 2 ** len(others))), others)
+        columns = amplitudes[own[:, None] + rest].astype(np.complex128, copy=False)
+        matrix += columns @ columns.conj().T
+    matrix /= np.trace(matrix).real
+    return matrix
+
+
+class Saves:
+    """What has been saved so far.
+
+    Parameters
+    ----------
+    records
+        Where to go on: what `records` was then.
+
+    Attributes
+    ----------
+    records
+        By label and by the value of the classical bits, or `ALL_SHOTS`: for the last shot ``[shot, value]``; for each a
+        list of ``[shots, value]``; for mean and sum ``[how many shots, sum over them]``.
+    """
+
+    def __init__(self, records: dict[str, dict[int, Any]] | None = None) -> None:
+        self.records: dict[str, dict[int, Any]] = records or {}
+
+    def add(self, save: Save, bits: int, shots: NDArray[np.int64], value: Any) -> None:
+        """Add the value that some shots, ascending, have seen while their classical bits were `bits`."""
+        key = bits if save.conditional else ALL_SHOTS
+        record = self.records.setdefault(save.label, {})
+        match save.over:
+            case Over.LAST:
+                last = int(shots[-1])
+                if key not in record or record[key][0] <= last:
+                    record[key] = [last, value]
+            case Over.EACH:
+                record.setdefault(key, []).append([shots, value])
+            case _:
+                count, total = record.get(key, (0, 0.0))
+                record[key] = [count + len(shots), total + len(shots) * value]
+
+    def finished(self, saves: Iterable[Save]) -> dict[str, dict[int, Any]]:
+        """Return the values by label and by classical bits; of each shot a list, in the order of shots."""
+        return {save.label: self._finished(save) for save in saves if save.label in self.records}
+
+    def _finished(self, save: Save) -> dict[int, Any]:
+        record = self.records[save.label]
+        match save.over:
+            case Over.LAST:
+                return {key: value for key, (_, value) in record.items()}
+            case Over.EACH:
+                return {key: _in_order(parts) for key, parts in record.items()}
+            case Over.MEAN:
+                return {key: total / count for key, (count, total) in record.items()}
+            case Over.SUM:
+                return {key: total for key, (_, total) in record.items()}
+
+
+def _in_order(parts: Iterable[tuple[NDArray[np.int64], Any]]) -> list[Any]:
+    seen = [(shot, number, value) for number, (shots, value) in enumerate(parts) for shot in shots.tolist()]
+    seen.sort(key=lambda one: one[:2])
+    return [value for _, _, value in seen]

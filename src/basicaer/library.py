@@ -1,0 +1,303 @@
+"""Instructions that save something of the state for the result, under the names that they have in Aer.
+
+Each is appended by a function of the same name, or by hand: ``circuit.append(SaveProbabilities(2), [0, 3])``. Circuits
+that carry Aer's own instructions are run just as well.
+
+What is saved stands in ``result.data(circuit)`` under its label. A save inside a loop counts every time that it is
+passed, and what only some shots pass is of those alone.
+
+Three settings say what becomes of the values that different shots see, which differ where something was measured or
+reset before:
+
+- ``pershot``: all are kept, in a list in the order of shots. Otherwise there is one: the mean over the shots or, for
+  amplitudes and statevectors, that of the last shot.
+- ``unnormalized``: the sum over the shots in place of the mean.
+- ``conditional``: shots whose classical bits differ by then are kept apart, in a dictionary by their value in
+  hexadecimal.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from qiskit.circuit import Instruction
+from qiskit.quantum_info import Operator, Pauli, SparsePauliOp
+
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import InstructionSet
+
+__all__ = [
+    "SaveAmplitudes",
+    "SaveAmplitudesSquared",
+    "SaveDensityMatrix",
+    "SaveExpectationValue",
+    "SaveExpectationValueVariance",
+    "SaveInstruction",
+    "SaveProbabilities",
+    "SaveProbabilitiesDict",
+    "SaveStatevector",
+    "SaveStatevectorDict",
+    "SaveUnitary",
+    "save_amplitudes",
+    "save_amplitudes_squared",
+    "save_density_matrix",
+    "save_expectation_value",
+    "save_expectation_value_variance",
+    "save_probabilities",
+    "save_probabilities_dict",
+    "save_statevector",
+    "save_statevector_dict",
+    "save_unitary",
+]
+
+
+class SaveInstruction(Instruction):
+    """What all these instructions have in common. They change nothing, and cannot be applied to part of a state.
+
+    Parameters
+    ----------
+    num_qubits
+        How many qubits it reads.
+    label
+        Where the result has it.
+    params
+        The numbers that say what is read, if any.
+    pershot, conditional, unnormalized
+        See the module.
+
+    Attributes
+    ----------
+    pershot, conditional, unnormalized : bool
+    """
+
+    _directive = True  # Qiskit then leaves it out of depth and size, and neither inverts nor synthesises it
+    _name: str
+    _default_label: str
+
+    def __init__(
+        self,
+        num_qubits: int,
+        label: str | None = None,
+        *,
+        params: Iterable[Any] = (),
+        pershot: bool = False,
+        conditional: bool = False,
+        unnormalized: bool = False,
+    ) -> None:
+        label = self._default_label if label is None else label
+        if not isinstance(label, str):
+            raise BasicAerError(f"The label of {self._name} must be a text, not {label!r}.")
+        super().__init__(self._name, num_qubits, 0, list(params), label=label)
+        self.pershot = pershot
+        self.conditional = conditional
+        self.unnormalized = unnormalized
+
+    def inverse(self, annotated: bool = False) -> Self:  # noqa: ARG002, FBT001, FBT002  # as Qiskit calls it
+        """Return a copy: what changes nothing is its own inverse."""
+        return copy.copy(self)
+
+    def validate_parameter(self, parameter: Any) -> Any:
+        """Take any parameter."""
+        return parameter
+
+
+class SaveStatevector(SaveInstruction):
+    """Saves all amplitudes: a `qiskit.quantum_info.Statevector`; in single precision an array of complex64."""
+
+    _name = "save_statevector"
+    _default_label = "statevector"
+
+
+class SaveStatevectorDict(SaveInstruction):
+    """Saves the amplitudes that are not zero: a dictionary by the index in hexadecimal."""
+
+    _name = "save_statevector_dict"
+    _default_label = "statevector_dict"
+
+
+class SaveUnitary(SaveInstruction):
+    """Saves the unitary of all gates before it: a `qiskit.quantum_info.Operator`. For unitary_simulator alone."""
+
+    _name = "save_unitary"
+    _default_label = "unitary"
+
+
+class SaveAmplitudes(SaveInstruction):
+    """Saves the amplitudes of some basis states, given by their indices: an array.
+
+    Parameters
+    ----------
+    num_qubits
+        All qubits of the circuit.
+    params
+        The indices, as numbers or as bit strings.
+    """
+
+    _name = "save_amplitudes"
+    _default_label = "amplitudes"
+
+    def __init__(self, num_qubits: int, params: Iterable[int | str], label: str | None = None, **how: Any) -> None:
+        super().__init__(num_qubits, label, params=self._indices(params, num_qubits), **how)
+
+    def _indices(self, params: Iterable[int | str], num_qubits: int) -> list[int]:
+        try:
+            indices = [int(index, 2) if isinstance(index, str) else int(index) for index in params]
+        except (TypeError, ValueError) as error:
+            raise BasicAerError(f"{self._name} takes indices as whole numbers or bit strings ({error}).") from error
+        if not indices or not all(0 <= index < 2**num_qubits for index in indices):
+            raise BasicAerError(f"{self._name} takes one index or more, each from 0 to 2**{num_qubits} - 1.")
+        return indices
+
+
+class SaveAmplitudesSquared(SaveAmplitudes):
+    """Saves the probabilities of some basis states, given by their indices: an array."""
+
+    _name = "save_amplitudes_sq"
+    _default_label = "amplitudes_squared"
+
+
+class SaveProbabilities(SaveInstruction):
+    """Saves the probability of each value of its qubits, the first one least significant: an array."""
+
+    _name = "save_probabilities"
+    _default_label = "probabilities"
+
+
+class SaveProbabilitiesDict(SaveInstruction):
+    """Saves the probabilities that are not zero: a `qiskit.result.ProbDistribution`, by value as a whole number."""
+
+    _name = "save_probabilities_dict"
+    _default_label = "probabilities_dict"
+
+
+class SaveDensityMatrix(SaveInstruction):
+    """Saves the density matrix of its qubits, the first one least significant: Qiskit's `DensityMatrix`."""
+
+    _name = "save_density_matrix"
+    _default_label = "density_matrix"
+
+
+class SaveExpectationValue(SaveInstruction):
+    """Saves the expectation value of a Hermitian operator on its qubits: a number.
+
+    Parameters
+    ----------
+    operator
+        A `SparsePauliOp`, a `Pauli`, or what `qiskit.quantum_info.Operator` takes.
+    """
+
+    _name = "save_expval"
+    _default_label = "expectation_value"
+
+    def __init__(self, operator: Any, label: str | None = None, **how: Any) -> None:
+        paulis = self._paulis(operator)
+        # As Aer does: for each Pauli its factor in the operator and, where it is needed, in the operator's square.
+        super().__init__(paulis.num_qubits, label, params=self._terms(paulis), **how)
+
+    def _paulis(self, operator: Any) -> SparsePauliOp:
+        if isinstance(operator, Pauli):
+            operator = SparsePauliOp(operator)
+        elif not isinstance(operator, SparsePauliOp):
+            operator = SparsePauliOp.from_operator(Operator(operator))
+        try:
+            hermitian = np.allclose(np.asarray(operator.coeffs, complex).imag, 0)
+        except TypeError as error:
+            raise BasicAerError(f"The operator of {self._name} has parameters without a value; bind them.") from error
+        if not hermitian:
+            raise BasicAerError(f"The operator of {self._name} must be Hermitian: give it real factors only.")
+        return operator
+
+    def _terms(self, paulis: SparsePauliOp) -> list[tuple[str, tuple[float, float]]]:
+        return [(pauli, (float(factor.real), 0.0)) for pauli, factor in paulis.to_list()]
+
+
+class SaveExpectationValueVariance(SaveExpectationValue):
+    """Saves the expectation value of a Hermitian operator on its qubits and its variance: an array of both."""
+
+    _name = "save_expval_var"
+    _default_label = "expectation_value_variance"
+
+    def _terms(self, paulis: SparsePauliOp) -> list[tuple[str, tuple[float, float]]]:
+        factors: dict[str, list[float]] = {}
+        for place, operator in enumerate((paulis, paulis.dot(paulis))):
+            for pauli, factor in operator.simplify().to_list():
+                factors.setdefault(pauli, [0.0, 0.0])[place] += float(factor.real)
+        return [(pauli, (mean, square)) for pauli, (mean, square) in factors.items()]
+
+
+def save_statevector(circuit: QuantumCircuit, label: str = "statevector", **how: Any) -> InstructionSet:
+    """Append a `SaveStatevector` on all qubits."""
+    return circuit.append(SaveStatevector(circuit.num_qubits, label, **how), circuit.qubits)
+
+
+def save_statevector_dict(circuit: QuantumCircuit, label: str = "statevector", **how: Any) -> InstructionSet:
+    """Append a `SaveStatevectorDict` on all qubits."""
+    return circuit.append(SaveStatevectorDict(circuit.num_qubits, label, **how), circuit.qubits)
+
+
+def save_unitary(circuit: QuantumCircuit, label: str = "unitary", **how: Any) -> InstructionSet:
+    """Append a `SaveUnitary` on all qubits."""
+    return circuit.append(SaveUnitary(circuit.num_qubits, label, **how), circuit.qubits)
+
+
+def save_amplitudes(
+    circuit: QuantumCircuit, params: Iterable[int | str], label: str = "amplitudes", **how: Any
+) -> InstructionSet:
+    """Append a `SaveAmplitudes` on all qubits."""
+    return circuit.append(SaveAmplitudes(circuit.num_qubits, params, label, **how), circuit.qubits)
+
+
+def save_amplitudes_squared(
+    circuit: QuantumCircuit, params: Iterable[int | str], label: str = "amplitudes_squared", **how: Any
+) -> InstructionSet:
+    """Append a `SaveAmplitudesSquared` on all qubits."""
+    return circuit.append(SaveAmplitudesSquared(circuit.num_qubits, params, label, **how), circuit.qubits)
+
+
+def save_probabilities(
+    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "probabilities", **how: Any
+) -> InstructionSet:
+    """Append a `SaveProbabilities`; on all qubits unless some are given."""
+    chosen = circuit.qubits if qubits is None else qubits
+    return circuit.append(SaveProbabilities(len(chosen), label, **how), chosen)
+
+
+def save_probabilities_dict(
+    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "probabilities", **how: Any
+) -> InstructionSet:
+    """Append a `SaveProbabilitiesDict`; on all qubits unless some are given."""
+    chosen = circuit.qubits if qubits is None else qubits
+    return circuit.append(SaveProbabilitiesDict(len(chosen), label, **how), chosen)
+
+
+def save_density_matrix(
+    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "density_matrix", **how: Any
+) -> InstructionSet:
+    """Append a `SaveDensityMatrix`; on all qubits unless some are given."""
+    chosen = circuit.qubits if qubits is None else qubits
+    return circuit.append(SaveDensityMatrix(len(chosen), label, **how), chosen)
+
+
+def save_expectation_value(
+    circuit: QuantumCircuit, operator: Any, qubits: Sequence[Any], label: str = "expectation_value", **how: Any
+) -> InstructionSet:
+    """Append a `SaveExpectationValue` of an operator on some qubits, the first one rightmost in its Pauli strings."""
+    return circuit.append(SaveExpectationValue(operator, label, **how), qubits)
+
+
+def save_expectation_value_variance(
+    circuit: QuantumCircuit,
+    operator: Any,
+    qubits: Sequence[Any],
+    label: str = "expectation_value_variance",
+    **how: Any,
+) -> InstructionSet:
+    """Append a `SaveExpectationValueVariance` of an operator on some qubits."""
+    return circuit.append(SaveExpectationValueVariance(operator, label, **how), qubits)

@@ -1,0 +1,435 @@
+"""Save instructions, ours and Aer's: what the result has of the state on the way, of which shots, and in which form."""
+
+import copy
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit, transpile
+from qiskit.circuit import Instruction, Parameter
+from qiskit.circuit.classical import expr, types
+from qiskit.quantum_info import DensityMatrix, Operator, Pauli, SparsePauliOp, Statevector, partial_trace
+from qiskit.result import ProbDistribution
+
+import basicaer.library as lib
+import reference
+from basicaer import BasicAer, BasicAerError
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.simulators import work
+from conftest import DEVICES, TOLERANCE
+
+OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III"], [0.7, -0.4, 0.3, 0.2])
+
+
+@pytest.fixture(params=["CPU", "CPU-tiny-tiles", "GPU-emulated", "GPU"])
+def on_device(request, monkeypatch):
+    """Run everything on one device."""
+    device = DEVICES[request.param]()
+    monkeypatch.setattr(work, "choose_device", lambda *_: (device, "a test wants it"))
+
+
+def random_gates(n, layers, seed):
+    random = np.random.default_rng(seed)
+    circuit = QuantumCircuit(n)
+    for _ in range(layers):
+        first, second = random.permutation(n)[:2].tolist()
+        circuit.u(*random.uniform(0, 3, 3), first)
+        circuit.cx(first, second)
+    return circuit
+
+
+def circuit_with_idle_qubits():
+    """Eight qubits of which 2 and 5 are idle, with a global phase; as many gates as take several passes."""
+    circuit = QuantumCircuit(8, name="idle", global_phase=0.4)
+    circuit.compose(random_gates(6, 30, seed=7), [0, 1, 3, 4, 6, 7], inplace=True)
+    return circuit
+
+
+# What each saves.
+
+INDICES = [3, 130, 11]
+SAVED = {
+    "statevector": (lib.save_statevector, (), lambda s: s.data),
+    "amplitudes": (lib.save_amplitudes, (INDICES,), lambda s: s.data[INDICES]),
+    "amplitudes_squared": (lib.save_amplitudes_squared, (INDICES,), lambda s: abs(s.data[INDICES]) ** 2),
+    "probabilities": (lib.save_probabilities, (), lambda s: s.probabilities()),
+    "probabilities of some": (lib.save_probabilities, ([6, 2, 0],), lambda s: s.probabilities([6, 2, 0])),
+    "density_matrix": (lib.save_density_matrix, ([4, 5, 1],), lambda s: reduced(s, [4, 5, 1])),
+    "density_matrix of all": (lib.save_density_matrix, (), lambda s: DensityMatrix(s).data),
+    "expectation_value": (lib.save_expectation_value, (OPERATOR, [7, 0, 2]), lambda s: mean(s, OPERATOR, [7, 0, 2])),
+    "expectation_value_variance": (
+        lib.save_expectation_value_variance,
+        (OPERATOR, [7, 0, 3]),
+        lambda s: [
+            mean(s, OPERATOR, [7, 0, 3]),
+            mean(s, OPERATOR @ OPERATOR, [7, 0, 3]) - mean(s, OPERATOR, [7, 0, 3]) ** 2,
+        ],
+    ),
+}
+
+
+def reduced(state, qubits):
+    others = [q for q in range(state.num_qubits) if q not in qubits]
+    ascending = partial_trace(state, others)  # qubits in ascending order
+    order = [sorted(qubits).index(q) for q in qubits]
+    index = [sum(reference.bit(i, j) * 2**place for j, place in enumerate(order)) for i in range(2 ** len(qubits))]
+    return ascending.data[np.ix_(index, index)]
+
+
+def mean(state, operator, qubits):
+    return state.expectation_value(operator, qubits).real
+
+
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("name", SAVED)
+def test_what_is_saved_of_a_state(name, precision, qasm):
+    append, arguments, expected = SAVED[name]
+    circuit = circuit_with_idle_qubits()
+    want = expected(Statevector(circuit))
+    append(circuit, *arguments, label="kept")
+    circuit.h([0, 1, 3, 4, 6, 7])  # what comes later changes nothing
+    circuit.measure_all()
+    got = qasm.run(circuit, precision=precision, shots=7).result().data()["kept"]
+    assert np.allclose(np.asarray(got), want, rtol=0, atol=4 * TOLERANCE[precision])
+
+
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("idle", [False, True])
+def test_amplitudes_are_in_the_order_of_the_qubits_that_are_given(idle, qasm):
+    order = [2, 0, 3, 1]
+    circuit = QuantumCircuit(4)
+    circuit.compose(random_gates(3, 10, seed=3), [0, 1, 3], inplace=True)
+    if not idle:
+        circuit.ry(0.4, 2)
+    in_order = QuantumCircuit(4)
+    in_order.compose(circuit, [order.index(q) for q in range(4)], inplace=True)
+    want = Statevector(in_order)
+    circuit.append(lib.SaveStatevector(4), order)
+    assert np.allclose(qasm.run(circuit).result().data()["statevector"].data, want.data)
+
+
+@pytest.mark.usefixtures("on_device")
+def test_dictionaries_hold_what_is_not_zero(qasm):
+    circuit = QuantumCircuit(3)
+    circuit.ry(2 * np.arccos(0.6), 0)
+    circuit.cx(0, 2)
+    lib.save_statevector_dict(circuit)
+    lib.save_probabilities_dict(circuit, [2, 1])
+    data = qasm.run(circuit).result().data()
+    assert data["statevector"] == {"0x0": pytest.approx(0.6), "0x5": pytest.approx(0.8)}
+    assert data["probabilities"] == {0: pytest.approx(0.36), 1: pytest.approx(0.64)}
+
+
+def test_values_have_the_types_that_aers_have(qasm, unitary):
+    circuit = circuit_with_idle_qubits()
+    lib.save_statevector(circuit, "a")
+    lib.save_density_matrix(circuit, [0], "b")
+    lib.save_probabilities_dict(circuit, [0], "c")
+    lib.save_probabilities_dict(circuit, [0], "d", conditional=True)
+    lib.save_expectation_value(circuit, Pauli("Z"), [0], "e")
+    lib.save_expectation_value(circuit, Pauli("Z"), [0], "f", pershot=True)
+    data = qasm.run(circuit, shots=2).result().data()
+    kinds = [Statevector, DensityMatrix, ProbDistribution, dict, float, np.ndarray]
+    assert [type(data[label]) for label in "abcdef"] == kinds
+    assert type(data["d"]["0x0"]) is dict
+    assert qasm.run(circuit, shots=2, precision="single").result().data()["a"].dtype == np.complex64
+    gates = QuantumCircuit(1)
+    lib.save_unitary(gates)
+    assert type(unitary.run(gates).result().data()["unitary"]) is Operator
+
+
+@pytest.mark.usefixtures("on_device")
+def test_a_unitary_on_the_way(unitary, precision):
+    circuit = random_gates(3, 12, seed=2)
+    circuit.global_phase = 0.3
+    want = Operator(circuit)
+    lib.save_unitary(circuit, "half")
+    circuit.h(range(3))
+    got = unitary.run(circuit, precision=precision).result().data()["half"]
+    assert np.allclose(got.data, want.data, rtol=0, atol=4 * TOLERANCE[precision])
+
+
+def test_the_phase_is_that_of_the_whole_circuit_and_of_the_gates_so_far(statevector):
+    circuit = QuantumCircuit(1, global_phase=0.5)
+    inner = QuantumCircuit(1, name="inner", global_phase=0.25)
+    circuit.append(inner.to_instruction(), [0])
+    lib.save_statevector(circuit, "first")
+    circuit.append(inner.to_instruction(), [0])
+    lib.save_statevector(circuit, "second")
+    data = statevector.run(circuit).result().data()
+    assert data["first"].data[0] == pytest.approx(np.exp(0.75j))
+    assert data["second"].data[0] == pytest.approx(np.exp(1j))
+    assert data["statevector"][0] == pytest.approx(np.exp(1j))
+
+
+def test_more_qubits_than_are_looked_at_in_one_go(qasm):
+    """In an order of the amplitudes that the gates have left, with qubits from both ends."""
+    n, chosen = 18, [17, 0, 16, 3]
+    circuit = QuantumCircuit(n)
+    for q in range(n):
+        circuit.ry(0.1 + 0.1 * q, q)
+    for q in range(n - 1):
+        circuit.cx(q, q + 1)
+    circuit.swap(0, 17)
+    state = Statevector(circuit)
+    lib.save_probabilities(circuit, chosen)
+    lib.save_density_matrix(circuit, chosen)
+    data = qasm.run(circuit).result().data()
+    assert np.allclose(data["probabilities"], state.probabilities(chosen))
+    assert np.allclose(data["density_matrix"].data, reduced(state, chosen))
+
+
+# Of which shots.
+
+
+def measured_half_way(save, **how):
+    """The first qubit's outcome decides by how much the second is turned: <Z> is 0.28 or, where it was 1, -0.96."""
+    circuit = QuantumCircuit(2, 2, name="half way")
+    circuit.ry(1.2, 0)
+    circuit.measure(0, 1)
+    circuit.ry(np.arccos(0.28), 1)
+    with circuit.if_test((circuit.clbits[1], 1)):
+        circuit.ry(np.arccos(-0.96) - np.arccos(0.28), 1)
+    save(circuit, Pauli("Z"), [1], "kept", **how)
+    return circuit
+
+
+VALUE = {"0x0": 0.28, "0x2": -0.96}
+SHOTS = 20
+
+
+@pytest.fixture(params=["copies", "replayed"])
+def branches(request, monkeypatch):
+    """Branches that wait are kept as copies, or there is no memory for any, and they are run again from the start."""
+    if request.param == "replayed":
+        monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 0)
+
+
+def run_half_way(qasm, **how):
+    circuit = measured_half_way(lib.save_expectation_value, **how)
+    data = qasm.run(circuit, shots=SHOTS, seed_simulator=2, memory=True).result().data()
+    assert set(data["memory"]) == set(VALUE)
+    return data["kept"], data["memory"]
+
+
+@pytest.mark.usefixtures("branches")
+def test_the_mean_is_over_all_shots(qasm):
+    kept, memory = run_half_way(qasm)
+    assert kept == pytest.approx(np.mean([VALUE[bits] for bits in memory]))
+
+
+@pytest.mark.usefixtures("branches")
+def test_the_sum_is_over_all_shots(qasm):
+    kept, memory = run_half_way(qasm, unnormalized=True)
+    assert kept == pytest.approx(sum(VALUE[bits] for bits in memory))
+
+
+@pytest.mark.usefixtures("branches")
+def test_each_shot_has_its_own(qasm):
+    kept, memory = run_half_way(qasm, pershot=True)
+    assert kept.tolist() == pytest.approx([VALUE[bits] for bits in memory])
+
+
+@pytest.mark.usefixtures("branches")
+def test_shots_are_told_apart_by_their_bits(qasm):
+    assert run_half_way(qasm, conditional=True)[0] == pytest.approx(VALUE)
+    kept, memory = run_half_way(qasm, conditional=True, unnormalized=True)
+    assert kept == pytest.approx({bits: memory.count(bits) * value for bits, value in VALUE.items()})
+    kept, memory = run_half_way(qasm, conditional=True, pershot=True)
+    assert {bits: len(values) for bits, values in kept.items()} == {bits: memory.count(bits) for bits in VALUE}
+
+
+@pytest.mark.usefixtures("branches")
+def test_a_statevector_is_that_of_the_last_shot_or_of_each(qasm):
+    circuit = QuantumCircuit(3, 3)
+    circuit.h(range(3))
+    circuit.measure(range(3), range(3))
+    lib.save_statevector(circuit, "last")
+    lib.save_statevector(circuit, "each", pershot=True)
+    lib.save_statevector(circuit, "by bits", conditional=True)
+    data = qasm.run(circuit, shots=30, seed_simulator=1, memory=True).result().data()
+    found = [int(np.argmax(abs(state.data))) for state in data["each"]]
+    assert found == [int(bits, 16) for bits in data["memory"]]
+    assert int(np.argmax(abs(data["last"].data))) == found[-1]
+    assert {bits: int(np.argmax(abs(state.data))) for bits, state in data["by bits"].items()} == {
+        hex(value): value for value in found
+    }
+
+
+@pytest.mark.usefixtures("branches")
+def test_what_only_some_shots_pass_is_of_those_alone(qasm):
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    circuit.x(1)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        lib.save_expectation_value(circuit, Pauli("Z"), [1], "sum", unnormalized=True)
+    with circuit.if_test((circuit.clbits[1], 1)):
+        lib.save_statevector(circuit, "never")
+    data = qasm.run(circuit, shots=40, seed_simulator=1).result().data()
+    assert data["sum"] == -data["counts"]["0x1"]
+    assert "never" not in data
+
+
+def test_a_save_in_a_loop_counts_every_time(qasm):
+    circuit = QuantumCircuit(1)
+    with circuit.for_loop(range(4)):
+        lib.save_expectation_value(circuit, Pauli("Z"), [0], "mean")
+        lib.save_expectation_value(circuit, Pauli("Z"), [0], "each", pershot=True)
+        circuit.x(0)
+    angle = Parameter("angle")
+    with circuit.for_loop([1, 3], angle):
+        circuit.ry(angle, 0)
+        lib.save_expectation_value(circuit, Pauli("Z"), [0], "turned", pershot=True)
+    data = qasm.run(circuit, shots=2).result().data()
+    assert data["mean"] == 0
+    assert data["each"].tolist() == [1, -1, 1, -1] * 2
+    assert data["turned"].tolist() == pytest.approx([np.cos(1), np.cos(4)] * 2)
+
+
+def test_registers_of_variables_do_not_show_in_the_bits(qasm):
+    circuit = QuantumCircuit(1, 1)
+    kept = circuit.add_var("kept", expr.lift(3, types.Uint(4)))
+    with circuit.if_test(expr.equal(kept, 3)):
+        lib.save_probabilities_dict(circuit, [0], "saved", conditional=True)
+    assert qasm.run(circuit, shots=1).result().data()["saved"] == {"0x0": {0: 1.0}}
+
+
+# Aer's own instructions: known by their names and attributes.
+
+
+class AersOwn(Instruction):
+    """As Aer makes them: the label and one word for its settings in attributes of their own."""
+
+    _directive = True
+
+    def __init__(self, name, num_qubits, label, subtype="single", params=()):
+        super().__init__(name, num_qubits, 0, list(params))
+        self._label = label
+        self._subtype = subtype
+
+    def validate_parameter(self, parameter):
+        return parameter
+
+
+@pytest.mark.parametrize(
+    ("subtype", "expected"),
+    [
+        ("average", {"mean": True}),
+        ("accum", {"unnormalized": True}),
+        ("list", {"pershot": True}),
+        ("c_average", {"conditional": True}),
+        ("c_accum", {"conditional": True, "unnormalized": True}),
+        ("c_list", {"conditional": True, "pershot": True}),
+    ],
+)
+def test_aers_instructions_do_the_same_as_ours(subtype, expected, qasm):
+    ours = measured_half_way(lib.save_expectation_value, **{k: v for k, v in expected.items() if k != "mean"})
+
+    def append(circuit, _pauli, qubits, label):
+        circuit.append(AersOwn("save_expval", 1, label, subtype, [("Z", (1.0, 0))]), qubits)
+
+    theirs = measured_half_way(append)
+    results = [qasm.run(c, shots=SHOTS, seed_simulator=2).result().data()["kept"] for c in (ours, theirs)]
+    assert str(results[0]) == str(results[1])
+
+
+def test_aers_instructions_by_all_their_names(qasm):
+    circuit = circuit_with_idle_qubits()
+    state = Statevector(circuit)
+    circuit.append(AersOwn("save_state", 8, "_method_"), range(8))
+    circuit.append(AersOwn("save_amplitudes", 8, "a", "single", INDICES), range(8))
+    circuit.append(AersOwn("save_amplitudes_sq", 8, "b", "average", INDICES), range(8))
+    circuit.append(AersOwn("save_expval_var", 2, "c", "average", [("ZI", (2.0, 0)), ("II", (0, 4.0))]), [0, 3])
+    data = qasm.run(circuit).result().data()
+    assert np.allclose(data["statevector"].data, state.data)
+    assert np.allclose(data["a"], state.data[INDICES])
+    assert np.allclose(data["b"], abs(state.data[INDICES]) ** 2)
+    z = state.expectation_value(Pauli("Z"), [3]).real
+    assert np.allclose(data["c"], [2 * z, 4 - 4 * z**2])
+
+
+# In circuits, and what is refused.
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_the_transpiler_keeps_them_where_they_are(level, qasm):
+    circuit = measured_half_way(lib.save_expectation_value)
+    circuit.append(AersOwn("save_probabilities", 2, "theirs", "average"), [0, 1])
+    names = [item.name for item in transpile(circuit, qasm, optimization_level=level).data]
+    assert names[-2:] == ["save_expval", "save_probabilities"]
+
+
+def test_they_change_no_depth_and_are_their_own_inverses():
+    circuit = QuantumCircuit(2)
+    circuit.h(0)
+    lib.save_statevector(circuit)
+    lib.save_probabilities(circuit, [1], pershot=True)
+    assert circuit.depth() == 1
+    assert [item.name for item in circuit.inverse().data] == ["save_probabilities", "save_statevector", "h"]
+    again = copy.deepcopy(circuit).data[2].operation
+    assert (again.label, again.pershot, again.conditional) == ("probabilities", True, False)
+
+
+def test_bit_strings_stand_for_indices(qasm):
+    circuit = QuantumCircuit(2)
+    circuit.x(1)
+    lib.save_amplitudes(circuit, ["10", 0])
+    assert qasm.run(circuit).result().data()["amplitudes"].tolist() == [1, 0]
+
+
+def with_saves(*saves, n=2):
+    circuit = QuantumCircuit(n, name="refused")
+    for save, qubits in saves:
+        circuit.append(save, qubits)
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("simulator", "circuit", "message"),
+    [
+        ("qasm", with_saves(*2 * [(lib.SaveStatevector(2), [0, 1])]), "'statevector' .* is taken"),
+        ("qasm", with_saves((lib.SaveProbabilities(1, "counts"), [0])), "'counts' .* outcomes of measurements"),
+        ("qasm", with_saves((lib.SaveStatevector(1), [0])), "must be given all 2 qubits, not 1"),
+        (
+            "qasm",
+            with_saves((lib.SaveUnitary(2), [0, 1])),
+            "qasm_simulator cannot run 'save_unitary' .*only unitary_simulator",
+        ),
+        ("unitary", with_saves((lib.SaveStatevector(2), [0, 1])), "unitary_simulator cannot run 'save_statevector'"),
+        ("unitary", with_saves((lib.SaveUnitary(2), [1, 0])), "must be given the qubits in their order"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused_by_name(simulator, circuit, message):
+    with pytest.raises(BasicAerError, match=message):
+        BasicAer.get_backend(f"{simulator}_simulator").run(circuit)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: lib.SaveStatevector(1, 3), "label of save_statevector must be a text, not 3"),
+        (lambda: lib.SaveAmplitudes(2, [4]), "each from 0 to 2\\*\\*2 - 1"),
+        (lambda: lib.SaveAmplitudes(2, []), "one index or more"),
+        (lambda: lib.SaveAmplitudes(2, ["2"]), "whole numbers or bit strings"),
+        (lambda: lib.SaveExpectationValue(SparsePauliOp("Z", [1j])), "must be Hermitian"),
+        (lambda: lib.SaveExpectationValue(SparsePauliOp("Z", [Parameter("a")])), "parameters without a value"),
+    ],
+)
+def test_what_makes_no_instruction_is_refused(make, message):
+    with pytest.raises(BasicAerError, match=message):
+        make()
+
+
+def test_more_than_memory_holds_is_refused_before_the_run(qasm, monkeypatch):
+    circuit = QuantumCircuit(12, name="large")
+    lib.save_density_matrix(circuit, range(12))
+    monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**27)
+    with pytest.raises(
+        BasicAerError, match=r"'large' needs 256 MiB on the host for .* saves of it, where 128 MiB are free"
+    ):
+        qasm.run(circuit)
+    each = QuantumCircuit(12, name="each")
+    each.h(range(12))
+    lib.save_statevector(each, pershot=True)
+    with pytest.raises(BasicAerError, match=r"'each' needs 625 MiB on the host"):
+        qasm.run(each, shots=10_000)
