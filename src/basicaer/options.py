@@ -17,7 +17,7 @@ from basicaer.errors import BasicAerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["DeviceChoice", "DeviceOptions", "Precision", "check_options", "unknown_name"]
+__all__ = ["DeviceChoice", "DeviceOptions", "Precision", "check_options", "unknown_name", "without_aers"]
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -42,6 +42,30 @@ class DeviceChoice(StrEnum):
     GPU = "GPU"
 
 
+# Options of Aer that say how it works, never what comes out: they are taken, and have no effect here.
+_AERS_ALONE = frozenset(
+    {
+        "batched_shots_gpu",
+        "batched_shots_gpu_max_qubits",
+        "blocking_enable",
+        "blocking_qubits",
+        "chunk_swap_buffer_qubits",
+        "cuStateVec_enable",
+        "fusion_enable",
+        "fusion_max_qubit",
+        "fusion_threshold",
+        "fusion_verbose",
+        "max_parallel_shots",
+        "num_threads_per_device",
+        "runtime_parameter_bind_enable",
+        "shot_branching_enable",
+        "shot_branching_sampling_enable",
+        "statevector_parallel_threshold",
+        "statevector_sample_measure_opt",
+    }
+)
+
+
 class DeviceOptions(NamedTuple):
     """What was said of the device: which, how many threads may work on one state (0: one on each core), which GPU."""
 
@@ -56,6 +80,30 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
     return f"Unknown {kind} '{name}': {hint}"
+
+
+def without_aers(options: dict[str, Any], methods: Iterable[str]) -> dict[str, Any]:
+    """Return options without those of Aer that change nothing here.
+
+    Parameters
+    ----------
+    methods
+        The methods of simulation that Aer has and that come to the same as what is done here.
+
+    Raises
+    ------
+    BasicAerError
+        For another method.
+    """
+    if "method" not in options and _AERS_ALONE.isdisjoint(options):
+        return options
+    method = options.get("method", "automatic")
+    if method not in ("automatic", *methods):
+        named = ", ".join(repr(one) for one in ("automatic", *methods))
+        raise BasicAerError(
+            f"method must be one of {named}, not {method!r}: only states of all amplitudes are simulated."
+        )
+    return {name: value for name, value in options.items() if name != "method" and name not in _AERS_ALONE}
 
 
 def _whole(name: str, value: Any, least: int) -> int:

@@ -27,7 +27,7 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.job import BasicAerJob
-from basicaer.options import DeviceChoice, DeviceOptions, Precision, check_options, unknown_name
+from basicaer.options import DeviceChoice, DeviceOptions, Precision, check_options, unknown_name, without_aers
 from basicaer.plan_view.making import plan_experiment, with_any_values
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
@@ -71,6 +71,7 @@ class BasicAerSimulator(BackendV2):
     _description: ClassVar[str]
     _returns: ClassVar[str]
     _unitary_only: ClassVar[bool] = False
+    _methods: ClassVar[tuple[str, ...]] = ("statevector",)  # of Aer, that do the same
 
     def __init__(self, provider: Any = None, **options: Any) -> None:
         super().__init__(
@@ -151,6 +152,8 @@ class BasicAerSimulator(BackendV2):
             - ``cancel_on_interrupt``: whether Ctrl-C while the job is waited for cancels it, which is the default.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes every
               so many seconds (default 60), so that `BasicAer.resume` can go on with it.
+            - ``method``, ``fusion_enable`` and other options that say how Aer works, never what comes out, are taken
+              and have no effect.
 
         Returns
         -------
@@ -268,7 +271,7 @@ class BasicAerSimulator(BackendV2):
 
     def _settings(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given here go before the backend's."""
-        settings = dict(self.options) | options
+        settings = dict(self.options) | without_aers(options, self._methods)
         changed = {}
         for name, value in settings.items():
             if name not in self._defaults:

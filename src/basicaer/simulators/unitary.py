@@ -37,6 +37,7 @@ class UnitarySimulator(BasicAerSimulator):
     _description = "The unitary matrix of a circuit of gates"
     _returns = "unitary"
     _unitary_only = True
+    _methods = ("unitary",)
 
     @classmethod
     def _default_options(cls) -> Options:
