@@ -31,9 +31,9 @@ def oldest(session: nox.Session) -> None:
 
 @nox.session
 def kernels(session: nox.Session) -> None:
-    """Compile the CUDA kernels for every architecture, without a card or a driver."""
-    session.install("-e", ".", *_GROUPS["test"], *_GROUPS["kernels"])
-    session.run("pytest", "tests/test_gpu_compiled.py", *session.posargs)
+    """Compile the CUDA kernels for every architecture, and compare CuPy with its stand-in; no card, no driver."""
+    session.install("-e", ".[cuda13]", *_GROUPS["test"])
+    session.run("pytest", "tests/test_gpu_compiled.py", "tests/test_gpu_cupy.py", *session.posargs)
 
 
 @nox.session

@@ -347,7 +347,16 @@ def machine(monkeypatch, tmp_path):
     headers.parent.mkdir(parents=True)
     headers.touch()
 
-    def make(*, builds=("cupy-cuda12x",), driver=12040, count=2, error=None, toolkit=tmp_path / "toolkit", nvidia=()):
+    def make(
+        *,
+        builds=("cupy-cuda12x",),
+        driver=12040,
+        count=2,
+        error=None,
+        compiler=(12, 9),
+        toolkit=tmp_path / "toolkit",
+        nvidia=(),
+    ):
         def version(name):
             if name.startswith("cupy"):
                 if name in builds:
@@ -369,6 +378,11 @@ def machine(monkeypatch, tmp_path):
                 raise error
             return count
 
+        def compiler_version():
+            if isinstance(compiler, Exception):
+                raise compiler
+            return compiler
+
         cupy = types.ModuleType("cupy")
         cupy.__spec__ = importlib.machinery.ModuleSpec("cupy", None)
         cupy.__version__ = "14.2.0"
@@ -378,7 +392,11 @@ def machine(monkeypatch, tmp_path):
             runtimeGetVersion=lambda: 12090,
             getDeviceProperties=CARDS.__getitem__,
         )
-        cupy.cuda = types.SimpleNamespace(runtime=runtime, get_cuda_path=lambda: toolkit and str(toolkit))
+        cupy.cuda = types.SimpleNamespace(
+            runtime=runtime,
+            nvrtc=types.SimpleNamespace(getVersion=compiler_version),
+            get_cuda_path=lambda: toolkit and str(toolkit),
+        )
         monkeypatch.setattr(importlib.metadata, "version", version)
         monkeypatch.setattr(importlib.util, "find_spec", find_spec)
         monkeypatch.setitem(sys.modules, "cupy", cupy)
@@ -430,6 +448,30 @@ Original error:
 """
 
 
+def probed_with(monkeypatch, folder, source):
+    """What is found where `source` is what CuPy runs when it is imported; nothing: where only its folder is left."""
+    gpu_probe.probe_gpu.cache_clear()
+    monkeypatch.delitem(sys.modules, "cupy")
+    (folder / "cupy").mkdir()
+    if source:
+        (folder / "cupy" / "__init__.py").write_text(source, "utf-8")
+    others = [path for path in sys.path if not Path(path, "cupy").is_dir()]
+    monkeypatch.setattr(sys, "path", [str(folder), *others])
+    importlib.invalidate_caches()
+    probe = gpu_probe.probe_gpu()
+    sys.modules.pop("cupy", None)
+    return probe
+
+
+def test_a_folder_of_kernels_that_cannot_be_made(machine, monkeypatch, tmp_path):
+    machine()
+    problem = probed_with(
+        monkeypatch, tmp_path, "raise PermissionError(13, 'Permission denied', '/root/.cupy')"
+    ).problem
+    assert problem.startswith("CuPy cannot make the folder of its kernels ([Errno 13] Permission denied")
+    assert problem.endswith("set CUPY_CACHE_DIR to a folder that can be written")
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
@@ -443,14 +485,7 @@ Original error:
 def test_cupy_that_does_not_import(machine, monkeypatch, tmp_path, source, reason):
     """A folder called cupy on the path, which fails to import, or is an empty rest of one."""
     machine()
-    gpu_probe.probe_gpu.cache_clear()
-    monkeypatch.delitem(sys.modules, "cupy")
-    (tmp_path / "cupy").mkdir()
-    if source:
-        (tmp_path / "cupy" / "__init__.py").write_text(source, "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    probe = gpu_probe.probe_gpu()
-    sys.modules.pop("cupy", None)
+    probe = probed_with(monkeypatch, tmp_path, source)
     assert probe.problem.startswith(f"CuPy does not import ({reason}")
     assert "reinstall it: pip install 'basicaer[cuda13]'" in probe.problem
     assert "\n" not in probe.problem
@@ -475,6 +510,21 @@ def test_an_error_from_the_driver_is_passed_on(machine):
     assert "(cudaErrorNoDevice: no CUDA-capable device is detected)" in probe.problem
     assert "CUDA_VISIBLE_DEVICES" in probe.problem
     assert probe.cupy == "14.2.0"
+
+
+def test_a_driver_older_than_cupy(machine):
+    """Whatever else is asked of it then raises."""
+    error = RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
+    probe = machine(driver=11080, error=error)
+    assert probe.problem.startswith("the driver is for CUDA 11.8 and CuPy for 12.9; update the driver, or pip install")
+    assert (probe.driver, probe.runtime) == ("11.8", "12.9")
+
+
+def test_no_compiler(machine):
+    probe = machine(compiler=RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: no such file"))
+    assert probe.problem.startswith("CUDA's compiler NVRTC does not load (CuPy failed to load libnvrtc.so.12: OSError")
+    assert "pip install 'basicaer[cuda13]'" in probe.problem
+    assert len(probe.cards) == 2
 
 
 def test_missing_headers(machine, tmp_path):
@@ -512,9 +562,9 @@ def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):
 
 
 def test_info_shows_cards_that_cannot_be_used(machine):
-    machine(driver=11080)
+    machine(toolkit=None)
     lines = basicaer("info").stdout.splitlines()[2:]
-    assert lines[0].startswith("GPU: off, the driver is for CUDA 11.8 and CuPy for 12.9; update the driver")
+    assert lines[0].startswith("GPU: off, the CUDA runtime headers are missing")
     assert lines[1] == "GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB"
 
 
