@@ -42,8 +42,9 @@ def sanitized(session: nox.Session) -> None:
     session.install("-e", ".", *_GROUPS["test"])
     runtime = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True).strip()
     environment = {"BASICAER_SANITIZED": "1", "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
-    emulated = "(GPU-emulated or gpu_planned or gpu_kernels) and not little_scratch"
-    files = [f"tests/test_{name}.py" for name in ("device_contract", "gates", "gpu_planned", "gpu_kernels")]
+    emulated = "(GPU-emulated or gpu_planned or gpu_kernels or gpu_batch) and not little_scratch"
+    names = ("device_contract", "gates", "gpu_planned", "gpu_kernels", "gpu_batch")
+    files = [f"tests/test_{name}.py" for name in names]
     # What a sanitizer finds ends the process: its report goes past pytest, straight to the terminal.
     session.run("python", "-m", "pytest", "--capture=sys", "-k", emulated, *files, *session.posargs, env=environment)
 

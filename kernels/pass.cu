@@ -196,15 +196,17 @@ __device__ __forceinline__ void walk_registers(Place place, const Column* column
 }
 
 // Launch: one block for each value of the index bits outside of the tile that may be 1, times the number of states in
-// y; 2^thread_bits threads; shared memory for one tile.
+// y; 2^thread_bits threads; shared memory for one tile. A small circuit is one block for each state: the whole of it is
+// one launch for any number of states. Block (b, y) works on the state that begins at index first[y], a multiple
+// of its size, with the constants from y * constants_stride on.
 template <class R, int REGISTER_BITS>
 __global__ void __launch_bounds__(256, 2)
 run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const unsigned* columns,
-         const Complex<R>* constants, unsigned number, Index state_stride, Index constants_stride) {
+         const Complex<R>* constants, unsigned number, const Index* first, Index constants_stride) {
   SHARED_MEMORY(Complex<R>, tile);
   const Pass& pass = passes[number];
   require(pass.register_bits == REGISTER_BITS && blockDim.x == 1u << pass.thread_bits && gridDim.x == 1u << pass.block_bits);
-  Complex<R>* state = states + blockIdx.y * state_stride;
+  require(pass.thread_bits <= MOST_THREAD_BITS && pass.block_bits < MOST_BLOCK_BITS);
   constants += blockIdx.y * constants_stride;
   const unsigned thread = threadIdx.x, block = blockIdx.x;
 
@@ -212,11 +214,12 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
   held.factor = {R(1), R(0)};
   const Index zero = pass.zero;
   walk_registers<REGISTER_BITS>(
-      combine(block, pass.load_block, pass.block_bits) ^ combine(thread, pass.load_thread, pass.thread_bits) ^ pass.load_flip,
+      first[blockIdx.y] ^ combine(block, pass.load_block, pass.block_bits) ^
+          combine(thread, pass.load_thread, pass.thread_bits) ^ pass.load_flip,
       pass.load_register,
       [&](int r, Index i) {
         if (i & zero) held.amplitude[r] = {R(0), R(0)};
-        else held.amplitude[r] = read_global(state, i);
+        else held.amplitude[r] = read_global(states, i);
       });
 
   for (unsigned s = pass.first_stage; s < pass.first_stage + pass.stages; ++s) {
@@ -241,6 +244,7 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
 
   if (pass.store_after_barrier) __syncthreads();
   walk_registers<REGISTER_BITS>(
-      combine(block, pass.store_block, pass.block_bits) ^ combine(thread, pass.store_thread, pass.thread_bits) ^ pass.store_flip,
-      pass.store_register, [&](int r, Index i) { write_global(state, i, held.amplitude[r]); });
+      first[blockIdx.y] ^ combine(block, pass.store_block, pass.block_bits) ^  // read again: registers are short
+          combine(thread, pass.store_thread, pass.thread_bits) ^ pass.store_flip,
+      pass.store_register, [&](int r, Index i) { write_global(states, i, held.amplitude[r]); });
 }

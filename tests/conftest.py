@@ -35,9 +35,11 @@ DEVICES = {
 TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
 
 
-@cache
-def emulated_cupy():
+def new_emulated_cupy():
     return EmulatedCupy(sanitize=os.environ.get("BASICAER_SANITIZED") == "1")  # `nox -s sanitized` sets it
+
+
+emulated_cupy = cache(new_emulated_cupy)
 
 
 def emulated_gpu(shapes=None):

@@ -84,8 +84,8 @@ def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, roun
         for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32))
     ]
     constants = _uploaded(cupy, question.constants.astype(vector.dtype))
-    none = np.uint64(0)
-    arguments = (vector, *program, constants, np.uint32(0), none, none)
+    first = _uploaded(cupy, np.zeros(1, np.uint64))  # of one state
+    arguments = (vector, *program, constants, np.uint32(0), first, np.uint64(0))
     tile_bytes = vector.dtype.itemsize * 2 ** len(question.tile)
 
     def launch() -> None:

@@ -17,7 +17,7 @@ from basicaer.engine.program import Form
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,6 +83,18 @@ class Launches:
     constants: NDArray[np.complexfloating]
     place: tuple[int, ...]
     zero: frozenset[int]
+
+    @property
+    def structure(self) -> Hashable:
+        """What is the same in the launches of two segments exactly when they can be made together."""
+        launches = tuple(
+            (launch.record.tobytes(), launch.matrix.tobytes() if launch.permutes else b"")
+            if isinstance(launch, WideLaunch)
+            else launch
+            for launch in self.launches
+        )
+        arrays = (self.passes, self.stages, self.operations, self.columns)
+        return launches, *(array.tobytes() for array in arrays)
 
 
 def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
