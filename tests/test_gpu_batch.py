@@ -98,8 +98,6 @@ def test_numbers_that_make_other_operations_are_launched_apart(cupy, device):
         gates.insert(3, Gate("u", "G", (0,), Form.MATRIX, data))
         gates.append(Gate("p", "Z", (1,), Form.DIAGONAL, np.array([1, 1 if number < 2 else 1j])))
         gates.append(Gate("uuu", "GGG", (4, 0, 2), Form.MATRIX, reference.random_unitary(8, number)))
-        goes_to = np.random.default_rng(number // 3).permutation(8)
-        gates.append(Gate("permutation", "GGG", (1, 3, 0), Form.PERMUTATION, goes_to))
     batch, _ = batch_of(device, each, n)
     launched = [launch.grid for launch in cupy.gpu.launches if launch.kernel.startswith("run_pass")]
     assert {grid[1] for grid in launched} < {1, 2}
@@ -119,6 +117,16 @@ def test_a_gate_by_itself_clears_what_its_own_states_have_not_written_only(devic
     batch, _ = batch_of(device, each, n)
     for number, gates in enumerate(each):
         assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(n)), atol=1e-12)
+
+
+def test_permutations_of_their_own_are_launched_apart(device):
+    each = []
+    for number in range(3):
+        goes_to = np.random.default_rng(number).permutation(8)
+        each.append([*layers(4, 1), Gate("permutation", "GGG", (1, 3, 0), Form.PERMUTATION, goes_to)])
+    batch, _ = batch_of(device, each, 4)
+    for number, gates in enumerate(each):
+        assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(4)), atol=1e-12)
 
 
 def test_the_same_segment_is_bound_once(device, monkeypatch):
