@@ -1,4 +1,4 @@
-"""Many states that are changed together on the emulated GPU, each against naive application of its own gates."""
+"""Many states changed together on the GPU, emulated or not, each against naive application of its own gates."""
 
 import gc
 
@@ -70,11 +70,11 @@ def layers(n, seed):
 
 @pytest.mark.parametrize("n", [1, 3, 5, 8])
 @pytest.mark.parametrize("widest", [2, 3])
-def test_each_state_has_its_own_numbers(n, widest, device, precision, tolerance):
+def test_each_state_has_its_own_numbers(n, widest, tiny_gpu, precision, tolerance):
     """From |0...0>, and again from what came of that; with gates that need launches of their own, too."""
     gates = random_gates(np.random.default_rng([n, widest]), n, 20, widest=widest)
     each = [with_other_numbers(gates, seed) for seed in range(COUNT)]
-    batch, plan = batch_of(device, each, n, precision)
+    batch, plan = batch_of(tiny_gpu, each, n, precision)
     batch.run([Segment(tuple(gates)) for gates in reversed(each)], plan)
     assert len(batch) == COUNT
     for number in range(COUNT):
@@ -105,7 +105,7 @@ def test_numbers_that_make_other_operations_are_launched_apart(cupy, device):
         assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(n)), atol=1e-12)
 
 
-def test_a_gate_by_itself_clears_what_its_own_states_have_not_written_only(device):
+def test_a_gate_by_itself_clears_what_its_own_states_have_not_written_only(tiny_gpu):
     """Two groups of states: what the second has to clear, the first has filled already."""
     n, x = 4, Gate("x", "X", (3,), Form.PERMUTATION, np.array([1, 0]))
     each = []
@@ -114,17 +114,17 @@ def test_a_gate_by_itself_clears_what_its_own_states_have_not_written_only(devic
         first = Gate("u", "G", (0,), Form.MATRIX, real if number % 2 else reference.random_unitary(2, number))
         wide = Gate("uuu", "GGG", (1, 2, 3), Form.MATRIX, reference.random_unitary(8, number))
         each.append([first, wide, x])
-    batch, _ = batch_of(device, each, n)
+    batch, _ = batch_of(tiny_gpu, each, n)
     for number, gates in enumerate(each):
         assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(n)), atol=1e-12)
 
 
-def test_permutations_of_their_own_are_launched_apart(device):
+def test_permutations_of_their_own_are_launched_apart(tiny_gpu):
     each = []
     for number in range(3):
         goes_to = np.random.default_rng(number).permutation(8)
         each.append([*layers(4, 1), Gate("permutation", "GGG", (1, 3, 0), Form.PERMUTATION, goes_to)])
-    batch, _ = batch_of(device, each, 4)
+    batch, _ = batch_of(tiny_gpu, each, 4)
     for number, gates in enumerate(each):
         assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(4)), atol=1e-12)
 
@@ -165,9 +165,9 @@ def pauli_value(vector, x, z):
 
 
 @pytest.mark.parametrize("n", [2, 7])
-def test_what_is_read_of_all_states_at_once(n, device, precision, tolerance):
+def test_what_is_read_of_all_states_at_once(n, tiny_gpu, precision, tolerance):
     each = [layers(n, seed) for seed in range(COUNT)]
-    batch, _ = batch_of(device, each, n, precision)
+    batch, _ = batch_of(tiny_gpu, each, n, precision)
     vectors = [in_program_order(gates, reference.zero(n)) for gates in each]
     weights = np.array([abs(vector) ** 2 for vector in vectors])
     for x, z in ((0, 1), (1, 0), (3, 3), (2**n - 1, 1)):
@@ -180,11 +180,11 @@ def test_what_is_read_of_all_states_at_once(n, device, precision, tolerance):
     assert np.allclose(batch.probabilities_of_one(1), one, atol=4 * tolerance)
 
 
-def test_shots_that_are_measured_in_the_middle(device, tolerance):
+def test_shots_that_are_measured_in_the_middle(tiny_gpu, tolerance):
     """Each state goes on from an outcome of its own."""
     n = 6
     before, after = layers(n, 1), layers(n, 2)
-    batch, plan = batch_of(device, [before] * COUNT, n)
+    batch, plan = batch_of(tiny_gpu, [before] * COUNT, n)
     outcomes = np.array([True, False, True, True, False])
     one = batch.probabilities_of_one(3)
     batch.collapse(3, outcomes, np.where(outcomes, one, 1 - one))
@@ -197,11 +197,11 @@ def test_shots_that_are_measured_in_the_middle(device, tolerance):
         assert np.allclose(batch.state(number).amplitudes(), want, atol=1e-12)
 
 
-def test_a_state_of_a_batch_is_sampled_as_one_by_itself(device):
+def test_a_state_of_a_batch_is_sampled_as_one_by_itself(tiny_gpu):
     each = [layers(7, seed) for seed in range(3)]
-    batch, plan = batch_of(device, each, 7)
+    batch, plan = batch_of(tiny_gpu, each, 7)
     for number, gates in enumerate(each):
-        alone = device.new_state(7, Precision.DOUBLE)
+        alone = tiny_gpu.new_state(7, Precision.DOUBLE)
         alone.run(Segment(tuple(gates)), plan)
         draws = np.sort(np.random.default_rng(number).random(200))
         assert sample_indices(batch.state(number), draws).tolist() == sample_indices(alone, draws).tolist()
