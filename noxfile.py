@@ -86,7 +86,7 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", *session.posargs)
         return
     if session.posargs[:1] == ["gpu"]:
-        session.install(".[cuda13,plot]", "custatevec-cu13")
+        session.install(".[cuda13,plot]", "custatevec-cu13", "nvidia-cublas>=13,<14")  # the first needs the second
         session.chdir("benchmarks")
         session.run("python", "-m", *session.posargs)
         return
