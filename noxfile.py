@@ -52,7 +52,7 @@ def sanitized(session: nox.Session) -> None:
 @nox.session
 def gpu(session: nox.Session) -> None:
     """Run on this machine's card what every device promises, and its kernels under compute-sanitizer."""
-    session.install("-e", ".[cuda13]", *_GROUPS["test"])
+    session.install("-e", ".[cuda13]", *_GROUPS["test"], *_GROUPS["sanitizer"])
     session.run(".ci/gpu", *session.posargs, external=True)
 
 
