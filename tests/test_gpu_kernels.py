@@ -106,7 +106,9 @@ def test_fields_come_in_the_order_in_which_the_kernels_have_them():
     limits = {name: getattr(structs, name) for name in ("MOST_THREAD_BITS", "MOST_REGISTER_BITS", "MOST_BLOCK_BITS")}
     kinds = {"Index": "u8", "unsigned": "u4", "unsigned short": "u2", "unsigned char": "u1"}
     for name in ("Pass", "Stage", "Operation", "Wide", "Walk"):
-        body = re.search(rf"^struct {name} {{$(.*?)^}};$", kernel_source(), re.MULTILINE | re.DOTALL)[1]
+        body = re.search(
+            rf"^struct (?:alignas\(16\) )?{name} {{.*?$(.*?)^}};$", kernel_source(), re.MULTILINE | re.DOTALL
+        )[1]
         found = []
         for declared in re.sub(r"//.*", "", body).split(";")[:-1]:
             kind, names = re.match(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.engine.program import Segment
+from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
 from plan_checks import in_program_order, random_gates
 
@@ -62,3 +62,17 @@ def test_without_a_plan_gates_run_in_tiles_as_they_come(n, tiny_gpu, precision, 
 
 def test_tiles_of_real_size(tiny_gpu, precision, tolerance):
     check(tiny_gpu, random_gates(np.random.default_rng(7), 14, 24, widest=2), 14, precision, tolerance)
+
+
+def test_a_control_outside_of_the_tile_is_part_of_an_exchange(tiny_gpu, precision, tolerance):
+    def gate(target, *controls):
+        if controls:
+            return Gate("cx", "X", (target,), Form.PERMUTATION, np.array([1, 0]), controls, 1)
+        return Gate("u", "G", (target,), Form.MATRIX, reference.random_unitary(2, target))
+
+    gates = [gate(0), gate(0, 7), gate(1, 6), gate(0), gate(1)]
+    start = reference.random_state(8, seed=8)
+    state = tiny_gpu.new_state(8, precision)
+    state.load(start)
+    state.run(Segment(tuple(gates)), None)
+    assert np.allclose(state.amplitudes(), in_program_order(gates, start), rtol=0, atol=tolerance)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.devices.fusion import numbers_of
+from basicaer.devices.gpu.encoding import Recorded
 from basicaer.devices.gpu.operations import by_diagonal_targets, without_known
-from basicaer.devices.gpu.passes import PassBuilder, Recorded, Shape, is_wide, paired_by
+from basicaer.devices.gpu.passes import PassBuilder, Shape, is_wide, paired_by
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, OPERATION, PASS, STAGE, WIDE
 from basicaer.engine.bits import has_bit, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
