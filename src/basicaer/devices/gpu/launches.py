@@ -279,7 +279,7 @@ class _Binding:
         recorded = builder.finish(self._recorded, target)
         if recorded is not None:
             number, (thread_bits, block_bits) = recorded
-            assert block_bits <= MOST_BLOCK_BITS  # no card has memory for more  # noqa: S101
+            assert block_bits < MOST_BLOCK_BITS - 1  # a grid has no more, nor any card memory  # noqa: S101
             self._launches.append(PassLaunch(number, thread_bits, block_bits))
             for wire, place in target.items():
                 self._place[wire] = place
