@@ -52,7 +52,7 @@ enum Kind {
 };
 
 // Acts where the bits `on` of the register's, the thread's and the block's number are those of `want`.
-struct alignas(16) Operation {  // read in two pieces of 16 bytes
+struct alignas(16) Operation {  // so aligned that few loads read it
   unsigned char kind, bit, other, reserved;
   unsigned short on_register, want_register, on_thread, want_thread;
   unsigned on_block, want_block;

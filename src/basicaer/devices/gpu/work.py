@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
-__all__ = ["THREADS", "CardWork", "blocks_for"]
+__all__ = ["DTYPES", "THREADS", "CardWork", "blocks_for"]
 
 DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
