@@ -58,9 +58,9 @@ def _cuda_version(number: int) -> str:
 
 @cache
 def probe_gpu() -> GpuProbe:
-    """Look for CuPy, a driver that is new enough, a card, and CUDA's compiler and headers.
+    """Look for CuPy, a driver that is new enough, a card and CUDA's compiler, in this order.
 
-    In this order; the first that is missing is the problem.
+    The first that is missing is the problem. CUDA's headers are not looked for: the kernels include none.
     """
     builds = _installed_builds()
     if len(builds) > 1:
@@ -109,18 +109,4 @@ def probe_gpu() -> GpuProbe:
         cupy.cuda.nvrtc.getVersion()
     except Exception as error:  # noqa: BLE001  # a RuntimeError for a missing library, and others for a broken one
         return known(f"CUDA's compiler NVRTC does not load ({error}); {_INSTALL}", cards=tuple(cards))
-    if not _has_runtime_headers():
-        return known(f"the CUDA runtime headers are missing; {_INSTALL}", cards=tuple(cards))
     return known(cards=tuple(cards))
-
-
-def _has_runtime_headers() -> bool:
-    """Tell whether the CUDA runtime's headers are there: with a toolkit, or from their wheel for CUDA 12 or 13."""
-    import cupy
-
-    wheels = importlib.util.find_spec("nvidia")  # a namespace of many wheels, of which one has the headers
-    parents = [Path(folder) for folder in (wheels and wheels.submodule_search_locations) or ()]
-    places = [parent / part for parent in parents for part in ("cuda_runtime", "cu13")]
-    toolkit = cupy.cuda.get_cuda_path()
-    places += [Path(toolkit)] if toolkit else []
-    return any((place / "include" / "cuda_runtime.h").is_file() for place in places)
