@@ -31,9 +31,9 @@ def oldest(session: nox.Session) -> None:
 
 @nox.session
 def kernels(session: nox.Session) -> None:
-    """Compile the CUDA kernels for every architecture, without a card or a driver."""
-    session.install("-e", ".", *_GROUPS["test"], *_GROUPS["kernels"])
-    session.run("pytest", "tests/test_gpu_compiled.py", *session.posargs)
+    """Compile the CUDA kernels for every architecture, and compare CuPy with its stand-in; no card, no driver."""
+    session.install("-e", ".[cuda13]", *_GROUPS["test"])
+    session.run("pytest", "tests/test_gpu_compiled.py", "tests/test_gpu_cupy.py", *session.posargs)
 
 
 @nox.session
@@ -42,8 +42,9 @@ def sanitized(session: nox.Session) -> None:
     session.install("-e", ".", *_GROUPS["test"])
     runtime = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True).strip()
     environment = {"BASICAER_SANITIZED": "1", "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
-    emulated = "(GPU-emulated or gpu_planned or gpu_kernels) and not little_scratch"
-    files = [f"tests/test_{name}.py" for name in ("device_contract", "gates", "gpu_planned", "gpu_kernels")]
+    emulated = "(GPU-emulated or gpu_planned or gpu_kernels or gpu_batch) and not little_scratch"
+    names = ("device_contract", "gates", "gpu_planned", "gpu_kernels", "gpu_batch")
+    files = [f"tests/test_{name}.py" for name in names]
     # What a sanitizer finds ends the process: its report goes past pytest, straight to the terminal.
     session.run("python", "-m", "pytest", "--capture=sys", "-k", emulated, *files, *session.posargs, env=environment)
 
@@ -51,7 +52,7 @@ def sanitized(session: nox.Session) -> None:
 @nox.session
 def gpu(session: nox.Session) -> None:
     """Run on this machine's card what every device promises, and its kernels under compute-sanitizer."""
-    session.install("-e", ".[cuda13]", *_GROUPS["test"])
+    session.install("-e", ".[cuda13]", *_GROUPS["test"], *_GROUPS["sanitizer"])
     session.run(".ci/gpu", *session.posargs, external=True)
 
 
@@ -85,7 +86,7 @@ def bench(session: nox.Session) -> None:
         session.run("python", "-m", *session.posargs)
         return
     if session.posargs[:1] == ["gpu"]:
-        session.install(".[cuda13,plot]", "custatevec-cu13")
+        session.install(".[cuda13,plot]", "custatevec-cu13", "nvidia-cublas>=13,<14")  # the first needs the second
         session.chdir("benchmarks")
         session.run("python", "-m", *session.posargs)
         return

@@ -31,16 +31,19 @@ enum Exchange { NO_EXCHANGE = 0, EXCHANGE = 1, EXCHANGE_AFTER_BARRIER = 2 };
 struct Stage {
   unsigned short put_thread[MOST_THREAD_BITS], put_register[MOST_REGISTER_BITS];
   unsigned short get_thread[MOST_THREAD_BITS], get_register[MOST_REGISTER_BITS], get_block[MOST_BLOCK_BITS];
-  unsigned short get_flip;  // combined with every place that is read
-  unsigned short exchange;  // one of Exchange
+  unsigned short get_flip;        // combined with every place that is read
+  unsigned short get_block_bits;  // how many columns there are for the block: usually none, for all are 0
+  unsigned short exchange;        // one of Exchange
+  unsigned short reserved;
   unsigned first_operation, operations;
 };
 
 enum Kind {
   FACTOR = 0,  // the thread's factor is multiplied by constants[at]
-  PHASE = 1,   // amplitudes are multiplied by the thread's factor, which is then 1 again
+  PHASE = 1,   // amplitudes are multiplied by constants[at] and by the thread's factor, which is then 1 again
   TABLE = 2,   // amplitudes are multiplied by constants[at + i], i being the combination of `columns`
-  FLIP = 3,    // X on register bit `bit`
+  FLIP = 3,    // X on register bit `bit`, in the registers of `at` or, if thread & `threads` and block & `columns` together have
+               // an odd number of bits, in the others: so a sum, modulo 2, of any controls is one operation
   DENSE = 4,   // the matrix constants[at + 2 row + column] on register bit `bit`
   REAL = 5,    // a matrix of real numbers: constants[at + row] = (column 0, column 1)
   CROSSED = 6, // a matrix whose diagonal is real and the rest imaginary, given in the same way
@@ -49,13 +52,13 @@ enum Kind {
 };
 
 // Acts where the bits `on` of the register's, the thread's and the block's number are those of `want`.
-struct Operation {
+struct alignas(16) Operation {  // so aligned that few loads read it
   unsigned char kind, bit, other, reserved;
   unsigned short on_register, want_register, on_thread, want_thread;
   unsigned on_block, want_block;
   unsigned at;       // first of its numbers in `constants`
   unsigned columns;  // TABLE: first of MOST_THREAD_BITS + MOST_REGISTER_BITS + MOST_BLOCK_BITS columns
-  unsigned padding;
+  unsigned threads;
 };
 
 template <int VALUE>
@@ -88,9 +91,8 @@ struct Registers {
   __device__ __forceinline__ void apply(const Operation& operation, const Complex<R>* constants, const unsigned* columns) {
     const Complex<R>* numbers = constants + operation.at;
     switch (operation.kind) {
-      case FACTOR: factor = multiply(factor, numbers[0]); break;
       case PHASE: {
-        const Complex<R> by = factor;
+        const Complex<R> by = multiply(factor, numbers[0]);
         for_each_register<REGISTER_BITS, 0>(operation, [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
         factor = {R(1), R(0)};
         break;
@@ -104,16 +106,20 @@ struct Registers {
         });
         break;
       }
-      case FLIP:
+      case FLIP: {
+        const bool odd = parity(threadIdx.x & operation.threads) != parity(blockIdx.x & operation.columns);
+        const unsigned flipped = odd ? ~operation.at : operation.at;
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
           constexpr int target = 1 << decltype(bit)::value;
           for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
+            if (!has_bit(flipped, r)) return;
             const Complex<R> kept = amplitude[r];
             amplitude[r] = amplitude[r | target];
             amplitude[r | target] = kept;
           });
         });
         break;
+      }
       case DENSE: {
         const Complex<R> m00 = numbers[0], m01 = numbers[1], m10 = numbers[2], m11 = numbers[3];
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
@@ -196,15 +202,17 @@ __device__ __forceinline__ void walk_registers(Place place, const Column* column
 }
 
 // Launch: one block for each value of the index bits outside of the tile that may be 1, times the number of states in
-// y; 2^thread_bits threads; shared memory for one tile.
+// y; 2^thread_bits threads; shared memory for one tile. A small circuit is one block for each state: the whole of it is
+// one launch for any number of states. Block (b, y) works on the state that begins at index first[y], a multiple
+// of its size, with the constants from y * constants_stride on.
 template <class R, int REGISTER_BITS>
 __global__ void __launch_bounds__(256, 2)
 run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const unsigned* columns,
-         const Complex<R>* constants, unsigned number, Index state_stride, Index constants_stride) {
+         const Complex<R>* constants, unsigned number, const Index* first, Index constants_stride) {
   SHARED_MEMORY(Complex<R>, tile);
   const Pass& pass = passes[number];
   require(pass.register_bits == REGISTER_BITS && blockDim.x == 1u << pass.thread_bits && gridDim.x == 1u << pass.block_bits);
-  Complex<R>* state = states + blockIdx.y * state_stride;
+  require(pass.thread_bits <= MOST_THREAD_BITS && pass.block_bits < MOST_BLOCK_BITS);
   constants += blockIdx.y * constants_stride;
   const unsigned thread = threadIdx.x, block = blockIdx.x;
 
@@ -212,11 +220,12 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
   held.factor = {R(1), R(0)};
   const Index zero = pass.zero;
   walk_registers<REGISTER_BITS>(
-      combine(block, pass.load_block, pass.block_bits) ^ combine(thread, pass.load_thread, pass.thread_bits) ^ pass.load_flip,
+      first[blockIdx.y] ^ combine(block, pass.load_block, pass.block_bits) ^
+          combine(thread, pass.load_thread, pass.thread_bits) ^ pass.load_flip,
       pass.load_register,
       [&](int r, Index i) {
         if (i & zero) held.amplitude[r] = {R(0), R(0)};
-        else held.amplitude[r] = read_global(state, i);
+        else held.amplitude[r] = read_global(states, i);
       });
 
   for (unsigned s = pass.first_stage; s < pass.first_stage + pass.stages; ++s) {
@@ -228,19 +237,22 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
                                     [&](int r, unsigned place) { write_shared(tile, place, held.amplitude[r]); });
       __syncthreads();
       const unsigned from = combine(thread, stage.get_thread, pass.thread_bits) ^
-                            combine(block, stage.get_block, pass.block_bits) ^ stage.get_flip;
+                            combine(block, stage.get_block, stage.get_block_bits) ^ stage.get_flip;
       walk_registers<REGISTER_BITS>(from, stage.get_register,
                                     [&](int r, unsigned place) { held.amplitude[r] = read_shared(tile, place); });
     }
     for (unsigned o = stage.first_operation; o < stage.first_operation + stage.operations; ++o) {
       const Operation operation = operations[o];
-      if ((thread & operation.on_thread) == operation.want_thread && (block & operation.on_block) == operation.want_block)
-        held.apply(operation, constants, columns);
+      if ((thread & operation.on_thread) != operation.want_thread || (block & operation.on_block) != operation.want_block) continue;
+      // Most operations of many circuits are factors, and the least work: they are not searched for among the kinds.
+      if (operation.kind == FACTOR) held.factor = multiply(held.factor, constants[operation.at]);
+      else held.apply(operation, constants, columns);
     }
   }
 
   if (pass.store_after_barrier) __syncthreads();
   walk_registers<REGISTER_BITS>(
-      combine(block, pass.store_block, pass.block_bits) ^ combine(thread, pass.store_thread, pass.thread_bits) ^ pass.store_flip,
-      pass.store_register, [&](int r, Index i) { write_global(state, i, held.amplitude[r]); });
+      first[blockIdx.y] ^ combine(block, pass.store_block, pass.block_bits) ^  // read again: registers are short
+          combine(thread, pass.store_thread, pass.thread_bits) ^ pass.store_flip,
+      pass.store_register, [&](int r, Index i) { write_global(states, i, held.amplitude[r]); });
 }

@@ -21,7 +21,8 @@ __device__ __forceinline__ void sum_over_threads(double* sums, unsigned summed, 
   __syncthreads();
 }
 
-// How a launch walks through a state: each thread through 2^loop_bits indices.
+// How a launch walks through states: each thread through 2^loop_bits indices of one; the y axis of the grid is for several
+// states, of which the y-th begins at states[first[y]] and has its sums after those of the one before.
 struct Walk {
   Index thread[8], block[40], loop[40];  // index bits
   unsigned thread_bits, block_bits, loop_bits;
@@ -33,6 +34,7 @@ struct Walk {
 
 template <class Act>
 __device__ __forceinline__ void walk(const Walk& way, const Act& act) {
+  require(blockDim.x == 1u << way.thread_bits && gridDim.x == 1u << way.block_bits);
   Index i = combine(threadIdx.x, way.thread, way.thread_bits) ^ combine(blockIdx.x, way.block, way.block_bits);
   act(i);
   for (Index step = 1; step < Index(1) << way.loop_bits; ++step) {
@@ -43,26 +45,28 @@ __device__ __forceinline__ void walk(const Walk& way, const Act& act) {
 
 // The sums of the probabilities of all that the threads walk through, where their numbers differ in `summed` bits only.
 template <class R>
-__global__ void __launch_bounds__(SUM_THREADS) sum_weights(const Complex<R>* state, const Walk* way, double* sums) {
+__global__ void __launch_bounds__(SUM_THREADS) sum_weights(const Complex<R>* states, const Walk* way, const Index* first, double* sums) {
   SHARED_MEMORY(double, shared);
-  require(blockDim.x == 1u << way->thread_bits);
+  const Complex<R>* const state = states + first[blockIdx.y];
   double sum = 0;
   walk(*way, [&](Index i) { sum += weight(read_global(state, i)); });
   write_shared(shared, threadIdx.x, sum);
   sum_over_threads(shared, way->summed, 1);
   if (!(threadIdx.x & way->summed)) {
-    const Index number = Index(blockIdx.x) * way->sums + combine(threadIdx.x, way->sum, way->thread_bits);
+    // the number of the sum: a state's are those of its blocks, one block after another
+    const Index number = (Index(blockIdx.y) * gridDim.x + blockIdx.x) * way->sums + combine(threadIdx.x, way->sum, way->thread_bits);
     write_global(sums, number, read_shared(shared, threadIdx.x));
   }
 }
 
-// The sum over i of conj(state[i ^ flips]) * state[i] * (-1)^(number of bits that i and `signs` share), for each block:
-// sums[2 block] is its real part, sums[2 block + 1] its imaginary part.
+// The sum over i of conj(state[i ^ flips]) * state[i] * (-1)^(number of bits that i and `signs` share), for each block of
+// each state: of the b-th of all of them, sums[2 b] is the real part, sums[2 b + 1] the imaginary part.
 template <class R>
 __global__ void __launch_bounds__(SUM_THREADS)
-sum_products(const Complex<R>* state, const Walk* way, Index flips, Index signs, double* sums) {
+sum_products(const Complex<R>* states, const Walk* way, const Index* first, Index flips, Index signs, double* sums) {
   SHARED_MEMORY(double, shared);
-  require(blockDim.x == 1u << way->thread_bits);
+  require(blockDim.x >= 2);  // two threads write
+  const Complex<R>* const state = states + first[blockIdx.y];
   double re = 0, im = 0;
   walk(*way, [&](Index i) {
     const Complex<R> a = read_global(state, i), b = read_global(state, i ^ flips);
@@ -73,7 +77,8 @@ sum_products(const Complex<R>* state, const Walk* way, Index flips, Index signs,
   write_shared(shared, threadIdx.x, re);
   write_shared(shared, blockDim.x + threadIdx.x, im);
   sum_over_threads(shared, blockDim.x - 1, 2);
-  if (threadIdx.x < 2) write_global(sums, 2 * Index(blockIdx.x) + threadIdx.x, read_shared(shared, threadIdx.x * blockDim.x));
+  const Index block = Index(blockIdx.y) * gridDim.x + blockIdx.x;  // number of the block among those of all states
+  if (threadIdx.x < 2) write_global(sums, 2 * block + threadIdx.x, read_shared(shared, threadIdx.x * blockDim.x));
 }
 
 // probabilities[i] = that of the index made of `first` and the bits of i at `columns`.

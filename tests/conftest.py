@@ -32,12 +32,15 @@ DEVICES = {
     "GPU-emulated": lambda: emulated_gpu(TINY_SHAPES),
     "GPU": lambda: gpu(),  # noqa: PLW0108  # defined below
 }
+TINY_GPUS = {"GPU-emulated": DEVICES["GPU-emulated"], "GPU": lambda: gpu(tiny=True)}
 TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
 
 
-@cache
-def emulated_cupy():
+def new_emulated_cupy():
     return EmulatedCupy(sanitize=os.environ.get("BASICAER_SANITIZED") == "1")  # `nox -s sanitized` sets it
+
+
+emulated_cupy = cache(new_emulated_cupy)
 
 
 def emulated_gpu(shapes=None):
@@ -48,16 +51,22 @@ def emulated_gpu(shapes=None):
 
 
 @cache
-def gpu():
+def gpu(*, tiny=False):
     """The card of this machine, if it has one."""
     if problem := probe_gpu().problem:
         pytest.skip(f"there is no GPU to test on: {problem}")
-    return CupyDevice()
+    return CupyDevice(shapes=TINY_SHAPES if tiny else None)
 
 
 @pytest.fixture(params=DEVICES)
 def device(request):
     return DEVICES[request.param]()
+
+
+@pytest.fixture(params=TINY_GPUS)
+def tiny_gpu(request):
+    """The GPU device with tiny tiles: emulated, and on the card of this machine, if it has one."""
+    return TINY_GPUS[request.param]()
 
 
 @pytest.fixture(params=list(Precision), ids=str)

@@ -55,6 +55,10 @@ def launch_all(device, precision):
     state.block_probabilities(1, blocks)
     hit = np.flatnonzero(weights > 0)
     state.find(blocks, hit, weights[hit] / 2)
+    batch = device.new_batch(N_QUBITS, precision, 2)
+    batch.run([segment, segment], plan)
+    batch.collapse(5, np.array([False, True]), batch.probabilities_of_one(5))
+    batch.expectations(3, 6)
     state.settle()
     norm = float(np.linalg.norm(state.copy().amplitudes()))
     state.set_identity()
@@ -62,5 +66,8 @@ def launch_all(device, precision):
 
 
 if __name__ == "__main__":
+    import cupy
+
+    cupy.cuda.set_allocator(None)  # no pool: what reaches behind an array must not fall into another one
     norms = [launch_all(CupyDevice(), precision) for precision in Precision]
     sys.exit(None if np.allclose(norms, 1, atol=1e-4) else f"the norms are {norms}")

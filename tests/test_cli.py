@@ -339,15 +339,19 @@ CARDS = [
 
 
 @pytest.fixture
-def machine(monkeypatch, tmp_path):
+def machine(monkeypatch):
     """A function that makes up what is installed: CuPy builds, and what CuPy finds. By default all is well."""
     gpu_probe.probe_gpu.cache_clear()
     real_version, real_find = importlib.metadata.version, importlib.util.find_spec
-    headers = tmp_path / "toolkit" / "include" / "cuda_runtime.h"
-    headers.parent.mkdir(parents=True)
-    headers.touch()
 
-    def make(*, builds=("cupy-cuda12x",), driver=12040, count=2, error=None, toolkit=tmp_path / "toolkit", nvidia=()):
+    def make(
+        *,
+        builds=("cupy-cuda12x",),
+        driver=12040,
+        count=2,
+        error=None,
+        compiler=(12, 9),
+    ):
         def version(name):
             if name.startswith("cupy"):
                 if name in builds:
@@ -356,10 +360,6 @@ def machine(monkeypatch, tmp_path):
             return real_version(name)
 
         def find_spec(name, package=None):
-            if name == "nvidia":
-                spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
-                spec.submodule_search_locations = [str(folder) for folder in nvidia]
-                return spec if nvidia else None
             if name == "cupy" and not builds:
                 return None
             return real_find(name, package)
@@ -368,6 +368,11 @@ def machine(monkeypatch, tmp_path):
             if error is not None:
                 raise error
             return count
+
+        def compiler_version():
+            if isinstance(compiler, Exception):
+                raise compiler
+            return compiler
 
         cupy = types.ModuleType("cupy")
         cupy.__spec__ = importlib.machinery.ModuleSpec("cupy", None)
@@ -378,7 +383,10 @@ def machine(monkeypatch, tmp_path):
             runtimeGetVersion=lambda: 12090,
             getDeviceProperties=CARDS.__getitem__,
         )
-        cupy.cuda = types.SimpleNamespace(runtime=runtime, get_cuda_path=lambda: toolkit and str(toolkit))
+        cupy.cuda = types.SimpleNamespace(
+            runtime=runtime,
+            nvrtc=types.SimpleNamespace(getVersion=compiler_version),
+        )
         monkeypatch.setattr(importlib.metadata, "version", version)
         monkeypatch.setattr(importlib.util, "find_spec", find_spec)
         monkeypatch.setitem(sys.modules, "cupy", cupy)
@@ -430,6 +438,30 @@ Original error:
 """
 
 
+def probed_with(monkeypatch, folder, source):
+    """What is found where `source` is what CuPy runs when it is imported; nothing: where only its folder is left."""
+    gpu_probe.probe_gpu.cache_clear()
+    monkeypatch.delitem(sys.modules, "cupy")
+    (folder / "cupy").mkdir()
+    if source:
+        (folder / "cupy" / "__init__.py").write_text(source, "utf-8")
+    others = [path for path in sys.path if not Path(path, "cupy").is_dir()]
+    monkeypatch.setattr(sys, "path", [str(folder), *others])
+    importlib.invalidate_caches()
+    probe = gpu_probe.probe_gpu()
+    sys.modules.pop("cupy", None)
+    return probe
+
+
+def test_a_folder_of_kernels_that_cannot_be_made(machine, monkeypatch, tmp_path):
+    machine()
+    problem = probed_with(
+        monkeypatch, tmp_path, "raise PermissionError(13, 'Permission denied', '/root/.cupy')"
+    ).problem
+    assert problem.startswith("CuPy cannot make the folder of its kernels ([Errno 13] Permission denied")
+    assert problem.endswith("set CUPY_CACHE_DIR to a folder that can be written")
+
+
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
@@ -443,14 +475,7 @@ Original error:
 def test_cupy_that_does_not_import(machine, monkeypatch, tmp_path, source, reason):
     """A folder called cupy on the path, which fails to import, or is an empty rest of one."""
     machine()
-    gpu_probe.probe_gpu.cache_clear()
-    monkeypatch.delitem(sys.modules, "cupy")
-    (tmp_path / "cupy").mkdir()
-    if source:
-        (tmp_path / "cupy" / "__init__.py").write_text(source, "utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    probe = gpu_probe.probe_gpu()
-    sys.modules.pop("cupy", None)
+    probe = probed_with(monkeypatch, tmp_path, source)
     assert probe.problem.startswith(f"CuPy does not import ({reason}")
     assert "reinstall it: pip install 'basicaer[cuda13]'" in probe.problem
     assert "\n" not in probe.problem
@@ -477,23 +502,19 @@ def test_an_error_from_the_driver_is_passed_on(machine):
     assert probe.cupy == "14.2.0"
 
 
-def test_missing_headers(machine, tmp_path):
-    """No toolkit, or one without headers, or NVIDIA's wheels of other things."""
-    other = tmp_path / "nvidia"
-    (other / "cuda_nvrtc" / "include").mkdir(parents=True)
-    for keys in ({"toolkit": None}, {"toolkit": tmp_path}, {"toolkit": None, "nvidia": [other]}):
-        gpu_probe.probe_gpu.cache_clear()
-        probe = machine(**keys)
-        assert probe.problem.startswith("the CUDA runtime headers are missing; pip install 'basicaer[cuda13]'")
-        assert len(probe.cards) == 2
+def test_a_driver_older_than_cupy(machine):
+    """Whatever else is asked of it then raises."""
+    error = RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
+    probe = machine(driver=11080, error=error)
+    assert probe.problem.startswith("the driver is for CUDA 11.8 and CuPy for 12.9; update the driver, or pip install")
+    assert (probe.driver, probe.runtime) == ("11.8", "12.9")
 
 
-@pytest.mark.parametrize("part", ["cuda_runtime", "cu13"])
-def test_headers_from_the_wheels_of_cuda_12_and_13(machine, tmp_path, part):
-    folder = tmp_path / "nvidia" / part / "include"
-    folder.mkdir(parents=True)
-    (folder / "cuda_runtime.h").touch()
-    assert machine(toolkit=None, nvidia=[tmp_path / "nvidia"]).problem == ""
+def test_no_compiler(machine):
+    probe = machine(compiler=RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: no such file"))
+    assert probe.problem.startswith("CUDA's compiler NVRTC does not load (CuPy failed to load libnvrtc.so.12: OSError")
+    assert "pip install 'basicaer[cuda13]'" in probe.problem
+    assert len(probe.cards) == 2
 
 
 def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):
@@ -512,9 +533,9 @@ def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):
 
 
 def test_info_shows_cards_that_cannot_be_used(machine):
-    machine(driver=11080)
+    machine(compiler=RuntimeError("CuPy failed to load libnvrtc.so.12"))
     lines = basicaer("info").stdout.splitlines()[2:]
-    assert lines[0].startswith("GPU: off, the driver is for CUDA 11.8 and CuPy for 12.9; update the driver")
+    assert lines[0].startswith("GPU: off, CUDA's compiler NVRTC does not load")
     assert lines[1] == "GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB"
 
 

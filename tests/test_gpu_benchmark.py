@@ -70,6 +70,15 @@ def test_the_pieces_of_a_pass_are_what_they_are_called(tmp_path):
     assert found["empty, lowest bits, straight"]["goal"] == 0.85
 
 
+def test_a_batch_is_timed_against_circuits_one_after_another(tmp_path):
+    words = ["--emulated", "--results", tmp_path, "--parts", "batches", "--families", "ghz", "--rounds", 1]
+    told = gpu(*words, "--precisions", "double")
+    (record,) = records(tmp_path)
+    assert (record["n"], record["states"]) == (10, 8)
+    assert {"seconds_in_batch", "seconds_alone", "seconds_to_bind"} <= record.keys()
+    assert "us each together" in told
+
+
 def test_a_cold_start_is_a_process_of_its_own(tmp_path):
     gpu(
         "--emulated",

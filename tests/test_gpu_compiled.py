@@ -21,6 +21,7 @@ REGISTER_BITS = {precision: usual_shape(precision, 2**16, 2**17, 1024).register_
 MOST_REGISTERS = {
     "run_pass": (128, 128),
     "multiply_wide": (64, 48),
+    "begin": (16, 20),
     "clear": (16, 16),
     "set_identity": (16, 20),
     "collapse": (20, 24),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import device as gpu_module
+from basicaer.devices.gpu import module as module_module
+from basicaer.devices.gpu import work as work_module
 from basicaer.devices.gpu.device import CupyDevice, usual_shape
 from basicaer.devices.gpu.passes import Shape
 from basicaer.devices.memory import check_fits
@@ -91,8 +92,8 @@ def test_all_that_passes_read_is_uploaded_in_one_copy(cupy, device):
 
 def test_a_plan_is_bound_once_for_the_same_segment_and_layout(device, monkeypatch):
     bound = []
-    real = gpu_module.bind
-    monkeypatch.setattr(gpu_module, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
+    real = work_module.bind
+    monkeypatch.setattr(work_module, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
     same = segment()
     for _ in range(3):
         assert np.allclose(run(device, same).amplitudes(), expected(same), atol=1e-12)
@@ -148,7 +149,7 @@ def test_every_allocation_that_fails_is_one_sentence_and_the_next_job_works(cupy
 @pytest.mark.parametrize("k", [1, 3, 6])
 def test_a_launch_that_fails_is_one_sentence_and_the_next_job_works(cupy, device, k, late):
     cupy.gpu.fail_launch(k, late=late)
-    with pytest.raises(BasicAerError, match=r"GPU 0 failed while running gates \(cuda.*device='CPU'"):
+    with pytest.raises(BasicAerError, match=r"GPU 0 failed while (making a state|running gates) \(cuda.*device='CPU'"):
         run(device, segment())
     gc.collect()
     assert cupy.gpu.live_bytes == 0
@@ -163,7 +164,7 @@ def test_a_gpu_that_is_gone_is_one_sentence(cupy, missing):
 
 
 def test_kernels_that_do_not_compile_are_one_sentence(cupy, device, monkeypatch):
-    monkeypatch.setattr(gpu_module, "kernel_source", lambda: "this is no CUDA")
+    monkeypatch.setattr(module_module, "kernel_source", lambda: "this is no CUDA")
     with pytest.raises(BasicAerError, match=r"GPU 0 cannot compile the kernels .*device='CPU' works without"):
         device.new_state(2, Precision.DOUBLE)
 

@@ -47,8 +47,13 @@ def applied(operations, vector):
         match operation:
             case Matrix(wires, numbers, condition):
                 vector = conditioned(vector, numbers, wires, condition)
-            case Flip(wire, condition):
-                vector = conditioned(vector, np.array([[0, 1], [1, 0]]), (wire,), condition)
+            case Flip(wire, condition, parity, value):
+                acts = [
+                    all(reference.bit(i, w) == v for w, v in condition.items())
+                    and sum(reference.bit(i, w) for w in parity) % 2 == value
+                    for i in range(2**n)
+                ]
+                vector = vector[[i ^ 2**wire if act else i for i, act in enumerate(acts)]]
             case Table(wires, factors, condition):
                 vector = conditioned(vector, np.diag(factors), wires, condition)
             case Factors(inside, factors):
@@ -92,6 +97,30 @@ def test_phases_that_act_on_the_same_amplitudes_are_one_product():
     assert [type(operation) for operation in found] == [Factors]
     assert found[0].inside == {0: True}
     assert len(found[0].factors) == 4
+
+
+def sum_flip(target, *controls):
+    return Flip(target, {}, frozenset(controls), value=True)
+
+
+def test_flips_of_a_wire_by_single_controls_are_one():
+    """Whatever is between them, if it commutes; two by the same control are none, one by 1 and X are one by 0."""
+    gates = [flip(0, 3), flip(1, 3), flip(0, 4), diagonal([1, 1j], 3), flip(1, 2), flip(0), flip(0, 3)]
+    first, second, _ = operations_of((0, 1), *gates)
+    assert first == Flip(0, {}, frozenset({4}), value=False)
+    assert second == sum_flip(1, 2, 3)
+    assert operations_of((0, 1), flip(0), flip(1, 2), flip(0)) == [sum_flip(1, 2)]
+    assert operations_of((0, 1), flip(0, 2, 3), flip(0, 2, 3)) == []
+    assert len(operations_of((0, 1), flip(0, 2, 3), flip(0, 2))) == 2
+
+
+@pytest.mark.parametrize(
+    "between", [flip(1, 0), matrix(H, 0), matrix(H, 1), matrix(H, 3, controls=(0,)), diagonal([1, 1j], 0)]
+)
+def test_a_flip_does_not_pass_what_it_does_not_commute_with(between):
+    found = operations_of((0, 1, 2, 3), flip(0, 1), between, flip(0, 1))
+    assert [type(operation) for operation in found][::2] == [Flip, Flip]
+    assert len(found) == 3
 
 
 def test_phases_everywhere_are_taken_out():

@@ -3,7 +3,7 @@
 import pytest
 
 import one_of_each
-from basicaer.devices.gpu import passes
+from basicaer.devices.gpu import encoding
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.kernels import kernel_names
 from basicaer.devices.gpu.structs import Kind
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=f"kernels 
 
 def test_every_kernel_and_operation_is_launched(precision, tolerance, monkeypatch):
     kinds = set()
-    put = passes._Encoder._put
+    put = encoding.Encoder._put
 
     def noted(self, kind, *arguments, **keys):
         kinds.add(kind)
         put(self, kind, *arguments, **keys)
 
-    monkeypatch.setattr(passes._Encoder, "_put", noted)
+    monkeypatch.setattr(encoding.Encoder, "_put", noted)
     cupy = EmulatedCupy()
     assert one_of_each.launch_all(CupyDevice(cupy=cupy), precision) == pytest.approx(1, abs=20 * tolerance)
     assert kinds == set(Kind)

@@ -34,7 +34,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.group(invoke_without_command=True, help=__doc__)
-@click.option("--parts", type=_Listed(), help="Of questions, cold, families; default: all.")
+@click.option("--parts", type=_Listed(), help="Of questions, cold, batches, families; default: all.")
 @click.option("--families", type=_Listed(), help="Default: all.")
 @click.option("--sizes", type=_Listed(int), default=_SIZES, show_default=True, help="Numbers of qubits.")
 @click.option("--precisions", type=_Listed(), default="double,single", show_default=True)
@@ -55,8 +55,11 @@ def main(context: click.Context, *, markdown: bool, **options) -> None:
     if options["emulated"] and not options["results"]:
         raise click.UsageError("--emulated needs --results, so that no emulated time stands among measured ones.")
     stand_in()
+    from basicaer.devices.gpu_probe import probe_gpu
     from gpu.series import Series
 
+    if not options["emulated"] and (problem := probe_gpu().problem):
+        raise click.ClickException(f"There is no GPU to measure: {problem}.")
     series = Series(**options)
     series.measure()
     series.report(markdown=markdown)
@@ -69,8 +72,10 @@ def collect(folder: Path, sizes: list[int]) -> None:
     """Write the families' circuits, lowered, into FOLDER. Needs Qiskit."""
     from families import FAMILIES
 
+    from gpu.batches import BATCH_QUBITS
     from gpu.circuits import collect as written
 
+    sizes = sorted({*sizes, BATCH_QUBITS})
     click.echo(f"{written(folder, FAMILIES, sizes)}: {len(FAMILIES)} families at {', '.join(map(str, sizes))} qubits")
 
 

@@ -57,7 +57,7 @@ class Library:
 
     def __init__(self, card: Card, path: Path | None = None) -> None:
         self.card = card
-        self._library = _loaded(path)
+        self._library = _loaded(path, card.cupy.cuda.get_cuda_path())
         for name, signature in _SIGNATURES.items():
             function = getattr(self._library, name)
             function.argtypes, function.restype = signature, c_int
@@ -179,14 +179,16 @@ def _integers(numbers: Sequence[int]) -> Any:
     return (c_int32 * len(numbers))(*numbers) if numbers else None
 
 
-def _loaded(path: Path | None) -> ctypes.CDLL:
-    """Load the library from `path`, or from the wheel custatevec-cu13; it needs cuBLAS, which may lie elsewhere."""
+def _loaded(path: Path | None, toolkit: str | None) -> ctypes.CDLL:
+    """Load the library from `path`, or from the wheel custatevec-cu13; it needs cuBLAS: a wheel's or the toolkit's."""
     folders = [Path(folder) for name in ("nvidia", "cuquantum") for folder in _folders(name)]
     if path is None:
         found = sorted(file for folder in folders for file in folder.glob("lib/libcustatevec.so.1"))
         path = found[0] if found else Path("libcustatevec.so.1")
     for needed in ("libcublasLt.so.1[0-9]", "libcublas.so.1[0-9]"):
-        for file in [file for folder in folders for file in folder.glob(f"*/lib/{needed}")][:1]:
+        found = [file for folder in folders for file in folder.glob(f"*/lib/{needed}")]
+        found += Path(toolkit).glob(f"lib*/{needed}") if toolkit else []
+        for file in found[:1]:
             ctypes.CDLL(str(file), ctypes.RTLD_GLOBAL)
     try:
         return ctypes.CDLL(str(path))

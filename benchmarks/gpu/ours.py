@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch, bind, first_places
+from basicaer.devices.gpu.work import DTYPES
 from basicaer.plan.planner import plan_segment
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Ours:
         place = first_places(self._plan, wires) if how == "zero" else tuple(range(wires))
         zero = frozenset(range(wires) if how == "zero" else range(self._n, wires))
         started = time.perf_counter()
-        bound = bind(self._plan, self._segment, shape, place, zero, dtype=_dtype(self._precision))
+        bound = bind(self._plan, self._segment, shape, place, zero, dtype=DTYPES[self._precision])
         return bound, time.perf_counter() - started
 
     def work(self, how: str) -> dict[str, float]:
@@ -118,9 +119,3 @@ def _moved(launch: Any, bound: Launches, wires: int) -> int:
             return int(2**wires - 2 ** (wires - where.bit_count()))
         case wide:
             return int(2 * 2 ** (wide.targets + wide.rest_bits))
-
-
-def _dtype(precision: Precision) -> Any:
-    import numpy as np
-
-    return np.dtype({16: np.complex128, 8: np.complex64}[precision.amplitude_bytes])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.gatewise import GateNumbers
-from basicaer.devices.gpu.passes import PassBuilder, Recorded
+from basicaer.devices.gpu.encoding import Recorded
+from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE, Kind
 from basicaer.engine.program import Form
 from basicaer.options import Precision
@@ -84,8 +85,8 @@ def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, roun
         for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32))
     ]
     constants = _uploaded(cupy, question.constants.astype(vector.dtype))
-    none = np.uint64(0)
-    arguments = (vector, *program, constants, np.uint32(0), none, none)
+    first = _uploaded(cupy, np.zeros(1, np.uint64))  # of one state
+    arguments = (vector, *program, constants, np.uint32(0), first, np.uint64(0))
     tile_bytes = vector.dtype.itemsize * 2 ** len(question.tile)
 
     def launch() -> None:
@@ -176,6 +177,7 @@ def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray
             constants[:, 0] = phases
         case "flips":
             operations["kind"] = Kind.FLIP
+            operations["at"] = 2**32 - 1  # in all registers
         case "real" | "crossed":
             operations["kind"] = Kind.REAL if kind == "real" else Kind.CROSSED
             angle = random.uniform(0, 2 * np.pi, 16)

@@ -24,7 +24,8 @@ def source_digest() -> str:
     files += sorted(path for path in BENCHMARKS.parent.glob("kernels/*.cu*"))
     files += [BENCHMARKS / "families.py"]
     files += [
-        BENCHMARKS / "gpu" / f"{name}.py" for name in ("contest", "ours", "questions", "custatevec", "fusing", "aer")
+        BENCHMARKS / "gpu" / f"{name}.py"
+        for name in ("batches", "contest", "ours", "questions", "custatevec", "fusing", "aer")
     ]
     digest = hashlib.sha256()
     for file in files:

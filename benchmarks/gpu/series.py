@@ -17,6 +17,7 @@ from peers.machine import commit
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.options import Precision
 from gpu.aer import Aer
+from gpu.batches import BATCH_QUBITS, BATCH_STATES, batch_lines, batch_times
 from gpu.card import Card
 from gpu.check import check
 from gpu.circuits import Circuits, collect
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from gpu.results import Record
 
 _DTYPES = {Precision.DOUBLE: "c16", Precision.SINGLE: "c8"}
-_PARTS = ("questions", "cold", "families")
+_EMULATED_STATES = 8
+_PARTS = ("questions", "cold", "batches", "families")
 _PEERS: dict[str, Callable[[Card, Path | None], Any]] = {
     Library.name: Library,
     Aer.name: lambda card, _: Aer(card),
@@ -138,6 +140,17 @@ class Series:
             for line in cold_lines([point | {"seconds": starts}]):
                 click.echo(line)
 
+    def _measure_batches(self) -> None:
+        for family, precision in product(self.families, self.precisions):
+            point = {"kind": "batch", "family": family, "n": BATCH_QUBITS, "precision": str(precision)}
+            if self._is_known(point):
+                continue
+            segment = self.circuits.segment(family, BATCH_QUBITS)
+            states = _EMULATED_STATES if self.card.emulated else BATCH_STATES
+            timed = batch_times(self.device, segment, BATCH_QUBITS, precision, states=states, rounds=self.rounds)
+            self._add(point | timed)
+            self.card.forget_memory()
+
     def _measure_families(self) -> None:
         checked: set[tuple[str, str]] = set()
         for n, family, precision in product(self.sizes, self.families, self.precisions):
@@ -201,11 +214,11 @@ class Series:
         """Print tables of all that was asked for and is known of this version, and draw the picture."""
         precisions = [str(precision) for precision in self.precisions]
         known = [record for record in load(self.folder, **self.version) if record["precision"] in precisions]
-        of_kind = {kind: [r for r in known if r["kind"] == kind] for kind in ("question", "cold", "family")}
+        of_kind = {kind: [r for r in known if r["kind"] == kind] for kind in ("question", "cold", "batch", "family")}
         points = [r for r in of_kind["family"] if r["n"] in self.sizes and r["family"] in self.families]
         if of_kind["question"]:
             click.echo(questions_table(of_kind["question"], markdown=markdown))
-        for line in cold_lines(of_kind["cold"]):
+        for line in [*cold_lines(of_kind["cold"]), *batch_lines(of_kind["batch"])]:
             click.echo(line)
         for name, why in self.absent.items():
             click.echo(f"Not here, so skipped: {name} ({why}).")

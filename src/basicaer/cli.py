@@ -212,7 +212,8 @@ def info() -> None:
         room = "" if probe.problem else f"; {_room(gpu_device(number))}"
         console.print(f"GPU {card}{room}", soft_wrap=True, markup=False)
     if probe.cupy:
-        console.print(f"  CuPy {probe.cupy}, driver for CUDA {probe.driver or '?'}, runtime {probe.runtime or '?'}")
+        cuda = f", driver for CUDA {probe.driver}, runtime {probe.runtime}" if probe.driver else ""
+        console.print(f"  CuPy {probe.cupy}{cuda}")
     if probe.cards:
         console.print(f"  kernels are kept in {probe.kernel_cache}", soft_wrap=True, markup=False)
 

@@ -198,9 +198,9 @@ class EmulatedGpu:
             self._pool_used -= -(-size // _POOL_UNIT) * _POOL_UNIT
             self.live_bytes -= size
 
-    def device_properties(self, number):
+    def device_properties(self, device):
         self.check()
-        if number != 0:
+        if device != 0:
             raise CUDARuntimeError(101)
         return _PROPERTIES | {"totalGlobalMem": self.total_bytes} | self.properties
 

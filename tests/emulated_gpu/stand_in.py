@@ -82,12 +82,19 @@ class EmulatedCupy:
             get_current_stream=gpu.current_stream,
             get_elapsed_time=get_elapsed_time,
             alloc_pinned_memory=partial(_pinned, gpu),
+            set_allocator=_set_allocator,
             get_cuda_path=lambda: None,
             runtime=_runtime(gpu),
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             compiler=SimpleNamespace(CompileException=CompileException),
         )
+
+
+def _set_allocator(allocator):
+    """Every array has an allocation of its own already."""
+    if allocator is not None:
+        raise NotImplementedError("the emulator can only be asked to have no pool")
 
 
 def _pinned(gpu, size):

@@ -87,10 +87,10 @@ class Event:
         return self._stream is not None and self._stream.finished >= self._position
 
 
-def get_elapsed_time(start, end):
+def get_elapsed_time(start_event, end_event):
     """Milliseconds between two events. Strict where a card depends on its speed: both must be known to be done."""
-    if start._time is None or end._time is None:
+    if start_event._time is None or end_event._time is None:
         raise CUDARuntimeError(400)
-    if not (start.is_known_done and end.is_known_done):
+    if not (start_event.is_known_done and end_event.is_known_done):
         raise CUDARuntimeError(600)
-    return (end._time - start._time) * 1e3
+    return (end_event._time - start_event._time) * 1e3

@@ -15,6 +15,7 @@ __all__ = ["GpuProbe", "probe_gpu"]
 
 _CUPY_BUILDS = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-5-0", "cupy-rocm-7-0")
 _INSTALL = "pip install 'basicaer[cuda13]' (or [cuda12] with an older driver)"
+_ELSEWHERE = "set CUPY_CACHE_DIR to a folder that can be written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,10 @@ def _cuda_version(number: int) -> str:
 
 @cache
 def probe_gpu() -> GpuProbe:
-    """Look for CuPy, a driver, a card and CUDA's headers, in this order; the first that is missing is the problem."""
+    """Look for CuPy, a driver that is new enough, a card and CUDA's compiler, in this order.
+
+    The first that is missing is the problem. CUDA's headers are not looked for: the kernels include none.
+    """
     builds = _installed_builds()
     if len(builds) > 1:
         return GpuProbe(
@@ -71,20 +75,27 @@ def probe_gpu() -> GpuProbe:
         version = str(cupy.__version__)
     except Exception as error:  # noqa: BLE001  # a broken or half-removed install raises anything
         reason = " ".join(str(error.__cause__ or error).split())  # CuPy wraps the reason in a banner of many lines
+        if isinstance(error, OSError):  # it makes its folder when it is imported
+            return GpuProbe(f"CuPy cannot make the folder of its kernels ({reason}); {_ELSEWHERE}")
         return GpuProbe(f"CuPy does not import ({reason}); reinstall it: {_INSTALL}")
     try:
         driver = cupy.cuda.runtime.driverGetVersion()
         if driver == 0:  # before anything else is asked, which would raise
             return GpuProbe("there is no NVIDIA driver; install one", version)
-        count = cupy.cuda.runtime.getDeviceCount()
         runtime = cupy.cuda.runtime.runtimeGetVersion()
+        kept = os.environ.get("CUPY_CACHE_DIR", str(Path.home() / ".cupy" / "kernel_cache"))
+        known = partial(
+            GpuProbe, cupy=version, driver=_cuda_version(driver), runtime=_cuda_version(runtime), kernel_cache=kept
+        )
+        if driver // 1000 < runtime // 1000:  # with such a driver all that follows would raise
+            return known(
+                f"the driver is for CUDA {_cuda_version(driver)} and CuPy for {_cuda_version(runtime)}; "
+                f"update the driver, or {_INSTALL}"
+            )
+        count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # noqa: BLE001  # CuPy raises its own types, and ImportError-like ones for missing libraries
         remedy = "check nvidia-smi and CUDA_VISIBLE_DEVICES, or update the driver"
         return GpuProbe(f"no usable NVIDIA driver or device ({error}); {remedy}", version)
-    kept = os.environ.get("CUPY_CACHE_DIR", str(Path.home() / ".cupy" / "kernel_cache"))
-    known = partial(
-        GpuProbe, cupy=version, driver=_cuda_version(driver), runtime=_cuda_version(runtime), kernel_cache=kept
-    )
     if count == 0:
         return known("the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES")
     cards = []
@@ -94,24 +105,8 @@ def probe_gpu() -> GpuProbe:
             f"{number}: {properties['name'].decode()}, compute capability {properties['major']}.{properties['minor']}, "
             f"{readable(properties['totalGlobalMem'])}"
         )
-    if driver // 1000 < runtime // 1000:
-        return known(
-            f"the driver is for CUDA {_cuda_version(driver)} and CuPy for {_cuda_version(runtime)}; "
-            f"update the driver, or {_INSTALL}",
-            cards=tuple(cards),
-        )
-    if not _has_runtime_headers():
-        return known(f"the CUDA runtime headers are missing; {_INSTALL}", cards=tuple(cards))
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except Exception as error:  # noqa: BLE001  # a RuntimeError for a missing library, and others for a broken one
+        return known(f"CUDA's compiler NVRTC does not load ({error}); {_INSTALL}", cards=tuple(cards))
     return known(cards=tuple(cards))
-
-
-def _has_runtime_headers() -> bool:
-    """Tell whether the CUDA runtime's headers are there: with a toolkit, or from their wheel for CUDA 12 or 13."""
-    import cupy
-
-    wheels = importlib.util.find_spec("nvidia")  # a namespace of many wheels, of which one has the headers
-    parents = [Path(folder) for folder in (wheels and wheels.submodule_search_locations) or ()]
-    places = [parent / part for parent in parents for part in ("cuda_runtime", "cu13")]
-    toolkit = cupy.cuda.get_cuda_path()
-    places += [Path(toolkit)] if toolkit else []
-    return any((place / "include" / "cuda_runtime.h").is_file() for place in places)

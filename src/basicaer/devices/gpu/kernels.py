@@ -23,6 +23,7 @@ _INCLUDE = re.compile(r'^#include "([\w.]+)"$')
 _REALS = {Precision.DOUBLE: "double", Precision.SINGLE: "float"}
 _KERNELS = (
     "multiply_wide",
+    "begin",
     "clear",
     "set_identity",
     "collapse",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.devices.fusion import numbers_of
+from basicaer.devices.gpu.encoding import Recorded
 from basicaer.devices.gpu.operations import by_diagonal_targets, without_known
-from basicaer.devices.gpu.passes import PassBuilder, Recorded, Shape, is_wide, paired_by
+from basicaer.devices.gpu.passes import PassBuilder, Shape, is_wide, paired_by
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, OPERATION, PASS, STAGE, WIDE
 from basicaer.engine.bits import has_bit, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
@@ -17,7 +18,7 @@ from basicaer.engine.program import Form
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,6 +84,18 @@ class Launches:
     constants: NDArray[np.complexfloating]
     place: tuple[int, ...]
     zero: frozenset[int]
+
+    @property
+    def structure(self) -> Hashable:
+        """What is the same in the launches of two segments exactly when they can be made together."""
+        launches = tuple(
+            (launch.record.tobytes(), launch.matrix.tobytes() if launch.permutes else b"")
+            if isinstance(launch, WideLaunch)
+            else launch
+            for launch in self.launches
+        )
+        arrays = (self.passes, self.stages, self.operations, self.columns)
+        return launches, *(array.tobytes() for array in arrays)
 
 
 def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
@@ -266,7 +279,7 @@ class _Binding:
         recorded = builder.finish(self._recorded, target)
         if recorded is not None:
             number, (thread_bits, block_bits) = recorded
-            assert block_bits <= MOST_BLOCK_BITS  # no card has memory for more  # noqa: S101
+            assert block_bits < MOST_BLOCK_BITS - 1  # a grid has no more, nor any card memory  # noqa: S101
             self._launches.append(PassLaunch(number, thread_bits, block_bits))
             for wire, place in target.items():
                 self._place[wire] = place

@@ -38,6 +38,7 @@ __all__ = [
 
 MOST_SPLIT_TARGETS = 4  # diagonals on more are looked up in a table
 _MOST_PARITIES = 6  # that a table is made for
+_MOST_LOOKED_BACK = 64  # operations among which an X looks for one that it can be part of
 
 Condition = dict[int, bool]
 _Key = frozenset[tuple[int, bool]]
@@ -53,6 +54,11 @@ class Matrix:
     condition: Condition
 
     @property
+    def changed(self) -> set[int]:
+        """Wires on which it acts otherwise than diagonally."""
+        return set(self.wires)
+
+    @property
     def touched(self) -> set[int]:
         """Wires that it acts on or depends on; for factors, those in registers."""
         return {*self.wires, *self.condition}
@@ -60,15 +66,25 @@ class Matrix:
 
 @dataclass(slots=True)
 class Flip:
-    """X on a wire in registers."""
+    """X on a wire in registers where the wires of `parity`, of which 1 is the sum modulo 2, have it as `value` says.
+
+    Without any the sum is 0, so X acts everywhere if `value` is False.
+    """
 
     wire: int
     condition: Condition
+    parity: frozenset[int] = frozenset()
+    value: bool = False
+
+    @property
+    def changed(self) -> set[int]:
+        """Wires on which it acts otherwise than diagonally."""
+        return {self.wire}
 
     @property
     def touched(self) -> set[int]:
         """Wires that it acts on or depends on; for factors, those in registers."""
-        return {self.wire, *self.condition}
+        return {self.wire, *self.condition, *self.parity}
 
 
 @dataclass(slots=True)
@@ -77,6 +93,11 @@ class Factors:
 
     inside: Condition
     factors: list[tuple[Condition, complex]]
+
+    @property
+    def changed(self) -> set[int]:
+        """Wires on which it acts otherwise than diagonally."""
+        return set()
 
     @property
     def touched(self) -> set[int]:
@@ -95,6 +116,11 @@ class Table:
     factors: NDArray[np.complexfloating]
     condition: Condition
     columns: tuple[int, ...] | None = None
+
+    @property
+    def changed(self) -> set[int]:
+        """Wires on which it acts otherwise than diagonally."""
+        return set()
 
     @property
     def touched(self) -> set[int]:
@@ -211,9 +237,7 @@ class StageOperations:
             self._add_diagonal(gate, condition)
         elif gate.form is Form.PERMUTATION and len(gate.targets) == 1:
             if gate.data[0] == 1:
-                flip = Flip(gate.targets[0], condition)
-                self._flush(flip.touched)
-                self._done.append(flip)
+                self._add_flip(gate.targets[0], condition)
         else:
             matrix = gate.data
             if gate.form is Form.PERMUTATION:
@@ -262,6 +286,29 @@ class StageOperations:
                 return False
         return False
 
+    def _add_flip(self, wire: int, condition: Condition) -> None:
+        """Add X, as part of an earlier one on the same wire where all in between commutes with it."""
+        new = Flip(wire, condition)
+        if len(condition) == 1:
+            ((control, value),) = condition.items()
+            new = Flip(wire, {}, frozenset((control,)), value)
+        self._flush({wire})
+        for at in reversed(range(max(0, len(self._done) - _MOST_LOOKED_BACK), len(self._done))):
+            earlier = self._done[at]
+            if isinstance(earlier, Flip) and (earlier.wire, earlier.condition) == (
+                wire,
+                condition if len(condition) > 1 else {},
+            ):
+                parity, acts = earlier.parity ^ new.parity, earlier.value == new.value
+                if parity or not acts:
+                    self._done[at] = Flip(wire, new.condition, parity, acts)
+                else:
+                    del self._done[at]
+                return
+            if not (earlier.changed.isdisjoint(new.touched) and new.changed.isdisjoint(earlier.touched)):
+                break
+        self._done.append(new)
+
     def _add_matrix(self, new: Matrix) -> None:
         if not new.condition:
             for wire in new.wires:  # what waits on one of its wires alone is part of it
@@ -271,7 +318,7 @@ class StageOperations:
                         factors = np.ones(2, complex)
                         factors[int(value)] = group.pop(_EVERYWHERE)
                         new.matrix = new.matrix @ _spread(Matrix((wire,), np.diag(factors), {}), new.wires)
-        self._flush(new.touched)
+        self._flush(new.changed)
         if not new.condition:
             at = len(self._done)
             while at > 0:

@@ -13,28 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.devices.gpu.affine import Affine, affine_rows
+from basicaer.devices.gpu.encoding import Encoder, Recorded
 from basicaer.devices.gpu.lanes import LANE_BITS, bank_columns, ordered_threads
-from basicaer.devices.gpu.operations import (
-    Factors,
-    Flip,
-    Matrix,
-    Operation,
-    StageOperations,
-    Table,
-    condition_of,
-    moved_before,
-    without_known,
-)
-from basicaer.devices.gpu.structs import (
-    EXCHANGE,
-    EXCHANGE_AFTER_BARRIER,
-    MOST_BLOCK_BITS,
-    MOST_REGISTER_BITS,
-    MOST_THREAD_BITS,
-    PASS,
-    STAGE,
-    Kind,
-)
+from basicaer.devices.gpu.operations import Factors, StageOperations, Table, condition_of, moved_before, without_known
+from basicaer.devices.gpu.structs import EXCHANGE, EXCHANGE_AFTER_BARRIER, PASS, STAGE
 from basicaer.engine.bits import mask_of, positions_of
 from basicaer.engine.program import Form
 
@@ -45,7 +27,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.gatewise import GateNumbers
 
-__all__ = ["PassBuilder", "Recorded", "Shape", "is_wide", "paired_by"]
+__all__ = ["PassBuilder", "Shape", "is_wide", "paired_by"]
 
 
 class Shape(NamedTuple):
@@ -64,25 +46,6 @@ class Shape(NamedTuple):
     tile_bits: int
     register_bits: int
     row_bits: int
-
-
-@dataclass
-class Recorded:
-    """What the launches of a run read, collected: each kind of structure in one list."""
-
-    passes: list[NDArray[Any]] = field(default_factory=list)
-    stages: list[NDArray[Any]] = field(default_factory=list)
-    operations: list[tuple[int, ...]] = field(default_factory=list)
-    columns: list[NDArray[np.uint32]] = field(default_factory=list)
-    constants: list[NDArray[Any]] = field(default_factory=list)
-    constants_size: int = 0
-
-    def add_constants(self, numbers: NDArray[Any]) -> int:
-        """Add complex numbers; return where they are."""
-        at = self.constants_size
-        self.constants.append(numbers.reshape(-1))
-        self.constants_size += numbers.size
-        return at
 
 
 @dataclass
@@ -338,10 +301,12 @@ class PassBuilder:
                 get, flip = _columns(stage.before, banks)
                 _fill(entry["get_thread"], [get[wire] for wire in stage.threads])
                 _fill(entry["get_register"], [get[wire] for wire in stage.registers])
-                _fill(entry["get_block"], [get.get(wire, 0) for wire in self._outside])
+                from_outside = [get.get(wire, 0) for wire in self._outside]
+                _fill(entry["get_block"], from_outside)
+                entry["get_block_bits"] = len(from_outside) if any(from_outside) else 0
                 entry["get_flip"] = flip
                 same_places = stage.before is None
-            encoder = _Encoder(recorded, stage, self._outside)
+            encoder = Encoder(recorded, stage.registers, stage.threads, self._outside)
             entry["first_operation"] = len(recorded.operations)
             for operation in collected[number].operations():
                 encoder.add(operation)
@@ -382,90 +347,3 @@ def _pairs_first(wires: Sequence[int], gates: Iterable[GateNumbers | Table]) -> 
 
 def _fill(columns: NDArray[Any], values: Sequence[int]) -> None:
     columns[: len(values)] = values
-
-
-class _Encoder:
-    """Turns operations on wires into those on bits of the register's, the thread's and the block's number."""
-
-    def __init__(self, recorded: Recorded, stage: _Stage, outside: Sequence[int]) -> None:
-        self._recorded = recorded
-        self._bits = (stage.registers, stage.threads, tuple(outside))
-        self._where = {wire: (part, bit) for part, wires in enumerate(self._bits) for bit, wire in enumerate(wires)}
-
-    def add(self, operation: Operation) -> None:
-        match operation:
-            case Matrix(wires, matrix, condition) if len(wires) == 1:
-                kind, numbers = _classified(matrix)
-                self._put(kind, condition, bit=self._register(wires[0]), at=self._recorded.add_constants(numbers))
-            case Matrix(wires, matrix, condition):
-                low = self._brought_together(wires)
-                if self._register(wires[0]) != low:
-                    order = [0, 2, 1, 3]
-                    matrix = matrix[np.ix_(order, order)]
-                self._put(Kind.PAIR, condition, bit=low, at=self._recorded.add_constants(matrix))
-            case Flip(wire, condition):
-                self._put(Kind.FLIP, condition, bit=self._register(wire))
-            case Factors(inside, factors):
-                numbers = np.array([factor for _, factor in factors])
-                at = self._recorded.add_constants(numbers)
-                for number, (condition, _) in enumerate(factors):
-                    self._put(Kind.FACTOR, condition, at=at + number)
-                self._put(Kind.PHASE, inside)
-            case Table(wires, factors, condition, combined):
-                columns = np.zeros(MOST_REGISTER_BITS + MOST_THREAD_BITS + MOST_BLOCK_BITS, np.uint32)
-                first = (MOST_THREAD_BITS, 0, MOST_THREAD_BITS + MOST_REGISTER_BITS)
-                for j, wire in enumerate(wires):
-                    part, bit = self._where[wire]
-                    columns[first[part] + bit] = combined[j] if combined else 2**j
-                self._recorded.columns.append(columns)
-                at = self._recorded.add_constants(factors)
-                self._put(Kind.TABLE, condition, at=at, columns=(len(self._recorded.columns) - 1) * len(columns))
-
-    def registers(self) -> list[int]:
-        """Return the wire of each register bit after what was added."""
-        return sorted(self._bits[0], key=self._register)
-
-    def _brought_together(self, wires: Sequence[int]) -> int:
-        """Bring two wires to register bits 0 and 1, or 2 and 3, unless they are there; return the lower bit."""
-        bits = sorted(map(self._register, wires))
-        if bits in ([0, 1], [2, 3]):
-            return bits[0]
-        low = bits[0] - bits[0] % 2 if bits[0] < 4 and bits[0] - bits[0] % 2 + 1 < len(self._bits[0]) else 0
-        free = [bit for bit in (low, low + 1) if bit not in bits]
-        for wire in wires:
-            if self._register(wire) not in {low, low + 1}:
-                self._swap(wire, free.pop())
-        return low
-
-    def _swap(self, wire: int, bit: int) -> None:
-        """Make a wire in registers change places with the one that is register bit `bit`."""
-        was = self._register(wire)
-        other = next(other for other, where in self._where.items() if where == (0, bit))
-        self._put(Kind.SWAP, {}, bit=min(bit, was), other=max(bit, was))
-        self._where[wire], self._where[other] = (0, bit), (0, was)
-
-    def _register(self, wire: int) -> int:
-        part, bit = self._where[wire]
-        assert part == 0, f"wire {wire} is not in registers"  # noqa: S101  # planned so
-        return bit
-
-    def _put(
-        self, kind: Kind, condition: Mapping[int, bool], *, bit: int = 0, other: int = 0, at: int = 0, columns: int = 0
-    ) -> None:
-        on, want = [0, 0, 0], [0, 0, 0]
-        for wire, value in condition.items():
-            part, position = self._where[wire]
-            on[part] |= mask_of((position,))
-            want[part] |= mask_of((position,)) if value else 0
-        row = (int(kind), bit, other, 0, on[0], want[0], on[1], want[1], on[2], want[2], at, columns, 0)
-        self._recorded.operations.append(row)
-
-
-def _classified(matrix: NDArray[Any]) -> tuple[Kind, NDArray[Any]]:
-    """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
-    (a, b), (c, d) = matrix.tolist()
-    if not (a.imag or b.imag or c.imag or d.imag):
-        return Kind.REAL, np.array([complex(a.real, b.real), complex(c.real, d.real)])
-    if not (a.imag or d.imag or b.real or c.real):
-        return Kind.CROSSED, np.array([complex(a.real, b.imag), complex(c.imag, d.real)])
-    return Kind.DENSE, matrix

@@ -68,7 +68,9 @@ STAGE = _structure(
     get_register=("u2", MOST_REGISTER_BITS),
     get_block=("u2", MOST_BLOCK_BITS),
     get_flip=("u2", 1),
+    get_block_bits=("u2", 1),
     exchange=("u2", 1),
+    reserved=("u2", 1),
     first_operation=("u4", 1),
     operations=("u4", 1),
 )
@@ -85,7 +87,7 @@ OPERATION = _structure(
     want_block=("u4", 1),
     at=("u4", 1),
     columns=("u4", 1),
-    padding=("u4", 1),
+    threads=("u4", 1),
 )
 WIDE = _structure(
     target=("u8", 16),

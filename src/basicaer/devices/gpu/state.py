@@ -1,0 +1,160 @@
+"""A statevector in a card's memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from basicaer.devices.gpu.launches import bind_reordering
+from basicaer.devices.gpu.work import THREADS, CardWork, blocks_for
+from basicaer.engine.bits import deposit_bits, mask_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.plan import Plan
+    from basicaer.engine.program import Segment
+
+__all__ = ["CupyState"]
+
+_PART_AMPLITUDES = 2**20  # that are brought to the host at a time
+
+
+class CupyState(CardWork):
+    """See `basicaer.engine.device.State` for what each method promises."""
+
+    def set_identity(self) -> None:
+        with self._working("making the identity"):
+            self._forget_layout()
+            self._write_zeros()
+            self._over_indices("set_identity", 2**self.n_qubits, np.uint32(self.n_qubits // 2))
+
+    def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
+        with self._working("loading a state"):
+            self._forget_layout()
+            self._write_zeros()
+            self._vector[: 2**self.n_qubits].set(np.ascontiguousarray(amplitudes, self._dtype))
+            self._stream.synchronize()  # until then the host's array may be read
+
+    def run(self, segment: Segment, plan: Plan | None) -> None:
+        self._run([segment], plan, counted=True)
+
+    def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
+        with self._working("preparing qubits"):
+            self._write_zeros()
+            self._zero -= set(qubits)
+            taken = [self._place[q] for q in qubits]
+            rest = [p for p in range(self._wires) if p not in taken]
+            self._over_indices(
+                "prepare",
+                2 ** len(rest),
+                self._columns(rest),
+                np.uint32(len(rest)),
+                self._columns(taken),
+                np.uint32(len(taken)),
+                self._uploaded(np.ascontiguousarray(amplitudes, self._dtype)),
+            )
+
+    def probability_of_one(self, qubit: int) -> float:
+        return float(self._probabilities_of_one(qubit)[0])
+
+    def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        self._collapse(qubit, np.array([outcome]), np.array([probability]))
+
+    def settle(self) -> None:
+        bound = bind_reordering(self._shape, self._place, self._zero, self._dtype)
+        with self._working("bringing amplitudes into order"):
+            self._launch([bound], counted=False)
+        self._place, self._zero = bound.place, bound.zero
+
+    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
+        weights: NDArray[np.float64] = self._weights(range(block_qubits, self.n_qubits))[0]
+        return weights
+
+    def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
+        with self._working("reading probabilities"):
+            self._write_zeros()
+            probabilities = self._cupy.empty(2**block_qubits, np.float64)
+            first = np.uint64(deposit_bits(block, self._place[block_qubits : self.n_qubits]))
+            columns = self._columns(self._place[:block_qubits])
+            blocks = blocks_for(2**block_qubits)
+            self._module.launch(
+                "read_weights", blocks, THREADS, self._vector, first, columns, np.uint32(block_qubits), probabilities
+            )
+            return self._downloaded(probabilities)
+
+    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
+        hit, begin = np.unique(blocks, return_index=True)
+        with self._working("looking up draws"):
+            self._write_zeros()
+            places = self._cupy.empty(len(blocks), np.uint64)
+            columns = np.array([mask_of((p,)) for p in self._place[:block_qubits]], np.uint64)
+            first = deposit_bits(hit.astype(np.int64), self._place[block_qubits : self.n_qubits])
+            threads = min(THREADS, 2**block_qubits)
+            self._module.launch(
+                "find_draws",
+                len(hit),
+                threads,
+                self._vector,
+                self._uploaded(columns),
+                self._uploaded(np.bitwise_xor.accumulate(columns)),
+                np.uint32(block_qubits),
+                self._uploaded(first.astype(np.uint64)),
+                self._uploaded(np.array([*begin, len(blocks)], np.uint64)),
+                self._uploaded(targets),
+                places,
+                shared_bytes=8 * threads,
+            )
+            found: NDArray[np.int64] = self._downloaded(places).astype(np.int64) + blocks * 2**block_qubits
+        return found
+
+    def expectation(self, x: int, z: int) -> float:
+        return float(self._expectations(x, z)[0])
+
+    def amplitudes(self) -> NDArray[np.complexfloating]:
+        self.settle()
+        with self._working("bringing amplitudes to the host"):
+            self._write_zeros()
+            vector: NDArray[np.complexfloating] = self._downloaded(self._vector[: 2**self.n_qubits])
+        self.release()
+        return vector
+
+    def layout(self) -> dict[str, Any]:
+        return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}
+
+    def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
+        for start in range(0, self._vector.size, _PART_AMPLITUDES):
+            with self._working("bringing amplitudes to the host"):
+                part = self._downloaded(self._vector[start : start + _PART_AMPLITUDES])
+            yield part
+
+    def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
+        self._place, self._zero = tuple(layout["place"]), frozenset(layout["zero"])
+        self._passes_done = layout["passes_done"]
+        filled = 0
+        for part in parts:
+            amplitudes = np.frombuffer(part, self._dtype)
+            with self._working("loading a state"):
+                self._vector[filled : filled + len(amplitudes)].set(amplitudes)
+                self._stream.synchronize()
+            filled += len(amplitudes)
+
+    def copy(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        with self._working("copying a state"):
+            vector = self._cupy.empty(2**self._wires, self._dtype)
+            runtime = self._cupy.cuda.runtime
+            runtime.memcpyAsync(
+                vector.data.ptr, self._vector.data.ptr, vector.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr
+            )
+            self._stream.synchronize()
+        copied._vector = vector
+        return copied
+
+    def _forget_layout(self) -> None:
+        self._place = tuple(range(self._wires))
+        self._zero = frozenset(range(self.n_qubits, self._wires))

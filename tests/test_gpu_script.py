@@ -1,0 +1,59 @@
+"""`.ci/gpu`, which tests a card, on machines that are made up: CuPy is the emulator, or finds nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emulated_gpu import why_unavailable
+
+ROOT = Path(__file__).parents[1]
+CUPY = """
+from types import SimpleNamespace
+from emulated_gpu import EmulatedCupy
+
+emulated = EmulatedCupy()
+emulated.gpu.no_driver = {no_driver}
+globals().update(vars(emulated))
+cuda.nvrtc = SimpleNamespace(getVersion=lambda: (13, 0))
+"""
+
+pytestmark = pytest.mark.skipif(
+    why_unavailable() is not None or sys.platform != "linux", reason=f"kernels cannot run here: {why_unavailable()}"
+)
+
+
+@pytest.fixture
+def tested(tmp_path):
+    """A function that runs the script on a card that is emulated; it returns what came of that."""
+
+    def run(*words, no_driver=False):
+        package = tmp_path / "cupy"
+        package.mkdir()
+        (package / "__init__.py").write_text(CUPY.format(no_driver=no_driver), "utf-8")
+        (tmp_path / "bin").mkdir()
+        python = tmp_path / "bin" / "python3"
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', "utf-8")
+        python.chmod(0o755)
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        env = os.environ | {"PATH": path, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run([ROOT / ".ci" / "gpu", *words], env=env, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_a_card_is_named_and_all_that_takes_one_is_tested_on_it(tested):
+    some = "(test_new_state_is_zero or test_without_a_plan) and GPU- and not GPU-emulated"
+    done = tested("-q", "-k", some)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("0: Emulated GPU, compute capability 9.0")
+    assert "6 passed" in done.stdout
+    assert "there is no compute-sanitizer" in done.stdout
+
+
+def test_without_a_card_the_script_says_why(tested):
+    done = tested(no_driver=True)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "there is no NVIDIA driver; install one"
