@@ -30,7 +30,7 @@ OPTIONS = {
     },
     "unitary_simulator": {"initial_unitary", "chop_threshold", "parameter_binds", *OURS},
 }  # fmt: skip
-OPTIONS["statevector_simulator"] = OPTIONS["qasm_simulator"]
+OPTIONS["statevector_simulator"] = OPTIONS["qasm_simulator"] | {"array"}
 
 
 def bell(*, measured=True):

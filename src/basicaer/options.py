@@ -17,7 +17,7 @@ from basicaer.errors import BasicAerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["DeviceChoice", "DeviceOptions", "Precision", "check_options", "unknown_name", "without_aers"]
+__all__ = ["ArrayPlace", "DeviceChoice", "DeviceOptions", "Precision", "check_options", "unknown_name", "without_aers"]
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -40,6 +40,13 @@ class DeviceChoice(StrEnum):
     AUTO = "auto"
     CPU = "CPU"
     GPU = "GPU"
+
+
+class ArrayPlace(StrEnum):
+    """Where a statevector is returned: in the host's memory, or where it was made."""
+
+    HOST = "host"
+    DEVICE = "device"
 
 
 # Options of Aer that say how it works, never what comes out: they are taken, and have no effect here.
@@ -176,6 +183,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "cancel_on_interrupt": _truth,
     "memory": _truth,
     "chop_threshold": _threshold,
+    "array": lambda name, value: _word(name, value, ArrayPlace),
     "device": lambda name, value: _word(name, value, DeviceChoice),
     "precision": lambda name, value: _word(name, value, Precision),
     "target_gpus": _gpus,

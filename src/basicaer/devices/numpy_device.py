@@ -269,6 +269,9 @@ class NumpyState:
         vector, self._vector = self._vector, np.empty(0, self._vector.dtype)
         return vector
 
+    def device_array(self) -> NDArray[np.complexfloating]:
+        return self.amplitudes()
+
     def layout(self) -> dict[str, Any]:
         return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}
 

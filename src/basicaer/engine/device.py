@@ -82,6 +82,12 @@ class State(Protocol):
     def amplitudes(self) -> NDArray[np.complexfloating]:
         """Hand over all amplitudes as a host array; the state is not to be used afterwards."""
 
+    def device_array(self) -> Any:
+        """Hand over all amplitudes in the device's own kind of array, uncopied; the state is not to be used afterwards.
+
+        ``array[i]`` belongs to basis state i. It is ready when this returns, whichever stream reads it.
+        """
+
     def layout(self) -> dict[str, Any]:
         """Return what `amplitude_parts` does not say of a state: numbers, texts and lists of them.
 

@@ -75,7 +75,8 @@ class Outcome:
     value_of_shot
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
     amplitudes
-        The final state of the last shot over the state qubits, where it was asked for.
+        The final state of the last shot over the state qubits, where it was asked for; the device's own kind of array
+        where that was.
     saved
         What the program has saved, by label and by classical bits or `ALL_SHOTS`; see `Saves.finished`.
     """
@@ -172,6 +173,7 @@ def execute(
     unitary: bool = False,
     keep_order: bool = False,
     keep_state: bool = False,
+    on_device: bool = False,
     saver: Saver | None = None,
     resume: tuple[Suspended, Callable[[State], None]] | None = None,
 ) -> Outcome:
@@ -190,6 +192,8 @@ def execute(
         Whether to say what each shot ended with.
     keep_state
         Whether to return the final state of the last shot.
+    on_device
+        Whether to return it in the device's own kind of array.
     saver
         Keeps the run now and then, between two passes.
     resume
@@ -214,6 +218,7 @@ def execute(
         unitary=unitary,
         keep_order=keep_order,
         keep_state=keep_state,
+        on_device=on_device,
         saver=saver,
         resume=resume,
     ).run()
@@ -236,6 +241,7 @@ class _Execution:
         unitary: bool,
         keep_order: bool,
         keep_state: bool,
+        on_device: bool,
         saver: Saver | None,
         resume: tuple[Suspended, Callable[[State], None]] | None,
     ) -> None:
@@ -251,6 +257,7 @@ class _Execution:
         self.n_qubits = program.state_qubits * (2 if unitary else 1)
         self.costs = device.costs(self.n_qubits, precision)
         self.keep_state = keep_state
+        self.on_device = on_device
         # Where nothing but counts is wanted, phases no longer matter in the last operation of the body that is not one.
         body = program.body
         acts = [at for at, operation in enumerate(body) if not isinstance(operation, Phase)]
@@ -532,7 +539,7 @@ class _Execution:
         if has_last_shot:
             if branch.phase != 1.0:
                 self.run_segment(state, Segment((_phase(branch.phase),)))
-            self.amplitudes = state.amplitudes()
+            self.amplitudes = state.device_array() if self.on_device else state.amplitudes()
         else:
             state.release()
         branch.state = None

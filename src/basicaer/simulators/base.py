@@ -27,7 +27,15 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.job import BasicAerJob
-from basicaer.options import DeviceChoice, DeviceOptions, Precision, check_options, unknown_name, without_aers
+from basicaer.options import (
+    ArrayPlace,
+    DeviceChoice,
+    DeviceOptions,
+    Precision,
+    check_options,
+    unknown_name,
+    without_aers,
+)
 from basicaer.plan_view.making import plan_experiment, with_any_values
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
@@ -137,6 +145,10 @@ class BasicAerSimulator(BackendV2):
             - ``parameter_binds``: for each circuit a dictionary ``{parameter: [values]}``; one experiment per value.
             - ``initial_statevector``, ``initial_unitary``: what to start from (where the simulator has the option).
             - ``chop_threshold``: amplitudes of smaller modulus are returned as zero.
+            - ``array`` (statevector simulator): ``"host"``, the default, returns the state as an array of NumPy;
+              ``"device"`` leaves it where it was made, on a GPU as an array of CuPy, which DLPack hands on to other
+              libraries. That one is not chopped, and its memory is the GPU's until the last reference to it is gone. On
+              the CPU both are the state's own memory, uncopied, but for ``"host"`` with idle qubits.
             - ``device``: ``"auto"``, ``"CPU"`` or ``"GPU"``.
             - ``precision``: ``"double"`` (complex128) or ``"single"`` (complex64).
             - ``max_parallel_threads``: how many threads may work on one state at a time; 0, the default, is one on each
@@ -279,6 +291,8 @@ class BasicAerSimulator(BackendV2):
             if value is not self._defaults[name]:
                 changed[name] = value
         settings |= check_options(changed)
+        if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
+            raise BasicAerError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
         if settings["executor"] is not None and not isinstance(settings["executor"], Executor):
             raise BasicAerError(
                 f"executor must be a concurrent.futures.Executor or None, not {settings['executor']!r}."
@@ -297,8 +311,10 @@ class BasicAerSimulator(BackendV2):
         """Lower a circuit and check that it can be run here with these settings."""
         started = time.perf_counter()
         starts_elsewhere = any(settings.get(name) is not None for name in ("initial_statevector", "initial_unitary"))
+        on_device = settings.get("array") is ArrayPlace.DEVICE
         try:
-            program = lower_it(keep_idle=starts_elsewhere or self._unitary_only)
+            # An array that is returned as it is has all the qubits.
+            program = lower_it(keep_idle=starts_elsewhere or on_device or self._unitary_only)
         except RecursionError as error:
             raise BasicAerError(
                 "A circuit's definitions or control-flow bodies stand inside one another too deeply to be read; "
@@ -327,6 +343,7 @@ class BasicAerSimulator(BackendV2):
             devices,
             settings["chop_threshold"],
             initial,
+            on_device,
             time.perf_counter() - started,
         )
 

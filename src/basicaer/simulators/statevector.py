@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import Options
 
+from basicaer.options import ArrayPlace
 from basicaer.simulators.base import BasicAerSimulator, check_initial_statevector
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class StatevectorSimulator(BasicAerSimulator):
 
     @classmethod
     def _default_options(cls) -> Options:
-        return Options(**{**dict(super()._default_options()), "shots": 1, "initial_statevector": None})
+        inherited = {**dict(super()._default_options()), "shots": 1}
+        return Options(**inherited, initial_statevector=None, array=ArrayPlace.HOST)
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
         return check_initial_statevector(settings, program, self.name)

@@ -11,6 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
@@ -21,7 +23,6 @@ from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from qiskit.result import Result
 
@@ -54,6 +55,7 @@ class Experiment:
     devices: DeviceOptions
     chop_threshold: float
     initial: NDArray[np.complexfloating] | None
+    on_device: bool  # whether a state stays where it was made
     lowering_seconds: float
 
     @property
@@ -224,6 +226,7 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         unitary=returns == "unitary",
         keep_order=experiment.memory,
         keep_state=returns != "counts",
+        on_device=experiment.on_device,
         saver=keeping.saver,
         resume=resume,
     )
@@ -236,7 +239,9 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         if experiment.memory:
             data["memory"] = memory_of(outcome, program.memory_slots, poll)
     if outcome.amplitudes is not None:
-        amplitudes = chopped(outcome.amplitudes, experiment.chop_threshold, poll)
+        amplitudes = outcome.amplitudes
+        if isinstance(amplitudes, np.ndarray):
+            amplitudes = chopped(amplitudes, experiment.chop_threshold, poll)
         if returns == "statevector":
             data["statevector"] = on_all_qubits(amplitudes, program.qubits, program.circuit_qubits, poll)
         else:  # the columns stand one after another

@@ -122,6 +122,15 @@ class CupyState(CardWork):
         self.release()
         return vector
 
+    def device_array(self) -> Any:
+        self.settle()
+        with self._working("finishing a state"):
+            self._write_zeros()
+            self._stream.synchronize()
+        vector = self._vector[: 2**self.n_qubits]
+        self.release()
+        return vector
+
     def layout(self) -> dict[str, Any]:
         return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}
 
