@@ -4,7 +4,8 @@ import threading
 from concurrent.futures import Executor, Future
 from functools import partial
 
-from qiskit import QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit.classical import expr, types
 from qiskit.result import Result
 
 from basicaer import BasicAer, BasicAerJob
@@ -127,4 +128,24 @@ def bell(name):
     circuit.h(0)
     circuit.cx(0, 1)
     circuit.measure_all()
+    return circuit
+
+
+def endless():
+    """Longer than any test waits for."""
+    circuit = QuantumCircuit(18, name="endless")
+    with circuit.for_loop(range(10**6)):
+        for q in range(18):
+            circuit.ry(0.1, q)
+            circuit.cx(q, (q + 1) % 18)
+    circuit.measure_all()
+    return circuit
+
+
+def dividing_by_zero(name):
+    register = ClassicalRegister(2, "zero")
+    circuit = QuantumCircuit(QuantumRegister(1), register, name=name)
+    with circuit.if_test(expr.equal(expr.div(expr.lift(1, types.Uint(2)), register), 1)):
+        circuit.x(0)
+    circuit.measure(0, 0)
     return circuit

@@ -13,8 +13,7 @@ import weakref
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 
 import pytest
-from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit.circuit.classical import expr, types
+from qiskit import QuantumCircuit
 from qiskit.providers import JobError, JobStatus
 
 from basicaer import BasicAer, BasicAerError, BasicAerJob
@@ -23,7 +22,7 @@ from basicaer.devices.numpy_device import NumpyDevice, NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.simulators import work
-from jobs import BACKEND, GUARD, OUTCOME, ManualExecutor, bell, polled_limit, submitted, succeed
+from jobs import BACKEND, GUARD, OUTCOME, ManualExecutor, bell, dividing_by_zero, polled_limit, submitted, succeed
 
 # Executors
 
@@ -140,15 +139,6 @@ def big(name):
         circuit.h(qubit % 14)
         circuit.cx(qubit % 14, (qubit + 1) % 14)
     circuit.measure_all()
-    return circuit
-
-
-def dividing_by_zero(name):
-    register = ClassicalRegister(2, "zero")
-    circuit = QuantumCircuit(QuantumRegister(1), register, name=name)
-    with circuit.if_test(expr.equal(expr.div(expr.lift(1, types.Uint(2)), register), 1)):
-        circuit.x(0)
-    circuit.measure(0, 0)
     return circuit
 
 

@@ -202,8 +202,8 @@ class BasicAerJob(JobV1):
         self._futures = futures
         for number, future in enumerate(futures):
             _unfinished[future] = self, number
-        for future in futures:
-            future.add_done_callback(_settle)
+        for part, future in zip(self._parts, futures, strict=True):
+            part.handle.when_done(future, _settle)
         if self._shows_bar:
             from basicaer.watching import draw_beside
 

@@ -11,6 +11,7 @@ from basicaer.engine.checkpoint import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from basicaer.engine.checkpoint import Checkpoint
@@ -62,6 +63,9 @@ class Handle(Protocol):
 
     def finished(self) -> dict[int, Any]:
         """Return what the worker has handed over of its finished experiments, by their positions."""
+
+    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
+        """Call a function with the work's future once that is done and everything was heard that the worker said."""
 
     def close(self) -> None:
         """Note that the work has ended, however it did."""
@@ -121,6 +125,9 @@ class RemoteHandle:
 
     def finished(self) -> dict[int, Any]:
         return self._finished
+
+    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
+        future.add_done_callback(settle)
 
     def close(self) -> None:
         self._finished = {}
