@@ -4,16 +4,21 @@ import os
 import signal
 import threading
 from concurrent.futures import CancelledError
+from unittest import mock
 
 import pytest
 from qiskit.providers import JobStatus
 
 from basicaer import BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.errors import Cancelled
+from basicaer.handles import handle_for
 from jobs import BACKEND, GUARD, OUTCOME, bell, dividing_by_zero, endless, submitted
 
 dask = pytest.importorskip("dask", reason="Dask is not installed")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+
+from basicaer.handles import dask as dask_module  # noqa: E402  # where Dask is not installed, nor can this be had
 
 
 @pytest.fixture(scope="module")
@@ -166,20 +171,67 @@ def test_dask_runs_a_job_again_whose_worker_was_killed(client, executor, tmp_pat
         client.run_on_scheduler(allow, 0)
 
 
-def test_work_that_dask_gives_up_stops(client, executor):
+def both_workers_are_free(executor):
+    """Whether two jobs run at once, of which each keeps a worker for itself."""
+    watchers = InGates(), InGates()
+    together = [BACKEND.run(endless(), executor=executor, callback=watcher) for watcher in watchers]
+    begun = all(watcher.begun.wait(GUARD) for watcher in watchers)
+    for job in together:
+        job.cancel()
+        job.wait_for_final_state(GUARD)
+    return begun
+
+
+def test_work_whose_executor_is_shut_down_is_cancelled(client, executor):
     watcher = InGates()
     job = BACKEND.run(endless(), executor=executor, callback=watcher)
     assert watcher.begun.wait(GUARD)
-    executor.shutdown(wait=False)  # which cancels what runs, as Dask understands it
+    executor.shutdown(wait=False)
     job.wait_for_final_state(GUARD)
     assert job.cancelled()
-    # Both workers come free, for else one of these would wait for good.
-    again = client.get_executor()
-    together = [BACKEND.run(endless(), executor=again, callback=InGates()) for _ in range(2)]
-    assert all(one._callback.begun.wait(GUARD) for one in together)
-    for one in together:
-        one.cancel()
-        one.wait_for_final_state(GUARD)
+    assert both_workers_are_free(client.get_executor())
+
+
+def test_work_whose_client_has_gone_stops(client, executor):
+    watcher = InGates()
+    with distributed.Client(client.scheduler.address, set_as_default=False) as other:
+        job = BACKEND.run(endless(), executor=other.get_executor(), callback=watcher)
+        assert watcher.begun.wait(GUARD)
+        job._parts[0].handle._mailbox.soon = lambda _call: None  # it dies without a word
+    job.wait_for_final_state(GUARD)
+    assert both_workers_are_free(executor)
+
+
+def began(worker_end):
+    """Begin, on a worker that hears nothing but the answer to its question."""
+    with mock.patch.object(dask_module._Link, "listen"), worker_end.at_work() as checkpoint:
+        try:
+            checkpoint.start()
+        except Cancelled:
+            return False
+    return True
+
+
+def test_work_that_was_cancelled_before_its_worker_looks_does_not_begin(executor):
+    handle = handle_for(executor, None, None)
+    assert executor.submit(began, handle.for_worker()).result(GUARD) is True
+    handle = handle_for(executor, None, None)
+    assert handle.cancel() is True
+    handle._stop.set()  # which is under way
+    assert executor.submit(began, handle.for_worker()).result(GUARD) is False
+
+
+def test_a_job_has_not_ended_before_all_was_heard_that_its_worker_said(executor, monkeypatch):
+    go, done = threading.Event(), threading.Event()
+    hear = dask_module.DaskHandle.hear
+    monkeypatch.setattr(dask_module.DaskHandle, "hear", lambda *said: go.wait(GUARD) and hear(*said))
+    job = BACKEND.run([bell("a"), bell("b")], executor=executor)
+    job._futures[0].add_done_callback(lambda _: done.set())  # called after the job's own
+    assert done.wait(GUARD)
+    assert not job.in_final_state()
+    go.set()
+    assert job.result(GUARD).success
+    assert job.progress().experiment == 2
 
 
 def test_a_slow_callback_keeps_no_other_job_waiting(executor):
