@@ -149,3 +149,16 @@ def dividing_by_zero(name):
         circuit.x(0)
     circuit.measure(0, 0)
     return circuit
+
+
+class InGates:
+    """A callback that notes what it is told, and when gates are first run."""
+
+    def __init__(self):
+        self.told = []
+        self.begun = threading.Event()
+
+    def __call__(self, progress):
+        self.told.append(progress)
+        if progress.phase == "gates" and progress.experiment == progress.experiments - 1:
+            self.begun.set()

@@ -13,7 +13,7 @@ from basicaer import BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.errors import Cancelled
 from basicaer.handles import handle_for
-from jobs import BACKEND, GUARD, OUTCOME, bell, dividing_by_zero, endless, submitted
+from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, dividing_by_zero, endless, submitted
 
 dask = pytest.importorskip("dask", reason="Dask is not installed")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
@@ -43,19 +43,6 @@ def client():
 def executor(client):
     client.wait_for_workers(2, timeout=GUARD)
     return client.get_executor()
-
-
-class InGates:
-    """A callback that notes what it is told, and when gates are first run."""
-
-    def __init__(self):
-        self.told = []
-        self.begun = threading.Event()
-
-    def __call__(self, progress):
-        self.told.append(progress)
-        if progress.phase == "gates" and progress.experiment == progress.experiments - 1:
-            self.begun.set()
 
 
 def test_counts_and_progress_are_those_of_a_job_that_runs_here(executor):

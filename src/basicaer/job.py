@@ -35,7 +35,7 @@ __all__ = ["BasicAerJob", "jobs"]
 
 _EXIT_SECONDS = 1.0  # how long the interpreter's exit may wait for cancelled jobs
 _BAR_SECONDS = 1.0  # and whoever waits for a job that has ended, for its bar to be drawn to the end
-_LOST = ("TerminatedWorkerError", "KilledWorker")  # what loky and Dask raise for a worker that died
+_DASK_LOST = "KilledWorker"  # what Dask raises for a worker that died; loky's error is a BrokenProcessPool
 
 _log = logging.getLogger("basicaer")
 
@@ -214,10 +214,15 @@ class BasicAerJob(JobV1):
         try:
             for part in self._parts:
                 futures.append(start(_call, self._fn, self.job_id(), part.payload, part.handle.for_worker()))  # noqa: PERF401  # kept if a later one fails
-        except BaseException:
+        except BaseException as error:
             for future, part in zip(futures, self._parts, strict=False):
                 part.handle.cancel()
                 future.cancel()
+            if isinstance(error, BrokenProcessPool):
+                raise WorkerLostError(
+                    f"The executor takes no more jobs, since a worker process of it has died ({error}). "
+                    "Run the job again, on a new executor."
+                ) from error
             raise
         return tuple(futures)
 
@@ -248,8 +253,8 @@ class BasicAerJob(JobV1):
 
     def _decide(self) -> None:
         if self._error is not None and not self._cancelling:
-            if type(self._error).__name__ in _LOST or isinstance(self._error, BrokenProcessPool):
-                lost = self._lost(str(self._error) or type(self._error).__name__)
+            if type(self._error).__name__ == _DASK_LOST or isinstance(self._error, BrokenProcessPool):
+                lost = self._lost(self._error)
                 lost.__cause__ = self._error
                 self._error = lost
             with contextlib.suppress(AttributeError, TypeError):  # not every exception lets itself be added to
@@ -261,15 +266,17 @@ class BasicAerJob(JobV1):
         _log.debug("Job %s has ended as %s.", self.job_id(), self._final.name)
         self._ended.set()
 
-    def _lost(self, words: str) -> WorkerLostError:
+    def _lost(self, error: BaseException) -> WorkerLostError:
+        words = str(error) or type(error).__name__
+        remedy = ", on a new executor" if isinstance(error, BrokenProcessPool) else ""
         if not any(part.handle.has_started() for part in self._parts):
             return WorkerLostError(
                 f"A worker process of the executor has died before job {self.job_id()} began ({words}). "
-                "Run the job again, on a new executor."
+                f"Run the job again{remedy}."
             )
         return WorkerLostError(
             f"The worker process of job {self.job_id()} has died ({words}), perhaps for want of memory; "
-            "what it had finished is in partial_result(). Run the rest again."
+            f"what it had finished is in partial_result(). Run the rest again{remedy}."
         )
 
     def _joined(self) -> Result | None:

@@ -103,7 +103,7 @@ class Finished(NamedTuple):
 class RemoteHandle:
     """What handles on work in other processes have in common: they know what they were told.
 
-    Who derives from it calls `_begin` when a worker asks whether to begin, and `_hear` with what it says then.
+    Who derives from it notes in `_started` that a worker has begun, and calls `_hear` with what it says then.
     """
 
     can_cancel = True
@@ -133,6 +133,8 @@ class RemoteHandle:
         self._finished = {}
 
     def _hear(self, said: Progress | Finished) -> None:
+        if not self._started:  # it was cancelled before, and only says good-bye
+            return
         if isinstance(said, Finished):
             self._finished[said.position] = said.experiment
             return

@@ -82,8 +82,9 @@ class DaskHandle(RemoteHandle):
         self._mailbox.soon(partial(_forget, self._stop))
 
     def hear(self, said: Progress | Finished) -> None:
-        """Take what a worker says; whatever it is, the worker has begun."""
-        self._started = True
+        """Take what a worker says; whatever it is, the worker has begun, unless it finds that it is not to."""
+        with self._lock:
+            self._started = self._started or not self._cancelled
         self._hear(said)
 
     def _call(self, told: Told, progress: Progress) -> None:
