@@ -61,7 +61,7 @@ def test_the_progress_of_a_job_that_has_ended_stands_still(one_thread, held, clo
     held.go.set()
     job.wait_for_final_state(GUARD)
     clock.now += 60
-    assert job.progress() == Progress("ended", 1, 3, 12, 40, 0, 10, 3.0, 0.0)
+    assert job.progress() == Progress("ended", 1, 3, 12, 40, 0, 10, 3.0, 0.0, (("planning", 3.0),))
 
 
 # Parts
@@ -137,6 +137,32 @@ def test_times_are_those_of_making_submitting_and_ending(stepping, manual):
     assert job.times == {"created": 1001, "submitted": 1002}
     manual.run_all()
     assert job.times == {"created": 1001, "submitted": 1002, "ended": 1003}
+
+
+def test_times_tell_how_long_each_phase_took(one_thread, clock, monkeypatch):
+    def one_second_each(checkpoint, phase):
+        enter(checkpoint, phase)
+        clock.now += 1
+
+    enter = Checkpoint.enter
+    monkeypatch.setattr(Checkpoint, "enter", one_second_each)
+    monkeypatch.setattr(job_module, "time", clock)
+    job = BACKEND.run([bell("a"), bell("b")], executor=one_thread)
+    job.wait_for_final_state(GUARD)
+    phases = {name: job.times[name] for name in ("planning", "gates", "sampling", "results")}
+    assert phases == dict(job.progress().phases)
+    assert sum(phases.values()) == job.progress().elapsed == job.times["ended"] - job.times["started"]
+    assert phases["gates"] == phases["sampling"] == phases["results"] == 2  # of two circuits
+
+
+def test_times_of_parts_are_added_up(one_thread, manual):
+    together = BACKEND.run([bell("a"), bell("b")], executor=one_thread, max_parallel_experiments=2)
+    together.wait_for_final_state(GUARD)
+    parts = [dict(part.handle.progress().phases) for part in together._parts]
+    assert together.times["sampling"] == pytest.approx(sum(part["sampling"] for part in parts))
+    unknown = BACKEND.run(bell("a"), executor=manual)
+    manual.run_all()
+    assert set(unknown.times) == {"created", "submitted", "ended"}
 
 
 def test_a_tiny_job_was_submitted_before_it_ran(stepping):

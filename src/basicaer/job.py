@@ -100,7 +100,10 @@ class BasicAerJob(JobV1):
     Attributes
     ----------
     times : dict
-        When the job was ``"created"``, ``"submitted"`` and ``"ended"``, as far as it was: seconds since the epoch.
+        When the job was ``"created"``, ``"submitted"``, ``"started"`` by a worker and ``"ended"``, as far as it was:
+        seconds since the epoch. And, once it has ended, the seconds that its work spent in ``"planning"``,
+        ``"gates"``, ``"sampling"`` and ``"results"``, of parts beside each other the sum; nothing of the work is known
+        from an executor of an unknown kind.
     """
 
     _executor: ClassVar[Executor] = DaemonThreadExecutor()
@@ -262,6 +265,9 @@ class BasicAerJob(JobV1):
         self.times["ended"] = time.time()
         final = JobStatus.CANCELLED if self._cancelling else JobStatus.DONE if self._error is None else JobStatus.ERROR
         self._last_progress = self._total_progress()._replace(phase="ended", remaining=0.0)
+        if self._last_progress.elapsed:
+            self.times["started"] = self.times["ended"] - self._last_progress.elapsed
+        self.times.update(self._last_progress.phases)
         self._final = final  # last of all, since it is read without the lock
         _log.debug("Job %s has ended as %s.", self.job_id(), self._final.name)
         self._ended.set()
@@ -378,10 +384,14 @@ class BasicAerJob(JobV1):
         if len(parts) == 1:
             return parts[0]
         running = next((part for part in parts if part.phase not in {"queued", "ended"}), parts[0])
+        phases: dict[str, float] = {}
+        for name, seconds in (phase for part in parts for phase in part.phases):
+            phases[name] = phases.get(name, 0.0) + seconds
         return running._replace(
             experiment=sum(part.experiment for part in parts),
             experiments=sum(part.experiments for part in parts),
             elapsed=max(part.elapsed for part in parts),
+            phases=tuple(phases.items()),
         )
 
     def cancel(self) -> bool:
