@@ -1,8 +1,13 @@
-"""Shares the tiles of a pass among threads; NumPy releases the interpreter lock where it works on them."""
+"""Shares the tiles of a pass among threads; NumPy releases the interpreter lock where it works on them.
+
+States that are worked on at the same time share the threads that each of them would have alone, so that jobs beside
+each other do not crowd the cores. How many there are is looked at after every pass.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,6 +17,7 @@ from basicaer.devices.blas import single_threaded_blas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
     from numpy.typing import NDArray
 
@@ -34,9 +40,45 @@ def run_passes(
     What comes out does not depend on the number of threads. `checkpoint` is polled before every tile, and every
     thread has stopped when this returns or raises. `counted` says whether the passes are progress.
     """
-    threads = min(threads, max((len(step.bases) for step in passes), default=1))
-    crew = _Crew(passes, vector, threads, checkpoint, counted=counted)
-    helpers = [threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(threads - 1)]
+    with _crowd:
+        while passes:
+            crew = _Crew(passes, vector, threads, checkpoint, counted=counted)
+            _run(crew)
+            passes = passes[crew.passes_done :]
+
+
+class _Crowd:
+    """Counts the calls of `run_passes` that are under way in this process."""
+
+    def __init__(self) -> None:
+        self._start_empty()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._calls = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._calls += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._calls -= 1
+
+    def share_of(self, threads: int) -> int:
+        """Return how many of so many threads each call may have now."""
+        return max(1, threads // max(1, self._calls))
+
+
+_crowd = _Crowd()
+
+
+def _run(crew: _Crew) -> None:
+    helpers = [threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(crew.threads - 1)]
     started: list[threading.Thread] = []
     try:
         for helper in helpers:
@@ -54,7 +96,15 @@ def run_passes(
 
 
 class _Crew:
-    """Threads that go through the same passes in step."""
+    """Threads that go through the same passes in step, until all are done or there should be more of them, or fewer.
+
+    Attributes
+    ----------
+    threads
+        How many there are, the caller's own among them.
+    passes_done
+        How many of the passes are.
+    """
 
     def __init__(
         self,
@@ -69,11 +119,23 @@ class _Crew:
         self._vector = vector
         self._checkpoint = checkpoint
         self._counted = counted
-        self._barrier = threading.Barrier(threads)
+        self._wished = threads
+        self.threads = self._threads_now()
+        self.passes_done = 0
+        self._is_to_change = False
+        self._barrier = threading.Barrier(self.threads, self._end_pass)
         self._next = [itertools.count() for _ in passes]  # of each pass, the tile to be taken next
         self._lock = threading.Lock()
         self._stopped = False
         self.error: BaseException | None = None
+
+    def _threads_now(self) -> int:
+        return min(_crowd.share_of(self._wished), max((len(step.bases) for step in self._passes), default=1))
+
+    def _end_pass(self) -> None:
+        """Note, for all threads, that they are through a pass."""
+        self.passes_done += 1
+        self._is_to_change = self.threads != self._threads_now()
 
     def work(self) -> None:
         """Take tiles until all passes are done, or another thread has stopped."""
@@ -91,6 +153,8 @@ class _Crew:
                 self._checkpoint.poll()
                 buffers = step.run(self._vector, number, buffers, self._checkpoint.poll)
             self._barrier.wait()
+            if self._is_to_change:
+                return
 
     def help(self) -> None:
         """Work as one of the helpers: an error is kept for the thread that they help."""
