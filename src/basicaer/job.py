@@ -19,7 +19,7 @@ from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
 from basicaer.engine.checkpoint import Progress, current_checkpoint
 from basicaer.errors import Cancelled, WorkerLostError
-from basicaer.executor import DaemonThreadExecutor
+from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
 from basicaer.qobj import QasmQobj, validate
 
@@ -84,8 +84,9 @@ class BasicAerJob(JobV1):
     prepare
         Called by `submit` in the caller's thread; returns the payload. By default the payload is the Qobj.
     executor
-        Where to run: any `concurrent.futures.Executor`; by default the class's own ``_executor``, daemon threads. A job
-        can be cancelled while it runs on threads; on an executor of an unknown kind, only before it starts.
+        Where to run: any `concurrent.futures.Executor`; by default the class's own ``_executor``, daemon threads, of
+        which each GPU has one for itself. A job can be cancelled while it runs on threads, processes and Dask; on an
+        executor of an unknown kind, only before it starts.
     timeout
         Seconds that the work may take, from its start; then the job ends as ERROR.
     callback
@@ -185,14 +186,15 @@ class BasicAerJob(JobV1):
                 validate(self._qobj)
             payload = self._payload = self._qobj if self._prepare is None else self._prepare()
             pieces = payload.split(self._most_parts) if self._most_parts > 1 else [payload]
-            make_handle = handle_for
-            self._parts = tuple(
-                [_Part(piece, make_handle(self._runs_on, self._timeout, self._callback)) for piece in pieces]
-            )
             start = self._runs_on.submit
-            is_default = self._runs_on is self._executor and isinstance(self._runs_on, DaemonThreadExecutor)
-            if is_default and len(pieces) == 1 and getattr(payload, "is_quick", False):
-                start = DaemonThreadExecutor.call_here
+            if self._runs_on is self._executor and isinstance(self._runs_on, DaemonThreadExecutor):
+                if (gpu := getattr(payload, "gpu", None)) is not None:
+                    start = executor_of_gpu(gpu).submit
+                elif len(pieces) == 1 and getattr(payload, "is_quick", False):
+                    start = DaemonThreadExecutor.call_here
+            self._parts = tuple(
+                [_Part(piece, handle_for(self._runs_on, self._timeout, self._callback)) for piece in pieces]
+            )
             self._left = len(pieces)
             self.times["submitted"] = time.time()
             futures = self._send(start)

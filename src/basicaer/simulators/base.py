@@ -323,6 +323,7 @@ class BasicAerSimulator(BackendV2):
             settings["chop_threshold"],
             initial,
             time.perf_counter() - started,
+            device.name,
         )
 
     def _check(self, program: Program) -> None:

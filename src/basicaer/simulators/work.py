@@ -55,6 +55,7 @@ class Experiment:
     chop_threshold: float
     initial: NDArray[np.complexfloating] | None
     lowering_seconds: float
+    device_name: str = "CPU"  # that is expected: what `auto` means is decided where it runs
 
     @property
     def predicted_seconds(self) -> float:
@@ -95,6 +96,12 @@ class Work:
             if left < 0:
                 return False
         return True
+
+    @property
+    def gpu(self) -> int | None:
+        """The number of the GPU that all of it is expected to run on; None where there is no such."""
+        numbers = {one.devices.gpu if one.device_name == "GPU" else None for one in self.experiments}
+        return numbers.pop() if len(numbers) == 1 else None
 
     def split(self, parts: int) -> list[Work]:
         """Return the experiments in order as at most so many payloads of about equal predicted time."""
