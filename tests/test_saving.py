@@ -3,10 +3,10 @@
 import dataclasses
 import errno
 import json
-import logging
 import signal
 import subprocess
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from basicaer.saving.store import Store
 from basicaer.simulators import work as work_module
 from basicaer.simulators.work import Saving, run_work
 from conftest import DEVICES
-from jobs import Clock
+from jobs import GUARD, Clock
 
 BACKEND = BasicAer.get_backend("qasm_simulator")
 
@@ -256,19 +256,18 @@ def test_a_plan_that_has_changed_is_refused(lost, monkeypatch):
         go_on(folder)
 
 
-def test_on_another_device_the_circuit_that_ran_starts_anew(lost, device, caplog):
+def test_on_another_device_the_circuit_that_ran_starts_anew_with_a_warning(lost, device):
     folder, work = lost
     want = outcome(run(work))
     device.name = "TPU"
     try:
-        with caplog.at_level(logging.WARNING, "basicaer"):
+        with pytest.warns(BasicAerWarning, match=r"goes on on the TPU: circuit 'layers 1' starts anew"):
             assert outcome(go_on(folder)) == want
     finally:
         del device.name
-    assert "goes on on the TPU" in caplog.text
 
 
-def test_a_full_disk_does_not_end_the_job_and_the_save_before_stays(tmp_path, device, monkeypatch, caplog):
+def test_a_full_disk_does_not_end_the_job_and_the_save_before_stays(tmp_path, device, monkeypatch):
     work, folder = work_of([layers(7)]), tmp_path / "job"
     want = outcome(run(work))
     written, real = [], Store._written
@@ -280,13 +279,90 @@ def test_a_full_disk_does_not_end_the_job_and_the_save_before_stays(tmp_path, de
         return real(self, path, pieces)
 
     monkeypatch.setattr(Store, "_written", full)
-    with caplog.at_level(logging.WARNING, "basicaer"):
+    with pytest.warns(BasicAerWarning, match=r"could not be saved in .*No space left on device.*it goes on"):
         assert outcome(run(work, Saving(str(folder), 0.0))) == want
-    assert "could not be saved" in caplog.text
-    assert "No space left on device" in caplog.text
     monkeypatch.setattr(Store, "_written", real)
     assert len(list(folder.glob("latest-*"))) == 1
     assert outcome(go_on(folder)) == want
+
+
+# Whose folder it is.
+
+
+@pytest.fixture
+def halted(one_thread, monkeypatch, tmp_path):
+    """A job that is being saved and has come to its first pause; and its folder."""
+    here, go = threading.Event(), threading.Event()
+    pause = Checkpoint.pause
+
+    def pause_and_wait(checkpoint, state):
+        pause(checkpoint, state)
+        here.set()
+        assert go.wait(GUARD)
+
+    monkeypatch.setattr(Checkpoint, "pause", pause_and_wait)
+    folder = tmp_path / "job"
+    job = BACKEND.run(layers(11), device="CPU", executor=one_thread, checkpoint_dir=folder, checkpoint_every=1e-9)
+    assert here.wait(GUARD)
+    yield job, folder
+    go.set()
+    assert job.result(GUARD).success
+
+
+def test_a_job_that_runs_is_not_resumed_and_its_folder_not_given_to_another(halted):
+    _, folder = halted
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(
+        BasicAerError, match=r"A job that runs is being saved in .*; wait until it has ended, or cancel"
+    ):
+        BasicAer.resume(folder)
+    with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
+        BACKEND.run(layers(5), checkpoint_dir=folder)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_folder_is_free_when_its_job_has_been_cancelled(one_thread, monkeypatch, tmp_path):
+    pause = Checkpoint.pause
+    monkeypatch.setattr(Checkpoint, "pause", lambda checkpoint, state: (pause(checkpoint, state), checkpoint.cancel()))
+    job = BACKEND.run(layers(11), device="CPU", executor=one_thread, checkpoint_dir=tmp_path, checkpoint_every=1e-9)
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+    monkeypatch.undo()
+    assert BasicAer.resume(tmp_path).result(GUARD).success
+
+
+def test_of_two_jobs_with_one_folder_the_second_is_refused_in_words(manual, tmp_path):
+    first, second = (BACKEND.run(layers(5), executor=manual, checkpoint_dir=tmp_path, seed_simulator=1) for _ in "ab")
+    manual.run_all()
+    assert first.result(0).success
+    with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
+        second.result(0)
+    again, and_again = (BasicAer.resume(tmp_path, executor=manual) for _ in "ab")
+    manual.run_all()
+    assert again.result(0).get_counts() == and_again.result(0).get_counts() == first.result(0).get_counts()
+
+
+def test_of_two_jobs_that_find_a_folder_empty_at_once_one_gets_it(tmp_path, device, monkeypatch):
+    other = Store(tmp_path, lambda: None)
+    hold = Store.hold
+
+    def after_another(store):
+        monkeypatch.setattr(Store, "hold", hold)
+        other.begin({}, [])
+        other.let_go()
+        hold(store)
+
+    monkeypatch.setattr(Store, "hold", after_another)
+    with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
+        run(work_of([layers(5)]), Saving(str(tmp_path), 0.0))
+
+
+def test_a_folder_is_meant_as_it_was_when_the_job_was_submitted(manual, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    BACKEND.run(layers(5), executor=manual, checkpoint_dir="job")
+    monkeypatch.chdir("/")
+    manual.run_all()
+    assert (tmp_path / "job" / "job.json").is_file()
 
 
 def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
@@ -309,7 +385,7 @@ from basicaer import BasicAer
 backend = BasicAer.get_backend("qasm_simulator")
 print("begins", flush=True)
 job = backend.run([layers(11, 1), layers(12, 2)], shots=300, seed_simulator=5, device="CPU",
-                  checkpoint_dir={folder!r}, checkpoint_every=0.001)
+                  checkpoint_dir={folder!r}, checkpoint_every=1e-901)
 job.result()
 print("ended", flush=True)
 """

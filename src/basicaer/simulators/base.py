@@ -7,7 +7,6 @@ import secrets
 import time
 import uuid
 import warnings
-from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -276,10 +275,6 @@ class BasicAerSimulator(BackendV2):
             if value is not self._defaults[name]:
                 changed[name] = value
         settings |= check_options(changed)
-        if settings["executor"] is not None and not isinstance(settings["executor"], Executor):
-            raise BasicAerError(
-                f"executor must be a concurrent.futures.Executor or None, not {settings['executor']!r}."
-            )
         return settings
 
     def _experiment(
@@ -398,6 +393,9 @@ def _saving(settings: dict[str, Any]) -> Saving:
             "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
             "of target_gpus at most."
         )
+    from basicaer.saving.store import Store
+
+    Store(settings["checkpoint_dir"], lambda: None).check_new()
     return Saving(str(settings["checkpoint_dir"]), settings["checkpoint_every"])
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -15,6 +15,7 @@ from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
+from basicaer.errors import BasicAerWarning
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits, result_of
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from basicaer.saving.saver import JobSaver
 
 __all__ = ["SECONDS_PER_AMPLITUDE", "SECONDS_PER_GATE", "Experiment", "Saving", "Work", "run_work"]
-
-_log = logging.getLogger("basicaer")
 
 _QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the caller's thread is the better place
 SECONDS_PER_GATE = 8e-6
@@ -144,7 +143,8 @@ def run_work(job_id: str, work: Work) -> Result:
     started = time.perf_counter()
     finished: dict[int, dict[str, Any]] = {}
 
-    saver, resume = _saver_of(job_id, work, checkpoint, finished)
+    saver = _saver_of(work, checkpoint)
+    resume = None
 
     def run_some(positions: Sequence[int]) -> None:
         for position in positions:
@@ -162,6 +162,8 @@ def run_work(job_id: str, work: Work) -> Result:
     for position, experiment in enumerate(work.experiments):
         on_gpu.setdefault(experiment.devices.gpu, []).append(position)
     try:
+        if saver is not None:
+            resume = _begin_saving(saver, job_id, work, checkpoint, finished)
         if len(on_gpu) == 1:
             run_some(range(len(work.experiments)))
         else:  # one thread for each GPU
@@ -173,6 +175,9 @@ def run_work(job_id: str, work: Work) -> Result:
     except Exception as error:
         error.partial = work.partial(job_id, finished, time.perf_counter() - started)  # type: ignore[attr-defined]
         raise
+    finally:
+        if saver is not None:
+            saver.close()
     return work.partial(job_id, finished, time.perf_counter() - started)
 
 
@@ -184,23 +189,28 @@ class _Keeping(NamedTuple):
     going_on: tuple[int, str, Suspended, Callable[[State], None]] | None
 
 
-def _saver_of(
-    job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, dict[str, Any]]
-) -> tuple[JobSaver | None, tuple[int, str, Suspended, Callable[[State], None]] | None]:
-    """Return what saves a job, if it is to be saved, and where it goes on; add what had finished then."""
+def _saver_of(work: Work, checkpoint: Checkpoint) -> JobSaver | None:
+    """Return what saves a job, if it is to be saved."""
     if work.saving is None:
-        return None, None
+        return None
     from basicaer.saving.saver import JobSaver
 
-    saver = JobSaver(Path(work.saving.folder), work.saving.every, checkpoint.poll)
+    return JobSaver(Path(work.saving.folder), work.saving.every, checkpoint.poll)
+
+
+def _begin_saving(
+    saver: JobSaver, job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, dict[str, Any]]
+) -> tuple[int, str, Suspended, Callable[[State], None]] | None:
+    """Begin to save a job, or find out where it goes on; add what had finished then."""
+    assert work.saving is not None  # it has a saver  # noqa: S101
     if not work.saving.resume:
         saver.begin(job_id, work)
-        return saver, None
+        return None
     done, resume = saver.where()
     for position, experiment in done.items():
         finished[position] = experiment
         checkpoint.finish_experiment(position, experiment)
-    return saver, resume
+    return resume
 
 
 def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: _Keeping) -> dict[str, Any]:
@@ -213,8 +223,11 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         if name == device.name:
             resume = suspended, restore
         else:  # the layout of a state is its device's own
-            _log.warning(
-                "The job was saved on the %s and goes on on the %s: this circuit starts anew.", name, device.name
+            warnings.warn(
+                f"The job was saved on the {name} and goes on on the {device.name}: circuit '{program.name}' starts "
+                "anew, and its last digits may differ.",
+                BasicAerWarning,
+                stacklevel=2,
             )
     if keeping.saver is not None:
         keeping.saver.run(keeping.position, device.name)
