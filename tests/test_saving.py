@@ -1,7 +1,9 @@
 """Jobs on disk: a saved job goes on where it was and ends with the same outcome; a damaged one is refused."""
 
+import ast
 import dataclasses
 import errno
+import importlib.util
 import json
 import signal
 import subprocess
@@ -377,45 +379,75 @@ def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
     assert saved == [("here", "a state")] * 2
 
 
-RUNS = """
+def killed_circuits():
+    """Circuits that take some tenths of a second, saves and all."""
+    return [layers(13, 1, depth=50), layers(16, 2, depth=50)]
+
+
+BEGINS = """
 import sys
 sys.path.insert(0, {tests!r})
-from test_saving import layers
-from basicaer import BasicAer
-backend = BasicAer.get_backend("qasm_simulator")
+from test_saving import BACKEND, killed_circuits
 print("begins", flush=True)
-job = backend.run([layers(11, 1), layers(12, 2)], shots=300, seed_simulator=5, device="CPU",
-                  checkpoint_dir={folder!r}, checkpoint_every=1e-901)
-job.result()
-print("ended", flush=True)
+BACKEND.run(killed_circuits(), shots=300, seed_simulator=5, device="CPU", checkpoint_dir={folder!r},
+            checkpoint_every=0.001).result()
+"""
+GOES_ON = """
+from basicaer import BasicAer
+print("begins", flush=True)
+BasicAer.resume({folder!r}, checkpoint_every=0.001).result()
 """
 
 
-def killed_and_resumed(tmp_path, delays):
-    """Kill a process with a job after each of the delays, and go on each time; return the counts at last."""
-    folder = tmp_path / "job"
-    code = RUNS.format(tests=str(Path(__file__).parent), folder=str(folder))
+def killed_and_resumed(folder, delays):
+    """Kill a process with a job after each of the delays, and go on each time.
+
+    Returns the counts at last, None if the job was not even written down, and how many processes were killed at work.
+    """
+    code, killed = BEGINS, 0
     for delay in delays:
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        filled_in = code.format(tests=str(Path(__file__).parent), folder=str(folder))
+        process = subprocess.Popen([sys.executable, "-c", filled_in], stdout=subprocess.PIPE, text=True)
         with process:
             assert process.stdout.readline() == "begins\n"
             try:
                 process.wait(delay)
             except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-        code = f"""
-from basicaer import BasicAer
-print("begins", flush=True)
-BasicAer.resume({str(folder)!r}).result()
+                process.kill()
+        killed += process.returncode == -signal.SIGKILL
+        assert process.returncode in {0, -signal.SIGKILL}
+        if not (folder / "job.json").is_file():
+            return None, killed
+        code = GOES_ON
+    return BasicAer.resume(folder).result().get_counts(), killed
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
+def test_a_job_whose_process_is_killed_ends_with_the_same_counts(tmp_path):
+    want = BACKEND.run(killed_circuits(), shots=300, seed_simulator=5, device="CPU").result().get_counts()
+    got, _ = killed_and_resumed(tmp_path / "job", [0.15, 0.1])
+    assert got in (None, want)
+
+
+FULL = """
+import resource, sys
+sys.path.insert(0, {tests!r})
+from test_saving import BACKEND, killed_circuits
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20 - 1, 2**20 - 1))  # no file may be larger, and the second state is
+counts = BACKEND.run(killed_circuits(), shots=300, seed_simulator=5, device="CPU", checkpoint_dir={folder!r},
+                     checkpoint_every=0.001).result().get_counts()
+print(counts)
 """
-    if not (folder / "job.json").is_file():  # killed before the job was written down
-        return None
-    return BasicAer.resume(folder).result().get_counts()
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 26))])
-def test_a_job_whose_process_is_killed_ends_with_the_same_counts(seed, tmp_path):
-    want = BACKEND.run([layers(11, 1), layers(12, 2)], shots=300, seed_simulator=5, device="CPU").result().get_counts()
-    delays = np.random.default_rng(seed).uniform(0.02, 0.3, 2).tolist()
-    got = killed_and_resumed(tmp_path, delays)
-    assert got is None or got == want
+@pytest.mark.skipif(importlib.util.find_spec("resource") is None, reason="there are no limits on files here")
+def test_where_no_more_can_be_written_the_job_ends_as_it_would_and_can_be_resumed_from_before(tmp_path):
+    folder = tmp_path / "job"
+    code = FULL.format(tests=str(Path(__file__).parent), folder=str(folder))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "BasicAerWarning: The job could not be saved" in done.stderr
+    assert "File too large" in done.stderr
+    want = BACKEND.run(killed_circuits(), shots=300, seed_simulator=5, device="CPU").result().get_counts()
+    assert ast.literal_eval(done.stdout) == want
+    assert BasicAer.resume(folder).result().get_counts() == want
