@@ -111,11 +111,11 @@ class NumpyState:
         if not plan.passes:
             self._relabel(plan.wire_of, self._zero)
             return
-        if len(self._zero) == self.n_qubits:
-            self._place = first_places(plan)
-            if not self._passes_done:
-                self._populate()
         with single_threaded_blas:
+            if len(self._zero) == self.n_qubits:
+                self._place = first_places(plan)
+                if not self._passes_done:
+                    self._populate()
             to = self._place, self._zero, self._vector.dtype
             bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
             self._run_passes(bound.passes)

@@ -44,7 +44,7 @@ def run_passes(
         while passes:
             crew = _Crew(passes, vector, threads, checkpoint, counted=counted)
             _run(crew)
-            passes = passes[crew.passes_done :]
+            passes = passes[crew.pace.passes_done :]
 
 
 class _Crowd:
@@ -78,7 +78,9 @@ _crowd = _Crowd()
 
 
 def _run(crew: _Crew) -> None:
-    helpers = [threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(crew.threads - 1)]
+    helpers = [
+        threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(crew.pace.threads - 1)
+    ]
     started: list[threading.Thread] = []
     try:
         for helper in helpers:
@@ -95,16 +97,38 @@ def _run(crew: _Crew) -> None:
         raise crew.error
 
 
-class _Crew:
-    """Threads that go through the same passes in step, until all are done or there should be more of them, or fewer.
+class _Pace:
+    """How many threads a crew has, and how far it is.
+
+    Apart from the crew, which would else hold itself through its barrier, and the state with it.
 
     Attributes
     ----------
     threads
         How many there are, the caller's own among them.
     passes_done
-        How many of the passes are.
+        How many passes are.
+    is_to_change
+        Whether there should be more threads, or fewer.
     """
+
+    def __init__(self, wished: int, most: int) -> None:
+        self._wished, self._most = wished, most
+        self.threads = self._threads_now()
+        self.passes_done = 0
+        self.is_to_change = False
+
+    def _threads_now(self) -> int:
+        return min(_crowd.share_of(self._wished), self._most)
+
+    def end_pass(self) -> None:
+        """Note, for all threads, that they are through a pass."""
+        self.passes_done += 1
+        self.is_to_change = self.threads != self._threads_now()
+
+
+class _Crew:
+    """Threads that go through the same passes in step, until all are done or there should be more of them, or fewer."""
 
     def __init__(
         self,
@@ -119,23 +143,12 @@ class _Crew:
         self._vector = vector
         self._checkpoint = checkpoint
         self._counted = counted
-        self._wished = threads
-        self.threads = self._threads_now()
-        self.passes_done = 0
-        self._is_to_change = False
-        self._barrier = threading.Barrier(self.threads, self._end_pass)
+        self.pace = _Pace(threads, max((len(step.bases) for step in passes), default=1))
+        self._barrier = threading.Barrier(self.pace.threads, self.pace.end_pass)
         self._next = [itertools.count() for _ in passes]  # of each pass, the tile to be taken next
         self._lock = threading.Lock()
         self._stopped = False
         self.error: BaseException | None = None
-
-    def _threads_now(self) -> int:
-        return min(_crowd.share_of(self._wished), max((len(step.bases) for step in self._passes), default=1))
-
-    def _end_pass(self) -> None:
-        """Note, for all threads, that they are through a pass."""
-        self.passes_done += 1
-        self._is_to_change = self.threads != self._threads_now()
 
     def work(self) -> None:
         """Take tiles until all passes are done, or another thread has stopped."""
@@ -153,7 +166,7 @@ class _Crew:
                 self._checkpoint.poll()
                 buffers = step.run(self._vector, number, buffers, self._checkpoint.poll)
             self._barrier.wait()
-            if self._is_to_change:
+            if self.pace.is_to_change:
                 return
 
     def help(self) -> None:
