@@ -1,5 +1,6 @@
 """Jobs cancelled, or stopped by their time limit, at every moment of their life."""
 
+import gc
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
@@ -291,19 +292,38 @@ def test_other_jobs_go_on_when_one_is_cancelled(monkeypatch):
         assert sum(jobs[1].result(GUARD).get_counts().values()) == 9
 
 
-def test_the_memory_of_a_cancelled_job_is_the_systems_again(one_thread, monkeypatch):
-    size = 2**22 * 16
+@pytest.mark.parametrize("where", ["in a pass", "in a pass, in a helper", "when sampling"])
+@pytest.mark.parametrize("limited", [False, True], ids=["cancelled", "limited"])
+def test_the_memory_of_a_job_that_was_stopped_is_the_systems_again(one_thread, monkeypatch, where, limited):
+    def poll_and_stop(checkpoint):
+        progress = checkpoint.progress()
+        is_there = (
+            progress.phase == "sampling"
+            if where == "when sampling"
+            else progress.passes > 0.5 and (where == "in a pass" or threading.current_thread().name == "basicaer-tiles")
+        )
+        if is_there and most == []:
+            most.append(Process().memory_info().rss)
+            if limited:
+                checkpoint.timeout = checkpoint._deadline = 0.0
+            else:
+                checkpoint.cancel()
+        poll(checkpoint)
+
+    most, poll, size = [], Checkpoint.poll, 2**22 * 16
     BACKEND.run(layers(12), executor=one_thread).result(GUARD)  # what is loaded once, is
-    before = Process().memory_info().rss
-    halt = Halt("sampling", monkeypatch)
-    job = BACKEND.run(layers(22), executor=one_thread)
-    assert halt.here.wait(GUARD)
-    assert Process().memory_info().rss > before + 0.9 * size
-    assert job.cancel()
-    halt.go.set()
-    job.wait_for_final_state(GUARD)
-    assert job.cancelled()
-    assert Process().memory_info().rss < before + 0.25 * size
+    monkeypatch.setattr(Checkpoint, "poll", poll_and_stop)
+    gc.collect()
+    gc.disable()  # which must not be waited for
+    try:
+        before = Process().memory_info().rss
+        job = BACKEND.run(layers(22), device="CPU", max_parallel_threads=2, executor=one_thread)
+        job.wait_for_final_state(GUARD)
+        assert job.status() is (JobStatus.ERROR if limited else JobStatus.CANCELLED)
+        assert most[0] > before + 0.9 * size
+        assert Process().memory_info().rss < before + 0.25 * size
+    finally:
+        gc.enable()
 
 
 # While an executor shuts down

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -174,11 +175,20 @@ def run_work(job_id: str, work: Work) -> Result:
                     future.result()
     except Exception as error:
         error.partial = work.partial(job_id, finished, time.perf_counter() - started)  # type: ignore[attr-defined]
+        _empty_frames(error)
         raise
     finally:
         if saver is not None:
             saver.close()
     return work.partial(job_id, finished, time.perf_counter() - started)
+
+
+def _empty_frames(error: BaseException) -> None:
+    """Let go of what an error's tracebacks hold: the job keeps the error, which would keep the state."""
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__context__
 
 
 class _Keeping(NamedTuple):
