@@ -21,8 +21,20 @@ from basicaer import job as job_module
 from basicaer.devices.numpy_device import NumpyDevice, NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
+from basicaer.handles.local import LocalHandle
 from basicaer.simulators import work
-from jobs import BACKEND, GUARD, OUTCOME, ManualExecutor, bell, dividing_by_zero, polled_limit, submitted, succeed
+from jobs import (
+    BACKEND,
+    GUARD,
+    OUTCOME,
+    ManualExecutor,
+    bell,
+    dividing_by_zero,
+    new_job,
+    polled_limit,
+    submitted,
+    succeed,
+)
 
 # Executors
 
@@ -91,6 +103,65 @@ def test_to_an_unknown_executor_goes_nothing_that_cannot_be_pickled(manual):
     assert pickle.loads(pickle.dumps(call))() == 60  # noqa: S301  # our own bytes
     manual.run_all()
     assert job.result(0) == 60
+
+
+class Refuses(ManualExecutor):
+    """Takes so many calls, and then does something else."""
+
+    def __init__(self, calls, then):
+        super().__init__()
+        self.calls, self.then = calls, then
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.calls -= 1
+        return self.then() if self.calls < 0 else super().submit(fn, *args, **kwargs)
+
+
+def no_room():
+    raise OSError("no room at the inn")
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("then", "error", "words"),
+    [
+        (no_room, OSError, "no room at the inn"),
+        (interrupt, KeyboardInterrupt, None),
+        (lambda: None, JobError, "gave None for a job's work, which is no future"),
+    ],
+)
+def test_where_an_executor_does_not_take_all_parts_those_it_took_are_withdrawn(then, error, words):
+    executor = Refuses(1, then)
+    with pytest.raises(error, match=words):
+        BACKEND.run([bell("a"), bell("b")], executor=executor, max_parallel_experiments=2)
+    ((future, _),) = executor.waiting
+    assert future.cancelled()
+    assert job_module._unfinished == {}
+
+
+def test_an_interrupt_of_run_after_the_work_was_sent_stops_it(one_thread, held, monkeypatch):
+    """For nobody will have the job."""
+    when_done = LocalHandle.when_done
+
+    def interrupt_once(*given):
+        monkeypatch.setattr(LocalHandle, "when_done", when_done)
+        interrupt()
+
+    monkeypatch.setattr(LocalHandle, "when_done", interrupt_once)
+    job = new_job(held, executor=one_thread)
+    with pytest.raises(KeyboardInterrupt):
+        job.submit()
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+
+
+def test_what_fn_returns_is_the_result_whatever_it_is(one_thread):
+    for outcome in (None, 0, "text"):
+        assert submitted(lambda *_, outcome=outcome: outcome, executor=one_thread).result(GUARD) is outcome
 
 
 def test_a_checkpoint_belongs_to_one_job_and_to_no_other_code(one_thread):

@@ -1,6 +1,8 @@
 """What jobs tell of themselves: progress to a callback, their parts, times, representation, list and log."""
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 
@@ -17,12 +19,13 @@ from jobs import BACKEND, GUARD, Clock, bell, new_job, submitted, succeed
 # Progress
 
 
-def test_a_callback_is_told_of_progress_and_may_fail(one_thread, caplog):
+@pytest.mark.parametrize("error", [ValueError("too many cooks"), SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_a_callback_is_told_of_progress_and_may_fail(one_thread, caplog, error):
     told = []
 
     def callback(progress):
         told.append(progress)
-        raise ValueError("too many cooks")
+        raise error
 
     job = BACKEND.run([bell("a"), bell("b")], shots=9, callback=callback, executor=one_thread)
     assert sum(job.result(GUARD).get_counts("b").values()) == 9
@@ -62,6 +65,14 @@ def test_the_progress_of_a_job_that_has_ended_stands_still(one_thread, held, clo
     job.wait_for_final_state(GUARD)
     clock.now += 60
     assert job.progress() == Progress("ended", 1, 3, 12, 40, 0, 10, 3.0, 0.0, (("planning", 3.0),))
+
+
+def test_ctrl_c_in_a_callback_of_a_job_that_runs_in_the_users_own_thread_reaches_the_user():
+    def callback(_progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        BACKEND.run(bell("tiny"), callback=callback)
 
 
 # Parts
@@ -178,6 +189,12 @@ def test_a_job_that_could_not_be_submitted_has_no_such_time(one_thread):
     with pytest.raises(RuntimeError, match="shut"):
         job.submit()
     assert list(job.times) == ["created"]
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_job_is_not_pickled_or_copied(way):
+    with pytest.raises(TypeError, match=r"job 7 belongs to the process .* cannot be pickled or copied; pass on its"):
+        way(new_job(succeed))
 
 
 def test_jobs_lists_those_that_are_held_or_run_oldest_first(one_thread, held):

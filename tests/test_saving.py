@@ -237,6 +237,12 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, device):
         run(work_of([layers(5)]), Saving(str(tmp_path / "file" / "job"), 0.0))
 
 
+def test_a_file_in_place_of_a_folder_is_refused_by_run(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BasicAerError, match=r"checkpoint_dir .* is no folder; give a new one"):
+        BACKEND.run(layers(5), checkpoint_dir=tmp_path / "file")
+
+
 def test_another_version_is_refused_and_another_numpy_warned_of(lost, monkeypatch):
     folder, _ = lost
     with monkeypatch.context() as other:

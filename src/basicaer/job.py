@@ -12,7 +12,7 @@ import time
 import weakref
 from concurrent.futures import CancelledError, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, cast
 
 from qiskit.providers import JobError, JobStatus, JobTimeoutError, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
@@ -158,6 +158,12 @@ class BasicAerJob(JobV1):
             state = "in the parent process" if self._inherited else "unknown" if self._futures else "not submitted"
         return f"<{type(self).__name__} {self.job_id()} on {getattr(self.backend(), 'name', None)}: {state}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"Job {self.job_id()} belongs to the process that runs it and cannot be pickled or copied; pass on its "
+            "result, or save it with checkpoint_dir."
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -204,12 +210,21 @@ class BasicAerJob(JobV1):
                 self._submitted = False
             raise
         _log.debug("Job %s was submitted in %d part(s).", self.job_id(), len(futures))
+        try:
+            self._register(futures)
+        except BaseException:  # an interrupt: nobody will have the job, and could stop it
+            self._register(futures)
+            self.cancel()
+            raise
+
+    def _register(self, futures: tuple[Future[Result], ...]) -> None:
+        """Take notice of the futures' ends; once or more often."""
         self._futures = futures
         for number, future in enumerate(futures):
             _unfinished[future] = self, number
         for part, future in zip(self._parts, futures, strict=True):
             part.handle.when_done(future, _settle)
-        if self._shows_bar:
+        if self._shows_bar and self._bar is None:
             from basicaer.watching import draw_beside
 
             self._bar = draw_beside(self)
@@ -218,10 +233,13 @@ class BasicAerJob(JobV1):
         futures: list[Future[Result]] = []
         try:
             for part in self._parts:
-                futures.append(start(_call, self._fn, self.job_id(), part.payload, part.handle.for_worker()))  # noqa: PERF401  # kept if a later one fails
+                future = start(_call, self._fn, self.job_id(), part.payload, part.handle.for_worker())
+                futures.append(self._checked(future))
         except BaseException as error:
-            for future, part in zip(futures, self._parts, strict=False):
+            for part in self._parts:  # of an interrupted one, the executor may have the work and we no future
                 part.handle.cancel()
+                part.handle.close()
+            for future in futures:
                 future.cancel()
             if isinstance(error, BrokenProcessPool):
                 raise WorkerLostError(
@@ -230,6 +248,11 @@ class BasicAerJob(JobV1):
                 ) from error
             raise
         return tuple(futures)
+
+    def _checked(self, future: Any) -> Future[Result]:
+        if not hasattr(future, "add_done_callback"):
+            raise JobError(f"The executor {self._runs_on!r} gave {future!r} for a job's work, which is no future.")
+        return cast("Future[Result]", future)
 
     def _settle(self, number: int, outcome: Result | None, error: BaseException | None) -> None:
         """Note how a part has ended; with the last one, decide, once, how the job has.
@@ -337,9 +360,7 @@ class BasicAerJob(JobV1):
                 raise error
             finally:
                 del self, error  # the error's traceback holds this frame, and would hold the job that holds the error
-        result = self._joined()
-        assert result is not None  # a job that is DONE has results  # noqa: S101
-        return result
+        return cast("Result", self._joined())
 
     @contextlib.contextmanager
     def _cancelled_by_interrupts(self) -> Iterator[None]:

@@ -84,8 +84,10 @@ class Told:
         if self._listener is not None:
             try:
                 self._listener(progress)
-            except Exception:  # noqa: BLE001  # whatever it is, it must not end the job
+            except BaseException as error:  # whatever it is, it must not end the job
                 self._listener = None
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                    raise  # that is Ctrl-C
                 _log.exception("The callback of a job failed and is not called again; the job goes on.")
         return False
 

@@ -47,8 +47,10 @@ class Store:
         Raises
         ------
         BasicAerError
-            If there is.
+            If there is, or it is no folder.
         """
+        if self._folder.exists() and not self._folder.is_dir():
+            raise BasicAerError(f"checkpoint_dir {self._folder} is no folder; give a new one.")
         if self._folder.is_dir() and any(path.name != _LOCK for path in self._folder.iterdir()):
             raise BasicAerError(
                 f"checkpoint_dir {self._folder} is not empty; give a new folder, or go on with BasicAer.resume()."
