@@ -162,3 +162,12 @@ class InGates:
         self.told.append(progress)
         if progress.phase == "gates" and progress.experiment == progress.experiments - 1:
             self.begun.set()
+
+
+def layers(n, depth=4):
+    circuit = QuantumCircuit(n, name="layers")
+    for layer in range(depth):
+        circuit.ry(0.1 + layer, range(n))
+        circuit.cx(range(n - 1), range(1, n))
+    circuit.measure_all()
+    return circuit

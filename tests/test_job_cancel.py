@@ -6,14 +6,13 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 from psutil import Process
-from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 
 from basicaer import BasicAer, BasicAerError, JobTimeLimitError
 from basicaer.devices.numpy_device import NumpyDevice, NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
-from jobs import BACKEND, GUARD, OUTCOME, Held, polled_limit, submitted, succeed, unless_it_hangs
+from jobs import BACKEND, GUARD, OUTCOME, Held, layers, polled_limit, submitted, succeed, unless_it_hangs
 
 # Cancelling
 
@@ -215,15 +214,6 @@ class Halt:
 
 
 PHASES = ("planning", "gates", "sampling", "results")
-
-
-def layers(n):
-    circuit = QuantumCircuit(n, name="layers")
-    for layer in range(4):
-        circuit.ry(0.1 + layer, range(n))
-        circuit.cx(range(n - 1), range(1, n))
-    circuit.measure_all()
-    return circuit
 
 
 @pytest.fixture

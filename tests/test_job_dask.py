@@ -158,6 +158,28 @@ def test_dask_runs_a_job_again_whose_worker_was_killed(client, executor, tmp_pat
         client.run_on_scheduler(allow, 0)
 
 
+def handler():
+    return repr(signal.getsignal(signal.SIGINT))
+
+
+def test_a_worker_at_work_does_not_mind_interrupts(client, executor):
+    """Which a terminal sends to it as well: whether the job stops, its own process decides."""
+    before = client.run(handler)
+    watcher = InGates()
+    job = BACKEND.run(endless(), executor=executor, callback=watcher)
+    assert watcher.begun.wait(GUARD)
+    worker = worker_of(client, job)
+    os.kill(worker, signal.SIGINT)
+    watcher.told.clear()
+    while not watcher.told:  # it still speaks
+        assert not job.in_final_state()
+    assert job.cancel()
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+    assert worker in client.run(os.getpid).values()
+    assert client.run(handler) == before
+
+
 def both_workers_are_free(executor):
     """Whether two jobs run at once, of which each keeps a worker for itself."""
     watchers = InGates(), InGates()

@@ -10,10 +10,10 @@ import loky
 import pytest
 from qiskit.providers import JobStatus
 
-from basicaer import WorkerLostError
+from basicaer import BasicAer, BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.handles.processes import _switchboard
-from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, submitted
+from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
 
 POOLS = {
     "spawn": lambda: ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")),
@@ -105,6 +105,28 @@ def test_a_killed_worker_is_named_and_what_was_finished_is_kept(doomed):
     assert behind.partial_result() is None
     with pytest.raises(WorkerLostError, match=r"(?s)takes no more jobs.*Run the job again, on a new executor"):
         BACKEND.run(bell("later"), executor=doomed)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
+def test_a_saved_job_is_in_its_workers_hands_while_that_lives_and_goes_on_here_when_it_was_killed(doomed, tmp_path):
+    circuits = [bell("first"), layers(18, depth=150)]
+    options = {"shots": 50, "seed_simulator": 3, "device": "CPU"}
+    want = BACKEND.run(circuits, **options).result(GUARD)
+    worker = submitted(pid, executor=doomed).result(GUARD)
+    saved = {"checkpoint_dir": tmp_path / "job", "checkpoint_every": 1e-9}
+    job = BACKEND.run(circuits, executor=doomed, **options, **saved)
+    while not list(tmp_path.glob("job/latest-*/state.bin")):
+        assert not job.in_final_state()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        with pytest.raises(BasicAerError, match="A job that runs is being saved in"):
+            BasicAer.resume(tmp_path / "job")
+    finally:
+        os.kill(worker, signal.SIGKILL)
+    with pytest.raises(WorkerLostError):
+        job.result(GUARD)
+    again = BasicAer.resume(tmp_path / "job").result(GUARD)
+    assert [one.data.counts for one in again.results] == [one.data.counts for one in want.results]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the line to a worker is no socket there")

@@ -421,9 +421,9 @@ class BasicAerJob(JobV1):
         """Stop the job: it does not start if it is waiting, and stops at its next checkpoint if it is running.
 
         On threads it stops within a fraction of a millisecond on small states and some milliseconds on large ones (see
-        `Checkpoint`), on other processes once the worker has asked again, which it does every 10 ms or more. What was
-        computed is lost, but for finished experiments (`partial_result`). On an executor of an unknown kind a job that
-        has started is not stopped.
+        `Checkpoint`), on other processes once the worker has asked again, which it does every 10 ms or more, and on
+        Dask once the word has come to it. What was computed is lost, but for finished experiments (`partial_result`)
+        and what was saved. On an executor of an unknown kind a job that has started is not stopped.
 
         Returns
         -------

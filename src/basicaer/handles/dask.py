@@ -12,9 +12,12 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import multiprocessing
 import os
 import pickle
+import signal
 import threading
+import time
 import uuid
 import weakref
 from dataclasses import dataclass
@@ -210,10 +213,43 @@ class _Sender:
         link = _Link(self)
         checkpoint = Checkpoint(self.timeout, link)
         link.listen(checkpoint)
+        loop = get_worker().loop
+        loop.add_callback(_ignored_interrupts.begin)
         try:
             yield checkpoint
         finally:
             link.end(checkpoint.progress())
+            loop.add_callback(_ignored_interrupts.end)
+
+
+class _IgnoredInterrupts:
+    """Makes a worker process ignore Ctrl-C while it is at work, which a terminal sends to it as well.
+
+    Dask's event loop, in the main thread of such a process, would end by it and leave the work to go on unheard. Called
+    on that loop only.
+    """
+
+    def __init__(self) -> None:
+        self._works = 0
+        self._before: Any = None
+
+    def begin(self) -> None:
+        """Note that a piece of work begins."""
+        is_workers_own = multiprocessing.parent_process() is not None
+        if is_workers_own and threading.current_thread() is threading.main_thread():
+            if self._works == 0:
+                self._before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            self._works += 1
+
+    def end(self) -> None:
+        """Note that one has ended."""
+        if self._works:
+            self._works -= 1
+            if self._works == 0:
+                signal.signal(signal.SIGINT, signal.SIG_DFL if self._before is None else self._before)
+
+
+_ignored_interrupts = _IgnoredInterrupts()
 
 
 class _Link:
@@ -255,11 +291,19 @@ class _Link:
         self._say(progress)
         if not self._begun:  # the word that it begins is out; was it told not to?
             self._begun = True
-            self._all_sent.wait(_PATIENCE)
+            self._wait_until_sent()
             return bool(self._stop.is_set())
         task = self._worker.state.tasks.get(self._task)
         is_given_up = task is None or task.state == "cancelled"  # Dask has no use for it any more
-        return is_given_up or self._worker.status is Status.closing
+        return is_given_up or self._worker.status is Status.closing or not self._is_loop_running()
+
+    def _is_loop_running(self) -> bool:
+        return bool(self._worker.loop.asyncio_loop.is_running())
+
+    def _wait_until_sent(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not self._all_sent.wait(_INTERVAL) and self._is_loop_running() and time.monotonic() < deadline:
+            pass
 
     def deliver(self, position: int, experiment: Any) -> None:
         self._delivered += 1
@@ -296,5 +340,5 @@ class _Link:
         """Say the last words and wait until they are on the scheduler, where the result will come after them."""
         self._ended.set()
         self._say(progress)
-        self._all_sent.wait(_PATIENCE)
+        self._wait_until_sent()
         self._queue.close()
