@@ -209,6 +209,7 @@ def test_work_whose_client_has_gone_stops(client, executor):
         job._parts[0].handle._mailbox.soon = lambda _call: None  # it dies without a word
     job.wait_for_final_state(GUARD)
     assert both_workers_are_free(executor)
+    assert set(dask_module._mailboxes) == {client}  # that of the other is forgotten
 
 
 def began(worker_end):

@@ -3,10 +3,13 @@
 Interleavings are forced with events; a wait that is in vain fails after `PATIENCE`, it does not hang.
 """
 
+import contextlib
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -208,6 +211,26 @@ def test_a_forked_child_has_all_threads_for_itself():
 
 class BadTileError(Exception):
     pass
+
+
+def test_errors_on_several_threads_do_not_hold_the_state():
+    meeting = Meeting()
+
+    def fail(number, poll):
+        meeting()
+        raise BadTileError
+
+    gc.collect()
+    gc.disable()  # a state may be gigabytes: it must not wait for the collector
+    try:
+        vector = np.zeros(64, np.complex64)
+        remembered = weakref.ref(vector)
+        with contextlib.suppress(BadTileError):
+            run_passes([FakePass(2, fail)], vector, 2, Checkpoint())
+        del vector
+        assert remembered() is None
+    finally:
+        gc.enable()
 
 
 def test_an_error_in_a_helper_is_raised_in_the_caller_and_ends_its_work():

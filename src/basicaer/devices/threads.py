@@ -93,8 +93,9 @@ def _run(crew: _Crew) -> None:
         crew.stop()
         for helper in started:
             helper.join()
-    if crew.error is not None:
-        raise crew.error
+        error, crew.error = crew.error, None  # whose traceback holds the crew, and that the state
+    if error is not None:
+        raise error
 
 
 class _Pace:

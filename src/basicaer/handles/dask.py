@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 from distributed import Event, Queue, Status, get_client, get_worker
 
 from basicaer.engine.checkpoint import Checkpoint, Progress
-from basicaer.executor import DaemonThreadExecutor
 from basicaer.handles.base import Finished, RemoteHandle, Told
 
 if TYPE_CHECKING:
@@ -57,9 +56,7 @@ class DaskHandle(RemoteHandle):
         self._stop = Event(f"basicaer-stop-{uuid.uuid4().hex}", client=client)
         self._mailbox = _mailbox_of(client)
         self._number = self._mailbox.register(self)
-        # Callbacks have a thread of their own: a slow one must not keep what other jobs' workers say waiting.
-        self._caller = None if listener is None else DaemonThreadExecutor(1)
-        self._call_made: Future[Any] | None = None
+        self._calling: threading.Thread | None = None
 
     def for_worker(self) -> _Sender:
         return _Sender(self._mailbox.name, self._number, self._stop.name, self._timeout)
@@ -80,8 +77,6 @@ class DaskHandle(RemoteHandle):
 
     def close(self) -> None:
         super().close()
-        if self._caller is not None:
-            self._caller.shutdown(wait=False)
         self._mailbox.soon(partial(_forget, self._stop))
 
     def hear(self, said: Progress | Finished) -> None:
@@ -91,10 +86,10 @@ class DaskHandle(RemoteHandle):
         self._hear(said)
 
     def _call(self, told: Told, progress: Progress) -> None:
-        assert self._caller is not None  # who is told has one  # noqa: S101
-        if self._call_made is None or self._call_made.done():
-            with contextlib.suppress(RuntimeError):  # shut down: the job has ended
-                self._call_made = self._caller.submit(told.exchange, progress)
+        """Call on a thread of its own: a slow callback must not keep waiting what other jobs' workers say."""
+        if self._calling is None or not self._calling.is_alive():
+            self._calling = threading.Thread(target=told.exchange, args=(progress,), name="basicaer-told", daemon=True)
+            self._calling.start()
 
 
 async def _forget(stop: Event) -> None:
@@ -172,11 +167,14 @@ class _Mailbox:
         except BaseException as error:  # noqa: BLE001  # the client is closed, or has lost its scheduler
             _log.debug("What Dask's workers say is no longer heard: %r", error)
         self.is_open = False
+        with _mailboxes_lock:
+            if _mailboxes.get(self._client) is self:
+                del _mailboxes[self._client]
         for mark in list(self._afterwards):
             self._reach(mark)
 
 
-_mailboxes: weakref.WeakKeyDictionary[Client, _Mailbox] = weakref.WeakKeyDictionary()
+_mailboxes: dict[Client, _Mailbox] = {}  # of clients that are not closed
 _mailboxes_lock = threading.Lock()
 
 
