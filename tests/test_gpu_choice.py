@@ -237,9 +237,17 @@ def named(names, n=2):
     return circuits
 
 
-def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread):
+def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread, monkeypatch):
     alone = qasm.run(named("abcde"), seed_simulator=5).result()
     assert {gpu for gpu, _ in spread.values()} == {0}
+    real, together = work.execute, threading.Barrier(2)
+
+    def execute(program, *arguments, **keys):
+        if program.name in {"a", "b"}:  # the first of each GPU: they run at the same time
+            together.wait(20)
+        return real(program, *arguments, **keys)
+
+    monkeypatch.setattr(work, "execute", execute)
     result = qasm.run(named("abcde"), seed_simulator=5, target_gpus=[3, 1]).result()
     assert {name: gpu for name, (gpu, _) in spread.items()} == {"a": 3, "b": 1, "c": 3, "d": 1, "e": 3}
     assert len({thread for _, thread in spread.values()}) == 2
