@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from basicaer import BasicAer
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
+from basicaer.saving import lock as lock_module
 from basicaer.saving import saver as saver_module
 from basicaer.saving import store as store_module
 from basicaer.saving.codec import decoded, encoded
@@ -363,6 +365,50 @@ def test_of_two_jobs_that_find_a_folder_empty_at_once_one_gets_it(tmp_path, devi
     monkeypatch.setattr(Store, "hold", after_another)
     with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
         run(work_of([layers(5)]), Saving(str(tmp_path), 0.0))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks are called otherwise there")
+def test_where_there_are_no_locks_jobs_are_saved_with_a_warning(tmp_path, device, monkeypatch):
+    def cannot(_file):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(lock_module, "_lock", cannot)
+    work = work_of([layers(7)])
+    with pytest.warns(BasicAerWarning, match="file system that knows no locks .Function not implemented.; see to it"):
+        got = run(work, Saving(str(tmp_path / "job"), 0.0))
+    assert outcome(got) == outcome(run(work))
+
+
+def test_a_lock_that_fails_in_another_way_is_told(tmp_path, device, monkeypatch):
+    def fails(_file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(lock_module, "_lock", fails)
+    with pytest.raises(BasicAerError, match=r"cannot be written: .*Input/output error"):
+        run(work_of([layers(7)]), Saving(str(tmp_path / "job"), 0.0))
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from basicaer.saving.lock import FolderLock
+lock, other = FolderLock(Path(sys.argv[1])), FolderLock(Path(sys.argv[1]))
+assert lock.take() and lock.take() and not other.take()
+(ready, begins), (ends, end) = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.close(end)
+    os.write(begins, b"!")
+    os.read(ends, 1)  # until the parent has ended
+    os._exit(0)
+os.read(ready, 1)
+os.close(lock._file)  # as if it were killed here: nothing of ours is done
+assert other.take()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this platform")
+def test_a_forked_child_does_not_keep_its_parents_lock(tmp_path):
+    subprocess.run([sys.executable, "-c", FORK, str(tmp_path / "lock")], timeout=60, check=True)
 
 
 def test_a_folder_is_meant_as_it_was_when_the_job_was_submitted(manual, tmp_path, monkeypatch):

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from basicaer.errors import BasicAerError
+from basicaer.saving.lock import FolderLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +39,7 @@ class Store:
     def __init__(self, folder: Path, poll: Callable[[], None]) -> None:
         self._folder = folder
         self._poll = poll
-        self._lock = FileLock(folder / _LOCK)
+        self._lock = FolderLock(folder / _LOCK)
 
     def check_new(self) -> None:
         """Check that no job, nor anything else, is in the folder.
@@ -65,17 +65,17 @@ class Store:
             If a job that runs holds it, or it cannot be written.
         """
         try:
-            self._lock.acquire(blocking=False)
-        except Timeout as error:
-            raise BasicAerError(
-                f"A job that runs is being saved in {self._folder}; wait until it has ended, or cancel it."
-            ) from error
+            is_held = self._lock.take()
         except OSError as error:
             raise self._unwritable(error) from error
+        if not is_held:
+            raise BasicAerError(
+                f"A job that runs is being saved in {self._folder}; wait until it has ended, or cancel it."
+            )
 
     def let_go(self) -> None:
         """Leave the folder to others."""
-        self._lock.release()
+        self._lock.give_back()
 
     def begin(self, job: Any, arrays: list[NDArray[Any]]) -> None:
         """Make the folder ready for a job, and hold it; another job's files in it are refused.
