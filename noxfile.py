@@ -23,6 +23,13 @@ def tests_all(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Run jobs by the thousand, cancelled and killed at random moments; the part of it in BASICAER_SOAK_SHARE."""
+    session.install(".", *_GROUPS["test"])
+    session.run("pytest", "-m", "slow", "tests/test_soak.py", *session.posargs)
+
+
+@nox.session
 def oldest(session: nox.Session) -> None:
     """Run the default tests with the oldest Qiskit that is supported."""
     session.install(".[plot]", *_GROUPS["test"], "qiskit==2.0.0")

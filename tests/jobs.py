@@ -4,7 +4,8 @@ import threading
 from concurrent.futures import Executor, Future
 from functools import partial
 
-from qiskit import QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit.classical import expr, types
 from qiskit.result import Result
 
 from basicaer import BasicAer, BasicAerJob
@@ -126,5 +127,47 @@ def bell(name):
     circuit = QuantumCircuit(2, name=name)
     circuit.h(0)
     circuit.cx(0, 1)
+    circuit.measure_all()
+    return circuit
+
+
+def endless():
+    """Longer than any test waits for."""
+    circuit = QuantumCircuit(18, name="endless")
+    with circuit.for_loop(range(10**6)):
+        for q in range(18):
+            circuit.ry(0.1, q)
+            circuit.cx(q, (q + 1) % 18)
+    circuit.measure_all()
+    return circuit
+
+
+def dividing_by_zero(name):
+    register = ClassicalRegister(2, "zero")
+    circuit = QuantumCircuit(QuantumRegister(1), register, name=name)
+    with circuit.if_test(expr.equal(expr.div(expr.lift(1, types.Uint(2)), register), 1)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+class InGates:
+    """A callback that notes what it is told, and when gates are first run."""
+
+    def __init__(self):
+        self.told = []
+        self.begun = threading.Event()
+
+    def __call__(self, progress):
+        self.told.append(progress)
+        if progress.phase == "gates" and progress.experiment == progress.experiments - 1:
+            self.begun.set()
+
+
+def layers(n, depth=4):
+    circuit = QuantumCircuit(n, name="layers")
+    for layer in range(depth):
+        circuit.ry(0.1 + layer, range(n))
+        circuit.cx(range(n - 1), range(1, n))
     circuit.measure_all()
     return circuit

@@ -3,6 +3,7 @@
 import importlib.machinery
 import importlib.metadata
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import types
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from basicaer import BasicAer, __version__, cli
 from basicaer.devices import gpu_probe, registry
 from basicaer.devices.memory import largest_state
 from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.engine.checkpoint import Checkpoint
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 
@@ -196,6 +199,88 @@ def test_a_circuit_without_measurements_runs_with_a_warning(tmp_path, declared, 
         done = basicaer("run", path, *options)
         assert done.exit_code == 0
         assert re.fullmatch(rf"Warning: Circuit 'silent' .*{words}.*\.\n", done.stderr)
+
+
+# Jobs that were saved.
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Makes jobs stop at their second pause, as if their machine were gone."""
+    pauses = itertools.count(1)
+
+    def pause_and_stop(checkpoint, state):
+        pause(checkpoint, state)
+        if next(pauses) == 2:
+            checkpoint.cancel()
+
+    pause = Checkpoint.pause
+    with monkeypatch.context() as stopping:
+        stopping.setattr(Checkpoint, "pause", pause_and_stop)
+        yield stopping
+
+
+def layers(name):
+    circuit = QuantumCircuit(18, name=name)
+    for layer in range(4):
+        circuit.ry(0.3 + layer, range(18))
+        for q in range(18):
+            circuit.cx(q, (q + 1 + 5 * layer) % 18)
+    return circuit
+
+
+def test_a_run_that_was_lost_is_resumed_to_the_same_counts(tmp_path, stopping):
+    circuit = layers("layers")
+    circuit.measure_all()
+    path, folder = tmp_path / "layers.qasm", tmp_path / "job"
+    path.write_text(qasm2.dumps(circuit), "utf-8")
+    options = ("--seed", 3, "--device", "CPU")
+    lost = basicaer("run", path, *options, "--checkpoint-dir", folder, "--checkpoint-every", 1e-9)
+    assert isinstance(lost.exception, CancelledError)
+    assert list(folder.glob("latest-*/state.bin"))
+    stopping.undo()
+    want = json.loads(basicaer("run", path, *options, "--json").stdout)["counts"]
+    done = basicaer("resume", folder, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["counts"] == want
+    again = basicaer("resume", folder, "--plot", tmp_path / "out.png")  # what is finished is there at once
+    assert (again.exit_code, again.stderr) == (0, "")
+    assert dict(row[:2] for row in rows(again.stdout)).items() <= want.items()
+    assert (tmp_path / "out.png").is_file()
+
+
+def test_of_a_job_with_several_circuits_all_are_shown(tmp_path):
+    folder = tmp_path / "job"
+    circuits = [load_circuit(GHZ), load_circuit(GHZ)]
+    circuits[1].name = "second"
+    job = BasicAer.get_backend("qasm_simulator").run(circuits, checkpoint_dir=folder, shots=8)
+    want = [job.result().get_counts(at) for at in (0, 1)]
+    assert [one["counts"] for one in json.loads(basicaer("resume", folder, "--json").stdout)] == want
+    shown = basicaer("resume", folder).stdout
+    assert shown.index("ghz: 5 qubits") < shown.index("second: 5 qubits")
+
+
+def test_of_a_job_without_counts_it_is_shown_that_it_has_run(tmp_path):
+    BasicAer.get_backend("statevector_simulator").run(layers("vector"), checkpoint_dir=tmp_path).result()
+    done = basicaer("resume", tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("vector: 18 qubits")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "holds no saved job; give the checkpoint_dir of one"),
+        (("--timeout", 0), "timeout must be a positive number of seconds or None, not 0.0"),
+        (("--checkpoint-every", -1), "checkpoint_every must be a positive number of seconds, not -1.0"),
+    ],
+)
+def test_what_cannot_be_resumed_is_refused_in_one_sentence(tmp_path, options, words):
+    done = basicaer("resume", tmp_path, *options)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: ")
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 # Bad input.

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.providers import JobStatus
 
 from basicaer import calibration
 from basicaer.devices import registry
@@ -12,10 +13,12 @@ from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu_probe import GpuProbe
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.errors import BasicAerError, DeviceUnavailableError
+from basicaer.executor import executor_of_gpu
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
 from basicaer.simulators import base, work
 from emulated_gpu.building import why_unavailable
 from emulated_gpu.stand_in import EmulatedCupy
+from jobs import GUARD
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=f"kernels cannot run here: {why_unavailable()}")
 
@@ -73,6 +76,52 @@ def test_a_job_on_the_gpu_gives_the_counts_of_the_cpu(qasm):
     assert on_gpu.get_counts() == on_cpu.get_counts()
     assert on_gpu.results[0].metadata["device"] == "GPU"
     assert on_gpu.results[0].metadata["device_reason"] == "device='GPU' was asked for"
+
+
+@pytest.fixture
+def threads_of(monkeypatch):
+    """A dictionary: circuit's name -> the thread that runs it."""
+    found = {}
+    run = work.execute
+    monkeypatch.setattr(
+        work,
+        "execute",
+        lambda program, *given, **keys: (
+            found.update({program.name: threading.current_thread()}) or run(program, *given, **keys)
+        ),
+    )
+    return found
+
+
+@pytest.mark.usefixtures("gpu")
+def test_jobs_of_a_gpu_queue_for_its_one_worker_and_keep_none_of_the_others(qasm, threads_of, held):
+    of_gpu = executor_of_gpu(0).submit(threading.current_thread).result(GUARD)
+    executor_of_gpu(0).submit(held, "job", None)
+    assert held.began.wait(GUARD)
+    jobs = []
+    for name in ("first", "second"):
+        circuit = layers(2)
+        circuit.name = name
+        jobs.append(qasm.run(circuit, device="GPU", shots=1))
+    circuit = layers(10)
+    circuit.name = "on the CPU"
+    assert qasm.run(circuit, device="CPU", shots=1).result(GUARD).success
+    assert [job.status() for job in jobs] == [JobStatus.QUEUED] * 2
+    held.polls = False
+    held.go.set()
+    for job in jobs:
+        assert job.result(GUARD).results[0].metadata["device"] == "GPU"
+    assert list(threads_of) == ["on the CPU", "first", "second"]
+    assert threads_of["first"] is threads_of["second"] is of_gpu
+    assert executor_of_gpu(1) is not executor_of_gpu(0) is executor_of_gpu(0)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_where_an_executor_was_given_jobs_of_a_gpu_go_there(qasm, manual):
+    job = qasm.run(layers(2), device="GPU", shots=1, executor=manual)
+    assert len(manual.waiting) == 1
+    manual.run_all()
+    assert job.result(0).success
 
 
 @pytest.mark.usefixtures("gpu")
@@ -191,11 +240,11 @@ def named(names, n=2):
 def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread, monkeypatch):
     alone = qasm.run(named("abcde"), seed_simulator=5).result()
     assert {gpu for gpu, _ in spread.values()} == {0}
-    real, both = work.execute, threading.Barrier(2)
+    real, together = work.execute, threading.Barrier(2)
 
     def execute(program, *arguments, **keys):
-        if program.name in {"a", "b"}:  # the first of each GPU: they get no further but at the same time
-            both.wait(20)
+        if program.name in {"a", "b"}:  # the first of each GPU: they run at the same time
+            together.wait(20)
         return real(program, *arguments, **keys)
 
     monkeypatch.setattr(work, "execute", execute)

@@ -14,7 +14,8 @@ from jobs import GUARD
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent as on POSIX")
 
 PREAMBLE = """
-import threading
+import signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have set to be ignored, as for a nohup
 from qiskit import QuantumCircuit
 from basicaer import BasicAer, watch
 

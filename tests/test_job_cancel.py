@@ -1,15 +1,18 @@
 """Jobs cancelled, or stopped by their time limit, at every moment of their life."""
 
+import gc
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
+from psutil import Process
 from qiskit.providers import JobStatus
 
-from basicaer import BasicAerError
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer import BasicAer, BasicAerError, JobTimeLimitError
+from basicaer.devices.numpy_device import NumpyDevice, NumpyState
+from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
-from jobs import GUARD, OUTCOME, Held, polled_limit, submitted, succeed, unless_it_hangs
+from jobs import BACKEND, GUARD, OUTCOME, Held, layers, polled_limit, submitted, succeed, unless_it_hangs
 
 # Cancelling
 
@@ -188,6 +191,157 @@ def test_cancel_is_true_exactly_if_the_job_ends_cancelled_however_it_races_with_
             assert any(answers) is job.cancelled()
             assert job.cancelled() or job.result(0) is OUTCOME
             assert job.cancel() is False
+
+
+# Jobs that backends make, in each phase of their work
+
+
+class Halt:
+    """Holds a job's work where it enters a phase, until it is let go; knows the phases that were entered."""
+
+    def __init__(self, phase, monkeypatch):
+        self.entered, self.here, self.go = [], threading.Event(), threading.Event()
+
+        def enter_and_wait(checkpoint, entered):
+            enter(checkpoint, entered)
+            self.entered.append(entered)
+            if entered == phase:
+                self.here.set()
+                assert self.go.wait(GUARD)
+
+        enter = Checkpoint.enter
+        monkeypatch.setattr(Checkpoint, "enter", enter_and_wait)
+
+
+PHASES = ("planning", "gates", "sampling", "results")
+
+
+@pytest.fixture
+def states(monkeypatch):
+    """The states that were made, and those that were released."""
+    made, released = [], []
+    new_state, release = NumpyDevice.new_state, NumpyState.release
+    monkeypatch.setattr(NumpyDevice, "new_state", lambda *given: made.append(new_state(*given)) or made[-1])
+    monkeypatch.setattr(NumpyState, "release", lambda state: released.append(state) or release(state))
+    return made, released
+
+
+@pytest.mark.parametrize("name", ["qasm_simulator", "statevector_simulator"])
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_job_is_cancelled_in_every_phase_twice_and_from_several_threads(phase, name, one_thread, states, monkeypatch):
+    halt = Halt(phase, monkeypatch)
+    backend = BasicAer.get_backend(name)
+    job = backend.run(layers(12), shots=9, device="CPU", executor=one_thread)
+    assert halt.here.wait(GUARD)
+    assert job.status() is JobStatus.RUNNING or phase == "planning"  # whose first entry is the start
+    with ThreadPoolExecutor(4) as users:
+        assert list(users.map(lambda _: job.cancel(), range(8))) == [True] * 8
+    halt.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.status() is JobStatus.CANCELLED
+    assert job.cancel() is False
+    with pytest.raises(CancelledError):
+        job.result()
+    assert halt.entered[-1] == phase  # it went no further
+    made, released = states
+    if name == "qasm_simulator" or phase != "results":  # by then the amplitudes are the result's
+        assert set(made) == set(released)
+    monkeypatch.undo()
+    assert backend.run(layers(12), shots=9, device="CPU", executor=one_thread).result(GUARD).success
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_job_at_its_time_limit_stops_in_every_phase_and_says_in_which(phase, one_thread, clock, monkeypatch):
+    halt = Halt(phase, monkeypatch)
+    job = BACKEND.run(layers(12), shots=9, device="CPU", executor=one_thread, timeout=5)
+    assert halt.here.wait(GUARD)
+    clock.now += 6
+    halt.go.set()
+    with pytest.raises(JobTimeLimitError, match=f"time limit of 5 s in phase '{phase}'"):
+        job.result(GUARD)
+
+
+def test_a_jobs_callback_may_cancel_it(one_thread, monkeypatch):
+    halt, answers = Halt("planning", monkeypatch), []
+    job = BACKEND.run(layers(12), executor=one_thread, callback=lambda _: answers.append(job.cancel()))
+    halt.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+    assert answers == [True]
+
+
+def test_other_jobs_go_on_when_one_is_cancelled(monkeypatch):
+    halt = Halt("gates", monkeypatch)
+    with DaemonThreadExecutor(2) as executor:
+        jobs = [BACKEND.run(layers(12), shots=9, seed_simulator=7, executor=executor) for _ in range(2)]
+        assert halt.here.wait(GUARD)
+        assert jobs[0].cancel()
+        halt.go.set()
+        jobs[0].wait_for_final_state(GUARD)
+        assert jobs[0].cancelled()
+        assert sum(jobs[1].result(GUARD).get_counts().values()) == 9
+
+
+@pytest.mark.parametrize("where", ["in a pass", "in a pass, in a helper", "when sampling"])
+@pytest.mark.parametrize("limited", [False, True], ids=["cancelled", "limited"])
+def test_the_memory_of_a_job_that_was_stopped_is_the_systems_again(one_thread, monkeypatch, where, limited):
+    def poll_and_stop(checkpoint):
+        progress = checkpoint.progress()
+        is_there = (
+            progress.phase == "sampling"
+            if where == "when sampling"
+            else progress.passes > 0.5 and (where == "in a pass" or threading.current_thread().name == "basicaer-tiles")
+        )
+        if is_there and most == []:
+            most.append(Process().memory_info().rss)
+            if limited:
+                checkpoint.timeout = checkpoint._deadline = 0.0
+            else:
+                checkpoint.cancel()
+        poll(checkpoint)
+
+    most, poll, size = [], Checkpoint.poll, 2**22 * 16
+    BACKEND.run(layers(12), executor=one_thread).result(GUARD)  # what is loaded once, is
+    monkeypatch.setattr(Checkpoint, "poll", poll_and_stop)
+    gc.collect()
+    gc.disable()  # which must not be waited for
+    try:
+        before = Process().memory_info().rss
+        job = BACKEND.run(layers(22), device="CPU", max_parallel_threads=2, executor=one_thread)
+        job.wait_for_final_state(GUARD)
+        assert job.status() is (JobStatus.ERROR if limited else JobStatus.CANCELLED)
+        assert most[0] > before + 0.9 * size
+        assert Process().memory_info().rss < before + 0.25 * size
+    finally:
+        gc.enable()
+
+
+# While an executor shuts down
+
+
+def test_an_executor_that_shuts_down_cancels_jobs_that_wait_and_lets_one_finish_that_runs(one_thread, held):
+    running = submitted(held, executor=one_thread)
+    assert held.began.wait(GUARD)
+    waiting = [submitted(succeed, executor=one_thread) for _ in range(3)]
+    one_thread.shutdown(wait=False, cancel_futures=True)
+    assert [job.status() for job in waiting] == [JobStatus.CANCELLED] * 3
+    assert running.status() is JobStatus.RUNNING
+    held.go.set()
+    assert running.result(GUARD) is OUTCOME
+    assert not any(job.cancel() for job in [running, *waiting])
+
+
+def test_jobs_are_cancelled_while_their_executor_shuts_down(one_thread, held):
+    running, waiting = submitted(held, executor=one_thread), submitted(succeed, executor=one_thread)
+    assert held.began.wait(GUARD)
+    with ThreadPoolExecutor(1) as user:
+        shutdown = user.submit(one_thread.shutdown)
+        assert waiting.cancel()
+        assert running.cancel()
+        held.go.set()
+        shutdown.result(GUARD)
+    assert running.cancelled()
+    assert waiting.cancelled()
 
 
 # The time limit

@@ -13,8 +13,7 @@ import weakref
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 
 import pytest
-from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit.circuit.classical import expr, types
+from qiskit import QuantumCircuit
 from qiskit.providers import JobError, JobStatus
 
 from basicaer import BasicAer, BasicAerError, BasicAerJob
@@ -22,8 +21,20 @@ from basicaer import job as job_module
 from basicaer.devices.numpy_device import NumpyDevice, NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
+from basicaer.handles.local import LocalHandle
 from basicaer.simulators import work
-from jobs import BACKEND, GUARD, OUTCOME, ManualExecutor, bell, polled_limit, submitted, succeed
+from jobs import (
+    BACKEND,
+    GUARD,
+    OUTCOME,
+    ManualExecutor,
+    bell,
+    dividing_by_zero,
+    new_job,
+    polled_limit,
+    submitted,
+    succeed,
+)
 
 # Executors
 
@@ -94,6 +105,65 @@ def test_to_an_unknown_executor_goes_nothing_that_cannot_be_pickled(manual):
     assert job.result(0) == 60
 
 
+class Refuses(ManualExecutor):
+    """Takes so many calls, and then does something else."""
+
+    def __init__(self, calls, then):
+        super().__init__()
+        self.calls, self.then = calls, then
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.calls -= 1
+        return self.then() if self.calls < 0 else super().submit(fn, *args, **kwargs)
+
+
+def no_room():
+    raise OSError("no room at the inn")
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("then", "error", "words"),
+    [
+        (no_room, OSError, "no room at the inn"),
+        (interrupt, KeyboardInterrupt, None),
+        (lambda: None, JobError, "gave None for a job's work, which is no future"),
+    ],
+)
+def test_where_an_executor_does_not_take_all_parts_those_it_took_are_withdrawn(then, error, words):
+    executor = Refuses(1, then)
+    with pytest.raises(error, match=words):
+        BACKEND.run([bell("a"), bell("b")], executor=executor, max_parallel_experiments=2)
+    ((future, _),) = executor.waiting
+    assert future.cancelled()
+    assert job_module._unfinished == {}
+
+
+def test_an_interrupt_of_run_after_the_work_was_sent_stops_it(one_thread, held, monkeypatch):
+    """For nobody will have the job."""
+    when_done = LocalHandle.when_done
+
+    def interrupt_once(*given):
+        monkeypatch.setattr(LocalHandle, "when_done", when_done)
+        interrupt()
+
+    monkeypatch.setattr(LocalHandle, "when_done", interrupt_once)
+    job = new_job(held, executor=one_thread)
+    with pytest.raises(KeyboardInterrupt):
+        job.submit()
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+
+
+def test_what_fn_returns_is_the_result_whatever_it_is(one_thread):
+    for outcome in (None, 0, "text"):
+        assert submitted(lambda *_, outcome=outcome: outcome, executor=one_thread).result(GUARD) is outcome
+
+
 def test_a_checkpoint_belongs_to_one_job_and_to_no_other_code(one_thread):
     jobs = [submitted(lambda *_: current_checkpoint.get(), executor=one_thread) for _ in range(2)]
     checkpoints = [job.result(GUARD) for job in jobs]
@@ -140,15 +210,6 @@ def big(name):
         circuit.h(qubit % 14)
         circuit.cx(qubit % 14, (qubit + 1) % 14)
     circuit.measure_all()
-    return circuit
-
-
-def dividing_by_zero(name):
-    register = ClassicalRegister(2, "zero")
-    circuit = QuantumCircuit(QuantumRegister(1), register, name=name)
-    with circuit.if_test(expr.equal(expr.div(expr.lift(1, types.Uint(2)), register), 1)):
-        circuit.x(0)
-    circuit.measure(0, 0)
     return circuit
 
 

@@ -1,44 +1,143 @@
-"""Jobs on worker processes: they can be watched and cancelled while they run."""
+"""Jobs on worker processes: watched, cancelled, split, interrupted, and on workers that are killed."""
 
 import multiprocessing
-import threading
+import os
+import signal
+import socket
 from concurrent.futures import CancelledError, ProcessPoolExecutor
 
+import loky
 import pytest
-from qiskit import QuantumCircuit
+from qiskit.providers import JobStatus
 
-from jobs import BACKEND, GUARD, bell
+from basicaer import BasicAer, BasicAerError, WorkerLostError
+from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.handles.processes import _switchboard
+from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
+
+POOLS = {
+    "spawn": lambda: ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")),
+    "loky": lambda: loky.ProcessPoolExecutor(1),
+}
 
 
-@pytest.fixture(scope="module")
-def pool():
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+@pytest.fixture(scope="module", params=POOLS)
+def pool(request):
+    with POOLS[request.param]() as pool:
         yield pool
 
 
-def endless():
-    """Longer than any test waits for."""
-    circuit = QuantumCircuit(18, name="endless")
-    with circuit.for_loop(range(10**6)):
-        for q in range(18):
-            circuit.ry(0.1, q)
-            circuit.cx(q, (q + 1) % 18)
-    circuit.measure_all()
-    return circuit
+@pytest.fixture(params=POOLS)
+def doomed(request):
+    """A pool that will lose its worker."""
+    pool = POOLS[request.param]()
+    yield pool
+    pool.shutdown(wait=True)
 
 
 def test_a_running_job_is_watched_and_cancelled_and_the_worker_goes_on(pool):
-    seen, began = [], threading.Event()
-
-    def callback(progress):
-        seen.append(progress)
-        if progress.phase == "gates":
-            began.set()
-
-    job = BACKEND.run([bell("first"), endless()], executor=pool, callback=callback)
-    assert began.wait(GUARD)
+    watcher = InGates()
+    job = BACKEND.run([bell("first"), endless()], executor=pool, callback=watcher)
+    assert watcher.begun.wait(GUARD)
+    assert job.status() is JobStatus.RUNNING
     assert job.progress().elapsed > 0
     assert job.cancel()
     with pytest.raises(CancelledError):
         job.result(GUARD)
+    assert [one.name for one in job.partial_result().results] == ["first"]
     assert BACKEND.run(bell("next"), executor=pool, shots=10).result(GUARD).get_counts().keys() <= {"00", "11"}
+
+
+def test_a_job_that_waits_is_cancelled_at_once_although_the_pool_has_fetched_it(pool):
+    watcher = InGates()
+    busy = BACKEND.run(endless(), executor=pool, callback=watcher)
+    assert watcher.begun.wait(GUARD)
+    told = []
+    job = BACKEND.run(bell("waits"), executor=pool, callback=told.append)
+    assert job.status() is JobStatus.QUEUED
+    assert job.cancel() is True
+    assert job.status() is JobStatus.CANCELLED
+    busy.cancel()
+    busy.wait_for_final_state(GUARD)
+    assert BACKEND.run(bell("next"), executor=pool).result(GUARD).success
+    assert told == []
+
+
+def test_the_circuits_of_a_job_are_spread_and_give_what_they_give_here(pool):
+    circuits = [bell(name) for name in "abcd"]
+    here = BACKEND.run(circuits, shots=50, seed_simulator=7).result()
+    job = BACKEND.run(circuits, shots=50, seed_simulator=7, executor=pool, max_parallel_experiments=3)
+    assert len(job._parts) == 3
+    assert [one.data.counts for one in job.result(GUARD).results] == [one.data.counts for one in here.results]
+
+
+def pid(_job_id, _payload):
+    return os.getpid()
+
+
+def interrupted(_job_id, _payload):
+    """What a terminal does to all processes of a program on Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+    current_checkpoint.get().poll()
+    return OUTCOME
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent as on POSIX")
+def test_a_worker_that_is_interrupted_goes_on(pool):
+    job = submitted(interrupted, executor=pool)
+    assert job.result(GUARD).backend_name == OUTCOME.backend_name
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
+def test_a_killed_worker_is_named_and_what_was_finished_is_kept(doomed):
+    worker, watcher = submitted(pid, executor=doomed).result(GUARD), InGates()
+    job = BACKEND.run([bell("first"), endless()], shots=9, executor=doomed, callback=watcher)
+    behind = BACKEND.run(bell("behind"), executor=doomed)
+    assert watcher.begun.wait(GUARD)
+    os.kill(worker, signal.SIGKILL)
+    with pytest.raises(WorkerLostError, match=r"(?s)of job .* has died .*Run the rest again, on a new exec") as caught:
+        job.result(GUARD)
+    assert (job.status(), job.cancel()) == (JobStatus.ERROR, False)
+    assert [one.name for one in caught.value.partial.results] == ["first"]
+    assert sum(job.partial_result().get_counts("first").values()) == 9
+    with pytest.raises(WorkerLostError, match=r"(?s)died before job .* began .*Run the job again, on a new executor"):
+        behind.result(GUARD)
+    assert behind.partial_result() is None
+    with pytest.raises(WorkerLostError, match=r"(?s)takes no more jobs.*Run the job again, on a new executor"):
+        BACKEND.run(bell("later"), executor=doomed)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
+def test_a_saved_job_is_in_its_workers_hands_while_that_lives_and_goes_on_here_when_it_was_killed(doomed, tmp_path):
+    circuits = [bell("first"), layers(18, depth=150)]
+    options = {"shots": 50, "seed_simulator": 3, "device": "CPU"}
+    want = BACKEND.run(circuits, **options).result(GUARD)
+    worker = submitted(pid, executor=doomed).result(GUARD)
+    saved = {"checkpoint_dir": tmp_path / "job", "checkpoint_every": 1e-9}
+    job = BACKEND.run(circuits, executor=doomed, **options, **saved)
+    while not list(tmp_path.glob("job/latest-*/state.bin")):
+        assert not job.in_final_state()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        with pytest.raises(BasicAerError, match="A job that runs is being saved in"):
+            BasicAer.resume(tmp_path / "job")
+    finally:
+        os.kill(worker, signal.SIGKILL)
+    with pytest.raises(WorkerLostError):
+        job.result(GUARD)
+    again = BasicAer.resume(tmp_path / "job").result(GUARD)
+    assert [one.data.counts for one in again.results] == [one.data.counts for one in want.results]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the line to a worker is no socket there")
+def test_a_worker_that_finds_its_job_gone_stops(pool):
+    watcher = InGates()
+    job = BACKEND.run(endless(), executor=pool, callback=watcher)
+    assert watcher.begun.wait(GUARD)
+    handle = job._parts[0].handle
+    del _switchboard._handles[handle._number]
+    with socket.socket(fileno=os.dup(handle._connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)  # it calls again, and nobody knows its job
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+    assert BACKEND.run(bell("next"), executor=pool).result(GUARD).success

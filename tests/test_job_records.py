@@ -1,6 +1,8 @@
 """What jobs tell of themselves: progress to a callback, their parts, times, representation, list and log."""
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 
@@ -17,12 +19,13 @@ from jobs import BACKEND, GUARD, Clock, bell, new_job, submitted, succeed
 # Progress
 
 
-def test_a_callback_is_told_of_progress_and_may_fail(one_thread, caplog):
+@pytest.mark.parametrize("error", [ValueError("too many cooks"), SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_a_callback_is_told_of_progress_and_may_fail(one_thread, caplog, error):
     told = []
 
     def callback(progress):
         told.append(progress)
-        raise ValueError("too many cooks")
+        raise error
 
     job = BACKEND.run([bell("a"), bell("b")], shots=9, callback=callback, executor=one_thread)
     assert sum(job.result(GUARD).get_counts("b").values()) == 9
@@ -61,7 +64,15 @@ def test_the_progress_of_a_job_that_has_ended_stands_still(one_thread, held, clo
     held.go.set()
     job.wait_for_final_state(GUARD)
     clock.now += 60
-    assert job.progress() == Progress("ended", 1, 3, 12, 40, 0, 10, 3.0, 0.0)
+    assert job.progress() == Progress("ended", 1, 3, 12, 40, 0, 10, 3.0, 0.0, (("planning", 3.0),))
+
+
+def test_ctrl_c_in_a_callback_of_a_job_that_runs_in_the_users_own_thread_reaches_the_user():
+    def callback(_progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        BACKEND.run(bell("tiny"), callback=callback)
 
 
 # Parts
@@ -139,6 +150,32 @@ def test_times_are_those_of_making_submitting_and_ending(stepping, manual):
     assert job.times == {"created": 1001, "submitted": 1002, "ended": 1003}
 
 
+def test_times_tell_how_long_each_phase_took(one_thread, clock, monkeypatch):
+    def one_second_each(checkpoint, phase):
+        enter(checkpoint, phase)
+        clock.now += 1
+
+    enter = Checkpoint.enter
+    monkeypatch.setattr(Checkpoint, "enter", one_second_each)
+    monkeypatch.setattr(job_module, "time", clock)
+    job = BACKEND.run([bell("a"), bell("b")], executor=one_thread)
+    job.wait_for_final_state(GUARD)
+    phases = {name: job.times[name] for name in ("planning", "gates", "sampling", "results")}
+    assert phases == dict(job.progress().phases)
+    assert sum(phases.values()) == job.progress().elapsed == job.times["ended"] - job.times["started"]
+    assert phases["gates"] == phases["sampling"] == phases["results"] == 2  # of two circuits
+
+
+def test_times_of_parts_are_added_up(one_thread, manual):
+    together = BACKEND.run([bell("a"), bell("b")], executor=one_thread, max_parallel_experiments=2)
+    together.wait_for_final_state(GUARD)
+    parts = [dict(part.handle.progress().phases) for part in together._parts]
+    assert together.times["sampling"] == pytest.approx(sum(part["sampling"] for part in parts))
+    unknown = BACKEND.run(bell("a"), executor=manual)
+    manual.run_all()
+    assert set(unknown.times) == {"created", "submitted", "ended"}
+
+
 def test_a_tiny_job_was_submitted_before_it_ran(stepping):
     seen = []
     job = BACKEND.run(bell("tiny"), callback=lambda _: seen.append(dict(jobs()[-1].times)))
@@ -152,6 +189,12 @@ def test_a_job_that_could_not_be_submitted_has_no_such_time(one_thread):
     with pytest.raises(RuntimeError, match="shut"):
         job.submit()
     assert list(job.times) == ["created"]
+
+
+@pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_job_is_not_pickled_or_copied(way):
+    with pytest.raises(TypeError, match=r"job 7 belongs to the process .* cannot be pickled or copied; pass on its"):
+        way(new_job(succeed))
 
 
 def test_jobs_lists_those_that_are_held_or_run_oldest_first(one_thread, held):

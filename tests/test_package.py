@@ -108,7 +108,7 @@ def test_the_metadata_is_the_projects(metadata):
     assert metadata["Requires-Python"] == PROJECT["requires-python"]
     assert metadata["Summary"] == PROJECT["description"]
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
-    assert set(metadata.get_all("Provides-Extra")) == {*CUDA, "plot"}
+    assert set(metadata.get_all("Provides-Extra")) == {*CUDA, "dask", "mpi", "plot"}
 
 
 def test_the_default_requirements_have_no_cuda(requirements):

@@ -27,10 +27,16 @@ from basicaer.devices import numpy_device
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "kernels/README.md")
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PHASES = {"queued", "planning", "gates", "sampling", "results", "ended"}
 SAYS = {"cancel.py": "cancelled: True\nended as CANCELLED\n"}  # of each example
 
 # Named before they are there: the kernels' README sets down what they will keep to. And names that are no files.
-NO_FILES = {"FILE.qasm", "out.png", "basicaer/kernels"}  # given by the user, by the user, the place in an installation
+NO_FILES = {
+    "FILE.qasm",
+    "out.png",
+    "saved",
+    "basicaer/kernels",
+}  # given by the user, by the user, the place in an installation
 
 
 def text_of(document):
@@ -51,12 +57,14 @@ def commands():
 # What the README shows.
 
 
-def test_the_readmes_python_block_runs_and_prints_what_it_says():
-    (code,) = ["\n".join(lines) for language, lines in blocks(text_of("README.md")) if language == "python"]
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102  # it is ours, and that is the test
-    counts, status = printed.getvalue().splitlines()
+def test_the_readmes_python_blocks_run_and_print_what_they_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where a job is saved
+    namespace, printed = {"__name__": "readme"}, []
+    for code in ["\n".join(lines) for language, lines in blocks(text_of("README.md")) if language == "python"]:
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            exec(compile(code, "README.md", "exec"), namespace)  # noqa: S102  # it is ours, and that is the test
+        printed.append(output.getvalue().splitlines())
+    (counts,), (cancelled,), watched, (same,) = printed
     bell = QuantumCircuit(2)
     bell.h(0)
     bell.cx(0, 1)
@@ -64,7 +72,11 @@ def test_the_readmes_python_block_runs_and_prints_what_it_says():
     want = BasicAer.get_backend("qasm_simulator").run(bell, shots=1000, seed_simulator=7).result().get_counts()
     assert set(want) == {"00", "11"}
     assert ast.literal_eval(counts) == want
-    assert status == str(JobStatus.CANCELLED)
+    assert cancelled == str(JobStatus.CANCELLED)
+    assert set(watched[:-1]) & PHASES
+    assert all(line in PHASES or re.fullmatch(r"\w+, \d+%", line) for line in watched[:-1])
+    assert re.fullmatch(r"JobStatus\.DONE \d+\.\d s of gates", watched[-1])
+    assert same == "True"
 
 
 def test_the_readmes_session_prints_what_it_says(monkeypatch):

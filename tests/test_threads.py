@@ -3,7 +3,13 @@
 Interleavings are forced with events; a wait that is in vain fails after `PATIENCE`, it does not hang.
 """
 
+import contextlib
+import gc
+import os
+import subprocess
+import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -131,8 +137,100 @@ def test_nothing_to_do():
     go([], threads=4)
 
 
+class Together:
+    """Waits in a tile until so many threads are in one; notes which."""
+
+    def __init__(self, count, before=lambda: None):
+        self._barrier = threading.Barrier(count, before)
+        self.seen = set()
+
+    def __call__(self, number, poll):
+        self.seen.add(threading.current_thread())
+        if number < self._barrier.parties:
+            self._barrier.wait(PATIENCE)
+
+
+def test_states_worked_on_at_the_same_time_share_the_threads():
+    other_is_there, other_may_go, other_has_gone = (threading.Event() for _ in range(3))
+
+    def start_other():
+        threading.Thread(target=work_on_other, daemon=True).start()
+        is_set(other_is_there)
+
+    def end_other():
+        other_may_go.set()
+        is_set(other_has_gone)
+
+    def work_on_other():
+        hold = Together(2, lambda: (other_is_there.set(), is_set(other_may_go)))
+        share([FakePass(9, hold)], threads=4)
+        assert len(hold.seen) == 2
+        other_has_gone.set()
+
+    meetings = [Together(4), Together(4, start_other), Together(2), Together(2, end_other), Together(4), Together(4)]
+    go([FakePass(9, meeting) for meeting in meetings], threads=4)
+    assert [len(meeting.seen) for meeting in meetings] == [4, 4, 2, 2, 4, 4]
+
+
+def test_however_many_states_there_are_each_has_a_thread():
+    with threads_module._crowd, threads_module._crowd, threads_module._crowd:
+        assert threads_module._crowd.share_of(2) == 1
+        go([FakePass(3)], threads=2)
+    assert threads_module._crowd.share_of(2) == 2
+
+
+def test_who_is_counted_does_not_stay_so_after_a_failure():
+    def fail(number, poll):
+        raise BadTileError
+
+    with pytest.raises(BadTileError):
+        go([FakePass(3, fail)], threads=2)
+    assert threads_module._crowd.share_of(2) == 2
+
+
+FORK = """
+import os, signal
+from basicaer.devices.threads import _crowd
+with _crowd:
+    _crowd._lock.acquire()  # as a thread of the parent may hold it: in the child nobody will ever let it go
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # a child that hangs ends with a signal
+        with _crowd:
+            os._exit(_crowd.share_of(2))
+    _crowd._lock.release()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this platform")
+def test_a_forked_child_has_all_threads_for_itself():
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "2\n"
+
+
 class BadTileError(Exception):
     pass
+
+
+def test_errors_on_several_threads_do_not_hold_the_state():
+    meeting = Meeting()
+
+    def fail(number, poll):
+        meeting()
+        raise BadTileError
+
+    gc.collect()
+    gc.disable()  # a state may be gigabytes: it must not wait for the collector
+    try:
+        vector = np.zeros(64, np.complex64)
+        remembered = weakref.ref(vector)
+        with contextlib.suppress(BadTileError):
+            run_passes([FakePass(2, fail)], vector, 2, Checkpoint())
+        del vector
+        assert remembered() is None
+    finally:
+        gc.enable()
 
 
 def test_an_error_in_a_helper_is_raised_in_the_caller_and_ends_its_work():

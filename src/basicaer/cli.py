@@ -1,4 +1,4 @@
-"""The command line: `basicaer run FILE`, `basicaer plan FILE` and `basicaer info`."""
+"""The command line: `basicaer run FILE`, `basicaer resume PATH`, `basicaer plan FILE` and `basicaer info`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import contextlib
 import json
 import sys
 import warnings
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from qiskit.result.postprocess import format_counts
 from rich.console import Console
 from rich.table import Table
 
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
 
     from qiskit import QuantumCircuit
     from qiskit.result import Result
+    from qiskit.result.models import ExperimentResult
 
     from basicaer.engine.device import Device
+    from basicaer.job import BasicAerJob
 
 __all__ = ["main"]
 
@@ -46,37 +50,65 @@ def main() -> None:
     """Statevector simulation of quantum circuits."""
 
 
+_Command = Callable[..., None]
+
+
+def _showing(command: _Command) -> _Command:
+    """Add the options of all commands that wait for a job and show its result."""
+    for option in (
+        click.option(
+            "--progress/--no-progress", default=None, help="Show a bar on long work; default, but with --json."
+        ),
+        click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the counts to a picture."),
+        click.option("--json", "as_json", is_flag=True, help="Print the counts and what was run as JSON."),
+        click.option("--timeout", type=float, help="Seconds that the work may take."),
+    ):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--shots", default=1024, show_default=True, help="How often to repeat the circuit.")
 @click.option("--seed", type=int, help="Makes the outcomes reproducible.")
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
-@click.option("--timeout", type=float, help="Seconds that the work may take.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts and what was run as JSON.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the counts to a picture.")
-@click.option("--progress/--no-progress", default=None, help="Show a bar on long work; default, but with --json.")
+@click.option("--checkpoint-dir", type=click.Path(path_type=Path), help="A new folder to save the job in, for resume.")
+@click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
+@_showing
 def run(
-    *,
-    file: Path,
-    shots: int,
-    seed: int | None,
-    device: str,
-    precision: str,
-    timeout: float | None,
-    as_json: bool,
-    plot: Path | None,
-    progress: bool | None,
+    *, file: Path, seed: int | None, as_json: bool, plot: Path | None, progress: bool | None, **options: Any
 ) -> None:
     """Run the OpenQASM 2 or 3 circuit in FILE and show how often each outcome occurred."""
+
+    def start() -> BasicAerJob:
+        circuit = _without_inputs(file)
+        with _told_warnings():
+            return BasicAer.get_backend("qasm_simulator").run(circuit, seed_simulator=seed, **options)
+
+    _show(start, as_json=as_json, plot=plot, progress=progress)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
+@_showing
+def resume(*, path: Path, as_json: bool, plot: Path | None, progress: bool | None, **options: Any) -> None:
+    """Go on with the job that was saved in the folder PATH and whose process is gone."""
+
+    def start() -> BasicAerJob:
+        with _told_warnings():
+            return BasicAer.resume(path, **options)
+
+    _show(start, as_json=as_json, plot=plot, progress=progress)
+
+
+def _show(start: Callable[[], BasicAerJob], *, as_json: bool, plot: Path | None, progress: bool | None) -> None:
+    """Wait for a job and show its result; of several circuits, one after another."""
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
     job = None
     try:
-        circuit = _without_inputs(file)
-        with _told_warnings():
-            job = BasicAer.get_backend("qasm_simulator").run(
-                circuit, shots=shots, seed_simulator=seed, device=device, precision=precision, timeout=timeout
-            )
+        job = start()
         if progress or (progress is None and not as_json):
             watch(job, delay=_SECONDS_WITHOUT_BAR, leave=False)
         result = job.result()
@@ -88,11 +120,13 @@ def run(
         came = place_and_time(job.progress()) if job is not None else ""
         click.echo(f"Cancelled {came}".rstrip() + ".", err=True)
         raise click.exceptions.Exit(_INTERRUPTED) from None
+    summaries = [_summary(experiment) for experiment in result.results]
     if as_json:
-        click.echo(json.dumps(_summary(result), indent=2))
-    else:
-        _print_histogram(console, result)
-    if plot is not None and not as_json:
+        click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
+        return
+    for summary in summaries:
+        _print_histogram(console, summary)
+    if plot is not None:
         console.print(f"Picture: {plot}", soft_wrap=True)
 
 
@@ -113,26 +147,25 @@ def _without_inputs(file: Path) -> QuantumCircuit:
     return circuit
 
 
-def _counts(result: Result) -> dict[str, int]:
+def _counts(experiment: ExperimentResult) -> dict[str, int]:
     """Return the counts by bit string, most frequent first; none where there are no classical bits."""
-    counts = result.get_counts() if result.results[0].data.counts else {}
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    counts = getattr(experiment.data, "counts", None)  # a job that is resumed may be another simulator's
+    named = format_counts(counts, experiment.header) if counts else {}
+    return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _summary(result: Result) -> dict[str, Any]:
-    experiment = result.results[0]
+def _summary(experiment: ExperimentResult) -> dict[str, Any]:
     return {
         "circuit": experiment.name,
         "shots": experiment.shots,
         "seed_simulator": experiment.seed_simulator,
-        "counts": _counts(result),
+        "counts": _counts(experiment),
         "seconds": experiment.time_taken,
         **experiment.metadata,
     }
 
 
-def _print_histogram(console: Console, result: Result) -> None:
-    summary = _summary(result)
+def _print_histogram(console: Console, summary: dict[str, Any]) -> None:
     counts: dict[str, int] = summary["counts"]
     table = Table(box=None, pad_edge=False)
     table.add_column("outcome", overflow="fold")
@@ -144,7 +177,8 @@ def _print_histogram(console: Console, result: Result) -> None:
     for outcome, count in list(counts.items())[:_ROWS]:
         share = count / summary["shots"]
         table.add_row(outcome, str(count), f"{share:.1%}", block * max(1, round(32 * count / most)))
-    console.print(table)
+    if counts:
+        console.print(table)
     if len(counts) > _ROWS:
         left = sum(list(counts.values())[_ROWS:])
         console.print(f"and {len(counts) - _ROWS} more outcomes with {left} shots; --json lists all")
@@ -163,7 +197,7 @@ def _draw(result: Result, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise BasicAerError("--plot needs matplotlib; pip install 'basicaer[plot]'.") from error
-    counts = list(_counts(result).items())
+    counts = list(_counts(result.results[0]).items())
     shown = sorted(counts[:_ROWS])
     figure = Figure(figsize=(max(4.0, 0.4 * len(shown) + 1.5), 4.0), layout="constrained")
     FigureCanvasAgg(figure)

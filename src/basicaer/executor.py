@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DaemonThreadExecutor"]
+__all__ = ["DaemonThreadExecutor", "executor_of_gpu"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -97,6 +97,17 @@ class DaemonThreadExecutor(Executor):
         if wait:
             for thread in self._threads:
                 thread.join()
+
+
+_of_gpus: dict[int, DaemonThreadExecutor] = {}  # by the GPU's number
+
+
+def executor_of_gpu(number: int) -> DaemonThreadExecutor:
+    """Return the executor of a GPU, which has one worker: jobs beside each other would only slow each other down there.
+
+    They queue in the order in which they were submitted, and keep no thread from jobs on the CPU.
+    """
+    return _of_gpus.get(number) or _of_gpus.setdefault(number, DaemonThreadExecutor(1))
 
 
 def _run(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

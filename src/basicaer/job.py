@@ -12,14 +12,14 @@ import time
 import weakref
 from concurrent.futures import CancelledError, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, cast
 
 from qiskit.providers import JobError, JobStatus, JobTimeoutError, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
 from basicaer.engine.checkpoint import Progress, current_checkpoint
 from basicaer.errors import Cancelled, WorkerLostError
-from basicaer.executor import DaemonThreadExecutor
+from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
 from basicaer.qobj import QasmQobj, validate
 
@@ -35,7 +35,7 @@ __all__ = ["BasicAerJob", "jobs"]
 
 _EXIT_SECONDS = 1.0  # how long the interpreter's exit may wait for cancelled jobs
 _BAR_SECONDS = 1.0  # and whoever waits for a job that has ended, for its bar to be drawn to the end
-_LOST = ("TerminatedWorkerError", "KilledWorker")  # what loky and Dask raise for a worker that died
+_DASK_LOST = "KilledWorker"  # what Dask raises for a worker that died; loky's error is a BrokenProcessPool
 
 _log = logging.getLogger("basicaer")
 
@@ -84,8 +84,9 @@ class BasicAerJob(JobV1):
     prepare
         Called by `submit` in the caller's thread; returns the payload. By default the payload is the Qobj.
     executor
-        Where to run: any `concurrent.futures.Executor`; by default the class's own ``_executor``, daemon threads. A job
-        can be cancelled while it runs on threads; on an executor of an unknown kind, only before it starts.
+        Where to run: any `concurrent.futures.Executor`; by default the class's own ``_executor``, daemon threads, of
+        which each GPU has one for itself. A job can be cancelled while it runs on threads, processes and Dask; on an
+        executor of an unknown kind, only before it starts.
     timeout
         Seconds that the work may take, from its start; then the job ends as ERROR.
     callback
@@ -100,7 +101,10 @@ class BasicAerJob(JobV1):
     Attributes
     ----------
     times : dict
-        When the job was ``"created"``, ``"submitted"`` and ``"ended"``, as far as it was: seconds since the epoch.
+        When the job was ``"created"``, ``"submitted"``, ``"started"`` by a worker and ``"ended"``, as far as it was:
+        seconds since the epoch. And, once it has ended, the seconds that its work spent in ``"planning"``,
+        ``"gates"``, ``"sampling"`` and ``"results"``, of parts beside each other the sum; nothing of the work is known
+        from an executor of an unknown kind.
     """
 
     _executor: ClassVar[Executor] = DaemonThreadExecutor()
@@ -154,6 +158,12 @@ class BasicAerJob(JobV1):
             state = "in the parent process" if self._inherited else "unknown" if self._futures else "not submitted"
         return f"<{type(self).__name__} {self.job_id()} on {getattr(self.backend(), 'name', None)}: {state}>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"Job {self.job_id()} belongs to the process that runs it and cannot be pickled or copied; pass on its "
+            "result, or save it with checkpoint_dir."
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -182,14 +192,15 @@ class BasicAerJob(JobV1):
                 validate(self._qobj)
             payload = self._payload = self._qobj if self._prepare is None else self._prepare()
             pieces = payload.split(self._most_parts) if self._most_parts > 1 else [payload]
-            make_handle = handle_for
-            self._parts = tuple(
-                [_Part(piece, make_handle(self._runs_on, self._timeout, self._callback)) for piece in pieces]
-            )
             start = self._runs_on.submit
-            is_default = self._runs_on is self._executor and isinstance(self._runs_on, DaemonThreadExecutor)
-            if is_default and len(pieces) == 1 and getattr(payload, "is_quick", False):
-                start = DaemonThreadExecutor.call_here
+            if self._runs_on is self._executor and isinstance(self._runs_on, DaemonThreadExecutor):
+                if (gpu := getattr(payload, "gpu", None)) is not None:
+                    start = executor_of_gpu(gpu).submit
+                elif len(pieces) == 1 and getattr(payload, "is_quick", False):
+                    start = DaemonThreadExecutor.call_here
+            self._parts = tuple(
+                [_Part(piece, handle_for(self._runs_on, self._timeout, self._callback)) for piece in pieces]
+            )
             self._left = len(pieces)
             self.times["submitted"] = time.time()
             futures = self._send(start)
@@ -199,12 +210,21 @@ class BasicAerJob(JobV1):
                 self._submitted = False
             raise
         _log.debug("Job %s was submitted in %d part(s).", self.job_id(), len(futures))
+        try:
+            self._register(futures)
+        except BaseException:  # an interrupt: nobody will have the job, and could stop it
+            self._register(futures)
+            self.cancel()
+            raise
+
+    def _register(self, futures: tuple[Future[Result], ...]) -> None:
+        """Take notice of the futures' ends; once or more often."""
         self._futures = futures
         for number, future in enumerate(futures):
             _unfinished[future] = self, number
-        for future in futures:
-            future.add_done_callback(_settle)
-        if self._shows_bar:
+        for part, future in zip(self._parts, futures, strict=True):
+            part.handle.when_done(future, _settle)
+        if self._shows_bar and self._bar is None:
             from basicaer.watching import draw_beside
 
             self._bar = draw_beside(self)
@@ -213,13 +233,26 @@ class BasicAerJob(JobV1):
         futures: list[Future[Result]] = []
         try:
             for part in self._parts:
-                futures.append(start(_call, self._fn, self.job_id(), part.payload, part.handle.for_worker()))  # noqa: PERF401  # kept if a later one fails
-        except BaseException:
-            for future, part in zip(futures, self._parts, strict=False):
+                future = start(_call, self._fn, self.job_id(), part.payload, part.handle.for_worker())
+                futures.append(self._checked(future))
+        except BaseException as error:
+            for part in self._parts:  # of an interrupted one, the executor may have the work and we no future
                 part.handle.cancel()
+                part.handle.close()
+            for future in futures:
                 future.cancel()
+            if isinstance(error, BrokenProcessPool):
+                raise WorkerLostError(
+                    f"The executor takes no more jobs, since a worker process of it has died ({error}). "
+                    "Run the job again, on a new executor."
+                ) from error
             raise
         return tuple(futures)
+
+    def _checked(self, future: Any) -> Future[Result]:
+        if not hasattr(future, "add_done_callback"):
+            raise JobError(f"The executor {self._runs_on!r} gave {future!r} for a job's work, which is no future.")
+        return cast("Future[Result]", future)
 
     def _settle(self, number: int, outcome: Result | None, error: BaseException | None) -> None:
         """Note how a part has ended; with the last one, decide, once, how the job has.
@@ -248,8 +281,8 @@ class BasicAerJob(JobV1):
 
     def _decide(self) -> None:
         if self._error is not None and not self._cancelling:
-            if type(self._error).__name__ in _LOST or isinstance(self._error, BrokenProcessPool):
-                lost = self._lost(str(self._error) or type(self._error).__name__)
+            if type(self._error).__name__ == _DASK_LOST or isinstance(self._error, BrokenProcessPool):
+                lost = self._lost(self._error)
                 lost.__cause__ = self._error
                 self._error = lost
             with contextlib.suppress(AttributeError, TypeError):  # not every exception lets itself be added to
@@ -257,19 +290,24 @@ class BasicAerJob(JobV1):
         self.times["ended"] = time.time()
         final = JobStatus.CANCELLED if self._cancelling else JobStatus.DONE if self._error is None else JobStatus.ERROR
         self._last_progress = self._total_progress()._replace(phase="ended", remaining=0.0)
+        if self._last_progress.elapsed:
+            self.times["started"] = self.times["ended"] - self._last_progress.elapsed
+        self.times.update(self._last_progress.phases)
         self._final = final  # last of all, since it is read without the lock
         _log.debug("Job %s has ended as %s.", self.job_id(), self._final.name)
         self._ended.set()
 
-    def _lost(self, words: str) -> WorkerLostError:
+    def _lost(self, error: BaseException) -> WorkerLostError:
+        words = str(error) or type(error).__name__
+        remedy = ", on a new executor" if isinstance(error, BrokenProcessPool) else ""
         if not any(part.handle.has_started() for part in self._parts):
             return WorkerLostError(
                 f"A worker process of the executor has died before job {self.job_id()} began ({words}). "
-                "Run the job again, on a new executor."
+                f"Run the job again{remedy}."
             )
         return WorkerLostError(
             f"The worker process of job {self.job_id()} has died ({words}), perhaps for want of memory; "
-            "what it had finished is in partial_result(). Run the rest again."
+            f"what it had finished is in partial_result(). Run the rest again{remedy}."
         )
 
     def _joined(self) -> Result | None:
@@ -322,9 +360,7 @@ class BasicAerJob(JobV1):
                 raise error
             finally:
                 del self, error  # the error's traceback holds this frame, and would hold the job that holds the error
-        result = self._joined()
-        assert result is not None  # a job that is DONE has results  # noqa: S101
-        return result
+        return cast("Result", self._joined())
 
     @contextlib.contextmanager
     def _cancelled_by_interrupts(self) -> Iterator[None]:
@@ -371,19 +407,23 @@ class BasicAerJob(JobV1):
         if len(parts) == 1:
             return parts[0]
         running = next((part for part in parts if part.phase not in {"queued", "ended"}), parts[0])
+        phases: dict[str, float] = {}
+        for name, seconds in (phase for part in parts for phase in part.phases):
+            phases[name] = phases.get(name, 0.0) + seconds
         return running._replace(
             experiment=sum(part.experiment for part in parts),
             experiments=sum(part.experiments for part in parts),
             elapsed=max(part.elapsed for part in parts),
+            phases=tuple(phases.items()),
         )
 
     def cancel(self) -> bool:
         """Stop the job: it does not start if it is waiting, and stops at its next checkpoint if it is running.
 
         On threads it stops within a fraction of a millisecond on small states and some milliseconds on large ones (see
-        `Checkpoint`), on other processes once the worker has asked again, which it does every 10 ms or more. What was
-        computed is lost, but for finished experiments (`partial_result`). On an executor of an unknown kind a job that
-        has started is not stopped.
+        `Checkpoint`), on other processes once the worker has asked again, which it does every 10 ms or more, and on
+        Dask once the word has come to it. What was computed is lost, but for finished experiments (`partial_result`)
+        and what was saved. On an executor of an unknown kind a job that has started is not stopped.
 
         Returns
         -------

@@ -6,6 +6,7 @@ import difflib
 import math
 import numbers
 import os
+from concurrent.futures import Executor
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -123,8 +124,15 @@ def _whole(name: str, value: Any, least: int) -> int:
 def _seconds(name: str, value: Any) -> float:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value <= 0:
-        raise BasicAerError(f"{name} must be a positive number of seconds or None, not {value!r}.")
+        or_none = " or None" if name == "timeout" else ""
+        raise BasicAerError(f"{name} must be a positive number of seconds{or_none}, not {value!r}.")
     return float(value)
+
+
+def _executor(name: str, value: Any) -> Executor | None:
+    if value is not None and not isinstance(value, Executor):
+        raise BasicAerError(f"{name} must be a concurrent.futures.Executor or None, not {value!r}.")
+    return value
 
 
 def _truth(name: str, value: Any) -> bool:
@@ -178,6 +186,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "max_parallel_experiments": lambda name, value: _whole(name, value, 0),
     "checkpoint_dir": _folder,
     "checkpoint_every": _seconds,
+    "executor": _executor,
     "callback": _callback,
     "progress": _truth,
     "cancel_on_interrupt": _truth,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from basicaer.errors import BasicAerError
 from basicaer.job import BasicAerJob
-from basicaer.options import unknown_name
+from basicaer.options import check_options, unknown_name
 from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
 from basicaer.simulators.work import Saving, run_work
 
@@ -57,6 +56,8 @@ class BasicAerProvider:
         executor: Executor | None = None,
         timeout: float | None = None,
         callback: Callable[[Progress], Any] | None = None,
+        progress: bool = False,
+        cancel_on_interrupt: bool = True,
     ) -> BasicAerJob:
         """Go on with a job that was saved by ``run(..., checkpoint_dir=...)`` and whose process is gone.
 
@@ -66,17 +67,29 @@ class BasicAerProvider:
         ----------
         checkpoint_dir
             The folder. The job goes on being saved there.
-        checkpoint_every, executor, timeout, callback
+        checkpoint_every, executor, timeout, callback, progress, cancel_on_interrupt
             As for ``run``.
 
         Raises
         ------
         BasicAerError
-            If the folder holds no saved job, a damaged one, or one of another version.
+            If the folder holds no saved job, a damaged one, one that runs, or one of another version; for options that
+            `run` would refuse.
         """
         from basicaer.saving.saver import load_work
 
-        folder = Path(checkpoint_dir).absolute()
+        checked = check_options(
+            {
+                "checkpoint_dir": checkpoint_dir,
+                "checkpoint_every": checkpoint_every,
+                "executor": executor,
+                "timeout": timeout,
+                "callback": callback,
+                "progress": progress,
+                "cancel_on_interrupt": cancel_on_interrupt,
+            }
+        )
+        folder, every = checked.pop("checkpoint_dir"), checked.pop("checkpoint_every")
         job_id, work = load_work(folder)
 
         def no_qobj() -> None:
@@ -89,10 +102,8 @@ class BasicAerProvider:
             job_id,
             run_work,
             no_qobj,
-            prepare=lambda: replace(work, saving=Saving(str(folder), checkpoint_every, resume=True)),
-            executor=executor,
-            timeout=timeout,
-            callback=callback,
+            prepare=lambda: replace(work, saving=Saving(str(folder), every, resume=True)),
+            **checked,
         )
         job.submit()
         return job

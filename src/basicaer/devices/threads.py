@@ -1,8 +1,13 @@
-"""Shares the tiles of a pass among threads; NumPy releases the interpreter lock where it works on them."""
+"""Shares the tiles of a pass among threads; NumPy releases the interpreter lock where it works on them.
+
+States that are worked on at the same time share the threads that each of them would have alone, so that jobs beside
+each other do not crowd the cores. How many there are is looked at after every pass.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,6 +17,7 @@ from basicaer.devices.blas import single_threaded_blas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
     from numpy.typing import NDArray
 
@@ -34,9 +40,47 @@ def run_passes(
     What comes out does not depend on the number of threads. `checkpoint` is polled before every tile, and every
     thread has stopped when this returns or raises. `counted` says whether the passes are progress.
     """
-    threads = min(threads, max((len(step.bases) for step in passes), default=1))
-    crew = _Crew(passes, vector, threads, checkpoint, counted=counted)
-    helpers = [threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(threads - 1)]
+    with _crowd:
+        while passes:
+            crew = _Crew(passes, vector, threads, checkpoint, counted=counted)
+            _run(crew)
+            passes = passes[crew.pace.passes_done :]
+
+
+class _Crowd:
+    """Counts the calls of `run_passes` that are under way in this process."""
+
+    def __init__(self) -> None:
+        self._start_empty()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_empty)
+
+    def _start_empty(self) -> None:
+        self._lock = threading.Lock()
+        self._calls = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._calls += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._calls -= 1
+
+    def share_of(self, threads: int) -> int:
+        """Return how many of so many threads each call may have now."""
+        return max(1, threads // max(1, self._calls))
+
+
+_crowd = _Crowd()
+
+
+def _run(crew: _Crew) -> None:
+    helpers = [
+        threading.Thread(target=crew.help, name="basicaer-tiles", daemon=True) for _ in range(crew.pace.threads - 1)
+    ]
     started: list[threading.Thread] = []
     try:
         for helper in helpers:
@@ -49,12 +93,43 @@ def run_passes(
         crew.stop()
         for helper in started:
             helper.join()
-    if crew.error is not None:
-        raise crew.error
+        error, crew.error = crew.error, None  # whose traceback holds the crew, and that the state
+    if error is not None:
+        raise error
+
+
+class _Pace:
+    """How many threads a crew has, and how far it is.
+
+    Apart from the crew, which would else hold itself through its barrier, and the state with it.
+
+    Attributes
+    ----------
+    threads
+        How many there are, the caller's own among them.
+    passes_done
+        How many passes are.
+    is_to_change
+        Whether there should be more threads, or fewer.
+    """
+
+    def __init__(self, wished: int, most: int) -> None:
+        self._wished, self._most = wished, most
+        self.threads = self._threads_now()
+        self.passes_done = 0
+        self.is_to_change = False
+
+    def _threads_now(self) -> int:
+        return min(_crowd.share_of(self._wished), self._most)
+
+    def end_pass(self) -> None:
+        """Note, for all threads, that they are through a pass."""
+        self.passes_done += 1
+        self.is_to_change = self.threads != self._threads_now()
 
 
 class _Crew:
-    """Threads that go through the same passes in step."""
+    """Threads that go through the same passes in step, until all are done or there should be more of them, or fewer."""
 
     def __init__(
         self,
@@ -69,7 +144,8 @@ class _Crew:
         self._vector = vector
         self._checkpoint = checkpoint
         self._counted = counted
-        self._barrier = threading.Barrier(threads)
+        self.pace = _Pace(threads, max((len(step.bases) for step in passes), default=1))
+        self._barrier = threading.Barrier(self.pace.threads, self.pace.end_pass)
         self._next = [itertools.count() for _ in passes]  # of each pass, the tile to be taken next
         self._lock = threading.Lock()
         self._stopped = False
@@ -91,6 +167,8 @@ class _Crew:
                 self._checkpoint.poll()
                 buffers = step.run(self._vector, number, buffers, self._checkpoint.poll)
             self._barrier.wait()
+            if self.pace.is_to_change:
+                return
 
     def help(self) -> None:
         """Work as one of the helpers: an error is kept for the thread that they help."""

@@ -40,6 +40,8 @@ class Progress(NamedTuple):
         Seconds since a worker began; 0 before.
     remaining
         Predicted seconds until the circuit that runs now is finished; None where that cannot be told.
+    phases
+        Each phase that was entered, and the seconds spent in it so far, of all circuits.
     """
 
     phase: str = "queued"
@@ -51,6 +53,7 @@ class Progress(NamedTuple):
     total_shots: int = 0
     elapsed: float = 0.0
     remaining: float | None = None
+    phases: tuple[tuple[str, float], ...] = ()
 
     @property
     def fraction(self) -> float:
@@ -111,6 +114,8 @@ class Checkpoint:
         self._began = 0.0
         self._deadline: float | None = None
         self._phase = "queued"
+        self._phase_began = 0.0
+        self._spent: dict[str, float] = {}  # seconds, by phase
         self._experiment = self._experiments = 0
         self._passes = 0.0
         self._total_passes: int | None = None
@@ -170,7 +175,15 @@ class Checkpoint:
 
     def enter(self, phase: str) -> None:
         """Begin a phase."""
+        self._spent, self._phase_began = self._spent_until(now := time.monotonic()), now
         self._phase = phase
+        self._spent.setdefault(phase, 0.0)
+
+    def _spent_until(self, now: float) -> dict[str, float]:
+        spent = dict(self._spent)  # a new one, since others read it meanwhile
+        if self._phase in spent:
+            spent[self._phase] += now - self._phase_began
+        return spent
 
     def expect_experiments(self, count: int) -> None:
         """Say how many circuits there are."""
@@ -223,6 +236,7 @@ class Checkpoint:
             self._total_shots,
             now - self._began,
             remaining,
+            tuple(self._spent_until(now).items()),
         )
 
     def _place(self) -> str:

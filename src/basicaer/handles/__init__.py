@@ -24,9 +24,9 @@ def handle_for(executor: Executor, timeout: float | None, listener: Listener | N
 
     - Threads: the standard ThreadPoolExecutor, and the one that jobs have by default.
     - Processes on this machine: the standard ProcessPoolExecutor, with any start method, and those of loky.
-    - All others are of an unknown kind, Dask's and those of ``mpi4py.futures`` among them: jobs run there, with their
-      time limits, and can be cancelled before they start but not after; nothing is known of their progress until they
-      have ended.
+    - Dask: that of ``distributed.Client.get_executor()``, on any cluster.
+    - All others are of an unknown kind, those of ``mpi4py.futures`` among them: jobs run there, with their time limits,
+      and can be cancelled before they start but not after; nothing is known of their progress until they have ended.
 
     Parameters
     ----------
@@ -41,6 +41,10 @@ def handle_for(executor: Executor, timeout: float | None, listener: Listener | N
         from basicaer.handles.processes import ProcessHandle
 
         return ProcessHandle(timeout, listener)
+    if _is_from("distributed", executor) and hasattr(executor, "_client"):
+        from basicaer.handles.dask import DaskHandle
+
+        return DaskHandle(executor._client, timeout, listener)  # noqa: SLF001  # the only way to know a client
     return UnknownHandle(timeout)
 
 

@@ -11,6 +11,7 @@ from basicaer.engine.checkpoint import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from basicaer.engine.checkpoint import Checkpoint
@@ -63,6 +64,9 @@ class Handle(Protocol):
     def finished(self) -> dict[int, Any]:
         """Return what the worker has handed over of its finished experiments, by their positions."""
 
+    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
+        """Call a function with the work's future once that is done and everything was heard that the worker said."""
+
     def close(self) -> None:
         """Note that the work has ended, however it did."""
 
@@ -80,8 +84,10 @@ class Told:
         if self._listener is not None:
             try:
                 self._listener(progress)
-            except Exception:  # noqa: BLE001  # whatever it is, it must not end the job
+            except BaseException as error:  # whatever it is, it must not end the job
                 self._listener = None
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                    raise  # that is Ctrl-C
                 _log.exception("The callback of a job failed and is not called again; the job goes on.")
         return False
 
@@ -99,7 +105,7 @@ class Finished(NamedTuple):
 class RemoteHandle:
     """What handles on work in other processes have in common: they know what they were told.
 
-    Who derives from it calls `_begin` when a worker asks whether to begin, and `_hear` with what it says then.
+    Who derives from it notes in `_started` that a worker has begun, and calls `_hear` with what it says then.
     """
 
     can_cancel = True
@@ -122,10 +128,15 @@ class RemoteHandle:
     def finished(self) -> dict[int, Any]:
         return self._finished
 
+    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
+        future.add_done_callback(settle)
+
     def close(self) -> None:
         self._finished = {}
 
     def _hear(self, said: Progress | Finished) -> None:
+        if not self._started:  # it was cancelled before, and only says good-bye
+            return
         if isinstance(said, Finished):
             self._finished[said.position] = said.experiment
             return

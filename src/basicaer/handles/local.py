@@ -9,6 +9,8 @@ from basicaer.engine.checkpoint import Checkpoint, Progress
 from basicaer.handles.base import Told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from basicaer.handles.base import Listener
@@ -41,6 +43,9 @@ class LocalHandle:
 
     def finished(self) -> dict[int, Any]:
         return {}
+
+    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
+        future.add_done_callback(settle)
 
     def close(self) -> None:
         pass
@@ -78,6 +83,9 @@ class UnknownHandle:
 
     def finished(self) -> dict[int, Any]:
         return {}
+
+    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
+        future.add_done_callback(settle)
 
     def close(self) -> None:
         pass

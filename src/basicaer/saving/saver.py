@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["JobSaver", "load_work"]
 
-_log = logging.getLogger("basicaer")
-
 
 def _versions() -> dict[str, str]:
     return {"basicaer": __version__, "numpy": np.__version__}
@@ -38,9 +35,12 @@ def load_work(folder: Path) -> tuple[str, Work]:
     Raises
     ------
     BasicAerError
-        If the folder holds none, or one that is damaged or of another version.
+        If the folder holds none, or one that is damaged, runs, or is of another version.
     """
-    content, arrays = Store(folder, _go_on).job()
+    store = Store(folder, _go_on)
+    content, arrays = store.job()
+    store.hold()
+    store.let_go()
     try:
         if content["versions"]["basicaer"] != __version__:
             raise BasicAerError(
@@ -92,6 +92,10 @@ class JobSaver:
         }
         self._store.begin(job, arrays)
 
+    def close(self) -> None:
+        """Leave the folder to whoever goes on with the job."""
+        self._store.let_go()
+
     def run(self, position: int, device: str) -> None:
         """Note which experiment runs, and on what."""
         self._position, self._device = position, device
@@ -107,7 +111,8 @@ class JobSaver:
             self._write(suspended(), state)
 
     def where(self) -> tuple[dict[int, dict[str, Any]], tuple[int, str, Suspended, Callable[[State], None]] | None]:
-        """Return what is finished; and of the experiment that ran its position, device, and how to go on with it."""
+        """Hold the folder; return what is finished, and of what ran its position, device, and how to go on with it."""
+        self._store.hold()
         newest = self._store.latest()
         if newest is None:
             return {}, None
@@ -143,8 +148,10 @@ class JobSaver:
         try:
             self._store.save(content, arrays, parts)
         except OSError as error:
-            _log.warning(
-                "The job could not be saved in %s (%s); it goes on, and the save before stays.", self._folder, error
+            warnings.warn(
+                f"The job could not be saved in {self._folder} ({error}); it goes on, and the save before stays.",
+                BasicAerWarning,
+                stacklevel=2,
             )
         self._last = time.monotonic()
 

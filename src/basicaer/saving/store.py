@@ -3,7 +3,8 @@
 ``job.json`` is the work and does not change. ``latest.json`` names the newest save, whose files stand in a folder of
 their own; it is replaced in one step when that folder is complete, and the folder before is removed then. Each save is
 ``save.json``, ``arrays.npz`` and, where an experiment was running, its amplitudes in ``state.bin``. Every file that is
-named has its length and checksum beside its name.
+named has its length and checksum beside its name. ``lock`` is held by the process in which the job runs: the system
+lets go of it when that dies.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.errors import BasicAerError
+from basicaer.saving.lock import FolderLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 _FORMAT = "basicaer saved job 1"
+_LOCK = "lock"
 _PIECE = 2**22  # bytes that are written or read between two polls
 
 
@@ -36,9 +39,46 @@ class Store:
     def __init__(self, folder: Path, poll: Callable[[], None]) -> None:
         self._folder = folder
         self._poll = poll
+        self._lock = FolderLock(folder / _LOCK)
+
+    def check_new(self) -> None:
+        """Check that no job, nor anything else, is in the folder.
+
+        Raises
+        ------
+        BasicAerError
+            If there is, or it is no folder.
+        """
+        if self._folder.exists() and not self._folder.is_dir():
+            raise BasicAerError(f"checkpoint_dir {self._folder} is no folder; give a new one.")
+        if self._folder.is_dir() and any(path.name != _LOCK for path in self._folder.iterdir()):
+            raise BasicAerError(
+                f"checkpoint_dir {self._folder} is not empty; give a new folder, or go on with BasicAer.resume()."
+            )
+
+    def hold(self) -> None:
+        """Keep others from the folder until `let_go`.
+
+        Raises
+        ------
+        BasicAerError
+            If a job that runs holds it, or it cannot be written.
+        """
+        try:
+            is_held = self._lock.take()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        if not is_held:
+            raise BasicAerError(
+                f"A job that runs is being saved in {self._folder}; wait until it has ended, or cancel it."
+            )
+
+    def let_go(self) -> None:
+        """Leave the folder to others."""
+        self._lock.give_back()
 
     def begin(self, job: Any, arrays: list[NDArray[Any]]) -> None:
-        """Make the folder ready for a job; another job's files in it are refused.
+        """Make the folder ready for a job, and hold it; another job's files in it are refused.
 
         Raises
         ------
@@ -47,13 +87,12 @@ class Store:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            if any(self._folder.iterdir()):
-                raise BasicAerError(
-                    f"checkpoint_dir {self._folder} is not empty; give a new folder, or go on with BasicAer.resume()."
-                )
+            self.check_new()
+            self.hold()
+            self.check_new()  # again, since another job may have come between
             self._write_save("job", job, arrays, None)
         except OSError as error:
-            raise BasicAerError(f"checkpoint_dir {self._folder} cannot be written: {error}.") from error
+            raise self._unwritable(error) from error
 
     def save(self, content: Any, arrays: list[NDArray[Any]], state: Iterable[NDArray[Any]] | None) -> None:
         """Write a save and make it the newest.
@@ -86,10 +125,6 @@ class Store:
             If it is damaged.
         """
         return self._read("latest") if (self._folder / "latest.json").is_file() else None
-
-    def remove(self) -> None:
-        """Remove the folder, the job being finished."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _write_save(
         self, name: str, content: Any, arrays: list[NDArray[Any]], state: Iterable[NDArray[Any]] | None
@@ -169,6 +204,9 @@ class Store:
             file.flush()
             os.fsync(file.fileno())
         return [size, digest.hexdigest()]
+
+    def _unwritable(self, error: OSError) -> BasicAerError:
+        return BasicAerError(f"checkpoint_dir {self._folder} cannot be written: {error}.")
 
     def _damaged(self, what: str, why: str) -> BasicAerError:
         return BasicAerError(

@@ -7,7 +7,6 @@ import secrets
 import time
 import uuid
 import warnings
-from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -293,10 +292,6 @@ class BasicAerSimulator(BackendV2):
         settings |= check_options(changed)
         if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
             raise BasicAerError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
-        if settings["executor"] is not None and not isinstance(settings["executor"], Executor):
-            raise BasicAerError(
-                f"executor must be a concurrent.futures.Executor or None, not {settings['executor']!r}."
-            )
         return settings
 
     def _experiment(
@@ -345,6 +340,7 @@ class BasicAerSimulator(BackendV2):
             initial,
             on_device,
             time.perf_counter() - started,
+            device.name,
         )
 
     def _check(self, program: Program) -> None:
@@ -429,6 +425,9 @@ def _saving(settings: dict[str, Any]) -> Saving:
             "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
             "of target_gpus at most."
         )
+    from basicaer.saving.store import Store
+
+    Store(settings["checkpoint_dir"], lambda: None).check_new()
     return Saving(str(settings["checkpoint_dir"]), settings["checkpoint_every"])
 
 

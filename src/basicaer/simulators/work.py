@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
+import traceback
+import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -17,6 +18,7 @@ from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
+from basicaer.errors import BasicAerWarning
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits, result_of, saved_of
 
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from basicaer.saving.saver import JobSaver
 
 __all__ = ["SECONDS_PER_AMPLITUDE", "SECONDS_PER_GATE", "Experiment", "Saving", "Work", "run_work"]
-
-_log = logging.getLogger("basicaer")
 
 _QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the caller's thread is the better place
 SECONDS_PER_GATE = 8e-6
@@ -57,6 +57,7 @@ class Experiment:
     initial: NDArray[np.complexfloating] | None
     on_device: bool  # whether a state stays where it was made
     lowering_seconds: float
+    device_name: str = "CPU"  # that is expected: what `auto` means is decided where it runs
 
     @property
     def predicted_seconds(self) -> float:
@@ -97,6 +98,12 @@ class Work:
             if left < 0:
                 return False
         return True
+
+    @property
+    def gpu(self) -> int | None:
+        """The number of the GPU that all of it is expected to run on; None where there is no such."""
+        numbers = {one.devices.gpu if one.device_name == "GPU" else None for one in self.experiments}
+        return numbers.pop() if len(numbers) == 1 else None
 
     def split(self, parts: int) -> list[Work]:
         """Return the experiments in order as at most so many payloads of about equal predicted time."""
@@ -139,7 +146,8 @@ def run_work(job_id: str, work: Work) -> Result:
     started = time.perf_counter()
     finished: dict[int, dict[str, Any]] = {}
 
-    saver, resume = _saver_of(job_id, work, checkpoint, finished)
+    saver = _saver_of(work, checkpoint)
+    resume = None
 
     def run_some(positions: Sequence[int]) -> None:
         for position in positions:
@@ -157,6 +165,8 @@ def run_work(job_id: str, work: Work) -> Result:
     for position, experiment in enumerate(work.experiments):
         on_gpu.setdefault(experiment.devices.gpu, []).append(position)
     try:
+        if saver is not None:
+            resume = _begin_saving(saver, job_id, work, checkpoint, finished)
         if len(on_gpu) == 1:
             run_some(range(len(work.experiments)))
         else:  # one thread for each GPU
@@ -167,8 +177,20 @@ def run_work(job_id: str, work: Work) -> Result:
                     future.result()
     except Exception as error:
         error.partial = work.partial(job_id, finished, time.perf_counter() - started)  # type: ignore[attr-defined]
+        _empty_frames(error)
         raise
+    finally:
+        if saver is not None:
+            saver.close()
     return work.partial(job_id, finished, time.perf_counter() - started)
+
+
+def _empty_frames(error: BaseException) -> None:
+    """Let go of what an error's tracebacks hold: the job keeps the error, which would keep the state."""
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__context__
 
 
 class _Keeping(NamedTuple):
@@ -179,23 +201,28 @@ class _Keeping(NamedTuple):
     going_on: tuple[int, str, Suspended, Callable[[State], None]] | None
 
 
-def _saver_of(
-    job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, dict[str, Any]]
-) -> tuple[JobSaver | None, tuple[int, str, Suspended, Callable[[State], None]] | None]:
-    """Return what saves a job, if it is to be saved, and where it goes on; add what had finished then."""
+def _saver_of(work: Work, checkpoint: Checkpoint) -> JobSaver | None:
+    """Return what saves a job, if it is to be saved."""
     if work.saving is None:
-        return None, None
+        return None
     from basicaer.saving.saver import JobSaver
 
-    saver = JobSaver(Path(work.saving.folder), work.saving.every, checkpoint.poll)
+    return JobSaver(Path(work.saving.folder), work.saving.every, checkpoint.poll)
+
+
+def _begin_saving(
+    saver: JobSaver, job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, dict[str, Any]]
+) -> tuple[int, str, Suspended, Callable[[State], None]] | None:
+    """Begin to save a job, or find out where it goes on; add what had finished then."""
+    assert work.saving is not None  # it has a saver  # noqa: S101
     if not work.saving.resume:
         saver.begin(job_id, work)
-        return saver, None
+        return None
     done, resume = saver.where()
     for position, experiment in done.items():
         finished[position] = experiment
         checkpoint.finish_experiment(position, experiment)
-    return saver, resume
+    return resume
 
 
 def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: _Keeping) -> dict[str, Any]:
@@ -208,8 +235,11 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         if name == device.name:
             resume = suspended, restore
         else:  # the layout of a state is its device's own
-            _log.warning(
-                "The job was saved on the %s and goes on on the %s: this circuit starts anew.", name, device.name
+            warnings.warn(
+                f"The job was saved on the {name} and goes on on the {device.name}: circuit '{program.name}' starts "
+                "anew, and its last digits may differ.",
+                BasicAerWarning,
+                stacklevel=2,
             )
     if keeping.saver is not None:
         keeping.saver.run(keeping.position, device.name)
