@@ -64,7 +64,7 @@ def test_the_readmes_python_blocks_run_and_print_what_they_say(tmp_path, monkeyp
         with contextlib.redirect_stdout(io.StringIO()) as output:
             exec(compile(code, "README.md", "exec"), namespace)  # noqa: S102  # it is ours, and that is the test
         printed.append(output.getvalue().splitlines())
-    (counts,), (cancelled,), watched, (same,) = printed
+    (counts,), (cancelled,), watched, (same,), (swept,), (saved,) = printed
     bell = QuantumCircuit(2)
     bell.h(0)
     bell.cx(0, 1)
@@ -77,6 +77,8 @@ def test_the_readmes_python_blocks_run_and_print_what_they_say(tmp_path, monkeyp
     assert all(line in PHASES or re.fullmatch(r"\w+, \d+%", line) for line in watched[:-1])
     assert re.fullmatch(r"JobStatus\.DONE \d+\.\d s of gates", watched[-1])
     assert same == "True"
+    assert swept == "(1000,) 1.0"
+    assert saved == "[0.25 0.25 0.25 0.25]"
 
 
 def test_the_readmes_session_prints_what_it_says(monkeypatch):
