@@ -17,7 +17,7 @@ from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.simulators import work
 from conftest import DEVICES, TOLERANCE
 
-OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III"], [0.7, -0.4, 0.3, 0.2])
+OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III", "ZIX", "IZI"], [0.7, -0.4, 0.3, 0.2, 0.9, -0.6])
 
 
 @pytest.fixture(params=["CPU", "CPU-tiny-tiles", "GPU-emulated", "GPU"])

@@ -22,6 +22,7 @@ from basicaer.job import BasicAerJob, jobs
 from basicaer.provider import BasicAer, BasicAerProvider
 
 if TYPE_CHECKING:
+    from basicaer.primitives import EstimatorV2, SamplerV2
     from basicaer.watching import watch
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "BasicAerError",
     "BasicAerJob",
     "BasicAerProvider",
+    "EstimatorV2",
     "JobTimeLimitError",
+    "SamplerV2",
     "WorkerLostError",
     "__version__",
     "jobs",
@@ -40,7 +43,12 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet, until th
 
 
 def __getattr__(name: str) -> Any:
-    if name == "watch":  # brings in tqdm, which takes a while
+    """Bring in what takes a while to import when it is first asked for."""
+    if name in {"EstimatorV2", "SamplerV2"}:
+        from basicaer import primitives
+
+        return getattr(primitives, name)
+    if name == "watch":
         from basicaer.watching import watch
 
         return watch

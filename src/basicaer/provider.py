@@ -1,4 +1,7 @@
-"""`BasicAer`, the provider: where the simulators are to be had by name."""
+"""`BasicAer`, the provider: where the simulators are to be had by name.
+
+They are imported when the first of them is asked for, which keeps ``import basicaer`` short.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from basicaer.errors import BasicAerError
 from basicaer.job import BasicAerJob
 from basicaer.options import check_options, unknown_name
-from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
-from basicaer.simulators.work import Saving, run_work
 
 if TYPE_CHECKING:
     import os
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicAer", "BasicAerProvider"]
 
-_SIMULATORS = (QasmSimulator, StatevectorSimulator, UnitarySimulator)
-
 
 class BasicAerProvider:
     """Makes simulator backends; each call makes new ones, so that nobody's options change under them."""
@@ -33,7 +32,9 @@ class BasicAerProvider:
         self, name: str | None = None, filters: Callable[[BasicAerSimulator], bool] | None = None
     ) -> list[BasicAerSimulator]:
         """Return a backend of each simulator; only those called `name`, and of which `filters` says True, if given."""
-        backends = [kind(provider=self) for kind in _SIMULATORS]
+        from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
+
+        backends = [kind(provider=self) for kind in (QasmSimulator, StatevectorSimulator, UnitarySimulator)]
         return [b for b in backends if name in {None, b.name} and (filters is None or filters(b))]
 
     def get_backend(self, name: str = "qasm_simulator") -> BasicAerSimulator:
@@ -77,6 +78,7 @@ class BasicAerProvider:
             `run` would refuse.
         """
         from basicaer.saving.saver import load_work
+        from basicaer.simulators.work import Saving, run_work
 
         checked = check_options(
             {

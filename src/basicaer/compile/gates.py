@@ -6,9 +6,10 @@ matrices follow the documentation of `qiskit.circuit.library`, with qubit 0 as t
 
 from __future__ import annotations
 
-from cmath import exp
+import cmath
+import math
 from dataclasses import dataclass
-from math import cos, isfinite, pi, sin, sqrt
+from math import isfinite, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,37 @@ class GateRecord:
         if not all(map(isfinite, parameters)):
             raise BasicAerError(f"Gate '{self.name}' has parameters {list(parameters)}, which are not all finite.")
         return np.array(self.function(*parameters), complex)
+
+    def data_for_each(self, *parameters: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Return the gate's numbers for many values of its parameters: ``data[i]`` for ``parameters[j][i]``."""
+        assert self.function is not None  # gates without parameters are the same for all  # noqa: S101
+        rows = self.function(*parameters)
+        shape = np.shape(self.data([0.5] * len(parameters)))
+        data = np.empty((len(parameters[0]), *shape), complex)
+        for place in np.ndindex(shape):
+            entry: Any = rows
+            for index in place:
+                entry = entry[index]
+            data[(slice(None), *place)] = entry
+        return data
+
+
+# Of a number, or of each number of an array; numpy's own take twenty times as long for one.
+
+
+def cos(angle: Any) -> Any:
+    """Return the cosine."""
+    return math.cos(angle) if isinstance(angle, float) else np.cos(angle)
+
+
+def sin(angle: Any) -> Any:
+    """Return the sine."""
+    return math.sin(angle) if isinstance(angle, float) else np.sin(angle)
+
+
+def exp(exponent: Any) -> Any:
+    """Return the exponential, as a complex number."""
+    return cmath.exp(exponent) if isinstance(exponent, complex) else np.exp(exponent)
 
 
 def _u(theta: float, phi: float, lam: float) -> Sequence[Sequence[complex]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from basicaer.compile.scope import Scope
 
-__all__ = ["SAVES", "is_save", "lower_save"]
+__all__ = ["SAVES", "is_save", "lower_save", "pauli_terms"]
 
 _RESERVED = {"counts", "memory"}
 _OF_THE_METHOD = "_method_"  # a label of Aer's: that of the kind of state that is saved
@@ -89,15 +89,17 @@ def _settings(operation: Any) -> tuple[bool, bool, bool]:
 def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, ...]) -> tuple[Any, ...]:
     match reading:
         case Reading.EXPECTATION:
-            return _terms(((pauli, factors[0]) for pauli, factors in params), qubits)
+            return pauli_terms(((pauli, factors[0]) for pauli, factors in params), qubits)
         case Reading.VARIANCE:
             both = list(params)
-            return tuple(_terms(((pauli, factors[i]) for pauli, factors in both), qubits) for i in (0, 1))
+            return tuple(pauli_terms(((pauli, factors[i]) for pauli, factors in both), qubits) for i in (0, 1))
         case _:
             return tuple(int(index) for index in params)
 
 
-def _terms(paulis: Iterable[tuple[str, float]], qubits: tuple[int | None, ...]) -> tuple[tuple[int, int, float], ...]:
+def pauli_terms(
+    paulis: Iterable[tuple[str, float]], qubits: tuple[int | None, ...]
+) -> tuple[tuple[int, int, float], ...]:
     """Return masks and factor of each Pauli, the last letter of which is for the first qubit.
 
     On an idle qubit, which is |0>, Z is 1, and a Pauli with X or Y has no expectation value.

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from basicaer.engine.batch import Batch
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.plan import Costs, Plan
     from basicaer.engine.program import Segment
@@ -73,10 +74,11 @@ class State(Protocol):
             last index of the block that has any probability.
         """
 
-    def expectation(self, x: int, z: int) -> float:
-        """Return the expectation value of a product of Paulis: X where bit q of `x` is set, Z for `z`, Y for both.
+    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        """Return the expectation values of products of Paulis that agree in where they flip.
 
-        Accumulated in float64 and relative to the whole norm.
+        The j-th has X on the qubits whose bits are set in `x`, Z for ``zs[j]``, and Y for both. Accumulated in float64
+        and relative to the whole norm.
         """
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
@@ -120,6 +122,12 @@ class Device(Protocol):
         BasicAerError
             If the memory cannot be had.
         """
+
+    def new_batch(self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None) -> Batch:
+        """Return `count` states, each |0...0>, that are changed together."""
+
+    def most_states(self, n_qubits: int, precision: Precision) -> int:
+        """Return how many states a batch should have at most; below 2 where they gain nothing by it."""
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         """Return what to plan with; None if gates run one by one on so small a state."""

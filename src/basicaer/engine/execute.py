@@ -42,7 +42,7 @@ from basicaer.engine.sampling import (
     generator_from,
     generator_state,
     sample_counts,
-    sample_indices,
+    sample_values,
 )
 from basicaer.engine.saves import Saves, read
 from basicaer.errors import BasicAerError
@@ -556,13 +556,9 @@ class _Execution:
                 numbers = np.bincount(which, numbers).astype(np.int64)  # exact: float64 counts up to 2**53
             self.count(shots, values, numbers.tolist(), 0)
             return 0
-        order = np.argsort(draws)
-        indices = sample_indices(state, draws[order])
-        values, which = classical_values(indices, self.program.final, bits)
-        value_of = np.empty(len(shots), np.int64)  # value_of[j] = which of the values shots[j] ended with
-        value_of[order] = which
-        self.count(shots, values, np.bincount(which).tolist(), value_of)
-        return int(indices[np.flatnonzero(order == len(shots) - 1)[0]])
+        values, which, last = sample_values(state, draws, self.program.final, bits)
+        self.count(shots, values, np.bincount(which).tolist(), which)
+        return last
 
     def count(
         self, shots: NDArray[np.int64], values: list[int], counts: list[int], value_of: NDArray[np.int64] | int

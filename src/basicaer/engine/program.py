@@ -116,7 +116,8 @@ class Reading(Enum):
     SQUARES = "squares"  # of moduli; numbers: indices
     PROBABILITIES = "probabilities"  # of the qubits alone
     DENSITY_MATRIX = "density matrix"  # of the qubits alone
-    EXPECTATION = "expectation"  # numbers: terms (x, z, factor), masks of state qubits as for `State.expectation`
+    PAULIS = "expectations of Paulis"  # numbers: (x, z), masks of state qubits as for `State.expectations`
+    EXPECTATION = "expectation"  # of a sum of Paulis; numbers: (x, z, factor)
     VARIANCE = "variance"  # expectation and variance; numbers: terms, and those of the square
 
 

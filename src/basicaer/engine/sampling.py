@@ -29,6 +29,7 @@ __all__ = [
     "last_with_weight",
     "sample_counts",
     "sample_indices",
+    "sample_values",
     "seed_of_experiment",
 ]
 
@@ -206,3 +207,28 @@ def classical_values(
         first = number * _WORD_BITS
         values = [value | w * 2**first for value, w in zip(values, word.tolist(), strict=True)]
     return values, which
+
+
+def sample_values(
+    state: State, draws: NDArray[np.float64], measures: tuple[Measure, ...], before: int
+) -> tuple[list[int], NDArray[np.int64], int]:
+    """Return the values that the classical bits have after `measures`, and which of them each draw leads to.
+
+    Parameters
+    ----------
+    draws
+        Numbers in [0, 1), in any order.
+    before
+        The classical bits as they were.
+
+    Returns
+    -------
+    values, which, last
+        ``values[which[d]]`` for draw d; and the index that the last draw falls on.
+    """
+    order = np.argsort(draws)
+    indices = sample_indices(state, draws[order])
+    values, of_sorted = classical_values(indices, measures, before)
+    which = np.empty(len(draws), np.int64)
+    which[order] = of_sorted
+    return values, which, int(indices[np.flatnonzero(order == len(draws) - 1)[0]])

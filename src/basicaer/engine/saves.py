@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.engine.bits import deposit_bits, extract_bits
+from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,6 +49,8 @@ def read(save: Save, state: State, phase: complex, poll: Callable[[], None]) -> 
         case Reading.DENSITY_MATRIX:
             rows = _over_idle(_density_matrix(state, _active(save), poll), save)
             return _over_idle(rows.T, save).T
+        case Reading.PAULIS:
+            return pauli_values(save.numbers, state.expectations)
         case Reading.EXPECTATION:
             return _expectation(state, save.numbers)
         case Reading.VARIANCE:
@@ -79,8 +82,9 @@ def _amplitudes(save: Save, state: State) -> NDArray[Any]:
     return _over_idle(amplitudes, save)
 
 
-def _expectation(state: State, terms: Iterable[tuple[int, int, float]]) -> float:
-    return sum(factor * state.expectation(x, z) for x, z, factor in terms)
+def _expectation(state: State, terms: Sequence[tuple[int, int, float]]) -> float:
+    values = pauli_values([(x, z) for x, z, _ in terms], state.expectations)
+    return float(values @ np.array([factor for *_, factor in terms]))
 
 
 def _probabilities(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.float64]:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from basicaer.engine.program import Program
     from basicaer.plan_view.model import CircuitPlan
+    from basicaer.primitives import EstimatorV2, SamplerV2
 
 __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unitary", "warn"]
 
@@ -202,6 +203,18 @@ class BasicAerSimulator(BackendV2):
         qobj = partial(assemble, [circuit for circuit, _ in bound], qobj_id, **config)
         return self._submitted(qobj, lambda: work, settings)
 
+    def sampler(self, **options: Any) -> SamplerV2:
+        """Return a `SamplerV2` with this backend's options; see there."""
+        from basicaer.primitives import SamplerV2
+
+        return SamplerV2(self, **options)
+
+    def estimator(self, **options: Any) -> EstimatorV2:
+        """Return an `EstimatorV2` with this backend's options; see there."""
+        from basicaer.primitives import EstimatorV2
+
+        return EstimatorV2(self, **options)
+
     def plan(self, circuit: QuantumCircuit, **options: Any) -> CircuitPlan:
         """Show what would happen if a circuit were run, without running it: print what this returns, or draw it.
 
@@ -338,9 +351,9 @@ class BasicAerSimulator(BackendV2):
             devices,
             settings["chop_threshold"],
             initial,
-            on_device,
             time.perf_counter() - started,
             device.name,
+            on_device,
         )
 
     def _check(self, program: Program) -> None:

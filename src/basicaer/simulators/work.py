@@ -55,9 +55,9 @@ class Experiment:
     devices: DeviceOptions
     chop_threshold: float
     initial: NDArray[np.complexfloating] | None
-    on_device: bool  # whether a state stays where it was made
     lowering_seconds: float
     device_name: str = "CPU"  # that is expected: what `auto` means is decided where it runs
+    on_device: bool = False  # whether a state stays where it was made
 
     @property
     def predicted_seconds(self) -> float:

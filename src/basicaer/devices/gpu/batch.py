@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from basicaer.devices.gpu.state import CupyState
 from basicaer.devices.gpu.work import CardWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from basicaer.engine.plan import Plan
@@ -54,9 +55,9 @@ class CupyBatch(CardWork):
         """Return ``w[i, b]``, for state i the sum of the probabilities of the indices with b above `block_qubits`."""
         return self._weights(range(block_qubits, self.n_qubits))
 
-    def expectations(self, x: int, z: int) -> NDArray[np.float64]:
-        """Return each state's expectation value of a product of Paulis, as `State.expectation` does for one."""
-        return self._expectations(x, z)
+    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``values[i, j]``: for state i what `State.expectations` returns for ``zs[j]``."""
+        return np.stack([self._expectations(x, z) for z in zs], axis=1)
 
     def state(self, number: int) -> CupyState:
         """Return one of the states, to be read; on the same memory, so the batch cannot be used once it was changed."""

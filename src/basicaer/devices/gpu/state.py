@@ -11,7 +11,7 @@ from basicaer.devices.gpu.work import THREADS, CardWork, blocks_for
 from basicaer.engine.bits import deposit_bits, mask_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -111,8 +111,8 @@ class CupyState(CardWork):
             found: NDArray[np.int64] = self._downloaded(places).astype(np.int64) + blocks * 2**block_qubits
         return found
 
-    def expectation(self, x: int, z: int) -> float:
-        return float(self._expectations(x, z)[0])
+    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        return np.array([self._expectations(x, z)[0] for z in zs])
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
         self.settle()

@@ -1,0 +1,220 @@
+"""Many small states in one NumPy array, changed together: a gate's numbers are an array with a row for each state.
+
+Gates are not applied one by one. Those on one qubit are gathered for each qubit, and up to five qubits' matrices become
+one product; those that permute basis states or multiply them by phases are gathered in one index array and one array of
+factors. Either is let out when a gate comes that does not commute with what has been gathered.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from basicaer.devices.blas import single_threaded_blas
+from basicaer.devices.gatewise import GateNumbers, rows_of
+from basicaer.devices.permutations import source_indices
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, parities, parity, positions_of
+from basicaer.engine.program import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.batch import SegmentBatch
+    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.device import State
+    from basicaer.engine.plan import Plan
+    from basicaer.engine.program import Gate
+
+__all__ = ["NumpyBatch"]
+
+_WIDEST = 5  # qubits whose matrices become one
+_PART_AMPLITUDES = 2**17  # of all states that one thread works on at a time: 2 MiB in double
+
+
+class NumpyBatch:
+    """See `basicaer.engine.batch.Batch` for what each method promises."""
+
+    def __init__(
+        self,
+        states: NDArray[np.complexfloating],
+        n_qubits: int,
+        threads: int,
+        checkpoint: Checkpoint,
+        as_state: Callable[[NDArray[np.complexfloating]], State],
+    ) -> None:
+        self.n_qubits = n_qubits
+        self._states = states  # _states[i, j] = amplitude j of state i
+        self._as_state = as_state
+        self._threads = threads
+        self._checkpoint = checkpoint
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def run(self, segments: SegmentBatch, plan: Plan | None) -> None:
+        del plan  # so small states are one tile, and go through it in program order
+
+        def work(part: slice) -> None:
+            own = segments[part]
+            walk = _Walk(self._states[part], self.n_qubits, self._checkpoint.poll)
+            for number, gate in enumerate(own.template.gates):
+                walk.add(gate, own.data.get(number))
+            walk.finish()
+
+        self._in_parts(work)
+
+    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        values = np.empty((len(self._states), len(zs)))
+        flips = list(positions_of(x))
+        index = np.arange(2**self.n_qubits)
+        if flips:  # indices i and i ^ x add conjugate numbers, so that one of both is enough
+            index = index[index & mask_of(flips[:1]) == 0]
+        # With an even number of Ys the real parts of conj(state[i ^ x]) * state[i] count, else the imaginary parts.
+        odd = np.array([parity(x & z) for z in zs], bool)
+        turns = np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
+        signs = np.stack([1.0 - 2.0 * parities(index & z) for z in zs], axis=1) * turns * (2 if flips else 1)
+
+        def work(part: slice) -> None:
+            self._checkpoint.poll()
+            states = self._states[part].astype(np.complex128, copy=False)
+            numbers = states.view(np.float64)
+            norms = np.einsum("ij,ij->i", numbers, numbers)[:, None]
+            here = np.take(states, index, axis=1) if flips else states
+            there = np.take(states, index ^ x, axis=1) if flips else states
+            if not odd.all():
+                products = here.view(np.float64) * there.view(np.float64)  # their sums in twos are the real parts
+                values[part, ~odd] = products @ np.repeat(signs[:, ~odd], 2, axis=0) / norms
+            if odd.any():
+                values[part, odd] = (here.imag * there.real - here.real * there.imag) @ signs[:, odd] / norms
+
+        self._in_parts(work)
+        return values
+
+    def state(self, number: int) -> State:
+        return self._as_state(self._states[number])
+
+    def _in_parts(self, work: Callable[[slice], None]) -> None:
+        """Do some work on parts of the states, several at a time."""
+        step = max(_PART_AMPLITUDES // 2**self.n_qubits, 1)
+        parts = [slice(start, start + step) for start in range(0, len(self._states), step)]
+        threads = min(self._threads, len(parts))
+        with single_threaded_blas:
+            if threads == 1:
+                for part in parts:
+                    work(part)
+                return
+            with ThreadPoolExecutor(threads, "basicaer-batch", single_threaded_blas.__enter__) as pool:
+                for _ in pool.map(work, parts):
+                    pass
+
+
+class _Monomial(NamedTuple):
+    """``new[i] = factors[i] * old[source[i]]``, for all states or, with a further axis first, for each."""
+
+    source: NDArray[np.intp] | None
+    factors: NDArray[np.complexfloating] | None
+
+
+class _Walk:
+    """Gates on their way to some of the states."""
+
+    def __init__(self, states: NDArray[np.complexfloating], n: int, poll: Callable[[], None]) -> None:
+        self._states = states
+        self._room = np.empty_like(states)
+        self._n = n
+        self._poll = poll
+        self._single: dict[int, NDArray[Any]] = {}  # by qubit: matrices, an axis of states first; they act first
+        self._monomial = _Monomial(None, None)  # then this
+        self._touched: set[int] = set()  # qubits that it acts on
+        self._permuted: set[int] = set()  # ... not diagonally
+
+    def add(self, gate: Gate, data: NDArray[Any] | None) -> None:
+        """Add a gate; `data` has an axis of states first, None is that the gate has the same numbers in all."""
+        numbers = gate.data[None] if data is None else data
+        if len(gate.targets) == 1 and not gate.controls:
+            self._add_single(gate.form, gate.targets[0], numbers)
+        elif gate.form is Form.MATRIX:
+            self.finish()
+            self._apply(gate, numbers)
+        else:
+            self._add_monomial(gate, numbers)
+
+    def finish(self) -> None:
+        """Apply all that has been gathered."""
+        self._poll()
+        where: NDArray[np.intp] | None = None  # where[i] = the column in which index i stands; None: its own
+        qubits = sorted(self._single)
+        for start in range(0, len(qubits), _WIDEST):
+            where = self._multiply(qubits[start : start + _WIDEST], where)
+        source, factors = self._monomial
+        if source is not None:
+            where = source if where is None else where[source]
+        if where is not None:
+            np.take(self._states, where, axis=1, out=self._room, mode="clip")
+            self._states[...] = self._room
+        if factors is not None:
+            np.multiply(self._states, factors, out=self._states, casting="same_kind")
+        self._single = {}
+        self._monomial = _Monomial(None, None)
+        self._touched, self._permuted = set(), set()
+
+    def _add_single(self, form: Form, qubit: int, numbers: NDArray[Any]) -> None:
+        if form is Form.PERMUTATION:
+            numbers = np.eye(2)[numbers[0]].T[None]
+        elif form is Form.DIAGONAL:
+            numbers = numbers[..., None] * np.eye(2)
+        # What is diagonal commutes with factors and with controls that have been gathered after the matrices.
+        if qubit in self._touched and (form is not Form.DIAGONAL or qubit in self._permuted):
+            self.finish()
+        before = self._single.get(qubit)
+        self._single[qubit] = numbers if before is None else numbers @ before
+
+    def _add_monomial(self, gate: Gate, numbers: NDArray[Any]) -> None:
+        source, factors = self._monomial
+        if gate.form is Form.PERMUTATION:
+            own = source_indices(
+                range(self._n),
+                [GateNumbers(gate.form, numbers[0], gate.targets, gate.controls, gate.control_state)],
+            )
+            source = own if source is None else source[own]
+            factors = None if factors is None else factors[:, own]
+            self._permuted.update(gate.targets)
+        else:
+            index = np.arange(2**self._n)
+            phases = numbers[:, extract_bits(index, gate.targets)]
+            phases[:, extract_bits(index, gate.controls) != gate.control_state] = 1
+            factors = phases if factors is None else factors * phases
+        self._monomial = _Monomial(source, factors)
+        self._touched.update(gate.targets, gate.controls)
+
+    def _multiply(self, qubits: Sequence[int], where: NDArray[np.intp] | None) -> NDArray[np.intp]:
+        """Multiply by the matrices that have been gathered for some qubits, ascending; take and return `where`."""
+        # The qubit that comes first in a Kronecker product is the most significant.
+        matrices = reduce(_kron, [self._single[qubit] for qubit in reversed(qubits)])
+        order = (*qubits, *(q for q in range(self._n) if q not in qubits))
+        source = deposit_bits(np.arange(2**self._n), order)
+        np.take(self._states, source if where is None else where[source], axis=1, out=self._room, mode="clip")
+        shape = (len(self._room), -1, 2 ** len(qubits))
+        matrices = matrices.swapaxes(1, 2).astype(self._room.dtype, copy=False)
+        np.matmul(self._room.reshape(shape), matrices, out=self._states.reshape(shape))
+        return extract_bits(np.arange(2**self._n), order)
+
+    def _apply(self, gate: Gate, numbers: NDArray[Any]) -> None:
+        """Apply a gate by itself, with matrices of each state's own."""
+        size = 2 ** len(gate.targets)
+        own = numbers.astype(self._states.dtype, copy=False)
+        for state, matrix in zip(self._states, np.broadcast_to(own, (len(self._states), size, size)), strict=True):
+            for rows in rows_of(state, self._n, gate.targets, gate.controls, gate.control_state):
+                rows[...] = matrix.dot(rows.reshape(size, -1)).reshape(rows.shape)
+
+
+def _kron(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """Return the Kronecker products of matrices, state by state."""
+    size = first.shape[-1] * second.shape[-1]
+    product: NDArray[Any] = first[:, :, None, :, None] * second[:, None, :, None, :]
+    return product.reshape(-1, size, size)

@@ -1,0 +1,35 @@
+"""Expectation values of products of Paulis, those read together that agree in where they flip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["pauli_values"]
+
+
+def pauli_values(
+    masks: Sequence[tuple[int, int]], expectations: Callable[[int, Sequence[int]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the expectation value of each product of Paulis, in its order along the last axis.
+
+    Parameters
+    ----------
+    masks
+        Of each x and z, as for `State.expectations`.
+    expectations
+        That of a state, or of a batch, whose values have an axis of states first.
+    """
+    groups: dict[int, list[int]] = {}  # groups[x] = places of the masks with this x
+    for place, (x, _) in enumerate(masks):
+        groups.setdefault(x, []).append(place)
+    order = [place for places in groups.values() for place in places]
+    found = [expectations(x, [masks[place][1] for place in places]) for x, places in groups.items()]
+    values = np.concatenate(found, axis=-1) if found else np.zeros(0)
+    return values[..., np.argsort(order)] if found else values

@@ -1,0 +1,7 @@
+"""Qiskit's primitives, native: the sampler and the estimator, whose jobs can be cancelled and watched."""
+
+from basicaer.primitives.estimator import EstimatorV2
+from basicaer.primitives.job import PrimitiveJob
+from basicaer.primitives.sampler import SamplerV2
+
+__all__ = ["EstimatorV2", "PrimitiveJob", "SamplerV2"]

@@ -1,0 +1,108 @@
+"""What sampler and estimator share: their options, and how their jobs are made."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.calibration import known_crossover
+from basicaer.compile.family import lower_family
+from basicaer.devices.memory import check_fits
+from basicaer.devices.registry import choose_device
+from basicaer.errors import BasicAerError
+from basicaer.options import DeviceOptions, check_options, unknown_name
+from basicaer.primitives.job import PrimitiveJob
+from basicaer.primitives.work import Settings, run_primitive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qiskit import QuantumCircuit
+
+    from basicaer.compile.family import Family
+    from basicaer.engine.device import Device
+    from basicaer.primitives.work import Task
+    from basicaer.simulators.base import BasicAerSimulator
+
+__all__ = ["Primitive"]
+
+_OF_BACKENDS = ("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress")
+
+
+class Primitive:
+    """The part of a primitive that is the same for both.
+
+    Parameters
+    ----------
+    backend
+        Whose options are the defaults; None for a new ``qasm_simulator``.
+    seed
+        Makes outcomes reproducible; None for new ones every time.
+    options
+        Options of ``backend.run``, that go before the backend's: ``device``, ``precision`` (of the amplitudes),
+        ``max_parallel_threads``, ``executor``, ``timeout``, ``callback``, ``progress``.
+    """
+
+    def __init__(self, backend: BasicAerSimulator | None, seed: int | None, options: dict[str, Any]) -> None:
+        from basicaer.provider import BasicAer
+
+        self._backend = BasicAer.get_backend("qasm_simulator") if backend is None else backend
+        for name in options:
+            if name not in _OF_BACKENDS:
+                raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, _OF_BACKENDS))
+        self._seed: int | None = check_options({"seed_simulator": seed})["seed_simulator"]
+        self._options = check_options(options)
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that was given."""
+        return self._seed
+
+    def _settings(self) -> dict[str, Any]:
+        return self._backend._settings(self._options)  # noqa: SLF001  # it is one of ours
+
+    def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
+        """Lower a circuit for all sets of values, and check that a state fits."""
+        values = np.asarray(bindings.as_array(circuit.parameters), float)
+        rows = int(np.prod(bindings.shape))
+        family = lower_family(circuit, values.reshape(rows, -1))
+        qubits = family.first.state_qubits
+        device = _expected_device(qubits, settings)
+        check_fits(device, f"Circuit '{circuit.name}'", qubits, settings["precision"])
+        return family
+
+    def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
+        seed = secrets.randbits(63) if self._seed is None else self._seed
+        widest = max((task.family.first.state_qubits for task in tasks), default=0)
+        gpu = 0 if _expected_device(widest, settings).name == "GPU" else None
+        work = Settings(tuple(tasks), seed, _devices(settings), settings["precision"], gpu)
+
+        def no_qobj() -> None:
+            """Stand where a job's circuits do; `PrimitiveJob.qobj` says that there are none."""
+
+        job = PrimitiveJob(
+            self._backend,
+            str(uuid.uuid4()),
+            run_primitive,
+            no_qobj,
+            prepare=lambda: work,
+            executor=settings["executor"],
+            timeout=settings["timeout"],
+            callback=settings["callback"],
+            cancel_on_interrupt=settings["cancel_on_interrupt"],
+            progress=settings["progress"],
+        )
+        job.submit()
+        return job
+
+
+def _devices(settings: dict[str, Any]) -> DeviceOptions:
+    return DeviceOptions(settings["device"], settings["max_parallel_threads"])
+
+
+def _expected_device(n_qubits: int, settings: dict[str, Any]) -> Device:
+    device, _ = choose_device(_devices(settings), n_qubits, settings["precision"], known_crossover)
+    return device

@@ -1,0 +1,33 @@
+"""The job of a primitive: a `BasicAerJob` whose result is Qiskit's `PrimitiveResult`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qiskit.primitives import BasePrimitiveJob
+
+from basicaer.errors import BasicAerError
+from basicaer.job import BasicAerJob
+
+if TYPE_CHECKING:
+    from qiskit.primitives import PrimitiveResult
+
+__all__ = ["PrimitiveJob"]
+
+
+class PrimitiveJob(BasicAerJob, BasePrimitiveJob):
+    """What ``run`` of a primitive returns: all that a `BasicAerJob` can, cancelled while it runs, too."""
+
+    def result(self, timeout: float | None = None) -> PrimitiveResult[Any]:
+        """Wait for the job and return its result; see `BasicAerJob.result`."""
+        return super().result(timeout)
+
+    def qobj(self) -> Any:
+        """Refuse: what a primitive runs has no form as a Qobj.
+
+        Raises
+        ------
+        BasicAerError
+            Always.
+        """
+        raise BasicAerError("A job of a primitive has no Qobj; run the bound circuits on a backend for one.")

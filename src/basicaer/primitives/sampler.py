@@ -1,0 +1,106 @@
+"""`SamplerV2`: outcomes of every shot, register by register, for arrays of parameter values."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from qiskit.primitives import BaseSamplerV2
+from qiskit.primitives.containers.sampler_pub import SamplerPub
+
+from basicaer.options import check_options
+from basicaer.primitives.base import Primitive
+from basicaer.primitives.work import Register, SamplerTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qiskit.primitives.containers.sampler_pub import SamplerPubLike
+
+    from basicaer.primitives.job import PrimitiveJob
+    from basicaer.simulators.base import BasicAerSimulator
+
+__all__ = ["SamplerV2"]
+
+
+class SamplerV2(Primitive, BaseSamplerV2):
+    """Samples circuits: Qiskit's `BaseSamplerV2`, with measurements in the middle and control flow.
+
+    Parameters
+    ----------
+    backend
+        Whose options are the defaults; None for a new ``qasm_simulator``.
+    default_shots
+        Shots of a PUB that names none.
+    seed
+        Makes outcomes reproducible: those of a PUB's parameter set depend on the seed and on its position among all
+        sets of the job only.
+    options
+        ``device``, ``precision``, ``max_parallel_threads``, ``executor``, ``timeout``, ``callback`` and ``progress``,
+        as for ``backend.run``.
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from basicaer import SamplerV2
+    >>> coin = QuantumCircuit(1)
+    >>> _ = coin.x(0)
+    >>> coin.measure_all()
+    >>> SamplerV2(seed=7).run([coin], shots=5).result()[0].data.meas.get_counts()
+    {'1': 5}
+    """
+
+    def __init__(
+        self,
+        backend: BasicAerSimulator | None = None,
+        *,
+        default_shots: int = 1024,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(backend, seed, options)
+        self._default_shots = check_options({"shots": default_shots})["shots"]
+
+    @property
+    def default_shots(self) -> int:
+        """Shots of a PUB that names none."""
+        shots: int = self._default_shots
+        return shots
+
+    def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> PrimitiveJob:
+        """Submit PUBs: circuits, each alone or with an array of parameter values, and with shots.
+
+        Parameters
+        ----------
+        pubs
+            As `qiskit.primitives.BaseSamplerV2.run` takes them.
+        shots
+            Of the PUBs that name none.
+
+        Returns
+        -------
+        PrimitiveJob
+            Submitted already. Its result has for each PUB a `DataBin` with a `BitArray` for each classical register, of
+            the shape of the parameter values.
+
+        Raises
+        ------
+        BasicAerError
+            For what cannot be run, before the job is queued.
+        """
+        coerced = [SamplerPub.coerce(pub, self._default_shots if shots is None else shots) for pub in pubs]
+        settings = self._settings()
+        tasks = []
+        for pub in coerced:
+            circuit = pub.circuit
+            if not circuit.cregs:
+                warnings.warn(
+                    f"Circuit '{circuit.name}' has no classical registers, so its result is empty; add measure_all().",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            number = {bit: c for c, bit in enumerate(circuit.clbits)}
+            registers = tuple(Register(one.name, tuple(number[bit] for bit in one)) for one in circuit.cregs)
+            family = self._lowered(circuit, pub.parameter_values, settings)
+            tasks.append(SamplerTask(family, pub.shape, circuit.metadata, pub.shots, registers))
+        return self._submitted(tasks, settings)

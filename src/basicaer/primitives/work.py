@@ -1,0 +1,250 @@
+"""What a primitive's job carries to where it runs, and the function that runs there.
+
+Sets of parameters of a small circuit run as a batch, as many at a time as the device likes; of a larger one, one after
+another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
+
+from basicaer.calibration import measured_crossover
+from basicaer.devices.registry import choose_device
+from basicaer.engine.bits import extract_bits
+from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
+from basicaer.engine.execute import execute
+from basicaer.engine.paulis import pauli_values
+from basicaer.engine.program import Over, Phase, Reading, Save, Segment
+from basicaer.engine.sampling import generator, sample_values, seed_of_experiment
+from basicaer.engine.saves import ALL_SHOTS
+from basicaer.plan.planner import plan_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.compile.family import Family
+    from basicaer.engine.batch import Batch
+    from basicaer.engine.device import Device
+    from basicaer.engine.execute import Outcome
+    from basicaer.engine.program import Program
+    from basicaer.options import DeviceOptions, Precision
+
+__all__ = ["EstimatorTask", "Register", "SamplerTask", "Settings", "Task", "run_primitive"]
+
+_MOST_SHOTS = 2**20  # of a set of a batch: more are drawn by and by where states run one after another
+
+Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), as `State.expectations` takes them
+
+
+class Register(NamedTuple):
+    """A classical register: ``bits[j]`` is the number of the classical bit that is its bit j."""
+
+    name: str
+    bits: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that a value takes in a `BitArray`."""
+        return (len(self.bits) + 7) // 8
+
+    def bytes_of(self, values: Sequence[int]) -> NDArray[np.uint8]:
+        """Return this register's part of values of all classical bits: a row of bytes each, the highest first."""
+        rows = np.empty((len(values), self.n_bytes), np.uint8)
+        for row, value in zip(rows, values, strict=True):
+            own = extract_bits(value, self.bits)
+            row[:] = np.frombuffer(own.to_bytes(self.n_bytes, "big"), np.uint8)
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerTask:
+    """A PUB to sample."""
+
+    family: Family
+    shape: tuple[int, ...]
+    metadata: Any
+    shots: int
+    registers: tuple[Register, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorTask:
+    """A PUB to estimate: at each place of its shape observable ``numbers[place]`` of parameter set ``sets[place]``."""
+
+    family: Family
+    shape: tuple[int, ...]
+    metadata: Any
+    precision: float
+    terms: tuple[Terms, ...]
+    sets: NDArray[np.intp]
+    numbers: NDArray[np.intp]
+
+
+Task = SamplerTask | EstimatorTask
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The payload of a job."""
+
+    tasks: tuple[Task, ...]
+    seed: int
+    devices: DeviceOptions
+    precision: Precision
+    gpu: int | None  # whose jobs this one queues with; None on the CPU
+
+    def partial(self, _job_id: str, _finished: Mapping[int, Any]) -> None:
+        """Return nothing: PUBs that are finished are not handed over before the others."""
+        return
+
+
+def run_primitive(_job_id: str, work: Settings) -> PrimitiveResult[Any]:
+    """Run every PUB and return their results; the function of every primitive's job."""
+    checkpoint = current_checkpoint.get() or Checkpoint()
+    checkpoint.expect_experiments(len(work.tasks))
+    results = []
+    position = 0  # of a task's first parameter set among those of all
+    for number, task in enumerate(work.tasks):
+        run = _Run(task.family, work, checkpoint)
+        if isinstance(task, SamplerTask):
+            results.append(_sampled(task, run, position))
+        else:
+            results.append(_estimated(task, run, number))
+        position += task.family.size
+        checkpoint.finish_experiment(number, None)
+    return PrimitiveResult(results, metadata={"version": 2})
+
+
+class _Run:
+    """One task's circuits on their device."""
+
+    def __init__(self, family: Family, work: Settings, checkpoint: Checkpoint) -> None:
+        self.family = family
+        self.seed = work.seed
+        self.precision = work.precision
+        self.checkpoint = checkpoint
+        qubits = family.first.state_qubits
+        self.device: Device
+        self.device, _ = choose_device(work.devices, qubits, work.precision, measured_crossover)
+        most = self.device.most_states(qubits, work.precision)
+        straight = family.template is not None and all(
+            isinstance(operation, Segment | Phase) for operation in family.template.body
+        )
+        self.at_a_time = most if straight and family.segments and family.size > 1 and most > 1 else 0
+
+    def batches(self) -> Iterator[tuple[slice, Batch]]:
+        """Yield the parameter sets in parts, each with its final states."""
+        template, n_qubits = self.family.first, self.family.first.state_qubits
+        costs = self.device.costs(n_qubits, self.precision)
+        for start in range(0, self.family.size, self.at_a_time):
+            part = slice(start, min(start + self.at_a_time, self.family.size))
+            self.checkpoint.poll()
+            batch = self.device.new_batch(n_qubits, self.precision, part.stop - part.start, self.checkpoint)
+            for place, operation in enumerate(template.body):
+                if isinstance(operation, Segment):  # a phase shows neither in outcomes nor in expectation values
+                    segments = self.family.segments_at(place)[part]
+                    plan = (
+                        None if costs is None else plan_segment(operation, n_qubits, costs, poll=self.checkpoint.poll)
+                    )
+                    batch.run(segments, plan)
+            yield part, batch
+
+    def execute(self, number: int, program: Program, **how: Any) -> Outcome:
+        """Run the program of one set by itself; `number` is its position among all sets of the job."""
+        return execute(
+            program,
+            self.device,
+            plan_segment,
+            precision=self.precision,
+            seed=seed_of_experiment(self.seed, number),
+            checkpoint=self.checkpoint,
+            **how,
+        )
+
+
+def _sampled(task: SamplerTask, run: _Run, position: int) -> SamplerPubResult:
+    family, shots = task.family, task.shots
+    arrays = {one.name: np.zeros((family.size, shots, one.n_bytes), np.uint8) for one in task.registers}
+
+    def keep(number: int, values: list[int], which: NDArray[np.int64]) -> None:
+        for register in task.registers:
+            arrays[register.name][number] = register.bytes_of(values)[which]
+
+    run.checkpoint.expect(None, family.size * shots)
+    if run.at_a_time and shots <= _MOST_SHOTS:
+        final = family.first.final
+        for part, batch in run.batches():
+            run.checkpoint.enter("sampling")
+            for number in range(part.start, part.stop):
+                run.checkpoint.poll()
+                draws = generator(seed_of_experiment(run.seed, position + number)).random(shots)
+                values, which, _ = sample_values(batch.state(number - part.start), draws, final, 0)
+                keep(number, values, which)
+                run.checkpoint.finish_shots(shots)
+            run.checkpoint.enter("gates")
+    else:
+        for number in range(family.size):
+            outcome = run.execute(position + number, family.program(number), shots=shots, keep_order=True)
+            assert outcome.value_of_shot is not None  # asked for with the order  # noqa: S101
+            keep(number, outcome.values, outcome.value_of_shot)
+    bits = {
+        one.name: BitArray(arrays[one.name].reshape(*task.shape, shots, one.n_bytes), len(one.bits))
+        for one in task.registers
+    }
+    return SamplerPubResult(
+        DataBin(**bits, shape=task.shape), metadata={"shots": shots, "circuit_metadata": task.metadata}
+    )
+
+
+def _estimated(task: EstimatorTask, run: _Run, number: int) -> PubResult:
+    sets, observables = task.sets.reshape(-1), task.numbers.reshape(-1)
+    values = np.empty(len(sets))
+    places = _places_by_set(sets, task.family.size)
+    for part, evaluate in _evaluations(task, run):
+        here = [place for i in range(part.start, part.stop) for place in places[i]]
+        wanted = sorted({term[:2] for place in here for term in task.terms[observables[place]]})
+        column = {masks: j for j, masks in enumerate(wanted)}
+        found = evaluate(wanted)  # found[set, term]
+        for place in here:
+            row = found[sets[place] - part.start]
+            values[place] = sum(factor * row[column[x, z]] for x, z, factor in task.terms[observables[place]])
+    stds = np.full(len(sets), task.precision)
+    if task.precision:
+        values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(sets))
+    data = DataBin(evs=values.reshape(task.shape), stds=stds.reshape(task.shape), shape=task.shape)
+    return PubResult(data, metadata={"target_precision": task.precision, "circuit_metadata": task.metadata})
+
+
+def _places_by_set(sets: NDArray[np.intp], size: int) -> list[list[int]]:
+    places: list[list[int]] = [[] for _ in range(size)]
+    for place, number in enumerate(sets.tolist()):
+        places[number].append(place)
+    return places
+
+
+def _evaluations(
+    task: EstimatorTask, run: _Run
+) -> Iterator[tuple[slice, Callable[[Sequence[tuple[int, int]]], NDArray[np.float64]]]]:
+    """Yield parts of the parameter sets, and what evaluates Paulis in their states: a row for each set."""
+    if run.at_a_time:
+        for part, batch in run.batches():
+            yield part, partial(pauli_values, expectations=batch.expectations)
+        return
+    for number in range(task.family.size):
+        yield slice(number, number + 1), partial(_by_itself, task.family.program(number), run)
+
+
+def _by_itself(program: Program, run: _Run, wanted: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    """Evaluate Paulis in the state that one program makes."""
+    qubits = tuple(range(program.state_qubits))
+    save = Save("values", "", Reading.PAULIS, qubits, tuple(wanted), Over.LAST, conditional=False)
+    outcome = run.execute(0, replace(program, body=(*program.body, save), saves=(save,)), shots=1)
+    values: NDArray[np.float64] = outcome.saved[save.label][ALL_SHOTS][None]
+    return values

@@ -1,0 +1,383 @@
+"""The native sampler and estimator: against Qiskit's own, of every shape, on every device, and as jobs."""
+
+import pickle
+import threading
+from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.circuit.library import XXPlusYYGate, efficient_su2, real_amplitudes
+from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, StatevectorEstimator
+from qiskit.providers import JobStatus
+from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
+
+from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
+from basicaer.compile import family as family_module
+from basicaer.engine.sampling import seed_of_experiment
+from basicaer.primitives import PrimitiveJob
+from basicaer.primitives import work as work_module
+from conftest import DEVICES
+from jobs import GUARD
+
+OPERATORS = [SparsePauliOp(["ZZI", "XIY", "YYX", "III"], [1.0, 0.5, -0.3, 2.0]), Pauli("XXX"), "IZY"]
+
+
+@pytest.fixture(params=DEVICES)
+def on_device(request, monkeypatch):
+    """Run everything on one device."""
+    device = DEVICES[request.param]()
+    monkeypatch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
+
+
+@pytest.fixture(params=["batch", "one by one"])
+def either_way(request, monkeypatch):
+    """Run sets of parameters side by side, three at a time, or one after another."""
+    most = 3 if request.param == "batch" else 0
+    monkeypatch.setattr(DEVICES["CPU"], "most_states", lambda *_: most)
+    return request.param
+
+
+def every_kind():
+    """Gates of every form, with parameters and without, on three qubits of five."""
+    a, b, c = Parameter("a"), Parameter("b"), Parameter("c")
+    circuit = QuantumCircuit(5, name="every kind", global_phase=0.3)
+    circuit.h([0, 2, 3])
+    circuit.ry(a, 0)
+    circuit.p(b, 0)
+    circuit.cx(0, 2)
+    circuit.rz(2 * a - b + 0.5, 2)
+    circuit.rzz(c, 0, 3)
+    circuit.swap(2, 3)
+    circuit.rx(a * b, 3)
+    circuit.x(2)
+    circuit.crx(c, 3, 0, ctrl_state=0)
+    circuit.rxx(b, 2, 0)
+    circuit.ccx(0, 2, 3)
+    circuit.u(a, b, c, 2)
+    circuit.cp(a, 0, 2)
+    circuit.y(0)
+    circuit.s(0)
+    circuit.cu(a, 0.1, b, 0.2, 2, 3)
+    circuit.append(XXPlusYYGate(a, b), [0, 3])
+    circuit.unitary(np.diag([1, 1j, -1, 1j]), [3, 0])
+    circuit.sx(2)
+    return circuit
+
+
+VALUES = np.random.default_rng(5).uniform(-3, 3, (2, 4, 3))
+
+
+# The estimator.
+
+
+def qiskits(pubs):
+    return StatevectorEstimator().run(pubs).result()
+
+
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (2, 4)])
+def test_expectation_values_are_qiskits(shape):
+    values = VALUES.reshape(-1, 3)[: int(np.prod(shape))].reshape(*shape, 3)
+    observables = [SparsePauliOp(["ZIXYZ", "IIIIX", "YZIIY"], [1.0, -0.5, 0.7])]
+    pubs = [(every_kind(), observables[0], values)]
+    ours, theirs = EstimatorV2().run(pubs).result()[0], qiskits(pubs)[0]
+    assert ours.data.evs.shape == theirs.data.evs.shape == shape
+    assert np.allclose(ours.data.evs, theirs.data.evs, rtol=0, atol=1e-10)
+    assert np.array_equal(ours.data.stds, np.zeros(shape))
+    assert ours.metadata["target_precision"] == 0
+
+
+@pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize(
+    ("observables", "values"),
+    [(3, (2, 1)), ((3, 1), (1, 5)), ((3,), (3,)), ((1, 3), (5, 1)), ((), (4,)), ((2, 3), ())],
+)
+def test_observables_and_values_are_broadcast(observables, values):
+    circuit = real_amplitudes(3, reps=1)
+    count = int(np.prod(observables))
+    array = np.array([OPERATORS[i % 3] for i in range(count)] + [None], object)[:-1].reshape(observables).tolist()
+    numbers = np.random.default_rng(1).uniform(0, 3, (*np.atleast_1d(values), circuit.num_parameters))
+    numbers = numbers.reshape(*(values if isinstance(values, tuple) else (values,)), circuit.num_parameters)
+    pubs = [(circuit, array, numbers)]
+    ours, theirs = EstimatorV2().run(pubs).result()[0].data, qiskits(pubs)[0].data
+    assert ours.evs.shape == theirs.evs.shape == ours.shape
+    assert np.allclose(ours.evs, theirs.evs, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_pubs_agree_with_qiskit(seed):
+    random = np.random.default_rng(seed)
+    n = int(random.integers(1, 6))
+    circuit = efficient_su2(n, reps=int(random.integers(0, 3)))
+    labels = ["".join(random.choice(list("IXYZ"), n)) for _ in range(int(random.integers(1, 9)))]
+    observables = [SparsePauliOp(labels, random.normal(size=len(labels))) for _ in range(2)]
+    values = random.uniform(-3, 3, (3, 2, circuit.num_parameters))
+    pubs = [(circuit, observables, values), (circuit, labels[0], values[0, 0])]
+    for ours, theirs in zip(EstimatorV2().run(pubs).result(), qiskits(pubs), strict=True):
+        assert np.allclose(ours.data.evs, theirs.data.evs, rtol=0, atol=1e-10)
+
+
+def test_a_state_too_large_for_a_batch(monkeypatch):
+    n = 13
+    circuit = real_amplitudes(n, reps=1, entanglement="linear")
+    values = np.random.default_rng(2).uniform(0, 3, (2, circuit.num_parameters))
+    operator = SparsePauliOp.from_sparse_list([("ZZ", [0, 12], 1.0), ("XX", [1, 12], 0.5), ("YX", [1, 12], 0.2)], n)
+    batches = []
+    monkeypatch.setattr(DEVICES["CPU"], "new_batch", lambda *_: batches.append(1))
+    evs = EstimatorV2().run([(circuit, operator, values)]).result()[0].data.evs
+    want = [Statevector(circuit.assign_parameters(row)).expectation_value(operator).real for row in values]
+    assert np.allclose(evs, want, rtol=0, atol=1e-10)
+    assert not batches
+
+
+def test_projectors_are_sums_of_paulis():
+    circuit = QuantumCircuit(3)
+    circuit.h(0)
+    circuit.s(0)
+    circuit.ry(0.7, 1)
+    observables = [{"I0r": 1.0}, {"I1l": 1.0}, {"I+I": 1.0}, {"0-Z": 2.0}]
+    evs = EstimatorV2().run([(circuit, observables)]).result()[0].data.evs
+    zero = np.cos(0.35) ** 2
+    assert np.allclose(evs, [zero, 0, (1 + np.sin(0.7)) / 2, 0])
+    assert np.allclose(EstimatorV2().run([(circuit, {"I0r": 1.0, "I1r": -1.0})]).result()[0].data.evs, np.cos(0.7))
+
+
+@pytest.mark.usefixtures("either_way")
+def test_parameters_in_definitions_and_phases_are_bound_set_by_set():
+    a = Parameter("a")
+    inner = QuantumCircuit(1, name="inner")
+    inner.ry(a, 0)
+    circuit = QuantumCircuit(2, global_phase=a)
+    circuit.append(inner.to_instruction(), [1])
+    evs = EstimatorV2().run([(circuit, "ZI", [[0.3], [1.1], [2.0]])]).result()[0].data.evs
+    assert np.allclose(evs, np.cos([0.3, 1.1, 2.0]))
+
+
+def test_noise_of_a_given_precision():
+    circuit = QuantumCircuit(1)
+    pubs = [(circuit, ["Z"] * 400, None, 0.1), (circuit, ["Z"] * 400)]
+    first, second = EstimatorV2(seed=3, default_precision=0.2).run(pubs).result()
+    assert np.std(first.data.evs) == pytest.approx(0.1, rel=0.15)
+    assert np.mean(first.data.evs) == pytest.approx(1, abs=0.02)
+    assert np.std(second.data.evs) == pytest.approx(0.2, rel=0.15)
+    assert set(second.data.stds.tolist()) == {0.2}
+    again = EstimatorV2(seed=3).run([(circuit, ["Z"] * 400)], precision=0.1).result()[0]
+    assert np.array_equal(again.data.evs, first.data.evs)
+    assert not np.array_equal(EstimatorV2(seed=4).run([pubs[0]]).result()[0].data.evs, first.data.evs)
+
+
+@pytest.mark.parametrize("spoil", [lambda c: c.measure_all(), lambda c: (c.h(0), c.reset(0))])
+def test_the_estimator_refuses_what_leaves_no_single_state(spoil):
+    circuit = QuantumCircuit(1, name="spoilt")
+    spoil(circuit)
+    with pytest.raises(BasicAerError, match="Circuit 'spoilt' measures, resets or branches"):
+        EstimatorV2().run([(circuit, "Z")])
+
+
+def test_a_circuit_is_lowered_twice_however_many_sets_there_are(monkeypatch):
+    lowered = []
+    real = family_module.lower
+    monkeypatch.setattr(family_module, "lower", lambda circuit: lowered.append(circuit) or real(circuit))
+    family = family_module.lower_family(every_kind(), np.zeros((50, 3)))
+    assert len(lowered) == 2
+    assert (family.size, len(family.programs)) == (50, 0)
+
+
+@pytest.mark.parametrize("expression", [lambda a: a * a, lambda a: a.sin(), lambda a: 2 * a - a / 3 + 1])
+def test_parameters_may_be_expressions(expression):
+    a = Parameter("a")
+    circuit = QuantumCircuit(1)
+    circuit.ry(expression(a), 0)
+    values = np.array([0.3, -1.2, 2.5])
+    evs = EstimatorV2().run([(circuit, "Z", values[:, None])]).result()[0].data.evs
+    assert np.allclose(evs, np.cos([float(expression(a).bind({a: value})) for value in values]))
+
+
+# The sampler.
+
+
+def probabilities(bits, values):
+    circuit = every_kind().assign_parameters(values)
+    state = Statevector(circuit)
+    return state.probabilities_dict(bits)
+
+
+@pytest.mark.usefixtures("on_device")
+def test_counts_fit_the_probabilities():
+    circuit = every_kind()
+    register = ClassicalRegister(3, "out")
+    circuit.add_register(register)
+    circuit.measure([3, 0, 2], register)
+    shots = 4000
+    result = SamplerV2(seed=5).run([(circuit, VALUES)], shots=shots).result()[0]
+    assert result.data.out.shape == (2, 4)
+    assert result.metadata["shots"] == shots
+    for index in np.ndindex(2, 4):
+        counts = result.data.out.get_counts(index)
+        want = probabilities([3, 0, 2], VALUES[index])
+        assert sum((counts.get(k, 0) - shots * p) ** 2 / (shots * p) for k, p in want.items() if p > 1e-9) < 30
+        assert set(counts) <= {k for k, p in want.items() if p > 1e-9}
+
+
+def measured(n=3):
+    circuit = real_amplitudes(n, reps=1)
+    circuit.measure_all()
+    return circuit
+
+
+def test_an_outcome_depends_on_seed_and_position_only(monkeypatch):
+    values = np.random.default_rng(3).uniform(0, 3, (5, 6))
+    pubs = [(measured(), values[:2]), (measured(), values[2:])]
+    together = SamplerV2(seed=9).run(pubs, shots=50).result()
+    alone = SamplerV2(seed=9).run([(measured(), values[[0, 1]]), (measured(), values[2:])], shots=50).result()
+    monkeypatch.setattr(DEVICES["CPU"], "most_states", lambda *_: 0)
+    one_by_one = SamplerV2(seed=9).run(pubs, shots=50).result()
+    for other in (alone, one_by_one):
+        for ours, theirs in zip(together, other, strict=True):
+            assert np.array_equal(ours.data.meas.array, theirs.data.meas.array)
+    third = SamplerV2(seed=seed_of_experiment(9, 2)).run([(measured(), values[2])], shots=50).result()[0]
+    assert np.array_equal(together[1].data.meas.array[0], third.data.meas.array)
+    sampled = [together[0].data.meas.get_bitstrings(i) for i in range(2)]
+    assert sampled[0] != sampled[1]
+    first = BasicAer.get_backend("qasm_simulator").run(
+        measured().assign_parameters(values[0]), shots=50, seed_simulator=9, memory=True
+    )
+    assert first.result().get_memory() == sampled[0]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_registers_of_every_layout():
+    qubits, first, wide = QuantumRegister(3), ClassicalRegister(2, "first"), ClassicalRegister(11, "wide")
+    circuit = QuantumCircuit(qubits, first, wide)
+    circuit.add_register(ClassicalRegister(bits=[first[1], wide[10]], name="alias"))
+    a = Parameter("a")
+    circuit.rx(a, 0)
+    circuit.x(1)
+    circuit.measure([0, 1, 1], [first[1], first[0], wide[10]])
+    data = SamplerV2(seed=1).run([(circuit, [[0.0], [np.pi]])], shots=3).result()[0].data
+    assert data.first.get_counts(0) == {"01": 3}
+    assert data.first.get_counts(1) == {"11": 3}
+    assert data.wide.get_counts(0) == {"1" + "0" * 10: 3}
+    assert data.wide.num_bits == 11
+    assert data.alias.get_counts(1) == {"11": 3}
+
+
+def test_measurements_in_the_middle_and_control_flow():
+    a = Parameter("a")
+    circuit = QuantumCircuit(2, 2)
+    circuit.rx(a, 0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    data = SamplerV2(seed=1).run([(circuit, [[0.0], [np.pi], [1.5]])], shots=200).result()[0].data
+    assert data.c.get_counts(0) == {"00": 200}
+    assert data.c.get_counts(1) == {"11": 200}
+    assert set(data.c.get_counts(2)) == {"00", "11"}
+
+
+def test_parameters_inside_of_control_flow():
+    a = Parameter("a")
+    circuit = QuantumCircuit(2, 2)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.rx(a, 1)
+    circuit.measure(1, 1)
+    data = SamplerV2(seed=1).run([(circuit, [[0.0], [np.pi]])], shots=5).result()[0].data
+    assert [data.c.get_counts(i) for i in range(2)] == [{"01": 5}, {"11": 5}]
+
+
+def test_a_circuit_without_registers_is_warned_of():
+    with pytest.warns(UserWarning, match="has no classical registers"):
+        result = SamplerV2().run([QuantumCircuit(1)]).result()[0]
+    assert len(result.data) == 0
+
+
+# As jobs, and how they are made.
+
+
+def test_a_long_sweep_is_cancelled_while_it_runs(monkeypatch):
+    began, go = threading.Event(), threading.Event()
+    real = work_module.pauli_values
+
+    def halted(*arguments, **keys):
+        began.set()
+        assert go.wait(GUARD)
+        return real(*arguments, **keys)
+
+    monkeypatch.setattr(work_module, "pauli_values", halted)
+    monkeypatch.setattr(DEVICES["CPU"], "most_states", lambda *_: 2)
+    job = EstimatorV2().run([(real_amplitudes(3, reps=1), "ZZZ", np.zeros((6, 6)))])
+    assert isinstance(job, PrimitiveJob)
+    assert began.wait(GUARD)
+    assert job.running()
+    assert job.cancel()
+    go.set()
+    with pytest.raises(CancelledError):
+        job.result(GUARD)
+    assert job.cancelled()
+    assert job.in_final_state()
+    assert job.status() is JobStatus.CANCELLED
+    with pytest.raises(BasicAerError, match="has no Qobj"):
+        job.qobj()
+
+
+@pytest.mark.parametrize("make", [lambda: ThreadPoolExecutor(1), lambda: ProcessPoolExecutor(1, get_context("spawn"))])
+def test_on_other_executors(make):
+    with make() as executor:
+        job = EstimatorV2(executor=executor).run([(real_amplitudes(2, reps=0), "ZI", [[0.0, 0.4]])])
+        assert job.result(GUARD)[0].data.evs == pytest.approx(np.cos(0.4))
+
+
+def test_results_can_be_pickled():
+    result = SamplerV2(seed=1).run([(measured(), [[0.1] * 6])], shots=5).result()
+    again = pickle.loads(pickle.dumps(result))  # noqa: S301  # our own
+    assert np.array_equal(again[0].data.meas.array, result[0].data.meas.array)
+
+
+def test_from_a_backend_with_its_options():
+    backend = BasicAer.get_backend("qasm_simulator")
+    backend.set_options(precision="single")
+    estimator, sampler = backend.estimator(default_precision=0.5, seed=2), backend.sampler(default_shots=7)
+    assert (estimator.default_precision, estimator.seed, sampler.default_shots, sampler.seed) == (0.5, 2, 7, None)
+    assert estimator._settings()["precision"] == "single"
+    assert backend.estimator(precision="double")._settings()["precision"] == "double"
+    assert sampler.run([measured().assign_parameters([0.1] * 6)]).result()[0].data.meas.num_shots == 7
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SamplerV2(shots=3), "Unknown option of SamplerV2 'shots'"),
+        (lambda: EstimatorV2(devise="CPU"), "Unknown option of EstimatorV2 'devise': did you mean 'device'"),
+        (lambda: SamplerV2(default_shots=0), "shots must be a whole number of at least 1"),
+        (lambda: EstimatorV2(default_precision=-1), "precision must be a number of at least 0, not -1"),
+        (lambda: SamplerV2(seed="x"), "seed_simulator must be"),
+        (lambda: EstimatorV2().run([(real_amplitudes(1, reps=0), "Z", [np.nan])]), "values that are not finite"),
+    ],
+)
+def test_bad_options_and_values_are_named(make, message):
+    with pytest.raises(BasicAerError, match=message):
+        make()
+
+
+def test_qiskits_wrappers_work_too(qasm):
+    counts = BackendSamplerV2(backend=qasm).run([measured().assign_parameters([0.0] * 6)], shots=9).result()
+    assert counts[0].data.meas.get_counts() == {"000": 9}
+    evs = BackendEstimatorV2(backend=qasm).run([(real_amplitudes(2, reps=0), "ZI", [[0.0, 0.0]])]).result()
+    assert evs[0].data.evs == pytest.approx(1)
+
+
+def test_a_vector_of_parameters_in_any_order():
+    vector = ParameterVector("v", 12)  # v[10] comes before v[2] by name
+    circuit = QuantumCircuit(12)
+    for q in range(12):
+        circuit.ry(vector[q], q)
+    values = np.random.default_rng(7).uniform(0, 3, (3, 12))
+    observables = [Pauli("".join("Z" if q == other else "I" for other in reversed(range(12)))) for q in range(12)]
+    evs = EstimatorV2().run([(circuit, [[o] for o in observables], values)]).result()[0].data.evs
+    assert np.allclose(evs, np.cos(values.T))
