@@ -106,6 +106,21 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into build/site, where every warning is an error, and run all that its pages show."""
+    session.install(".[plot]", *_GROUPS["docs"], *_GROUPS["test"])
+    session.run("mkdocs", "build", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("pytest", "tests/test_docs.py", *session.posargs)
+
+
+@nox.session
+def notebook(session: nox.Session) -> None:
+    """Run the notebook in a kernel from top to bottom, and look at what it shows."""
+    session.install(".[plot]", *_GROUPS["notebook"])
+    session.run("pytest", "tests/test_notebook.py", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build wheel and sdist into dist/."""
     session.install("build")

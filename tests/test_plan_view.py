@@ -1,11 +1,13 @@
 """Plans as people see them: what the numbers say is what runs do, the table fits, and the picture shows every gate."""
 
+import pickle
 import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import rich.console
 from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2
 from qiskit.circuit import Parameter
@@ -531,6 +533,14 @@ def test_a_printed_plan_fits_a_terminal(qasm, tiles_of, tile_qubits):
     assert "[bracket]" in str(qasm.plan(long_name))
 
 
+def test_in_a_notebook_a_plan_is_the_same_text(statevector, monkeypatch):
+    plan = statevector.plan(hadamards(20), device="CPU")
+    text = str(plan)
+    monkeypatch.setattr(rich.console, "_is_jupyter", lambda: True)
+    assert str(plan) == text
+    assert "pass" in text
+
+
 def test_a_tile_of_many_scattered_qubits_is_told_whole_on_several_lines(statevector, tiles_of):
     tiles_of(2)
     plan = statevector.plan(hadamards(4))
@@ -703,6 +713,13 @@ def test_a_picture_is_written(statevector, tmp_path, ending):
     assert path.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<?xml"}[ending])
 
 
+def test_a_notebook_is_given_a_picture(statevector):
+    pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
+    figure = statevector.plan(hadamards(3)).draw()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert pickle.loads(pickle.dumps(figure))._repr_png_() == figure._repr_png_()  # noqa: S301  # our own
+
+
 def test_an_empty_plan_can_be_drawn(statevector):
     pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
     assert not marks_of(statevector.plan(QuantumCircuit(2)).draw())
@@ -711,6 +728,7 @@ def test_an_empty_plan_can_be_drawn(statevector):
 def test_a_picture_without_matplotlib_is_refused_with_the_remedy(statevector, monkeypatch):
     plan = statevector.plan(hadamards(2))
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "basicaer.plan_view.figure", raising=False)
     with pytest.raises(BasicAerError, match=r"pip install 'basicaer\[plot\]'"):
         plan.draw()
 

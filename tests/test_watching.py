@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from qiskit.providers import JobError, JobStatus
@@ -153,6 +154,19 @@ def test_where_standard_error_is_no_terminal_nothing_is_written(monkeypatch, cap
         watch(job)
     assert job.result(GUARD) is OUTCOME
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_notebook_without_widgets_has_a_line_of_text(monkeypatch, capsys, one_thread):
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    watch(submitted(succeed))
+    assert "100%" in capsys.readouterr().err
+
+
+def test_an_interactive_shell_is_no_notebook(monkeypatch, capsys, one_thread):
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(config={})))
+    watch(submitted(succeed))
+    assert capsys.readouterr().err == ""
 
 
 def test_nothing_goes_to_standard_output(terminal, capsys, one_thread):

@@ -5,13 +5,18 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
+import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import JobStatus, JobTimeoutError
-from tqdm.auto import tqdm
 
 from basicaer.plan_view.table import duration
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # in a notebook without ipywidgets, where a line of text does as well
+    from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from basicaer.engine.checkpoint import Progress
@@ -109,6 +114,13 @@ def _close_all() -> None:
         thread.join(_EXIT_SECONDS)
 
 
+def _in_notebook() -> bool:
+    """Tell whether a notebook shows what is printed, which its standard error, being no terminal, does not say."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config
+
+
 class _Line(tqdm):  # type: ignore[type-arg]  # it goes through nothing
     """A bar of tqdm that lets go of the lock that all bars share when an interrupt comes while it writes."""
 
@@ -132,7 +144,7 @@ class _Bar:
             initial=0.0 if progress.phase == "ended" else progress.fraction,
             leave=leave,
             dynamic_ncols=True,
-            disable=None,
+            disable=False if _in_notebook() else None,
         )
 
     @property

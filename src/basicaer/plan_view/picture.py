@@ -54,7 +54,8 @@ def picture_of(plan: CircuitPlan, filename: str | PathLike[str] | None = None) -
     """Draw a plan and write the picture if there is a file name; see `CircuitPlan.draw`."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+
+        from basicaer.plan_view.figure import ShownFigure
     except ImportError as error:
         raise BasicAerError("The picture of a plan needs matplotlib; pip install 'basicaer[plot]'.") from error
     row_of = {qubit: row for row, qubit in enumerate(plan.qubits)}
@@ -67,7 +68,7 @@ def picture_of(plan: CircuitPlan, filename: str | PathLike[str] | None = None) -
     head = _HEAD * scale / cell  # rows
     band_height = (len(row_of) + head) * cell
     height = (_TOP + _BOTTOM) * scale + len(bands) * band_height
-    figure = Figure(figsize=(width, height), dpi=_DPI)
+    figure = ShownFigure(figsize=(width, height), dpi=_DPI)
     FigureCanvasAgg(figure)
     for place, (start, end) in enumerate(bands):
         bottom = height - _TOP * scale - (place + 1) * band_height

@@ -29,7 +29,15 @@ _SHORT = {Kind.PERMUTATION: "perm."}
 def table_of(plan: CircuitPlan) -> str:
     """Return a plan as lines of at most 100 characters: a heading, a row for each stage, and what else to know."""
     text = StringIO()
-    console = Console(file=text, width=_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=text,
+        width=_WIDTH,
+        color_system=None,
+        force_jupyter=False,  # in a notebook, rich would show the lines itself and leave none to return
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
     for line in heading(plan):
         console.print(line)
     if plan.passes:

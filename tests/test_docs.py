@@ -1,0 +1,137 @@
+"""The pages of the site: what they show runs and prints what they say, and what they say of the code holds."""
+
+import ast
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from basicaer.cli import main
+from basicaer.devices import numpy_device
+from documents import ROOT, blocks, matches, printed_by, text_of
+
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+NEEDS_A_GPU = "Needs a GPU"
+
+
+def with_code(language):
+    return [page for page in PAGES if any(block.language == language for block in blocks(text_of(page)))]
+
+
+@pytest.mark.parametrize("page", with_code("python"))
+def test_the_python_blocks_of_a_page_run_and_print_what_the_block_after_says(page, tmp_path, monkeypatch):
+    """All in one namespace, in order. A block for machines with a GPU is compiled alone."""
+    monkeypatch.chdir(tmp_path)  # where pictures and jobs are saved
+    monkeypatch.setattr(numpy_device, "has_small_kernels", lambda: True)  # plans are shown as on such a machine
+    namespace, printed = {"__name__": "page"}, None
+    for block in blocks(text_of(page)):
+        code = "\n".join(block.lines)
+        if block.language == "text":
+            assert printed is not None, f"no code before:\n{code}"
+            assert matches(code, printed), f"{code}\n\nbut it prints\n\n{printed}"
+        if printed:
+            assert block.language == "text", f"what is printed before this block is not shown:\n{printed}"
+        printed = None
+        if block.language == "python" and block.title == NEEDS_A_GPU:
+            compile(code, page, "exec")
+        elif block.language == "python":
+            assert not block.title
+            printed = printed_by(code, namespace, page)
+    assert not printed
+
+
+@pytest.mark.parametrize("page", with_code("console"))
+def test_the_commands_of_a_page_print_what_it_says(page, tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    for block in (block for block in blocks(text_of(page)) if block.language == "console"):
+        command, *shown = block.lines
+        assert command.startswith("$ basicaer ")
+        done = CliRunner().invoke(main, command.split()[2:])
+        assert done.exit_code == 0
+        assert matches("\n".join(shown), done.output), done.output
+
+
+def test_every_block_is_of_a_kind_that_is_checked():
+    """Or a command of the shell: those of basicaer are looked up with the README's, and pip's with its extras."""
+    for page in PAGES:
+        for block in blocks(text_of(page)):
+            assert block.language in {"python", "text", "console", "bash"}, (page, block)
+            if block.language == "bash":
+                assert all(line.startswith("pip install '.[") for line in block.lines), (page, block)
+
+
+def test_every_page_is_in_the_menu_and_the_menu_has_no_other():
+    listed = set(re.findall(r"[\w/]+\.md", text_of("mkdocs.yml")))
+    there = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert listed == there | {"changelog.md"}  # which is made when the site is built
+
+
+def test_every_link_between_pages_leads_to_one():
+    for path in (ROOT / "docs").rglob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+\.md)[^)]*\)", path.read_text("utf-8")):
+            assert (path.parent / link).exists(), (path, link)
+
+
+def test_every_object_of_the_api_pages_exists():
+    texts = [path.read_text("utf-8") for path in (ROOT / "docs" / "api").glob("*.md")]
+    named = [name for text in texts for name in re.findall("^::: (.+)$", text, re.MULTILINE)]
+    assert len(named) > 10
+    assert all(pkgutil.resolve_name(name) for name in named)
+
+
+# Why the GPU is off.
+
+
+def texts_in(tree):
+    """What a tree of code holds as texts, the fixed parts of f-strings among them."""
+    return [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def rows_after(page, heading):
+    table = text_of(page).split(heading)[1].split("\n\n| what it says |")[1].split("\n\n")[0]
+    return [re.findall("`(.+?)`", row.split(" | ")[0]) for row in table.splitlines()[2:]]
+
+
+def test_the_page_has_every_reason_why_the_gpu_is_off():
+    tree = ast.parse(text_of("src/basicaer/devices/gpu_probe.py"))
+    (probe,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "probe_gpu"]
+    problems = [
+        "".join(texts_in(node.args[0]))
+        for node in ast.walk(probe)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"GpuProbe", "known"} and node.args
+    ]
+    rows = rows_after("docs/devices.md", "## Why it is off")
+    assert len(rows) == len(problems) == 9
+    for row in rows:
+        assert sum(all(part in problem for part in row) for problem in problems) == 1, row
+
+
+def test_the_page_has_every_reason_why_auto_leaves_a_gpu_alone():
+    texts = texts_in(ast.parse(text_of("src/basicaer/devices/registry.py")))
+    rows = rows_after("docs/devices.md", 'With `device="auto"` a GPU that could be used')
+    assert rows
+    for (reason,) in rows:
+        assert any(reason in text for text in texts), reason
+
+
+# The tables that are computed.
+
+
+def test_the_site_is_built_without_a_warning_and_asks_no_other_machine(tmp_path):
+    pytest.importorskip("mkdocs", reason="the site's makers are in the dependency group docs; nox -s docs")
+    made = tmp_path / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", made]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for page in made.rglob("*.html"):
+        text = page.read_text("utf-8")
+        assert "{{" not in text, page
+        assert not re.search(r"<(script|img|iframe)[^>]* src=\"?(\w+:)?//|<link[^>]* href=\"?(\w+:)?//", text), page
+    assert "geometric mean" in (made / "benchmarks.html").read_text("utf-8")
+    assert "99 of 100 within" in (made / "jobs.html").read_text("utf-8")
+    assert (made / "plan.png").read_bytes().startswith(b"\x89PNG")
