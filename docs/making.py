@@ -55,9 +55,9 @@ def peers(n_qubits: int) -> str:
         from peers.table import Table
     finally:
         sys.path.pop(0)
-    records = load(RESULTS)
+    records = load(RESULTS, n=n_qubits)
     last = records[-1]
-    chosen = [r for r in records if r["source"] == last["source"] and r["n"] == n_qubits]  # of one version only
+    chosen = [r for r in records if r["source"] == last["source"]]  # of one version only
     versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
     under = f"{last['processor']}, {last['threads']} threads, {last['date'][:10]}; {versions}."
     return f"{Table(chosen, [name for name in SYSTEMS if name != OURS]).markdown()}\n\n{under}"
