@@ -1,6 +1,5 @@
 """The native sampler and estimator: against Qiskit's own, of every shape, on every device, and as jobs."""
 
-import pickle
 import threading
 from concurrent.futures import CancelledError, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -331,12 +330,6 @@ def test_on_other_executors(make):
     with make() as executor:
         job = EstimatorV2(executor=executor).run([(real_amplitudes(2, reps=0), "ZI", [[0.0, 0.4]])])
         assert job.result(GUARD)[0].data.evs == pytest.approx(np.cos(0.4))
-
-
-def test_results_can_be_pickled():
-    result = SamplerV2(seed=1).run([(measured(), [[0.1] * 6])], shots=5).result()
-    again = pickle.loads(pickle.dumps(result))  # noqa: S301  # our own
-    assert np.array_equal(again[0].data.meas.array, result[0].data.meas.array)
 
 
 def test_from_a_backend_with_its_options():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qiskit.primitives import BasePrimitiveJob
+from qiskit.primitives import BasePrimitiveJob, PrimitiveResult
 
 from basicaer.errors import BasicAerError
 from basicaer.job import BasicAerJob
 
 if TYPE_CHECKING:
-    from qiskit.primitives import PrimitiveResult
+    from basicaer.primitives.work import Estimated, Sampled
 
 __all__ = ["PrimitiveJob"]
 
@@ -20,7 +20,8 @@ class PrimitiveJob(BasicAerJob, BasePrimitiveJob):
 
     def result(self, timeout: float | None = None) -> PrimitiveResult[Any]:
         """Wait for the job and return its result; see `BasicAerJob.result`."""
-        return super().result(timeout)
+        found: list[Sampled | Estimated] = super().result(timeout)
+        return PrimitiveResult([one.as_qiskit() for one in found], metadata={"version": 2})
 
     def qobj(self) -> Any:
         """Refuse: what a primitive runs has no form as a Qobj.

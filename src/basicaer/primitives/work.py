@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from qiskit.primitives import BitArray, DataBin, PrimitiveResult, PubResult, SamplerPubResult
+from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.options import DeviceOptions, Precision
 
-__all__ = ["EstimatorTask", "Register", "SamplerTask", "Settings", "Task", "run_primitive"]
+__all__ = ["Estimated", "EstimatorTask", "Register", "Sampled", "SamplerTask", "Settings", "Task", "run_primitive"]
 
 _MOST_SHOTS = 2**20  # of a set of a batch: more are drawn by and by where states run one after another
 
@@ -91,6 +91,46 @@ Task = SamplerTask | EstimatorTask
 
 
 @dataclass(frozen=True, slots=True)
+class Sampled:
+    """What came of a `SamplerTask`: of each register the bytes of every shot. Plain, since Qiskit 2.0 pickles no results.
+
+    Attributes
+    ----------
+    arrays
+        ``arrays[name][set, shot, byte]``, the highest byte first.
+    """
+
+    task: SamplerTask
+    arrays: dict[str, NDArray[np.uint8]]
+
+    def as_qiskit(self) -> SamplerPubResult:
+        """Return it as Qiskit has it."""
+        task = self.task
+        bits = {
+            one.name: BitArray(self.arrays[one.name].reshape(*task.shape, task.shots, one.n_bytes), len(one.bits))
+            for one in task.registers
+        }
+        return SamplerPubResult(
+            DataBin(**bits, shape=task.shape), metadata={"shots": task.shots, "circuit_metadata": task.metadata}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """What came of an `EstimatorTask`: ``values[place]``, in the order of its places."""
+
+    task: EstimatorTask
+    values: NDArray[np.float64]
+
+    def as_qiskit(self) -> PubResult:
+        """Return it as Qiskit has it."""
+        task = self.task
+        values = self.values.reshape(task.shape)
+        data = DataBin(evs=values, stds=np.full_like(values, task.precision), shape=task.shape)
+        return PubResult(data, metadata={"target_precision": task.precision, "circuit_metadata": task.metadata})
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The payload of a job."""
 
@@ -105,11 +145,11 @@ class Settings:
         return
 
 
-def run_primitive(_job_id: str, work: Settings) -> PrimitiveResult[Any]:
-    """Run every PUB and return their results; the function of every primitive's job."""
+def run_primitive(_job_id: str, work: Settings) -> list[Sampled | Estimated]:
+    """Run every PUB and return what came of each; the function of every primitive's job."""
     checkpoint = current_checkpoint.get() or Checkpoint()
     checkpoint.expect_experiments(len(work.tasks))
-    results = []
+    results: list[Sampled | Estimated] = []
     position = 0  # of a task's first parameter set among those of all
     for number, task in enumerate(work.tasks):
         run = _Run(task.family, work, checkpoint)
@@ -119,7 +159,7 @@ def run_primitive(_job_id: str, work: Settings) -> PrimitiveResult[Any]:
             results.append(_estimated(task, run, number))
         position += task.family.size
         checkpoint.finish_experiment(number, None)
-    return PrimitiveResult(results, metadata={"version": 2})
+    return results
 
 
 class _Run:
@@ -169,7 +209,7 @@ class _Run:
         )
 
 
-def _sampled(task: SamplerTask, run: _Run, position: int) -> SamplerPubResult:
+def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:
     family, shots = task.family, task.shots
     arrays = {one.name: np.zeros((family.size, shots, one.n_bytes), np.uint8) for one in task.registers}
 
@@ -194,16 +234,10 @@ def _sampled(task: SamplerTask, run: _Run, position: int) -> SamplerPubResult:
             outcome = run.execute(position + number, family.program(number), shots=shots, keep_order=True)
             assert outcome.value_of_shot is not None  # asked for with the order  # noqa: S101
             keep(number, outcome.values, outcome.value_of_shot)
-    bits = {
-        one.name: BitArray(arrays[one.name].reshape(*task.shape, shots, one.n_bytes), len(one.bits))
-        for one in task.registers
-    }
-    return SamplerPubResult(
-        DataBin(**bits, shape=task.shape), metadata={"shots": shots, "circuit_metadata": task.metadata}
-    )
+    return Sampled(task, arrays)
 
 
-def _estimated(task: EstimatorTask, run: _Run, number: int) -> PubResult:
+def _estimated(task: EstimatorTask, run: _Run, number: int) -> Estimated:
     sets, observables = task.sets.reshape(-1), task.numbers.reshape(-1)
     values = np.empty(len(sets))
     places = _places_by_set(sets, task.family.size)
@@ -215,11 +249,9 @@ def _estimated(task: EstimatorTask, run: _Run, number: int) -> PubResult:
         for place in here:
             row = found[sets[place] - part.start]
             values[place] = sum(factor * row[column[x, z]] for x, z, factor in task.terms[observables[place]])
-    stds = np.full(len(sets), task.precision)
     if task.precision:
         values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(sets))
-    data = DataBin(evs=values.reshape(task.shape), stds=stds.reshape(task.shape), shape=task.shape)
-    return PubResult(data, metadata={"target_precision": task.precision, "circuit_metadata": task.metadata})
+    return Estimated(task, values)
 
 
 def _places_by_set(sets: NDArray[np.intp], size: int) -> list[list[int]]:
