@@ -13,6 +13,7 @@ from basicaer.loading import load_circuit
 HERE = Path(__file__).parents[1]
 BENCH = HERE.parent / "shared" / "qasmbench"
 FILES = sorted(BENCH.glob("*.qasm"))
+LONG = {"dnn_n16", "qft_n18", "square_root_n18"}
 needs_bench = pytest.mark.skipif(not FILES, reason="QASMBench's circuits are not here")
 
 
@@ -44,7 +45,12 @@ def outcome_probabilities(state, bit_to_qubit):
 
 
 @needs_bench
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    # Of some, what Qiskit expects takes seconds to work out.
+    [pytest.param(path, marks=[pytest.mark.slow] * (path.stem in LONG)) for path in FILES],
+    ids=lambda path: path.stem,
+)
 def test_exactly_up_to_20_qubits(path, qasm, statevector, even_draws):
     circuit = load_circuit(path)
     if circuit.num_qubits > 20:

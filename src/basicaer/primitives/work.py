@@ -90,44 +90,44 @@ class EstimatorTask:
 Task = SamplerTask | EstimatorTask
 
 
+# What came of a task is plain until somebody asks for it: Qiskit 2.0 pickles no results of PUBs.
+
+
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What came of a `SamplerTask`: of each register the bytes of every shot. Plain, since Qiskit 2.0 pickles no results.
+    """The outcomes of a `SamplerTask`: ``arrays[j][set, shot, byte]`` of register j, the highest byte first."""
 
-    Attributes
-    ----------
-    arrays
-        ``arrays[name][set, shot, byte]``, the highest byte first.
-    """
-
-    task: SamplerTask
-    arrays: dict[str, NDArray[np.uint8]]
+    shape: tuple[int, ...]
+    metadata: Any
+    shots: int
+    registers: tuple[Register, ...]
+    arrays: list[NDArray[np.uint8]]
 
     def as_qiskit(self) -> SamplerPubResult:
         """Return it as Qiskit has it."""
-        task = self.task
         bits = {
-            one.name: BitArray(self.arrays[one.name].reshape(*task.shape, task.shots, one.n_bytes), len(one.bits))
-            for one in task.registers
+            one.name: BitArray(array.reshape(*self.shape, self.shots, one.n_bytes), len(one.bits))
+            for one, array in zip(self.registers, self.arrays, strict=True)
         }
         return SamplerPubResult(
-            DataBin(**bits, shape=task.shape), metadata={"shots": task.shots, "circuit_metadata": task.metadata}
+            DataBin(**bits, shape=self.shape), metadata={"shots": self.shots, "circuit_metadata": self.metadata}
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What came of an `EstimatorTask`: ``values[place]``, in the order of its places."""
+    """The values of an `EstimatorTask`, in the order of its places."""
 
-    task: EstimatorTask
+    shape: tuple[int, ...]
+    metadata: Any
+    precision: float
     values: NDArray[np.float64]
 
     def as_qiskit(self) -> PubResult:
         """Return it as Qiskit has it."""
-        task = self.task
-        values = self.values.reshape(task.shape)
-        data = DataBin(evs=values, stds=np.full_like(values, task.precision), shape=task.shape)
-        return PubResult(data, metadata={"target_precision": task.precision, "circuit_metadata": task.metadata})
+        values = self.values.reshape(self.shape)
+        data = DataBin(evs=values, stds=np.full_like(values, self.precision), shape=self.shape)
+        return PubResult(data, metadata={"target_precision": self.precision, "circuit_metadata": self.metadata})
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +211,11 @@ class _Run:
 
 def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:
     family, shots = task.family, task.shots
-    arrays = {one.name: np.zeros((family.size, shots, one.n_bytes), np.uint8) for one in task.registers}
+    arrays = [np.zeros((family.size, shots, one.n_bytes), np.uint8) for one in task.registers]
 
     def keep(number: int, values: list[int], which: NDArray[np.int64]) -> None:
-        for register in task.registers:
-            arrays[register.name][number] = register.bytes_of(values)[which]
+        for register, array in zip(task.registers, arrays, strict=True):
+            array[number] = register.bytes_of(values)[which]
 
     run.checkpoint.expect(None, family.size * shots)
     if run.at_a_time and shots <= _MOST_SHOTS:
@@ -234,7 +234,7 @@ def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:
             outcome = run.execute(position + number, family.program(number), shots=shots, keep_order=True)
             assert outcome.value_of_shot is not None  # asked for with the order  # noqa: S101
             keep(number, outcome.values, outcome.value_of_shot)
-    return Sampled(task, arrays)
+    return Sampled(task.shape, task.metadata, shots, task.registers, arrays)
 
 
 def _estimated(task: EstimatorTask, run: _Run, number: int) -> Estimated:
@@ -251,7 +251,7 @@ def _estimated(task: EstimatorTask, run: _Run, number: int) -> Estimated:
             values[place] = sum(factor * row[column[x, z]] for x, z, factor in task.terms[observables[place]])
     if task.precision:
         values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(sets))
-    return Estimated(task, values)
+    return Estimated(task.shape, task.metadata, task.precision, values)
 
 
 def _places_by_set(sets: NDArray[np.intp], size: int) -> list[list[int]]:
