@@ -116,7 +116,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def notebook(session: nox.Session) -> None:
     """Run the notebook in a kernel from top to bottom, and look at what it shows."""
-    session.install(".[plot]", *_GROUPS["notebook"])
+    session.install(".[plot]", *_GROUPS["notebook"], *_GROUPS["test"])
     session.run("pytest", "tests/test_notebook.py", *session.posargs)
 
 
