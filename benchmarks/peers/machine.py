@@ -77,10 +77,11 @@ def processor() -> str:
 
 def blas() -> str:
     """Return which BLAS NumPy multiplies with, and for which processors the kernels are that it has chosen."""
-    for library in threadpool_info():
-        if library["user_api"] == "blas":
-            names = (library["internal_api"], library["version"], library.get("architecture"))
-            return " ".join(name for name in names if name)
+    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    own = [library for library in found if "numpy" in library["filepath"]]  # the others bring BLAS of their own
+    for library in own or found:
+        names = (library["internal_api"], library["version"], library.get("architecture"))
+        return " ".join(name for name in names if name)
     return "unknown"
 
 
