@@ -134,12 +134,10 @@ def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
 
 
 def _has_parameters(operation: Any) -> bool:
+    """Tell whether any stand in an operation or its bodies; what a definition has of them stands there, too."""
     params = getattr(operation, "params", ())
-    if any(isinstance(param, ParameterExpression) and param.parameters for param in params):
-        return True
-    blocks = getattr(operation, "blocks", ())
-    definition = getattr(operation, "definition", None) if not blocks else None
-    return any(body.num_parameters for body in (*blocks, *([definition] if definition is not None else [])))
+    inner = any(body.num_parameters for body in getattr(operation, "blocks", ()))
+    return inner or any(isinstance(param, ParameterExpression) and param.parameters for param in params)
 
 
 def _segments(
