@@ -5,6 +5,8 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
 
+_ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4")
+
 _GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 
 
@@ -12,14 +14,15 @@ _GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 def tests(session: nox.Session) -> None:
     """Run the default tests with the newest Qiskit."""
     session.install(".[plot]", *_GROUPS["test"])
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *session.posargs)
 
 
 @nox.session
 def tests_all(session: nox.Session) -> None:
     """Run all tests, the slow ones too, and show branch coverage."""
     session.install("-e", ".[plot]", *_GROUPS["test"])
-    session.run("pytest", "-m", "slow or not slow", "--cov", "--cov-report=term-missing:skip-covered", *session.posargs)
+    everything = ("-m", "slow or not slow", "--cov", "--cov-report=term-missing:skip-covered")
+    session.run("pytest", *_ON_ALL_CORES, *everything, *session.posargs)
 
 
 @nox.session
@@ -33,7 +36,7 @@ def soak(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the default tests with the oldest Qiskit that is supported."""
     session.install(".[plot]", *_GROUPS["test"], "qiskit==2.0.0")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *session.posargs)
 
 
 @nox.session

@@ -144,7 +144,10 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
     [
         ({"shot": 10}, "Unknown option of qasm_simulator 'shot': did you mean 'shots'"),
         ({"zzz": 10}, "Unknown option of qasm_simulator 'zzz': known are callback, cancel_on_interrupt, "),
-        ({"initial_unitary": np.eye(2)}, "Unknown option of qasm_simulator 'initial_unitary'"),
+        (
+            {"initial_unitary": np.eye(2)},
+            "qasm_simulator has no option 'initial_unitary': it is one of unitary_simulator",
+        ),
         ({"shots": 0}, "shots must be a whole number of at least 1, not 0"),
         ({"shots": -3}, "shots must be a whole number of at least 1, not -3"),
         ({"shots": 1.5}, r"shots must be a whole number of at least 1, not 1\.5"),

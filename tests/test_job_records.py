@@ -64,7 +64,8 @@ def test_the_progress_of_a_job_that_has_ended_stands_still(one_thread, held, clo
     held.go.set()
     job.wait_for_final_state(GUARD)
     clock.now += 60
-    assert job.progress() == Progress("ended", 1, 3, 12, 40, 0, 10, 3.0, 0.0, (("planning", 3.0),))
+    assert job.progress() == Progress("stopped", 1, 3, 12, 40, 0, 10, 3.0, None, (("planning", 3.0),))
+    assert job.progress().fraction == (1 + 12 / 40) / 3
 
 
 def test_ctrl_c_in_a_callback_of_a_job_that_runs_in_the_users_own_thread_reaches_the_user():

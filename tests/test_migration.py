@@ -10,6 +10,7 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer, BasicAerError, library, options
+from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from jobs import GUARD
 
@@ -70,8 +71,8 @@ def test_the_tables_have_lines():
 def test_the_options_without_effect_are_those_of_the_page(qasm):
     paragraph = next(part for part in PAGE.split("\n\n") if part.startswith("These options of Aer"))
     listed = set(re.findall("`(.+?)`", paragraph))
-    assert listed == options._AERS_ALONE | {"method"}
-    for name in sorted(options._AERS_ALONE):
+    assert listed == options.AERS_ALONE | {"method"}
+    for name in sorted(options.AERS_ALONE):
         circuit = QuantumCircuit(1, 1)
         circuit.measure(0, 0)
         assert qasm.run(circuit, **{name: 3}).result(GUARD).get_counts() == {"0": 1024}
@@ -90,10 +91,38 @@ def test_the_options_without_effect_are_those_of_the_page(qasm):
             {"method": "statevector"},
             "method must be one of 'automatic', 'unitary', not 'statevector'",
         ),
-        ("qasm_simulator", {"noise_model": None}, "Unknown option of qasm_simulator 'noise_model'"),
-        ("qasm_simulator", {"fusion_enabled": True}, "Unknown option of qasm_simulator 'fusion_enabled'"),
+        ("qasm_simulator", {"noise_model": "any"}, "noise_model must be None: noise is not simulated here"),
+        ("qasm_simulator", {"fusion_enabled": True}, "'fusion_enabled': did you mean 'fusion_enable'"),
+        ("qasm_simulator", {"metod": "statevector"}, "'metod': did you mean 'method'"),
+        ("qasm_simulator", {"array": "device"}, "no option 'array': it is one of statevector_simulator"),
+        ("unitary_simulator", {"shots": 3}, "no option 'shots': it is one of qasm_simulator"),
     ],
 )
 def test_what_would_change_what_comes_out_is_refused(name, given, message):
     with pytest.raises(BasicAerError, match=message):
         BasicAer.get_backend(name).run(QuantumCircuit(1), **given)
+
+
+@pytest.mark.parametrize("backend", [BasicAer.get_backend, QasmSimulator])
+def test_options_of_aer_may_be_set_for_all_runs(backend):
+    simulator = backend(shots=7, method="statevector", fusion_enable=True, noise_model=None)
+    simulator.set_options(memory=True, method="automatic", blocking_enable=True)
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    assert simulator.run(circuit).result(GUARD).get_memory() == 7 * ["0"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"shotz": 5}, AttributeError, "Unknown option of qasm_simulator 'shotz': did you mean 'shots'"),
+        ({"shots": 0}, BasicAerError, "shots must be a whole number of at least 1, not 0"),
+        ({"method": "stabilizer"}, BasicAerError, "method must be one of"),
+    ],
+)
+def test_options_that_cannot_be_set_are_refused_and_none_of_them_is(qasm, given, error, message):
+    with pytest.raises(error, match=message):
+        qasm.set_options(memory=True, **given)
+    assert qasm.options.memory is False
+    with pytest.raises(error, match=message):
+        BasicAer.get_backend(**given)

@@ -1,19 +1,28 @@
 """Save instructions, ours and Aer's: what the result has of the state on the way, of which shots, and in which form."""
 
 import copy
+import io
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit, transpile
+from qiskit import QuantumCircuit, qpy, transpile
 from qiskit.circuit import Instruction, Parameter
 from qiskit.circuit.classical import expr, types
+from qiskit.circuit.library import GlobalPhaseGate
 from qiskit.quantum_info import DensityMatrix, Operator, Pauli, SparsePauliOp, Statevector, partial_trace
 from qiskit.result import ProbDistribution
 
 import basicaer.library as lib
 import reference
 from basicaer import BasicAer, BasicAerError
+from basicaer.compile.lower import lower
 from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.execute import execute
+from basicaer.errors import Cancelled
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
+from basicaer.result import experiment_of
 from basicaer.simulators import work
 from conftest import DEVICES, TOLERANCE
 
@@ -178,6 +187,28 @@ def test_more_qubits_than_are_looked_at_in_one_go(qasm):
     assert np.allclose(data["density_matrix"].data, reduced(state, chosen))
 
 
+def test_amplitudes_are_found_among_more_qubits_than_there_is_memory_for(qasm):
+    circuit = QuantumCircuit(40)
+    circuit.h(38)
+    lib.save_amplitudes(circuit, [0, 2**38, 2**39, 2**40 - 1])
+    data = qasm.run(circuit).result().data()
+    assert np.allclose(data["amplitudes"], [0.5**0.5, 0.5**0.5, 0, 0])
+
+
+def test_the_state_that_the_simulator_returns_may_be_saved_under_its_label(statevector, unitary):
+    circuit = circuit_with_idle_qubits()
+    want = Statevector(circuit)
+    lib.save_statevector(circuit)
+    lib.save_probabilities(circuit)
+    data = statevector.run(circuit).result().data()
+    assert type(data["statevector"]) is Statevector
+    assert np.allclose(data["statevector"].data, want.data)
+    gates = random_gates(2, 3, seed=1)
+    want = Operator(gates)
+    lib.save_unitary(gates)
+    assert np.allclose(unitary.run(gates).result().get_unitary().data, want.data)
+
+
 # Of which shots.
 
 
@@ -294,6 +325,14 @@ def test_registers_of_variables_do_not_show_in_the_bits(qasm):
     assert qasm.run(circuit, shots=1).result().data()["saved"] == {"0x0": {0: 1.0}}
 
 
+def test_what_one_shot_saved_can_be_changed_without_the_others(qasm):
+    circuit = QuantumCircuit(1)
+    lib.save_probabilities(circuit, pershot=True)
+    first, second = qasm.run(circuit, shots=2).result().data()["probabilities"]
+    first[:] = 7
+    assert second.tolist() == [1, 0]
+
+
 # Aer's own instructions: known by their names and attributes.
 
 
@@ -370,6 +409,13 @@ def test_they_change_no_depth_and_are_their_own_inverses():
     assert (again.label, again.pershot, again.conditional) == ("probabilities", True, False)
 
 
+def test_they_are_equal_only_with_equal_settings():
+    assert lib.SaveProbabilities(2) == lib.SaveProbabilities(2)
+    assert lib.SaveProbabilities(2) != lib.SaveProbabilities(2, pershot=True)
+    assert lib.SaveProbabilities(2) != lib.SaveProbabilities(2, "other")
+    assert lib.SaveProbabilities(2) != AersOwn("save_probabilities", 2, "probabilities")
+
+
 def test_bit_strings_stand_for_indices(qasm):
     circuit = QuantumCircuit(2)
     circuit.x(1)
@@ -381,6 +427,32 @@ def with_saves(*saves, n=2):
     circuit = QuantumCircuit(n, name="refused")
     for save, qubits in saves:
         circuit.append(save, qubits)
+    return circuit
+
+
+def on_the_way(save):
+    circuit = with_saves((save, range(save.num_qubits)))
+    circuit.h(0)
+    return circuit
+
+
+def read_again(circuit):
+    file = io.BytesIO()
+    qpy.dump(circuit, file)
+    file.seek(0)
+    return qpy.load(file)[0]
+
+
+def in_another_order():
+    circuit = QuantumCircuit(2, name="refused")
+    circuit.h(0)
+    circuit.append(lib.SaveStatevector(2), [1, 0])
+    return circuit
+
+
+def with_a_phase_after():
+    circuit = with_saves((lib.SaveStatevector(2), [0, 1]))
+    circuit.append(GlobalPhaseGate(0.5), [])
     return circuit
 
 
@@ -396,7 +468,22 @@ def with_saves(*saves, n=2):
             "qasm_simulator cannot run 'save_unitary' .*only unitary_simulator",
         ),
         ("unitary", with_saves((lib.SaveStatevector(2), [0, 1])), "unitary_simulator cannot run 'save_statevector'"),
-        ("unitary", with_saves((lib.SaveUnitary(2), [1, 0])), "must be given the qubits in their order"),
+        ("unitary", with_saves((lib.SaveUnitary(2, "kept"), [1, 0])), "must be given the qubits in their order"),
+        ("unitary", on_the_way(lib.SaveUnitary(2)), "'unitary' .* is that of what unitary_simulator itself returns"),
+        ("statevector", on_the_way(lib.SaveStatevector(2)), "what statevector_simulator itself returns"),
+        ("statevector", on_the_way(lib.SaveProbabilities(1, "statevector")), "what statevector_simulator itself"),
+        ("statevector", with_saves((lib.SaveProbabilities(1, "statevector"), [0])), "itself returns"),
+        ("statevector", with_saves((lib.SaveStatevector(2, conditional=True), [0, 1])), "itself returns"),
+        ("statevector", with_saves((lib.SaveStatevector(2, pershot=True), [0, 1])), "itself returns"),
+        ("statevector", with_saves((lib.SaveStatevectorDict(2, "statevector"), [0, 1])), "itself returns"),
+        ("statevector", in_another_order(), "itself returns"),
+        ("statevector", with_a_phase_after(), "itself returns"),
+        ("qasm", with_saves((AersOwn("save_amplitudes", 2, "a", params=[4]), [0, 1])), "are from 0 to 2\\*\\*2 - 1"),
+        (
+            "qasm",
+            read_again(with_saves((lib.SaveStatevector(2), [0, 1]))),
+            "save_statevector .*'refused'. has no settings, which a QPY file does not keep",
+        ),
     ],
 )
 def test_what_cannot_be_saved_is_refused_by_name(simulator, circuit, message):
@@ -411,6 +498,7 @@ def test_what_cannot_be_saved_is_refused_by_name(simulator, circuit, message):
         (lambda: lib.SaveAmplitudes(2, [4]), "each from 0 to 2\\*\\*2 - 1"),
         (lambda: lib.SaveAmplitudes(2, []), "one index or more"),
         (lambda: lib.SaveAmplitudes(2, ["2"]), "whole numbers or bit strings"),
+        (lambda: lib.SaveAmplitudes(2, [1.5]), "whole numbers or bit strings"),
         (lambda: lib.SaveExpectationValue(SparsePauliOp("Z", [1j])), "must be Hermitian"),
         (lambda: lib.SaveExpectationValue(SparsePauliOp("Z", [Parameter("a")])), "parameters without a value"),
     ],
@@ -431,5 +519,66 @@ def test_more_than_memory_holds_is_refused_before_the_run(qasm, monkeypatch):
     each = QuantumCircuit(12, name="each")
     each.h(range(12))
     lib.save_statevector(each, pershot=True)
-    with pytest.raises(BasicAerError, match=r"'each' needs 625 MiB on the host"):
+    with pytest.raises(BasicAerError, match=r"'each' needs 625 MiB on the host .* save less\.\"$"):
         qasm.run(each, shots=10_000)
+    with pytest.raises(BasicAerError, match=r"save less, or take precision='single'\.\"$"):
+        qasm.run(each, shots=3_000)
+
+
+def test_a_dictionary_that_does_not_fit_is_refused_when_its_size_is_known(qasm, monkeypatch):
+    circuits = [QuantumCircuit(18), QuantumCircuit(18)]
+    circuits[1].h(range(18))
+    for circuit in circuits:
+        lib.save_statevector_dict(circuit)
+    monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**25)
+    assert qasm.run(circuits[0]).result().data()["statevector"] == {"0x0": 1}
+    with pytest.raises(BasicAerError, match=r"save_statevector_dict needs 50 MiB for a dictionary of 262144 entries"):
+        qasm.run(circuits[1]).result()
+
+
+# How long it takes.
+
+
+class Counting(Checkpoint):
+    """Notes how often it is asked; cancels at one of these."""
+
+    def __init__(self, cancel_at=None):
+        super().__init__()
+        self.polls, self.cancel_at = 0, cancel_at
+
+    def poll(self):
+        self.polls += 1
+        if self.polls == self.cancel_at:
+            self.cancel()
+        super().poll()
+
+
+def test_making_a_dictionary_can_be_stopped():
+    amplitudes = np.full(2**18, 2.0**-9, complex)
+    experiment = {"data": {}, "saved": [{"label": "a", "form": "save_statevector_dict", "values": amplitudes}]}
+    whole = Counting()
+    experiment_of(experiment | {"shots": 1}, whole.poll)
+    assert whole.polls > 8
+    with pytest.raises(Cancelled):
+        experiment_of(experiment, Counting(cancel_at=whole.polls - 1).poll)
+
+
+def test_what_is_read_for_saves_counts_as_passes():
+    circuit = QuantumCircuit(14)
+    circuit.h(range(14))
+    without = run_and_count(circuit)
+    lib.save_expectation_value(circuit, SparsePauliOp(["X" + "I" * 13, "Y" + "I" * 13, "I" * 14, "Z" * 14]), range(14))
+    lib.save_density_matrix(circuit, range(5))
+    lib.save_amplitudes(circuit, [3])
+    assert run_and_count(circuit) == without + 2 + 2 + 1
+
+
+def run_and_count(circuit):
+    """Return how many passes a run says that there are, once it has said that it has done all of them."""
+    checkpoint = Checkpoint()
+    checkpoint.start()
+    device = NumpyDevice()
+    execute(lower(circuit), device, plan_segment, precision=Precision.DOUBLE, shots=1, seed=1, checkpoint=checkpoint)
+    progress = checkpoint.progress()
+    assert checkpoint._passes == pytest.approx(progress.total_passes)
+    return progress.total_passes

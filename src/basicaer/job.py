@@ -289,7 +289,8 @@ class BasicAerJob(JobV1):
                 self._error.partial = self._joined()  # type: ignore[union-attr]
         self.times["ended"] = time.time()
         final = JobStatus.CANCELLED if self._cancelling else JobStatus.DONE if self._error is None else JobStatus.ERROR
-        self._last_progress = self._total_progress()._replace(phase="ended", remaining=0.0)
+        phase, remaining = ("ended", 0.0) if final is JobStatus.DONE else ("stopped", None)
+        self._last_progress = self._total_progress()._replace(phase=phase, remaining=remaining)
         if self._last_progress.elapsed:
             self.times["started"] = self.times["ended"] - self._last_progress.elapsed
         self.times.update(self._last_progress.phases)

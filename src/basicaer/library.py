@@ -19,6 +19,7 @@ reset before:
 from __future__ import annotations
 
 import copy
+from operator import index as whole
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -107,6 +108,15 @@ class SaveInstruction(Instruction):
         """Take any parameter."""
         return parameter
 
+    def __eq__(self, other: object) -> bool:
+        same: bool = super().__eq__(other)
+        return same and isinstance(other, SaveInstruction) and self._settings() == other._settings()
+
+    __hash__ = Instruction.__hash__
+
+    def _settings(self) -> tuple[str, bool, bool, bool]:
+        return self.label, self.pershot, self.conditional, self.unnormalized
+
 
 class SaveStatevector(SaveInstruction):
     """Saves all amplitudes: a `qiskit.quantum_info.Statevector`; in single precision an array of complex64."""
@@ -148,7 +158,7 @@ class SaveAmplitudes(SaveInstruction):
 
     def _indices(self, params: Iterable[int | str], num_qubits: int) -> list[int]:
         try:
-            indices = [int(index, 2) if isinstance(index, str) else int(index) for index in params]
+            indices = [int(index, 2) if isinstance(index, str) else whole(index) for index in params]
         except (TypeError, ValueError) as error:
             raise BasicAerError(f"{self._name} takes indices as whole numbers or bit strings ({error}).") from error
         if not indices or not all(0 <= index < 2**num_qubits for index in indices):

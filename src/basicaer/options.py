@@ -18,7 +18,16 @@ from basicaer.errors import BasicAerError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["ArrayPlace", "DeviceChoice", "DeviceOptions", "Precision", "check_options", "unknown_name", "without_aers"]
+__all__ = [
+    "AERS_ALONE",
+    "ArrayPlace",
+    "DeviceChoice",
+    "DeviceOptions",
+    "Precision",
+    "check_options",
+    "unknown_name",
+    "without_aers",
+]
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -50,8 +59,7 @@ class ArrayPlace(StrEnum):
     DEVICE = "device"
 
 
-# Options of Aer that say how it works, never what comes out: they are taken, and have no effect here.
-_AERS_ALONE = frozenset(
+AERS_ALONE = frozenset(
     {
         "batched_shots_gpu",
         "batched_shots_gpu_max_qubits",
@@ -72,6 +80,10 @@ _AERS_ALONE = frozenset(
         "statevector_sample_measure_opt",
     }
 )
+"""Options of Aer that say how it works, never what comes out: they are taken, and have no effect here."""
+
+
+_OF_AER = AERS_ALONE | {"method", "noise_model"}
 
 
 class DeviceOptions(NamedTuple):
@@ -82,10 +94,10 @@ class DeviceOptions(NamedTuple):
     gpu: int = 0
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name that is not known, with the nearest one that is."""
+def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str] = ()) -> str:
+    """Return the sentence for a name that is not known, with the nearest one that is known or taken at least."""
     known = sorted(known)
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(name, [*known, *sorted(taken)], n=1, cutoff=0.5)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
     return f"Unknown {kind} '{name}': {hint}"
 
@@ -101,17 +113,19 @@ def without_aers(options: dict[str, Any], methods: Iterable[str]) -> dict[str, A
     Raises
     ------
     BasicAerError
-        For another method.
+        For another method, and for a noise model.
     """
-    if "method" not in options and _AERS_ALONE.isdisjoint(options):
+    if _OF_AER.isdisjoint(options):
         return options
+    if options.get("noise_model") is not None:
+        raise BasicAerError("noise_model must be None: noise is not simulated here.")
     method = options.get("method", "automatic")
     if method not in ("automatic", *methods):
         named = ", ".join(repr(one) for one in ("automatic", *methods))
         raise BasicAerError(
             f"method must be one of {named}, not {method!r}: only states of all amplitudes are simulated."
         )
-    return {name: value for name, value in options.items() if name != "method" and name not in _AERS_ALONE}
+    return {name: value for name, value in options.items() if name not in _OF_AER}
 
 
 def _whole(name: str, value: Any, least: int) -> int:

@@ -37,15 +37,18 @@ class BasicAerProvider:
         backends = [kind(provider=self) for kind in (QasmSimulator, StatevectorSimulator, UnitarySimulator)]
         return [b for b in backends if name in {None, b.name} and (filters is None or filters(b))]
 
-    def get_backend(self, name: str = "qasm_simulator") -> BasicAerSimulator:
-        """Return the simulator called `name`.
+    def get_backend(self, name: str = "qasm_simulator", **options: Any) -> BasicAerSimulator:
+        """Return the simulator called `name`, with these options of `run` set for all its runs.
 
         Raises
         ------
         QiskitBackendNotFoundError
             If there is none of this name; the message names the nearest.
+        AttributeError, BasicAerError
+            As from the backend's ``set_options``.
         """
         for backend in self.backends(name):
+            backend.set_options(**options)
             return backend
         raise QiskitBackendNotFoundError(unknown_name("backend", str(name), (b.name for b in self.backends())))
 

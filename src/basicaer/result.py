@@ -10,11 +10,12 @@ from qiskit.quantum_info import DensityMatrix, Operator, Statevector
 from qiskit.result import ProbDistribution, Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
+from basicaer.devices.memory import check_dictionary
 from basicaer.engine.bits import all_ones, deposit_bits
 from basicaer.engine.saves import ALL_SHOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
     from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Save
 
-__all__ = ["chopped", "circuit_header", "counts_of", "joined", "memory_of", "on_all_qubits", "result_of", "saved_of"]
+__all__ = [
+    "chopped",
+    "circuit_header",
+    "counts_of",
+    "experiment_of",
+    "joined",
+    "memory_of",
+    "on_all_qubits",
+    "result_of",
+    "saved_of",
+]
 
 _ZERO = 1e-15  # what is less has no place in a dictionary
 _CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
@@ -113,33 +124,34 @@ def saved_of(outcome: Outcome, saves: Sequence[Save]) -> list[dict[str, Any]]:
     return found
 
 
-def _as_qiskit(form: str, values: Any, *, whole: bool = True) -> Any:
-    """Return saved values as Aer's results have them.
+def _as_qiskit(form: str, values: Any, poll: Callable[[], None], *, whole: bool = True) -> Any:
+    """Return saved values as Aer's results have them; poll now and then.
 
     Parameters
     ----------
     whole
         Whether these are all the values of a save, neither those of a shot nor those of some classical bits.
     """
+    poll()
     if isinstance(values, dict):
-        return {bits: _as_qiskit(form, value, whole=False) for bits, value in values.items()}
+        return {bits: _as_qiskit(form, value, poll, whole=False) for bits, value in values.items()}
     if isinstance(values, list):
         if form == "save_expval":
             return np.array(values)
-        return [_as_qiskit(form, value, whole=False) for value in values]
+        return [_as_qiskit(form, value.copy(), poll, whole=False) for value in values]  # shots have shared it
     match form:
         case "save_statevector":
             # Qiskit's type has double precision only.
             return Statevector(values) if values.dtype == np.complex128 else values
         case "save_statevector_dict":
-            return {hex(i): complex(values[i]) for i in np.flatnonzero(np.abs(values) >= _ZERO).tolist()}
+            return {hex(index): value for index, value in _not_zero(form, values, poll)}
         case "save_unitary":
             size = 2 ** (values.size.bit_length() // 2)
             return Operator(values.reshape(size, size).T)  # the columns stand one after another
         case "save_density_matrix":
             return DensityMatrix(values)
         case "save_probabilities_dict":
-            found = {i: float(values[i]) for i in np.flatnonzero(values >= _ZERO).tolist()}
+            found = dict(_not_zero(form, values, poll))
             return ProbDistribution(found) if whole else found
         case "save_expval":
             return float(values)
@@ -147,28 +159,53 @@ def _as_qiskit(form: str, values: Any, *, whole: bool = True) -> Any:
             return values
 
 
-def result_of(experiments: list[dict[str, Any]], seconds: float, **names: Any) -> Result:
+def _not_zero(form: str, values: NDArray[Any], poll: Callable[[], None]) -> Iterator[tuple[int, Any]]:
+    """Yield the index and value of what is not zero, to go into a dictionary; poll now and then."""
+    parts = [values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK)]
+    count = 0
+    for part in parts:
+        poll()
+        count += int(np.count_nonzero(np.abs(part) >= _ZERO))
+    check_dictionary(form, count)
+    for number, part in enumerate(parts):
+        poll()
+        places = np.flatnonzero(np.abs(part) >= _ZERO)
+        yield from zip((places + number * _CHUNK).tolist(), part[places].tolist(), strict=True)
+
+
+def experiment_of(experiment: dict[str, Any], poll: Callable[[], None]) -> ExperimentResult:
+    """Return an experiment in Qiskit's form; poll now and then.
+
+    Parameters
+    ----------
+    experiment
+        Its ``data``, what it ``saved`` (see `saved_of`) and the keyword arguments of `ExperimentResult`.
+
+    Raises
+    ------
+    BasicAerError
+        If a dictionary that is to be returned does not fit into memory.
+    """
+    keys = dict(experiment)
+    saved = {one["label"]: _as_qiskit(one["form"], one["values"], poll) for one in keys.pop("saved")}
+    data = ExperimentResultData(**keys.pop("data") | saved)
+    return ExperimentResult(success=True, status="DONE", data=data, **keys)
+
+
+def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any) -> Result:
     """Return a `Result` that holds experiments.
 
     Parameters
     ----------
-    experiments
-        For each its ``data``, what it ``saved`` (see `saved_of`) and the keyword arguments of `ExperimentResult`.
     seconds
         How long the whole job took.
     names
         What names the result: ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header``.
     """
-    results = []
-    for experiment in experiments:
-        keys = dict(experiment)
-        saved = {one["label"]: _as_qiskit(one["form"], one["values"]) for one in keys.pop("saved")}
-        data = ExperimentResultData(**keys.pop("data") | saved)
-        results.append(ExperimentResult(success=True, status="DONE", data=data, **keys))
     return Result(
         **names,
         success=True,
-        results=results,
+        results=experiments,
         date=datetime.now().astimezone(),
         status="COMPLETED",
         time_taken=seconds,

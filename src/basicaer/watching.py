@@ -27,6 +27,7 @@ __all__ = ["draw_beside", "place_and_time", "watch"]
 _SECONDS = 0.1  # between two looks at a job
 _FORMAT = "{percentage:3.0f}%|{bar}| {desc}"
 _TEXT = 52  # characters at least beside a bar, filled up with blanks so that it keeps its length
+_OVER = {"ended", "stopped"}  # phases in which nothing moves any more
 _EXIT_SECONDS = 0.5  # how long the interpreter's exit may wait for the bars
 
 _log = logging.getLogger("basicaer")
@@ -141,7 +142,7 @@ class _Bar:
             total=1.0,
             bar_format=_FORMAT,
             desc=_running(progress).ljust(_TEXT),
-            initial=0.0 if progress.phase == "ended" else progress.fraction,
+            initial=0.0 if progress.phase in _OVER else progress.fraction,
             leave=leave,
             dynamic_ncols=True,
             disable=False if _in_notebook() else None,
@@ -155,7 +156,7 @@ class _Bar:
     def draw(self) -> None:
         """Show how far the job is now."""
         progress = self._job.progress()
-        if progress.phase != "ended":
+        if progress.phase not in _OVER:
             self._show(_running(progress), progress.fraction)
 
     def close(self) -> None:
@@ -181,16 +182,16 @@ def place_and_time(progress: Progress) -> str:
     if not progress.elapsed:
         return ""
     if progress.phase == "gates":
-        progress = progress._replace(phase="ended")  # the passes say enough
+        progress = progress._replace(phase="stopped")  # the passes say enough
     return ", ".join(filter(None, [f"after {duration(progress.elapsed)}", _place(progress)]))
 
 
 def _place(progress: Progress) -> str:
     """Say where in its work a job is: ``"circuit 2 of 5: gates, 12 of 40 passes"``."""
-    words = [] if progress.phase == "ended" else [progress.phase]
-    if progress.phase in {"gates", "ended"} and progress.total_passes:
+    words = [] if progress.phase in _OVER else [progress.phase]
+    if progress.phase in {"gates", *_OVER} and progress.total_passes:
         words.append(f"{int(progress.passes)} of {progress.total_passes} passes")
-    elif progress.phase in {"gates", "sampling", "ended"} and progress.total_shots:
+    elif progress.phase in {"gates", "sampling", *_OVER} and progress.total_shots:
         words.append(f"{progress.shots} of {progress.total_shots} shots")
     where = ", ".join(words)
     if progress.experiments > 1:

@@ -59,6 +59,10 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         For a label that is taken, or not all qubits where all are needed.
     """
     kind = SAVES[operation.name]
+    if not _has_settings(operation):
+        raise BasicAerError(
+            f"{operation.name} ({scope.place}) has no settings, which a QPY file does not keep; append it anew."
+        )
     label = operation.label
     if label == _OF_THE_METHOD:
         label = "statevector"
@@ -73,7 +77,7 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         )
     per_shot, conditional, summed = _settings(operation)
     over = Over.EACH if per_shot else Over.LAST if kind.reading not in _AVERAGED else Over.SUM if summed else Over.MEAN
-    numbers = _numbers(kind.reading, operation.params, qubits)
+    numbers = _numbers(kind.reading, operation.params, qubits, scope.place)
     form = "save_statevector" if operation.name == "save_state" else operation.name
     return Save(label, form, kind.reading, qubits, numbers, over, conditional, cmath.rect(1.0, scope.last_phase))
 
@@ -86,7 +90,11 @@ def _settings(operation: Any) -> tuple[bool, bool, bool]:
     return aer.endswith("list"), aer.startswith("c_"), aer.endswith("accum")
 
 
-def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, ...]) -> tuple[Any, ...]:
+def _has_settings(operation: Any) -> bool:
+    return hasattr(operation, "_subtype") or hasattr(operation, "pershot")
+
+
+def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, ...], place: str) -> tuple[Any, ...]:
     match reading:
         case Reading.EXPECTATION:
             return pauli_terms(((pauli, factors[0]) for pauli, factors in params), qubits)
@@ -94,7 +102,10 @@ def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, 
             both = list(params)
             return tuple(pauli_terms(((pauli, factors[i]) for pauli, factors in both), qubits) for i in (0, 1))
         case _:
-            return tuple(int(index) for index in params)
+            indices = tuple(int(index) for index in params)
+            if not all(0 <= index < 2 ** len(qubits) for index in indices):
+                raise BasicAerError(f"Indices of amplitudes ({place}) are from 0 to 2**{len(qubits)} - 1.")
+            return indices
 
 
 def pauli_terms(

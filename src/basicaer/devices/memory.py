@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.engine.program import Program, Save
 
-__all__ = ["check_fits", "check_saves", "check_shots", "free_host_bytes", "largest_state", "readable"]
+__all__ = [
+    "check_dictionary",
+    "check_fits",
+    "check_saves",
+    "check_shots",
+    "free_host_bytes",
+    "largest_state",
+    "readable",
+]
 
 _TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system costs 0.1 ms, as much as a small circuit
 _BYTES_PER_SHOT = 64  # its number, draw, place in order, index and value, and what sorting them takes
+_BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and its share of the table that points to both
 _CONTROL_GROUPS = (  # (limit, use, statistics, the statistics' name for cache that can be dropped)
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
@@ -97,23 +106,38 @@ def check_shots(what: str, shots: int) -> None:
         )
 
 
+def check_dictionary(what: str, entries: int) -> None:
+    """Refuse to make a dictionary of more entries than there is memory for; `what` as for `check_fits`."""
+    needed = entries * _BYTES_PER_ENTRY
+    if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+        raise BasicAerError(
+            f"{what} needs {readable(needed)} for a dictionary of {entries} entries, and {readable(free)} are free; "
+            "save an array instead."
+        )
+
+
 def check_saves(
     device: Device, what: str, program: Program, precision: Precision, shots: int, *, unitary: bool = False
 ) -> None:
     """Refuse to save more than there is memory for, besides the state; `what` as for `check_fits`."""
     if not program.saves:
         return
-    state = precision.amplitude_bytes * 2 ** (program.state_qubits * (2 if unitary else 1))
-    kept = sum(_kept_bytes(save, state, shots) for save in program.saves)
-    copied = any(save.reading in _FROM_A_COPY for save in program.saves)  # one at a time, where the state is
-    for needed, free, where in (
-        (2 * state if copied else state, device.free_bytes, f"on the {device.name}"),
-        (kept + (state if device.name == "CPU" else 0), free_host_bytes, "on the host"),
-    ):
+    qubits = program.state_qubits * (2 if unitary else 1)
+
+    def needs(of: Precision) -> tuple[int, int]:
+        state = of.amplitude_bytes * 2**qubits
+        kept = sum(_kept_bytes(save, state, shots) for save in program.saves)
+        copied = any(save.reading in _FROM_A_COPY for save in program.saves)  # one at a time, where the state is
+        return 2 * state if copied else state, kept + (state if device.name == "CPU" else 0)
+
+    single = ", or take precision='single'"
+    for place, (where, free) in enumerate(((device.name, device.free_bytes), ("host", free_host_bytes))):
+        needed = needs(precision)[place]
         if needed > _TOO_SMALL_TO_ASK and needed > (there := free()):
+            smaller = precision is Precision.DOUBLE and needs(Precision.SINGLE)[place] <= there
             raise BasicAerError(
-                f"{what} needs {readable(needed)} {where} for its state and what it saves of it, where "
-                f"{readable(there)} are free; save less, or in single precision."
+                f"{what} needs {readable(needed)} on the {where} for its state and what it saves of it, where "
+                f"{readable(there)} are free; save less{single if smaller else ''}."
             )
 
 

@@ -28,12 +28,13 @@ class Progress(NamedTuple):
     Attributes
     ----------
     phase
-        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"``, ``"results"`` or ``"ended"``.
+        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"`` or ``"results"``; then ``"ended"`` or, of a job that
+        was cancelled or has failed, ``"stopped"``.
     experiment, experiments
         How many circuits are finished, and how many there are.
     passes, total_passes
         Passes over the state that are done, a part of one counted as such, and how many there are in the circuit that
-        runs now; the total is None where control flow leaves it open.
+        runs now, those of its save instructions among them; the total is None where control flow leaves it open.
     shots, total_shots
         Shots of the circuit that runs now whose outcome is known, and how many there are.
     elapsed

@@ -44,7 +44,7 @@ from basicaer.engine.sampling import (
     sample_counts,
     sample_values,
 )
-from basicaer.engine.saves import Saves, read
+from basicaer.engine.saves import Saves, passes_of, read
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -423,7 +423,7 @@ class _Execution:
             case Save() as save:
                 # What a branch goes through again has been saved for its shots when it did so for the first time.
                 if not branch.prescribed and self.resume is None:
-                    value = read(save, state, branch.phase, self.checkpoint.poll)
+                    value = read(save, state, branch.phase, self.checkpoint)
                     self.saves.add(save, branch.bits, branch.shots, value)
             case Store() as store:
                 self.store(branch, store)
@@ -465,6 +465,8 @@ class _Execution:
             if isinstance(operation, Segment):
                 plan = self.plan(operation, discard_phases=at >= self.phases_matter_until)
                 total += len(plan.passes) if plan else 0
+            elif isinstance(operation, Save):
+                total += passes_of(operation)
         return total
 
     @staticmethod

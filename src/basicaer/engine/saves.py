@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.engine.bits import deposit_bits, extract_bits
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Reading
 
@@ -15,19 +15,33 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import State
     from basicaer.engine.program import Save
 
-__all__ = ["ALL_SHOTS", "Saves", "read"]
+__all__ = ["ALL_SHOTS", "Saves", "passes_of", "read"]
 
 ALL_SHOTS = -1
 """Stands where the value of the classical bits does for what is saved on condition of them."""
 
+_ROWS_PER_PASS = 16  # of a density matrix: so many take about as long to sum up as a pass
 _BLOCK_QUBITS = 16  # of the amplitudes that are looked at between two polls
 
 
-def read(save: Save, state: State, phase: complex, poll: Callable[[], None]) -> Any:
-    """Return what is to be saved of a state, which stays as it is; poll now and then.
+def passes_of(save: Save) -> int:
+    """Return how many passes over the state the reading takes, roughly where it is not of Paulis."""
+    match save.reading:
+        case Reading.PAULIS | Reading.EXPECTATION | Reading.VARIANCE:
+            return len({x for x, _ in _masks(save)})
+        case Reading.DENSITY_MATRIX:
+            rows: int = 2 ** len(_active(save))
+            return max(rows // _ROWS_PER_PASS, 1)
+        case _:
+            return 1
+
+
+def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> Any:
+    """Return what is to be saved of a state, which stays as it is; poll now and then, and say what is done.
 
     Parameters
     ----------
@@ -36,27 +50,22 @@ def read(save: Save, state: State, phase: complex, poll: Callable[[], None]) -> 
     """
     match save.reading:
         case Reading.AMPLITUDES:
-            amplitudes = _amplitudes(save, state)
-            chosen = amplitudes[list(save.numbers)] if save.numbers else amplitudes
+            chosen = _chosen(save, state) if save.numbers else _amplitudes(save, state)
             if (factor := phase * save.phase) != 1.0:
                 chosen *= factor
-            return chosen
+            value = chosen
         case Reading.SQUARES:
-            chosen = _amplitudes(save, state)[list(save.numbers)].astype(np.complex128)
-            return chosen.real**2 + chosen.imag**2
+            chosen = _chosen(save, state).astype(np.complex128)
+            value = chosen.real**2 + chosen.imag**2
         case Reading.PROBABILITIES:
-            return _over_idle(_probabilities(state, _active(save), poll), save)
+            value = _over_idle(_probabilities(state, _active(save), checkpoint.poll), save)
         case Reading.DENSITY_MATRIX:
-            rows = _over_idle(_density_matrix(state, _active(save), poll), save)
+            rows = _over_idle(_density_matrix(state, _active(save), passes_of(save), checkpoint), save)
             return _over_idle(rows.T, save).T
-        case Reading.PAULIS:
-            return pauli_values(save.numbers, state.expectations)
-        case Reading.EXPECTATION:
-            return _expectation(state, save.numbers)
-        case Reading.VARIANCE:
-            terms, square = save.numbers
-            mean = _expectation(state, terms)
-            return np.array([mean, _expectation(state, square) - mean**2])
+        case Reading.PAULIS | Reading.EXPECTATION | Reading.VARIANCE:
+            return _of_paulis(save, state, checkpoint)
+    checkpoint.advance(passes_of(save))
+    return value
 
 
 def _active(save: Save) -> tuple[int, ...]:
@@ -82,9 +91,44 @@ def _amplitudes(save: Save, state: State) -> NDArray[Any]:
     return _over_idle(amplitudes, save)
 
 
-def _expectation(state: State, terms: Sequence[tuple[int, int, float]]) -> float:
-    values = pauli_values([(x, z) for x, z, _ in terms], state.expectations)
-    return float(values @ np.array([factor for *_, factor in terms]))
+def _chosen(save: Save, state: State) -> NDArray[Any]:
+    """Return the amplitudes that a save names by their indices in the order of its qubits."""
+    amplitudes = state.copy().amplitudes()
+    idle = mask_of(place for place, qubit in enumerate(save.qubits) if qubit is None)
+    places = [save.qubits.index(qubit) for qubit in range(state.n_qubits)]
+    chosen = amplitudes[[extract_bits(number, places) for number in save.numbers]]
+    chosen[[number & idle != 0 for number in save.numbers]] = 0
+    return chosen
+
+
+def _masks(save: Save) -> list[tuple[int, int]]:
+    """Return x and z, as for `State.expectations`, of each Pauli that a save needs."""
+    sums = save.numbers if save.reading is Reading.VARIANCE else [save.numbers]
+    return list(dict.fromkeys((x, z) for terms in sums for x, z, *_ in terms))
+
+
+def _of_paulis(save: Save, state: State, checkpoint: Checkpoint) -> Any:
+    """Return the values of Paulis or of sums of them, each Pauli read once."""
+
+    def expectations(x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        values = state.expectations(x, zs)
+        checkpoint.advance(1)
+        return values
+
+    masks = _masks(save)
+    values = dict(zip(masks, pauli_values(masks, expectations), strict=True))
+
+    def summed(terms: Sequence[tuple[int, int, float]]) -> float:
+        return float(sum(factor * values[x, z] for x, z, factor in terms))
+
+    match save.reading:
+        case Reading.PAULIS:
+            return np.array([values[one] for one in save.numbers])
+        case Reading.EXPECTATION:
+            return summed(save.numbers)
+        case _:
+            mean, square = map(summed, save.numbers)
+            return np.array([mean, square - mean**2])
 
 
 def _probabilities(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.float64]:
@@ -106,18 +150,22 @@ def _probabilities(state: State, qubits: tuple[int, ...], poll: Callable[[], Non
     return probabilities
 
 
-def _density_matrix(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.complex128]:
+def _density_matrix(
+    state: State, qubits: tuple[int, ...], passes: int, checkpoint: Checkpoint
+) -> NDArray[np.complex128]:
     """Return the density matrix of some qubits, ``qubits[0]`` least significant; of trace 1."""
     amplitudes = state.copy().amplitudes()
     others = [qubit for qubit in range(state.n_qubits) if qubit not in qubits]
     own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on the qubits, else 0
     matrix = np.zeros((len(own), len(own)), complex)
     step = max(2**_BLOCK_QUBITS // len(own), 1)
-    for start in range(0, 2 ** len(others), step):
-        poll()
+    starts = range(0, 2 ** len(others), step)
+    for start in starts:
+        checkpoint.poll()
         rest = deposit_bits(np.arange(start, min(start + step, 2 ** len(others))), others)
         columns = amplitudes[own[:, None] + rest].astype(np.complex128, copy=False)
         matrix += columns @ columns.conj().T
+        checkpoint.advance(passes / len(starts))
     matrix /= np.trace(matrix).real
     return matrix
 

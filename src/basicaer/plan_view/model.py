@@ -99,7 +99,7 @@ class CircuitPlan:
     """What will happen when a circuit is run; ``print`` it, or `draw` it.
 
     Loops are counted as if they went round once, and branches as if all were taken. Predictions are for the gates:
-    measurements, sampling and handing over amplitudes come on top.
+    measurements, sampling, what is saved on the way and handing over amplitudes come on top.
 
     Attributes
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import reprlib
 import secrets
 import time
@@ -23,10 +24,12 @@ from basicaer.compile.known import lower_known
 from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
+from basicaer.engine.program import Over, Phase, Save
 from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.job import BasicAerJob
 from basicaer.options import (
+    AERS_ALONE,
     ArrayPlace,
     DeviceChoice,
     DeviceOptions,
@@ -87,9 +90,9 @@ class BasicAerSimulator(BackendV2):
             name=self._name,
             description=self._description,
             backend_version=__version__,
-            **options,
         )
         self._defaults = dict(self._default_options())
+        self.set_options(**options)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}('{self.name}')>"
@@ -203,6 +206,29 @@ class BasicAerSimulator(BackendV2):
         qobj = partial(assemble, [circuit for circuit, _ in bound], qobj_id, **config)
         return self._submitted(qobj, lambda: work, settings)
 
+    def set_options(self, **fields: Any) -> None:
+        """Set options of `run` for all runs to come.
+
+        Raises
+        ------
+        AttributeError
+            For an unknown option, as of all backends.
+        BasicAerError
+            For a value that an option cannot have.
+        """
+        changed = without_aers(fields, self._methods)
+        for name in changed:
+            if name not in self._defaults:
+                raise AttributeError(self._no_option(name))
+        super().set_options(**check_options(changed))
+
+    def _no_option(self, name: str) -> str:
+        """Return the sentence for an option that this simulator does not have."""
+        for other in BasicAerSimulator.__subclasses__():
+            if name in other._default_options():  # noqa: SLF001  # a class of this family
+                return f"{self.name} has no option '{name}': it is one of {other._name}."  # noqa: SLF001
+        return unknown_name(f"option of {self.name}", name, self._defaults, AERS_ALONE | {"method"})
+
     def sampler(self, **options: Any) -> SamplerV2:
         """Return a `SamplerV2` with this backend's options; see there."""
         from basicaer.primitives import SamplerV2
@@ -299,7 +325,7 @@ class BasicAerSimulator(BackendV2):
         changed = {}
         for name, value in settings.items():
             if name not in self._defaults:
-                raise BasicAerError(unknown_name(f"option of {self.name}", name, self._defaults))
+                raise BasicAerError(self._no_option(name))
             if value is not self._defaults[name]:
                 changed[name] = value
         settings |= check_options(changed)
@@ -329,7 +355,7 @@ class BasicAerSimulator(BackendV2):
                 "write some of them out."
             ) from error
         self._check(program)
-        self._check_saves(program)
+        self._check_saves(program, on_device=on_device)
         gpus = settings["target_gpus"] or (0,)
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
@@ -359,8 +385,13 @@ class BasicAerSimulator(BackendV2):
     def _check(self, program: Program) -> None:
         """Refuse, or warn of, what this simulator does not make sense of."""
 
-    def _check_saves(self, program: Program) -> None:
+    def _check_saves(self, program: Program, *, on_device: bool) -> None:
         for save in program.saves:
+            if save.label == self._returns and (on_device or not _is_final_state(save, program)):
+                raise BasicAerError(
+                    f"The label '{save.label}' of {save.form} (circuit '{program.name}') is that of what {self.name} "
+                    "itself returns; give it one of its own."
+                )
             if (save.form == "save_unitary") != self._unitary_only:
                 remedy = "only unitary_simulator can" if save.form == "save_unitary" else "it saves unitaries only"
                 raise BasicAerError(f"{self.name} cannot run '{save.form}' in circuit '{program.name}': {remedy}.")
@@ -372,6 +403,29 @@ class BasicAerSimulator(BackendV2):
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
         """Return the state to start from, checked."""
         raise NotImplementedError  # pragma: no cover  # only those with such an option are asked
+
+
+def _is_final_state(save: Save, program: Program) -> bool:
+    """Tell whether a save is of the very state that a simulator returns: that of the last shot, after everything."""
+    after, phase = list(program.body), complex(1.0)
+    while after:
+        match after[-1]:
+            case Phase(factor):
+                phase *= factor
+            case Save(label) if label != save.label:
+                pass
+            case _:
+                break
+        after.pop()
+    given = [(place, qubit) for place, qubit in enumerate(save.qubits) if qubit is not None]
+    return (
+        after[-1:] == [save]
+        and cmath.isclose(phase, save.phase)
+        and save.form in {"save_statevector", "save_unitary"}
+        and save.over is Over.LAST
+        and not (save.conditional or program.final)
+        and given == [(place, qubit) for qubit, place in enumerate(program.qubits)]
+    )
 
 
 def check_initial_statevector(settings: dict[str, Any], program: Program, backend: str) -> NDArray[np.complexfloating]:

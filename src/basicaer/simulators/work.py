@@ -20,13 +20,14 @@ from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
 from basicaer.errors import BasicAerWarning
 from basicaer.plan.planner import plan_segment
-from basicaer.result import chopped, counts_of, joined, memory_of, on_all_qubits, result_of, saved_of
+from basicaer.result import chopped, counts_of, experiment_of, joined, memory_of, on_all_qubits, result_of, saved_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from qiskit.result import Result
+    from qiskit.result.models import ExperimentResult
 
     from basicaer.engine.device import State
     from basicaer.engine.execute import Suspended
@@ -115,7 +116,11 @@ class Work:
             groups.setdefault(number, []).append(experiment)
         return [replace(self, experiments=tuple(group)) for group in groups.values()]
 
-    def partial(self, job_id: str, finished: Mapping[int, dict[str, Any]], seconds: float = 0.0) -> Result:
+    def partial(self, job_id: str, finished: Mapping[int, dict[str, Any]]) -> Result:
+        """Return a result of the experiments that are finished, given by position as they were handed over."""
+        return self.result(job_id, {position: experiment_of(one, _go_on) for position, one in finished.items()}, 0.0)
+
+    def result(self, job_id: str, finished: Mapping[int, ExperimentResult], seconds: float) -> Result:
         """Return a result of the experiments that are finished, given by position."""
         return result_of(
             [finished[position] for position in sorted(finished)],
@@ -133,6 +138,10 @@ class Work:
         return joined(results)
 
 
+def _go_on() -> None:
+    """Poll nobody."""
+
+
 def run_work(job_id: str, work: Work) -> Result:
     """Run every experiment and return the result; the function of every job that a backend makes.
 
@@ -144,7 +153,7 @@ def run_work(job_id: str, work: Work) -> Result:
     checkpoint = current_checkpoint.get() or Checkpoint()
     checkpoint.expect_experiments(len(work.experiments))
     started = time.perf_counter()
-    finished: dict[int, dict[str, Any]] = {}
+    finished: dict[int, ExperimentResult] = {}
 
     saver = _saver_of(work, checkpoint)
     resume = None
@@ -155,7 +164,7 @@ def run_work(job_id: str, work: Work) -> Result:
                 continue
             going_on = resume if resume and resume[0] == position else None
             result = _run(work.experiments[position], work.returns, checkpoint, _Keeping(position, saver, going_on))
-            finished[position] = result
+            finished[position] = experiment_of(result, checkpoint.poll)
             checkpoint.finish_experiment(position, result)
             if saver is not None:
                 saver.finish(position, result)
@@ -176,13 +185,13 @@ def run_work(job_id: str, work: Work) -> Result:
                         failed.set()
                     future.result()
     except Exception as error:
-        error.partial = work.partial(job_id, finished, time.perf_counter() - started)  # type: ignore[attr-defined]
+        error.partial = work.result(job_id, finished, time.perf_counter() - started)  # type: ignore[attr-defined]
         _empty_frames(error)
         raise
     finally:
         if saver is not None:
             saver.close()
-    return work.partial(job_id, finished, time.perf_counter() - started)
+    return work.result(job_id, finished, time.perf_counter() - started)
 
 
 def _empty_frames(error: BaseException) -> None:
@@ -211,7 +220,7 @@ def _saver_of(work: Work, checkpoint: Checkpoint) -> JobSaver | None:
 
 
 def _begin_saving(
-    saver: JobSaver, job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, dict[str, Any]]
+    saver: JobSaver, job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, ExperimentResult]
 ) -> tuple[int, str, Suspended, Callable[[State], None]] | None:
     """Begin to save a job, or find out where it goes on; add what had finished then."""
     assert work.saving is not None  # it has a saver  # noqa: S101
@@ -220,7 +229,7 @@ def _begin_saving(
         return None
     done, resume = saver.where()
     for position, experiment in done.items():
-        finished[position] = experiment
+        finished[position] = experiment_of(experiment, checkpoint.poll)
         checkpoint.finish_experiment(position, experiment)
     return resume
 
