@@ -212,6 +212,13 @@ def test_work_whose_client_has_gone_stops(client, executor):
     assert set(dask_module._mailboxes) == {client}  # that of the other is forgotten
 
 
+def test_no_job_is_taken_by_the_executor_of_a_closed_client(client):
+    with distributed.Client(client.scheduler.address) as other:
+        executor = other.get_executor()
+    with pytest.raises(BasicAerError, match="The Dask client of the executor is closed; run the job on a new one's"):
+        BACKEND.run(bell("late"), executor=executor)
+
+
 def began(worker_end):
     """Begin, on a worker that hears nothing but the answer to its question."""
     with mock.patch.object(dask_module._Link, "listen"), worker_end.at_work() as checkpoint:

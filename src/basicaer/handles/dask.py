@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import Event, Queue, Status, get_client, get_worker
 
 from basicaer.engine.checkpoint import Checkpoint, Progress
+from basicaer.errors import BasicAerError
 from basicaer.handles.base import Finished, RemoteHandle, Told
 
 if TYPE_CHECKING:
@@ -48,9 +49,11 @@ _log = logging.getLogger("basicaer")
 
 
 class DaskHandle(RemoteHandle):
-    """For the executor of a Dask client."""
+    """For the executor of a Dask client, which must not be closed."""
 
     def __init__(self, client: Client, timeout: float | None, listener: Listener | None) -> None:
+        if client.status in {"closing", "closed"}:
+            raise BasicAerError(f"The Dask client of the executor is {client.status}; run the job on a new one's.")
         super().__init__(listener)
         self._timeout = timeout
         self._stop = Event(f"basicaer-stop-{uuid.uuid4().hex}", client=client)
