@@ -181,6 +181,21 @@ def test_a_circuit_is_named_after_its_file_and_comments_may_come_first(tmp_path,
     assert [item.name for item in loaded.data] == ["h", "cx"]
 
 
+def test_a_circuit_may_come_from_standard_input():
+    done = CliRunner().invoke(cli.main, ["run", "-", "--json"], input=GHZ.read_text("utf-8"))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["circuit"] == "stdin"
+    done = CliRunner().invoke(cli.main, ["plan", "-"], input="")
+    assert (done.exit_code, done.stderr) == (1, "Error: stdin is empty; it should hold an OpenQASM 2 or 3 program.\n")
+
+
+def test_help_says_all_of_each_command_in_a_terminal_of_80_columns():
+    lines = basicaer("--help").stdout.splitlines()
+    commands = lines[lines.index("Commands:") + 1 :]
+    assert len(commands) == 4
+    assert all(line.endswith(".") and not line.endswith("..") for line in commands)
+
+
 def test_openqasm_2_may_use_the_gates_of_the_old_library_and_files_beside_it(tmp_path):
     (tmp_path / "mine.inc").write_text("gate twice a { x a; x a; }\n", "utf-8")
     path = tmp_path / "old.qasm"

@@ -67,7 +67,7 @@ def _showing(command: _Command) -> _Command:
     return command
 
 
-@main.command()
+@main.command(short_help="Run an OpenQASM file and show its counts.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--shots", default=1024, show_default=True, help="How often to repeat the circuit.")
 @click.option("--seed", type=int, help="Makes the outcomes reproducible.")
@@ -79,7 +79,7 @@ def _showing(command: _Command) -> _Command:
 def run(
     *, file: Path, seed: int | None, as_json: bool, plot: Path | None, progress: bool | None, **options: Any
 ) -> None:
-    """Run the OpenQASM 2 or 3 circuit in FILE and show how often each outcome occurred."""
+    """Run the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, and show how often each outcome occurred."""
 
     def start() -> BasicAerJob:
         circuit = _without_inputs(file)
@@ -89,7 +89,7 @@ def run(
     _show(start, as_json=as_json, plot=plot, progress=progress)
 
 
-@main.command()
+@main.command(short_help="Go on with a saved job.")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
 @_showing
@@ -213,7 +213,7 @@ def _draw(result: Result, path: Path) -> None:
         raise BasicAerError(f"Cannot write the picture {path}: {error}.") from error
 
 
-@main.command()
+@main.command(short_help="Show how an OpenQASM file would be run.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--draw", type=click.Path(path_type=Path, dir_okay=False), help="Draw the plan to a picture.")
@@ -232,7 +232,7 @@ def plan(*, file: Path, precision: str, draw: Path | None) -> None:
         click.echo(f"Picture: {draw}")
 
 
-@main.command()
+@main.command(short_help="Show the devices, and why the GPU is off.")
 def info() -> None:
     """Show the devices that are there, and why the GPU is off if it is off."""
     console = Console(highlight=False)

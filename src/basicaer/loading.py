@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qiskit.exceptions import QiskitError
@@ -12,8 +14,6 @@ from qiskit.exceptions import QiskitError
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qiskit import QuantumCircuit
 
 __all__ = ["load_circuit"]
@@ -23,7 +23,7 @@ _VERSION = re.compile(r"\s*OPENQASM\s+(\d+)")
 
 
 def load_circuit(path: Path) -> QuantumCircuit:
-    """Return the circuit in an OpenQASM 2 or 3 file, named after the file.
+    """Return the circuit in an OpenQASM 2 or 3 file, named after the file; "-" is the standard input.
 
     OpenQASM 2 may use the gates that Qiskit's older `qelib1.inc` had on top of the paper's; of OpenQASM 3, what
     `qiskit.qasm3.load` takes.
@@ -33,11 +33,14 @@ def load_circuit(path: Path) -> QuantumCircuit:
     BasicAerError
         If the file cannot be read, is empty, or is not OpenQASM; with the parser's own words.
     """
+    is_file = str(path) != "-"
     try:
-        text = path.read_text("utf-8-sig")  # some editors put a mark in front
+        text = path.read_text("utf-8-sig") if is_file else sys.stdin.read()  # some editors put a mark in front
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise BasicAerError(f"Cannot read {path}: {reason}.") from error
+    if not is_file:
+        path = Path("stdin")
     program = _COMMENTS.sub("", text)
     if not program.strip():
         raise BasicAerError(f"{path} is empty; it should hold an OpenQASM 2 or 3 program.")
