@@ -349,13 +349,45 @@ def test_from_a_backend_with_its_options():
         (lambda: EstimatorV2(devise="CPU"), "Unknown option of EstimatorV2 'devise': did you mean 'device'"),
         (lambda: SamplerV2(default_shots=0), "shots must be a whole number of at least 1"),
         (lambda: EstimatorV2(default_precision=-1), "precision must be a number of at least 0, not -1"),
-        (lambda: SamplerV2(seed="x"), "seed_simulator must be"),
+        (lambda: SamplerV2(seed="x"), "seed must be a whole number"),
+        (
+            lambda: EstimatorV2().run([(QuantumCircuit(1), "Z", None, np.inf)]),
+            "precision must be a number of at least 0",
+        ),
         (lambda: EstimatorV2().run([(real_amplitudes(1, reps=0), "Z", [np.nan])]), "values that are not finite"),
     ],
 )
 def test_bad_options_and_values_are_named(make, message):
     with pytest.raises(BasicAerError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda: EstimatorV2().run([(QuantumCircuit(1), "Z")], precision=-1), ValueError),
+        (lambda: EstimatorV2().run([(QuantumCircuit(1), "Z")], precision="x"), TypeError),
+        (lambda: EstimatorV2().run((QuantumCircuit(1), "Z")), ValueError),
+        (lambda: EstimatorV2().run([(QuantumCircuit(1), "ZZ")]), ValueError),
+        (lambda: SamplerV2().run([measured()]), ValueError),
+        (lambda: SamplerV2().run([(measured(), [1] * 6, 0)]), ValueError),
+    ],
+)
+def test_pubs_are_checked_as_qiskit_checks_them(make, error):
+    with pytest.raises(error):
+        make()
+
+
+def test_each_run_draws_a_seed_from_a_generator():
+    circuit = QuantumCircuit(20)
+    circuit.h(range(20))
+    circuit.measure_all()
+    sampler = SamplerV2(seed=np.random.default_rng(5))
+    first, second = (sampler.run([circuit], shots=2).result()[0].data.meas.get_int_counts() for _ in range(2))
+    assert first != second
+    again = SamplerV2(seed=np.random.default_rng(5)).run([circuit], shots=2).result()
+    assert again[0].data.meas.get_int_counts() == first
+    assert isinstance(sampler.seed, np.random.Generator)
 
 
 def test_qiskits_wrappers_work_too(qasm):

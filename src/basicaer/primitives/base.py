@@ -40,26 +40,33 @@ class Primitive:
     backend
         Whose options are the defaults; None for a new ``qasm_simulator``.
     seed
-        Makes outcomes reproducible; None for new ones every time.
+        Makes outcomes reproducible; None for new ones every time. From a generator of NumPy, each run draws its seed.
     options
         Options of ``backend.run``, that go before the backend's: ``device``, ``precision`` (of the amplitudes),
         ``max_parallel_threads``, ``executor``, ``timeout``, ``callback``, ``progress``.
     """
 
-    def __init__(self, backend: BasicAerSimulator | None, seed: int | None, options: dict[str, Any]) -> None:
+    def __init__(
+        self, backend: BasicAerSimulator | None, seed: int | np.random.Generator | None, options: dict[str, Any]
+    ) -> None:
         from basicaer.provider import BasicAer
 
         self._backend = BasicAer.get_backend("qasm_simulator") if backend is None else backend
         for name in options:
             if name not in _OF_BACKENDS:
                 raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, _OF_BACKENDS))
-        self._seed: int | None = check_options({"seed_simulator": seed})["seed_simulator"]
+        self._seed = seed if isinstance(seed, np.random.Generator) else check_options({"seed": seed})["seed"]
         self._options = check_options(options)
 
     @property
-    def seed(self) -> int | None:
-        """The seed that was given."""
+    def seed(self) -> int | np.random.Generator | None:
+        """The seed, or the generator of seeds, that was given."""
         return self._seed
+
+    def _seed_of_run(self) -> int:
+        if self._seed is None:
+            return secrets.randbits(63)
+        return int(self._seed.integers(2**63) if isinstance(self._seed, np.random.Generator) else self._seed)
 
     def _settings(self) -> dict[str, Any]:
         return self._backend._settings(self._options)  # noqa: SLF001  # it is one of ours
@@ -75,10 +82,9 @@ class Primitive:
         return family
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
-        seed = secrets.randbits(63) if self._seed is None else self._seed
         widest = max((task.family.first.state_qubits for task in tasks), default=0)
         gpu = 0 if _expected_device(widest, settings).name == "GPU" else None
-        work = Settings(tuple(tasks), seed, _devices(settings), settings["precision"], gpu)
+        work = Settings(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
 
         def no_qobj() -> None:
             """Stand where a job's circuits do; `PrimitiveJob.qobj` says that there are none."""

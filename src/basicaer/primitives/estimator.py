@@ -52,7 +52,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         Of a PUB that names none: the standard deviation of the normal noise that is added to the exact values; 0 adds
         none.
     seed
-        Makes that noise reproducible; it depends on the seed and on the PUB's position only.
+        Makes that noise reproducible; it depends on the seed and on the PUB's position only. Each run draws one from a
+        generator of NumPy.
     options
         ``device``, ``precision`` (of the amplitudes), ``max_parallel_threads``, ``executor``, ``timeout``, ``callback``
         and ``progress``, as for ``backend.run``.
@@ -73,7 +74,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         backend: BasicAerSimulator | None = None,
         *,
         default_precision: float = 0.0,
-        seed: int | None = None,
+        seed: int | np.random.Generator | None = None,
         **options: Any,
     ) -> None:
         super().__init__(backend, seed, options)
@@ -103,9 +104,12 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         ------
         BasicAerError
             For what cannot be run, before the job is queued.
+        ValueError, TypeError
+            From Qiskit's own check of the PUBs.
         """
-        asked = self._default_precision if precision is None else _precision(precision)
-        coerced = [EstimatorPub.coerce(pub, asked) for pub in pubs]
+        coerced = [
+            EstimatorPub.coerce(pub, self._default_precision if precision is None else precision) for pub in pubs
+        ]
         settings = self._settings()
         tasks = []
         for pub in coerced:
@@ -115,7 +119,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             numbers = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
             sets, numbers = np.broadcast_arrays(sets, numbers)
             terms = tuple(_terms(observable, family) for observable in _each(pub.observables))
-            target = self._default_precision if pub.precision is None else pub.precision
+            target = self._default_precision if pub.precision is None else _precision(pub.precision)
             tasks.append(EstimatorTask(family, pub.shape, pub.circuit.metadata, target, terms, sets, numbers))
         return self._submitted(tasks, settings)
 

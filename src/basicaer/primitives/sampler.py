@@ -15,6 +15,7 @@ from basicaer.primitives.work import Register, SamplerTask
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     from qiskit.primitives.containers.sampler_pub import SamplerPubLike
 
     from basicaer.primitives.job import PrimitiveJob
@@ -34,7 +35,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
         Shots of a PUB that names none.
     seed
         Makes outcomes reproducible: those of a PUB's parameter set depend on the seed and on its position among all
-        sets of the job only.
+        sets of the job only. Each run draws one from a generator of NumPy.
     options
         ``device``, ``precision``, ``max_parallel_threads``, ``executor``, ``timeout``, ``callback`` and ``progress``,
         as for ``backend.run``.
@@ -55,7 +56,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
         backend: BasicAerSimulator | None = None,
         *,
         default_shots: int = 1024,
-        seed: int | None = None,
+        seed: int | np.random.Generator | None = None,
         **options: Any,
     ) -> None:
         super().__init__(backend, seed, options)
@@ -87,6 +88,8 @@ class SamplerV2(Primitive, BaseSamplerV2):
         ------
         BasicAerError
             For what cannot be run, before the job is queued.
+        ValueError, TypeError
+            From Qiskit's own check of the PUBs.
         """
         coerced = [SamplerPub.coerce(pub, self._default_shots if shots is None else shots) for pub in pubs]
         settings = self._settings()
