@@ -21,6 +21,7 @@ from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
 from basicaer.engine import checkpoint as checkpoint_module
+from basicaer.engine import suspended
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
 from basicaer.library import save_expectation_value, save_probabilities_dict, save_statevector_dict
@@ -275,9 +276,7 @@ def test_another_version_is_refused_and_another_numpy_warned_of(lost, monkeypatc
 
 def test_a_plan_that_has_changed_is_refused(lost, monkeypatch):
     folder, _ = lost
-    from basicaer.engine import execute
-
-    monkeypatch.setattr(execute, "_digest", lambda _plan: "another")
+    monkeypatch.setattr(suspended, "_digest", lambda _plan: "another")
     with pytest.raises(BasicAerError, match="was planned in another way"):
         go_on(folder)
 

@@ -8,13 +8,14 @@ again from the start with its outcomes so far prescribed.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from basicaer.engine.bits import has_bit, with_bit
+from basicaer.engine.branches import Branch, Frame, History, innermost_loop, latest_first, oldest_first
 from basicaer.engine.classical import ClassicalState, evaluate
 from basicaer.engine.program import (
     Block,
@@ -45,10 +46,10 @@ from basicaer.engine.sampling import (
     sample_values,
 )
 from basicaer.engine.saves import Saves, passes_of, read
-from basicaer.errors import BasicAerError
+from basicaer.engine.suspended import Suspended, Suspension, Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -56,9 +57,10 @@ if TYPE_CHECKING:
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
     from basicaer.engine.plan import Plan, Planner
+    from basicaer.engine.suspended import Saver
     from basicaer.options import Precision
 
-__all__ = ["Outcome", "Saver", "Suspended", "execute"]
+__all__ = ["Outcome", "execute"]
 
 _SHOTS_AT_ONCE = 2**20  # drawn and sorted between two polls, some 80 ms
 
@@ -86,78 +88,6 @@ class Outcome:
     value_of_shot: NDArray[np.int64] | None
     amplitudes: NDArray[np.complexfloating] | None
     saved: dict[str, dict[int, Any]] = field(default_factory=dict)
-
-
-class _Frame(NamedTuple):
-    """Where a branch stands: the next operation of a block, and what to go on with after the block."""
-
-    block: Block
-    at: int
-    loop: For | While | None  # the loop whose body the block is
-    iteration: int
-    outer: _Frame | None
-
-
-class _History(NamedTuple):
-    """The measurement outcomes of a branch, latest first."""
-
-    outcome: bool
-    earlier: _History | None
-
-
-class Suspended(NamedTuple):
-    """A run between two passes: what `execute` needs to go on, besides the state itself.
-
-    Attributes
-    ----------
-    shots, history
-        Of the branch that was running: its shots, and the outcomes of its measurements, oldest first.
-    step
-        How many operations that branch had begun.
-    plan
-        A digest of the plan of the segment that it was running.
-    pending
-        Shots and history of each branch that waits; these are run again from the start.
-    generator
-        The state of the random generator.
-    values, counts, value_of_shot
-        The outcome so far, as in `Outcome`.
-    saved
-        What has been saved so far, as `Saves` records it.
-    """
-
-    shots: NDArray[np.int64]
-    history: tuple[bool, ...]
-    step: int
-    plan: str
-    pending: tuple[tuple[NDArray[np.int64], tuple[bool, ...]], ...]
-    generator: dict[str, Any]
-    values: list[int]
-    counts: list[int]
-    value_of_shot: NDArray[np.int64] | None
-    saved: dict[str, dict[int, Any]]
-
-
-class Saver(Protocol):
-    """Keeps runs that are suspended."""
-
-    def save(self, suspended: Callable[[], Suspended], state: State) -> None:
-        """Keep a run, if it is time to; only then is `suspended` called."""
-
-
-@dataclass(slots=True)
-class _Branch:
-    """Shots that have seen the same outcomes so far."""
-
-    shots: NDArray[np.int64]  # numbers of the shots, ascending
-    frame: _Frame | None
-    state: State | None  # None: to be made again by running from the start
-    bits: int = 0
-    variables: Mapping[int, Value] = field(default_factory=dict)
-    phase: complex = 1.0  # a global phase that is still to be applied to the state
-    history: _History | None = None
-    prescribed: list[bool] = field(default_factory=list)  # outcomes still to be repeated, next one last
-    step: int = 0  # operations that it has begun
 
 
 def execute(
@@ -262,7 +192,7 @@ class _Execution:
         body = program.body
         acts = [at for at, operation in enumerate(body) if not isinstance(operation, Phase)]
         self.phases_matter_until = len(body) if keep_state or unitary or not acts else acts[-1]
-        self.pending: list[_Branch] = []
+        self.pending: list[Branch] = []
         self.copies_held = 0  # states of pending branches
         self.copies_allowed: int | None = None  # asked of the device at the first split
         self.values: list[int] = []
@@ -270,24 +200,20 @@ class _Execution:
         self.value_of_shot = np.empty(shots, np.int64) if keep_order else None
         self.amplitudes: NDArray[np.complexfloating] | None = None
         self.saves = Saves()
-        self.saver = saver
-        self.resume = resume
-        self.followed: _Branch | None = None
-        self.plan_digest = ""  # of the segment that runs
-        self.expected_plan: str | None = None  # the digest that the plan of the next segment must have
-        self.in_segment = False  # whether a segment of the program is running, so that the run may be suspended
+        self.suspension = Suspension(saver, resume)
+        self.followed: Branch | None = None
 
     def run(self) -> Outcome:
         self.checkpoint.enter("planning")
         self.checkpoint.expect(self.total_passes(), self.shots)
         self.checkpoint.enter("gates")
-        if self.saver is not None:
-            self.checkpoint.at_pause = self.pause
-        if self.resume is not None:
-            self.take_up(self.resume[0])
+        if self.suspension.is_kept:
+            self.checkpoint.at_pause = partial(self.suspension.pause, self.suspended)
+        if self.suspension.resume is not None:
+            self.take_up(self.suspension.resume[0])
         else:
             self.pending.append(self.from_the_start(np.arange(self.shots)))
-        branch: _Branch | None = None
+        branch: Branch | None = None
         try:
             while self.pending:
                 branch = self.pending.pop()
@@ -304,30 +230,25 @@ class _Execution:
         saved = self.saves.finished(self.program.saves) if self.saves.records else {}
         return Outcome(self.values, self.counts, self.value_of_shot, self.amplitudes, saved)
 
-    def from_the_start(self, shots: NDArray[np.int64]) -> _Branch:
+    def from_the_start(self, shots: NDArray[np.int64]) -> Branch:
         state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
         self.copies_held += 1
         if self.initial is not None:
             state.load(self.initial)
         elif self.unitary:
             state.set_identity()
-        return _Branch(shots, _Frame(self.program.body, 0, None, 0, None), state)
-
-    def pause(self, state: State) -> None:
-        """Let the run be kept, where it stands in a segment of the program."""
-        if self.in_segment and self.saver is not None:
-            self.saver.save(self.suspended, state)
+        return Branch(shots, Frame(self.program.body, 0, None, 0, None), state)
 
     def suspended(self) -> Suspended:
         branch = self.followed
         assert branch is not None  # a segment runs  # noqa: S101
         # A branch that waits is run again from the start; what is prescribed to it comes after what has happened.
-        pending = [(b.shots, (*_oldest_first(b.history), *reversed(b.prescribed))) for b in self.pending]
+        pending = [(b.shots, (*oldest_first(b.history), *reversed(b.prescribed))) for b in self.pending]
         return Suspended(
             branch.shots,
-            _oldest_first(branch.history),
+            oldest_first(branch.history),
             branch.step,
-            self.plan_digest,
+            self.suspension.plan,
             tuple(pending),
             generator_state(self.random),
             self.values,
@@ -344,27 +265,19 @@ class _Execution:
         self.saves = Saves(suspended.saved)
         self.checkpoint.finish_shots(sum(self.counts))
         for shots, history in suspended.pending:
-            self.pending.append(_Branch(shots, None, None, history=_latest_first(history)))
-        running = _Branch(suspended.shots, _Frame(self.program.body, 0, None, 0, None), cast("State", _Unread()))
+            self.pending.append(Branch(shots, None, None, history=latest_first(history)))
+        running = Branch(suspended.shots, Frame(self.program.body, 0, None, 0, None), cast("State", Unread()))
         running.prescribed = list(reversed(suspended.history))
         self.copies_held += 1
         self.pending.append(running)
 
-    def restore(self, branch: _Branch) -> None:
-        """Give the branch that was running its state back, now that it is where it was suspended."""
-        assert self.resume is not None  # that is when it is called  # noqa: S101
-        branch.state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
-        suspended, restore = self.resume
-        self.resume, self.expected_plan = None, suspended.plan
-        restore(branch.state)
-
-    def again(self, branch: _Branch) -> _Branch:
+    def again(self, branch: Branch) -> Branch:
         fresh = self.from_the_start(branch.shots)
         self.copies_held -= 1
-        fresh.prescribed = list(reversed(_oldest_first(branch.history)))
+        fresh.prescribed = list(reversed(oldest_first(branch.history)))
         return fresh
 
-    def follow(self, branch: _Branch) -> None:
+    def follow(self, branch: Branch) -> None:
         """Run a branch to its end; what splits off on the way is left in `pending`."""
         self.followed = branch
         while (frame := branch.frame) is not None:
@@ -372,40 +285,33 @@ class _Execution:
             if frame.at == len(frame.block):
                 branch.frame = self.after_block(branch, frame)
             else:
-                branch.frame = _Frame(frame.block, frame.at + 1, frame.loop, frame.iteration, frame.outer)
+                branch.frame = Frame(frame.block, frame.at + 1, frame.loop, frame.iteration, frame.outer)
                 self.operate(branch, frame)
         self.finish(branch)
 
-    def after_block(self, branch: _Branch, frame: _Frame) -> _Frame | None:
+    def after_block(self, branch: Branch, frame: Frame) -> Frame | None:
         match frame.loop:
             case For() as loop if frame.iteration + 1 < loop.iterations:
-                return _Frame(loop.body(frame.iteration + 1), 0, loop, frame.iteration + 1, frame.outer)
+                return Frame(loop.body(frame.iteration + 1), 0, loop, frame.iteration + 1, frame.outer)
             case While(condition, body) if self.value(branch, condition):
-                return _Frame(body, 0, frame.loop, frame.iteration + 1, frame.outer)
+                return Frame(body, 0, frame.loop, frame.iteration + 1, frame.outer)
             case _:
                 return frame.outer
 
-    def operate(self, branch: _Branch, frame: _Frame) -> None:
+    def operate(self, branch: Branch, frame: Frame) -> None:
         branch.step += 1
-        if self.resume is not None and branch.step == self.resume[0].step:
-            self.restore(branch)
+        resume = self.suspension.resume
+        if resume is not None and branch.step == resume[0].step:
+            branch.state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
+            self.suspension.restore(branch.state)
         state = branch.state
         assert state is not None  # a branch that is followed has its state  # noqa: S101
         match frame.block[frame.at]:
             case Segment() as segment:
                 is_last = frame.outer is None and frame.at >= self.phases_matter_until
                 plan = self.plan(segment, discard_phases=is_last)
-                if self.saver is not None or self.expected_plan is not None:
-                    self.plan_digest = _digest(plan)
-                    if self.expected_plan not in {None, self.plan_digest}:
-                        raise BasicAerError(
-                            "The saved job was planned in another way than this version of basicaer plans; "
-                            "run it again from the start."
-                        )
-                    self.expected_plan = None
-                self.in_segment = True
-                state.run(segment, plan)
-                self.in_segment = False
+                with self.suspension.segment(plan):
+                    state.run(segment, plan)
             case Phase(factor):
                 branch.phase *= factor
             case Measure(qubit, bits):
@@ -422,7 +328,7 @@ class _Execution:
                 branch.phase = 1.0
             case Save() as save:
                 # What a branch goes through again has been saved for its shots when it did so for the first time.
-                if not branch.prescribed and self.resume is None:
+                if not branch.prescribed and self.suspension.resume is None:
                     value = read(save, state, branch.phase, self.checkpoint)
                     self.saves.add(save, branch.bits, branch.shots, value)
             case Store() as store:
@@ -437,15 +343,15 @@ class _Execution:
                         break
             case For() as loop:
                 if loop.iterations:
-                    branch.frame = _Frame(loop.body(0), 0, loop, 0, branch.frame)
+                    branch.frame = Frame(loop.body(0), 0, loop, 0, branch.frame)
             case While(condition, body) as loop:
                 if self.value(branch, condition):
-                    branch.frame = _Frame(body, 0, loop, 0, branch.frame)
+                    branch.frame = Frame(body, 0, loop, 0, branch.frame)
             case Break():
-                branch.frame = _innermost_loop(frame).outer
+                branch.frame = innermost_loop(frame).outer
             case Continue():
-                inner = _innermost_loop(frame)
-                branch.frame = _Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
+                inner = innermost_loop(frame)
+                branch.frame = Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
 
     def run_segment(self, state: State, segment: Segment, *, discard_phases: bool = False) -> None:
         state.run(segment, self.plan(segment, discard_phases=discard_phases))
@@ -470,22 +376,22 @@ class _Execution:
         return total
 
     @staticmethod
-    def enter(branch: _Branch, block: Block) -> None:
+    def enter(branch: Branch, block: Block) -> None:
         if block:
-            branch.frame = _Frame(block, 0, None, 0, branch.frame)
+            branch.frame = Frame(block, 0, None, 0, branch.frame)
 
     @staticmethod
-    def value(branch: _Branch, expression: Expression) -> Value:
+    def value(branch: Branch, expression: Expression) -> Value:
         return evaluate(expression, ClassicalState(branch.bits, branch.variables))
 
-    def store(self, branch: _Branch, store: Store) -> None:
+    def store(self, branch: Branch, store: Store) -> None:
         value = self.value(branch, store.expression)
         if store.slot is not None:
             branch.variables = {**branch.variables, store.slot: value}
         for place, bit in enumerate(store.bits):
             branch.bits = with_bit(branch.bits, bit, on=has_bit(int(value), place))
 
-    def measure(self, branch: _Branch, here: _Frame, state: State, qubit: int) -> bool:
+    def measure(self, branch: Branch, here: Frame, state: State, qubit: int) -> bool:
         """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
         probability = _probability_of_one(state, qubit)
         if branch.prescribed:
@@ -497,19 +403,19 @@ class _Execution:
                 self.pending.append(self.split_off(branch, here, state, branch.shots[ones]))
                 branch.shots = branch.shots[~ones]
         _collapse(state, qubit, outcome=outcome, one=probability)
-        branch.history = _History(outcome, branch.history)
+        branch.history = History(outcome, branch.history)
         return outcome
 
-    def split_off(self, branch: _Branch, here: _Frame, state: State, shots: NDArray[np.int64]) -> _Branch:
+    def split_off(self, branch: Branch, here: Frame, state: State, shots: NDArray[np.int64]) -> Branch:
         """Return the branch of the shots that measure 1 where `branch` stands."""
         if self.copies_allowed is None:
             per_copy = self.precision.amplitude_bytes * 2**self.n_qubits
             self.copies_allowed = self.device.free_bytes() // 2 // per_copy
         if self.copies_held >= self.copies_allowed:
-            return _Branch(shots, None, None, history=_History(outcome=True, earlier=branch.history))
+            return Branch(shots, None, None, history=History(outcome=True, earlier=branch.history))
         self.copies_held += 1
         # It measures once more, from the same place and the same state, with its outcome prescribed.
-        return _Branch(
+        return Branch(
             shots,
             here,
             state.copy(),
@@ -521,7 +427,7 @@ class _Execution:
             step=branch.step - 1,
         )
 
-    def finish(self, branch: _Branch) -> None:
+    def finish(self, branch: Branch) -> None:
         """Take the final measurements of a branch that has run to its end, and count its shots."""
         state = branch.state
         assert state is not None  # as in operate  # noqa: S101
@@ -575,44 +481,6 @@ class _Execution:
     def collapse_to(self, state: State, index: int) -> None:
         for qubit in sorted({measure.qubit for measure in self.program.final}):
             _collapse(state, qubit, outcome=has_bit(index, qubit), one=_probability_of_one(state, qubit))
-
-
-class _Unread:
-    """In place of a state, while a branch goes again through operations whose outcome is known and will be restored."""
-
-    n_qubits = 0
-
-    def __getattr__(self, _name: str) -> Callable[..., None]:
-        return lambda *_arguments, **_keys: None
-
-    def probability_of_one(self, _qubit: int) -> float:
-        return 0.5
-
-
-def _digest(plan: Plan | None) -> str:
-    return hashlib.blake2b(repr(plan).encode(), digest_size=16).hexdigest()
-
-
-def _oldest_first(history: _History | None) -> tuple[bool, ...]:
-    outcomes = []
-    while history is not None:
-        outcomes.append(history.outcome)
-        history = history.earlier
-    return tuple(reversed(outcomes))
-
-
-def _latest_first(outcomes: Iterable[bool]) -> _History | None:
-    history = None
-    for outcome in outcomes:
-        history = _History(outcome, history)
-    return history
-
-
-def _innermost_loop(frame: _Frame) -> _Frame:
-    while frame.loop is None:
-        assert frame.outer is not None  # lowering puts break and continue inside loops only  # noqa: S101
-        frame = frame.outer
-    return frame
 
 
 def _probability_of_one(state: State, qubit: int) -> float:

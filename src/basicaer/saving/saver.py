@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer._version import __version__
-from basicaer.engine.execute import Suspended
+from basicaer.engine.suspended import Suspended
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.saving.codec import decoded, encoded
 from basicaer.saving.store import Store

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from qiskit.result.models import ExperimentResult
 
     from basicaer.engine.device import State
-    from basicaer.engine.execute import Suspended
     from basicaer.engine.program import Program
+    from basicaer.engine.suspended import Suspended
     from basicaer.options import DeviceOptions, Precision
     from basicaer.saving.saver import JobSaver
 

@@ -1,0 +1,141 @@
+"""Runs that are kept between two passes over the state, and gone on with, perhaps in another process."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basicaer.engine.device import State
+    from basicaer.engine.plan import Plan
+
+__all__ = ["Saver", "Suspended", "Suspension", "Unread"]
+
+
+class Suspended(NamedTuple):
+    """A run between two passes: what `execute` needs to go on, besides the state itself.
+
+    Attributes
+    ----------
+    shots, history
+        Of the branch that was running: its shots, and the outcomes of its measurements, oldest first.
+    step
+        How many operations that branch had begun.
+    plan
+        A digest of the plan of the segment that it was running.
+    pending
+        Shots and history of each branch that waits; these are run again from the start.
+    generator
+        The state of the random generator.
+    values, counts, value_of_shot
+        The outcome so far, as in `Outcome`.
+    saved
+        What has been saved so far, as `Saves` records it.
+    """
+
+    shots: NDArray[np.int64]
+    history: tuple[bool, ...]
+    step: int
+    plan: str
+    pending: tuple[tuple[NDArray[np.int64], tuple[bool, ...]], ...]
+    generator: dict[str, Any]
+    values: list[int]
+    counts: list[int]
+    value_of_shot: NDArray[np.int64] | None
+    saved: dict[str, dict[int, Any]]
+
+
+class Saver(Protocol):
+    """Keeps runs that are suspended."""
+
+    def save(self, suspended: Callable[[], Suspended], state: State) -> None:
+        """Keep a run, if it is time to; only then is `suspended` called."""
+
+
+class Suspension:
+    """What a run knows of being kept, and of where it is to go on.
+
+    Parameters
+    ----------
+    saver
+        Keeps the run now and then; None if nobody does.
+    resume
+        A run that was suspended, and what restores its state; None where it begins from the start.
+
+    Attributes
+    ----------
+    resume
+        As given, until the state is restored.
+    plan
+        A digest of the plan of the segment that runs.
+    """
+
+    def __init__(self, saver: Saver | None, resume: tuple[Suspended, Callable[[State], None]] | None) -> None:
+        self.resume = resume
+        self.plan = ""
+        self._saver = saver
+        self._expected: str | None = None  # the digest that the plan of the next segment must have
+        self._in_segment = False  # whether a segment of the program runs, so that the run may be suspended
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anybody keeps the run."""
+        return self._saver is not None
+
+    def restore(self, state: State) -> None:
+        """Give the branch that was running its state back, now that it is where it was suspended."""
+        assert self.resume is not None  # that is when it is called  # noqa: S101
+        suspended, restore = self.resume
+        self.resume, self._expected = None, suspended.plan
+        restore(state)
+
+    @contextlib.contextmanager
+    def segment(self, plan: Plan | None) -> Iterator[None]:
+        """Be around the running of a segment of the program.
+
+        Raises
+        ------
+        BasicAerError
+            If it was suspended while it ran by another plan.
+        """
+        if self.is_kept or self._expected is not None:
+            self.plan = _digest(plan)
+            if self._expected not in {None, self.plan}:
+                raise BasicAerError(
+                    "The saved job was planned in another way than this version of basicaer plans; "
+                    "run it again from the start."
+                )
+            self._expected = None
+        self._in_segment = True
+        yield
+        self._in_segment = False
+
+    def pause(self, suspended: Callable[[], Suspended], state: State) -> None:
+        """Let the run be kept, where it stands in a segment of the program."""
+        if self._in_segment and self._saver is not None:
+            self._saver.save(suspended, state)
+
+
+def _digest(plan: Plan | None) -> str:
+    return hashlib.blake2b(repr(plan).encode(), digest_size=16).hexdigest()
+
+
+class Unread:
+    """In place of a state, while a branch goes again through operations whose outcome is known and will be restored."""
+
+    n_qubits = 0
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_arguments, **_keys: None
+
+    def probability_of_one(self, _qubit: int) -> float:
+        """Return anything: the outcome is prescribed."""
+        return 0.5
