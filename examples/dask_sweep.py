@@ -28,7 +28,7 @@ def main() -> None:
 
     backend = BasicAer.get_backend("qasm_simulator")
     with (
-        Client(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as client,
+        Client(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as client,
         client.get_executor() as executor,
     ):
         job = backend.run(

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2, qasm3
 
-from basicaer import BasicAer, __version__, cli
+from basicaer import BasicAer, BasicAerError, __version__, cli
 from basicaer.devices import gpu_probe, registry
 from basicaer.devices.memory import largest_state
 from basicaer.devices.numpy_device import NumpyDevice
@@ -185,8 +185,17 @@ def test_a_circuit_may_come_from_standard_input():
     done = CliRunner().invoke(cli.main, ["run", "-", "--json"], input=GHZ.read_text("utf-8"))
     assert (done.exit_code, done.stderr) == (0, "")
     assert json.loads(done.stdout)["circuit"] == "stdin"
+    assert CliRunner().invoke(cli.main, ["plan", "-"], input="\ufeff" + GHZ.read_text("utf-8")).exit_code == 0
     done = CliRunner().invoke(cli.main, ["plan", "-"], input="")
     assert (done.exit_code, done.stderr) == (1, "Error: stdin is empty; it should hold an OpenQASM 2 or 3 program.\n")
+    done = CliRunner().invoke(cli.main, ["run", "-"], input=b"\xff\xfe")
+    assert (done.exit_code, done.stderr) == (1, "Error: Cannot read stdin: it is not a text file.\n")
+
+
+def test_a_closed_standard_input_is_named(monkeypatch):
+    monkeypatch.setattr("basicaer.loading.sys.stdin", None)
+    with pytest.raises(BasicAerError, match="Cannot read stdin: it is closed; give the name of a file"):
+        load_circuit(Path("-"))
 
 
 def test_help_says_all_of_each_command_in_a_terminal_of_80_columns():

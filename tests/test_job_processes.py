@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from concurrent.futures import CancelledError, ProcessPoolExecutor
+from unittest import mock
 
 import loky
 import pytest
@@ -13,6 +14,7 @@ from qiskit.providers import JobStatus
 from basicaer import BasicAer, BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.handles.processes import _switchboard
+from basicaer.simulators import work
 from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
 
 POOLS = {
@@ -86,6 +88,19 @@ def interrupted(_job_id, _payload):
 def test_a_worker_that_is_interrupted_goes_on(pool):
     job = submitted(interrupted, executor=pool)
     assert job.result(GUARD).backend_name == OUTCOME.backend_name
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
+@pytest.mark.parametrize("failure", [BasicAerError("does not fit"), ZeroDivisionError()])
+def test_where_what_was_finished_cannot_be_had_a_job_ends_all_the_same(doomed, failure, monkeypatch):
+    worker, watcher = submitted(pid, executor=doomed).result(GUARD), InGates()
+    job = BACKEND.run([bell("first"), endless()], executor=doomed, callback=watcher)
+    assert watcher.begun.wait(GUARD)
+    monkeypatch.setattr(work, "experiment_of", mock.Mock(side_effect=failure))
+    os.kill(worker, signal.SIGKILL)
+    with pytest.raises(WorkerLostError):
+        job.result(GUARD)
+    assert not (partial := job.partial_result()) or partial.results == []
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")

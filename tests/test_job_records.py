@@ -14,7 +14,7 @@ from basicaer import BasicAerError, JobTimeLimitError, jobs
 from basicaer import job as job_module
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, Progress, current_checkpoint
-from jobs import BACKEND, GUARD, Clock, bell, new_job, submitted, succeed
+from jobs import BACKEND, GUARD, Clock, InGates, bell, endless, new_job, submitted, succeed
 
 # Progress
 
@@ -165,6 +165,20 @@ def test_times_tell_how_long_each_phase_took(one_thread, clock, monkeypatch):
     assert phases == dict(job.progress().phases)
     assert sum(phases.values()) == job.progress().elapsed == job.times["ended"] - job.times["started"]
     assert phases["gates"] == phases["sampling"] == phases["results"] == 2  # of two circuits
+
+
+def test_of_parts_one_that_is_at_work_says_how_far_a_job_is(one_thread):
+    watcher = InGates()
+    circuits = [bell("a"), endless()]
+    with BACKEND.run(circuits, executor=one_thread, max_parallel_experiments=2, callback=watcher) as job:
+        assert watcher.begun.wait(GUARD)
+        while job.progress().experiment < 1:
+            watcher.begun.clear()
+            assert watcher.begun.wait(GUARD)
+        assert job.progress().phase == "gates"
+        job.cancel()
+    job.wait_for_final_state(GUARD)
+    assert (job.progress().phase, job.progress().fraction) == ("stopped", 0.5)
 
 
 def test_times_of_parts_are_added_up(one_thread, manual):

@@ -95,7 +95,7 @@ def test_the_options_without_effect_are_those_of_the_page(qasm):
         ("qasm_simulator", {"fusion_enabled": True}, "'fusion_enabled': did you mean 'fusion_enable'"),
         ("qasm_simulator", {"metod": "statevector"}, "'metod': did you mean 'method'"),
         ("qasm_simulator", {"array": "device"}, "no option 'array': it is one of statevector_simulator"),
-        ("unitary_simulator", {"shots": 3}, "no option 'shots': it is one of qasm_simulator"),
+        ("unitary_simulator", {"shots": 3}, "no option 'shots': it is one of qasm_simulator and statevector_simulator"),
     ],
 )
 def test_what_would_change_what_comes_out_is_refused(name, given, message):

@@ -2,6 +2,7 @@
 
 import copy
 import io
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ import reference
 from basicaer import BasicAer, BasicAerError
 from basicaer.compile.lower import lower
 from basicaer.devices.numpy_device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
+from basicaer.engine.saves import read
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -113,7 +115,10 @@ def test_amplitudes_are_in_the_order_of_the_qubits_that_are_given(idle, qasm):
     in_order.compose(circuit, [order.index(q) for q in range(4)], inplace=True)
     want = Statevector(in_order)
     circuit.append(lib.SaveStatevector(4), order)
-    assert np.allclose(qasm.run(circuit).result().data()["statevector"].data, want.data)
+    circuit.append(lib.SaveAmplitudes(4, range(16)), order)
+    data = qasm.run(circuit).result().data()
+    assert np.allclose(data["statevector"].data, want.data)
+    assert np.allclose(data["amplitudes"], want.data)
 
 
 @pytest.mark.usefixtures("on_device")
@@ -187,10 +192,11 @@ def test_more_qubits_than_are_looked_at_in_one_go(qasm):
     assert np.allclose(data["density_matrix"].data, reduced(state, chosen))
 
 
-def test_amplitudes_are_found_among_more_qubits_than_there_is_memory_for(qasm):
-    circuit = QuantumCircuit(40)
-    circuit.h(38)
-    lib.save_amplitudes(circuit, [0, 2**38, 2**39, 2**40 - 1])
+@pytest.mark.parametrize("n", [40, 80])
+def test_amplitudes_are_found_among_more_qubits_than_there_is_memory_for(n, qasm):
+    circuit = QuantumCircuit(n)
+    circuit.h(n - 2)
+    lib.save_amplitudes(circuit, [0, 2 ** (n - 2), 2 ** (n - 1), 2**n - 1])
     data = qasm.run(circuit).result().data()
     assert np.allclose(data["amplitudes"], [0.5**0.5, 0.5**0.5, 0, 0])
 
@@ -206,7 +212,18 @@ def test_the_state_that_the_simulator_returns_may_be_saved_under_its_label(state
     gates = random_gates(2, 3, seed=1)
     want = Operator(gates)
     lib.save_unitary(gates)
-    assert np.allclose(unitary.run(gates).result().get_unitary().data, want.data)
+    result = unitary.run(gates).result()
+    assert type(result.data()["unitary"]) is Operator
+    assert np.allclose(result.get_unitary().data, want.data)
+
+
+def test_it_is_the_simulators_own_chopped_as_that_was_told(statevector):
+    circuit = QuantumCircuit(1)
+    circuit.ry(0.001, 0)
+    lib.save_statevector(circuit)
+    for where in ("host", "device"):
+        data = statevector.run(circuit, chop_threshold=0.01, array=where, device="CPU").result().data()
+        assert data["statevector"].data[1] == 0
 
 
 # Of which shots.
@@ -412,6 +429,8 @@ def test_they_change_no_depth_and_are_their_own_inverses():
 def test_they_are_equal_only_with_equal_settings():
     assert lib.SaveProbabilities(2) == lib.SaveProbabilities(2)
     assert lib.SaveProbabilities(2) != lib.SaveProbabilities(2, pershot=True)
+    assert lib.SaveProbabilities(2) != lib.SaveProbabilities(2, conditional=True)
+    assert lib.SaveProbabilities(2) != lib.SaveProbabilities(2, unnormalized=True)
     assert lib.SaveProbabilities(2) != lib.SaveProbabilities(2, "other")
     assert lib.SaveProbabilities(2) != AersOwn("save_probabilities", 2, "probabilities")
 
@@ -450,6 +469,14 @@ def in_another_order():
     return circuit
 
 
+def measured_after():
+    circuit = QuantumCircuit(2, name="refused")
+    circuit.h([0, 1])
+    lib.save_statevector(circuit)
+    circuit.measure_all()
+    return circuit
+
+
 def with_a_phase_after():
     circuit = with_saves((lib.SaveStatevector(2), [0, 1]))
     circuit.append(GlobalPhaseGate(0.5), [])
@@ -477,6 +504,7 @@ def with_a_phase_after():
         ("statevector", with_saves((lib.SaveStatevector(2, pershot=True), [0, 1])), "itself returns"),
         ("statevector", with_saves((lib.SaveStatevectorDict(2, "statevector"), [0, 1])), "itself returns"),
         ("statevector", in_another_order(), "itself returns"),
+        ("statevector", measured_after(), "itself returns"),
         ("statevector", with_a_phase_after(), "itself returns"),
         ("qasm", with_saves((AersOwn("save_amplitudes", 2, "a", params=[4]), [0, 1])), "are from 0 to 2\\*\\*2 - 1"),
         (
@@ -534,6 +562,11 @@ def test_a_dictionary_that_does_not_fit_is_refused_when_its_size_is_known(qasm, 
     assert qasm.run(circuits[0]).result().data()["statevector"] == {"0x0": 1}
     with pytest.raises(BasicAerError, match=r"save_statevector_dict needs 50 MiB for a dictionary of 262144 entries"):
         qasm.run(circuits[1]).result()
+    many = QuantumCircuit(12)
+    many.h(range(12))
+    lib.save_probabilities_dict(many, pershot=True)
+    with pytest.raises(BasicAerError, match=r"save_probabilities_dict needs 78.1 MiB for .* 409600 entries"):
+        qasm.run(many, shots=100).result()
 
 
 # How long it takes.
@@ -561,6 +594,31 @@ def test_making_a_dictionary_can_be_stopped():
     assert whole.polls > 8
     with pytest.raises(Cancelled):
         experiment_of(experiment, Counting(cancel_at=whole.polls - 1).poll)
+
+
+def test_a_job_can_be_stopped_while_it_makes_its_results(qasm, monkeypatch):
+    def cancelled_there(experiment, *poll):
+        current_checkpoint.get().cancel()
+        return experiment_of(experiment, *poll)
+
+    monkeypatch.setattr(work, "experiment_of", cancelled_there)
+    circuit = QuantumCircuit(1)
+    lib.save_statevector_dict(circuit)
+    job = qasm.run(circuit)
+    with pytest.raises(CancelledError):
+        job.result()
+    assert job.progress().fraction < 1
+
+
+@pytest.mark.parametrize("save", [lib.save_probabilities, lib.save_density_matrix])
+def test_reading_can_be_stopped(save):
+    circuit = QuantumCircuit(17)
+    circuit.h(range(17))
+    save(circuit, [0, 1])
+    (reads,) = lower(circuit).saves
+    state = NumpyDevice().new_state(17, Precision.DOUBLE)
+    with pytest.raises(Cancelled):
+        read(reads, state, 1.0, Counting(cancel_at=2))
 
 
 def test_what_is_read_for_saves_counts_as_passes():

@@ -218,7 +218,7 @@ def _draw(result: Result, path: Path) -> None:
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--draw", type=click.Path(path_type=Path, dir_okay=False), help="Draw the plan to a picture.")
 def plan(*, file: Path, precision: str, draw: Path | None) -> None:
-    """Show how the OpenQASM 2 or 3 circuit in FILE would be run: its passes, and the time and memory they take."""
+    """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
     try:
         circuit = load_circuit(file)
         with _told_warnings():

@@ -263,7 +263,10 @@ class BasicAerJob(JobV1):
         if error is not None:
             outcome = getattr(error, "partial", None)
             if outcome is None and (finished := part.handle.finished()):
-                outcome = part.payload.partial(self.job_id(), finished)
+                try:
+                    outcome = part.payload.partial(self.job_id(), finished)
+                except Exception:  # noqa: BLE001  # for want of memory, say: the job must end all the same
+                    _log.exception("What job %s had finished cannot be made a result.", self.job_id())
         part.handle.close()
         with self._lock:
             self._outcomes[number] = outcome
@@ -407,7 +410,8 @@ class BasicAerJob(JobV1):
         parts = [part.handle.progress() for part in self._parts]
         if len(parts) == 1:
             return parts[0]
-        running = next((part for part in parts if part.phase not in {"queued", "ended"}), parts[0])
+        begun = [part for part in parts if part.phase != "queued"]
+        running = next((part for part in begun if part.experiment < part.experiments), (begun or parts)[0])
         phases: dict[str, float] = {}
         for name, seconds in (phase for part in parts for phase in part.phases):
             phases[name] = phases.get(name, 0.0) + seconds

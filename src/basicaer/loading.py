@@ -34,13 +34,13 @@ def load_circuit(path: Path) -> QuantumCircuit:
         If the file cannot be read, is empty, or is not OpenQASM; with the parser's own words.
     """
     is_file = str(path) != "-"
+    source, path = path, path if is_file else Path("stdin")
     try:
-        text = path.read_text("utf-8-sig") if is_file else sys.stdin.read()  # some editors put a mark in front
+        text = source.read_text("utf-8") if is_file else _standard_input()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not a text file"
         raise BasicAerError(f"Cannot read {path}: {reason}.") from error
-    if not is_file:
-        path = Path("stdin")
+    text = text.removeprefix("\ufeff")  # a mark that some editors put in front
     program = _COMMENTS.sub("", text)
     if not program.strip():
         raise BasicAerError(f"{path} is empty; it should hold an OpenQASM 2 or 3 program.")
@@ -56,6 +56,12 @@ def load_circuit(path: Path) -> QuantumCircuit:
         raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {words}.") from error
     circuit.name = path.stem
     return circuit
+
+
+def _standard_input() -> str:
+    if sys.stdin is None:  # closed by whoever started this
+        raise BasicAerError("Cannot read stdin: it is closed; give the name of a file.")
+    return sys.stdin.read()
 
 
 def _parse(path: Path, text: str, version: str) -> QuantumCircuit:

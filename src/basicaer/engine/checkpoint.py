@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint", "Link", "Progress", "current_checkpoint"]
 
+_NEARLY = 0.99  # of a circuit, until its result is made
 _FIRST_GUESS = 0.02  # of the passes: before that much is done, nothing is predicted
 
 
@@ -63,9 +64,9 @@ class Progress(NamedTuple):
             return 1.0
         within = 0.0
         if self.total_passes:
-            within = min(self.passes / self.total_passes, 1.0)
+            within = min(self.passes / self.total_passes, _NEARLY)
         elif self.total_shots:
-            within = min(self.shots / self.total_shots, 1.0)
+            within = min(self.shots / self.total_shots, _NEARLY)
         return min((self.experiment + within) / max(self.experiments, 1), 1.0)
 
 

@@ -24,6 +24,7 @@ __all__ = ["ALL_SHOTS", "Saves", "passes_of", "read"]
 ALL_SHOTS = -1
 """Stands where the value of the classical bits does for what is saved on condition of them."""
 
+_BITS_OF_INT64 = 63  # without the sign
 _ROWS_PER_PASS = 16  # of a density matrix: so many take about as long to sum up as a pass
 _BLOCK_QUBITS = 16  # of the amplitudes that are looked at between two polls
 
@@ -93,11 +94,11 @@ def _amplitudes(save: Save, state: State) -> NDArray[Any]:
 
 def _chosen(save: Save, state: State) -> NDArray[Any]:
     """Return the amplitudes that a save names by their indices in the order of its qubits."""
-    amplitudes = state.copy().amplitudes()
+    numbers = np.array(save.numbers, np.int64 if len(save.qubits) < _BITS_OF_INT64 else object)
     idle = mask_of(place for place, qubit in enumerate(save.qubits) if qubit is None)
     places = [save.qubits.index(qubit) for qubit in range(state.n_qubits)]
-    chosen = amplitudes[[extract_bits(number, places) for number in save.numbers]]
-    chosen[[number & idle != 0 for number in save.numbers]] = 0
+    chosen: NDArray[Any] = state.copy().amplitudes()[extract_bits(numbers, places).astype(np.int64)]
+    chosen[numbers & idle != 0] = 0
     return chosen
 
 

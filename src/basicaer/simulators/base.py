@@ -224,9 +224,10 @@ class BasicAerSimulator(BackendV2):
 
     def _no_option(self, name: str) -> str:
         """Return the sentence for an option that this simulator does not have."""
-        for other in BasicAerSimulator.__subclasses__():
-            if name in other._default_options():  # noqa: SLF001  # a class of this family
-                return f"{self.name} has no option '{name}': it is one of {other._name}."  # noqa: SLF001
+        family = BasicAerSimulator.__subclasses__()
+        others = [other._name for other in family if name in other._default_options()]  # noqa: SLF001  # of this family
+        if others:
+            return f"{self.name} has no option '{name}': it is one of {' and '.join(others)}."
         return unknown_name(f"option of {self.name}", name, self._defaults, AERS_ALONE | {"method"})
 
     def sampler(self, **options: Any) -> SamplerV2:
@@ -355,7 +356,7 @@ class BasicAerSimulator(BackendV2):
                 "write some of them out."
             ) from error
         self._check(program)
-        self._check_saves(program, on_device=on_device)
+        self._check_saves(program)
         gpus = settings["target_gpus"] or (0,)
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
@@ -385,9 +386,9 @@ class BasicAerSimulator(BackendV2):
     def _check(self, program: Program) -> None:
         """Refuse, or warn of, what this simulator does not make sense of."""
 
-    def _check_saves(self, program: Program, *, on_device: bool) -> None:
+    def _check_saves(self, program: Program) -> None:
         for save in program.saves:
-            if save.label == self._returns and (on_device or not _is_final_state(save, program)):
+            if save.label == self._returns and not _is_final_state(save, program):
                 raise BasicAerError(
                     f"The label '{save.label}' of {save.form} (circuit '{program.name}') is that of what {self.name} "
                     "itself returns; give it one of its own."

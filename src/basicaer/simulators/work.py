@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import traceback
@@ -18,7 +19,7 @@ from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
-from basicaer.errors import BasicAerWarning
+from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, experiment_of, joined, memory_of, on_all_qubits, result_of, saved_of
 
@@ -117,8 +118,15 @@ class Work:
         return [replace(self, experiments=tuple(group)) for group in groups.values()]
 
     def partial(self, job_id: str, finished: Mapping[int, dict[str, Any]]) -> Result:
-        """Return a result of the experiments that are finished, given by position as they were handed over."""
-        return self.result(job_id, {position: experiment_of(one, _go_on) for position, one in finished.items()}, 0.0)
+        """Return a result of the experiments that are finished, given by position as they were handed over.
+
+        What does not fit into memory here is left out.
+        """
+        made = {}
+        for position, experiment in finished.items():
+            with contextlib.suppress(BasicAerError, MemoryError):
+                made[position] = experiment_of(experiment)
+        return self.result(job_id, made, 0.0)
 
     def result(self, job_id: str, finished: Mapping[int, ExperimentResult], seconds: float) -> Result:
         """Return a result of the experiments that are finished, given by position."""
@@ -136,10 +144,6 @@ class Work:
     def join(results: Sequence[Result]) -> Result:
         """Return the results of payloads that were split, in their order, as one."""
         return joined(results)
-
-
-def _go_on() -> None:
-    """Poll nobody."""
 
 
 def run_work(job_id: str, work: Work) -> Result:
