@@ -17,7 +17,7 @@ import pytest
 from basicaer.devices import numpy_device
 from basicaer.devices import threads as threads_module
 from basicaer.devices.numpy_device import NumpyDevice
-from basicaer.devices.threads import run_passes
+from basicaer.devices.threads import run_parts, run_passes
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
@@ -383,3 +383,44 @@ def test_a_run_may_be_stopped_at_any_poll(threads, monkeypatch):
     for allowed in (0, 1, polls // 3, polls // 2, polls - 1):
         with pytest.raises(Cancelled):
             polls_left(allowed)
+
+
+# Parts that need not be in step.
+
+
+@pytest.mark.parametrize("threads", [1, 2, 9])
+def test_each_part_is_done_once(threads):
+    done = []
+    run_parts(done.append, 5, threads)
+    assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+def test_parts_are_done_beside_each_other():
+    met = threading.Barrier(2)
+    run_parts(lambda _: met.wait(PATIENCE), 2, 2)
+
+
+def test_after_a_part_that_fails_no_other_begins():
+    done = []
+
+    def work(number):
+        done.append(number)
+        if number == 2:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_parts(work, 9, 1)
+    assert done == [0, 1, 2]
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_an_error_comes_out_whichever_thread_it_is_in(here):
+    met, own = threading.Barrier(2), threading.current_thread()
+
+    def work(_number):
+        met.wait(PATIENCE)
+        if (threading.current_thread() is own) is here:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_parts(work, 2, 2)

@@ -7,16 +7,16 @@ factors. Either is let out when a gate comes that does not commute with what has
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.blas import single_threaded_blas
+from basicaer.devices.expectations import signs_of_turns
 from basicaer.devices.gatewise import GateNumbers, rows_of
 from basicaer.devices.permutations import source_indices
-from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, parities, parity, positions_of
+from basicaer.devices.threads import run_parts
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, parities, positions_of
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ class NumpyBatch:
         index = np.arange(2**self.n_qubits)
         if flips:  # indices i and i ^ x add conjugate numbers, so that one of both is enough
             index = index[index & mask_of(flips[:1]) == 0]
-        # With an even number of Ys the real parts of conj(state[i ^ x]) * state[i] count, else the imaginary parts.
-        odd = np.array([parity(x & z) for z in zs], bool)
-        turns = np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
+        odd, turns = signs_of_turns(x, zs)
         signs = np.stack([1.0 - 2.0 * parities(index & z) for z in zs], axis=1) * turns * (2 if flips else 1)
 
         def work(part: slice) -> None:
@@ -102,15 +100,7 @@ class NumpyBatch:
         """Do some work on parts of the states, several at a time."""
         step = max(_PART_AMPLITUDES // 2**self.n_qubits, 1)
         parts = [slice(start, start + step) for start in range(0, len(self._states), step)]
-        threads = min(self._threads, len(parts))
-        with single_threaded_blas:
-            if threads == 1:
-                for part in parts:
-                    work(part)
-                return
-            with ThreadPoolExecutor(threads, "basicaer-batch", single_threaded_blas.__enter__) as pool:
-                for _ in pool.map(work, parts):
-                    pass
+        run_parts(lambda number: work(parts[number]), len(parts), self._threads)
 
 
 class _Monomial(NamedTuple):

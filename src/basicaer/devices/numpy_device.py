@@ -14,11 +14,12 @@ from basicaer.devices import gatewise
 from basicaer.devices.binding import Bound, bind, bind_reordering, first_places
 from basicaer.devices.blas import has_small_kernels, single_threaded_blas
 from basicaer.devices.bound_plans import BoundPlans
+from basicaer.devices.expectations import expectations
 from basicaer.devices.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, weight
 from basicaer.devices.memory import free_host_bytes, readable
 from basicaer.devices.numpy_batch import NumpyBatch
 from basicaer.devices.threads import run_passes
-from basicaer.engine.bits import deposit_bits, extract_bits, parities, parity
+from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
 from basicaer.engine.sampling import last_with_weight
@@ -252,24 +253,8 @@ class NumpyState:
         return indices
 
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        flips = deposit_bits(x, self._place)
-        signs = [deposit_bits(z, self._place) for z in zs]
-        chunk = min(self._vector.size, 2**_CHUNK_QUBITS)
-        index = np.arange(chunk)
-        low = index ^ (flips % chunk)
-        values, norm = np.zeros(len(zs), complex), 0.0
-        for start in range(0, self._vector.size, chunk):
-            self._checkpoint.poll()
-            here = self._vector[start : start + chunk].astype(np.complex128, copy=False)
-            there = self._vector[(start ^ flips) - (start ^ flips) % chunk :][low].astype(np.complex128, copy=False)
-            products = there.conj() * here
-            for j, mask in enumerate(signs):
-                part = complex(np.sum(products * (1.0 - 2.0 * parities(index & mask % chunk))))
-                values[j] += -part if parity(start & mask) else part
-            norm += weight(here)
-        turns = np.array([1j ** (x & z).bit_count() for z in zs])
-        real: NDArray[np.float64] = (values * turns).real / norm
-        return real
+        places = deposit_bits(x, self._place), [deposit_bits(z, self._place) for z in zs]
+        return expectations(self._vector, *places, self._threads, self._checkpoint.poll)
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
         self.settle()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from basicaer.devices.blas import single_threaded_blas
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from basicaer.devices.tiles import BoundPass
     from basicaer.engine.checkpoint import Checkpoint
 
-__all__ = ["run_passes"]
+__all__ = ["run_parts", "run_passes"]
 
 
 def run_passes(
@@ -47,8 +48,43 @@ def run_passes(
             passes = passes[crew.pace.passes_done :]
 
 
+def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
+    """Call `work` with each number below `count`, on up to `threads` threads at a time, the caller's among them.
+
+    Once a call raises, no other begins; all have ended when this returns or raises. The BLAS has one thread meanwhile.
+    """
+    numbers, lock, stopped = itertools.count(), threading.Lock(), threading.Event()
+
+    def take_all() -> None:
+        with single_threaded_blas:
+            while not stopped.is_set():
+                with lock:
+                    number = next(numbers)
+                if number >= count:
+                    return
+                try:
+                    work(number)
+                except BaseException:
+                    stopped.set()
+                    raise
+
+    with _crowd:
+        helpers = min(_crowd.share_of(threads), count) - 1
+        if helpers < 1:
+            take_all()
+            return
+        with ThreadPoolExecutor(helpers, "basicaer-parts") as pool:
+            helping = [pool.submit(take_all) for _ in range(helpers)]
+            try:
+                take_all()
+            finally:
+                stopped.set()
+        for one in helping:
+            one.result()
+
+
 class _Crowd:
-    """Counts the calls of `run_passes` that are under way in this process."""
+    """Counts the calls of `run_passes` and `run_parts` that are under way in this process."""
 
     def __init__(self) -> None:
         self._start_empty()

@@ -1,0 +1,48 @@
+"""Expectation values of many Paulis on states that are read in several chunks, by several threads."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+import reference
+from basicaer.devices import expectations
+from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.options import Precision
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_many_paulis_on_a_state_of_several_chunks(threads, precision, tolerance, monkeypatch):
+    n = 7
+    monkeypatch.setattr(expectations, "_CHUNK_QUBITS", 3)
+    vector = reference.random_state(n, seed=3)
+    state = NumpyDevice(threads=threads).new_state(n, precision)
+    state.load(vector)
+    index = np.arange(2**n)
+    zs = [0, 1, 8, 5, 37, 64, 64 + 8 + 1, 127]
+    for x in (0, 1, 4, 6, 8, 9, 40, 64, 65, 64 + 16 + 2, 127):
+        signs = [1 - 2 * np.array([(i & z).bit_count() % 2 for i in range(2**n)]) for z in zs]
+        turns = [1j ** (x & z).bit_count() for z in zs]
+        want = [
+            (turn * (vector[index ^ x].conj() * vector) @ sign).real for turn, sign in zip(turns, signs, strict=True)
+        ]
+        assert np.allclose(state.expectations(x, zs), want, rtol=0, atol=4 * tolerance), x
+
+
+def test_expectations_are_equal_bit_by_bit_for_any_number_of_threads(monkeypatch):
+    monkeypatch.setattr(expectations, "_CHUNK_QUBITS", 9)
+    values = []
+    for threads in (1, 2, 5):
+        state = NumpyDevice(threads=threads).new_state(16, Precision.DOUBLE)
+        state.load(reference.random_state(16, seed=3))
+        values.append(state.expectations(5, [0, 4, 2**15 + 1]).tolist())
+    assert values[0] == values[1] == values[2]
+
+
+@pytest.mark.parametrize("make", ["state", "batch"])
+def test_the_blas_has_its_threads_back_afterwards(make):
+    before = threadpool_info()
+    if make == "state":
+        NumpyDevice(threads=2).new_state(18, Precision.DOUBLE).expectations(1, [0])
+    else:
+        NumpyDevice(threads=2).new_batch(10, Precision.DOUBLE, 500).expectations(1, [0])
+    assert threadpool_info() == before
