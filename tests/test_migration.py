@@ -93,6 +93,7 @@ def test_the_options_without_effect_are_those_of_the_page(qasm):
         ),
         ("qasm_simulator", {"noise_model": "any"}, "noise_model must be None: noise is not simulated here"),
         ("qasm_simulator", {"fusion_enabled": True}, "'fusion_enabled': did you mean 'fusion_enable'"),
+        ("qasm_simulator", {"seed": 3}, "'seed': did you mean 'seed_simulator'"),
         ("qasm_simulator", {"metod": "statevector"}, "'metod': did you mean 'method'"),
         ("qasm_simulator", {"array": "device"}, "no option 'array': it is one of statevector_simulator"),
         ("unitary_simulator", {"shots": 3}, "no option 'shots': it is one of qasm_simulator and statevector_simulator"),

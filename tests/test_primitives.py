@@ -16,6 +16,7 @@ from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile import family as family_module
 from basicaer.engine.sampling import seed_of_experiment
+from basicaer.library import save_statevector
 from basicaer.primitives import PrimitiveJob
 from basicaer.primitives import work as work_module
 from conftest import DEVICES
@@ -173,6 +174,13 @@ def test_the_estimator_refuses_what_leaves_no_single_state(spoil):
     circuit = QuantumCircuit(1, name="spoilt")
     spoil(circuit)
     with pytest.raises(BasicAerError, match="Circuit 'spoilt' measures, resets or branches"):
+        EstimatorV2().run([(circuit, "Z")])
+
+
+def test_the_estimator_has_no_place_for_what_is_saved():
+    circuit = QuantumCircuit(1, name="saving")
+    save_statevector(circuit)
+    with pytest.raises(BasicAerError, match="Circuit 'saving' saves something of its state, for which an estimator's"):
         EstimatorV2().run([(circuit, "Z")])
 
 

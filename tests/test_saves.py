@@ -442,6 +442,13 @@ def test_bit_strings_stand_for_indices(qasm):
     assert qasm.run(circuit).result().data()["amplitudes"].tolist() == [1, 0]
 
 
+def test_a_label_stands_for_a_pauli(qasm):
+    circuit = QuantumCircuit(2)
+    circuit.x(1)
+    lib.save_expectation_value(circuit, "ZI", [0, 1])
+    assert qasm.run(circuit).result().data()["expectation_value"] == -1
+
+
 def with_saves(*saves, n=2):
     circuit = QuantumCircuit(n, name="refused")
     for save, qubits in saves:

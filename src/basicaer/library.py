@@ -200,7 +200,7 @@ class SaveExpectationValue(SaveInstruction):
     Parameters
     ----------
     operator
-        A `SparsePauliOp`, a `Pauli`, or what `qiskit.quantum_info.Operator` takes.
+        A `SparsePauliOp`, a `Pauli` or its label, or what `qiskit.quantum_info.Operator` takes.
     """
 
     _name = "save_expval"
@@ -212,7 +212,7 @@ class SaveExpectationValue(SaveInstruction):
         super().__init__(paulis.num_qubits, label, params=self._terms(paulis), **how)
 
     def _paulis(self, operator: Any) -> SparsePauliOp:
-        if isinstance(operator, Pauli):
+        if isinstance(operator, Pauli | str):
             operator = SparsePauliOp(operator)
         elif not isinstance(operator, SparsePauliOp):
             operator = SparsePauliOp.from_operator(Operator(operator))

@@ -97,7 +97,10 @@ class DeviceOptions(NamedTuple):
 def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str] = ()) -> str:
     """Return the sentence for a name that is not known, with the nearest one that is known or taken at least."""
     known = sorted(known)
-    nearest = difflib.get_close_matches(name, [*known, *sorted(taken)], n=1, cutoff=0.5)
+    possible = [*known, *sorted(taken)]
+    nearest = difflib.get_close_matches(name, possible, n=1, cutoff=0.5) or [
+        one for one in possible if name and one.startswith(name)
+    ]
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
     return f"Unknown {kind} '{name}': {hint}"
 

@@ -132,6 +132,11 @@ def _precision(value: Any) -> float:
 
 def _check_unitary(family: Family, name: str) -> None:
     program = family.first
+    if program.saves:
+        raise BasicAerError(
+            f"Circuit '{name}' saves something of its state, for which an estimator's result has no place; "
+            "run it on a backend, or leave that out."
+        )
     straight = Segment | Phase | Prepare | SetState
     if program.final or not all(isinstance(operation, straight) for operation in program.body):
         raise BasicAerError(
