@@ -1,12 +1,18 @@
 """Expectation values of many Paulis on states that are read in several chunks, by several threads."""
 
+import weakref
+
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Pauli
 
 import reference
-from basicaer.devices import expectations
+from basicaer import BasicAer, JobTimeLimitError
+from basicaer.devices import expectations, numpy_device
 from basicaer.devices.blas import single_threaded_blas
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.numpy_device import NumpyDevice, NumpyState
+from basicaer.library import save_expectation_value
 from basicaer.options import Precision
 
 
@@ -14,6 +20,8 @@ from basicaer.options import Precision
 def test_many_paulis_on_a_state_of_several_chunks(threads, precision, tolerance, monkeypatch):
     n = 7
     monkeypatch.setattr(expectations, "_CHUNK_QUBITS", 3)
+    monkeypatch.setattr(expectations, "_FEW_AMPLITUDES", 1)
+    monkeypatch.setattr(expectations, "_MOST_PAULIS", 5)
     vector = reference.random_state(n, seed=3)
     state = NumpyDevice(threads=threads).new_state(n, precision)
     state.load(vector)
@@ -36,6 +44,25 @@ def test_expectations_are_equal_bit_by_bit_for_any_number_of_threads(monkeypatch
         state.load(reference.random_state(16, seed=3))
         values.append(state.expectations(5, [0, 4, 2**15 + 1]).tolist())
     assert values[0] == values[1] == values[2]
+
+
+def test_a_job_at_its_time_limit_lets_go_of_the_state_it_was_reading(monkeypatch):
+    states = []
+
+    class Kept(NumpyState):
+        def expectations(self, x, zs):
+            states.append(weakref.ref(self._vector))
+            self._checkpoint._deadline = 0.0
+            return super().expectations(x, zs)
+
+    monkeypatch.setattr(numpy_device, "NumpyState", Kept)
+    circuit = QuantumCircuit(14)
+    circuit.h(range(14))
+    save_expectation_value(circuit, Pauli("X" * 14), range(14))
+    job = BasicAer.get_backend("qasm_simulator").run(circuit, device="CPU", timeout=100)
+    with pytest.raises(JobTimeLimitError):
+        job.result()
+    assert states[0]() is None
 
 
 @pytest.mark.parametrize("make", ["state", "batch"])

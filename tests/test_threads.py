@@ -413,6 +413,16 @@ def test_after_a_part_that_fails_no_other_begins():
     assert done == [0, 1, 2]
 
 
+def test_where_no_thread_can_be_had_the_caller_does_all(monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done = []
+    run_parts(done.append, 5, 3)
+    assert done == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("here", [True, False])
 def test_an_error_comes_out_whichever_thread_it_is_in(here):
     met, own = threading.Barrier(2), threading.current_thread()

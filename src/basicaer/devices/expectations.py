@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["expectations", "signs_of_turns"]
 
 _CHUNK_QUBITS = 16  # of what is read between two polls
+_FEW_AMPLITUDES = 2**12  # so many are read in one go
+_MOST_PAULIS = 1024  # that are read together, so that memory and time between two polls are bounded
 _SPANS = 64  # each summed by itself, whichever thread does it, so that results do not depend on how many there are
 
 
@@ -39,6 +41,28 @@ def expectations(
     vector: NDArray[np.complexfloating], x: int, zs: Sequence[int], threads: int, poll: Callable[[], None]
 ) -> NDArray[np.float64]:
     """Return what `State.expectations` does, for masks of the bits of an index of `vector`; poll before each chunk."""
+    if len(vector) <= _FEW_AMPLITUDES:
+        poll()
+        return _of_few(vector, x, zs)
+    values = []
+    for start in range(0, len(zs), _MOST_PAULIS):
+        values.append(_of_many(vector, x, zs[start : start + _MOST_PAULIS], threads, poll))  # noqa: PERF401  # see `held`
+    return np.concatenate(values)
+
+
+def _of_few(vector: NDArray[np.complexfloating], x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+    """Return the expectation values in a small state, where to prepare anything takes longer than it saves."""
+    index = np.arange(len(vector))
+    here = vector.astype(np.complex128, copy=False)
+    products = here[index ^ x].conj() * here if x else here.conj() * here
+    values = np.array([np.dot(products, _signs(index, z)) * 1j ** (x & z).bit_count() for z in zs])
+    return values.real / weight(here)
+
+
+def _of_many(
+    vector: NDArray[np.complexfloating], x: int, zs: Sequence[int], threads: int, poll: Callable[[], None]
+) -> NDArray[np.float64]:
+    held = [vector]  # emptied in the end: an error that is kept has functions in its traceback that would hold it
     pairs = _pairs(len(vector), x)
     odd, turns = signs_of_turns(x, zs)
     kinds = [(np.flatnonzero(odd == kind), kind) for kind in (False, True)]
@@ -53,13 +77,16 @@ def expectations(
         room = pairs.room()
         for start in spans[number].tolist():
             poll()
-            here, there, norm = pairs.read(vector, start, room)
+            here, there, norm = pairs.read(held[0], start, room)
             norms[number] += norm
             outside = _signs(masks, start)
             for which, imaginary, sign in signs:
                 sums[number, which] += outside[which] * sign.sums(_products(here, there, room, imaginary=imaginary))
 
-    run_parts(work, len(spans), threads)
+    try:
+        run_parts(work, len(spans), threads)
+    finally:
+        held.clear()
     values: NDArray[np.float64] = sums.sum(axis=0) * turns * (2 if x else 1) / norms.sum()
     return values
 

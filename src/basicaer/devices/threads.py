@@ -6,10 +6,10 @@ each other do not crowd the cores. How many there are is looked at after every p
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,34 +53,53 @@ def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
 
     Once a call raises, no other begins; all have ended when this returns or raises. The BLAS has one thread meanwhile.
     """
-    numbers, lock, stopped = itertools.count(), threading.Lock(), threading.Event()
-
-    def take_all() -> None:
-        with single_threaded_blas:
-            while not stopped.is_set():
-                with lock:
-                    number = next(numbers)
-                if number >= count:
-                    return
-                try:
-                    work(number)
-                except BaseException:
-                    stopped.set()
-                    raise
-
+    parts = _Parts(work, count)
     with _crowd:
-        helpers = min(_crowd.share_of(threads), count) - 1
-        if helpers < 1:
-            take_all()
-            return
-        with ThreadPoolExecutor(helpers, "basicaer-parts") as pool:
-            helping = [pool.submit(take_all) for _ in range(helpers)]
-            try:
-                take_all()
-            finally:
-                stopped.set()
-        for one in helping:
-            one.result()
+        helpers = [
+            threading.Thread(target=parts.help, name="basicaer-parts", daemon=True)
+            for _ in range(min(_crowd.share_of(threads), count) - 1)
+        ]
+        started: list[threading.Thread] = []
+        try:
+            with contextlib.suppress(RuntimeError):  # no more threads can be had: those that there are do
+                for helper in helpers:
+                    helper.start()
+                    started.append(helper)
+            parts.take()
+        finally:
+            parts.stopped = True
+            for helper in started:
+                helper.join()
+    error, parts.error = parts.error, None  # whose traceback holds the parts
+    if error is not None:
+        raise error
+
+
+class _Parts:
+    """Parts of some work that threads take one after another, until all are taken or one has failed."""
+
+    def __init__(self, work: Callable[[int], None], count: int) -> None:
+        self._work, self._count = work, count
+        self._numbers, self._lock = itertools.count(), threading.Lock()
+        self.stopped = False
+        self.error: BaseException | None = None
+
+    def take(self) -> None:
+        with single_threaded_blas:
+            while not self.stopped:
+                with self._lock:
+                    number = next(self._numbers)
+                if number >= self._count:
+                    return
+                self._work(number)
+
+    def help(self) -> None:
+        """Work as one of the helpers: an error is kept for the thread that they help."""
+        try:
+            self.take()
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is raised where somebody waits for it
+            self.error = error
+            self.stopped = True
 
 
 class _Crowd:
