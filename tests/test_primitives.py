@@ -355,7 +355,9 @@ def test_from_a_backend_with_its_options():
     [
         (lambda: SamplerV2(shots=3), "Unknown option of SamplerV2 'shots'"),
         (lambda: EstimatorV2(devise="CPU"), "Unknown option of EstimatorV2 'devise': did you mean 'device'"),
-        (lambda: SamplerV2(default_shots=0), "shots must be a whole number of at least 1"),
+        (lambda: SamplerV2("qasm_simulator"), "SamplerV2 runs on a simulator of basicaer, not on 'qasm_simulator'"),
+        (lambda: SamplerV2().run([measured().assign_parameters([0.1] * 6)], shots=10**12), "needs .* for 10{12} shots"),
+        (lambda: SamplerV2(default_shots=0), "default_shots must be a whole number of at least 1"),
         (lambda: EstimatorV2(default_precision=-1), "precision must be a number of at least 0, not -1"),
         (lambda: SamplerV2(seed="x"), "seed must be a whole number"),
         (
@@ -396,6 +398,32 @@ def test_each_run_draws_a_seed_from_a_generator():
     again = SamplerV2(seed=np.random.default_rng(5)).run([circuit], shots=2).result()
     assert again[0].data.meas.get_int_counts() == first
     assert isinstance(sampler.seed, np.random.Generator)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1, 0, 2)])
+def test_no_sets_of_values_give_empty_arrays(shape):
+    values = np.zeros((*shape, 6))
+    assert SamplerV2().run([(measured(), values)], shots=3).result()[0].data.meas.array.shape == (*shape, 3, 1)
+    ansatz = measured().remove_final_measurements(inplace=False)
+    assert EstimatorV2().run([(ansatz, "ZZZ", values)]).result()[0].data.evs.shape == shape
+
+
+def test_bytes_of_registers_are_made_with_polls():
+    polls = []
+    values = [5, 2**70 + 1, *range(20000)]
+    rows = work_module.Register("a", (2, 70, 0)).bytes_of(values, lambda: polls.append(1))
+    assert rows[:2].tolist() == [[0b101], [0b110]]
+    assert np.array_equal(rows[2:, 0], [(v >> 2 & 1) + 4 * (v & 1) for v in range(20000)])
+    assert len(polls) > 1
+
+
+def test_a_sweep_says_how_far_it_is():
+    told = []
+    job = EstimatorV2(callback=told.append).run([(real_amplitudes(3, reps=1), "ZZZ", np.zeros((50, 6)))])
+    job.result(GUARD)
+    assert job.progress().passes == job.progress().total_passes > 0
+    assert {"gates"} <= {name for name, _ in job.progress().phases}
+    assert np.allclose(job.partial_result()[0].data.evs, 1)
 
 
 def test_qiskits_wrappers_work_too(qasm):

@@ -197,6 +197,7 @@ def _word(name: str, value: Any, words: type[_Word]) -> _Word:
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "shots": lambda name, value: _whole(name, value, 1),
+    "default_shots": lambda name, value: _whole(name, value, 1),
     "seed": lambda name, value: None if value is None else _whole(name, value, 0),
     "seed_simulator": lambda name, value: None if value is None else _whole(name, value, 0),
     "timeout": lambda name, value: None if value is None else _seconds(name, value),

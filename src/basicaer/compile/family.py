@@ -101,6 +101,8 @@ def lower_family(circuit: QuantumCircuit, values: NDArray[np.float64]) -> Family
         segments = _segments(probes, places, parameters, values)
         if segments is not None:
             return Family(probes[0], segments, (), size)
+    if not size:
+        return Family(lower(_bound(circuit, parameters, np.full(len(parameters), _PROBES[0]))), {}, (), size)
     programs = tuple(lower(_bound(circuit, parameters, row)) for row in values)
     return Family(None, {}, programs, size)
 

@@ -38,7 +38,7 @@ class Primitive:
     Parameters
     ----------
     backend
-        Whose options are the defaults; None for a new ``qasm_simulator``.
+        Whose options of those below are the defaults; None for a new ``qasm_simulator``.
     seed
         Makes outcomes reproducible; None for new ones every time. From a generator of NumPy, each run draws its seed.
     options
@@ -50,8 +50,14 @@ class Primitive:
         self, backend: BasicAerSimulator | None, seed: int | np.random.Generator | None, options: dict[str, Any]
     ) -> None:
         from basicaer.provider import BasicAer
+        from basicaer.simulators.base import BasicAerSimulator
 
         self._backend = BasicAer.get_backend("qasm_simulator") if backend is None else backend
+        if not isinstance(self._backend, BasicAerSimulator):
+            raise BasicAerError(
+                f"{type(self).__name__} runs on a simulator of basicaer, not on {backend!r}; leave out the backend, or "
+                "use qiskit.primitives with it."
+            )
         for name in options:
             if name not in _OF_BACKENDS:
                 raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, _OF_BACKENDS))
@@ -74,8 +80,7 @@ class Primitive:
     def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
         """Lower a circuit for all sets of values, and check that a state fits."""
         values = np.asarray(bindings.as_array(circuit.parameters), float)
-        rows = int(np.prod(bindings.shape))
-        family = lower_family(circuit, values.reshape(rows, -1))
+        family = lower_family(circuit, values.reshape(bindings.size, circuit.num_parameters))
         qubits = family.first.state_qubits
         device = _expected_device(qubits, settings)
         check_fits(device, f"Circuit '{circuit.name}'", qubits, settings["precision"])

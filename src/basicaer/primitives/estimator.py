@@ -47,7 +47,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
     Parameters
     ----------
     backend
-        Whose options are the defaults; None for a new ``qasm_simulator``.
+        Whose options of those below are the defaults; None for a new ``qasm_simulator``.
     default_precision
         Of a PUB that names none: the standard deviation of the normal noise that is added to the exact values; 0 adds
         none.

@@ -21,6 +21,15 @@ class PrimitiveJob(BasicAerJob, BasePrimitiveJob):
     def result(self, timeout: float | None = None) -> PrimitiveResult[Any]:
         """Wait for the job and return its result; see `BasicAerJob.result`."""
         found: list[Sampled | Estimated] = super().result(timeout)
+        return self._as_qiskit(found)
+
+    def partial_result(self) -> PrimitiveResult[Any] | None:
+        """Return the result of a job that is done, else None: PUBs are not handed over one by one."""
+        found: Any = super().partial_result()
+        return None if found is None else self._as_qiskit(found)
+
+    @staticmethod
+    def _as_qiskit(found: list[Sampled | Estimated]) -> PrimitiveResult[Any]:
         return PrimitiveResult([one.as_qiskit() for one in found], metadata={"version": 2})
 
     def qobj(self) -> Any:

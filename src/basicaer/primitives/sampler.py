@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
+from basicaer.devices.memory import check_shots
 from basicaer.options import check_options
 from basicaer.primitives.base import Primitive
 from basicaer.primitives.work import Register, SamplerTask
@@ -30,7 +31,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
     Parameters
     ----------
     backend
-        Whose options are the defaults; None for a new ``qasm_simulator``.
+        Whose options of those below are the defaults; None for a new ``qasm_simulator``.
     default_shots
         Shots of a PUB that names none.
     seed
@@ -60,7 +61,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
         **options: Any,
     ) -> None:
         super().__init__(backend, seed, options)
-        self._default_shots = check_options({"shots": default_shots})["shots"]
+        self._default_shots = check_options({"default_shots": default_shots})["default_shots"]
 
     @property
     def default_shots(self) -> int:
@@ -102,6 +103,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
                     UserWarning,
                     stacklevel=2,
                 )
+            check_shots(f"Circuit '{circuit.name}'", pub.shots)
             number = {bit: c for c, bit in enumerate(circuit.clbits)}
             registers = tuple(Register(one.name, tuple(number[bit] for bit in one)) for one in circuit.cregs)
             family = self._lowered(circuit, pub.parameter_values, settings)

@@ -15,7 +15,6 @@ from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
-from basicaer.engine.bits import extract_bits
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
 from basicaer.engine.paulis import pauli_values
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimated", "EstimatorTask", "Register", "Sampled", "SamplerTask", "Settings", "Task", "run_primitive"]
 
+_VALUES_AT_ONCE = 2**14  # whose bytes are made between two polls
 _MOST_SHOTS = 2**20  # of a set of a batch: more are drawn by and by where states run one after another
 
 Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), as `State.expectations` takes them
@@ -54,12 +54,19 @@ class Register(NamedTuple):
         """Bytes that a value takes in a `BitArray`."""
         return (len(self.bits) + 7) // 8
 
-    def bytes_of(self, values: Sequence[int]) -> NDArray[np.uint8]:
-        """Return this register's part of values of all classical bits: a row of bytes each, the highest first."""
+    def bytes_of(self, values: Sequence[int], poll: Callable[[], None]) -> NDArray[np.uint8]:
+        """Return this register's part of values of all classical bits: a row of bytes each, the highest first.
+
+        Polls now and then.
+        """
         rows = np.empty((len(values), self.n_bytes), np.uint8)
-        for row, value in zip(rows, values, strict=True):
-            own = extract_bits(value, self.bits)
-            row[:] = np.frombuffer(own.to_bytes(self.n_bytes, "big"), np.uint8)
+        for start in range(0, len(values), _VALUES_AT_ONCE):
+            poll()
+            part = values[start : start + _VALUES_AT_ONCE]
+            n_bytes = (max(max(part).bit_length(), *(bit + 1 for bit in self.bits), 1) + 7) // 8
+            whole = np.frombuffer(b"".join([value.to_bytes(n_bytes, "little") for value in part]), np.uint8)
+            bits = np.unpackbits(whole.reshape(len(part), n_bytes), axis=1, bitorder="little")[:, list(self.bits)]
+            rows[start : start + len(part)] = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
         return rows
 
 
@@ -183,6 +190,7 @@ class _Run:
         """Yield the parameter sets in parts, each with its final states."""
         template, n_qubits = self.family.first, self.family.first.state_qubits
         costs = self.device.costs(n_qubits, self.precision)
+        self.checkpoint.enter("gates")
         for start in range(0, self.family.size, self.at_a_time):
             part = slice(start, min(start + self.at_a_time, self.family.size))
             self.checkpoint.poll()
@@ -215,7 +223,7 @@ def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:
 
     def keep(number: int, values: list[int], which: NDArray[np.int64]) -> None:
         for register, array in zip(task.registers, arrays, strict=True):
-            array[number] = register.bytes_of(values)[which]
+            array[number] = register.bytes_of(values, run.checkpoint.poll)[which]
 
     run.checkpoint.expect(None, family.size * shots)
     if run.at_a_time and shots <= _MOST_SHOTS:
@@ -241,11 +249,15 @@ def _estimated(task: EstimatorTask, run: _Run, number: int) -> Estimated:
     sets, observables = task.sets.reshape(-1), task.numbers.reshape(-1)
     values = np.empty(len(sets))
     places = _places_by_set(sets, task.family.size)
+    if run.at_a_time:  # else each set says how many passes it takes
+        run.checkpoint.expect(2 * -(-task.family.size // run.at_a_time), 0)
     for part, evaluate in _evaluations(task, run):
+        run.checkpoint.advance(1 if run.at_a_time else 0)
         here = [place for i in range(part.start, part.stop) for place in places[i]]
         wanted = sorted({term[:2] for place in here for term in task.terms[observables[place]]})
         column = {masks: j for j, masks in enumerate(wanted)}
         found = evaluate(wanted)  # found[set, term]
+        run.checkpoint.advance(1 if run.at_a_time else 0)
         for place in here:
             row = found[sets[place] - part.start]
             values[place] = sum(factor * row[column[x, z]] for x, z, factor in task.terms[observables[place]])
