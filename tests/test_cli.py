@@ -192,6 +192,13 @@ def test_a_circuit_may_come_from_standard_input():
     assert (done.exit_code, done.stderr) == (1, "Error: Cannot read stdin: it is not a text file.\n")
 
 
+def test_a_plan_is_for_the_device_that_is_asked_for():
+    assert "device='CPU' was asked for" in basicaer("plan", GHZ, "--device", "cpu").stdout
+    assert basicaer("plan", GHZ, "--device", "TPU").stderr.startswith(
+        "Error: device must be one of 'auto', 'CPU', 'GPU'"
+    )
+
+
 def test_a_closed_standard_input_is_named(monkeypatch):
     monkeypatch.setattr("basicaer.loading.sys.stdin", None)
     with pytest.raises(BasicAerError, match="Cannot read stdin: it is closed; give the name of a file"):

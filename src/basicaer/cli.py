@@ -215,14 +215,15 @@ def _draw(result: Result, path: Path) -> None:
 
 @main.command(short_help="Show how an OpenQASM file would be run.")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--draw", type=click.Path(path_type=Path, dir_okay=False), help="Draw the plan to a picture.")
-def plan(*, file: Path, precision: str, draw: Path | None) -> None:
+def plan(*, file: Path, device: str, precision: str, draw: Path | None) -> None:
     """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
     try:
         circuit = load_circuit(file)
         with _told_warnings():
-            made = BasicAer.get_backend("qasm_simulator").plan(circuit, precision=precision)
+            made = BasicAer.get_backend("qasm_simulator").plan(circuit, device=device, precision=precision)
         if draw is not None:
             made.draw(draw)
     except BasicAerError as error:
