@@ -142,8 +142,7 @@ def _as_qiskit(form: str, values: Any, poll: Callable[[], None], *, whole: bool 
         return [_as_qiskit(form, value.copy(), poll, whole=False) for value in values]  # shots have shared it
     match form:
         case "save_statevector":
-            # Qiskit's type has double precision only.
-            return Statevector(values) if values.dtype == np.complex128 else values
+            return _as_statevector(values)
         case "save_statevector_dict":
             return {hex(index): value for index, value in _not_zero(values, poll)}
         case "save_unitary":
@@ -208,8 +207,11 @@ def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda:
 
 def _as_saved(form: str, state: Any) -> Any:
     """Return a simulator's own result, on any device, in the form in which it was saved as well."""
-    if form == "save_unitary":
-        return Operator(state)
+    return Operator(state) if form == "save_unitary" else _as_statevector(state)
+
+
+def _as_statevector(state: Any) -> Any:
+    """Return a state in Qiskit's type, which has double precision and the host's memory only; others as they are."""
     return Statevector(state) if isinstance(state, np.ndarray) and state.dtype == np.complex128 else state
 
 

@@ -56,13 +56,10 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
     Raises
     ------
     BasicAerError
-        For a label that is taken, or not all qubits where all are needed.
+        For a label that is taken, not all qubits where all are needed, or settings that were lost.
     """
     kind = SAVES[operation.name]
-    if not _has_settings(operation):
-        raise BasicAerError(
-            f"{operation.name} ({scope.place}) has no settings, which a QPY file does not keep; append it anew."
-        )
+    per_shot, conditional, summed = _settings(operation, scope.place)
     label = operation.label
     if label == _OF_THE_METHOD:
         label = "statevector"
@@ -75,23 +72,22 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
             f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}; "
             "save_density_matrix and save_probabilities take some."
         )
-    per_shot, conditional, summed = _settings(operation)
     over = Over.EACH if per_shot else Over.LAST if kind.reading not in _AVERAGED else Over.SUM if summed else Over.MEAN
     numbers = _numbers(kind.reading, operation.params, qubits, scope.place)
     form = "save_statevector" if operation.name == "save_state" else operation.name
     return Save(label, form, kind.reading, qubits, numbers, over, conditional, cmath.rect(1.0, scope.last_phase))
 
 
-def _settings(operation: Any) -> tuple[bool, bool, bool]:
+def _settings(operation: Any, place: str) -> tuple[bool, bool, bool]:
     """Return whether to save for each shot, on condition of the classical bits, and the sum."""
     aer = getattr(operation, "_subtype", None)  # "c_list", "average", "accum", ...
-    if aer is None:
-        return operation.pershot, operation.conditional, operation.unnormalized
-    return aer.endswith("list"), aer.startswith("c_"), aer.endswith("accum")
-
-
-def _has_settings(operation: Any) -> bool:
-    return hasattr(operation, "_subtype") or hasattr(operation, "pershot")
+    if aer is not None:
+        return aer.endswith("list"), aer.startswith("c_"), aer.endswith("accum")
+    if not hasattr(operation, "pershot"):
+        raise BasicAerError(
+            f"{operation.name} ({place}) has no settings, which a QPY file does not keep; append it anew."
+        )
+    return operation.pershot, operation.conditional, operation.unnormalized
 
 
 def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, ...], place: str) -> tuple[Any, ...]:

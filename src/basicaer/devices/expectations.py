@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["expectations", "signs_of_turns"]
+__all__ = ["expectations", "signs_of", "signs_of_turns"]
 
 _CHUNK_QUBITS = 16  # of what is read between two polls
 _FEW_AMPLITUDES = 2**12  # so many are read in one go
@@ -35,6 +35,11 @@ def signs_of_turns(x: int, zs: Sequence[int]) -> tuple[NDArray[np.bool_], NDArra
     """
     odd = np.array([parity(x & z) for z in zs], bool)
     return odd, np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
+
+
+def signs_of(values: NDArray[np.int64], masks: NDArray[np.int64] | int) -> NDArray[np.float64]:
+    """Return the signs that Zs on the bits of `masks` give to `values`: -1 where an odd number of these bits is set."""
+    return 1 - 2 * parities(values & masks).astype(np.float64)
 
 
 def expectations(
@@ -55,7 +60,7 @@ def _of_few(vector: NDArray[np.complexfloating], x: int, zs: Sequence[int]) -> N
     index = np.arange(len(vector))
     here = vector.astype(np.complex128, copy=False)
     products = here[index ^ x].conj() * here if x else here.conj() * here
-    values = np.array([np.dot(products, _signs(index, z)) * 1j ** (x & z).bit_count() for z in zs])
+    values = np.array([np.dot(products, signs_of(index, z)) * 1j ** (x & z).bit_count() for z in zs])
     return values.real / weight(here)
 
 
@@ -66,7 +71,7 @@ def _of_many(
     pairs = _pairs(len(vector), x)
     odd, turns = signs_of_turns(x, zs)
     kinds = [(np.flatnonzero(odd == kind), kind) for kind in (False, True)]
-    signs = [
+    groups = [
         (which, kind, _Signs.of([zs[j] for j in which.tolist()], pairs.bits)) for which, kind in kinds if which.size
     ]
     spans = np.array_split(pairs.starts, min(_SPANS, len(pairs.starts)))
@@ -79,8 +84,8 @@ def _of_many(
             poll()
             here, there, norm = pairs.read(held[0], start, room)
             norms[number] += norm
-            outside = _signs(masks, start)
-            for which, imaginary, sign in signs:
+            outside = signs_of(masks, start)
+            for which, imaginary, sign in groups:
                 sums[number, which] += outside[which] * sign.sums(_products(here, there, room, imaginary=imaginary))
 
     try:
@@ -184,10 +189,6 @@ def _products(
     return out
 
 
-def _signs(values: NDArray[np.int64], masks: NDArray[np.int64] | int) -> NDArray[np.float64]:
-    return 1 - 2 * parities(values & masks).astype(np.float64)
-
-
 class _Signs(NamedTuple):
     """The signs of some Paulis within a chunk: products of one for the upper and one for the lower bits.
 
@@ -213,7 +214,9 @@ class _Signs(NamedTuple):
         lower, which = np.unique(masks % 2**few, return_inverse=True)
         values = np.arange(2 ** (len(bits) - few))[:, None]
         return cls(
-            _signs(values, masks // 2**few), np.repeat(_signs(values[: 2**few], lower), 2, axis=0), which.reshape(-1)
+            signs_of(values, masks // 2**few),
+            np.repeat(signs_of(values[: 2**few], lower), 2, axis=0),
+            which.reshape(-1),
         )
 
     def sums(self, products: NDArray[np.float64]) -> NDArray[np.float64]:

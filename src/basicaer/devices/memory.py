@@ -130,9 +130,10 @@ def check_saves(
         copied = any(save.reading in _FROM_A_COPY for save in program.saves)  # one at a time, where the state is
         return 2 * state if copied else state, kept + (state if device.name == "CPU" else 0)
 
+    wanted = needs(precision)
     single = ", or take precision='single'"
     for place, (where, free) in enumerate(((device.name, device.free_bytes), ("host", free_host_bytes))):
-        needed = needs(precision)[place]
+        needed = wanted[place]
         if needed > _TOO_SMALL_TO_ASK and needed > (there := free()):
             smaller = precision is Precision.DOUBLE and needs(Precision.SINGLE)[place] <= there
             raise BasicAerError(

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.expectations import signs_of_turns
+from basicaer.devices.expectations import signs_of, signs_of_turns
 from basicaer.devices.gatewise import GateNumbers, rows_of
 from basicaer.devices.permutations import source_indices
 from basicaer.devices.threads import run_parts
-from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, parities, positions_of
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, positions_of
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class NumpyBatch:
         if flips:  # indices i and i ^ x add conjugate numbers, so that one of both is enough
             index = index[index & mask_of(flips[:1]) == 0]
         odd, turns = signs_of_turns(x, zs)
-        signs = np.stack([1.0 - 2.0 * parities(index & z) for z in zs], axis=1) * turns * (2 if flips else 1)
+        signs = np.stack([signs_of(index, z) for z in zs], axis=1) * turns * (2 if flips else 1)
 
         def work(part: slice) -> None:
             self._checkpoint.poll()
