@@ -47,7 +47,7 @@ def launch_all(device, precision):
     state = device.new_state(N_QUBITS, precision)
     state.prepare((3, 1), np.array([0.5, 0.5j, -0.5, 0.5]))
     state.run(segment, plan)
-    one = state.probability_of_one(5)
+    _, one = state.weights(5)
     state.collapse(5, outcome=True, probability=one)
     state.expectations(3, [6])
     blocks = N_QUBITS - 4

@@ -133,7 +133,7 @@ def test_sums_over_large_states_take_one_thread_too(library, monkeypatch):
     monkeypatch.setattr(numpy_device, "weight", lambda _amplitudes: seen.append(library.get_num_threads()) or 1.0)
     state = NumpyDevice().new_state(12, Precision.DOUBLE)
     state.block_weights(12)
-    state.probability_of_one(3)
+    state.weights(3)
     assert set(seen) == {1}
     assert library.get_num_threads() == 8
 

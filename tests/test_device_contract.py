@@ -157,17 +157,19 @@ def test_probability_and_collapse_of_every_qubit(state_of, tolerance):
         vector = reference.random_state(n, seed=n)
         for qubit in range(n):
             state = state_of(vector)
-            one = state.probability_of_one(qubit)
+            zero, one = state.weights(qubit)
             assert one == pytest.approx(reference.probability_of_one(vector, qubit), abs=tolerance)
-            state.collapse(qubit, outcome=outcome, probability=one if outcome else 1 - one)
+            assert zero + one == pytest.approx(1, abs=tolerance)
+            state.collapse(qubit, outcome=outcome, probability=one if outcome else zero)
             assert np.allclose(state.amplitudes(), reference.collapse(vector, qubit, outcome), atol=tolerance)
 
 
-def test_probability_is_relative_to_the_norm(state_of, tolerance):
+def test_weights_are_squared_norms_however_small(state_of, tolerance):
     vector = reference.random_state(3)
-    assert state_of(1.5 * vector).probability_of_one(1) == pytest.approx(
-        reference.probability_of_one(vector, 1), abs=tolerance
-    )
+    one = reference.probability_of_one(vector, 1)
+    assert state_of(1.5 * vector).weights(1) == pytest.approx((2.25 * (1 - one), 2.25 * one), abs=3 * tolerance)
+    assert state_of(np.array([1.0, 1e-9])).weights(0) == pytest.approx((1, 1e-18), rel=1e-6)
+    assert state_of(np.array([1e-9, 1.0])).weights(0) == pytest.approx((1e-18, 1), rel=1e-6)
 
 
 def test_block_weights_and_probabilities_are_in_logical_order_and_float64(state_of, tolerance):
@@ -214,7 +216,7 @@ def test_gates_need_little_scratch(device, precision, run):
     tracemalloc.start()
     try:
         run(state, gates)
-        state.probability_of_one(n - 1)
+        state.weights(n - 1)
         state.collapse(0, outcome=False, probability=0.9)
         state.block_weights(12)
         _, peak = tracemalloc.get_traced_memory()
@@ -227,7 +229,7 @@ DEAF_TO_NOTHING = {
     "load": lambda state: state.load(reference.random_state(6)),
     "set_identity": lambda state: state.set_identity(),
     "prepare": lambda state: state.prepare((1,), np.array([0.6, 0.8])),
-    "probability_of_one": lambda state: state.probability_of_one(2),
+    "weights": lambda state: state.weights(2),
     "collapse": lambda state: state.collapse(2, outcome=False, probability=1.0),
     "block_weights": lambda state: state.block_weights(3),
     "find": lambda state: state.find(3, np.array([0]), np.array([0.1])),

@@ -1,10 +1,8 @@
 """Circuits that were lowered lately are found again by what they say, and never taken for others."""
 
-from collections import OrderedDict
-
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit, QuantumRegister
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import Parameter, library
 from qiskit.quantum_info import Statevector, random_unitary
 
@@ -15,7 +13,7 @@ from basicaer.errors import BasicAerError
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
-    monkeypatch.setattr(known, "_programs", OrderedDict())
+    monkeypatch.setattr(known, "_known", known._Known())
 
 
 def circuit(angle=0.1, name="one"):
@@ -30,6 +28,17 @@ def circuit(angle=0.1, name="one"):
 def test_the_same_instructions_give_the_same_program():
     assert lower_known(circuit()) is lower_known(circuit())
     assert lower_known(circuit()) is lower_known(circuit().copy())
+    other_bits = QuantumCircuit(QuantumRegister(2, "other"), ClassicalRegister(2, "bits"), name="one")
+    other_bits.compose(circuit(), range(2), range(2), inplace=True)
+    assert lower_known(circuit()) is lower_known(other_bits)
+
+
+def test_names_make_no_difference_but_in_messages():
+    program = lower_known(circuit())
+    named = lower_known(circuit(name="two"))
+    assert (program.name, named.name) == ("one", "two")
+    assert named.body is program.body
+    assert lower_known(circuit()) is program
 
 
 def changed(change):
@@ -42,14 +51,13 @@ def changed(change):
     "other",
     [
         circuit(0.2),
-        circuit(name="two"),
         changed(lambda c: c.x(1)),
         changed(lambda c: c.measure(0, 1)),
         changed(lambda c: c.add_register(QuantumRegister(1, "more"))),
         changed(lambda c: setattr(c, "global_phase", 0.3)),
         circuit().reverse_bits(),
     ],
-    ids=["angle", "name", "gate", "bit", "qubits", "phase", "order"],
+    ids=["angle", "gate", "bit", "qubits", "phase", "order"],
 )
 def test_any_difference_is_seen(other):
     program = lower_known(circuit())
@@ -69,7 +77,7 @@ def test_what_instructions_alone_do_not_say_is_lowered_each_time():
         conditional.x(0)
     for made in (controlled, custom, unitary, conditional):
         assert lower_known(made) is not lower_known(made)
-    assert not known._programs
+    assert not known._known._programs
 
 
 def with_unitary(matrix):
@@ -99,13 +107,43 @@ def test_what_cannot_be_lowered_is_refused_each_time():
     for _ in range(2):
         with pytest.raises(BasicAerError, match="Parameters without a value"):
             lower_known(made)
-    assert not known._programs
+    assert not known._known._programs
 
 
 def test_so_many_instructions_are_kept(monkeypatch):
     monkeypatch.setattr(known, "_INSTRUCTIONS_KEPT", 15)
     programs = [lower_known(circuit(angle)) for angle in range(5)]
     size = len(circuit().data)
-    assert len(known._programs) == 15 // size
+    assert len(known._known._programs) == 15 // size
+    assert known._known._instructions == 15 // size * size
     assert lower_known(circuit(4)) is programs[4]
     assert lower_known(circuit(0)) is not programs[0]
+
+
+def test_what_is_kept_does_not_depend_on_who_was_first(monkeypatch):
+    """Two threads may lower the same circuit at once: it counts once."""
+    key = known._key(circuit(), keep_idle=False)
+    for _ in range(3):
+        known._known.keep(key, known.lower(circuit()), 4)
+    assert known._known._instructions == 4
+
+
+def test_a_new_circuit_looks_at_no_other(monkeypatch):
+    """What it costs must not grow with how many came before."""
+
+    class Counting(tuple):  # noqa: SLOT001  # it counts on the class
+        looked = 0
+
+        def __hash__(self):
+            Counting.looked += 1
+            return super().__hash__()
+
+        __eq__ = tuple.__eq__
+
+    real = known._key
+    monkeypatch.setattr(known, "_key", lambda *args, **keys: Counting(real(*args, **keys)))
+    for angle in range(20):
+        lower_known(circuit(angle))
+    before = Counting.looked
+    lower_known(circuit(20))
+    assert Counting.looked - before <= 4

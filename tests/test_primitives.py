@@ -187,7 +187,7 @@ def test_the_estimator_has_no_place_for_what_is_saved():
 def test_a_circuit_is_lowered_twice_however_many_sets_there_are(monkeypatch):
     lowered = []
     real = family_module.lower
-    monkeypatch.setattr(family_module, "lower", lambda circuit: lowered.append(circuit) or real(circuit))
+    monkeypatch.setattr(family_module, "lower", lambda circuit, **how: lowered.append(circuit) or real(circuit, **how))
     family = family_module.lower_family(every_kind(), np.zeros((50, 3)))
     assert len(lowered) == 2
     assert (family.size, len(family.programs)) == (50, 0)

@@ -11,6 +11,7 @@ from qiskit.quantum_info import Clifford, Operator, SparsePauliOp, Statevector
 
 import reference
 from basicaer import BasicAerError
+from basicaer.compile.binding import bound_circuits
 from basicaer.compile.gates import GATES
 from basicaer.qobj import (
     validate,
@@ -378,7 +379,7 @@ def test_what_cannot_be_run_either_has_no_qobj(operation):
     circuit = QuantumCircuit(2, name="of no form")
     circuit.append(operation, [0, 1])
     with pytest.raises(BasicAerError, match=rf"'of no form' has no form as a Qobj: .*'{operation.name}'"):
-        assemble([circuit])
+        assemble(bound_circuits([circuit], None))
 
 
 def test_a_circuit_without_qubits_has_no_qobj(statevector):

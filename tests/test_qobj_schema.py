@@ -407,7 +407,7 @@ def test_a_jobs_circuits_are_assembled_when_the_qobj_is_asked_for_and_once(qasm,
     job.result()
     assert not assembled
     assert job.qobj() is job.qobj()
-    assert assembled == [[circuit]]
+    assert [[one.circuit for one in circuits] for circuits in assembled] == [[circuit]]
 
 
 def test_the_qobj_of_a_job_names_the_jobs_settings(qasm):

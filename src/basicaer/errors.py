@@ -15,6 +15,7 @@ __all__ = [
     "Cancelled",
     "DeviceUnavailableError",
     "JobTimeLimitError",
+    "LostNormError",
     "QobjValidationError",
     "WorkerLostError",
 ]
@@ -34,6 +35,10 @@ class BasicAerError(QiskitError):
 
 class DeviceUnavailableError(BasicAerError):
     """A device was asked for by name and is not usable here; the message says why."""
+
+
+class LostNormError(BasicAerError):
+    """The amplitudes of a state are no numbers, or all zero."""
 
 
 class QobjValidationError(BasicAerError):

@@ -13,6 +13,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from basicaer.devices.memory import check_dictionary
 from basicaer.engine.bits import all_ones, deposit_bits
 from basicaer.engine.saves import ALL_SHOTS
+from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,8 +41,14 @@ _DICTIONARIES = {"save_statevector_dict", "save_probabilities_dict"}
 _CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
 
 
-def circuit_header(circuit: QuantumCircuit) -> dict[str, Any]:
-    """Return what is needed to read a circuit's results, in the form that `qiskit.result` reads."""
+def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, Any]:
+    """Return what is needed to read a circuit's results, in the form that `qiskit.result` reads.
+
+    Parameters
+    ----------
+    global_phase
+        Of the circuit with values for its parameters, in radians.
+    """
     header: dict[str, Any] = {
         "name": circuit.name,
         "n_qubits": circuit.num_qubits,
@@ -49,7 +56,7 @@ def circuit_header(circuit: QuantumCircuit) -> dict[str, Any]:
         "qreg_sizes": [[register.name, register.size] for register in circuit.qregs],
         "qubit_labels": [[register.name, i] for register in circuit.qregs for i in range(register.size)],
         "clbit_labels": [[register.name, i] for register in circuit.cregs for i in range(register.size)],
-        "global_phase": float(circuit.global_phase),
+        "global_phase": global_phase,
         "metadata": circuit.metadata or {},
     }
     # Qiskit cuts a bit string into registers by these sizes: right only where the registers are all the bits in order.
@@ -102,11 +109,20 @@ def on_all_qubits(
 def chopped(
     amplitudes: NDArray[np.complexfloating], threshold: float, poll: Callable[[], None]
 ) -> NDArray[np.complexfloating]:
-    """Set the amplitudes whose modulus is below `threshold` to zero, in place, and return them; poll now and then."""
+    """Set the amplitudes whose modulus is below `threshold` to zero, in place, and return them; poll now and then.
+
+    Raises
+    ------
+    LostNormError
+        If any is not finite.
+    """
     for start in range(0, len(amplitudes), _CHUNK):
         poll()
         part = amplitudes[start : start + _CHUNK]
-        part[np.abs(part) < threshold] = 0
+        moduli = np.abs(part)
+        if not moduli.max() < np.inf:  # so too where any is no number
+            raise LostNormError(f"A state has the modulus {moduli.max()} among its amplitudes.")
+        part[moduli < threshold] = 0
     return amplitudes
 
 

@@ -1,29 +1,74 @@
-"""Values for parameters: `parameter_binds` in Aer's form."""
+"""Values for parameters: `parameter_binds` in Aer's form, and circuits with the values of one or many sets."""
 
 from __future__ import annotations
 
 import reprlib
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from qiskit.circuit import ParameterVector, ParameterVectorElement
 from qiskit.circuit.classical import expr
 
+from basicaer.compile.family import Family, lower_family
+from basicaer.compile.known import lower_known
+from basicaer.compile.values import Values
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter
 
-__all__ = ["bound_circuits"]
+    from basicaer.engine.program import Program
+
+__all__ = ["BoundCircuit", "bound_circuits"]
 
 
-def bound_circuits(
-    circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any, Any]] | None
-) -> list[tuple[QuantumCircuit, dict[Any, Any]]]:
-    """Return one bound circuit for each set of values, with the values of its input variables.
+@dataclass(slots=True)
+class _Sets:
+    """The sets of values of one circuit: ``columns[parameter][i]`` for set i, which are lowered together."""
+
+    columns: dict[Any, list[float]]
+    families: dict[bool, Family] = field(default_factory=dict)  # by whether idle qubits are kept
+
+    def program(self, circuit: QuantumCircuit, number: int, *, keep_idle: bool, poll: Callable[[], None]) -> Program:
+        """Return the program of one set."""
+        if keep_idle not in self.families:
+            values = np.array([self.columns[parameter] for parameter in circuit.parameters], float).T
+            self.families[keep_idle] = lower_family(circuit, values, keep_idle=keep_idle, poll=poll)
+        return self.families[keep_idle].program(number)
+
+
+class BoundCircuit(NamedTuple):
+    """A circuit, which stays as it is, with values of its parameters and input variables."""
+
+    circuit: QuantumCircuit
+    values: dict[Parameter, float]
+    inputs: dict[Any, Any]
+    sets: _Sets | None = None
+    number: int = 0  # of this set among `sets`
+
+    @property
+    def global_phase(self) -> float:
+        """The global phase in radians; 0 where it has no value."""
+        phase = self.circuit.global_phase
+        try:
+            return Values(self.values).number(phase, f"global phase of circuit '{self.circuit.name}'")
+        except BasicAerError:
+            return 0.0
+
+    def program(self, *, keep_idle: bool = False, poll: Callable[[], None] = lambda: None) -> Program:
+        """Return its program; see `lower`."""
+        if self.sets is not None:
+            return self.sets.program(self.circuit, self.number, keep_idle=keep_idle, poll=poll)
+        return lower_known(self.circuit, keep_idle=keep_idle, values=Values(self.values, poll), inputs=self.inputs)
+
+
+def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any, Any]] | None) -> list[BoundCircuit]:
+    """Return one circuit with values for each set of them.
 
     Parameters
     ----------
@@ -38,7 +83,7 @@ def bound_circuits(
         circuit does not have.
     """
     if not binds:
-        return [(circuit, {}) for circuit in circuits]
+        return [BoundCircuit(circuit, {}, {}) for circuit in circuits]
     if not isinstance(binds, list | tuple) or not all(isinstance(bind, dict) for bind in binds):
         raise BasicAerError(
             "parameter_binds must be a list with one dictionary {parameter: [values]} for each circuit."
@@ -50,9 +95,9 @@ def bound_circuits(
     return [bound for circuit, bind in zip(circuits, binds, strict=True) for bound in _sets(circuit, bind)]
 
 
-def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[tuple[QuantumCircuit, dict[Any, Any]]]:
+def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[BoundCircuit]:
     if not bind:
-        return [(circuit, {})]
+        return [BoundCircuit(circuit, {}, {})]
     columns: dict[Any, list[Any]] = {}  # columns[parameter or input variable][i] = its value in set i
     for key, value in bind.items():
         for target, column in _columns(circuit, key, value):
@@ -65,12 +110,14 @@ def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[tuple[QuantumCi
             f"parameter_binds gives the parameters of circuit '{circuit.name}' different numbers of values, or none "
             f"({', '.join(map(str, sorted(lengths)))}); each needs one for every set."
         )
+    size = lengths.pop()
+    together = _Sets(columns) if size > 1 and set(columns) == set(circuit.parameters) else None
     bound = []
-    for row in range(lengths.pop()):
+    for row in range(size):
         values = {key: column[row] for key, column in columns.items()}
         inputs = {key: _input(key, value) for key, value in values.items() if isinstance(key, expr.Var)}
         parameters = {key: value for key, value in values.items() if key not in inputs}
-        bound.append((circuit.assign_parameters(parameters), inputs))
+        bound.append(BoundCircuit(circuit, parameters, inputs, together, row))
     return bound
 
 

@@ -37,15 +37,19 @@ class BlockBuilder:
 
     def __init__(self) -> None:
         self._operations: list[Operation] = []
-        self._gates: list[Gate] = []  # of the segment that is still open
+        self._gates: list[Gate] = []  # of the segment in the making
+        self._open = False  # whether any of them has a formula
         self._phase: complex = 1.0
         self._used = Footprint(frozenset(), frozenset())  # of the first `_looked_at` operations
         self._looked_at = 0
 
     def add_gates(self, gates: Iterable[Gate]) -> None:
-        """Append gates; one without qubits joins the block's phase, which commutes with everything."""
+        """Append gates; one without qubits joins the block's phase, if it is known, which commutes with everything."""
         for gate in gates:
-            if gate.targets or gate.controls:
+            if gate.formula is not None:
+                self._open = True
+                self._gates.append(gate)
+            elif gate.targets or gate.controls:
                 self._gates.append(gate)
             else:
                 self._phase *= complex(gate.data[0])
@@ -60,8 +64,9 @@ class BlockBuilder:
 
     def _close_segment(self) -> None:
         if self._gates:
-            self._operations.append(Segment(tuple(self._gates)))
+            self._operations.append(Segment(tuple(self._gates), self._open))
             self._gates = []
+            self._open = False
 
     def add_resets(self, qubits: Iterable[int | None], *, starts_at_zero: bool) -> None:
         """Append resets of the qubits that are not |0> for certain: neither idle (None) nor untouched so far.

@@ -10,12 +10,13 @@ from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
+from basicaer.compile.values import Values
 from basicaer.engine.batch import SegmentBatch
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -72,17 +73,27 @@ class Family:
         return replace(self.template, body=tuple(body))
 
 
-def lower_family(circuit: QuantumCircuit, values: NDArray[np.float64]) -> Family:
+def lower_family(
+    circuit: QuantumCircuit,
+    values: NDArray[np.float64],
+    *,
+    keep_idle: bool = False,
+    poll: Callable[[], None] = lambda: None,
+) -> Family:
     """Lower a circuit for many sets of values.
 
     Where parameters stand in gates of the table only, and outside of control flow, the circuit is lowered once: which
-    numbers belong to which parameters is found out by lowering it with two different sets. Else it is bound and lowered
-    for each set.
+    numbers belong to which parameters is found out by lowering it with two different sets. Else it is lowered for each
+    set.
 
     Parameters
     ----------
     values
         ``values[i, j]`` is the value of ``circuit.parameters[j]`` in set i.
+    keep_idle
+        Whether to simulate idle qubits too.
+    poll
+        Called now and then.
 
     Raises
     ------
@@ -93,24 +104,22 @@ def lower_family(circuit: QuantumCircuit, values: NDArray[np.float64]) -> Family
     if not np.isfinite(values).all():
         raise BasicAerError(f"Circuit '{circuit.name}' is given parameter values that are not finite numbers.")
     parameters = list(circuit.parameters)
+
+    def lowered(row: Sequence[float]) -> Program:
+        known = Values(dict(zip(parameters, row, strict=True)), poll)
+        return lower(circuit, keep_idle=keep_idle, values=known)
+
     if not parameters:
-        return Family(lower(circuit), {}, (), size)
+        return Family(lowered(()), {}, (), size)
     places = _parametric(circuit)
     if places is not None and size > 1:
-        probes = [lower(_bound(circuit, parameters, np.full(len(parameters), probe))) for probe in _PROBES]
+        probes = [lowered([probe] * len(parameters)) for probe in _PROBES]
         segments = _segments(probes, places, parameters, values)
         if segments is not None:
             return Family(probes[0], segments, (), size)
     if not size:
-        return Family(lower(_bound(circuit, parameters, np.full(len(parameters), _PROBES[0]))), {}, (), size)
-    programs = tuple(lower(_bound(circuit, parameters, row)) for row in values)
-    return Family(None, {}, programs, size)
-
-
-def _bound(circuit: QuantumCircuit, parameters: Sequence[Parameter], row: NDArray[np.float64]) -> QuantumCircuit:
-    bound = circuit.assign_parameters(dict(zip(parameters, row.tolist(), strict=True)))
-    bound.name = circuit.name
-    return bound
+        return Family(lowered([_PROBES[0]] * len(parameters)), {}, (), size)
+    return Family(None, {}, tuple(map(lowered, values.tolist())), size)
 
 
 def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cmath
 import math
+import reprlib
 from dataclasses import dataclass
 from math import isfinite, pi, sqrt
 from typing import TYPE_CHECKING
@@ -59,14 +60,15 @@ class GateRecord:
         if self.constant is not None:
             return self.constant
         assert self.function is not None  # a record has one or the other  # noqa: S101
-        if not all(map(isfinite, parameters)):
-            raise BasicAerError(f"Gate '{self.name}' has parameters {list(parameters)}, which are not all finite.")
+        if not isfinite(sum(parameters)):  # of large ones as well, since phases are added
+            raise self._too_large(parameters)
         return np.array(self.function(*parameters), complex)
 
     def data_for_each(self, *parameters: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Return the gate's numbers for many values of its parameters: ``data[i]`` for ``parameters[j][i]``."""
         assert self.function is not None  # gates without parameters are the same for all  # noqa: S101
-        rows = self.function(*parameters)
+        with np.errstate(all="ignore"):  # what is no number is refused below
+            rows = self.function(*parameters)
         shape = np.shape(self.data([0.5] * len(parameters)))
         data = np.empty((len(parameters[0]), *shape), complex)
         for place in np.ndindex(shape):
@@ -74,7 +76,15 @@ class GateRecord:
             for index in place:
                 entry = entry[index]
             data[(slice(None), *place)] = entry
+        if not np.isfinite(data).all():
+            raise self._too_large([values.tolist() for values in parameters])
         return data
+
+    def _too_large(self, parameters: Sequence[Any]) -> BasicAerError:
+        told = reprlib.repr(list(parameters))
+        return BasicAerError(
+            f"Gate '{self.name}' has parameters {told}, which are not all finite, or too large to add."
+        )
 
 
 # Of a number, or of each number of an array; numpy's own take twenty times as long for one.
@@ -88,6 +98,18 @@ def cos(angle: Any) -> Any:
 def sin(angle: Any) -> Any:
     """Return the sine."""
     return math.sin(angle) if isinstance(angle, float) else np.sin(angle)
+
+
+def hypot(a: Any, b: Any) -> Any:
+    """Return the root of the sum of the squares, however large these are."""
+    return math.hypot(a, b) if isinstance(a, float) else np.hypot(a, b)
+
+
+def sin_half_over(angle: Any) -> Any:
+    """Return ``sin(angle / 2) / angle``, which is 1/2 at 0."""
+    if isinstance(angle, float):
+        return math.sin(angle / 2) / angle if angle else 0.5
+    return np.divide(np.sin(angle / 2), angle, out=np.full_like(angle, 0.5), where=angle != 0)
 
 
 def exp(exponent: Any) -> Any:
@@ -128,8 +150,8 @@ def _rz(phi: float) -> Sequence[complex]:
 
 
 def _rv(x: float, y: float, z: float) -> Sequence[Sequence[complex]]:
-    angle = sqrt(x * x + y * y + z * z)
-    c, s = cos(angle / 2), (sin(angle / 2) / angle if angle else 0.5)
+    angle = hypot(x, hypot(y, z))
+    c, s = cos(angle / 2), sin_half_over(angle)
     return [[c - 1j * z * s, (-y - 1j * x) * s], [(y - 1j * x) * s, c + 1j * z * s]]
 
 

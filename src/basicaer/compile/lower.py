@@ -35,10 +35,10 @@ from qiskit.circuit.classical import expr
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
 from basicaer.compile.classical import lower_condition, lower_expression, lower_target
 from basicaer.compile.gates import BY_NAME
-from basicaer.compile.paulis import table_gate
 from basicaer.compile.saves import is_save, lower_save
 from basicaer.compile.scope import Scope
-from basicaer.compile.unitary import gates_of, record_gates
+from basicaer.compile.unitary import gates_of, phase_gates, record_gates, table_gates, with_numbers
+from basicaer.compile.values import Counter, Values, Varies
 from basicaer.engine.classical import Apply, Bits, Constant, Variable
 from basicaer.engine.program import (
     Break,
@@ -67,11 +67,20 @@ if TYPE_CHECKING:
 __all__ = ["lower"]
 
 _LEAVE_IDLE = {"barrier": Barrier, "delay": Delay, "measure": QiskitMeasure, "reset": QiskitReset, "id": library.IGate}
+_ITEMS_AT_ONCE = 1024  # between two polls, some milliseconds
+_MANY_ITEMS = 50_000
+_MOST_BLOCKS = 10**5  # of a loop that is written out
 _SET_STATE = "set_statevector"  # Aer's instruction, known by its name: basicaer does not need Aer
 
 
-def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[Any, Value] | None = None) -> Program:
-    """Turn a circuit into a program; its parameters must be bound.
+def lower(
+    circuit: QuantumCircuit,
+    *,
+    keep_idle: bool = False,
+    values: Values | None = None,
+    inputs: Mapping[Any, Value] | None = None,
+) -> Program:
+    """Turn a circuit into a program; the circuit stays as it is.
 
     Parameters
     ----------
@@ -79,6 +88,8 @@ def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[A
         Any circuit, transpiled or not.
     keep_idle
         Whether to simulate idle qubits too, as a given initial state needs.
+    values
+        Of its parameters.
     inputs
         Values of its input variables.
 
@@ -88,29 +99,33 @@ def lower(circuit: QuantumCircuit, *, keep_idle: bool = False, inputs: Mapping[A
         Naming the parameter without a value, or the instruction that is not known and its place.
     """
     place = f"circuit '{circuit.name}'"
+    values = Values() if values is None else values
     if circuit.num_parameters:
-        unbound = set(circuit.parameters) - _loop_parameters(circuit)
+        unbound = {one for one in circuit.parameters if one not in values} - _loop_parameters(circuit)
         names = ", ".join(sorted(f"'{parameter.name}'" for parameter in unbound))
         if unbound:
             raise BasicAerError(
                 f"Parameters without a value in {place}: {names}; bind them with assign_parameters or parameter_binds."
             )
-    items = list(circuit.data)  # once: each look at `data` makes its instructions anew
+    # Each look at `data` makes its instructions anew; all at once would take much memory of a very long circuit.
+    items = circuit.data if len(circuit.data) > _MANY_ITEMS else list(circuit.data)
     keep_idle_too = keep_idle or any(item.name == _SET_STATE for item in items)
     active = sorted(range(circuit.num_qubits) if keep_idle_too else _active(circuit, items))
     number = {q: i for i, q in enumerate(active)}
+    phase = phase_gates(circuit.global_phase, place, values)
     scope = Scope(
         {qubit: number.get(q) for q, qubit in enumerate(circuit.qubits)},
         {bit: c for c, bit in enumerate(circuit.clbits)},
         place,
+        values,
         inputs=dict(inputs or {}),
         circuit_qubits=circuit.num_qubits,
-        last_phase=float(circuit.global_phase),
+        last_phase=complex(phase[0].data[0]) if phase else 1.0,
     )
     lowering = _Lowering(starts_at_zero=not keep_idle)
     lowering.store_inputs(circuit, scope)
     lowering.items(items, scope)
-    lowering.phase(circuit)  # last, so that it is there even if an instruction replaces the state
+    lowering.builder.add_gates(phase)  # last, so that it is there even if an instruction replaces the state
     body, final = with_final_measurements(lowering.builder.block())
     clbits = circuit.num_clbits
     return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final, saves_in(body))
@@ -152,24 +167,30 @@ class _Lowering:
 
     def circuit(self, circuit: QuantumCircuit, scope: Scope) -> None:
         """Lower every instruction of a circuit, definition or body."""
-        self.phase(circuit)  # first, since a body may be left before its end
+        # Its phase first, since a body may be left before its end.
+        self.builder.add_gates(phase_gates(circuit.global_phase, scope.place, scope.values))
         self.items(circuit.data, scope)
-
-    def phase(self, circuit: QuantumCircuit) -> None:
-        """Add the global phase that a circuit has besides its instructions."""
-        if circuit.global_phase:
-            self.builder.add_gates([table_gate("global_phase", (), float(circuit.global_phase))])
 
     def items(self, items: Iterable[Any], scope: Scope) -> None:
         """Lower instructions that stand in one scope."""
-        qubits = scope.qubits
-        for item in items:
+        qubits, add, poll = scope.qubits, self.builder.add_gates, scope.values.poll
+        shared: dict[Any, Any] = {}  # equal tuples of qubits, and equal gates without parameters, are one object
+        for number, item in enumerate(items):
+            if number % _ITEMS_AT_ONCE == 0:
+                poll()
             record = BY_NAME.get(item.name)
-            if record is not None and item.is_standard_gate():  # by far the most, so without looking any further
-                on = tuple([qubits[qubit] for qubit in item.qubits])
-                self.builder.add_gates(record_gates(record, on, item.params, None))  # type: ignore[arg-type]
-            else:
+            if record is None or not item.is_standard_gate():
                 self.instruction(item, scope)
+                continue
+            on = tuple([qubits[qubit] for qubit in item.qubits])  # by far the most, so without looking any further
+            on = shared.setdefault(on, on)
+            if record.parameters:
+                add(table_gates(record, on, item.params, scope.values, scope.place))
+                continue
+            gates = shared.get((record.name, on))
+            if gates is None:
+                gates = shared[record.name, on] = record_gates(record, on, (), None)
+            add(gates)
 
     def instruction(self, item: Any, scope: Scope) -> None:
         """Lower one instruction that is not a standard gate."""
@@ -179,7 +200,7 @@ class _Lowering:
             case QiskitMeasure():
                 self.measure(qubits[0], scope.bits[item.clbits[0]])
             case QiskitGate():  # before anyone asks for a definition, which may take long to make
-                self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
+                self.builder.add_gates(gates_of(operation, qubits, scope.place, scope.values))  # type: ignore[arg-type]
             case Barrier() | Delay():
                 pass
             case Instruction(name=name) if is_save(name):
@@ -197,12 +218,14 @@ class _Lowering:
                 if not scope.in_loop:
                     raise BasicAerError(f"A {item.name} stands outside of any loop ({scope.place}).")
                 self.builder.add(Break() if isinstance(operation, BreakLoopOp) else Continue())
-            case Instruction() if operation.definition is not None:
-                self.circuit(operation.definition, scope.inside(operation.definition, item))
             case Instruction(name=name) if name == _SET_STATE:
                 self.set_state(operation, qubits, scope)
+            case Instruction() if (
+                defined := with_numbers(operation, scope.values, scope.place).definition
+            ) is not None:
+                self.circuit(defined, scope.inside(defined, item))
             case _:
-                self.builder.add_gates(gates_of(operation, qubits, scope.place))  # type: ignore[arg-type]
+                self.builder.add_gates(gates_of(operation, qubits, scope.place, scope.values))  # type: ignore[arg-type]
 
     def measure(self, qubit: int | None, bit: int) -> None:
         """Measure; an idle qubit gives 0."""
@@ -279,20 +302,44 @@ class _Lowering:
                 self.circuit(operation.blocks[0], scope.inside(operation.blocks[0], item))
 
     def for_loop(self, item: Any, operation: Any, scope: Scope) -> For:
-        """Lower a for loop, its body once for each value where it uses the value."""
+        """Lower a for loop, its body once; or once for each value where a number cannot be left open."""
         values, variable, body = operation.params
-        if isinstance(variable, Parameter) and variable in body.parameters:
-            taken = set(scope.labels)
-            blocks = []
-            for value in values:
-                scope.labels.intersection_update(taken)  # what the body saves, it saves in every iteration
-                blocks.append(self.body(body.assign_parameters({variable: value}), item, scope, loop=True))
-            return For(tuple(blocks))
-        block = self.body(body, item, scope, loop=True)
-        if isinstance(variable, expr.Var):
-            slot = scope.slot(variable)
-            return For(tuple((Store(Constant(int(value)), slot=slot), *block) for value in values))
-        return For((block,), repeats=len(values))
+        values = values if isinstance(values, range) else tuple(values)
+        times = _length(values, scope.place)
+        if not times:
+            return For(())
+        if not isinstance(variable, Parameter):
+            slot = None if variable is None else scope.slot(variable)
+            return For((self.body(body, item, scope, loop=True),), times, slot, values)
+        counter = Counter(scope.new_slot(), variable.name, values)
+        taken = set(scope.labels)
+        try:
+            block = self.body(body, item, scope.counting(variable, counter), loop=True)
+        except Varies:
+            return self.written_out(item, operation, scope, taken)
+        return For((block,), times, counter.variable.slot, values) if counter.is_read else For((block,), times)
+
+    def written_out(self, item: Any, operation: Any, scope: Scope, taken: set[str]) -> For:
+        """Lower a for loop as one block for each value of its parameter."""
+        values, variable, body = operation.params
+        blocks: list[Block] = []
+        for value in values:
+            scope.values.poll()
+            scope.labels.intersection_update(taken)  # what the body saves, it saves in every iteration
+            if len(blocks) == _MOST_BLOCKS:
+                raise BasicAerError(
+                    f"A for_loop ({scope.place}) has more than {_MOST_BLOCKS} iterations and a gate whose numbers have "
+                    "to be made for each of them before it is run; use shorter loops, or gates of Qiskit's library."
+                )
+            blocks.append(self.body(body, item, scope.counting(variable, value), loop=True))
+        return For(tuple(blocks))
+
+
+def _length(values: Any, place: str) -> int:
+    try:
+        return len(values)
+    except OverflowError as error:
+        raise BasicAerError(f"A for_loop ({place}) has 2**63 iterations or more; use a shorter one.") from error
 
 
 def _initial_amplitudes(operation: Any) -> np.ndarray:

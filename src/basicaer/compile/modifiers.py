@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from basicaer.compile.gates import BY_NAME
+from basicaer.compile.values import Varies
+from basicaer.devices.fusion import eigen, product_matrices
+from basicaer.devices.gatewise import GateNumbers
 from basicaer.engine.bits import deposit_bits
-from basicaer.engine.program import Form, Gate
+from basicaer.engine.program import Form, Formula, Gate
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["controlled", "inverse", "permuted"]
+    from numpy.typing import NDArray
+
+__all__ = ["controlled", "formula_numbers", "inverse", "permuted", "power", "unitary_gate"]
+
+_WIDEST_POWER = 6  # qubits of a sequence whose matrix is made to take a power of it
+_FEW_GATES = 64  # a power of no more gates is written out
+_MOST_GATES = 10**6
+_BRANCH_CUT = np.pi * 1e-12  # radians beyond pi
 
 
 def controlled(gates: Sequence[Gate], controls: tuple[int, ...], control_state: int) -> list[Gate]:
@@ -32,13 +44,91 @@ def controlled(gates: Sequence[Gate], controls: tuple[int, ...], control_state: 
 
 def inverse(gates: Sequence[Gate]) -> list[Gate]:
     """Return the inverse of a sequence."""
-    return [gate._replace(name=f"{gate.name}_dg", data=_inverse_data(gate)) for gate in reversed(gates)]
+    return [
+        gate._replace(
+            name=f"{gate.name}_dg",
+            data=_inverted(gate.form, gate.data),
+            formula=gate.formula and gate.formula._replace(inverted=not gate.formula.inverted),
+        )
+        for gate in reversed(gates)
+    ]
 
 
-def _inverse_data(gate: Gate) -> np.ndarray:
-    if gate.form is Form.PERMUTATION:
-        return np.argsort(gate.data)
-    return gate.data.conj().T  # of a diagonal, the transpose is itself
+def _inverted(form: Form, data: NDArray[Any]) -> NDArray[Any]:
+    return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # of a diagonal, the transpose is itself
+
+
+def formula_numbers(formula: Formula, parameters: Sequence[float]) -> NDArray[Any]:
+    """Return the numbers of a gate inside a loop at values of its parameters."""
+    record = BY_NAME[formula.gate]
+    data = record.data(parameters)
+    return _inverted(record.form, data) if formula.inverted else data
+
+
+def unitary_gate(matrix: Any, qubits: tuple[int, ...], name: str = "unitary") -> Gate:
+    """Return a matrix as a gate; on no qubits it is a phase."""
+    if not qubits:
+        return Gate("global_phase", "", (), Form.DIAGONAL, np.asarray(matrix, complex).reshape(1))
+    return Gate(name, "G" * len(qubits), qubits, Form.MATRIX, np.asarray(matrix, complex))
+
+
+def power(
+    gates: Sequence[Gate], exponent: float, qubits: tuple[int, ...], what: str, poll: Callable[[], None]
+) -> list[Gate]:
+    """Return a power of what a sequence on `qubits` does, the principal one where the exponent is not whole.
+
+    Raises
+    ------
+    BasicAerError
+        If the qubits are too many for a matrix, and the power is not whole or takes too many gates.
+    """
+    whole = float(exponent).is_integer()
+    if whole:
+        once, times = (list(gates) if exponent >= 0 else inverse(gates)), abs(int(exponent))
+        few = len(once) * times <= _FEW_GATES
+        if not few and len(once) == 1 and once[0].form is not Form.MATRIX and once[0].formula is None:
+            return [once[0]._replace(data=_repeated(once[0], times))]
+        if few or (len(qubits) > _WIDEST_POWER and len(once) * times <= _MOST_GATES):
+            return once * times
+    if len(qubits) > _WIDEST_POWER:
+        can = f"whole powers of at most {_MOST_GATES} gates" if whole else "whole powers"
+        raise BasicAerError(
+            f"The power {exponent} of {what} cannot be taken on {len(qubits)} qubits; on more than {_WIDEST_POWER} "
+            f"there are {can} only."
+        )
+    poll()
+    vectors, values = eigen(Gate("power", "G" * len(qubits), qubits, Form.MATRIX, _matrix(gates, qubits)))
+    # By the phases, so that the power is as unitary as the matrix however high it is. As Qiskit takes roots, the phase
+    # of -1 is pi, also where rounding has put it just beyond.
+    phases = np.angle(values * np.exp(-1j * _BRANCH_CUT)) + _BRANCH_CUT
+    raised = vectors * np.exp(1j * exponent * phases) @ vectors.conj().T
+    return [unitary_gate(raised, qubits, "power")]
+
+
+def _repeated(gate: Gate, times: int) -> NDArray[Any]:
+    """Return the numbers of a permutation or diagonal gate that is applied `times` times; exact for 1, -1, i and -i."""
+    size = len(gate.data)
+    power = gate.data
+    total = np.arange(size) if gate.form is Form.PERMUTATION else np.ones(size, complex)
+    while times:
+        odd, times = times % 2, times // 2
+        if gate.form is Form.PERMUTATION:
+            total = power[total] if odd else total
+            power = power[power]
+        else:
+            total = total * power if odd else total
+            power = power * power
+            power /= np.abs(power)  # so that it stays unitary however often it is squared
+    return total
+
+
+def _matrix(gates: Sequence[Gate], qubits: tuple[int, ...]) -> NDArray[np.complexfloating]:
+    """Return what gates do together; bit j of a row or column is ``qubits[j]``."""
+    if any(gate.formula is not None for gate in gates):
+        raise Varies
+    numbers = [GateNumbers(g.form, g.data, g.targets, g.controls, g.control_state) for g in gates]
+    matrix: NDArray[np.complexfloating] = product_matrices(numbers, qubits, ())[0]
+    return matrix
 
 
 def permuted(pattern: Sequence[int], qubits: Sequence[int], swap: Gate) -> list[Gate]:

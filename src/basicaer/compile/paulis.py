@@ -19,7 +19,7 @@ from basicaer.engine.program import Form, Gate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["pauli_rotation", "pauli_string", "table_gate"]
+__all__ = ["pauli_rotation", "pauli_rotation_parts", "pauli_string", "table_gate"]
 
 _ROTATIONS = {"X": "rx", "Y": "ry", "Z": "rz", "XX": "rxx", "YY": "ryy", "ZZ": "rzz", "ZX": "rzx"}
 _WIDEST_DIAGONAL = 6  # beyond, the parity is collected on one qubit by CX gates
@@ -38,22 +38,37 @@ def pauli_string(letters: str, qubits: Sequence[int]) -> list[Gate]:
 
 def pauli_rotation(letters: str, qubits: Sequence[int], angle: float) -> list[Gate]:
     """Return exp(-i angle/2 P) for the Pauli string P."""
-    acts = [(p, q) for p, q in zip(letters, qubits, strict=True) if p != "I"]
-    letters, qubits = "".join(p for p, _ in acts), tuple(q for _, q in acts)
-    if not acts:
-        return [table_gate("global_phase", (), -angle / 2)]
-    if letters == "XZ":
-        letters, qubits = "ZX", qubits[::-1]
+    letters, on = _acting(letters, qubits)
+    if letters in _ROTATIONS or not 1 < len(on) <= _WIDEST_DIAGONAL:
+        before, (name, turned, factor), after = pauli_rotation_parts(letters, on)
+        return [*before, table_gate(name, turned, factor * angle), *after]
+    basis = _to_z(letters, on)
+    signs = [1 - 2 * parity(i) for i in range(2 ** len(on))]
+    factors = np.array([exp(-0.5j * angle * sign) for sign in signs])
+    return [*basis, Gate("pauli_phase", "Z" * len(on), on, Form.DIAGONAL, factors), *inverse(basis)]
+
+
+def pauli_rotation_parts(
+    letters: str, qubits: Sequence[int]
+) -> tuple[list[Gate], tuple[str, tuple[int, ...], float], list[Gate]]:
+    """Return a rotation about a Pauli string as gates, the one gate of the table that has the angle, and gates again.
+
+    That gate is its name, its qubits, and the factor that its angle is multiplied by.
+    """
+    letters, on = _acting(letters, qubits)
+    if not on:
+        return [], ("global_phase", (), -0.5), []
     if letters in _ROTATIONS:
-        return [table_gate(_ROTATIONS[letters], qubits, angle)]
-    basis = _to_z(letters, qubits)
-    if len(qubits) <= _WIDEST_DIAGONAL:
-        signs = [1 - 2 * parity(i) for i in range(2 ** len(qubits))]
-        factors = np.array([exp(-0.5j * angle * sign) for sign in signs])
-        middle = [Gate("pauli_phase", "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
-        return basis + middle + inverse(basis)
-    basis += _parity_ladder(qubits)
-    return [*basis, table_gate("rz", qubits[-1:], angle), *inverse(basis)]
+        return [], (_ROTATIONS[letters], on, 1.0), []
+    basis = _to_z(letters, on) + _parity_ladder(on)
+    return basis, ("rz", on[-1:], 1.0), inverse(basis)
+
+
+def _acting(letters: str, qubits: Sequence[int]) -> tuple[str, tuple[int, ...]]:
+    """Return the letters of a Pauli string but for I, and their qubits, in the order of the table's gates."""
+    acts = [(p, q) for p, q in zip(letters, qubits, strict=True) if p != "I"]
+    letters, on = "".join(p for p, _ in acts), tuple(q for _, q in acts)
+    return ("ZX", on[::-1]) if letters == "XZ" else (letters, on)
 
 
 def _to_z(letters: str, qubits: Sequence[int]) -> list[Gate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cmath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from basicaer.engine.bits import mask_of
@@ -75,7 +74,7 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
     over = Over.EACH if per_shot else Over.LAST if kind.reading not in _AVERAGED else Over.SUM if summed else Over.MEAN
     numbers = _numbers(kind.reading, operation.params, qubits, scope.place)
     form = "save_statevector" if operation.name == "save_state" else operation.name
-    return Save(label, form, kind.reading, qubits, numbers, over, conditional, cmath.rect(1.0, scope.last_phase))
+    return Save(label, form, kind.reading, qubits, numbers, over, conditional, scope.last_phase)
 
 
 def _settings(operation: Any, place: str) -> tuple[bool, bool, bool]:

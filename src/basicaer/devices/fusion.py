@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import PlannedGate
     from basicaer.engine.program import Gate
 
-__all__ = ["numbers_of", "product_matrices"]
+__all__ = ["eigen", "numbers_of", "product_matrices"]
 
 _HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 _TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians, of no meaning to any gate
@@ -30,14 +30,14 @@ def numbers_of(planned: PlannedGate, gate: Gate) -> GateNumbers:
     """Return the numbers of a planned gate, a whole one or a part, on its wires."""
     if planned.part is Part.WHOLE:
         return GateNumbers(gate.form, gate.data, planned.targets, planned.controls, gate.control_state)
-    vectors, values = _eigen(gate)
+    vectors, values = eigen(gate)
     if planned.part is Part.EIGENVALUES:
         return GateNumbers(Form.DIAGONAL, values, planned.targets, planned.controls, gate.control_state)
     matrix = vectors if planned.part is Part.OUT_OF_EIGENBASIS else vectors.conj().T
     return GateNumbers(Form.MATRIX, matrix, planned.targets)
 
 
-def _eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
+def eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
     """Return ``V`` and the diagonal of ``D`` with ``U = V D V*`` for the unitary U on a gate's targets.
 
     U's Hermitian parts ``(U + U*) / 2`` and ``(U - U*) / 2i`` commute, so the eigenvectors of a combination of them are

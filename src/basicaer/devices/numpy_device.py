@@ -190,13 +190,13 @@ class NumpyState:
             zero = rows[(0,) * len(qubits)].copy()
             np.multiply(along_targets(amplitudes, len(qubits), rows.ndim), zero, out=rows, casting="same_kind")
 
-    def probability_of_one(self, qubit: int) -> float:
+    def weights(self, qubit: int) -> tuple[float, float]:
         zero = one = 0.0
         with self._one_blas_thread():
             for rows in self._rows((qubit,)):
                 zero += weight(rows[0])
                 one += weight(rows[1])
-        return one / (zero + one)
+        return zero, one
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         for rows in self._rows((qubit,)):

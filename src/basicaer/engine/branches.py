@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import State
     from basicaer.engine.program import Block, For, While
 
-__all__ = ["Branch", "Frame", "History", "innermost_loop", "latest_first", "oldest_first"]
+__all__ = ["Branch", "Frame", "History", "innermost_loop", "latest_first"]
 
 
 class Frame(NamedTuple):
@@ -49,8 +49,12 @@ class Branch:
     prescribed: list[bool] = field(default_factory=list)  # outcomes still to be repeated, next one last
     step: int = 0  # operations that it has begun
 
+    def outcomes(self) -> tuple[bool, ...]:
+        """Return all that is decided of its measurements, oldest first: what has happened, then what is prescribed."""
+        return (*_oldest_first(self.history), *reversed(self.prescribed))
 
-def oldest_first(history: History | None) -> tuple[bool, ...]:
+
+def _oldest_first(history: History | None) -> tuple[bool, ...]:
     """Return the outcomes of a history, oldest first."""
     outcomes = []
     while history is not None:

@@ -9,15 +9,28 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from basicaer.engine.bits import all_ones, extract_bits, has_bit, with_bit
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["OPERATORS", "Apply", "Bits", "ClassicalState", "Constant", "Expression", "Value", "Variable", "evaluate"]
+    from numpy.typing import NDArray
+
+__all__ = [
+    "OPERATORS",
+    "Apply",
+    "Bits",
+    "ClassicalState",
+    "Constant",
+    "Expression",
+    "Lookup",
+    "Value",
+    "Variable",
+    "evaluate",
+]
 
 Value = bool | int | float | Fraction
 
@@ -65,7 +78,16 @@ class Apply:
     width: int | None = None
 
 
-Expression = Constant | Bits | Variable | Apply
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """A number of a table: ``table[i, j]`` where variable 0 is ``values[0][i]`` and variable 1 ``values[1][j]``."""
+
+    table: NDArray[Any]
+    variables: tuple[Variable, ...]
+    values: tuple[Sequence[int | float], ...]
+
+
+Expression = Constant | Bits | Variable | Apply | Lookup
 
 
 def _multiply(a: Value, b: Value) -> Value:
@@ -130,6 +152,9 @@ def evaluate(expression: Expression, state: ClassicalState) -> Value:
         case Bits(positions, single):
             number = extract_bits(state.bits, positions)
             return bool(number) if single else number
+        case Lookup(table, variables, values):
+            at = [v.index(evaluate(variable, state)) for variable, v in zip(variables, values, strict=True)]
+            return float(table[tuple(at)])
         case Variable(slot, name):
             if slot not in state.variables:
                 raise BasicAerError(f"Variable '{name}' is read before anything was stored in it; store a value first.")

@@ -47,8 +47,8 @@ class State(Protocol):
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         """Put `qubits`, all of which are |0>, into the given state (little-endian in `qubits`)."""
 
-    def probability_of_one(self, qubit: int) -> float:
-        """Return the probability of measuring 1, accumulated in float64 and relative to the whole norm."""
+    def weights(self, qubit: int) -> tuple[float, float]:
+        """Return the squared norms of the parts where `qubit` is 0 and where it is 1, accumulated in float64."""
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         """Project `qubit` onto `outcome` and renormalise; `probability` is that outcome's, and above zero."""

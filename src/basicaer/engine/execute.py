@@ -8,14 +8,18 @@ again from the start with its outcomes so far prescribed.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from basicaer.engine.bits import has_bit, with_bit
-from basicaer.engine.branches import Branch, Frame, History, innermost_loop, latest_first, oldest_first
+from basicaer.engine.branches import Branch, Frame, History, innermost_loop, latest_first
 from basicaer.engine.classical import ClassicalState, evaluate
 from basicaer.engine.program import (
     Block,
@@ -23,6 +27,7 @@ from basicaer.engine.program import (
     Continue,
     For,
     Form,
+    Formula,
     Gate,
     If,
     Measure,
@@ -36,6 +41,7 @@ from basicaer.engine.program import (
     Store,
     Switch,
     While,
+    walk,
 )
 from basicaer.engine.sampling import (
     classical_values,
@@ -47,12 +53,9 @@ from basicaer.engine.sampling import (
 )
 from basicaer.engine.saves import Saves, passes_of, read
 from basicaer.engine.suspended import Suspended, Suspension, Unread
+from basicaer.errors import BasicAerError, LostNormError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
@@ -60,7 +63,10 @@ if TYPE_CHECKING:
     from basicaer.engine.suspended import Saver
     from basicaer.options import Precision
 
-__all__ = ["Outcome", "execute"]
+__all__ = ["NumbersOf", "Outcome", "execute", "named_gates"]
+
+NumbersOf = Callable[[Formula, list[float]], NDArray[Any]]
+"""Makes the numbers of a gate inside a loop at values of its parameters."""
 
 _SHOTS_AT_ONCE = 2**20  # drawn and sorted between two polls, some 80 ms
 
@@ -106,6 +112,7 @@ def execute(
     on_device: bool = False,
     saver: Saver | None = None,
     resume: tuple[Suspended, Callable[[State], None]] | None = None,
+    numbers_of: NumbersOf | None = None,
 ) -> Outcome:
     """Run a program.
 
@@ -128,6 +135,8 @@ def execute(
         Keeps the run now and then, between two passes.
     resume
         A run that was suspended, and what restores its state, to go on with instead of beginning.
+    numbers_of
+        Makes the numbers of gates inside loops; needed where a segment is open.
 
     Raises
     ------
@@ -136,22 +145,24 @@ def execute(
     Cancelled
         From a checkpoint.
     """
-    return _Execution(
-        program,
-        device,
-        planner,
-        precision=precision,
-        shots=shots,
-        seed=seed,
-        checkpoint=checkpoint,
-        initial=initial,
-        unitary=unitary,
-        keep_order=keep_order,
-        keep_state=keep_state,
-        on_device=on_device,
-        saver=saver,
-        resume=resume,
-    ).run()
+    with named_gates(program):
+        return _Execution(
+            program,
+            device,
+            planner,
+            precision=precision,
+            shots=shots,
+            seed=seed,
+            checkpoint=checkpoint,
+            initial=initial,
+            unitary=unitary,
+            keep_order=keep_order,
+            keep_state=keep_state,
+            on_device=on_device,
+            saver=saver,
+            resume=resume,
+            numbers_of=numbers_of,
+        ).run()
 
 
 class _Execution:
@@ -174,6 +185,7 @@ class _Execution:
         on_device: bool,
         saver: Saver | None,
         resume: tuple[Suspended, Callable[[State], None]] | None,
+        numbers_of: NumbersOf | None,
     ) -> None:
         self.program = program
         self.device = device
@@ -188,6 +200,7 @@ class _Execution:
         self.costs = device.costs(self.n_qubits, precision)
         self.keep_state = keep_state
         self.on_device = on_device
+        self.numbers_of = numbers_of
         # Where nothing but counts is wanted, phases no longer matter in the last operation of the body that is not one.
         body = program.body
         acts = [at for at, operation in enumerate(body) if not isinstance(operation, Phase)]
@@ -242,11 +255,11 @@ class _Execution:
     def suspended(self) -> Suspended:
         branch = self.followed
         assert branch is not None  # a segment runs  # noqa: S101
-        # A branch that waits is run again from the start; what is prescribed to it comes after what has happened.
-        pending = [(b.shots, (*oldest_first(b.history), *reversed(b.prescribed))) for b in self.pending]
+        # A branch that waits is run again from the start, so that all its outcomes are prescribed to it.
+        pending = [(waiting.shots, waiting.outcomes()) for waiting in self.pending]
         return Suspended(
             branch.shots,
-            oldest_first(branch.history),
+            branch.outcomes(),
             branch.step,
             self.suspension.plan,
             tuple(pending),
@@ -254,6 +267,7 @@ class _Execution:
             self.values,
             self.counts,
             self.value_of_shot,
+            self.amplitudes,
             self.saves.records,
         )
 
@@ -261,20 +275,20 @@ class _Execution:
         """Begin as if the run had come to where it was suspended, but for the state of the branch that was running."""
         self.random = generator_from(suspended.generator)
         self.values, self.counts = suspended.values, suspended.counts
-        self.value_of_shot = suspended.value_of_shot
+        self.value_of_shot, self.amplitudes = suspended.value_of_shot, suspended.amplitudes
         self.saves = Saves(suspended.saved)
         self.checkpoint.finish_shots(sum(self.counts))
-        for shots, history in suspended.pending:
-            self.pending.append(Branch(shots, None, None, history=latest_first(history)))
+        for shots, outcomes in suspended.pending:
+            self.pending.append(Branch(shots, None, None, history=latest_first(outcomes)))
         running = Branch(suspended.shots, Frame(self.program.body, 0, None, 0, None), cast("State", Unread()))
-        running.prescribed = list(reversed(suspended.history))
+        running.prescribed = list(reversed(suspended.outcomes))
         self.copies_held += 1
         self.pending.append(running)
 
     def again(self, branch: Branch) -> Branch:
         fresh = self.from_the_start(branch.shots)
         self.copies_held -= 1
-        fresh.prescribed = list(reversed(oldest_first(branch.history)))
+        fresh.prescribed = list(reversed(branch.outcomes()))
         return fresh
 
     def follow(self, branch: Branch) -> None:
@@ -292,11 +306,30 @@ class _Execution:
     def after_block(self, branch: Branch, frame: Frame) -> Frame | None:
         match frame.loop:
             case For() as loop if frame.iteration + 1 < loop.iterations:
-                return Frame(loop.body(frame.iteration + 1), 0, loop, frame.iteration + 1, frame.outer)
+                return self.iterate(branch, loop, frame.iteration + 1, frame.outer)
             case While(condition, body) if self.value(branch, condition):
                 return Frame(body, 0, frame.loop, frame.iteration + 1, frame.outer)
             case _:
                 return frame.outer
+
+    @staticmethod
+    def iterate(branch: Branch, loop: For, iteration: int, outer: Frame | None) -> Frame:
+        """Begin an iteration of a for loop."""
+        if loop.slot is not None:
+            branch.variables = {**branch.variables, loop.slot: loop.values[iteration]}
+        return Frame(loop.body(iteration), 0, loop, iteration, outer)
+
+    def closed(self, branch: Branch, segment: Segment) -> Segment:
+        """Return an open segment with the numbers that its gates have now."""
+        assert self.numbers_of is not None  # given with programs that have such segments  # noqa: S101
+        gates = []
+        for gate in segment.gates:
+            if gate.formula is None:
+                gates.append(gate)
+            else:
+                parameters = [float(self.value(branch, parameter)) for parameter in gate.formula.parameters]
+                gates.append(gate._replace(data=self.numbers_of(gate.formula, parameters), formula=None))
+        return Segment(tuple(gates))
 
     def operate(self, branch: Branch, frame: Frame) -> None:
         branch.step += 1
@@ -309,6 +342,7 @@ class _Execution:
         match frame.block[frame.at]:
             case Segment() as segment:
                 is_last = frame.outer is None and frame.at >= self.phases_matter_until
+                segment = self.closed(branch, segment) if segment.open else segment
                 plan = self.plan(segment, discard_phases=is_last)
                 with self.suspension.segment(plan):
                     state.run(segment, plan)
@@ -343,7 +377,7 @@ class _Execution:
                         break
             case For() as loop:
                 if loop.iterations:
-                    branch.frame = Frame(loop.body(0), 0, loop, 0, branch.frame)
+                    branch.frame = self.iterate(branch, loop, 0, branch.frame)
             case While(condition, body) as loop:
                 if self.value(branch, condition):
                     branch.frame = Frame(body, 0, loop, 0, branch.frame)
@@ -393,16 +427,16 @@ class _Execution:
 
     def measure(self, branch: Branch, here: Frame, state: State, qubit: int) -> bool:
         """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
-        probability = _probability_of_one(state, qubit)
+        zero, one = self.probabilities(state, qubit)
         if branch.prescribed:
             outcome = branch.prescribed.pop()
         else:
-            ones = self.random.random(len(branch.shots)) < probability  # ones[j] = whether shots[j] measures 1
+            ones = self.random.random(len(branch.shots)) < one  # ones[j] = whether shots[j] measures 1
             outcome = bool(ones.all())
             if ones.any() and not outcome:
                 self.pending.append(self.split_off(branch, here, state, branch.shots[ones]))
                 branch.shots = branch.shots[~ones]
-        _collapse(state, qubit, outcome=outcome, one=probability)
+        _collapse(state, qubit, outcome, zero, one)
         branch.history = History(outcome, branch.history)
         return outcome
 
@@ -480,18 +514,35 @@ class _Execution:
 
     def collapse_to(self, state: State, index: int) -> None:
         for qubit in sorted({measure.qubit for measure in self.program.final}):
-            _collapse(state, qubit, outcome=has_bit(index, qubit), one=_probability_of_one(state, qubit))
+            _collapse(state, qubit, has_bit(index, qubit), *self.probabilities(state, qubit))
+
+    def probabilities(self, state: State, qubit: int) -> tuple[float, float]:
+        """Return the probabilities of measuring 0 and 1; a tiny one is told even where the other rounds to 1."""
+        zero, one = state.weights(qubit)
+        total = zero + one
+        if not 0 < total < inf:
+            raise LostNormError(f"A state has the squared norm {total}.")
+        return zero / total, one / total
 
 
-def _probability_of_one(state: State, qubit: int) -> float:
-    return min(max(state.probability_of_one(qubit), 0.0), 1.0)  # rounding may carry it past either end
+@contextlib.contextmanager
+def named_gates(program: Program) -> Iterator[None]:
+    """Say of a state that loses its norm which gate of the program is the first one that may be to blame."""
+    try:
+        yield
+    except LostNormError as error:
+        found = [gate for op in walk(program.body) if isinstance(op, Segment) for gate in op.gates]
+        odd = next((gate.name for gate in found if not np.isfinite(gate.data).all()), None)
+        which = f"gate '{odd}' has entries that are not finite" if odd else "some gate is far from unitary"
+        raise BasicAerError(
+            f"The state of circuit '{program.name}' has become unusable, since {which}; correct it. {error.message}"
+        ) from error
 
 
-def _collapse(state: State, qubit: int, *, outcome: bool, one: float) -> None:
-    """Project onto an outcome, where `one` is the probability of 1; nothing is to be done where it is certain."""
-    chance = one if outcome else 1.0 - one
-    if chance < 1.0:
-        state.collapse(qubit, outcome=outcome, probability=chance)
+def _collapse(state: State, qubit: int, outcome: bool, zero: float, one: float) -> None:  # noqa: FBT001
+    """Project onto an outcome; nothing is to be done where the other is impossible."""
+    if one if not outcome else zero:
+        state.collapse(qubit, outcome=outcome, probability=one if outcome else zero)
 
 
 def _flip(qubit: int) -> Gate:

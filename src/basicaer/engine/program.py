@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -24,6 +24,7 @@ __all__ = [
     "Continue",
     "For",
     "Form",
+    "Formula",
     "Gate",
     "If",
     "Measure",
@@ -59,7 +60,8 @@ class Gate(NamedTuple):
 
     ``kinds[j]`` is the way it acts on ``targets[j]``: ``Z`` diagonally, ``X`` as a function of Pauli X alone, ``G``
     otherwise. It acts where control qubit ``controls[j]`` equals bit ``j`` of ``control_state``, for every j.
-    A gate without targets is a phase; without controls either, it multiplies every amplitude.
+    A gate without targets is a phase; without controls either, it multiplies every amplitude. With a `formula`, its
+    `data` are those of one run only, and are made anew by the formula before each.
     """
 
     name: str
@@ -69,12 +71,29 @@ class Gate(NamedTuple):
     data: NDArray[Any]
     controls: tuple[int, ...] = ()
     control_state: int = 0
+    formula: Formula | None = None
+
+
+class Formula(NamedTuple):
+    """The numbers of a gate inside a for loop, whose angles depend on the loop's variable.
+
+    They are those of the gate of the table named `gate` at the values of `parameters`; `inverted` is whether the
+    inverse is meant.
+    """
+
+    gate: str
+    parameters: tuple[Expression, ...]
+    inverted: bool = False
 
 
 class Segment(NamedTuple):
-    """Gates with nothing classical between them: what is planned as one piece."""
+    """Gates with nothing classical between them: what is planned as one piece.
+
+    It is `open` where any gate has a formula.
+    """
 
     gates: tuple[Gate, ...]
+    open: bool = False
 
 
 class Phase(NamedTuple):
@@ -172,10 +191,15 @@ class Switch(NamedTuple):
 
 
 class For(NamedTuple):
-    """Runs blocks one after another, `repeats` times: one block where the loop variable is not used."""
+    """Runs blocks one after another, `repeats` times: one block where it is the same each time.
+
+    With a `slot`, the variable there has the value ``values[i]`` in iteration i, one for each.
+    """
 
     bodies: tuple[Block, ...]
     repeats: int = 1
+    slot: int | None = None
+    values: Sequence[int | float] = ()
 
     @property
     def iterations(self) -> int:
@@ -245,14 +269,10 @@ class Program:
         return len(self.qubits)
 
     @property
-    def measures(self) -> bool:
-        """Whether anything is measured anywhere."""
-        return bool(self.final) or any(isinstance(operation, Measure) for operation in walk(self.body))
-
-    @property
-    def writes_bits(self) -> bool:
-        """Whether any classical bit may be written."""
-        return self.measures or any(isinstance(operation, Store) and operation.bits for operation in walk(self.body))
+    def writes_memory(self) -> bool:
+        """Whether any memory slot may be written, by a measurement or otherwise."""
+        writing = (op.bits for op in (*self.final, *walk(self.body)) if isinstance(op, Measure | Store))
+        return any(bit < self.memory_slots for bits in writing for bit in bits)
 
     @property
     def is_straight(self) -> bool:
@@ -268,7 +288,7 @@ def children(operation: Operation) -> tuple[Block, ...]:
             return (then, otherwise)
         case Switch(_, cases):
             return tuple(block for _, block in cases)
-        case For(bodies, _):
+        case For(bodies):
             return bodies
         case While(_, body):
             return (body,)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
 from basicaer.engine.bits import mask_of, shifted
+from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,10 +109,10 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
     n = state.n_qubits
     block_qubits = _block_qubits(n)
     if block_qubits == n:
-        ends = state.block_probabilities(0, n).cumsum()
+        ends = _ends(state.block_probabilities(0, n))
         return last_with_weight(ends, ends.searchsorted(draws * ends[-1], side="right"))
 
-    ends = state.block_weights(block_qubits).cumsum()  # ends[b] = weight of all indices up to the end of block b
+    ends = _ends(state.block_weights(block_qubits))  # ends[b] = weight of all indices up to the end of block b
     targets = draws * ends[-1]
     blocks = last_with_weight(ends, ends.searchsorted(targets, side="right"))
     before = np.concatenate([[0.0], ends])[blocks]
@@ -120,11 +121,19 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
     return state.find(block_qubits, blocks, targets - before)
 
 
+def _ends(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums of weights up to the end of each."""
+    ends: NDArray[np.float64] = weights.cumsum()
+    if not 0 < ends[-1] < np.inf:
+        raise LostNormError(f"A state has the squared norm {ends[-1]}.")
+    return ends
+
+
 def sample_counts(state: State, draws: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices that draws fall on, each once and ascending, and how many do; see `sample_indices`."""
     n = state.n_qubits
     if _block_qubits(n) == n and len(draws) > 2**n:  # there are fewer indices to look for than draws
-        ends = state.block_probabilities(0, n).cumsum()
+        ends = _ends(state.block_probabilities(0, n))
         up_to = (draws * ends[-1]).searchsorted(ends)  # up_to[i] = draws that fall on no index beyond i
         if up_to[-1] < len(draws):  # rounding put some past the end
             up_to[ends.searchsorted(ends[-1]) :] = len(draws)

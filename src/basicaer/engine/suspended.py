@@ -25,24 +25,25 @@ class Suspended(NamedTuple):
 
     Attributes
     ----------
-    shots, history
-        Of the branch that was running: its shots, and the outcomes of its measurements, oldest first.
+    shots, outcomes
+        Of the branch that was running: its shots, and what is decided of its measurements, oldest first; of these some
+        may still lie ahead.
     step
         How many operations that branch had begun.
     plan
         A digest of the plan of the segment that it was running.
     pending
-        Shots and history of each branch that waits; these are run again from the start.
+        Shots and outcomes of each branch that waits; these are run again from the start.
     generator
         The state of the random generator.
-    values, counts, value_of_shot
+    values, counts, value_of_shot, amplitudes
         The outcome so far, as in `Outcome`.
     saved
         What has been saved so far, as `Saves` records it.
     """
 
     shots: NDArray[np.int64]
-    history: tuple[bool, ...]
+    outcomes: tuple[bool, ...]
     step: int
     plan: str
     pending: tuple[tuple[NDArray[np.int64], tuple[bool, ...]], ...]
@@ -50,6 +51,7 @@ class Suspended(NamedTuple):
     values: list[int]
     counts: list[int]
     value_of_shot: NDArray[np.int64] | None
+    amplitudes: NDArray[np.complexfloating] | None
     saved: dict[str, dict[int, Any]]
 
 
@@ -136,6 +138,6 @@ class Unread:
     def __getattr__(self, _name: str) -> Callable[..., None]:
         return lambda *_arguments, **_keys: None
 
-    def probability_of_one(self, _qubit: int) -> float:
+    def weights(self, _qubit: int) -> tuple[float, float]:
         """Return anything: the outcome is prescribed."""
-        return 0.5
+        return 0.5, 0.5

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qiskit.exceptions import QiskitError
-
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, Switch, While, walk
-from basicaer.errors import BasicAerError
 from basicaer.plan.items import items_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
@@ -20,42 +17,15 @@ from basicaer.simulators.work import SECONDS_PER_AMPLITUDE, SECONDS_PER_GATE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from qiskit import QuantumCircuit
-
     from basicaer.engine.device import Device
     from basicaer.engine.plan import Costs, Pass, Plan, PlannedGate
     from basicaer.engine.program import Block, Gate, Operation
     from basicaer.plan.items import Item
     from basicaer.simulators.work import Experiment
 
-__all__ = ["plan_experiment", "with_any_values"]
+__all__ = ["plan_experiment"]
 
-_ANY_ANGLE = 0.618  # in radians: a plan depends on no angle, and this one makes no gate anything special
 _FEW_GATES = 2  # so many the CPU device applies one by one to any state that has no qubit in |0>
-
-
-def with_any_values(circuit: QuantumCircuit) -> tuple[QuantumCircuit, tuple[str, ...]]:
-    """Return a circuit with a number for each parameter that has none, and the names of these parameters.
-
-    Raises
-    ------
-    BasicAerError
-        If an expression has no value there, as the logarithm of a negative number.
-    """
-    free = list(circuit.parameters)
-    if not free:
-        return circuit, ()
-    names = tuple(parameter.name for parameter in free)
-    try:
-        bound = circuit.assign_parameters(dict.fromkeys(free, _ANY_ANGLE))
-    except (QiskitError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
-        told = ", ".join(f"'{name}'" for name in names)
-        raise BasicAerError(
-            f"Circuit '{circuit.name}' cannot be planned for any values of its parameters ({told}), since an angle is "
-            f"no number at {_ANY_ANGLE}; bind them with assign_parameters or parameter_binds."
-        ) from error
-    bound.name = circuit.name
-    return bound, names
 
 
 def plan_experiment(

@@ -10,6 +10,7 @@ import numpy as np
 
 from basicaer.calibration import known_crossover
 from basicaer.compile.family import lower_family
+from basicaer.compile.values import Patience
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
 from basicaer.errors import BasicAerError
@@ -80,7 +81,8 @@ class Primitive:
     def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
         """Lower a circuit for all sets of values, and check that a state fits."""
         values = np.asarray(bindings.as_array(circuit.parameters), float)
-        family = lower_family(circuit, values.reshape(bindings.size, circuit.num_parameters))
+        values = values.reshape(bindings.size, circuit.num_parameters)
+        family = lower_family(circuit, values, poll=Patience(settings["timeout"]))
         qubits = family.first.state_qubits
         device = _expected_device(qubits, settings)
         check_fits(device, f"Circuit '{circuit.name}'", qubits, settings["precision"])

@@ -14,9 +14,10 @@ import numpy as np
 from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
 
 from basicaer.calibration import measured_crossover
+from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute
+from basicaer.engine.execute import execute, named_gates
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Phase, Reading, Save, Segment
 from basicaer.engine.sampling import generator, sample_values, seed_of_experiment
@@ -213,6 +214,7 @@ class _Run:
             precision=self.precision,
             seed=seed_of_experiment(self.seed, number),
             checkpoint=self.checkpoint,
+            numbers_of=formula_numbers,
             **how,
         )
 
@@ -233,7 +235,8 @@ def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:
             for number in range(part.start, part.stop):
                 run.checkpoint.poll()
                 draws = generator(seed_of_experiment(run.seed, position + number)).random(shots)
-                values, which, _ = sample_values(batch.state(number - part.start), draws, final, 0)
+                with named_gates(family.first):
+                    values, which, _ = sample_values(batch.state(number - part.start), draws, final, 0)
                 keep(number, values, which)
                 run.checkpoint.finish_shots(shots)
             run.checkpoint.enter("gates")

@@ -11,6 +11,8 @@ from qiskit.circuit import Barrier, Clbit, Delay, Gate, IfElseOp, Instruction, M
 from qiskit.exceptions import QiskitError
 
 from basicaer.compile.gates import BY_CLASS
+from basicaer.compile.unitary import with_numbers
+from basicaer.compile.values import Values
 from basicaer.engine.bits import all_ones, deposit_bits, mask_of
 from basicaer.errors import BasicAerError
 from basicaer.qobj.model import (
@@ -24,7 +26,9 @@ from basicaer.qobj.model import (
 from basicaer.result import circuit_header
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from basicaer.compile.binding import BoundCircuit
 
 __all__ = ["assemble"]
 
@@ -33,8 +37,8 @@ _AS_THEY_ARE = {library.UnitaryGate: "unitary", library.DiagonalGate: "diagonal"
 _WIDEST_MATRIX = 6
 
 
-def assemble(circuits: Sequence[QuantumCircuit], qobj_id: str | None = None, **config: Any) -> QasmQobj:
-    """Return circuits as one Qobj.
+def assemble(bound: Sequence[BoundCircuit], qobj_id: str | None = None, **config: Any) -> QasmQobj:
+    """Return circuits with the values of their parameters as one Qobj; they stay as they are.
 
     An `if` without `else`, on a bit or register compared with a value, becomes a ``bfunc`` and conditional
     instructions. Gates that a Qobj has no name for are unrolled by their definitions.
@@ -49,20 +53,21 @@ def assemble(circuits: Sequence[QuantumCircuit], qobj_id: str | None = None, **c
     BasicAerError
         If a circuit has no form as a Qobj, naming the instruction; the circuit can be run all the same.
     """
-    experiments = [_experiment(circuit) for circuit in circuits]
+    experiments = [_experiment(one) for one in bound]
     sizes = {
-        "memory_slots": max((circuit.num_clbits for circuit in circuits), default=0),
-        "n_qubits": max((circuit.num_qubits for circuit in circuits), default=1),
+        "memory_slots": max((one.circuit.num_clbits for one in bound), default=0),
+        "n_qubits": max((one.circuit.num_qubits for one in bound), default=1),
     }
     return QasmQobj(qobj_id or str(uuid.uuid4()), QasmQobjConfig(**sizes, **config), experiments)
 
 
-def _experiment(circuit: QuantumCircuit) -> QasmQobjExperiment:
-    assembler = _Assembler(circuit)
+def _experiment(bound: BoundCircuit) -> QasmQobjExperiment:
+    circuit = bound.circuit
+    assembler = _Assembler(circuit, Values(bound.values))
     if not circuit.num_qubits:
         raise assembler.refuse("it has no qubits")
     assembler.walk(circuit, {q: i for i, q in enumerate(circuit.qubits)}, {c: i for i, c in enumerate(circuit.clbits)})
-    header = circuit_header(circuit) | {"global_phase": assembler.global_phase}
+    header = circuit_header(circuit, assembler.global_phase)
     return QasmQobjExperiment(
         assembler.finished(),
         header=QobjExperimentHeader(**header),
@@ -73,8 +78,10 @@ def _experiment(circuit: QuantumCircuit) -> QasmQobjExperiment:
 class _Assembler:
     """The walk through one circuit, its definitions and the bodies of its ifs."""
 
-    def __init__(self, circuit: QuantumCircuit) -> None:
+    def __init__(self, circuit: QuantumCircuit, values: Values) -> None:
         self.name = circuit.name
+        self.place = f"circuit '{circuit.name}'"
+        self.values = values
         self.instructions: list[QasmQobjInstruction] = []
         self.global_phase = 0.0
         self.slots = circuit.num_clbits
@@ -93,8 +100,13 @@ class _Assembler:
     def add(self, name: str, qubits: list[int], conditional: int | None, **keys: Any) -> None:
         self.instructions.append(QasmQobjInstruction(name, qubits=qubits, conditional=conditional, **keys))
 
-    def phase(self, angle: float, conditional: int | None) -> None:
+    def numbers(self, params: Iterable[Any]) -> list[float]:
+        """Return the parameters of a gate as numbers."""
+        return [self.values.number(param, self.place) for param in params]
+
+    def phase(self, param: Any, conditional: int | None) -> None:
         """Put a global phase: into the header, or as an instruction where it is conditional."""
+        (angle,) = self.numbers([param])
         if conditional is None:
             self.global_phase += angle
         elif angle:
@@ -103,7 +115,7 @@ class _Assembler:
     def walk(
         self, circuit: QuantumCircuit, qubits: dict[Any, int], bits: dict[Any, int], conditional: int | None = None
     ) -> None:
-        self.phase(float(circuit.global_phase), conditional)
+        self.phase(circuit.global_phase, conditional)
         for item in circuit.data:
             on = [qubits[q] for q in item.qubits]
             clbits = [bits[c] for c in item.clbits]
@@ -116,9 +128,9 @@ class _Assembler:
             elif kind in _INSTRUCTIONS:
                 self.add(_INSTRUCTIONS[kind], on, conditional)
             elif kind is library.GlobalPhaseGate:
-                self.phase(float(operation.params[0]), conditional)
+                self.phase(operation.params[0], conditional)
             elif kind in BY_CLASS:
-                self.add(_table_name(operation, kind), on, conditional, params=[float(p) for p in operation.params])
+                self.add(_table_name(operation, kind), on, conditional, params=self.numbers(operation.params))
             elif kind in _AS_THEY_ARE:
                 self.add(_AS_THEY_ARE[kind], on, conditional, params=list(operation.params))
             elif kind is library.PermutationGate:
@@ -130,6 +142,8 @@ class _Assembler:
 
     def unroll(self, item: Any, operation: Any, on: list[int], clbits: list[int], conditional: int | None) -> None:
         """Put an operation as what it is made of, or as a matrix."""
+        if isinstance(operation, Instruction) and not item.is_control_flow():
+            operation = with_numbers(operation, self.values, self.place)
         definition = _definition(operation)
         if definition is not None:
             inner_bits = dict(zip(definition.clbits, clbits, strict=True))

@@ -26,7 +26,7 @@ _RECORDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         *(getattr(program, name) for name in program.__all__ if isinstance(getattr(program, name), type)),
-        *(getattr(classical, name) for name in ("Apply", "Bits", "Constant", "Variable")),
+        *(getattr(classical, name) for name in ("Apply", "Bits", "Constant", "Lookup", "Variable")),
         DeviceOptions,
         DeviceChoice,
         Precision,
@@ -67,6 +67,8 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
             return {_KIND: "complex", _VALUE: [value.real, value.imag]}
         case Fraction():
             return {_KIND: "Fraction", _VALUE: [value.numerator, value.denominator]}
+        case range():
+            return {_KIND: name, _VALUE: [value.start, value.stop, value.step]}
         case list():
             return [inner(part) for part in value]
         case tuple() | frozenset():
@@ -101,6 +103,8 @@ def decoded(value: Any, arrays: Sequence[NDArray[Any]]) -> Any:
             return arrays[held]
         case "complex":
             return complex(*held)
+        case "range":
+            return range(*held)
         case "Fraction":
             return Fraction(*held)
         case "tuple":

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store"]
 
-_FORMAT = "basicaer saved job 1"
+_FORMAT = "basicaer saved job 2"
 _LOCK = "lock"
 _PIECE = 2**22  # bytes that are written or read between two polls
 

@@ -20,7 +20,7 @@ from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import lower_experiment
-from basicaer.compile.known import lower_known
+from basicaer.compile.values import NoNumberError, Patience
 from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
@@ -38,7 +38,7 @@ from basicaer.options import (
     unknown_name,
     without_aers,
 )
-from basicaer.plan_view.making import plan_experiment, with_any_values
+from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unitary", "warn"]
 
+_ANY_ANGLE = 0.618  # in radians: a plan depends on no angle, and this one makes no gate anything special
 _WHOLE = ("shots", "seed_simulator", "max_parallel_threads")
 _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sense in JSON
     "shots",
@@ -191,19 +192,21 @@ class BasicAerSimulator(BackendV2):
         if not circuits:
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
+        patience = Patience(settings["timeout"])
         bound = bound_circuits(circuits, settings["parameter_binds"])
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
         experiments = []
-        for position, (circuit, inputs) in enumerate(bound):
-            lower_it = partial(lower_known, circuit, inputs=inputs)
-            header = partial(circuit_header, circuit)
+        for position, one in enumerate(bound):
+            patience()
+            lower_it = partial(one.program, poll=patience)
+            header = partial(circuit_header, one.circuit, one.global_phase)
             own_seed = seed_of_experiment(seed, position)
             experiments.append(self._experiment(lower_it, header, settings, seed=own_seed, position=position))
         work = Work(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in _QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
-        qobj = partial(assemble, [circuit for circuit, _ in bound], qobj_id, **config)
+        qobj = partial(assemble, bound, qobj_id, **config)
         return self._submitted(qobj, lambda: work, settings)
 
     def set_options(self, **fields: Any) -> None:
@@ -260,10 +263,21 @@ class BasicAerSimulator(BackendV2):
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         settings = self._settings(options)
-        bound, inputs = bound_circuits([circuit], settings["parameter_binds"])[0]
-        bound, free_parameters = with_any_values(bound)
-        experiment = self._experiment(partial(lower_known, bound, inputs=inputs), dict, settings, seed=0)
-        return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=free_parameters)
+        bound = bound_circuits([circuit], settings["parameter_binds"])[0]
+        free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
+        bound = bound._replace(values=bound.values | dict.fromkeys(free, _ANY_ANGLE), sets=None)
+        names = tuple(parameter.name for parameter in free)
+        try:
+            experiment = self._experiment(bound.program, dict, settings, seed=0)
+        except NoNumberError as error:
+            if not free:
+                raise
+            told = ", ".join(f"'{name}'" for name in names)
+            raise BasicAerError(
+                f"Circuit '{circuit.name}' cannot be planned for any values of its parameters ({told}), since an angle "
+                f"is no number at {_ANY_ANGLE}; bind them with assign_parameters or parameter_binds."
+            ) from error
+        return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names)
 
     def _run_qobj(self, qobj: Any, options: dict[str, Any]) -> BasicAerJob:
         def prepare() -> Work:  # called by submit(), once the Qobj has been found valid

@@ -33,7 +33,7 @@ class QasmSimulator(BasicAerSimulator):
             return
         if not program.memory_slots:
             warn(f"Circuit '{program.name}' has no classical bits, so its counts are empty; add measure_all().")
-        elif not program.writes_bits:
+        elif not program.writes_memory:
             warn(f"Circuit '{program.name}' measures nothing, so its classical bits stay zero; add measurements.")
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.calibration import measured_crossover
+from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute
+from basicaer.engine.execute import execute, named_gates
 from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, experiment_of, joined, memory_of, on_all_qubits, result_of, saved_of
@@ -272,19 +273,21 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         on_device=experiment.on_device,
         saver=keeping.saver,
         resume=resume,
+        numbers_of=formula_numbers,
     )
     seconds = time.perf_counter() - started
     checkpoint.enter("results")
     poll = checkpoint.poll
     data: dict[str, Any] = {}
-    if returns == "counts" or (returns == "statevector" and program.measures):
+    if returns == "counts" or (returns == "statevector" and program.writes_memory):
         data["counts"] = counts_of(outcome, program.memory_slots, poll) if program.memory_slots else {}
         if experiment.memory:
             data["memory"] = memory_of(outcome, program.memory_slots, poll)
     if outcome.amplitudes is not None:
         amplitudes = outcome.amplitudes
         if isinstance(amplitudes, np.ndarray):
-            amplitudes = chopped(amplitudes, experiment.chop_threshold, poll)
+            with named_gates(program):
+                amplitudes = chopped(amplitudes, experiment.chop_threshold, poll)
         if returns == "statevector":
             data["statevector"] = on_all_qubits(amplitudes, program.qubits, program.circuit_qubits, poll)
         else:  # the columns stand one after another

@@ -58,8 +58,9 @@ class CupyState(CardWork):
                 self._uploaded(np.ascontiguousarray(amplitudes, self._dtype)),
             )
 
-    def probability_of_one(self, qubit: int) -> float:
-        return float(self._probabilities_of_one(qubit)[0])
+    def weights(self, qubit: int) -> tuple[float, float]:
+        zero, one = self._weights([qubit])[0].tolist()
+        return zero, one
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         self._collapse(qubit, np.array([outcome]), np.array([probability]))

@@ -1,0 +1,233 @@
+"""What parameters stand for while a circuit is lowered: numbers, or what for loops count through.
+
+Qiskit never binds a circuit here: its `assign_parameters` shares the gates of control-flow bodies between a circuit and
+its bound copies, so that binding one changes the others. Instead a parameter is looked up where a number is read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import reprlib
+import time
+from math import isclose, isfinite, prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from qiskit.circuit import Parameter, ParameterExpression
+
+from basicaer.engine.classical import Apply, Constant, Lookup, Variable
+from basicaer.errors import BasicAerError, JobTimeLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from basicaer.engine.classical import Expression
+
+__all__ = ["Counter", "NoNumberError", "Patience", "Values", "Varies", "Varying"]
+
+_LARGEST_TABLE = 10**6  # numbers: some seconds, and 8 MB
+
+
+class Patience:
+    """How long circuits may be read: to be called between two pieces of work.
+
+    Parameters
+    ----------
+    seconds
+        The time limit, counted from now; None for none.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = seconds
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+
+    def __call__(self) -> None:
+        """Return at once.
+
+        Raises
+        ------
+        JobTimeLimitError
+            If the time limit has passed.
+        """
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise JobTimeLimitError(
+                f"The circuits were still being read at the time limit of {self._seconds:g} s; give a longer timeout= "
+                "or none, or smaller circuits."
+            )
+
+
+class Counter:
+    """The parameter of a for loop: a variable of the program that takes `values` one after another.
+
+    Attributes
+    ----------
+    is_read
+        Whether anything has asked for it.
+    """
+
+    def __init__(self, slot: int, name: str, values: Sequence[int | float]) -> None:
+        self.variable = Variable(slot, name)
+        self.values = values
+        self.is_read = False
+
+
+class NoNumberError(BasicAerError):
+    """An expression of parameters is no finite real number at their values."""
+
+
+class Varying(NamedTuple):
+    """A number that depends on counters: what it is at their first values, and the expression that gives the others."""
+
+    first: float
+    expression: Expression
+
+
+class Varies(Exception):  # noqa: N818  # no error: it asks a for loop to be written out
+    """A single number was needed where one depends on the counter of a for loop."""
+
+
+class Values:
+    """What the parameters of a circuit stand for.
+
+    Parameters
+    ----------
+    known
+        A number, or a counter, for each parameter.
+    poll
+        Called now and then while something takes long.
+    """
+
+    def __init__(
+        self, known: Mapping[Parameter, float | Counter] | None = None, poll: Callable[[], None] = lambda: None
+    ) -> None:
+        self._known = dict(known or {})
+        self.poll = poll
+
+    def __contains__(self, parameter: object) -> bool:
+        return parameter in self._known
+
+    def with_counter(self, parameter: Parameter, value: Counter | float) -> Values:
+        """Return these values and one more, which hides any other of the same parameter."""
+        return Values({**self._known, parameter: value}, self.poll)
+
+    def number(self, param: Any, place: str) -> float:
+        """Return a parameter of an instruction as a number.
+
+        Raises
+        ------
+        Varies
+            If it depends on the counter of a for loop.
+        BasicAerError
+            If it has no value, or none that is a finite real number.
+        """
+        number = self.read(param, place)
+        if isinstance(number, Varying):
+            raise Varies
+        return number
+
+    def read(self, param: Any, place: str) -> float | Varying:
+        """Return a parameter of an instruction as a number, or as one that varies in a for loop.
+
+        A plain number may be infinite, which its gate refuses by its own name.
+
+        Raises
+        ------
+        BasicAerError
+            If it has no value, or an expression none that is a finite real number.
+        """
+        if type(param) is float:  # as nearly all are
+            return param
+        if not isinstance(param, ParameterExpression):
+            return _as_float(param, param, place, {})
+        known = {parameter: self._value_of(parameter, place) for parameter in param.parameters}
+        counters = {parameter: value for parameter, value in known.items() if isinstance(value, Counter)}
+        if not counters:
+            return _at(param, known, place)
+        for counter in counters.values():
+            counter.is_read = True
+        first = _at(param, known | {parameter: counter.values[0] for parameter, counter in counters.items()}, place)
+        rest = {parameter: value for parameter, value in known.items() if parameter not in counters}
+        return Varying(first, self._expression(_bound(param, rest, place) if rest else param, counters, place))
+
+    def _value_of(self, parameter: Parameter, place: str) -> float | Counter:
+        value: float | Counter | None = self._known.get(parameter)
+        if value is None:
+            raise BasicAerError(
+                f"Parameter '{parameter.name}' ({place}) has no value; bind it with assign_parameters or "
+                "parameter_binds."
+            )
+        return value
+
+    def _expression(self, param: Any, counters: Mapping[Parameter, Counter], place: str) -> Expression:
+        """Return an expression of counters for the program: a sum of multiples where it is one, else a table."""
+        affine = _affine(param, counters, place)
+        if affine is not None:
+            return affine
+        shape = [len(counter.values) for counter in counters.values()]
+        if prod(shape) > _LARGEST_TABLE:
+            raise BasicAerError(
+                f"'{param}' ({place}) takes {prod(shape)} values in its for loops, and only sums of multiples of a "
+                f"loop's parameter may take more than {_LARGEST_TABLE}; use shorter loops."
+            )
+        table = np.empty(prod(shape))
+        for position, row in enumerate(itertools.product(*(counter.values for counter in counters.values()))):
+            self.poll()
+            table[position] = _at(param, dict(zip(counters, row, strict=True)), place)
+        return Lookup(
+            table.reshape(shape),
+            tuple(counter.variable for counter in counters.values()),
+            tuple(counter.values for counter in counters.values()),
+        )
+
+
+def _affine(param: Any, counters: Mapping[Parameter, Counter], place: str) -> Expression | None:
+    """Return an expression of counters as a constant and multiples of these; None if it is no such sum."""
+    try:
+        slopes = {parameter: 1.0 if param == parameter else param.gradient(parameter) for parameter in counters}
+    except Exception:  # noqa: BLE001  # Qiskit has no derivative of it, and raises what it likes
+        return None
+    if any(isinstance(slope, ParameterExpression) for slope in slopes.values()):
+        return None
+    constant = _at(param, dict.fromkeys(counters, 0), place)
+    last = {parameter: counter.values[-1] for parameter, counter in counters.items()}
+    total: Expression = Constant(constant)
+    for parameter, slope in slopes.items():
+        constant += slope * last[parameter]
+        total = Apply("add", (total, Apply("mul", (Constant(float(slope)), counters[parameter].variable))))
+    # Some derivatives are wrong at jumps: that of a sign is 0.
+    return total if isclose(constant, _at(param, last, place), rel_tol=1e-9, abs_tol=1e-9) else None
+
+
+def _bound(param: Any, values: Mapping[Any, Any], place: str) -> Any:
+    try:
+        return param.bind(values)
+    except Exception as error:  # whatever Qiskit makes of an expression that has no value there
+        raise _no_number(param, place, values) from error
+
+
+def _at(param: Any, values: Mapping[Any, Any], place: str) -> float:
+    if isinstance(param, Parameter):
+        return _finite(values[param], param, place, values)
+    return _finite(_bound(param, values, place), param, place, values)
+
+
+def _finite(value: Any, param: Any, place: str, values: Mapping[Any, Any]) -> float:
+    number = _as_float(value, param, place, values)
+    if not isfinite(number):
+        raise _no_number(param, place, values)
+    return number
+
+
+def _as_float(value: Any, param: Any, place: str, values: Mapping[Any, Any]) -> float:
+    try:
+        return float(value)
+    except Exception as error:  # a complex number, text, or an object of the user's own
+        raise _no_number(param, place, values) from error
+
+
+def _no_number(param: Any, place: str, values: Mapping[Any, Any]) -> NoNumberError:
+    at = ", ".join(f"{parameter.name} = {value!r}" for parameter, value in values.items())
+    return NoNumberError(
+        f"'{param if values else reprlib.repr(param)}' ({place}) must be a finite real number"
+        + (f", and is none at {at}." if at else ".")
+    )
