@@ -122,7 +122,7 @@ def test_so_many_instructions_are_kept(monkeypatch):
 
 def test_what_is_kept_does_not_depend_on_who_was_first(monkeypatch):
     """Two threads may lower the same circuit at once: it counts once."""
-    key = known._key(circuit(), keep_idle=False)
+    key = known._key(circuit(), circuit().data, keep_idle=False)
     for _ in range(3):
         known._known.keep(key, known.lower(circuit()), 4)
     assert known._known._instructions == 4

@@ -13,7 +13,7 @@ from qiskit.circuit.library import UnitaryGate
 from basicaer.compile.lower import lower
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from qiskit import QuantumCircuit
 
@@ -69,27 +69,28 @@ def lower_known(
     Circuits of standard gates, narrow unitaries, measurements and barriers are remembered; to read one takes a tenth
     of lowering it.
     """
-    key = None if inputs or circuit.num_parameters else _key(circuit, keep_idle=keep_idle)
-    if key is None:
+    if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > _INSTRUCTIONS_KEPT:
         return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs)
+    items = list(circuit.data)  # once: each look at `data` makes its instructions anew
+    key = _key(circuit, items, keep_idle=keep_idle)
+    if key is None:
+        return lower(circuit, items, keep_idle=keep_idle, values=values)
     try:
         known = _known.get(key)
     except TypeError:  # a parameter that cannot be hashed: nothing to look up, and `lower` says what is wrong with it
-        return lower(circuit, keep_idle=keep_idle, values=values)
+        return lower(circuit, items, keep_idle=keep_idle, values=values)
     if known is None:
-        known = lower(circuit, keep_idle=keep_idle, values=values)
-        _known.keep(key, known, len(circuit.data))
+        known = lower(circuit, items, keep_idle=keep_idle, values=values)
+        _known.keep(key, known, len(items))
     return known if known.name == circuit.name else replace(known, name=circuit.name)
 
 
-def _key(circuit: QuantumCircuit, *, keep_idle: bool) -> Hashable | None:
+def _key(circuit: QuantumCircuit, instructions: Iterable[Any], *, keep_idle: bool) -> Hashable | None:
     """Return all that a circuit's program depends on but its name; None if its instructions alone do not say that."""
-    if circuit.num_vars or len(circuit.data) > _INSTRUCTIONS_KEPT:
-        return None
     qubits = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     clbits = {clbit: number for number, clbit in enumerate(circuit.clbits)}
     items: list[Hashable] = []
-    for item in circuit.data:
+    for item in instructions:
         params = item.params
         if not item.is_standard_gate():
             operation = item.operation

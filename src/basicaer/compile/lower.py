@@ -57,7 +57,7 @@ from basicaer.engine.program import (
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qiskit import QuantumCircuit
 
@@ -75,6 +75,7 @@ _SET_STATE = "set_statevector"  # Aer's instruction, known by its name: basicaer
 
 def lower(
     circuit: QuantumCircuit,
+    items: Sequence[Any] | None = None,
     *,
     keep_idle: bool = False,
     values: Values | None = None,
@@ -86,6 +87,8 @@ def lower(
     ----------
     circuit
         Any circuit, transpiled or not.
+    items
+        Its ``data``, where they have been looked up already.
     keep_idle
         Whether to simulate idle qubits too, as a given initial state needs.
     values
@@ -107,8 +110,8 @@ def lower(
             raise BasicAerError(
                 f"Parameters without a value in {place}: {names}; bind them with assign_parameters or parameter_binds."
             )
-    # Each look at `data` makes its instructions anew; all at once would take much memory of a very long circuit.
-    items = circuit.data if len(circuit.data) > _MANY_ITEMS else list(circuit.data)
+    if items is None:  # each look at `data` makes instructions anew; all of a very long circuit would take much memory
+        items = circuit.data if len(circuit.data) > _MANY_ITEMS else list(circuit.data)
     keep_idle_too = keep_idle or any(item.name == _SET_STATE for item in items)
     active = sorted(range(circuit.num_qubits) if keep_idle_too else _active(circuit, items))
     number = {q: i for i, q in enumerate(active)}

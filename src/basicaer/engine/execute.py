@@ -8,8 +8,7 @@ again from the start with its outcomes so far prescribed.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -63,7 +62,7 @@ if TYPE_CHECKING:
     from basicaer.engine.suspended import Saver
     from basicaer.options import Precision
 
-__all__ = ["NumbersOf", "Outcome", "execute", "named_gates"]
+__all__ = ["NumbersOf", "Outcome", "execute", "lost"]
 
 NumbersOf = Callable[[Formula, list[float]], NDArray[Any]]
 """Makes the numbers of a gate inside a loop at values of its parameters."""
@@ -145,7 +144,7 @@ def execute(
     Cancelled
         From a checkpoint.
     """
-    with named_gates(program):
+    try:
         return _Execution(
             program,
             device,
@@ -163,6 +162,8 @@ def execute(
             resume=resume,
             numbers_of=numbers_of,
         ).run()
+    except LostNormError as error:
+        raise lost(program, error) from error
 
 
 class _Execution:
@@ -525,18 +526,14 @@ class _Execution:
         return zero / total, one / total
 
 
-@contextlib.contextmanager
-def named_gates(program: Program) -> Iterator[None]:
-    """Say of a state that loses its norm which gate of the program is the first one that may be to blame."""
-    try:
-        yield
-    except LostNormError as error:
-        found = [gate for op in walk(program.body) if isinstance(op, Segment) for gate in op.gates]
-        odd = next((gate.name for gate in found if not np.isfinite(gate.data).all()), None)
-        which = f"gate '{odd}' has entries that are not finite" if odd else "some gate is far from unitary"
-        raise BasicAerError(
-            f"The state of circuit '{program.name}' has become unusable, since {which}; correct it. {error.message}"
-        ) from error
+def lost(program: Program, error: LostNormError) -> BasicAerError:
+    """Return the error for a state that has lost its norm, with the first gate of the program that may be to blame."""
+    found = (gate for op in walk(program.body) if isinstance(op, Segment) for gate in op.gates)
+    odd = next((gate.name for gate in found if not np.isfinite(gate.data).all()), None)
+    which = f"gate '{odd}' has entries that are not finite" if odd else "some gate is far from unitary"
+    return BasicAerError(
+        f"The state of circuit '{program.name}' has become unusable, since {which}; correct it. {error.message}"
+    )
 
 
 def _collapse(state: State, qubit: int, outcome: bool, zero: float, one: float) -> None:  # noqa: FBT001

@@ -17,11 +17,12 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute, named_gates
+from basicaer.engine.execute import execute, lost
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Phase, Reading, Save, Segment
 from basicaer.engine.sampling import generator, sample_values, seed_of_experiment
 from basicaer.engine.saves import ALL_SHOTS
+from basicaer.errors import LostNormError
 from basicaer.plan.planner import plan_segment
 
 if TYPE_CHECKING:
@@ -235,8 +236,10 @@ def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:
             for number in range(part.start, part.stop):
                 run.checkpoint.poll()
                 draws = generator(seed_of_experiment(run.seed, position + number)).random(shots)
-                with named_gates(family.first):
+                try:
                     values, which, _ = sample_values(batch.state(number - part.start), draws, final, 0)
+                except LostNormError as error:
+                    raise lost(family.program(number), error) from error
                 keep(number, values, which)
                 run.checkpoint.finish_shots(shots)
             run.checkpoint.enter("gates")

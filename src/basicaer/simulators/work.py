@@ -19,8 +19,8 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute, named_gates
-from basicaer.errors import BasicAerError, BasicAerWarning
+from basicaer.engine.execute import execute, lost
+from basicaer.errors import BasicAerError, BasicAerWarning, LostNormError
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, experiment_of, joined, memory_of, on_all_qubits, result_of, saved_of
 
@@ -286,8 +286,10 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
     if outcome.amplitudes is not None:
         amplitudes = outcome.amplitudes
         if isinstance(amplitudes, np.ndarray):
-            with named_gates(program):
+            try:
                 amplitudes = chopped(amplitudes, experiment.chop_threshold, poll)
+            except LostNormError as error:
+                raise lost(program, error) from error
         if returns == "statevector":
             data["statevector"] = on_all_qubits(amplitudes, program.qubits, program.circuit_qubits, poll)
         else:  # the columns stand one after another
