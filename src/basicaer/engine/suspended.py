@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Saver", "Suspended", "Suspension", "Unread"]
 
+_NOTHING = contextlib.nullcontext()
+
 
 class Suspended(NamedTuple):
     """A run between two passes: what `execute` needs to go on, besides the state itself.
@@ -99,23 +101,25 @@ class Suspension:
         self.resume, self._expected = None, suspended.plan
         restore(state)
 
-    @contextlib.contextmanager
-    def segment(self, plan: Plan | None) -> Iterator[None]:
-        """Be around the running of a segment of the program.
+    def segment(self, plan: Plan | None) -> contextlib.AbstractContextManager[None]:
+        """Return what is to be around the running of a segment of the program.
 
         Raises
         ------
         BasicAerError
-            If it was suspended while it ran by another plan.
+            On entering it, if the segment was suspended while it ran by another plan.
         """
-        if self.is_kept or self._expected is not None:
-            self.plan = _digest(plan)
-            if self._expected not in {None, self.plan}:
-                raise BasicAerError(
-                    "The saved job was planned in another way than this version of basicaer plans; "
-                    "run it again from the start."
-                )
-            self._expected = None
+        return self._watched(plan) if self.is_kept or self._expected is not None else _NOTHING
+
+    @contextlib.contextmanager
+    def _watched(self, plan: Plan | None) -> Iterator[None]:
+        self.plan = _digest(plan)
+        if self._expected not in {None, self.plan}:
+            raise BasicAerError(
+                "The saved job was planned in another way than this version of basicaer plans; "
+                "run it again from the start."
+            )
+        self._expected = None
         self._in_segment = True
         yield
         self._in_segment = False
