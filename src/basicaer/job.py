@@ -239,8 +239,9 @@ class BasicAerJob(JobV1):
             for part in self._parts:  # of an interrupted one, the executor may have the work and we no future
                 part.handle.cancel()
                 part.handle.close()
-            for future in futures:
-                future.cancel()
+            for part, future in zip(self._parts, futures, strict=False):
+                if part.handle.cancels_futures:
+                    future.cancel()
             if isinstance(error, BrokenProcessPool):
                 raise WorkerLostError(
                     f"The executor takes no more jobs, since a worker process of it has died ({error}). "
@@ -458,9 +459,9 @@ class BasicAerJob(JobV1):
         """Stop all parts; outside of the lock, since a future that is cancelled calls `_settle`."""
         for part, future in zip(self._parts, self._futures, strict=True):
             never_begins = part.handle.cancel()
-            # A future may take a cancel for done while its work runs (Dask's), or refuse it though its work still waits
-            # (that of a process pool, which fetches a few ahead): what the handle knows goes first.
-            if never_begins is not False and not future.cancel() and never_begins:
+            # What the handle knows goes first: a future may take a cancel for done while its work runs, as Dask's does.
+            is_cancelled = never_begins is not False and part.handle.cancels_futures and future.cancel()
+            if never_begins and not is_cancelled:
                 _settle(future, withdrawn=True)
 
     def status(self) -> JobStatus:

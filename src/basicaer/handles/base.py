@@ -39,9 +39,14 @@ class Handle(Protocol):
     ----------
     can_cancel
         Whether work that has started can be cancelled through it.
+    cancels_futures
+        Whether the future of work that waits may be cancelled. Not that of a process pool: when a worker dies, Python's
+        (3.11 at least) sets an exception on every future, stumbles over one that was cancelled, and leaves the others
+        waiting for ever.
     """
 
     can_cancel: bool
+    cancels_futures: bool
 
     def for_worker(self) -> WorkerEnd:
         """Return what the worker gets, to be sent as the executor sends."""
@@ -109,6 +114,7 @@ class RemoteHandle:
     """
 
     can_cancel = True
+    cancels_futures = True
 
     def __init__(self, listener: Listener | None) -> None:
         self._lock = threading.Lock()  # guards what follows

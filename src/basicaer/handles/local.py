@@ -22,6 +22,7 @@ class LocalHandle:
     """For threads: the checkpoint itself."""
 
     can_cancel = True
+    cancels_futures = True
 
     def __init__(self, timeout: float | None, listener: Listener | None) -> None:
         self._checkpoint = Checkpoint(timeout, Told(listener) if listener else None)
@@ -65,6 +66,7 @@ class UnknownHandle:
     """For executors of a kind that is not known: work is beyond reach once it has started."""
 
     can_cancel = False
+    cancels_futures = True
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout

@@ -44,7 +44,13 @@ _log = logging.getLogger("basicaer")
 
 
 class ProcessHandle(RemoteHandle):
-    """For a pool of processes: ends when its worker's connection does."""
+    """For a pool of processes: ends when its worker's connection does.
+
+    Of work that is cancelled before it begins the pool keeps the future and sends the work; the worker hears that it is
+    not to begin.
+    """
+
+    cancels_futures = False
 
     def __init__(self, timeout: float | None, listener: ProgressListener | None) -> None:
         super().__init__(listener)

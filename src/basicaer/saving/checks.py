@@ -142,6 +142,9 @@ def _check_operation(operation: Operation, program: Program) -> None:
             _check_save(operation, n)
         case Store():
             _demand_numbers(operation.bits, program.bits, "the bits that are stored to")
+            _demand(
+                bool(operation.bits) if operation.slot is None else operation.slot >= 0, "there is nothing to store to"
+            )
             _check_expression(operation.expression, program.bits)
         case If() | While():
             _check_expression(operation.condition, program.bits)
