@@ -14,6 +14,7 @@ from qiskit.providers import JobStatus
 
 from basicaer import BasicAer, BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.errors import BasicAerWarning
 from basicaer.handles.processes import ProcessHandle, _switchboard
 from basicaer.simulators import work
 from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
@@ -72,6 +73,14 @@ def test_the_circuits_of_a_job_are_spread_and_give_what_they_give_here(pool):
     job = BACKEND.run(circuits, shots=50, seed_simulator=7, executor=pool, max_parallel_experiments=3)
     assert len(job._parts) == 3
     assert [one.data.counts for one in job.result(GUARD).results] == [one.data.counts for one in here.results]
+
+
+def test_a_callback_that_fails_is_warned_of_and_ends_nothing(pool):
+    told = mock.Mock(side_effect=KeyboardInterrupt("on purpose"))
+    job = BACKEND.run([bell("a"), bell("b")], executor=pool, callback=told, max_parallel_experiments=2)
+    with pytest.warns(BasicAerWarning, match="failed .KeyboardInterrupt: on purpose. and was not called again"):
+        assert job.result(GUARD).success
+    assert told.call_count == 1
 
 
 def pid(_job_id, _payload):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-    from basicaer.handles.base import Listener as ProgressListener
+    from basicaer.handles.base import Told
 
 __all__ = ["ProcessHandle"]
 
@@ -52,8 +52,8 @@ class ProcessHandle(RemoteHandle):
 
     cancels_futures = False
 
-    def __init__(self, timeout: float | None, listener: ProgressListener | None) -> None:
-        super().__init__(listener)
+    def __init__(self, timeout: float | None, told: Told | None) -> None:
+        super().__init__(told)
         self._timeout = timeout
         self._connection: Connection[Any, Any] | None = None
         self._hung_up = threading.Event()
