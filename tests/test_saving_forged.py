@@ -162,14 +162,20 @@ def might_be_anothers(path, old, new):
     return type(old) is type(new) or (is_constant and all(isinstance(one, bool | int | float) for one in (old, new)))
 
 
+def manifests_of(folder):
+    return [path.read_bytes() for path in sorted(folder.glob("*.json"))]
+
+
 def check_forged(folder, saved, name, cases):
     content, (whole, want) = content_of(saved[0], name), saved
-    refused = 0
+    refused, manifests = 0, None
     for path, value in cases:
-        shutil.rmtree(folder)
-        shutil.copytree(whole, folder)
+        if manifests != manifests_of(folder):  # the job went on
+            shutil.rmtree(folder)
+            shutil.copytree(whole, folder)
         text = json.dumps(replaced(content, path, value))
         rewrite(folder, name, "save.json", text.encode())
+        manifests = manifests_of(folder)
         try:
             got = outcome(go_on(folder))
         except BasicAerError:
@@ -186,8 +192,7 @@ def check_forged(folder, saved, name, cases):
 @pytest.mark.filterwarnings("ignore:.*the last digits may differ")
 @pytest.mark.parametrize("name", ["job", "latest"])
 def test_no_forged_field_ends_in_anything_but_a_sentence_or_the_right_counts(saved, folder, name):
-    paths = kinds_of_places(content_of(folder, name))
-    cases = list(zip(paths * 2, itertools.cycle(ODD), strict=False))
+    cases = list(zip(kinds_of_places(content_of(folder, name)), itertools.cycle(ODD), strict=False))
     assert check_forged(folder, saved, name, cases) > 0.9 * len(cases)
 
 

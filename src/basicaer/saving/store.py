@@ -305,11 +305,16 @@ def _array(held: zipfile.ZipFile, number: int) -> NDArray[Any]:
     info = held.getinfo(f"{number}.npy")
     with held.open(info) as file:
         np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    there = min(info.compress_size, os.fstat(held.fp.fileno()).st_size)  # type: ignore[union-attr]  # it is open
-    is_ours = dtype.kind in "biufc" and info.compress_type == zipfile.ZIP_STORED
-    if not is_ours or not 0 <= dtype.itemsize * math.prod(shape) < there:
-        raise ValueError(f"array {number} is not as basicaer writes it")
-    with held.open(info) as file:
-        read: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return read
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        there = min(info.compress_size, os.fstat(held.fp.fileno()).st_size)  # type: ignore[union-attr]  # it is open
+        is_ours = dtype.kind in "biufc" and info.compress_type == zipfile.ZIP_STORED
+        if not is_ours or not 0 <= dtype.itemsize * math.prod(shape) < there:
+            raise ValueError(f"array {number} is not as basicaer writes it")
+        array = np.empty(math.prod(shape), dtype)
+        whole, filled = array.view(np.uint8).data, 0
+        while piece := file.read(_PIECE):
+            whole[filled : filled + len(piece)] = piece
+            filled += len(piece)
+    if filled != len(whole):
+        raise ValueError(f"array {number} is shorter than it says")
+    return array.reshape(shape, order="F" if is_fortran else "C")
