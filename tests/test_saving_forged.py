@@ -20,7 +20,15 @@ from basicaer import BasicAer
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerError, Cancelled
-from basicaer.library import save_expectation_value, save_probabilities_dict, save_statevector
+from basicaer.library import (
+    save_amplitudes,
+    save_density_matrix,
+    save_expectation_value,
+    save_expectation_value_variance,
+    save_probabilities_dict,
+    save_statevector,
+    save_unitary,
+)
 from basicaer.saving import saver as saver_module
 from basicaer.saving import store as store_module
 from basicaer.saving.saver import load_work, run_saved
@@ -209,6 +217,41 @@ def test_what_is_not_forged_gives_what_the_job_would_have_given(saved, folder):
     for name in ("job", "latest"):
         rewrite(folder, name, "save.json", json.dumps(content_of(folder, name), indent=1).encode())
     assert outcome(go_on(folder)) == saved[1]
+
+
+def looping():
+    circuit = layers(3, 1, measured=False, depth=1)
+    with circuit.for_loop(range(2)):
+        circuit.h(0)
+    save_unitary(circuit, "half")
+    circuit.cx(0, 2)
+    return circuit
+
+
+def idling():
+    circuit = QuantumCircuit(6, 2)
+    circuit.compose(layers(4, 3, measured=False, depth=2), [0, 1, 2, 4], inplace=True)
+    save_statevector(circuit, "middle")
+    save_amplitudes(circuit, [0, 2], "some")
+    save_density_matrix(circuit, [1, 4], "part")
+    save_expectation_value_variance(circuit, Pauli("XZ"), [1, 3], "both")
+    circuit.compose(layers(4, 4, measured=False, depth=2), [0, 1, 2, 4], inplace=True)
+    circuit.measure(1, 1)
+    return circuit
+
+
+SIMULATORS = {"qasm_simulator": idling, "statevector_simulator": idling, "unitary_simulator": looping}
+
+
+@pytest.mark.parametrize("name", SIMULATORS)
+def test_what_any_simulator_saves_is_read_again(name, tmp_path):
+    work = work_of([SIMULATORS[name]()] * 2, backend=BasicAer.get_backend(name), shots=3)
+    whole = run(work, Saving(str(tmp_path / "whole"), 0.0))
+    with pytest.raises(Cancelled):
+        run(work, Saving(str(tmp_path / "lost"), 0.0), StopsAfter(2))
+    for folder in ("whole", "lost"):
+        got = go_on(tmp_path / folder)
+        assert repr(got.to_dict()["results"][-1]["data"]) == repr(whole.to_dict()["results"][-1]["data"])
 
 
 DAMAGED = r"The saved job in .*job is damaged \(.*\); run it again from the start"

@@ -84,9 +84,9 @@ def check_work(work: Work) -> None:
 def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     program, header = experiment.program, experiment.header
     _check_program(program)
-    _demand((program.is_straight and not program.measures) or not is_unitary, "there is more than gates")
-    is_header = header.get("memory_slots") == program.memory_slots and isinstance(header.get("name", ""), str)
-    _demand(is_header, "the header is of another circuit")
+    _demand(not (is_unitary and program.measures), "a unitary cannot measure")
+    is_header = type(header.get("memory_slots", 0)) is int and isinstance(header.get("name", ""), str)
+    _demand(is_header, "the header is not that of a circuit")
     for label in header.get("creg_sizes", ()):
         _demand(
             len(label) == 2 and type(label[0]) is str and type(label[1]) is int, "creg_sizes are not sizes"
@@ -257,7 +257,7 @@ def _check_value(save: Save, value: Any) -> None:
     rows, count = 2 ** len(save.qubits), len(save.numbers)
     match save.reading:
         case Reading.AMPLITUDES:
-            shape: tuple[int, ...] = (count or rows,)
+            shape: tuple[int, ...] = (count or (rows**2 if save.form == "save_unitary" else rows),)
         case Reading.SQUARES | Reading.PAULIS:
             shape = (count,)
         case Reading.PROBABILITIES:
