@@ -26,10 +26,13 @@ def tests_all(session: nox.Session) -> None:
 
 
 @nox.session
-def soak(session: nox.Session) -> None:
-    """Run jobs by the thousand, cancelled and killed at random moments; the part of it in BASICAER_SOAK_SHARE."""
-    session.install(".", *_GROUPS["test"])
-    session.run("pytest", "-m", "slow", "tests/test_soak.py", *session.posargs)
+def slow(session: nox.Session) -> None:
+    """Run the slow tests, one after another; of those by the thousand the part that BASICAER_SOAK_SHARE says.
+
+    Jobs are killed at random moments, which must not all be those of another test; `-- tests/test_soak.py` for these.
+    """
+    session.install(".[plot]", *_GROUPS["test"])
+    session.run("pytest", "-m", "slow", *session.posargs)
 
 
 @nox.session

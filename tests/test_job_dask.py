@@ -11,7 +11,7 @@ from qiskit.providers import JobStatus
 
 from basicaer import BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
-from basicaer.errors import Cancelled
+from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.handles import handle_for
 from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, dividing_by_zero, endless, submitted
 
@@ -249,6 +249,16 @@ def test_a_job_has_not_ended_before_all_was_heard_that_its_worker_said(executor,
     go.set()
     assert job.result(GUARD).success
     assert job.progress().experiment == 2
+
+
+def test_a_callback_that_fails_is_warned_of_and_ends_nothing(executor):
+    told = mock.Mock(side_effect=SystemExit("on purpose"))
+    job = BACKEND.run([bell("a"), bell("b")], executor=executor, callback=told)
+    job._ended.wait(GUARD)
+    job._parts[0].handle._calling.join(GUARD)
+    with pytest.warns(BasicAerWarning, match="failed .SystemExit: on purpose. and was not called again"):
+        assert job.result(GUARD).success
+    assert told.call_count == 1
 
 
 def test_a_slow_callback_keeps_no_other_job_waiting(executor):

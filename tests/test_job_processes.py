@@ -1,5 +1,6 @@
 """Jobs on worker processes: watched, cancelled, split, interrupted, and on workers that are killed."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -13,7 +14,8 @@ from qiskit.providers import JobStatus
 
 from basicaer import BasicAer, BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
-from basicaer.handles.processes import _switchboard
+from basicaer.errors import BasicAerWarning
+from basicaer.handles.processes import ProcessHandle, _switchboard
 from basicaer.simulators import work
 from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
 
@@ -73,6 +75,14 @@ def test_the_circuits_of_a_job_are_spread_and_give_what_they_give_here(pool):
     assert [one.data.counts for one in job.result(GUARD).results] == [one.data.counts for one in here.results]
 
 
+def test_a_callback_that_fails_is_warned_of_and_ends_nothing(pool):
+    told = mock.Mock(side_effect=KeyboardInterrupt("on purpose"))
+    job = BACKEND.run([bell("a"), bell("b")], executor=pool, callback=told, max_parallel_experiments=2)
+    with pytest.warns(BasicAerWarning, match="failed .KeyboardInterrupt: on purpose. and was not called again"):
+        assert job.result(GUARD).success
+    assert told.call_count == 1
+
+
 def pid(_job_id, _payload):
     return os.getpid()
 
@@ -120,6 +130,60 @@ def test_a_killed_worker_is_named_and_what_was_finished_is_kept(doomed):
     assert behind.partial_result() is None
     with pytest.raises(WorkerLostError, match=r"(?s)takes no more jobs.*Run the job again, on a new executor"):
         BACKEND.run(bell("later"), executor=doomed)
+
+
+def cancel(pool, waiting):
+    for job in waiting:
+        assert job.cancel()
+
+
+def refuse_a_part(pool, _waiting):
+    """Send a job of two parts, of which the pool takes the first alone."""
+    takes_one = mock.Mock(side_effect=[pool.submit(pid, 1, 1), OSError("no room")])
+    with mock.patch.object(pool, "submit", takes_one), pytest.raises(OSError, match="no room"):
+        BACKEND.run([bell("a"), bell("b")], executor=pool, max_parallel_experiments=2)
+
+
+def interrupt_run(pool, _waiting):
+    """Interrupt `run` when the pool has the work."""
+    takes_notice = mock.Mock(side_effect=[KeyboardInterrupt, None])
+    with mock.patch.object(ProcessHandle, "when_done", takes_notice), pytest.raises(KeyboardInterrupt):
+        BACKEND.run(bell("interrupted"), executor=pool)
+
+
+def leave_by_an_error(pool, _waiting):
+    with contextlib.suppress(ZeroDivisionError), BACKEND.run(bell("left"), executor=pool):
+        raise ZeroDivisionError
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
+@pytest.mark.parametrize("withdraw", [cancel, refuse_a_part, interrupt_run, leave_by_an_error])
+def test_a_job_that_was_withdrawn_while_it_waited_does_not_keep_the_others_when_a_worker_dies(doomed, withdraw):
+    worker, watcher = submitted(pid, executor=doomed).result(GUARD), InGates()
+    busy = BACKEND.run(endless(), executor=doomed, callback=watcher)
+    assert watcher.begun.wait(GUARD)
+    before, withdrawn, after = ([BACKEND.run(bell(name), executor=doomed) for name in "abc"] for _ in range(3))
+    withdraw(doomed, withdrawn)
+    last = BACKEND.run(bell("last"), executor=doomed)
+    os.kill(worker, signal.SIGKILL)
+    left = [busy, *before, *after, last, *(() if withdraw is cancel else withdrawn)]
+    for job in left:
+        job.wait_for_final_state(GUARD)
+    assert {job.status() for job in left} == {JobStatus.ERROR}
+
+
+def test_jobs_that_wait_are_cancelled_by_their_pools_shutdown():
+    pool, watcher = POOLS["spawn"](), InGates()
+    busy = BACKEND.run(endless(), executor=pool, callback=watcher)
+    assert watcher.begun.wait(GUARD)
+    waiting = [BACKEND.run(bell(name), executor=pool) for name in "abcdef"]
+    assert waiting[4].cancel()
+    pool.shutdown(wait=False, cancel_futures=True)
+    waiting[-1].wait_for_final_state(GUARD)
+    assert waiting[-1].cancelled()
+    assert busy.cancel()
+    for job in [busy, *waiting]:
+        job.wait_for_final_state(GUARD)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")

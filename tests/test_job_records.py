@@ -1,10 +1,13 @@
 """What jobs tell of themselves: progress to a callback, their parts, times, representation, list and log."""
 
+import contextlib
 import copy
 import gc
 import pickle
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from qiskit.providers import JobError, JobStatus
@@ -14,23 +17,96 @@ from basicaer import BasicAerError, JobTimeLimitError, jobs
 from basicaer import job as job_module
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, Progress, current_checkpoint
+from basicaer.errors import BasicAerWarning
+from basicaer.executor import DaemonThreadExecutor
 from jobs import BACKEND, GUARD, Clock, InGates, bell, endless, new_job, submitted, succeed
 
 # Progress
 
 
-@pytest.mark.parametrize("error", [ValueError("too many cooks"), SystemExit(3), KeyboardInterrupt()], ids=repr)
-def test_a_callback_is_told_of_progress_and_may_fail(one_thread, caplog, error):
+class Unspeakable(Exception):  # noqa: N818
+    def __str__(self):
+        raise ValueError("no words")
+
+    __repr__ = __str__
+
+
+def failing(error):
+    """A callback that raises, and what it has been told."""
     told = []
 
     def callback(progress):
         told.append(progress)
         raise error
 
-    job = BACKEND.run([bell("a"), bell("b")], shots=9, callback=callback, executor=one_thread)
-    assert sum(job.result(GUARD).get_counts("b").values()) == 9
-    assert [type(progress) for progress in told] == [Progress]  # and not called again
+    return callback, told
+
+
+WHERE = {
+    "inside run": {},
+    "on daemon threads": {"executor": DaemonThreadExecutor(2)},
+    "on threads": {"executor": ThreadPoolExecutor(2)},
+    "in parts": {"executor": ThreadPoolExecutor(1), "max_parallel_experiments": 2},
+}
+FAILURES = {
+    "ValueError: too many cooks": ValueError("too many cooks"),
+    "SystemExit: 3": SystemExit(3),
+    "KeyboardInterrupt": KeyboardInterrupt(),
+    "GeneratorExit": GeneratorExit(),
+    "BasicAerWarning: enough": BasicAerWarning("enough"),
+    "Unspeakable": Unspeakable(),
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_callback_that_fails_is_warned_of_where_the_job_is_waited_for(where, failure, caplog):
+    callback, told = failing(FAILURES[failure])
+    job = BACKEND.run([bell("a"), bell("b")], shots=9, callback=callback, **WHERE[where])
+    words = rf"callback of job .* failed \(.*{failure}.*\) and was not called again"
+    with pytest.warns(BasicAerWarning, match=words) as all_:
+        assert sum(job.result(GUARD).get_counts("b").values()) == 9
+    assert [warning.filename for warning in all_] == [__file__]
+    assert [type(progress) for progress in told] == [Progress]  # and not called again, not by another part either
     assert "callback of a job failed and is not called again; the job goes on" in caplog.text
+    job.wait_for_final_state(GUARD)  # no second warning, which would be an error here
+    assert job.result(GUARD).success
+
+
+def test_waiting_for_the_end_warns_of_a_callback_too_and_loses_no_result(one_thread):
+    job = BACKEND.run(bell("a"), shots=9, callback=failing(ValueError("no"))[0], executor=one_thread)
+    with pytest.raises(BasicAerWarning, match=r"failed .ValueError: no. and was not called"):  # as all warnings here
+        job.wait_for_final_state(GUARD)
+    assert sum(job.result(GUARD).get_counts().values()) == 9
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, lambda *_: 1 / 0], ids=["Python's own", "another"])
+def test_an_interrupt_while_a_callback_is_called_inside_run_comes_out_of_it(handler):
+    """Unless whoever answers interrupts makes something else of them: that is the callback's failure then."""
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        job = None
+        with contextlib.suppress(KeyboardInterrupt):
+            job = BACKEND.run(bell("a"), callback=lambda _: signal.raise_signal(signal.SIGINT))
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (job is None) == (handler is signal.default_int_handler)
+    if job is not None:
+        with pytest.warns(BasicAerWarning, match="ZeroDivisionError"):
+            job.result(GUARD)
+
+
+def test_a_callback_may_change_who_answers_interrupts():
+    def another(*_arguments):
+        pass
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        BACKEND.run(bell("a"), callback=lambda _: signal.signal(signal.SIGINT, another)).result(GUARD)
+        assert signal.getsignal(signal.SIGINT) is another
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_is_finished_does_not_count_for_the_circuit_that_comes_next():
@@ -66,14 +142,6 @@ def test_the_progress_of_a_job_that_has_ended_stands_still(one_thread, held, clo
     clock.now += 60
     assert job.progress() == Progress("stopped", 1, 3, 12, 40, 0, 10, 3.0, None, (("planning", 3.0),))
     assert job.progress().fraction == (1 + 12 / 40) / 3
-
-
-def test_ctrl_c_in_a_callback_of_a_job_that_runs_in_the_users_own_thread_reaches_the_user():
-    def callback(_progress):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        BACKEND.run(bell("tiny"), callback=callback)
 
 
 # Parts
@@ -271,7 +339,8 @@ BasicAer.get_backend("qasm_simulator").run(coin, callback=lambda _: 1 / 0).resul
 
 
 def test_the_log_is_quiet_by_default_even_of_failures():
-    assert python(RUN) == ("", "")
+    output, errors = python("import warnings; warnings.simplefilter('ignore')" + RUN)
+    assert (output, errors) == ("", "")
 
 
 def test_the_log_tells_of_jobs_when_asked():

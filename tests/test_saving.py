@@ -106,8 +106,10 @@ def work_of(circuits, *, shots=200, memory=False, backend=BACKEND, **options):
 
     made = type(backend)()
     made._submitted = submitted
+    of_most = {"shots": shots, "memory": memory, "seed_simulator": 5}
+    options |= {name: value for name, value in of_most.items() if hasattr(made.options, name)}
     with pytest.raises(Caught):
-        made.run(circuits, shots=shots, memory=memory, seed_simulator=5, **options)
+        made.run(circuits, **options)
     return caught[0]
 
 

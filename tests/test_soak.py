@@ -1,6 +1,6 @@
 """Jobs by the thousand, cancelled and killed at random moments: nothing is lost, mixed up or left behind.
 
-``BASICAER_SOAK_SHARE`` is the part of it all that is run, 1 unless it is set; ``nox -s soak`` runs this.
+``BASICAER_SOAK_SHARE`` is the part of it all that is run, 1 unless it is set; ``nox -s slow`` runs this.
 """
 
 import os

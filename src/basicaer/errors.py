@@ -54,7 +54,7 @@ class WorkerLostError(BasicAerError):
 
 
 class BasicAerWarning(UserWarning):
-    """A circuit that runs but probably does not do what was meant."""
+    """A circuit that runs but probably does not do what was meant, or a job that ends but not as smoothly."""
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault

@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+import warnings
 import weakref
 from concurrent.futures import CancelledError, Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -18,9 +19,10 @@ from qiskit.providers import JobError, JobStatus, JobTimeoutError, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
 from basicaer.engine.checkpoint import Progress, current_checkpoint
-from basicaer.errors import Cancelled, WorkerLostError
+from basicaer.errors import BasicAerWarning, Cancelled, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
+from basicaer.handles.base import Told
 from basicaer.qobj import QasmQobj, validate
 
 if TYPE_CHECKING:
@@ -90,7 +92,9 @@ class BasicAerJob(JobV1):
     timeout
         Seconds that the work may take, from its start; then the job ends as ERROR.
     callback
-        Called with the job's `Progress` now and then, from another thread.
+        Called with the job's `Progress` now and then, from another thread, or in this one if the job runs here. If it
+        raises anything, it is not called again, and the job goes on; `result` and `wait_for_final_state` then give a
+        `BasicAerWarning` that names what it raised, once, in the thread of whoever waits. Ctrl-C is no failure of it.
     parts
         Into how many pieces the work may be split, to run beside each other on the executor.
     cancel_on_interrupt
@@ -130,7 +134,7 @@ class BasicAerJob(JobV1):
         self._prepare = prepare
         self._runs_on = self._executor if executor is None else executor
         self._timeout = timeout
-        self._callback = callback
+        self._told = None if callback is None else Told(callback)
         self._most_parts = parts
         self.cancel_on_interrupt = cancel_on_interrupt
         self._shows_bar = progress
@@ -199,7 +203,7 @@ class BasicAerJob(JobV1):
                 elif len(pieces) == 1 and getattr(payload, "is_quick", False):
                     start = DaemonThreadExecutor.call_here
             self._parts = tuple(
-                [_Part(piece, handle_for(self._runs_on, self._timeout, self._callback)) for piece in pieces]
+                [_Part(piece, handle_for(self._runs_on, self._timeout, self._told)) for piece in pieces]
             )
             self._left = len(pieces)
             self.times["submitted"] = time.time()
@@ -239,8 +243,9 @@ class BasicAerJob(JobV1):
             for part in self._parts:  # of an interrupted one, the executor may have the work and we no future
                 part.handle.cancel()
                 part.handle.close()
-            for future in futures:
-                future.cancel()
+            for part, future in zip(self._parts, futures, strict=False):
+                if part.handle.cancels_futures:
+                    future.cancel()
             if isinstance(error, BrokenProcessPool):
                 raise WorkerLostError(
                     f"The executor takes no more jobs, since a worker process of it has died ({error}). "
@@ -356,6 +361,7 @@ class BasicAerJob(JobV1):
             if self._final is None and not self._ended.wait(timeout):
                 raise TimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
             self._wait_for_bar()
+        self._warn_of_callback()
         if self._final is JobStatus.CANCELLED:
             raise CancelledError(f"Job {self.job_id()} was cancelled.")
         if self._error is not None:
@@ -374,6 +380,15 @@ class BasicAerJob(JobV1):
             if self.cancel_on_interrupt:
                 self.cancel()
             raise
+
+    def _warn_of_callback(self) -> None:
+        if self._told is not None and self._told.failure is not None:
+            failure, self._told.failure = self._told.failure, None
+            warnings.warn(
+                f"The callback of job {self.job_id()} failed ({failure}) and was not called again; the job went on.",
+                BasicAerWarning,
+                stacklevel=3,
+            )
 
     def _wait_for_bar(self) -> None:
         """Let the bar come to its end, so that what is printed next stands below it."""
@@ -458,9 +473,9 @@ class BasicAerJob(JobV1):
         """Stop all parts; outside of the lock, since a future that is cancelled calls `_settle`."""
         for part, future in zip(self._parts, self._futures, strict=True):
             never_begins = part.handle.cancel()
-            # A future may take a cancel for done while its work runs (Dask's), or refuse it though its work still waits
-            # (that of a process pool, which fetches a few ahead): what the handle knows goes first.
-            if never_begins is not False and not future.cancel() and never_begins:
+            # What the handle knows goes first: a future may take a cancel for done while its work runs, as Dask's does.
+            is_cancelled = never_begins is not False and part.handle.cancels_futures and future.cancel()
+            if never_begins and not is_cancelled:
                 _settle(future, withdrawn=True)
 
     def status(self) -> JobStatus:
@@ -522,6 +537,7 @@ class BasicAerJob(JobV1):
                     callback(self.job_id(), status, self)
                 self._ended.wait(wait if left is None else min(wait, left))
             self._wait_for_bar()
+        self._warn_of_callback()
 
     def qobj(self) -> Any:
         """Return the Qobj submitted, or the circuits as one.

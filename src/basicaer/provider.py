@@ -77,11 +77,12 @@ class BasicAerProvider:
         Raises
         ------
         BasicAerError
-            If the folder holds no saved job, a damaged one, one that runs, or one of another version; for options that
-            `run` would refuse.
+            If the folder holds no saved job, a damaged one, one that runs, or one of another version; if the job was
+            lost before anything of it was saved, so that it is to be run again, which may be in the same folder; for
+            options that `run` would refuse.
         """
-        from basicaer.saving.saver import load_work
-        from basicaer.simulators.work import Saving, run_work
+        from basicaer.saving.saver import load_work, run_saved
+        from basicaer.simulators.work import Saving
 
         checked = check_options(
             {
@@ -105,7 +106,7 @@ class BasicAerProvider:
         job = BasicAerJob(
             self.get_backend(work.backend_name),
             job_id,
-            run_work,
+            run_saved,
             no_qobj,
             prepare=lambda: replace(work, saving=Saving(str(folder), every, resume=True)),
             **checked,

@@ -311,9 +311,10 @@ class _Lowering:
         times = _length(values, scope.place)
         if not times:
             return For(())
+        if variable is None:
+            return For((self.body(body, item, scope, loop=True),), times)
         if not isinstance(variable, Parameter):
-            slot = None if variable is None else scope.slot(variable)
-            return For((self.body(body, item, scope, loop=True),), times, slot, values)
+            return For((self.body(body, item, scope, loop=True),), times, scope.slot(variable), values)
         counter = Counter(scope.new_slot(), variable.name, values)
         taken = set(scope.labels)
         try:

@@ -65,7 +65,7 @@ class Counter:
         Whether anything has asked for it.
     """
 
-    def __init__(self, slot: int, name: str, values: Sequence[int | float]) -> None:
+    def __init__(self, slot: int, name: str, values: Sequence[int]) -> None:
         self.variable = Variable(slot, name)
         self.values = values
         self.is_read = False

@@ -23,6 +23,7 @@ from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
 from basicaer.engine.sampling import last_with_weight
+from basicaer.engine.suspended import check_passes_done
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
 
@@ -136,6 +137,7 @@ class NumpyState:
 
     def _run_passes(self, passes: Sequence[BoundPass]) -> None:
         """Run what is left of the passes, pausing after each if anybody wants that."""
+        check_passes_done(self._passes_done, len(passes))
         left = passes[self._passes_done :]
         if self._checkpoint.at_pause is None:
             run_passes(left, self._vector, self._threads, self._checkpoint)

@@ -84,7 +84,7 @@ class Lookup:
 
     table: NDArray[Any]
     variables: tuple[Variable, ...]
-    values: tuple[Sequence[int | float], ...]
+    values: tuple[Sequence[int], ...]
 
 
 Expression = Constant | Bits | Variable | Apply | Lookup

@@ -432,6 +432,7 @@ class _Execution:
         if branch.prescribed:
             outcome = branch.prescribed.pop()
         else:
+            self.suspension.check_restored()
             ones = self.random.random(len(branch.shots)) < one  # ones[j] = whether shots[j] measures 1
             outcome = bool(ones.all())
             if ones.any() and not outcome:
@@ -466,6 +467,7 @@ class _Execution:
         """Take the final measurements of a branch that has run to its end, and count its shots."""
         state = branch.state
         assert state is not None  # as in operate  # noqa: S101
+        self.suspension.check_restored()
         self.checkpoint.enter("sampling")
         shots = branch.shots
         has_last_shot = self.keep_state and bool(shots[-1] == self.shots - 1)

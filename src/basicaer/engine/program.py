@@ -199,7 +199,7 @@ class For(NamedTuple):
     bodies: tuple[Block, ...]
     repeats: int = 1
     slot: int | None = None
-    values: Sequence[int | float] = ()
+    values: Sequence[int] = ()
 
     @property
     def iterations(self) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import State
     from basicaer.engine.plan import Plan
 
-__all__ = ["Saver", "Suspended", "Suspension", "Unread"]
+__all__ = ["Saver", "Suspended", "Suspension", "Unread", "check_passes_done"]
 
 _NOTHING = contextlib.nullcontext()
 
@@ -101,6 +101,17 @@ class Suspension:
         self.resume, self._expected = None, suspended.plan
         restore(state)
 
+    def check_restored(self) -> None:
+        """Check that no run draws or ends that has not come to where it was suspended.
+
+        Raises
+        ------
+        BasicAerError
+            If it has not: the outcomes up to there are all prescribed, unless somebody has changed them.
+        """
+        if self.resume is not None or self._expected is not None:
+            raise _damaged("its circuit does not come to where it was saved")
+
     def segment(self, plan: Plan | None) -> contextlib.AbstractContextManager[None]:
         """Return what is to be around the running of a segment of the program.
 
@@ -128,6 +139,22 @@ class Suspension:
         """Let the run be kept, where it stands in a segment of the program."""
         if self._in_segment and self._saver is not None:
             self._saver.save(suspended, state)
+
+
+def check_passes_done(done: int, passes: int) -> None:
+    """Check that a state that was restored is not further than the end of its segment.
+
+    Raises
+    ------
+    BasicAerError
+        If it is.
+    """
+    if done > passes:
+        raise _damaged(f"{done} passes of {passes} are said to be done")
+
+
+def _damaged(why: str) -> BasicAerError:
+    return BasicAerError(f"The saved job is damaged ({why}); run it again from the start.")
 
 
 def _digest(plan: Plan | None) -> str:

@@ -11,7 +11,7 @@ from basicaer.handles.base import Handle
 from basicaer.handles.local import LocalHandle, UnknownHandle
 
 if TYPE_CHECKING:
-    from basicaer.handles.base import Listener
+    from basicaer.handles.base import Told
 
 __all__ = ["Handle", "handle_for"]
 
@@ -19,7 +19,7 @@ _THREADS = (DaemonThreadExecutor, ThreadPoolExecutor)
 _INTERPRETERS = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # since Python 3.14, derived from threads
 
 
-def handle_for(executor: Executor, timeout: float | None, listener: Listener | None) -> Handle:
+def handle_for(executor: Executor, timeout: float | None, told: Told | None) -> Handle:
     """Return a handle for work on an executor, of one of these families.
 
     - Threads: the standard ThreadPoolExecutor, and the one that jobs have by default.
@@ -32,19 +32,19 @@ def handle_for(executor: Executor, timeout: float | None, listener: Listener | N
     ----------
     timeout
         Seconds that the work may take; None for no limit.
-    listener
-        Called with the progress now and then, from some thread; None if nobody listens.
+    told
+        Told of the progress now and then, from some thread; None if nobody listens.
     """
     if isinstance(executor, _THREADS) and not isinstance(executor, _INTERPRETERS):
-        return LocalHandle(timeout, listener)
+        return LocalHandle(timeout, told)
     if isinstance(executor, ProcessPoolExecutor) or _is_from("loky", executor):
         from basicaer.handles.processes import ProcessHandle
 
-        return ProcessHandle(timeout, listener)
+        return ProcessHandle(timeout, told)
     if _is_from("distributed", executor) and hasattr(executor, "_client"):
         from basicaer.handles.dask import DaskHandle
 
-        return DaskHandle(executor._client, timeout, listener)  # noqa: SLF001  # the only way to know a client
+        return DaskHandle(executor._client, timeout, told)  # noqa: SLF001  # the only way to know a client
     return UnknownHandle(timeout)
 
 

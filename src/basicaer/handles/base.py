@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 import threading
 import time
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from basicaer.engine.checkpoint import Progress
@@ -39,9 +42,14 @@ class Handle(Protocol):
     ----------
     can_cancel
         Whether work that has started can be cancelled through it.
+    cancels_futures
+        Whether the future of work that waits may be cancelled. Not that of a process pool: when a worker dies, Python's
+        (3.11 at least) sets an exception on every future, stumbles over one that was cancelled, and leaves the others
+        waiting for ever.
     """
 
     can_cancel: bool
+    cancels_futures: bool
 
     def for_worker(self) -> WorkerEnd:
         """Return what the worker gets, to be sent as the executor sends."""
@@ -72,27 +80,69 @@ class Handle(Protocol):
 
 
 class Told:
-    """Passes progress on to a callback, whose failures are its own."""
+    """Passes the progress of all parts of a job on to its callback, whose failures are its own.
+
+    Attributes
+    ----------
+    failure
+        Says how the callback has failed; None if it has not. Who waits for the job is to be warned: where the callback
+        is called, a warning that is made an error would end the work or the connection to it.
+    """
 
     interval = _CALLBACK_SECONDS
 
     def __init__(self, listener: Listener) -> None:
+        self.failure: str | None = None
         self._listener: Listener | None = listener
 
     def exchange(self, progress: Progress) -> bool:
-        """Call the callback; one that fails is logged and not called again."""
-        if self._listener is not None:
+        """Call the callback; one that fails is not called again."""
+        listener = self._listener
+        if listener is not None:
+            interrupts = _Interrupts()
             try:
-                self._listener(progress)
+                with interrupts:
+                    listener(progress)
             except BaseException as error:  # whatever it is, it must not end the job
                 self._listener = None
-                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
-                    raise  # that is Ctrl-C
+                if isinstance(error, KeyboardInterrupt) and interrupts.seen:
+                    raise
+                self.failure = self.failure or traceback.format_exception_only(error)[-1].strip()
                 _log.exception("The callback of a job failed and is not called again; the job goes on.")
         return False
 
     def deliver(self, position: int, experiment: Any) -> None:
         """Keep nothing: who shares memory with the work has its results anyway."""
+
+
+class _Interrupts:
+    """Notices whether Ctrl-C came in a block, since a KeyboardInterrupt does not say who raised it.
+
+    Attributes
+    ----------
+    seen
+        Whether it did; only in the main thread, which is where Python answers signals.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            before = signal.getsignal(signal.SIGINT)
+            if callable(before):  # else no Python code answers
+                self._before = before
+                with contextlib.suppress(ValueError):  # the main thread of a subinterpreter gets no signals
+                    signal.signal(signal.SIGINT, self._answer)
+
+    def _answer(self, number: int, frame: Any) -> None:
+        self.seen = True
+        self._before(number, frame)
+
+    def __exit__(self, *_raised: object) -> None:
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._answer:
+            signal.signal(signal.SIGINT, self._before)
 
 
 class Finished(NamedTuple):
@@ -109,14 +159,15 @@ class RemoteHandle:
     """
 
     can_cancel = True
+    cancels_futures = True
 
-    def __init__(self, listener: Listener | None) -> None:
+    def __init__(self, told: Told | None) -> None:
         self._lock = threading.Lock()  # guards what follows
         self._cancelled = False
         self._started = False
         self._progress = Progress()
         self._finished: dict[int, Any] = {}
-        self._told = None if listener is None else Told(listener)
+        self._told = told
         self._next_call = 0.0
 
     def has_started(self) -> bool:

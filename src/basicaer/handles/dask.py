@@ -28,7 +28,7 @@ from distributed import Event, Queue, Status, get_client, get_worker
 
 from basicaer.engine.checkpoint import Checkpoint, Progress
 from basicaer.errors import BasicAerError
-from basicaer.handles.base import Finished, RemoteHandle, Told
+from basicaer.handles.base import Finished, RemoteHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-    from basicaer.handles.base import Listener
+    from basicaer.handles.base import Told
 
 __all__ = ["DaskHandle"]
 
@@ -51,10 +51,10 @@ _log = logging.getLogger("basicaer")
 class DaskHandle(RemoteHandle):
     """For the executor of a Dask client, which must not be closed."""
 
-    def __init__(self, client: Client, timeout: float | None, listener: Listener | None) -> None:
+    def __init__(self, client: Client, timeout: float | None, told: Told | None) -> None:
         if client.status in {"closing", "closed"}:
             raise BasicAerError(f"The Dask client of the executor is {client.status}; run the job on a new one's.")
-        super().__init__(listener)
+        super().__init__(told)
         self._timeout = timeout
         self._stop = Event(f"basicaer-stop-{uuid.uuid4().hex}", client=client)
         self._mailbox = _mailbox_of(client)

@@ -6,14 +6,13 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from basicaer.engine.checkpoint import Checkpoint, Progress
-from basicaer.handles.base import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
-    from basicaer.handles.base import Listener
+    from basicaer.handles.base import Told
 
 __all__ = ["LocalHandle", "UnknownHandle"]
 
@@ -22,9 +21,10 @@ class LocalHandle:
     """For threads: the checkpoint itself."""
 
     can_cancel = True
+    cancels_futures = True
 
-    def __init__(self, timeout: float | None, listener: Listener | None) -> None:
-        self._checkpoint = Checkpoint(timeout, Told(listener) if listener else None)
+    def __init__(self, timeout: float | None, told: Told | None) -> None:
+        self._checkpoint = Checkpoint(timeout, told)
 
     def for_worker(self) -> LocalHandle:
         return self
@@ -65,6 +65,7 @@ class UnknownHandle:
     """For executors of a kind that is not known: work is beyond reach once it has started."""
 
     can_cancel = False
+    cancels_futures = True
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout

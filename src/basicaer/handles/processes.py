@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
-    from basicaer.handles.base import Listener as ProgressListener
+    from basicaer.handles.base import Told
 
 __all__ = ["ProcessHandle"]
 
@@ -44,10 +44,16 @@ _log = logging.getLogger("basicaer")
 
 
 class ProcessHandle(RemoteHandle):
-    """For a pool of processes: ends when its worker's connection does."""
+    """For a pool of processes: ends when its worker's connection does.
 
-    def __init__(self, timeout: float | None, listener: ProgressListener | None) -> None:
-        super().__init__(listener)
+    Of work that is cancelled before it begins the pool keeps the future and sends the work; the worker hears that it is
+    not to begin.
+    """
+
+    cancels_futures = False
+
+    def __init__(self, timeout: float | None, told: Told | None) -> None:
+        super().__init__(told)
         self._timeout = timeout
         self._connection: Connection[Any, Any] | None = None
         self._hung_up = threading.Event()

@@ -1,13 +1,22 @@
-"""Programs, settings and results as JSON with arrays beside it; no pickle: such a file can do nothing but be read."""
+"""Programs, settings and results as JSON with arrays beside it; no pickle: such a file can do nothing but be read.
+
+What is read has the types that the classes declare; `basicaer.saving.checks` looks at the rest.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import reprlib
+import typing
+from collections.abc import Sequence
 from enum import Enum
 from fractions import Fraction
+from functools import cache
+from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from basicaer.engine import classical, program
 from basicaer.errors import BasicAerError
@@ -15,11 +24,9 @@ from basicaer.options import DeviceChoice, DeviceOptions, Precision
 from basicaer.simulators.work import Experiment, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-__all__ = ["decoded", "encoded"]
+__all__ = ["check_types", "decoded", "encoded"]
 
 _KIND, _VALUE = "!", "is"  # the two keys of everything that JSON has no form for
 _RECORDS: dict[str, Any] = {
@@ -33,6 +40,12 @@ _RECORDS: dict[str, Any] = {
         Experiment,
         Work,
     )
+}
+
+_FORMS: dict[str, Any] = {  # in which a value of each kind is written; a record as the dictionary of its fields
+    "array": int,
+    **dict.fromkeys(("complex", "Fraction", "range", "tuple", "frozenset", "dict"), list),
+    **{name: str for name, kind in _RECORDS.items() if issubclass(kind, Enum)},
 }
 
 
@@ -81,13 +94,13 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
     )
 
 
-def decoded(value: Any, arrays: Sequence[NDArray[Any]]) -> Any:
-    """Return what `encoded` was given.
+def decoded(value: Any, arrays: list[Any]) -> Any:
+    """Return what `encoded` was given; each array is taken from `arrays` once, and None is left in its place.
 
     Raises
     ------
-    ValueError, TypeError, KeyError, IndexError
-        If it is nothing that `encoded` returns.
+    Exception
+        Of any kind, if it is nothing that `encoded` returns.
     """
 
     def inner(part: Any) -> Any:
@@ -98,9 +111,14 @@ def decoded(value: Any, arrays: Sequence[NDArray[Any]]) -> Any:
     if not isinstance(value, dict):
         return value
     kind, held = value[_KIND], value[_VALUE]
+    if type(held) is not _FORMS.get(kind, dict):
+        raise ValueError(f"{kind} cannot be {reprlib.repr(held)}")
     match kind:
         case "array":
-            return arrays[held]
+            if held < 0 or arrays[held] is None:
+                raise ValueError(f"there is no array {held} for this place")
+            array, arrays[held] = arrays[held], None
+            return array
         case "complex":
             return complex(*held)
         case "range":
@@ -114,4 +132,67 @@ def decoded(value: Any, arrays: Sequence[NDArray[Any]]) -> Any:
         case "dict":
             return {inner(key): inner(part) for key, part in held}
     record = _RECORDS[kind]
-    return record(held) if issubclass(record, Enum) else record(**{field: inner(part) for field, part in held.items()})
+    if issubclass(record, Enum):
+        return record(held)
+    fields = {field: inner(part) for field, part in held.items()}
+    check_types(record, fields)
+    return record(**fields)
+
+
+def check_types(record: Any, fields: Mapping[str, Any]) -> None:
+    """Check that the fields of a record have the types that it declares.
+
+    Raises
+    ------
+    ValueError
+        Naming one that has not.
+    """
+    for name, hint in _hints(record).items():
+        if name in fields and not _is_of(fields[name], hint):
+            raise ValueError(f"{name} of {record.__name__} cannot be {reprlib.repr(fields[name])}")
+
+
+@cache
+def _hints(record: Any) -> dict[str, Any]:
+    names = {
+        **vars(program),
+        **vars(classical),
+        **_RECORDS,
+        "np": np,
+        "NDArray": NDArray,
+        "Any": Any,
+        "Sequence": Sequence,
+    }
+    return typing.get_type_hints(record, localns=names)
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Tell whether a value is of a type, in the forms in which the records declare theirs."""
+    if hint is Any:
+        return True
+    kind, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if kind in {typing.Union, UnionType}:
+        return any(_is_of(value, one) for one in inner)
+    if kind in _NUMBERS:
+        return type(value) in _NUMBERS[kind]
+    if not isinstance(value, kind):
+        return False
+    if isinstance(value, range):  # of whole numbers, and perhaps very many
+        return True
+    if kind is np.ndarray:
+        (scalar,) = typing.get_args(inner[1])
+        return scalar is Any or issubclass(value.dtype.type, scalar)
+    if kind is tuple and inner[-1] is not ...:
+        return len(value) == len(inner) and all(map(_is_of, value, inner))
+    if kind is dict and inner:
+        return all(_is_of(key, inner[0]) and _is_of(part, inner[1]) for key, part in value.items())
+    return not inner or all(_is_of(part, inner[0]) for part in value)
+
+
+_NUMBERS: dict[Any, set[type]] = {  # what may stand for each: numbers that are whole are written as they are
+    bool: {bool},
+    int: {int},
+    float: {int, float},
+    complex: {int, float, complex},
+    NoneType: {NoneType},
+}

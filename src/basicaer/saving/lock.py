@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import warnings
 import weakref
@@ -31,16 +32,23 @@ class FolderLock:
         self._path = path
         self._file: int | None = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this lock is taken."""
+        return self._file is not None
+
     def take(self) -> bool:
         """Take the lock, which this process may hold already, and tell whether that could be done.
 
         Raises
         ------
         OSError
-            If the file cannot be written.
+            If the file cannot be written, or something else stands in its place.
         """
         if self._file is not None:
             return True
+        if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(self._path))
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(file)

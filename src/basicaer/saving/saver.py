@@ -11,18 +11,21 @@ import numpy as np
 
 from basicaer._version import __version__
 from basicaer.engine.suspended import Suspended
-from basicaer.errors import BasicAerError, BasicAerWarning
-from basicaer.saving.codec import decoded, encoded
+from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
+from basicaer.saving.checks import check_finished, check_layout, check_suspended, check_work
+from basicaer.saving.codec import check_types, decoded, encoded
 from basicaer.saving.store import Store
+from basicaer.simulators.work import Work, run_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from basicaer.engine.device import State
-    from basicaer.simulators.work import Work
+    from qiskit.result import Result
 
-__all__ = ["JobSaver", "load_work"]
+    from basicaer.engine.device import State
+
+__all__ = ["JobSaver", "load_work", "run_saved"]
 
 
 def _versions() -> dict[str, str]:
@@ -41,23 +44,47 @@ def load_work(folder: Path) -> tuple[str, Work]:
     content, arrays = store.job()
     store.hold()
     store.let_go()
-    try:
-        if content["versions"]["basicaer"] != __version__:
+    with store.sound("job"):
+        saved_by, saved_with = (str(content["versions"][name]) for name in ("basicaer", "numpy"))
+        if saved_by != __version__:
             raise BasicAerError(
-                f"The job in {folder} was saved by basicaer {content['versions']['basicaer']}, this is {__version__}; "
+                f"The job in {folder} was saved by basicaer {saved_by}, this is {__version__}; "
                 "install that version to go on with it, or run it again."
             )
-        saved_with = content["versions"]["numpy"]
-        if saved_with != np.__version__:
-            warnings.warn(
-                f"The job in {folder} was saved with NumPy {saved_with}, this is {np.__version__}; "
-                "the last digits may differ.",
-                BasicAerWarning,
-                stacklevel=3,
-            )
-        return content["job_id"], decoded(content["work"], arrays)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise BasicAerError(f"The saved job in {folder} cannot be read ({error!r}); run it again.") from error
+        job_id, work = content["job_id"], decoded(content["work"], arrays)
+        if not isinstance(job_id, str) or not isinstance(work, Work):
+            raise ValueError("it is no job")  # noqa: TRY004  # what a file says is data
+        check_work(work)
+    if saved_with != np.__version__:
+        warnings.warn(
+            f"The job in {folder} was saved with NumPy {saved_with}, this is {np.__version__}; "
+            "the last digits may differ.",
+            BasicAerWarning,
+            stacklevel=3,
+        )
+    return job_id, work
+
+
+def run_saved(job_id: str, work: Work) -> Result:
+    """Run a job that was saved; the function of every job that is resumed.
+
+    Raises
+    ------
+    BasicAerError
+        As from `run_work`, and in place of any other error: the circuits have run before, or would have been refused.
+    """
+    try:
+        return run_work(job_id, work)
+    except (BasicAerError, Cancelled):
+        raise
+    except Exception as error:
+        assert work.saving is not None  # it is resumed  # noqa: S101
+        remedy = "free some memory and resume it again" if isinstance(error, MemoryError) else "run it from the start"
+        failure = BasicAerError(
+            f"The job in {work.saving.folder} cannot go on ({error!r}), perhaps since it is damaged; {remedy}."
+        )
+        failure.partial = getattr(error, "partial", None)
+        raise failure from error
 
 
 class JobSaver:
@@ -110,27 +137,37 @@ class JobSaver:
         if time.monotonic() - self._last >= self._every:
             self._write(suspended(), state)
 
-    def where(self) -> tuple[dict[int, dict[str, Any]], tuple[int, str, Suspended, Callable[[State], None]] | None]:
+    def where(
+        self, work: Work
+    ) -> tuple[dict[int, dict[str, Any]], tuple[int, str, Suspended, Callable[[State], None]] | None]:
         """Hold the folder; return what is finished, and of what ran its position, device, and how to go on with it."""
         self._store.hold()
         newest = self._store.latest()
         if newest is None:
             return {}, None
-        content, arrays, pieces = newest
-        try:
-            self._finished = decoded(content["finished"], arrays)
+        content, arrays, size, pieces = newest
+        with self._store.sound("latest"):
+            finished = decoded(content["finished"], arrays)
             running = decoded(content["running"], arrays)
+            for position, experiment in finished.items():
+                check_finished(position, experiment, work)
+            self._finished = finished
             if running is None:
-                return self._finished, None
+                return finished, None
+            check_types(Suspended, running["suspended"])
             suspended = Suspended(**running["suspended"])
             layout, position, device = running["layout"], running["position"], running["device"]
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise BasicAerError(f"The saved job in {self._folder} cannot be read ({error!r}); run it again.") from error
+            if type(position) is not int or position in finished or not isinstance(device, str):
+                raise ValueError(f"circuit {position} cannot have been running on {device}")
+            experiment = dict(enumerate(work.experiments))[position]
+            check_suspended(suspended, experiment)
 
         def restore(state: State) -> None:
-            state.restore(layout, pieces)
+            with self._store.sound("latest"):
+                check_layout(layout, state.layout(), size, experiment.precision.amplitude_bytes)
+                state.restore(layout, pieces)
 
-        return self._finished, (position, device, suspended, restore)
+        return finished, (position, device, suspended, restore)
 
     def _write(self, suspended: Suspended | None, state: State | None) -> None:
         arrays: list[Any] = []

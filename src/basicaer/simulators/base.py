@@ -162,8 +162,9 @@ class BasicAerSimulator(BackendV2):
             - ``target_gpus``: numbers of the GPUs that the circuits of the job are spread over; default the first one.
             - ``executor``: any `concurrent.futures.Executor` to run on.
             - ``timeout``: seconds that the work may take; then the job ends as ERROR with a `JobTimeLimitError`.
-            - ``callback``: called with the job's `Progress` now and then, from another thread. If it fails, that is
-              logged under ``basicaer`` and it is not called again; the job goes on.
+            - ``callback``: called with the job's `Progress` now and then, from another thread, or in this one if the
+              job is so small that it runs inside `run`. If it raises anything, it is not called again and the job goes
+              on; ``job.result()`` then gives a `BasicAerWarning` that names what it raised.
             - ``progress``: whether a bar shows how far the job is, in a terminal or notebook, until it has ended.
             - ``cancel_on_interrupt``: whether Ctrl-C while the job is waited for cancels it, which is the default.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes every

@@ -232,7 +232,7 @@ def _begin_saving(
     if not work.saving.resume:
         saver.begin(job_id, work)
         return None
-    done, resume = saver.where()
+    done, resume = saver.where(work)
     for position, experiment in done.items():
         finished[position] = experiment_of(experiment, checkpoint.poll)
         checkpoint.finish_experiment(position, experiment)

@@ -15,6 +15,7 @@ from basicaer.devices.gpu.launches import ClearLaunch, Launches, PassLaunch, Wid
 from basicaer.devices.gpu.module import MOST_STATES
 from basicaer.devices.gpu.walks import SumWalk, walk_over
 from basicaer.engine.bits import deposit_bits, mask_of
+from basicaer.engine.suspended import check_passes_done
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class CardWork:
             Whether they are passes of the program that runs: these are told to the checkpoint, which may pause.
         """
         launches = bound[0].launches
+        if counted:
+            check_passes_done(self._passes_done, len(launches))
         wide = [number for number, launch in enumerate(launches) if isinstance(launch, WideLaunch)]
         program, first, constants, records, matrices = self._uploaded_program(bound, states, wide)
         stride = np.uint64(bound[0].constants.size)
