@@ -141,6 +141,7 @@ class _Check(NamedTuple):
 
 
 _MOST = 2**63 - 1  # of shots, threads and parts: what an array of NumPy can count
+_MOST_THREADS = 256  # or the number of cores: each takes memory for itself, and more would only wait for each other
 _MOST_OF_A_SEED = 10**4000  # Python writes no decimal number of more than 4,300 digits
 
 
@@ -159,6 +160,11 @@ def _whole(least: int, most: int = _MOST) -> _Check:
         return int(value)
 
     return _Check(f"a whole number of at least {least}", read)
+
+
+def _threads(value: Any) -> int:
+    most: int = min(_whole(0).read(value), max(_MOST_THREADS, os.cpu_count() or 1))
+    return most
 
 
 def _seconds(value: Any) -> float:
@@ -231,7 +237,7 @@ _CHECKS: dict[str, _Check] = {
     "seed": _or_none(_whole(0, _MOST_OF_A_SEED)),
     "seed_simulator": _or_none(_whole(0, _MOST_OF_A_SEED)),
     "timeout": _or_none(_SECONDS),
-    "max_parallel_threads": _whole(0),
+    "max_parallel_threads": _whole(0)._replace(read=_threads),
     "max_parallel_experiments": _whole(0),
     "checkpoint_dir": _or_none(_Check("the path of a folder", _folder)),
     "checkpoint_every": _SECONDS,

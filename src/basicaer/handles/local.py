@@ -24,7 +24,7 @@ class LocalHandle:
     can_cancel = True
 
     def __init__(self, timeout: float | None, listener: Listener | None) -> None:
-        self._checkpoint = Checkpoint(timeout, Told(listener) if listener else None)
+        self._checkpoint = Checkpoint(timeout, Told(listener) if listener is not None else None)
 
     def for_worker(self) -> LocalHandle:
         return self

@@ -81,11 +81,8 @@ class Primitive:
 
     def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
         """Lower a circuit for all sets of values, and check that a state fits."""
-        with at_border(lambda why: PubError(f"The values for circuit '{circuit.name}' are no real numbers: {why}.")):
-            values = np.asarray(bindings.as_array(circuit.parameters))
-            if np.iscomplexobj(values):
-                raise TypeError("some are complex")  # else NumPy would drop the imaginary parts
-            values = values.astype(float)
+        with at_border(lambda why: PubError(f"The values for circuit '{circuit.name}' cannot be read: {why}.")):
+            values = np.asarray(bindings.as_array(circuit.parameters), float)
         family = lower_family(circuit, values.reshape(bindings.size, circuit.num_parameters))
         qubits = family.first.state_qubits
         device = _expected_device(qubits, settings)

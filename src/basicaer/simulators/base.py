@@ -184,9 +184,7 @@ class BasicAerSimulator(BackendV2):
         """
         if _is_qobj(run_input):
             return self._run_qobj(run_input, options)
-        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else run_input
-        if not isinstance(circuits, list | tuple) or not all(isinstance(c, QuantumCircuit) for c in circuits):
-            raise BasicAerError(f"run() takes a QuantumCircuit, a list of them or a Qobj, not {_described(run_input)}.")
+        circuits = _circuits(run_input)
         if not circuits:
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
@@ -458,9 +456,11 @@ def _complex_array(value: Any, name: str) -> NDArray[np.complexfloating]:
         array = np.asarray(getattr(value, "data", value) if hasattr(value, "dims") else value)
         if array.dtype.kind not in "biufc":
             raise TypeError
+        with np.errstate(over="ignore"):  # what is too large for a double is infinite then
+            array = array.astype(complex)
     if not np.isfinite(array).all():
         raise BasicAerError(f"{name} has entries that are not finite.")
-    return array.astype(complex)
+    return array
 
 
 def _from_json(name: str, value: Any) -> Any:
@@ -526,11 +526,16 @@ def _is_qobj(value: Any) -> bool:
         return False
 
 
-def _described(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        odd = next(item for item in value if not isinstance(item, QuantumCircuit))
-        return f"a list that holds an object of type {type(odd).__name__}"
-    return f"an object of type {type(value).__name__}"
+def _circuits(value: Any) -> list[QuantumCircuit]:
+    """Return the circuits that `run` was given."""
+    is_list = isinstance(value, list | tuple)
+    with at_border(lambda why: BasicAerError(f"run() was given a list that cannot be read: {why}.")):
+        circuits = list(value) if is_list else [value]
+    for circuit in circuits:
+        if not isinstance(circuit, QuantumCircuit):
+            given = f"{'a list that holds ' if is_list else ''}an object of type {type(circuit).__name__}"
+            raise BasicAerError(f"run() takes a QuantumCircuit, a list of them or a Qobj, not {given}.")
+    return circuits
 
 
 def warn(message: str) -> None:
