@@ -6,8 +6,8 @@ program's bits are the slots first, then the register.
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["check_size", "lower_experiment"]
 
 _MOST = 1_000_000  # qubits, and classical bits: what is proportional to them stays a matter of milliseconds
+_LARGEST = sys.float_info.max  # a whole number of JSON may be larger
 _OPEN_CONTROLS = re.compile(r"(?P<name>.+)_o(?P<state>[0-9]{1,4000})")  # Python reads no number of over 4,300 digits
 _RELATIONS = {"==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
 _LEAVE_IDLE = frozenset({"barrier", "bfunc", "delay", "id", "measure", "reset", "u0"})
@@ -118,7 +119,7 @@ def _register_size(item: dict[str, Any], place: str) -> int:
     slots = [*_listed(item.get("register")), *([conditional] if isinstance(conditional, int) else [])]
     masked = [one for one in (item, conditional) if isinstance(one, dict)]
     digits = max(len(one.get(key, "")) for one in masked for key in ("mask", "val"))
-    if max(slots, default=0) >= _MOST or 4 * digits > _MOST:
+    if max(slots, default=0) >= _MOST or 4 * (digits - len("0x")) > _MOST:
         raise BasicAerError(
             f"{shown(item['name'])} ({place}) uses a register slot, mask or value of more than {_MOST} bits; at most "
             "so many are possible."
@@ -139,6 +140,8 @@ def _complex(values: Any, name: str, place: str) -> np.ndarray:
     if not all(len(pair) == 2 and all(isinstance(part, int | float) for part in pair) for pair in pairs):
         raise BasicAerError(f"'{name}' ({place}) takes numbers and pairs [real, imaginary], and holds something else.")
     parts = np.array(pairs, float).reshape(-1, 2)
+    if not np.isfinite(parts).all():
+        raise BasicAerError(f"'{name}' ({place}) takes finite numbers, and holds one that is not.")
     return np.asarray(parts[:, 0] + 1j * parts[:, 1])
 
 
@@ -285,7 +288,7 @@ class _Reader:
                 f"'{name}' ({place}) takes {len(record.kinds) + max(controls, 0)} qubits and {record.parameters} "
                 f"parameters, not {len(qubits)} and {len(parameters)}."
             )
-        if not all(isinstance(p, int | float) and math.isfinite(p) for p in parameters):
+        if not all(isinstance(p, int | float) and abs(p) <= _LARGEST for p in parameters):
             raise BasicAerError(f"'{name}' ({place}) takes finite real numbers, not {shown(parameters)}.")
         if state is not None and state.bit_length() > controls:
             raise BasicAerError(f"{shown(name)} ({place}) has {controls} controls, which have no state {shown(state)}.")
