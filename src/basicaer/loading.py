@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qiskit.exceptions import QiskitError
 
-from basicaer.errors import BasicAerError, reason_of, shown
+from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -52,12 +52,10 @@ def load_circuit(path: Path) -> QuantumCircuit:
     if version[1] not in {"2", "3"}:
         raise BasicAerError(f"{path} is OpenQASM {version[1]}; versions 2 and 3 are known.")
     try:
-        circuit = _parse(path, text, version[1])
-    except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
-        raise
-    except BaseException as error:  # a panic of Qiskit's parser is no Exception
-        words = reason_of(error).removeprefix("<input>:")
-        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {words}.") from error
+        with at_border(BasicAerError):
+            circuit = _parse(path, text, version[1])
+    except BasicAerError as error:
+        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {error.message}.") from error
     circuit.name = path.stem
     return circuit
 

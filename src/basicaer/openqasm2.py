@@ -26,7 +26,10 @@ _STANDARD = "qelib1.inc"  # which the parser has built in
 _FUNCTIONS = ("acos", "asin", "atan")  # of Qiskit's older parser
 _STRING = r"\"[^\"\n]*\"|'[^'\n]*'"
 _COMMENT = re.compile(rf"(?P<string>{_STRING})|//[^\n]*")
-_INCLUDE = re.compile(rf"\binclude\s*(?P<file>{_STRING})")
+_INCLUDE = re.compile(rf"\binclude\s*(?P<file>{_STRING})\s*;")
+_VERSION = re.compile(r"\A\s*OPENQASM\s+2(?:\.\d+)?\s*;")
+_PLACE = re.compile(r"\A<input>:(?P<line>\d+),(?P<column>\d+): ")
+_MOST_FILES = 1000
 _DECLARATION = re.compile(
     r"\b(?P<kind>gate|opaque|qreg|creg)\s+(?P<name>\w+)\s*(?:\((?P<parameters>[^)]*)\))?(?P<rest>[^;{]*)"
 )
@@ -51,16 +54,70 @@ _LIBRARY = tuple(
 )
 
 
-class _Source(NamedTuple):
-    """A file without its comments and strings, which are blank; `name` is empty for the one that is loaded."""
+class _Line(NamedTuple):
+    """A line of a program, or a piece of one: its first letter stands in that line and column of that file."""
 
-    name: str
-    program: str
+    file: str  # empty for the one that is loaded
+    line: int
+    column: int
+    text: str
+
+
+class _Program:
+    """A program with the files that it includes in their places, and blanks instead of comments.
+
+    HACK: Qiskit reads the expressions in an included file from the file that includes it (Qiskit issue 16918). Once no
+    supported version does, the parser may include files itself.
+    """
+
+    def __init__(self, text: str, folders: Sequence[Path]) -> None:
+        self._folders = folders
+        self._left = _MOST_FILES
+        self._lines = list(self._read("", text, ()))
+        self.text = "\n".join(line.text for line in self._lines)
+        self.code = re.sub(_STRING, lambda string: " " * len(string[0]), self.text)  # without the names of files
 
     def error(self, position: int, words: str) -> BasicAerError:
-        """Return an error with its place, as the parser writes places."""
-        line, start = self.program.count("\n", 0, position) + 1, self.program.rfind("\n", 0, position) + 1
-        return BasicAerError(f"{self.name}{':' if self.name else ''}{line},{position - start}: {words}")
+        """Return an error with the place of a letter of the text."""
+        line, start = self.text.count("\n", 0, position), self.text.rfind("\n", 0, position) + 1
+        return BasicAerError(f"{self._place(line, position - start)}: {words}")
+
+    def placed(self, words: str) -> str:
+        """Return the parser's words with the place where it stands in its own file."""
+        found = _PLACE.match(words)
+        if found is None:
+            return words
+        return f"{self._place(int(found['line']) - 1, int(found['column']))}: {words[found.end() :]}"
+
+    def _place(self, line: int, column: int) -> str:
+        file, number, first, _ = self._lines[min(line, len(self._lines) - 1)]
+        return f"{file}{':' if file else ''}{number},{first + column}"
+
+    def _read(self, name: str, text: str, within: tuple[Path, ...]) -> Iterator[_Line]:
+        text = _COMMENT.sub(lambda comment: comment["string"] or " " * len(comment[0]), text)
+        if within:  # a program states its version once
+            text = _VERSION.sub(lambda version: re.sub(r"[^\n]", " ", version[0]), text)
+        start = 0
+        for include in _INCLUDE.finditer(text):
+            file = include["file"][1:-1]
+            path = next((folder / file for folder in self._folders if _is_file(folder / file)), None)
+            if path is None or file == _STANDARD:  # the parser knows, or says what is missing
+                continue
+            yield from _pieces(name, text, start, include.start())
+            start, path = include.end(), path.resolve()
+            self._left -= 1
+            if path in within or self._left < 0:
+                line = text.count("\n", 0, include.start()) + 1
+                wrong = "includes itself" if path in within else f"is one of more than {_MOST_FILES} that are included"
+                raise BasicAerError(f"{name}{':' if name else ''}{line}: '{file}' {wrong}")
+            yield from self._read(file, path.read_text("utf-8", errors="replace"), (*within, path))
+        yield from _pieces(name, text, start, len(text))
+
+
+def _pieces(file: str, text: str, start: int, stop: int) -> Iterator[_Line]:
+    first, column = text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1)
+    for number, line in enumerate(text[start:stop].split("\n")):
+        yield _Line(file, first + number, 0 if number else column, line)
 
 
 class _Declared(NamedTuple):
@@ -83,42 +140,23 @@ def parse_openqasm2(text: str, folder: Path) -> QuantumCircuit:
 
     Raises
     ------
-    Exception
-        Whatever the parser raises, which may be a panic and no `Exception`; `BasicAerError` for what is checked here.
+    BasicAerError
+        For whatever the parser raises, a panic included, with the place where it is known.
     """
     folders = (*qasm2.LEGACY_INCLUDE_PATH, folder)
-    sources = list(_sources("", text, folders, {}))
-    declared = [one for source in sources for one in _declarations(source)]
+    program = _Program(text, folders)
+    declared = list(_declarations(program.code))
     own = {one.name: one for one in declared}
     added = [known for known in _LIBRARY if not _replaces(own.get(known.name), known)]
     parameters = {"U": 3} | {known.name: known.num_params for known in added}
     parameters |= {one.name: one.parameters for one in declared if one.kind in {"gate", "opaque"}}
-    for source in sources:
-        _check_numbers(source, parameters)
+    _check_numbers(program, parameters)
     _check_sizes(declared)
     functions = [qasm2.CustomClassical(name, 1, getattr(math, name)) for name in _FUNCTIONS if name not in own]
-    circuit = qasm2.loads(text, include_path=folders, custom_instructions=added, custom_classical=functions)
+    with at_border(lambda why: BasicAerError(program.placed(why))):
+        circuit = qasm2.loads(program.text, include_path=folders, custom_instructions=added, custom_classical=functions)
     _check_definitions(circuit, {one.name for one in declared if one.kind == "gate"})
     return circuit
-
-
-def _sources(name: str, text: str, folders: Sequence[Path], found: dict[Path, bool]) -> Iterator[_Source]:
-    """Yield a file and those that it includes, each once; ``found[path]`` is whether a file is still being read."""
-    program = _COMMENT.sub(lambda comment: comment["string"] or " " * len(comment[0]), text)
-    included = [(one.start("file"), one["file"][1:-1]) for one in _INCLUDE.finditer(program)]
-    source = _Source(name, re.sub(_STRING, lambda string: " " * len(string[0]), program))
-    yield source
-    for position, file in included:
-        path = next((folder / file for folder in folders if _is_file(folder / file)), None)
-        if path is None or file == _STANDARD:  # the parser says what is missing
-            continue
-        path = path.resolve()
-        if found.get(path):
-            raise source.error(position, f"'{file}' includes itself")
-        if path not in found:
-            found[path] = True
-            yield from _sources(file, path.read_text("utf-8", errors="replace"), folders, found)
-            found[path] = False
 
 
 def _is_file(path: Path) -> bool:
@@ -128,8 +166,8 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _declarations(source: _Source) -> Iterator[_Declared]:
-    for found in _DECLARATION.finditer(source.program):
+def _declarations(code: str) -> Iterator[_Declared]:
+    for found in _DECLARATION.finditer(code):
         parameters, rest = found["parameters"] or "", found["rest"]
         digits = re.search(r"\[\s*0*(\d+)", rest)
         yield _Declared(
@@ -152,17 +190,17 @@ def _replaces(own: _Declared | None, known: Any) -> bool:
     return not (own.kind == "opaque" and same)
 
 
-def _check_numbers(source: _Source, parameters: Mapping[str, int]) -> None:
+def _check_numbers(program: _Program, parameters: Mapping[str, int]) -> None:
     """Check what the parser does not: indices that are too large, and parameters that are left out altogether."""
-    large = _LARGE_INDEX.search(source.program)
+    large = _LARGE_INDEX.search(program.code)
     if large is not None:
-        raise source.error(large.start(1), f"the number {large[1][:20]}... is too large")
+        raise program.error(large.start(1), f"the number {large[1][:20]}... is too large")
     names = "|".join(re.escape(name) for name, count in parameters.items() if count)
-    call = re.search(rf"(?:^|[;{{}})])\s*(?P<name>{names})\s+(?=[a-zA-Z_])", source.program)
+    call = re.search(rf"(?:^|[;{{}})])\s*(?P<name>{names})\s+(?=[a-zA-Z_])", program.code)
     if call is not None:
         count = parameters[call["name"]]
         plural = "s" if count > 1 else ""
-        raise source.error(call.start("name"), f"'{call['name']}' takes {count} parameter{plural}, but got 0")
+        raise program.error(call.start("name"), f"'{call['name']}' takes {count} parameter{plural}, but got 0")
 
 
 def _check_sizes(declared: Sequence[_Declared]) -> None:
@@ -178,13 +216,16 @@ def _check_definitions(circuit: QuantumCircuit, own: set[str]) -> None:
     left = [circuit] if own else []
     while left:
         for item in left.pop().data:
-            left.extend(getattr(item.operation, "blocks", ()))
-            call = (item.name, *item.params) if item.name in own else None
+            operation = item.operation
+            left.extend(getattr(operation, "blocks", ()))
+            call = (type(operation), item.name, *item.params) if item.name in own else None
             if call is not None and call not in known:
                 known.add(call)
-                left.append(_definition(item))
+                left.extend(_definition(operation))
 
 
-def _definition(item: Any) -> QuantumCircuit:
-    with at_border(lambda why: BasicAerError(f"'{item.name}' with parameters {shown(list(item.params))}: {why}")):
-        return item.operation.definition
+def _definition(gate: Any) -> Iterator[QuantumCircuit]:
+    """Yield a gate's definition, if it has one: a gate of the program's own may be called as one of Qiskit's."""
+    with at_border(lambda why: BasicAerError(f"'{gate.name}' with parameters {shown(list(gate.params))}: {why}")):
+        if gate.definition is not None:
+            yield gate.definition
