@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2
 from qiskit.quantum_info import Operator
 
 from basicaer import BasicAer, BasicAerError
+from basicaer.cli import main
 from basicaer.loading import load_circuit
 from odd_values import ODD_VALUES
 
@@ -190,6 +192,15 @@ def test_what_is_wrong_is_said_with_its_place(program, words, loaded, tmp_path):
     assert f"program.qasm cannot be read as OpenQASM 2: {words}" in caught.value.message
 
 
+def test_a_name_that_is_no_text_can_still_be_drawn(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
+    path = tmp_path / "bytes\udcff.qasm"
+    path.write_text(HEADER + "qreg q[1]; creg c[1]; measure q->c;", "utf-8")
+    done = CliRunner().invoke(main, ["run", str(path), "--plot", str(tmp_path / "counts.png")])
+    assert done.exit_code == 0, done.output
+    assert load_circuit(path).name == "bytes?"
+
+
 def test_waiting_for_long_is_as_quick_as_for_short(loaded):
     assert np.allclose(unitary(loaded(f"{HEADER}qreg q[1]; u0(1000000000) q[0];")), np.eye(2))
 
@@ -251,14 +262,18 @@ EXTRA = [*EXTRA.split(), "\n", "\0", "\u03c0", "\ud7ff"]
 
 
 def mutated(program, rng):
-    tokens = re.findall(r"\w+|\s+|\"[^\"]*\"|.", program)
+    groups = r"\([^()]*\)|" if rng.integers(2) else ""  # as one token
+    tokens = re.findall(groups + r"\w+|\s+|\"[^\"]*\"|.", program)
     start = 4  # the version stays
     for _ in range((1, 1, 2, 4)[rng.integers(4)]):
         place, extra = rng.integers(start, len(tokens)), EXTRA[rng.integers(len(EXTRA))]
-        match rng.integers(4):
+        match rng.integers(5):
             case 0:
                 del tokens[place]
-            case 1:
+            case 1 if groups:
+                place = rng.choice([i for i, token in enumerate(tokens) if token[0] == "("] or [place])
+                del tokens[place]
+            case 1 | 4:
                 tokens[place] = extra
             case 2:
                 tokens.insert(place, extra)

@@ -56,7 +56,7 @@ def load_circuit(path: Path) -> QuantumCircuit:
             circuit = _parse(path, text, version[1])
     except BasicAerError as error:
         raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {error.message}.") from error
-    circuit.name = path.stem
+    circuit.name = path.stem.encode("utf-8", "replace").decode()  # bytes that are no text cannot be drawn
     return circuit
 
 

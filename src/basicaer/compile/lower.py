@@ -33,7 +33,7 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr
 
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
-from basicaer.compile.classical import lower_condition, lower_expression, lower_target
+from basicaer.compile.classical import lower_condition, lower_expression, lower_index, lower_target
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.paulis import table_gate
 from basicaer.compile.saves import is_save, lower_save
@@ -229,7 +229,7 @@ class _Lowering:
         value = lower_expression(operation.rvalue, scope)
         goal = operation.lvalue
         if isinstance(goal, expr.Index):
-            whole, position = lower_expression(goal.target, scope), lower_expression(goal.index, scope)
+            whole, position = lower_index(goal, scope)
             value = Apply("set_index", (whole, position, value))
             goal = goal.target
         match lower_target(goal, scope):
