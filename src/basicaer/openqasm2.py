@@ -54,8 +54,8 @@ _LIBRARY = tuple(
 )
 
 
-class _Line(NamedTuple):
-    """A line of a program, or a piece of one: its first letter stands in that line and column of that file."""
+class _Piece(NamedTuple):
+    """A piece of a file between two includes: its first letter stands in that line and column."""
 
     file: str  # empty for the one that is loaded
     line: int
@@ -73,8 +73,8 @@ class _Program:
     def __init__(self, text: str, folders: Sequence[Path]) -> None:
         self._folders = folders
         self._left = _MOST_FILES
-        self._lines = list(self._read("", text, ()))
-        self.text = "\n".join(line.text for line in self._lines)
+        self._pieces = list(self._read("", text, ()))
+        self.text = "\n".join(piece.text for piece in self._pieces)
         self.code = re.sub(_STRING, lambda string: " " * len(string[0]), self.text)  # without the names of files
 
     def error(self, position: int, words: str) -> BasicAerError:
@@ -90,10 +90,14 @@ class _Program:
         return f"{self._place(int(found['line']) - 1, int(found['column']))}: {words[found.end() :]}"
 
     def _place(self, line: int, column: int) -> str:
-        file, number, first, _ = self._lines[min(line, len(self._lines) - 1)]
-        return f"{file}{':' if file else ''}{number},{first + column}"
+        for file, first, indent, text in self._pieces:
+            lines = text.count("\n") + 1
+            if line < lines:
+                return f"{file}{':' if file else ''}{first + line},{column + (0 if line else indent)}"
+            line -= lines
+        return "at the end"
 
-    def _read(self, name: str, text: str, within: tuple[Path, ...]) -> Iterator[_Line]:
+    def _read(self, name: str, text: str, within: tuple[Path, ...]) -> Iterator[_Piece]:
         text = _COMMENT.sub(lambda comment: comment["string"] or " " * len(comment[0]), text)
         if within:  # a program states its version once
             text = _VERSION.sub(lambda version: re.sub(r"[^\n]", " ", version[0]), text)
@@ -103,7 +107,7 @@ class _Program:
             path = next((folder / file for folder in self._folders if _is_file(folder / file)), None)
             if path is None or file == _STANDARD:  # the parser knows, or says what is missing
                 continue
-            yield from _pieces(name, text, start, include.start())
+            yield _piece(name, text, start, include.start())
             start, path = include.end(), path.resolve()
             self._left -= 1
             if path in within or self._left < 0:
@@ -111,13 +115,11 @@ class _Program:
                 wrong = "includes itself" if path in within else f"is one of more than {_MOST_FILES} that are included"
                 raise BasicAerError(f"{name}{':' if name else ''}{line}: '{file}' {wrong}")
             yield from self._read(file, path.read_text("utf-8", errors="replace"), (*within, path))
-        yield from _pieces(name, text, start, len(text))
+        yield _piece(name, text, start, len(text))
 
 
-def _pieces(file: str, text: str, start: int, stop: int) -> Iterator[_Line]:
-    first, column = text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1)
-    for number, line in enumerate(text[start:stop].split("\n")):
-        yield _Line(file, first + number, 0 if number else column, line)
+def _piece(file: str, text: str, start: int, stop: int) -> _Piece:
+    return _Piece(file, text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1), text[start:stop])
 
 
 class _Declared(NamedTuple):
@@ -216,12 +218,14 @@ def _check_definitions(circuit: QuantumCircuit, own: set[str]) -> None:
     left = [circuit] if own else []
     while left:
         for item in left.pop().data:
-            operation = item.operation
-            left.extend(getattr(operation, "blocks", ()))
-            call = (type(operation), item.name, *item.params) if item.name in own else None
-            if call is not None and call not in known:
-                known.add(call)
-                left.extend(_definition(operation))
+            if item.name == "if_else":
+                left.extend(item.operation.blocks)
+            elif item.name in own:
+                gate = item.operation
+                call = (type(gate), item.name, *gate.params)
+                if call not in known:
+                    known.add(call)
+                    left.extend(_definition(gate))
 
 
 def _definition(gate: Any) -> Iterator[QuantumCircuit]:
