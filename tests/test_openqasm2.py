@@ -162,11 +162,6 @@ def test_an_opaque_gate_of_another_signature_is_the_files_own(loaded):
         ("gate g p { U p; }\nqreg q[1];\ng q[0];", "2,11: 'U' takes 3 parameters, but got 0"),
         ("gate g(a) p { U(a,0,0) p; }\nqreg q[1];\ng q[0];", "4,0: 'g' takes 1 parameter, but got 0"),
         ('include "mine.inc";\nqreg q[1];\n', "mine.inc:2,11: 'U' takes 3 parameters, but got 0"),
-        ("gate g(a) p { U(1/a,0,0) p; }\nqreg q[1];\ng(0) q[0];", "'g' with parameters [0.0]: cannot divide by zero"),
-        (
-            "gate g(a) p { U(asin(a),0,0) p; }\nqreg q[1];creg c[1];if(c==0) g(2) q[0];",
-            "caught exception when",
-        ),
         ("qreg q[99999999999999999999];", "2,7: the number 99999999999999999999... is too large"),
         (f"qreg q[{'9' * 5000}];", "2,7: the number 99999999999999999999... is too large"),
         ("qreg q[1000000000];", "2,7: the number 1000000000... is too large"),
@@ -190,6 +185,21 @@ def test_what_is_wrong_is_said_with_its_place(program, words, loaded, tmp_path):
     with pytest.raises(BasicAerError) as caught:
         loaded(HEADER + program)
     assert f"program.qasm cannot be read as OpenQASM 2: {words}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("gate g(a) p { U(1/a,0,0) p; }\nqreg q[1];\ng(0) q[0];", "by zero"),
+        ("gate g(a) p { U(asin(a),0,0) p; }\nqreg q[1];creg c[1];if(c==0) g(2) q[0];", "math domain error"),
+        ("gate g(a) p { U(1/a,0,0) p; }\ngate f(a) p { g(a-1) p; }\nqreg q[1];f(1) q[0];", "by zero"),
+    ],
+)
+def test_a_definition_that_has_no_numbers_is_said(program, words, loaded):
+    """By which part of Qiskit, and so with which place, depends on its version."""
+    with pytest.raises(BasicAerError) as caught:
+        loaded(HEADER + program)
+    assert re.search(f"program.qasm cannot be read as OpenQASM 2: .*{words}", caught.value.message)
 
 
 def test_a_name_that_is_no_text_can_still_be_drawn(tmp_path):
