@@ -394,6 +394,105 @@ def test_expressions_agree_with_the_reference(name):
     assert reference_circuits._Walker(1).value(EXPRESSIONS[name], {}, (1, None, {}, {}))
 
 
+WIDE = types.Uint(9000)
+BEYOND = {
+    "register": lambda circuit, at: expr.index(circuit.cregs[0], at),
+    "variable": lambda circuit, at: expr.index(circuit.add_var("wide", expr.lift(1, U8)), at),
+    "value": lambda _, at: expr.index(expr.lift(1, types.Uint(3)), at),
+    "expression": lambda circuit, at: expr.index(expr.bit_not(circuit.cregs[0]), at),
+    "deep inside": lambda circuit, at: expr.logic_not(expr.logic_or(expr.index(circuit.cregs[0], at), TRUE)),
+}
+POSITIONS = (8, 2**62, 2**20000)
+
+
+@pytest.mark.parametrize("position", POSITIONS, ids=["8", "2**62", "2**20000"])
+@pytest.mark.parametrize("kind", BEYOND)
+def test_a_bit_beyond_the_width_is_said(qasm, kind, position):
+    def circuit_with(position_of):
+        circuit = QuantumCircuit(QuantumRegister(1), ClassicalRegister(3, "c"))
+        looked_at = BEYOND[kind](circuit, position_of(circuit))
+        with circuit.if_test(looked_at):
+            circuit.x(0)
+        circuit.measure(0, 0)
+        return circuit
+
+    width = types.Uint(position.bit_length())
+    words = r"takes bit .+ of \d bits, which are numbered from 0"
+    written = circuit_with(lambda _: expr.lift(position, width))
+    with pytest.raises(BasicAerError, match=rf"{words} \(circuit '{written.name}'"):
+        qasm.run(written)
+    computed = circuit_with(lambda circuit: circuit.add_var("at", expr.lift(position, width)))
+    with pytest.raises(BasicAerError, match=f"{words}; guard it"):
+        qasm.run(computed).result()
+
+
+@pytest.mark.parametrize("position", POSITIONS, ids=["8", "2**62", "2**20000"])
+def test_a_store_beyond_the_width_is_said(qasm, position):
+    width = types.Uint(position.bit_length())
+    for is_variable in (False, True):
+        for is_computed in (False, True):
+            circuit = QuantumCircuit(QuantumRegister(1), ClassicalRegister(3, "c"))
+            goal = circuit.add_var("wide", expr.lift(1, U8)) if is_variable else expr.lift(circuit.cregs[0])
+            at = expr.lift(position, width)
+            circuit.store(expr.index(goal, circuit.add_var("at", at) if is_computed else at), TRUE)
+            circuit.measure(0, 0)
+            with pytest.raises(BasicAerError, match=r"takes bit .+ of \d bits"):
+                qasm.run(circuit).result()
+
+
+def test_the_last_bit_is_within_the_width(qasm):
+    circuit = QuantumCircuit(QuantumRegister(1), ClassicalRegister(3, "c"))
+    at = circuit.add_var("at", expr.lift(2, types.Uint(2)))
+    circuit.store(expr.index(expr.lift(circuit.cregs[0]), at), TRUE)
+    with circuit.if_test(expr.index(circuit.cregs[0], at)):
+        circuit.store(circuit.clbits[0], TRUE)
+    assert qasm.run(circuit, shots=2).result().get_counts() == {"101": 2}
+
+
+@pytest.mark.parametrize("distance", [4096, 4097, 8999, 9000, 2**40, 2**4000])
+def test_shifts_of_wide_numbers(qasm, distance):
+    one, far = expr.lift(1, WIDE), expr.lift(distance, types.Uint(distance.bit_length()))
+    want = 2**distance if distance < WIDE.width else 0
+    circuit = QuantumCircuit(1, 3)
+    circuit.store(circuit.clbits[0], expr.equal(expr.shift_left(one, far), expr.lift(want, WIDE)))
+    circuit.store(
+        circuit.clbits[1], expr.equal(expr.shift_right(expr.lift(want, WIDE), far), expr.lift(min(want, 1), WIDE))
+    )
+    circuit.store(circuit.clbits[2], expr.equal(expr.shift_right(one, far), expr.lift(0, WIDE)))
+    assert qasm.run(circuit, shots=2).result().get_counts() == {"111": 2}
+
+
+def of_infinity(make):
+    return make(expr.mul(expr.lift(1e308), expr.lift(10.0)))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        of_infinity(lambda value: expr.equal(expr.cast(value, U8), 1)),
+        of_infinity(lambda value: expr.equal(expr.cast(expr.sub(value, value), U8), 1)),
+        of_infinity(lambda value: expr.less(expr.mul(expr.lift(Duration.s(1)), value), Duration.s(1))),
+        of_infinity(lambda value: expr.less(expr.div(expr.lift(Duration.s(1)), value), Duration.s(1))),
+    ],
+    ids=["cast", "cast of no number", "duration times", "duration by"],
+)
+def test_what_has_no_value_is_said(qasm, expression):
+    circuit = QuantumCircuit(1, 1)
+    with circuit.if_test(expression):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    with pytest.raises(BasicAerError, match=r"A classical expression has no value: '\w+' of .*\."):
+        qasm.run(circuit).result()
+
+
+def test_a_duration_without_end_is_said(qasm):
+    circuit = QuantumCircuit(1, 1)
+    with circuit.if_test(expr.less(expr.lift(Duration.s(float("inf"))), Duration.s(1))):
+        circuit.x(0)
+    with pytest.raises(BasicAerError, match="A duration of inf s is no length of time"):
+        qasm.run(circuit)
+
+
 def test_division_by_zero_is_said(qasm):
     circuit = QuantumCircuit(1, 1)
     zero = circuit.add_var("zero", expr.lift(0, U8))

@@ -21,7 +21,7 @@ from basicaer.devices.gpu_probe import probe_gpu
 from basicaer.devices.memory import largest_state, readable
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import gpu_device
-from basicaer.errors import BasicAerError, BasicAerWarning
+from basicaer.errors import BasicAerError, BasicAerWarning, at_border
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
@@ -207,10 +207,8 @@ def _draw(result: Result, path: Path) -> None:
     axes.set_title(result.results[0].name + (f", the {_ROWS} most frequent outcomes" if len(counts) > _ROWS else ""))
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="x", rotation=70 if len(shown) > 4 else 0)
-    try:
+    with at_border(lambda why: BasicAerError(f"Cannot write the picture {path}: {why}.")):
         figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise BasicAerError(f"Cannot write the picture {path}: {error}.") from error
 
 
 @main.command(short_help="Show how an OpenQASM file would be run.")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import reprlib
+from typing import TYPE_CHECKING, Any
 
 from qiskit.exceptions import QiskitError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from qiskit.result import Result
 
 __all__ = [
@@ -18,7 +22,16 @@ __all__ = [
     "LostNormError",
     "QobjValidationError",
     "WorkerLostError",
+    "at_border",
+    "reason_of",
+    "shown",
 ]
+
+_DIGITS_PER_BIT = 0.30103
+_LONGEST_REASON = 300  # letters
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 100
+_REPR.maxlong = 50
 
 
 class BasicAerError(QiskitError):
@@ -61,3 +74,44 @@ class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, n
     """Raised at a checkpoint of a cancelled job; unwinds the worker and never reaches a user."""
 
     partial: Result | None = None
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: on one line, not too long, whatever its ``__repr__`` does."""
+    try:
+        return " ".join(_REPR.repr(value).split())
+    except Exception:  # noqa: BLE001  # a __repr__ may raise anything
+        if isinstance(value, int):  # Python writes no decimal number of more than 4,300 digits
+            return f"a number of about {int(value.bit_length() * _DIGITS_PER_BIT) + 1} digits"
+        return f"an object of type {type(value).__name__}"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an exception says, as a part of a sentence: on one line, without the full stop."""
+    try:
+        words = str(error.message if isinstance(error, QiskitError) else error)
+    except Exception:  # noqa: BLE001  # a __str__ may raise anything
+        words = ""
+    words = " ".join(words.split()).rstrip(".")
+    if len(words) > _LONGEST_REASON:
+        words = words[:_LONGEST_REASON] + " ..."
+    kind = type(error).__name__
+    return words if words and isinstance(error, QiskitError) else f"{kind}: {words}" if words else kind
+
+
+@contextlib.contextmanager
+def at_border(error_of: Callable[[str], BasicAerError]) -> Iterator[None]:
+    """Turn whatever is raised where the words of others are read into an error of this package.
+
+    Parameters
+    ----------
+    error_of
+        Makes the error, from the reason in words. What is a `BasicAerError` already passes unchanged, and so does what
+        ends a program.
+    """
+    try:
+        yield
+    except (BasicAerError, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
+        raise
+    except BaseException as error:  # Qiskit's parsers panic with what is no Exception
+        raise error_of(reason_of(error)) from error

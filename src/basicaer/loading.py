@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qiskit.exceptions import QiskitError
 
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["load_circuit"]
 
 _COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_SIZES = re.compile(r"\b(?:qubit|bit|u?int|(?:qreg|creg)\s+\w+)\s*\[\s*([\d_]+)\s*\]")
+_MOST_DIGITS = "1000000"
 _VERSION = re.compile(r"\s*OPENQASM\s+(\d+)")
 
 
 def load_circuit(path: Path) -> QuantumCircuit:
     """Return the circuit in an OpenQASM 2 or 3 file, named after the file; "-" is the standard input.
 
-    OpenQASM 2 may use the gates that Qiskit's older `qelib1.inc` had on top of the paper's; of OpenQASM 3, what
-    `qiskit.qasm3.load` takes.
+    OpenQASM 2 may use the gates that Qiskit's older `qelib1.inc` had on top of the paper's, but what it declares itself
+    goes before them; of OpenQASM 3, what `qiskit.qasm3.load` takes.
 
     Raises
     ------
@@ -37,9 +39,9 @@ def load_circuit(path: Path) -> QuantumCircuit:
     source, path = path, path if is_file else Path("stdin")
     try:
         text = source.read_text("utf-8") if is_file else _standard_input()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a text file"
-        raise BasicAerError(f"Cannot read {path}: {reason}.") from error
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        reason = "it is not a text file" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise BasicAerError(f"Cannot read {path}: {getattr(error, 'strerror', None) or reason}.") from error
     text = text.removeprefix("\ufeff")  # a mark that some editors put in front
     program = _COMMENTS.sub("", text)
     if not program.strip():
@@ -50,11 +52,11 @@ def load_circuit(path: Path) -> QuantumCircuit:
     if version[1] not in {"2", "3"}:
         raise BasicAerError(f"{path} is OpenQASM {version[1]}; versions 2 and 3 are known.")
     try:
-        circuit = _parse(path, text, version[1])
-    except QiskitError as error:
-        words = error.message.rstrip(".")
-        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {words}.") from error
-    circuit.name = path.stem
+        with at_border(BasicAerError):
+            circuit = _parse(path, text, version[1])
+    except BasicAerError as error:
+        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {error.message}.") from error
+    circuit.name = path.stem.encode("utf-8", "replace").decode()  # bytes that are no text cannot be drawn
     return circuit
 
 
@@ -66,16 +68,15 @@ def _standard_input() -> str:
 
 def _parse(path: Path, text: str, version: str) -> QuantumCircuit:
     if version == "2":
-        from qiskit import qasm2
+        from basicaer.openqasm2 import parse_openqasm2
 
-        return qasm2.loads(
-            text,
-            include_path=(*qasm2.LEGACY_INCLUDE_PATH, path.parent),
-            custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS,
-            custom_classical=qasm2.LEGACY_CUSTOM_CLASSICAL,
-        )
+        return parse_openqasm2(text, path.parent)
     from qiskit import qasm3
 
+    for found in _SIZES.finditer(_COMMENTS.sub("", text)):
+        digits = found[1].replace("_", "").lstrip("0")
+        if len(digits) > len(_MOST_DIGITS) or int(digits or 0) > int(_MOST_DIGITS):
+            raise BasicAerError(f"it declares {shown(found[0])}, and at most {_MOST_DIGITS} bits are possible")
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # the parser prints some errors as well as raising them
             return qasm3.loads(text)  # not load(), which reads in the machine's own encoding

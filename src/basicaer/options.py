@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import numbers
@@ -9,11 +10,11 @@ import os
 from concurrent.futures import Executor
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,12 +25,11 @@ __all__ = [
     "DeviceChoice",
     "DeviceOptions",
     "Precision",
+    "check_option",
     "check_options",
     "unknown_name",
     "without_aers",
 ]
-
-_Word = TypeVar("_Word", bound=StrEnum)
 
 
 class Precision(StrEnum):
@@ -84,6 +84,7 @@ AERS_ALONE = frozenset(
 
 
 _OF_AER = AERS_ALONE | {"method", "noise_model"}
+_LONGEST_NAME = 100
 
 
 class DeviceOptions(NamedTuple):
@@ -96,6 +97,7 @@ class DeviceOptions(NamedTuple):
 
 def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str] = ()) -> str:
     """Return the sentence for a name that is not known, with the nearest one that is known or taken at least."""
+    name = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."  # which also bounds the search
     known = sorted(known)
     possible = [*known, *sorted(taken)]
     nearest = difflib.get_close_matches(name, possible, n=1, cutoff=0.5) or [
@@ -123,99 +125,154 @@ def without_aers(options: dict[str, Any], methods: Iterable[str]) -> dict[str, A
     if options.get("noise_model") is not None:
         raise BasicAerError("noise_model must be None: noise is not simulated here.")
     method = options.get("method", "automatic")
-    if method not in ("automatic", *methods):
+    if not isinstance(method, str) or str(method) not in {"automatic", *methods}:
         named = ", ".join(repr(one) for one in ("automatic", *methods))
         raise BasicAerError(
-            f"method must be one of {named}, not {method!r}: only states of all amplitudes are simulated."
+            f"method must be one of {named}, not {shown(method)}: only states of all amplitudes are simulated."
         )
     return {name: value for name, value in options.items() if name not in _OF_AER}
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise BasicAerError(f"{name} must be a whole number of at least {least}, not {value!r}.")
-    return int(value)
+class _Check(NamedTuple):
+    """What an option must be, in words that follow "must be", and what reads a value or raises anything."""
+
+    expected: str
+    read: Callable[[Any], Any]
 
 
-def _seconds(name: str, value: Any) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= 0:
-        or_none = " or None" if name == "timeout" else ""
-        raise BasicAerError(f"{name} must be a positive number of seconds{or_none}, not {value!r}.")
+_MOST = 2**63 - 1  # of shots, threads and parts: what an array of NumPy can count
+_MOST_THREADS = 256  # or the number of cores: each takes memory for itself, and more would only wait for each other
+_MOST_OF_A_SEED = 10**4000  # Python writes no decimal number of more than 4,300 digits
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    """Tell whether a value is a number of a kind; truth values and times of NumPy are none, whatever they are to it."""
+    return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
+
+
+def _whole(least: int, most: int = _MOST) -> _Check:
+    def read(value: Any) -> int:
+        if not _is_number(value, numbers.Integral) or value < least:
+            raise ValueError
+        if value > most:
+            written = "2**63 - 1" if most == _MOST else "10**4000"
+            raise ValueError(f"it may be {written} at most")
+        return int(value)
+
+    return _Check(f"a whole number of at least {least}", read)
+
+
+def _threads(value: Any) -> int:
+    most: int = min(_whole(0).read(value), max(_MOST_THREADS, os.cpu_count() or 1))
+    return most
+
+
+def _seconds(value: Any) -> float:
+    if not _is_number(value, numbers.Real) or not 0 < float(value) < math.inf:
+        raise ValueError
     return float(value)
 
 
-def _executor(name: str, value: Any) -> Executor | None:
-    if value is not None and not isinstance(value, Executor):
-        raise BasicAerError(f"{name} must be a concurrent.futures.Executor or None, not {value!r}.")
+def _at_least_0(value: Any) -> float:
+    if not _is_number(value, numbers.Real) or not float(value) >= 0:
+        raise ValueError
+    return float(value)
+
+
+def _finite(value: Any) -> float:
+    number = _at_least_0(value)
+    if math.isinf(number):
+        raise ValueError
+    return number
+
+
+def _of_kind(value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError
     return value
 
 
-def _truth(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise BasicAerError(f"{name} must be True or False, not {value!r}.")
-    return bool(value)
+def _folder(value: Any) -> Path:
+    if not os.fspath(_of_kind(value, str | os.PathLike)):
+        raise ValueError
+    path = Path(value).absolute()
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        path.lstat()  # whether it may be named at all: neither too long, nor with a zero byte, nor out of bounds
+    return path
 
 
-def _folder(name: str, value: Any) -> Path | None:
-    if value is not None and (not isinstance(value, str | os.PathLike) or not os.fspath(value)):
-        raise BasicAerError(f"{name} must be the path of a folder or None, not {value!r}.")
-    return None if value is None else Path(value).absolute()
+def _callback(value: Any) -> Any:
+    if not callable(value):
+        raise TypeError
+    return value
 
 
-def _callback(name: str, value: Any) -> Callable[..., Any] | None:
-    if value is not None and not callable(value):
-        raise BasicAerError(f"{name} must be a function that takes a Progress, or None, not {value!r}.")
-    return value  # type: ignore[no-any-return]
+def _gpus(value: Any) -> tuple[int, ...]:
+    listed = tuple(_of_kind(value, list | tuple))
+    if not listed or not all(type(number) is int and 0 <= number <= _MOST for number in listed):
+        raise ValueError
+    if len(set(listed)) < len(listed):
+        raise ValueError
+    return listed
 
 
-def _threshold(name: str, value: Any) -> float:
-    if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value >= 0:
-        raise BasicAerError(f"{name} must be a number of at least 0, not {value!r}.")
-    return float(value)
+def _word(words: type[StrEnum]) -> _Check:
+    def read(value: Any) -> StrEnum:
+        return next(word for word in words if _of_kind(value, str).lower() == word.lower())
+
+    return _Check(f"one of {', '.join(repr(str(word)) for word in words)}", read)
 
 
-def _gpus(name: str, value: Any) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    listed = list(value) if isinstance(value, list | tuple) else []
-    valid = all(type(number) is int and number >= 0 for number in listed)
-    if not listed or not valid or len(set(listed)) < len(listed):
-        raise BasicAerError(f"{name} must be a list of the numbers of GPUs, each once, or None, not {value!r}.")
-    return tuple(listed)
+def _or_none(check: _Check, before: str = " or ") -> _Check:
+    return _Check(f"{check.expected}{before}None", lambda value: None if value is None else check.read(value))
 
 
-def _word(name: str, value: Any, words: type[_Word]) -> _Word:
-    if isinstance(value, words):
-        return value
-    for word in words:
-        if isinstance(value, str) and value.lower() == word.lower():
-            return word
-    raise BasicAerError(f"{name} must be one of {', '.join(repr(str(w)) for w in words)}, not {value!r}.")
+_SECONDS = _Check("a positive number of seconds", _seconds)
+_TRUTH = _Check("True or False", lambda value: bool(_of_kind(value, bool | np.bool_)))
 
-
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "shots": lambda name, value: _whole(name, value, 1),
-    "default_shots": lambda name, value: _whole(name, value, 1),
-    "seed": lambda name, value: None if value is None else _whole(name, value, 0),
-    "seed_simulator": lambda name, value: None if value is None else _whole(name, value, 0),
-    "timeout": lambda name, value: None if value is None else _seconds(name, value),
-    "max_parallel_threads": lambda name, value: _whole(name, value, 0),
-    "max_parallel_experiments": lambda name, value: _whole(name, value, 0),
-    "checkpoint_dir": _folder,
-    "checkpoint_every": _seconds,
-    "executor": _executor,
-    "callback": _callback,
-    "progress": _truth,
-    "cancel_on_interrupt": _truth,
-    "memory": _truth,
-    "chop_threshold": _threshold,
-    "array": lambda name, value: _word(name, value, ArrayPlace),
-    "device": lambda name, value: _word(name, value, DeviceChoice),
-    "precision": lambda name, value: _word(name, value, Precision),
-    "target_gpus": _gpus,
+_CHECKS: dict[str, _Check] = {
+    "shots": _whole(1),
+    "default_shots": _whole(1),
+    "default_precision": _Check("a number of at least 0", _finite),
+    "seed": _or_none(_whole(0, _MOST_OF_A_SEED)),
+    "seed_simulator": _or_none(_whole(0, _MOST_OF_A_SEED)),
+    "timeout": _or_none(_SECONDS),
+    "max_parallel_threads": _whole(0)._replace(read=_threads),
+    "max_parallel_experiments": _whole(0),
+    "checkpoint_dir": _or_none(_Check("the path of a folder", _folder)),
+    "checkpoint_every": _SECONDS,
+    "executor": _or_none(_Check("a concurrent.futures.Executor", lambda value: _of_kind(value, Executor))),
+    "callback": _or_none(_Check("a function that takes a Progress", _callback), ", or "),
+    "progress": _TRUTH,
+    "cancel_on_interrupt": _TRUTH,
+    "memory": _TRUTH,
+    "chop_threshold": _Check("a number of at least 0", _at_least_0),
+    "array": _word(ArrayPlace),
+    "device": _word(DeviceChoice),
+    "precision": _word(Precision),
+    "target_gpus": _or_none(_Check("a list of the numbers of GPUs, each once", _gpus), ", or "),
 }
+
+
+def check_option(name: str, value: Any, called: str | None = None) -> Any:
+    """Return the value of one option, checked and in its own type; see `check_options`.
+
+    Parameters
+    ----------
+    called
+        What the message calls it, if that is not its name.
+    """
+    check = _CHECKS.get(name)
+    if check is None:
+        return value
+    try:
+        return check.read(value)
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error) if type(error) is ValueError else ""
+        why = f" ({reason})" if reason else ""
+        raise BasicAerError(f"{called or name} must be {check.expected}, not {shown(value)}{why}.") from error
 
 
 def check_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -224,6 +281,6 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     BasicAerError
-        Naming the option, the value and what it may be.
+        Naming the option, the value and what it may be, whatever the check of the value raises.
     """
-    return {name: _CHECKS[name](name, value) if name in _CHECKS else value for name, value in options.items()}
+    return {name: check_option(name, value) for name, value in options.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, shown
 from basicaer.job import BasicAerJob
 from basicaer.options import check_options, unknown_name
 
@@ -35,7 +35,8 @@ class BasicAerProvider:
         from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
 
         backends = [kind(provider=self) for kind in (QasmSimulator, StatevectorSimulator, UnitarySimulator)]
-        return [b for b in backends if name in {None, b.name} and (filters is None or filters(b))]
+        named = [b for b in backends if name is None or (isinstance(name, str) and str(name) == b.name)]
+        return [b for b in named if filters is None or filters(b)]
 
     def get_backend(self, name: str = "qasm_simulator", **options: Any) -> BasicAerSimulator:
         """Return the simulator called `name`, with these options of `run` set for all its runs.
@@ -50,7 +51,8 @@ class BasicAerProvider:
         for backend in self.backends(name):
             backend.set_options(**options)
             return backend
-        raise QiskitBackendNotFoundError(unknown_name("backend", str(name), (b.name for b in self.backends())))
+        called = name if isinstance(name, str) else shown(name)
+        raise QiskitBackendNotFoundError(unknown_name("backend", called, (b.name for b in self.backends())))
 
     def resume(
         self,
@@ -96,6 +98,8 @@ class BasicAerProvider:
             }
         )
         folder, every = checked.pop("checkpoint_dir"), checked.pop("checkpoint_every")
+        if folder is None:
+            raise BasicAerError("resume() takes the folder of a saved job, not None.")
         job_id, work = load_work(folder)
 
         def no_qobj() -> None:

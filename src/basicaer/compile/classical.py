@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from qiskit.circuit import ClassicalRegister, Clbit
 from qiskit.circuit.classical import expr, types
 
 from basicaer.engine.classical import Apply, Bits, Constant, Expression, Variable
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
     from basicaer.compile.scope import Scope
 
-__all__ = ["lower_condition", "lower_expression", "lower_target"]
+__all__ = ["lower_condition", "lower_expression", "lower_index", "lower_target"]
 
 _SECONDS = {"s": 0, "ms": 3, "us": 6, "ns": 9, "ps": 12}  # unit -> decimal places of a second
 
@@ -56,18 +57,40 @@ def lower_expression(node: Any, scope: Scope) -> Expression:
             operand = lower_expression(node.operand, scope)
             return Apply(_cast(node.type, scope), (operand,), _width(node.type))
         case expr.Unary() | expr.Binary():
-            operands = (node.operand,) if isinstance(node, expr.Unary) else (node.left, node.right)
-            name = node.op.name.lower()
+            nodes = (node.operand,) if isinstance(node, expr.Unary) else (node.left, node.right)
+            operands = tuple(lower_expression(operand, scope) for operand in nodes)
+            name, width = node.op.name.lower(), _width(node.type)
             if name == "bit_not" and node.type.kind is types.Bool:
                 name = "logic_not"
-            return Apply(name, tuple(lower_expression(operand, scope) for operand in operands), _width(node.type))
+            if name == "shift_left":
+                operands = (*operands, Constant(width or 0))
+            return Apply(name, operands, width)
         case expr.Index():
-            return Apply("index", (lower_expression(node.target, scope), lower_expression(node.index, scope)))
+            return Apply("index", lower_index(node, scope))
         case _:
             raise BasicAerError(
                 f"A {type(node).__name__.lower()} cannot be evaluated ({scope.place}): "
                 "a simulator has no schedule that would give it a length."
             )
+
+
+def lower_index(node: Any, scope: Scope) -> tuple[Expression, Expression]:
+    """Lower what an index is of, and the position; one that is computed is checked whenever it is.
+
+    Raises
+    ------
+    BasicAerError
+        For a position beyond the width.
+    """
+    width, position = node.target.type.width, lower_expression(node.index, scope)
+    if not isinstance(position, Constant):
+        position = Apply("position", (position, Constant(width)))
+    elif int(position.value) >= width:
+        raise BasicAerError(
+            f"An expression takes bit {shown(position.value)} of {width} bits, which are numbered from 0 "
+            f"({scope.place})."
+        )
+    return lower_expression(node.target, scope), position
 
 
 def _bit(bit: Any, scope: Scope) -> int:
@@ -93,4 +116,6 @@ def _value(node: Any, scope: Scope) -> Any:
     unit = node.value.unit()
     if unit not in _SECONDS:
         raise BasicAerError(f"A duration in '{unit}' has no length on a simulator ({scope.place}); give it in seconds.")
+    if not isfinite(node.value.value()):
+        raise BasicAerError(f"A duration of {node.value.value()} {unit} is no length of time ({scope.place}).")
     return Fraction(node.value.value()) / 10 ** _SECONDS[unit]

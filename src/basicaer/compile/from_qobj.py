@@ -6,8 +6,8 @@ program's bits are the slots first, then the register.
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,16 +20,16 @@ from basicaer.compile.unitary import record_gates, unitary_gate
 from basicaer.engine.bits import positions_of
 from basicaer.engine.classical import Apply, Bits, Constant
 from basicaer.engine.program import Form, Gate, If, Measure, Prepare, Program, Store
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from basicaer.engine.classical import Expression
 
-__all__ = ["lower_experiment"]
+__all__ = ["check_size", "lower_experiment"]
 
-_OPEN_CONTROLS = re.compile(r"(?P<name>.+)_o(?P<state>\d+)$")
+_MOST = 1_000_000  # qubits, and classical bits: what is proportional to them stays a matter of milliseconds
+_LARGEST = sys.float_info.max  # a whole number of JSON may be larger
+_OPEN_CONTROLS = re.compile(r"(?P<name>.+)_o(?P<state>[0-9]{1,4000})")  # Python reads no number of over 4,300 digits
 _RELATIONS = {"==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
 _LEAVE_IDLE = frozenset({"barrier", "bfunc", "delay", "id", "measure", "reset", "u0"})
 
@@ -52,19 +52,40 @@ def lower_experiment(
         Naming the instruction that is not known or does not fit, and its place.
     """
     n_qubits, memory_slots = int(n_qubits), int(memory_slots)
-    instructions = [_with_whole_numbers(item) for item in experiment["instructions"]]
-    active = set(range(n_qubits)) if keep_idle else set()
-    for position, item in enumerate(instructions):
-        _check_range(item, position, name, n_qubits, memory_slots)
-        if item["name"] not in _LEAVE_IDLE:
-            active.update(item.get("qubits", ()))
-    reader = _Reader(name, sorted(active), memory_slots, _register_size(instructions), starts_at_zero=not keep_idle)
-    for position, item in enumerate(instructions):
-        reader.read(item, f"instruction {position} of experiment '{name}'")
+    check_size(n_qubits, "n_qubits", name)
+    check_size(memory_slots, "memory_slots", name)
+    position, active, register = 0, set(range(n_qubits)) if keep_idle else set(), 0
+    items: list[dict[str, Any]] = experiment["instructions"]
+
+    def place() -> str:
+        return f"instruction {position} of experiment '{name}'"
+
+    with at_border(lambda why: BasicAerError(f"{shown(items[position]['name'])} ({place()}) cannot be read: {why}.")):
+        items = [_with_whole_numbers(item) for item in items]
+        for position, item in enumerate(items):
+            _check_range(item, position, name, n_qubits, memory_slots)
+            register = max(register, _register_size(item, place()))
+            if item["name"] not in _LEAVE_IDLE:
+                active.update(item.get("qubits", ()))
+        reader = _Reader(name, sorted(active), memory_slots, register, starts_at_zero=not keep_idle)
+        for position, item in enumerate(items):  # noqa: B007  # it is for the message
+            reader.read(item, place())
     phase = experiment.get("header", {}).get("global_phase", 0.0)
     reader.builder.add_gates(reader.gates("global_phase", (), [phase], f"header of experiment '{name}'"))
     body, final = with_final_measurements(reader.builder.block())
     return Program(name, tuple(sorted(active)), n_qubits, memory_slots, memory_slots + reader.register, body, final)
+
+
+def check_size(size: int, what: str, name: str) -> None:
+    """Refuse more qubits or bits than anything of that size should be made for.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the experiment and the limit.
+    """
+    if size > _MOST:
+        raise BasicAerError(f"Experiment '{name}' has {shown(size)} as {what}; at most {_MOST} are possible.")
 
 
 def _listed(value: Any) -> list[int]:
@@ -87,20 +108,30 @@ def _check_range(item: dict[str, Any], position: int, name: str, n_qubits: int, 
         for number in _listed(item.get(what)):
             if number >= limit:
                 raise BasicAerError(
-                    f"Instruction {position} ('{item['name']}') of experiment '{name}' uses {what} {number}, "
-                    f"and there are only {limit}, numbered from 0."
+                    f"Instruction {position} ({shown(item['name'])}) of experiment '{name}' uses {what} "
+                    f"{shown(number)}, and there are only {limit}, numbered from 0."
                 )
 
 
-def _register_size(instructions: Iterable[dict[str, Any]]) -> int:
-    used = [0]
-    for item in instructions:
-        used += [slot + 1 for slot in _listed(item.get("register"))]
-        if isinstance(item.get("conditional"), int):
-            used.append(item["conditional"] + 1)
-        if item["name"] == "bfunc":
-            used.append(int(item["mask"], 16).bit_length())
-    return max(used)
+def _register_size(item: dict[str, Any], place: str) -> int:
+    """Return how many register slots an instruction needs."""
+    conditional = item.get("conditional")
+    slots = [*_listed(item.get("register")), *([conditional] if isinstance(conditional, int) else [])]
+    masked = [one for one in (item, conditional) if isinstance(one, dict)]
+    digits = max(len(one.get(key, "")) for one in masked for key in ("mask", "val"))
+    if max(slots, default=0) >= _MOST or 4 * (digits - len("0x")) > _MOST:
+        raise BasicAerError(
+            f"{shown(item['name'])} ({place}) uses a register slot, mask or value of more than {_MOST} bits; at most "
+            "so many are possible."
+        )
+    if item["name"] == "bfunc":
+        slots.append(int(item["mask"], 16).bit_length() - 1)
+    return max(slots, default=-1) + 1
+
+
+def _power(exponent: int) -> str:
+    """Return a power of 2 as a message shows it."""
+    return str(2**exponent) if exponent <= 20 else f"2**{exponent}"
 
 
 def _complex(values: Any, name: str, place: str) -> np.ndarray:
@@ -109,6 +140,8 @@ def _complex(values: Any, name: str, place: str) -> np.ndarray:
     if not all(len(pair) == 2 and all(isinstance(part, int | float) for part in pair) for pair in pairs):
         raise BasicAerError(f"'{name}' ({place}) takes numbers and pairs [real, imaginary], and holds something else.")
     parts = np.array(pairs, float).reshape(-1, 2)
+    if not np.isfinite(parts).all():
+        raise BasicAerError(f"'{name}' ({place}) takes finite numbers, and holds one that is not.")
     return np.asarray(parts[:, 0] + 1j * parts[:, 1])
 
 
@@ -142,12 +175,12 @@ class _Reader:
             return None
         if isinstance(conditional, int):
             return Bits((self.slots + conditional,), single=True)
-        positions = tuple(positions_of(int(conditional["mask"], 16)))
-        if not positions:
+        mask = int(conditional["mask"], 16)
+        if not mask:
             return None
-        lowest = positions[0]
-        window = Bits(tuple(range(lowest, min(positions[-1] + 1, self.slots))))
-        mask = int(conditional["mask"], 16) // 2**lowest
+        lowest = next(positions_of(mask))
+        window = Bits(tuple(range(lowest, min(mask.bit_length(), self.slots))))
+        mask //= 2**lowest
         return Apply("equal", (Apply("bit_and", (window, Constant(mask))), Constant(int(conditional["val"], 16))))
 
     def unconditional(self, item: dict[str, Any], place: str) -> None:
@@ -200,8 +233,8 @@ class _Reader:
         amplitudes = _complex(parameters, "initialize", place)
         if len(amplitudes) != 2 ** len(qubits) or round(float(np.linalg.norm(amplitudes)), 10) != 1:
             raise BasicAerError(
-                f"'initialize' ({place}) needs {2 ** len(qubits)} amplitudes of norm 1 for {len(qubits)} qubits, not "
-                f"{len(amplitudes)} of norm {np.linalg.norm(amplitudes):.6g}."
+                f"'initialize' ({place}) needs {_power(len(qubits))} amplitudes of norm 1 for {len(qubits)} qubits, "
+                f"not {len(amplitudes)} of norm {np.linalg.norm(amplitudes):.6g}."
             )
         self.reset(qubits)
         self.builder.add(Prepare(qubits, amplitudes))  # type: ignore[arg-type]
@@ -223,13 +256,16 @@ class _Reader:
             matrix = np.stack(rows) if {len(row) for row in rows} == {size} else np.zeros(0)
             if matrix.shape != (size, size) or not np.allclose(matrix.conj().T @ matrix, np.eye(size), atol=1e-10):
                 raise BasicAerError(
-                    f"'unitary' ({place}) needs a unitary {size} x {size} matrix for {len(qubits)} qubits."
+                    f"'unitary' ({place}) needs a unitary {_power(len(qubits))} x {_power(len(qubits))} matrix "
+                    f"for {len(qubits)} qubits."
                 )
             return [unitary_gate(matrix, qubits)]
         if name == "diagonal":
             factors = _complex(parameters, name, place)
             if len(factors) != size or not np.allclose(abs(factors), 1, atol=1e-10):
-                raise BasicAerError(f"'diagonal' ({place}) needs {size} numbers of modulus 1 for {len(qubits)} qubits.")
+                raise BasicAerError(
+                    f"'diagonal' ({place}) needs {_power(len(qubits))} numbers of modulus 1 for {len(qubits)} qubits."
+                )
             return [Gate(name, "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
         if name == "pauli":
             if len(parameters) != 1 or not re.fullmatch(f"[IXYZ]{{{len(qubits)}}}", str(parameters[0])):
@@ -239,12 +275,12 @@ class _Reader:
             if not all(isinstance(p, int) for p in parameters) or sorted(parameters) != list(range(len(qubits))):
                 raise BasicAerError(f"'permutation' ({place}) needs the numbers 0 to {len(qubits) - 1}, each once.")
             return permuted(parameters, qubits, table_gate("swap", (0, 1)))
-        open_controls = _OPEN_CONTROLS.match(name)
+        open_controls = _OPEN_CONTROLS.fullmatch(name)
         record = BY_NAME.get(open_controls["name"] if open_controls else name)
         state = int(open_controls["state"]) if open_controls else None
         if record is None or (state is not None and record.controls == 0):
             raise BasicAerError(
-                f"Unknown instruction '{name}' ({place}); unroll it into gates, or give it as 'unitary'."
+                f"Unknown instruction {shown(name)} ({place}); unroll it into gates, or give it as 'unitary'."
             )
         controls = len(qubits) - len(record.kinds) if record.controls is None else record.controls
         if controls < 0 or controls + len(record.kinds) != len(qubits) or len(parameters) != record.parameters:
@@ -252,8 +288,8 @@ class _Reader:
                 f"'{name}' ({place}) takes {len(record.kinds) + max(controls, 0)} qubits and {record.parameters} "
                 f"parameters, not {len(qubits)} and {len(parameters)}."
             )
-        if not all(isinstance(p, int | float) and math.isfinite(p) for p in parameters):
-            raise BasicAerError(f"'{name}' ({place}) takes finite real numbers, not {parameters}.")
-        if state is not None and state >= 2**controls:
-            raise BasicAerError(f"'{name}' ({place}) has {controls} controls, which have no state {state}.")
+        if not all(isinstance(p, int | float) and abs(p) <= _LARGEST for p in parameters):
+            raise BasicAerError(f"'{name}' ({place}) takes finite real numbers, not {shown(parameters)}.")
+        if state is not None and state.bit_length() > controls:
+            raise BasicAerError(f"{shown(name)} ({place}) has {controls} controls, which have no state {shown(state)}.")
         return record_gates(record, qubits, parameters, state)

@@ -33,7 +33,7 @@ from qiskit.circuit import (
 from qiskit.circuit.classical import expr
 
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
-from basicaer.compile.classical import lower_condition, lower_expression, lower_target
+from basicaer.compile.classical import lower_condition, lower_expression, lower_index, lower_target
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.saves import is_save, lower_save
 from basicaer.compile.scope import Scope
@@ -54,7 +54,7 @@ from basicaer.engine.program import (
     While,
     saves_in,
 )
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,10 +99,30 @@ def lower(
     Raises
     ------
     BasicAerError
-        Naming the parameter without a value, or the instruction that is not known and its place.
+        Naming the parameter without a value, the instruction that is not known and its place, or what a gate of the
+        user's own has raised.
     """
     place = f"circuit '{circuit.name}'"
-    values = Values() if values is None else values
+    try:
+        with at_border(lambda why: BasicAerError(f"C{place[1:]} cannot be read: {why}; correct it.")):
+            return _lowered(circuit, items, place, keep_idle, Values() if values is None else values, inputs or {})
+    except BasicAerError as error:
+        if isinstance(error.__cause__, RecursionError):
+            raise BasicAerError(
+                f"The definitions or control-flow bodies of {place} stand inside one another too deeply to be read; "
+                "write some of them out."
+            ) from error
+        raise
+
+
+def _lowered(  # noqa: PLR0917  # only `lower` calls it
+    circuit: QuantumCircuit,
+    items: Sequence[Any] | None,
+    place: str,
+    keep_idle: bool,  # noqa: FBT001  # likewise
+    values: Values,
+    inputs: Mapping[Any, Value],
+) -> Program:
     if circuit.num_parameters:
         unbound = {one for one in circuit.parameters if one not in values} - _loop_parameters(circuit)
         names = ", ".join(sorted(f"'{parameter.name}'" for parameter in unbound))
@@ -121,7 +141,7 @@ def lower(
         {bit: c for c, bit in enumerate(circuit.clbits)},
         place,
         values,
-        inputs=dict(inputs or {}),
+        inputs=dict(inputs),
         circuit_qubits=circuit.num_qubits,
         last_phase=complex(phase[0].data[0]) if phase else 1.0,
     )
@@ -255,7 +275,7 @@ class _Lowering:
         value = lower_expression(operation.rvalue, scope)
         goal = operation.lvalue
         if isinstance(goal, expr.Index):
-            whole, position = lower_expression(goal.target, scope), lower_expression(goal.index, scope)
+            whole, position = lower_index(goal, scope)
             value = Apply("set_index", (whole, position, value))
             goal = goal.target
         match lower_target(goal, scope):

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system costs 0.1 ms, as much as a small circuit
+_NO_MEMORY = 1000  # qubits: powers of 2 of much more are numbers that take memory themselves
 _BYTES_PER_SHOT = 64  # its number, draw, place in order, index and value, and what sorting them takes
 _BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and its share of the table that points to both
 _CONTROL_GROUPS = (  # (limit, use, statistics, the statistics' name for cache that can be dropped)
@@ -80,7 +81,8 @@ def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *
         Naming the bytes needed, the bytes free and what would fit.
     """
     copies = 2 if unitary else 1
-    needed = precision.amplitude_bytes * 2 ** (n_qubits * copies) + device.scratch_bytes(precision)
+    exponent = min(n_qubits * copies, _NO_MEMORY)
+    needed = precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
     if needed <= _TOO_SMALL_TO_ASK:
         return
     free = device.free_bytes()
@@ -91,8 +93,8 @@ def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
     raise BasicAerError(
-        f"{what} needs {readable(needed)} for {n_qubits} qubits in {precision} precision on the {device.name}, "
-        f"where {readable(free)} are free; {', '.join(remedies)}."
+        f"{what} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for {n_qubits} qubits "
+        f"in {precision} precision on the {device.name}, where {readable(free)} are free; {', '.join(remedies)}."
     )
 
 

@@ -6,6 +6,7 @@ significant. Functions that take an index take an integer array of indices as we
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -27,6 +28,9 @@ __all__ = [
     "shifted",
     "with_bit",
 ]
+
+
+_LONG_RUN = 64
 
 
 def mask_of(positions: Iterable[int]) -> int:
@@ -82,6 +86,8 @@ def extract_bits(index: int, positions: Sequence[int]) -> int: ...
 def extract_bits(index: NDArray[np.int64], positions: Sequence[int]) -> NDArray[np.int64]: ...
 def extract_bits(index: Any, positions: Sequence[int]) -> Any:
     """Pack bits together: bit ``j`` of the answer is bit ``positions[j]`` of `index`."""
+    if len(positions) > _LONG_RUN and all(after - before == 1 for before, after in pairwise(positions)):
+        return index >> positions[0] & all_ones(len(positions))  # the loop below would be quadratic
     packed = index & 0
     for j, position in enumerate(positions):
         packed = packed | (index >> position & 1) << j

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from basicaer.engine.bits import all_ones, extract_bits, has_bit, with_bit
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,9 +104,17 @@ def _divide(a: Value, b: Value) -> Value:
     return a // b if isinstance(a, int) else a / b
 
 
-def _shift_left(a: int, b: int) -> int:
-    # A uint is at most 2**width - 1 bits of zeros away from overflow: cap the distance so that no huge number is made.
-    return a << min(b, 4096)
+def _shift_left(a: int, b: int, width: int) -> int:
+    return a << b if b < width else 0  # no huge number is made that would only be cut off
+
+
+def _position(position: int, width: int) -> int:
+    if position >= width:
+        raise BasicAerError(
+            f"A classical expression takes bit {shown(position)} of {width} bits, which are numbered from 0; "
+            "guard it with a test."
+        )
+    return position
 
 
 OPERATORS: dict[str, Callable[..., Value]] = {
@@ -130,6 +138,7 @@ OPERATORS: dict[str, Callable[..., Value]] = {
     "sub": operator.sub,
     "mul": _multiply,
     "div": _divide,
+    "position": _position,
     "index": has_bit,
     "set_index": lambda value, position, on: with_bit(value, position, on=bool(on)),
     "to_bool": bool,
@@ -144,7 +153,8 @@ def evaluate(expression: Expression, state: ClassicalState) -> Value:
     Raises
     ------
     BasicAerError
-        For a variable that was never stored to, and for a division by zero.
+        For a variable that was never stored to, a division by zero, a bit beyond the width, and whatever else an
+        operator has no value for.
     """
     match expression:
         case Constant(value):
@@ -160,5 +170,10 @@ def evaluate(expression: Expression, state: ClassicalState) -> Value:
                 raise BasicAerError(f"Variable '{name}' is read before anything was stored in it; store a value first.")
             return state.variables[slot]
         case Apply(name, operands, width):
-            value = OPERATORS[name](*(evaluate(operand, state) for operand in operands))
+            given = [evaluate(operand, state) for operand in operands]
+            try:
+                value = OPERATORS[name](*given)
+            except (ArithmeticError, ValueError) as error:  # such as the whole number of what is not finite
+                told = " and ".join(map(shown, given))
+                raise BasicAerError(f"A classical expression has no value: '{name}' of {told}.") from error
             return value if width is None else int(value) & all_ones(width)

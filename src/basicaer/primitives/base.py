@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,13 +13,13 @@ from basicaer.compile.family import lower_family
 from basicaer.compile.values import Patience
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
-from basicaer.errors import BasicAerError
-from basicaer.options import DeviceOptions, check_options, unknown_name
+from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.options import DeviceOptions, check_option, check_options, unknown_name
 from basicaer.primitives.job import PrimitiveJob
 from basicaer.primitives.work import Settings, run_primitive
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from qiskit import QuantumCircuit
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from basicaer.primitives.work import Task
     from basicaer.simulators.base import BasicAerSimulator
 
-__all__ = ["Primitive"]
+__all__ = ["Primitive", "read_pubs"]
+
+_Pub = TypeVar("_Pub")
 
 _OF_BACKENDS = ("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress")
 
@@ -56,13 +58,13 @@ class Primitive:
         self._backend = BasicAer.get_backend("qasm_simulator") if backend is None else backend
         if not isinstance(self._backend, BasicAerSimulator):
             raise BasicAerError(
-                f"{type(self).__name__} runs on a simulator of basicaer, not on {backend!r}; leave out the backend, or "
-                "use qiskit.primitives with it."
+                f"{type(self).__name__} runs on a simulator of basicaer, not on {shown(backend)}; leave out the "
+                "backend, or use qiskit.primitives with it."
             )
         for name in options:
             if name not in _OF_BACKENDS:
                 raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, _OF_BACKENDS))
-        self._seed = seed if isinstance(seed, np.random.Generator) else check_options({"seed": seed})["seed"]
+        self._seed = seed if isinstance(seed, np.random.Generator) else check_option("seed", seed)
         self._options = check_options(options)
 
     @property
@@ -80,7 +82,8 @@ class Primitive:
 
     def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
         """Lower a circuit for all sets of values, and check that a state fits."""
-        values = np.asarray(bindings.as_array(circuit.parameters), float)
+        with at_border(lambda why: PubError(f"The values for circuit '{circuit.name}' cannot be read: {why}.")):
+            values = np.asarray(bindings.as_array(circuit.parameters), float)
         values = values.reshape(bindings.size, circuit.num_parameters)
         family = lower_family(circuit, values, poll=Patience(settings["timeout"]))
         qubits = family.first.state_qubits
@@ -110,6 +113,27 @@ class Primitive:
         )
         job.submit()
         return job
+
+
+class PubError(BasicAerError, ValueError, TypeError):
+    """A PUB that cannot be read; also what Qiskit's own primitives raise then."""
+
+
+def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
+    """Return PUBs in Qiskit's own form, as its check `coerce` makes them.
+
+    Raises
+    ------
+    PubError
+        Naming the PUB, with the reason in the check's own words.
+    """
+    with at_border(lambda why: PubError(f"run() takes a list of PUBs, not {shown(pubs)} ({why}).")):
+        pubs = iter(pubs)
+    read: list[_Pub] = []
+    for pub in pubs:
+        with at_border(lambda why: PubError(f"PUB {len(read)} cannot be read: {why}.")):
+            read.append(coerce(pub))
+    return read
 
 
 def _devices(settings: dict[str, Any]) -> DeviceOptions:

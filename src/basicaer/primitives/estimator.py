@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
-from math import isfinite, prod
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from basicaer.compile.saves import pauli_terms
 from basicaer.engine.program import Phase, Prepare, Segment, SetState
 from basicaer.errors import BasicAerError
-from basicaer.primitives.base import Primitive
+from basicaer.options import check_option
+from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.work import EstimatorTask
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         **options: Any,
     ) -> None:
         super().__init__(backend, seed, options)
-        self._default_precision = _precision(default_precision)
+        self._default_precision: float = check_option("default_precision", default_precision)
 
     @property
     def default_precision(self) -> float:
@@ -104,12 +106,10 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         ------
         BasicAerError
             For what cannot be run, before the job is queued.
-        ValueError, TypeError
-            From Qiskit's own check of the PUBs.
+            What is no PUB raises one that is a ValueError and a TypeError too, as Qiskit's own primitives do.
         """
-        coerced = [
-            EstimatorPub.coerce(pub, self._default_precision if precision is None else precision) for pub in pubs
-        ]
+        of_run = self._default_precision if precision is None else precision
+        coerced = read_pubs(pubs, partial(EstimatorPub.coerce, precision=of_run))
         settings = self._settings()
         tasks = []
         for pub in coerced:
@@ -119,15 +119,11 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             numbers = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
             sets, numbers = np.broadcast_arrays(sets, numbers)
             terms = tuple(_terms(observable, family) for observable in _each(pub.observables))
-            target = self._default_precision if pub.precision is None else _precision(pub.precision)
+            target = self._default_precision
+            if pub.precision is not None:
+                target = check_option("default_precision", pub.precision, called="precision")
             tasks.append(EstimatorTask(family, pub.shape, pub.circuit.metadata, target, terms, sets, numbers))
         return self._submitted(tasks, settings)
-
-
-def _precision(value: Any) -> float:
-    if not isinstance(value, int | float | np.number) or not isfinite(value) or value < 0:
-        raise BasicAerError(f"precision must be a number of at least 0, not {value!r}.")
-    return float(value)
 
 
 def _check_unitary(family: Family, name: str) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from basicaer.devices.memory import check_shots
-from basicaer.options import check_options
-from basicaer.primitives.base import Primitive
+from basicaer.options import check_option
+from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.work import Register, SamplerTask
 
 if TYPE_CHECKING:
@@ -61,13 +62,12 @@ class SamplerV2(Primitive, BaseSamplerV2):
         **options: Any,
     ) -> None:
         super().__init__(backend, seed, options)
-        self._default_shots = check_options({"default_shots": default_shots})["default_shots"]
+        self._default_shots: int = check_option("default_shots", default_shots)
 
     @property
     def default_shots(self) -> int:
         """Shots of a PUB that names none."""
-        shots: int = self._default_shots
-        return shots
+        return self._default_shots
 
     def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> PrimitiveJob:
         """Submit PUBs: circuits, each alone or with an array of parameter values, and with shots.
@@ -89,10 +89,10 @@ class SamplerV2(Primitive, BaseSamplerV2):
         ------
         BasicAerError
             For what cannot be run, before the job is queued.
-        ValueError, TypeError
-            From Qiskit's own check of the PUBs.
+            What is no PUB raises one that is a ValueError and a TypeError too, as Qiskit's own primitives do.
         """
-        coerced = [SamplerPub.coerce(pub, self._default_shots if shots is None else shots) for pub in pubs]
+        of_run = self._default_shots if shots is None else shots
+        coerced = read_pubs(pubs, partial(SamplerPub.coerce, shots=of_run))
         settings = self._settings()
         tasks = []
         for pub in coerced:
@@ -103,9 +103,10 @@ class SamplerV2(Primitive, BaseSamplerV2):
                     UserWarning,
                     stacklevel=2,
                 )
-            check_shots(f"Circuit '{circuit.name}'", pub.shots)
+            n_shots = check_option("default_shots", pub.shots, called="shots")
+            check_shots(f"Circuit '{circuit.name}'", n_shots)
             number = {bit: c for c, bit in enumerate(circuit.clbits)}
             registers = tuple(Register(one.name, tuple(number[bit] for bit in one)) for one in circuit.cregs)
             family = self._lowered(circuit, pub.parameter_values, settings)
-            tasks.append(SamplerTask(family, pub.shape, circuit.metadata, pub.shots, registers))
+            tasks.append(SamplerTask(family, pub.shape, circuit.metadata, n_shots, registers))
         return self._submitted(tasks, settings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
-from basicaer.errors import QobjValidationError
+from basicaer.errors import QobjValidationError, at_border
 from basicaer.qobj.model import plain
 
 if TYPE_CHECKING:
@@ -32,16 +32,11 @@ def as_dict(qobj: Any) -> dict[str, Any]:
     QobjValidationError
         If it is neither.
     """
-    data = qobj
-    try:
-        if callable(getattr(qobj, "to_dict", None)) and not isinstance(qobj, type):
-            data = qobj.to_dict()
+    kind = type(qobj).__name__
+    with at_border(lambda why: QobjValidationError(f"A {kind} cannot be read as a Qobj: {why}.")):
+        data = qobj.to_dict() if not isinstance(qobj, dict | type) and hasattr(qobj, "to_dict") else qobj
         if isinstance(data, dict):
             return plain(data)  # type: ignore[no-any-return]
-    except Exception as error:
-        kind, reason = type(qobj).__name__, f"{type(error).__name__}: {error}"
-        raise QobjValidationError(f"to_dict() of a {kind} gave nothing that can be read ({reason}).") from error
-    kind = type(qobj).__name__
     raise QobjValidationError(f"A Qobj is a dictionary or has to_dict() that gives one; a {kind} is neither.")
 
 
@@ -53,9 +48,13 @@ def validate(qobj: Any) -> None:
     QobjValidationError
         Naming the path of the first thing that breaks the schema, and the rule it breaks.
     """
-    try:
-        _checker()(as_dict(qobj))
-    except fastjsonschema.JsonSchemaValueException as error:
-        path = error.name.removeprefix("data").removeprefix(".") or "the top level"
-        rule = error.message.removeprefix(error.name).strip()
-        raise QobjValidationError(f"The Qobj breaks the schema at {path}: it {rule} (rule: {error.rule}).") from None
+    data = as_dict(qobj)
+    with at_border(lambda why: QobjValidationError(f"The Qobj cannot be compared with the schema: {why}.")):
+        try:
+            _checker()(data)
+        except fastjsonschema.JsonSchemaValueException as error:
+            path = error.name.removeprefix("data").removeprefix(".") or "the top level"
+            rule = error.message.removeprefix(error.name).strip()
+            raise QobjValidationError(
+                f"The Qobj breaks the schema at {path}: it {rule} (rule: {error.rule})."
+            ) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cmath
-import reprlib
 import secrets
 import time
 import uuid
@@ -19,14 +18,14 @@ from qiskit.providers import BackendV2, Options
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.compile.binding import bound_circuits
-from basicaer.compile.from_qobj import lower_experiment
+from basicaer.compile.from_qobj import check_size, lower_experiment
 from basicaer.compile.values import NoNumberError, Patience
 from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.program import Over, Phase, Save
 from basicaer.engine.sampling import seed_of_experiment
-from basicaer.errors import BasicAerError, BasicAerWarning
+from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
 from basicaer.job import BasicAerJob
 from basicaer.options import (
     AERS_ALONE,
@@ -46,11 +45,12 @@ from basicaer.simulators.target import build_target
 from basicaer.simulators.work import Experiment, Saving, Work, run_work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from qiskit.transpiler import Target
 
+    from basicaer.compile.binding import BoundCircuit
     from basicaer.engine.program import Program
     from basicaer.plan_view.model import CircuitPlan
     from basicaer.primitives import EstimatorV2, SamplerV2
@@ -185,16 +185,14 @@ class BasicAerSimulator(BackendV2):
         QobjValidationError
             For a Qobj that breaks the schema.
         """
-        if isinstance(run_input, dict) or hasattr(run_input, "to_dict"):
+        if _is_qobj(run_input):
             return self._run_qobj(run_input, options)
-        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else run_input
-        if not isinstance(circuits, list | tuple) or not all(isinstance(c, QuantumCircuit) for c in circuits):
-            raise BasicAerError(f"run() takes a QuantumCircuit, a list of them or a Qobj, not {_described(run_input)}.")
+        circuits = _circuits(run_input)
         if not circuits:
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
         patience = Patience(settings["timeout"])
-        bound = bound_circuits(circuits, settings["parameter_binds"])
+        bound = _bound(circuits, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
         experiments = []
@@ -264,7 +262,7 @@ class BasicAerSimulator(BackendV2):
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         settings = self._settings(options)
-        bound = bound_circuits([circuit], settings["parameter_binds"])[0]
+        bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
         bound = bound._replace(values=bound.values | dict.fromkeys(free, _ANY_ANGLE), sets=None)
         names = tuple(parameter.name for parameter in free)
@@ -282,33 +280,41 @@ class BasicAerSimulator(BackendV2):
 
     def _run_qobj(self, qobj: Any, options: dict[str, Any]) -> BasicAerJob:
         def prepare() -> Work:  # called by submit(), once the Qobj has been found valid
-            data = as_dict(qobj)
-            seed = _seed(self._settings(self._read(data["config"]) | options))
+            data, position = as_dict(qobj), 0
             experiments = []
-            for position, item in enumerate(data["experiments"]):
-                config, header = data["config"] | item.get("config", {}), item.get("header", {})
-                settings = self._settings(self._read(config) | options)
-                own_seed = item.get("config", {}).get("seed_simulator")
-                if own_seed is None or "seed_simulator" in options:
-                    own_seed = seed_of_experiment(seed, position)
-                if config.get("parameter_binds") or settings["parameter_binds"]:
-                    raise BasicAerError("A Qobj has numbers for all its parameters; leave out parameter_binds.")
-                sizes = {
-                    "n_qubits": config.get("n_qubits", header.get("n_qubits", _used(item, "qubits"))),
-                    "memory_slots": config.get("memory_slots", header.get("memory_slots", _used(item, "memory"))),
-                }
-                sizes = {name: int(size) for name, size in sizes.items()}  # JSON may say 2.0
-                header = {"name": f"experiment {position}"} | sizes | header
-                header |= {name: int(header[name]) for name in sizes}
-                lower_it = partial(lower_experiment, item, header["name"], **sizes)
-                experiments.append(
-                    self._experiment(lower_it, partial(dict, header), settings, seed=own_seed, position=position)
-                )
+            with at_border(lambda why: BasicAerError(f"Experiment {position} of the Qobj cannot be read: {why}.")):
+                seed = _seed(self._settings(self._read(data["config"]) | options))
+                for position, item in enumerate(data["experiments"]):
+                    experiments.append(self._of_qobj(data["config"], item, options, seed, position))
             return Work(
                 self.name, self.backend_version, data["qobj_id"], self._returns, tuple(experiments), data["header"]
             )
 
         return self._submitted(qobj, prepare, self._settings(options))
+
+    def _of_qobj(
+        self, config: dict[str, Any], item: dict[str, Any], options: dict[str, Any], seed: int, position: int
+    ) -> Experiment:
+        """Return one experiment of a Qobj, of which the configuration of all is given too."""
+        own, header = item.get("config", {}), item.get("header", {})
+        config = config | own
+        settings = self._settings(self._read(config) | options)
+        own_seed = own.get("seed_simulator")
+        if own_seed is None or "seed_simulator" in options:
+            own_seed = seed_of_experiment(seed, position)
+        if config.get("parameter_binds") or settings["parameter_binds"]:
+            raise BasicAerError("A Qobj has numbers for all its parameters; leave out parameter_binds.")
+        sizes = {
+            "n_qubits": config.get("n_qubits", header.get("n_qubits", _used(item, "qubits"))),
+            "memory_slots": config.get("memory_slots", header.get("memory_slots", _used(item, "memory"))),
+        }
+        sizes = {name: int(size) for name, size in sizes.items()}  # JSON may say 2.0
+        header = {"name": f"experiment {position}"} | sizes | header
+        header |= {name: int(header[name]) for name in sizes}
+        for name in sizes:
+            check_size(header[name], name, header["name"])
+        lower_it = partial(lower_experiment, item, header["name"], **sizes)
+        return self._experiment(lower_it, partial(dict, header), settings, seed=own_seed, position=position)
 
     def _read(self, config: dict[str, Any]) -> dict[str, Any]:
         """Return the options in a Qobj's configuration, which may hold any other keys."""
@@ -362,14 +368,8 @@ class BasicAerSimulator(BackendV2):
         started = time.perf_counter()
         starts_elsewhere = any(settings.get(name) is not None for name in ("initial_statevector", "initial_unitary"))
         on_device = settings.get("array") is ArrayPlace.DEVICE
-        try:
-            # An array that is returned as it is has all the qubits.
-            program = lower_it(keep_idle=starts_elsewhere or on_device or self._unitary_only)
-        except RecursionError as error:
-            raise BasicAerError(
-                "A circuit's definitions or control-flow bodies stand inside one another too deeply to be read; "
-                "write some of them out."
-            ) from error
+        # An array that is returned as it is has all the qubits.
+        program = lower_it(keep_idle=starts_elsewhere or on_device or self._unitary_only)
         self._check(program)
         self._check_saves(program)
         gpus = settings["target_gpus"] or (0,)
@@ -462,16 +462,15 @@ def check_initial_statevector(settings: dict[str, Any], program: Program, backen
 
 def _complex_array(value: Any, name: str) -> NDArray[np.complexfloating]:
     """Return numbers, or a state or operator of `qiskit.quantum_info`, as a complex array."""
-    try:
+    with at_border(lambda _: BasicAerError(f"{name} must be an array of complex numbers, not {shown(value)}.")):
         array = np.asarray(getattr(value, "data", value) if hasattr(value, "dims") else value)
-        numbers = array.dtype.kind in "biufc"
-    except ValueError:  # rows of different lengths
-        numbers = False
-    if not numbers:
-        raise BasicAerError(f"{name} must be an array of complex numbers, not {reprlib.repr(value)}.")
+        if array.dtype.kind not in "biufc":
+            raise TypeError
+        with np.errstate(over="ignore"):  # what is too large for a double is infinite then
+            array = array.astype(complex)
     if not np.isfinite(array).all():
         raise BasicAerError(f"{name} has entries that are not finite.")
-    return array.astype(complex)
+    return array
 
 
 def _from_json(name: str, value: Any) -> Any:
@@ -481,7 +480,7 @@ def _from_json(name: str, value: Any) -> Any:
         return int(value) if isinstance(value, float) and value.is_integer() and name in _WHOLE else value
     try:
         pairs = np.array(value, float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return value
     return pairs[..., 0] + 1j * pairs[..., 1] if pairs.ndim == dimensions + 1 and pairs.shape[-1] == 2 else value
 
@@ -525,11 +524,28 @@ def _used(item: dict[str, Any], key: str) -> int:
     return max(numbers, default=-1) + 1
 
 
-def _described(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        odd = next(item for item in value if not isinstance(item, QuantumCircuit))
-        return f"a list that holds an object of type {type(odd).__name__}"
-    return f"an object of type {type(value).__name__}"
+def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:
+    with at_border(lambda why: BasicAerError(f"parameter_binds cannot be read: {why}.")):
+        return bound_circuits(circuits, settings["parameter_binds"])
+
+
+def _is_qobj(value: Any) -> bool:
+    try:
+        return isinstance(value, dict) or hasattr(value, "to_dict")
+    except Exception:  # noqa: BLE001  # an object's own __getattr__ may raise anything
+        return False
+
+
+def _circuits(value: Any) -> list[QuantumCircuit]:
+    """Return the circuits that `run` was given."""
+    is_list = isinstance(value, list | tuple)
+    with at_border(lambda why: BasicAerError(f"run() was given a list that cannot be read: {why}.")):
+        circuits = list(value) if is_list else [value]
+    for circuit in circuits:
+        if not isinstance(circuit, QuantumCircuit):
+            given = f"{'a list that holds ' if is_list else ''}an object of type {type(circuit).__name__}"
+            raise BasicAerError(f"run() takes a QuantumCircuit, a list of them or a Qobj, not {given}.")
+    return circuits
 
 
 def warn(message: str) -> None:
