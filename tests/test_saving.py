@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
 from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Pauli
 
@@ -75,8 +76,11 @@ def branching(n=7):
             circuit.h(range(n))
             circuit.store(kept, expr.lift(round_, types.Uint(8)))
         circuit.reset(n - 1)
-    with circuit.for_loop(range(2)):
-        circuit.compose(layers(n, 9, measured=False, depth=1), inplace=True)
+    angle = Parameter("angle")
+    for values, of in (((2, 1), angle / 3), (range(2), (angle + 0.2).sin())):
+        with circuit.for_loop(values, angle):
+            circuit.compose(layers(n, 9, measured=False, depth=1), inplace=True)
+            circuit.rx(of, range(n))
     circuit.measure(3, 3)
     return circuit
 

@@ -13,7 +13,7 @@ from qiskit.circuit.classical import expr
 from basicaer.compile.family import Family, lower_family
 from basicaer.compile.known import lower_known
 from basicaer.compile.values import Values
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -154,7 +154,7 @@ def _known(circuit: QuantumCircuit, key: Any) -> Any:
     if key in known:
         return known[key]
     raise BasicAerError(
-        f"parameter_binds names '{getattr(key, 'name', key)}', which circuit '{circuit.name}' does not have."
+        f"parameter_binds names {shown(getattr(key, 'name', key))}, which circuit '{circuit.name}' does not have."
     )
 
 

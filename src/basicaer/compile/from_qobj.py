@@ -23,6 +23,8 @@ from basicaer.engine.program import Form, Gate, If, Measure, Prepare, Program, S
 from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from basicaer.engine.classical import Expression
 
 __all__ = ["check_size", "lower_experiment"]
@@ -35,7 +37,13 @@ _LEAVE_IDLE = frozenset({"barrier", "bfunc", "delay", "id", "measure", "reset", 
 
 
 def lower_experiment(
-    experiment: dict[str, Any], name: str, n_qubits: int, memory_slots: int, *, keep_idle: bool = False
+    experiment: dict[str, Any],
+    name: str,
+    n_qubits: int,
+    memory_slots: int,
+    *,
+    keep_idle: bool = False,
+    poll: Callable[[], None] = lambda: None,
 ) -> Program:
     """Turn one experiment into a program.
 
@@ -45,6 +53,8 @@ def lower_experiment(
         From the experiment's header or configuration, or the whole Qobj's.
     keep_idle
         Whether to simulate idle qubits too, as a given initial state needs.
+    poll
+        Called before each instruction.
 
     Raises
     ------
@@ -63,12 +73,14 @@ def lower_experiment(
     with at_border(lambda why: BasicAerError(f"{shown(items[position]['name'])} ({place()}) cannot be read: {why}.")):
         items = [_with_whole_numbers(item) for item in items]
         for position, item in enumerate(items):
+            poll()
             _check_range(item, position, name, n_qubits, memory_slots)
             register = max(register, _register_size(item, place()))
             if item["name"] not in _LEAVE_IDLE:
                 active.update(item.get("qubits", ()))
         reader = _Reader(name, sorted(active), memory_slots, register, starts_at_zero=not keep_idle)
         for position, item in enumerate(items):  # noqa: B007  # it is for the message
+            poll()
             reader.read(item, place())
     phase = experiment.get("header", {}).get("global_phase", 0.0)
     reader.builder.add_gates(reader.gates("global_phase", (), [phase], f"header of experiment '{name}'"))

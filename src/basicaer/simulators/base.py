@@ -279,21 +279,31 @@ class BasicAerSimulator(BackendV2):
         return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names)
 
     def _run_qobj(self, qobj: Any, options: dict[str, Any]) -> BasicAerJob:
+        settings_of_job = self._settings(options)
+
         def prepare() -> Work:  # called by submit(), once the Qobj has been found valid
-            data, position = as_dict(qobj), 0
+            data, position, patience = as_dict(qobj), 0, Patience(settings_of_job["timeout"])
             experiments = []
             with at_border(lambda why: BasicAerError(f"Experiment {position} of the Qobj cannot be read: {why}.")):
                 seed = _seed(self._settings(self._read(data["config"]) | options))
                 for position, item in enumerate(data["experiments"]):
-                    experiments.append(self._of_qobj(data["config"], item, options, seed, position))
+                    made = self._of_qobj(data["config"], item, options, seed=seed, position=position, poll=patience)
+                    experiments.append(made)
             return Work(
                 self.name, self.backend_version, data["qobj_id"], self._returns, tuple(experiments), data["header"]
             )
 
-        return self._submitted(qobj, prepare, self._settings(options))
+        return self._submitted(qobj, prepare, settings_of_job)
 
     def _of_qobj(
-        self, config: dict[str, Any], item: dict[str, Any], options: dict[str, Any], seed: int, position: int
+        self,
+        config: dict[str, Any],
+        item: dict[str, Any],
+        options: dict[str, Any],
+        *,
+        seed: int,
+        position: int,
+        poll: Callable[[], None],
     ) -> Experiment:
         """Return one experiment of a Qobj, of which the configuration of all is given too."""
         own, header = item.get("config", {}), item.get("header", {})
@@ -313,7 +323,7 @@ class BasicAerSimulator(BackendV2):
         header |= {name: int(header[name]) for name in sizes}
         for name in sizes:
             check_size(header[name], name, header["name"])
-        lower_it = partial(lower_experiment, item, header["name"], **sizes)
+        lower_it = partial(lower_experiment, item, header["name"], **sizes, poll=poll)
         return self._experiment(lower_it, partial(dict, header), settings, seed=own_seed, position=position)
 
     def _read(self, config: dict[str, Any]) -> dict[str, Any]:
