@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit.circuit import Parameter, library
+from qiskit.circuit import CircuitInstruction, Parameter, library
 from qiskit.quantum_info import Statevector, random_unitary
 
 from basicaer.compile import known
+from basicaer.compile.gates import GATES
 from basicaer.compile.known import lower_known
+from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
 
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
-    monkeypatch.setattr(known, "_known", known._Known())
+    monkeypatch.setattr(known, "_programs", known._Known())
+    monkeypatch.setattr(known, "_recipes", known._Known())
 
 
 def circuit(angle=0.1, name="one"):
@@ -77,7 +80,7 @@ def test_what_instructions_alone_do_not_say_is_lowered_each_time():
         conditional.x(0)
     for made in (controlled, custom, unitary, conditional):
         assert lower_known(made) is not lower_known(made)
-    assert not known._known._programs
+    assert not known._programs._kept
 
 
 def with_unitary(matrix):
@@ -107,15 +110,15 @@ def test_what_cannot_be_lowered_is_refused_each_time():
     for _ in range(2):
         with pytest.raises(BasicAerError, match="Parameters without a value"):
             lower_known(made)
-    assert not known._known._programs
+    assert not known._programs._kept
 
 
 def test_so_many_instructions_are_kept(monkeypatch):
     monkeypatch.setattr(known, "_INSTRUCTIONS_KEPT", 15)
     programs = [lower_known(circuit(angle)) for angle in range(5)]
     size = len(circuit().data)
-    assert len(known._known._programs) == 15 // size
-    assert known._known._instructions == 15 // size * size
+    assert len(known._programs._kept) == 15 // size
+    assert known._programs._instructions == 15 // size * size
     assert lower_known(circuit(4)) is programs[4]
     assert lower_known(circuit(0)) is not programs[0]
 
@@ -124,8 +127,8 @@ def test_what_is_kept_does_not_depend_on_who_was_first(monkeypatch):
     """Two threads may lower the same circuit at once: it counts once."""
     key = known._key(circuit(), circuit().data, keep_idle=False)
     for _ in range(3):
-        known._known.keep(key, known.lower(circuit()), 4)
-    assert known._known._instructions == 4
+        known._programs.keep(key, known.lower(circuit()), 4)
+    assert known._programs._instructions == 4
 
 
 def test_a_new_circuit_looks_at_no_other(monkeypatch):
@@ -147,3 +150,75 @@ def test_a_new_circuit_looks_at_no_other(monkeypatch):
     before = Counting.looked
     lower_known(circuit(20))
     assert Counting.looked - before <= 4
+
+
+def takes_angles(record):
+    """Whether a record is of a gate that Qiskit keeps as a standard gate and that takes angles."""
+    if record.gate_class is None or record.controls is None or not record.parameters or not record.kinds:
+        return False
+    made = QuantumCircuit(5)
+    gate = record.gate_class(*[0.1] * record.parameters)
+    made.append(gate, range(gate.num_qubits))
+    return made.data[0].is_standard_gate()
+
+
+TAKING_ANGLES = list(filter(takes_angles, GATES))
+
+
+def every_gate_with(angle, name):
+    """Every standard gate that takes angles, some of them twice, between gates that take none."""
+    made = QuantumCircuit(5, 5, name=name, global_phase=0.4)
+    for i, record in enumerate([*TAKING_ANGLES, *TAKING_ANGLES[::3]]):
+        gate = record.gate_class(*[angle * (i + j + 1) for j in range(record.parameters)])
+        made.append(gate, [(i + q) % 5 for q in range(gate.num_qubits)])
+        made.cx(i % 5, (i + 1) % 5)
+    made.barrier()
+    made.measure(range(5), range(5))
+    return made
+
+
+def test_other_angles_make_the_program_that_lowering_makes(monkeypatch):
+    assert len(TAKING_ANGLES) > 15
+    lower_known(every_gate_with(0.1, "first"))
+    want = known.lower(every_gate_with(-0.37, "second"))
+    monkeypatch.setattr(known, "lower", None)  # it is not asked again
+    made = lower_known(every_gate_with(-0.37, "second"))
+    assert (made.name, made.qubits, made.final, made.bits) == (want.name, want.qubits, want.final, want.bits)
+    for one, other in zip(made.body, want.body, strict=True):
+        assert type(one) is type(other)
+        if isinstance(one, Segment):
+            for gate, wanted in zip(one.gates, other.gates, strict=True):
+                assert np.array_equal(gate.data, wanted.data)
+                assert gate._replace(data=None) == wanted._replace(data=None)
+        else:
+            assert one == other
+
+
+@pytest.mark.parametrize("angle", [float("nan"), 1e400, 1j], ids=str)
+def test_other_angles_are_checked_as_ever(qasm, angle):
+    qasm.run(circuit(0.1))
+    made = circuit(0.2)
+    made.data[0] = CircuitInstruction(library.RYGate(0.3), made.data[0].qubits)
+    odd = made.data[0].operation.to_mutable()
+    odd._params = [angle]
+    made.data[0] = CircuitInstruction(odd, made.data[0].qubits)
+    with pytest.raises(BasicAerError, match=r"parameters \[.*not all finite|must be a finite real number"):
+        qasm.run(made)
+
+
+def test_a_phase_that_is_a_gate_has_no_place_among_the_gates(statevector):
+    for angle in (0.1, 0.5):
+        made = QuantumCircuit(1)
+        made.append(library.GlobalPhaseGate(angle), [])
+        made.rx(angle, 0)
+        assert np.allclose(statevector.run(made).result().get_statevector(), Statevector(made).data)
+
+
+def test_recipes_are_kept_by_the_same_measure(monkeypatch):
+    monkeypatch.setattr(known, "_INSTRUCTIONS_KEPT", 8)
+    for width in (2, 3, 4):
+        made = QuantumCircuit(width)
+        made.rx(0.3, range(width))
+        lower_known(made)
+    assert known._recipes._instructions <= 8
+    assert len(known._recipes._kept) == 2

@@ -177,9 +177,11 @@ class Checkpoint:
 
     def enter(self, phase: str) -> None:
         """Begin a phase."""
-        self._spent, self._phase_began = self._spent_until(now := time.monotonic()), now
-        self._phase = phase
-        self._spent.setdefault(phase, 0.0)
+        spent, now = self._spent.copy(), time.monotonic()  # a new one, since others read it meanwhile
+        if self._phase in spent:
+            spent[self._phase] += now - self._phase_began
+        spent.setdefault(phase, 0.0)
+        self._spent, self._phase_began, self._phase = spent, now, phase
 
     def _spent_until(self, now: float) -> dict[str, float]:
         spent = dict(self._spent)  # a new one, since others read it meanwhile

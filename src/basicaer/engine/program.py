@@ -226,6 +226,7 @@ class Continue(NamedTuple):
     """Goes on with the next iteration of the innermost loop."""
 
 
+_STRAIGHT = frozenset((Segment, Phase, Prepare, SetState, Save, Store))
 Operation = (
     Segment | Phase | Measure | Reset | Prepare | SetState | Save | Store | If | Switch | For | While | Break | Continue
 )
@@ -277,8 +278,7 @@ class Program:
     @property
     def is_straight(self) -> bool:
         """Whether the body is gates, preparations, saves and stores only, so that it always costs the same."""
-        straight = Segment | Phase | Prepare | SetState | Save | Store
-        return all(isinstance(operation, straight) for operation in self.body)
+        return all(type(operation) in _STRAIGHT for operation in self.body)
 
 
 def children(operation: Operation) -> tuple[Block, ...]:
