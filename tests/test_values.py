@@ -14,6 +14,7 @@ from basicaer.compile.lower import _length, lower
 from basicaer.compile.values import Values
 from basicaer.engine.program import For
 from basicaer.errors import JobTimeLimitError
+from qobjs import instruction, one
 
 P, Q = Parameter("p"), Parameter("q")
 
@@ -339,6 +340,20 @@ def test_the_time_limit_counts_while_circuits_are_read(statevector, monkeypatch)
     monkeypatch.setattr("basicaer.compile.values.time.monotonic", lambda: next(clock))
     with pytest.raises(JobTimeLimitError, match=r"still being read at the time limit of 100 s; give a longer timeout="):
         statevector.run(circuit, timeout=100)
+
+
+def test_the_time_limit_counts_while_a_qobj_is_read(qasm, monkeypatch):
+    clock = iter(range(10**9))
+    monkeypatch.setattr("basicaer.compile.values.time.monotonic", lambda: next(clock))
+    with pytest.raises(JobTimeLimitError, match=r"still being read at the time limit of 100 s"):
+        qasm.run(one(*[instruction("x", 0)] * 200), timeout=100)
+
+
+def test_a_short_time_limit_is_the_jobs_own(statevector, monkeypatch):
+    monkeypatch.setattr("basicaer.compile.values.time.monotonic", iter((0.0, *[0.09] * 99)).__next__)
+    circuit = QuantumCircuit(1)
+    circuit.append(own_gate(0.3), [0])
+    assert statevector.run(circuit, timeout=0.05).result().success
 
 
 def test_a_parameter_of_a_loop_is_no_parameter_of_the_circuit():

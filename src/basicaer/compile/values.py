@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Counter", "NoNumberError", "Patience", "Values", "Varies", "Varying"]
 
+_LEAST_PATIENCE = 0.1  # seconds: a shorter time limit is left to the job, where what was reached is told
 _LARGEST_TABLE = 10**6  # numbers: some seconds, and 8 MB
 
 
@@ -39,7 +40,7 @@ class Patience:
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = seconds
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._deadline = None if seconds is None else time.monotonic() + max(seconds, _LEAST_PATIENCE)
 
     def __call__(self) -> None:
         """Return at once.
