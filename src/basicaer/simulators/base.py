@@ -161,8 +161,8 @@ class BasicAerSimulator(BackendV2):
               other on the executor; 0 is one for each core, the default 1. Results are the same for any number.
             - ``target_gpus``: numbers of the GPUs that the circuits of the job are spread over; default the first one.
             - ``executor``: any `concurrent.futures.Executor` to run on.
-            - ``timeout``: seconds that the work may take; then the job ends as ERROR with a `JobTimeLimitError`. Reading
-              the circuits, before the job is queued, may take as long, or 0.1 s; then `run` raises it.
+            - ``timeout``: seconds that the work may take; then the job ends as ERROR with a `JobTimeLimitError`.
+              Reading the circuits, before the job is queued, may take as long, or 0.1 s; then `run` raises it.
             - ``callback``: called with the job's `Progress` now and then, from another thread, or in this one if the
               job is so small that it runs inside `run`. If it raises anything, it is not called again and the job goes
               on; ``job.result()`` then gives a `BasicAerWarning` that names what it raised.
