@@ -95,7 +95,9 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
     zero
         Wires that are |0>.
     """
-    numbers = [numbers_of(planned, segment.gates[planned.gate]) for planned in plan.gates]
+    numbers = [
+        numbers_of(planned, segment.gates[origin]) for planned, origin in zip(plan.gates, plan.origins, strict=True)
+    ]
     place = list(place)
     passes = []
     for number, current in enumerate(plan.passes):
@@ -106,7 +108,7 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
         binding.write_back(following)
         passes.append(binding.bound(zero))
         binding.move(place)
-        zero -= {wire for step in current.steps for gate in step.gates for wire in plan.gates[gate].paired(segment)}
+        zero -= {wire for step in current.steps for gate in step.gates for wire in plan.gates[gate].paired}
     return Bound(tuple(passes), tuple(place), zero)
 
 
