@@ -12,6 +12,7 @@ where they are.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,6 @@ _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # by size, t
 _SHORTEST_ROW = 4  # elements: `take` moves shorter rows slower than single elements
 _SMALL_PRODUCT = 2**19  # multiplications: up to 10**6 OpenBLAS has kernels that copy nothing, where it has them at all
 _SMALL_PART = 2**6  # shorter parts are slower, whichever the kernel
-_TIMES_I = np.array([[0, -1], [1, 0]])  # on the real and the imaginary part of a number
 
 
 class Bound(NamedTuple):
@@ -108,7 +108,8 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
         binding.write_back(following)
         passes.append(binding.bound(zero))
         binding.move(place)
-        zero -= {wire for step in current.steps for gate in step.gates for wire in plan.gates[gate].paired}
+        if zero:
+            zero -= {wire for step in current.steps for gate in step.gates for wire in plan.gates[gate].paired}
     return Bound(tuple(passes), tuple(place), zero)
 
 
@@ -319,7 +320,12 @@ def _staying(products: Sequence[_Numbers]) -> Sequence[_Numbers]:
 
 def _on_real_numbers(matrices: NDArray[Any]) -> NDArray[Any]:
     """Return complex matrices as real ones, on pairs of real and imaginary parts."""
-    return np.kron(matrices.real, np.eye(2)) + np.kron(matrices.imag, _TIMES_I)
+    *many, rows, columns = matrices.shape
+    real = np.zeros((*many, rows, 2, columns, 2), matrices.real.dtype)  # axes of 2: which part of the number
+    real[..., 0, :, 0] = real[..., 1, :, 1] = matrices.real
+    real[..., 1, :, 0] = matrices.imag
+    real[..., 0, :, 1] = -matrices.imag
+    return real.reshape(*many, 2 * rows, 2 * columns)
 
 
 def _part_of(size: int) -> int:
@@ -329,7 +335,15 @@ def _part_of(size: int) -> int:
 
 def _renumbered(group: Sequence[int], order: Sequence[int]) -> NDArray[np.intp]:
     """Return for each value of bits in `order`, lowest first, the value of the same bits in the group's order."""
-    return deposit_bits(np.arange(2 ** len(group)), [group.index(bit) for bit in order])
+    return _deposited(tuple([group.index(bit) for bit in order]))
+
+
+@lru_cache(maxsize=1024)
+def _deposited(positions: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return for each value of as many bits as there are positions, what it is with these bits there."""
+    deposited: NDArray[np.intp] = deposit_bits(np.arange(2 ** len(positions)), positions)
+    deposited.flags.writeable = False  # it is shared
+    return deposited
 
 
 def _by_selector(matrices: NDArray[Any], inside: Sequence[int], order: Sequence[int]) -> NDArray[Any]:
