@@ -28,7 +28,7 @@ from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -95,21 +95,20 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
     zero
         Wires that are |0>.
     """
-    numbers = [
-        numbers_of(planned, segment.gates[origin]) for planned, origin in zip(plan.gates, plan.origins, strict=True)
-    ]
     place = list(place)
     passes = []
     for number, current in enumerate(plan.passes):
         poll()
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
         binding = _Binding(current.tile, place, dtype)
+        gates = [gate for step in current.steps for gate in step.gates]
+        numbers = {gate: numbers_of(plan.gates[gate], segment.gates[plan.origins[gate]]) for gate in gates}
         binding.add(current.steps, numbers)
         binding.write_back(following)
         passes.append(binding.bound(zero))
         binding.move(place)
         if zero:
-            zero -= {wire for step in current.steps for gate in step.gates for wire in plan.gates[gate].paired}
+            zero = zero.difference(*[plan.gates[gate].paired for gate in gates])
     return Bound(tuple(passes), tuple(place), zero)
 
 
@@ -144,9 +143,10 @@ class _Binding:
         self._places = [place[wire] for wire in self._order]  # of the tile's bits when it is read and written
         self._permuting: list[GateNumbers] = []  # gates on wires that wait for the next `take`
         self._diagonal: list[GateNumbers] = []  # ... for the next product of phases; all after those that permute
+        self._multiplied: set[int] = set()  # wires that those act on
         self._work: list[Work] = []
 
-    def add(self, steps: Sequence[Product | Monomials], numbers: Sequence[GateNumbers]) -> None:
+    def add(self, steps: Sequence[Product | Monomials], numbers: Mapping[int, GateNumbers]) -> None:
         """Add the steps of a pass."""
         products = [self._numbers(step, numbers) for step in steps if isinstance(step, Product)]
         done = 0
@@ -196,7 +196,7 @@ class _Binding:
         for p, wire in zip(self._places, self._order, strict=True):
             place[wire] = p
 
-    def _numbers(self, product: Product, numbers: Sequence[GateNumbers]) -> _Numbers:
+    def _numbers(self, product: Product, numbers: Mapping[int, GateNumbers]) -> _Numbers:
         inside = tuple(wire for wire in product.selectors if wire in self._order)
         outside = tuple(wire for wire in product.selectors if wire not in self._order)
         matrices: NDArray[Any] = product_matrices(
@@ -211,8 +211,9 @@ class _Binding:
         """Add a gate that permutes basis states or multiplies them by phases."""
         if gate.form is Form.DIAGONAL:
             self._diagonal.append(gate)
+            self._multiplied.update(gate.targets, gate.controls)
         else:
-            if any(not set(gate.targets).isdisjoint(phase.targets + phase.controls) for phase in self._diagonal):
+            if not self._multiplied.isdisjoint(gate.targets):
                 self._flush_phases()
             self._permuting.append(gate)
 
@@ -298,10 +299,11 @@ class _Binding:
         if not self._diagonal:
             return
         touched = {wire for gate in self._permuting for wire in gate.targets}
-        if any(not touched.isdisjoint(gate.targets + gate.controls) for gate in self._diagonal):
+        if not touched.isdisjoint(self._multiplied):
             self._take(list(self._order))
         self._work.append(Phase(Phases(self._diagonal, self._order, self._place, self._dtype)))
         self._diagonal = []
+        self._multiplied = set()
 
     def _finish(self, order: list[int]) -> None:
         """Bring the wires into this order."""

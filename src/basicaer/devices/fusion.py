@@ -104,21 +104,28 @@ class _Fusing:
         if len(targets) == 1 and not controls:
             # Small matrices are multiplied first: this takes a fifth of applying each to all rows.
             before = self._single.get(targets[0], _ONE)
-            self._single[targets[0]] = (
-                data @ before if form is Form.MATRIX else data[:, None] * before if form is Form.DIAGONAL else before[data]
-            )
+            if form is Form.MATRIX:
+                after = data.dot(before)
+            elif form is Form.DIAGONAL:
+                after = data.reshape(2, 1) * before
+            else:
+                after = before.take(data, 0)
+            self._single[targets[0]] = after
             return
         for wire in targets + controls:
-            self._apply_single(wire)
+            if wire in self._single:
+                self._apply_single(wire)
         place = self._place
         on_bits = tuple([place[wire] for wire in targets]), tuple([place[wire] for wire in controls])
         if form is Form.PERMUTATION:
-            self._rows = self._rows[_source(len(place), *on_bits, control_state, tuple(data.tolist()))]
+            self._rows = self._rows.take(_source(len(place), *on_bits, control_state, tuple(data.tolist())), 0)
         else:
             k = self._k
             on_bits = tuple([k + bit for bit in on_bits[0]]), tuple([k + bit for bit in on_bits[1]])
             vector = self._rows.reshape(-1)
-            Gatewise(len(place) + k, vector.dtype).apply(vector, GateNumbers(form, data, *on_bits, control_state), _go_on)
+            Gatewise(len(place) + k, vector.dtype).apply(
+                vector, GateNumbers(form, data, *on_bits, control_state), _go_on
+            )
 
     def matrices(self) -> NDArray[np.complexfloating]:
         for wire in list(self._single):
@@ -126,10 +133,8 @@ class _Fusing:
         return self._rows.reshape(-1, 2**self._k, 2**self._k)
 
     def _apply_single(self, wire: int) -> None:
-        matrix = self._single.pop(wire, None)
-        if matrix is not None:
-            pairs = self._rows.reshape(-1, 2, 2 ** (self._place[wire] + self._k))
-            self._rows = np.matmul(matrix, pairs).reshape(self._rows.shape)
+        pairs = self._rows.reshape(-1, 2, 2 ** (self._place[wire] + self._k))
+        self._rows = np.matmul(self._single.pop(wire), pairs).reshape(self._rows.shape)
 
 
 @lru_cache(maxsize=4096)

@@ -34,23 +34,23 @@ class Bundles:
     def __init__(
         self, items: Sequence[Item], numbers: Iterable[int], n_qubits: int, poll: Callable[[], None] = lambda: None
     ) -> None:
-        self.first: list[int] = []
-        self.size = array("l", [1]) * len(items)
-        self._next = array("l", [_NONE]) * len(items)  # the next gate of the same bundle
-        last = array("l", range(len(items)))  # last[i] = the last gate of the bundle of gate i
+        self.first = array("i")
+        self.size = array("i", [1]) * len(items)
+        self._next = array("i", [_NONE]) * len(items)  # the next gate of the same bundle
+        last = array("i", range(len(items)))  # last[i] = the last gate of the bundle of gate i
         newest: dict[int, int] = {}  # the first gate of the last bundle for an item, by id: equal items are one object
         layer = [_NONE] * n_qubits  # layer[q] = the first of the latest gates on wire q that all commute there
         kind = [""] * n_qubits  # of that layer
         for number in polled(numbers, poll):
             item = items[number]
-            z, x, g = item[:3]
+            z, x, g, z_mask, x_mask, g_mask, _ = item
             layers = [layer[q] for q in z + x + g]
-            latest = max(layers, default=_NONE)
+            latest = max(layers) if layers else _NONE
             first = newest.get(id(item), _NONE)
             if first < latest:
                 before = items[latest]
-                follows = min(layers) == latest and not item.wires & ~before.g_mask and not before.permutes
-                first = latest if follows else _NONE
+                follows = not (z_mask | x_mask | g_mask) & ~before.g_mask and min(layers) == latest
+                first = latest if follows and not before.permutes else _NONE
             if first != _NONE:
                 self._next[last[first]] = number
                 last[first] = number
