@@ -163,8 +163,32 @@ def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule, monk
     assert first_difference()
 
 
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [
+        pytest.param("__init__", "if first < latest:", "if False:", id="whatever-is-between"),
+        pytest.param(
+            "__init__", "not (z_mask | x_mask | g_mask) & ~before.g_mask", "True", id="wires-that-are-not-mixed"
+        ),
+        pytest.param("__init__", 'layer[q], kind[q] = number, "g"', "layer[q] = number", id="kind-of-layer-lost"),
+        pytest.param("__init__", 'if kind[q] != "x":', "if False:", id="x-begins-no-layer"),
+        pytest.param("__init__", 'if kind[q] != "z":', "if False:", id="z-begins-no-layer"),
+        pytest.param("__init__", "last[first] = number\n", "pass\n", id="all-but-the-last-lost"),
+        pytest.param("gates_of", "gates.sort()", "", id="out-of-order"),
+    ],
+)
+def test_bundles_made_wrongly_are_seen(function, right, wrong, break_rule, monkeypatch):
+    method = getattr(bundles.Bundles, function)
+    source = textwrap.dedent(inspect.getsource(method))
+    assert source.count(right) == 1
+    namespace = dict(vars(bundles))
+    exec("from __future__ import annotations\n" + source.replace(right, wrong), namespace)  # noqa: S102
+    monkeypatch.setattr(bundles.Bundles, function, namespace[function])
+    assert first_difference()
+
+
 def test_a_swap_that_is_not_followed_is_seen(break_rule):
-    break_rule(items.pieces_of, "wire_of[a], wire_of[b] = wire_of[b], wire_of[a]", "pass")
+    break_rule(items.pieces_of, "wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)", "pass")
     assert first_difference()
 
 

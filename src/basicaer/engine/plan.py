@@ -27,6 +27,8 @@ class Part(Enum):
     EIGENVALUES = "eigenvalues"  # D, diagonal, with the controls
     OUT_OF_EIGENBASIS = "out of eigenbasis"  # V, on the targets alone
 
+    __hash__ = object.__hash__  # see `Form`
+
 
 class PlannedGate(NamedTuple):
     """A gate of the segment, or a part of one, on the wires that its qubits have by then."""
@@ -39,6 +41,8 @@ class PlannedGate(NamedTuple):
     @classmethod
     def whole(cls, kinds: str, targets: tuple[int, ...], controls: tuple[int, ...]) -> Self:
         """Return a gate that is not split, and that acts on its targets in the ways `kinds`; see `Gate`."""
+        if "Z" not in kinds:
+            return cls(Part.WHOLE, targets, controls, targets)
         paired = tuple([wire for wire, kind in zip(targets, kinds, strict=True) if kind != "Z"])
         return cls(Part.WHOLE, targets, controls, paired)
 

@@ -49,8 +49,8 @@ class Bundles:
             first = newest.get(id(item), _NONE)
             if first < latest:
                 before = items[latest]
-                follows = not (z_mask | x_mask | g_mask) & ~before.g_mask and min(layers) == latest
-                first = latest if follows and not before.permutes else _NONE
+                follows = not (z_mask | x_mask | g_mask) & ~before.g_mask and not before.permutes
+                first = latest if follows else _NONE
             if first != _NONE:
                 self._next[last[first]] = number
                 last[first] = number

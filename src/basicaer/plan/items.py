@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from basicaer.engine.bits import mask_of
 from basicaer.engine.plan import Part, PlannedGate
@@ -123,21 +123,21 @@ def pieces_of(gates: Structure, n_qubits: int, poll: Callable[[], None] = lambda
     planned: list[PlannedGate] = []
     origins = array("I")
     items: list[Item] = []
-    made: dict[Placement, list[tuple[PlannedGate, Item]]] = {}  # by what is placed on which wires
     here: dict[int, list[tuple[PlannedGate, Item]]] = {}  # by placement on qubits, where they are until the next swap
+    shared: dict[Any, Any] = {}  # gates and items, each the one that all equal ones are
     for number, which in enumerate(polled(gates.each, poll)):
-        if which not in here:
+        pieces = here.get(which)
+        if pieces is None:
             kinds, targets, controls, form, is_swap = gates.placements[which]
+            on_wires = tuple([wire_of[q] for q in targets])
             if is_swap:
-                a, b = targets
-                wire_of[a], wire_of[b] = wire_of[b], wire_of[a]
+                wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)
                 here = {}
                 continue
-            on_wires = (kinds, tuple([wire_of[q] for q in targets]), tuple([wire_of[q] for q in controls]), form, False)
-            if on_wires not in made:
-                made[on_wires] = _pieces(*on_wires[:4])
-            here[which] = made[on_wires]
-        for gate, item in here[which]:
+            made = _pieces(kinds, on_wires, tuple([wire_of[q] for q in controls]), form)
+            pieces = [(shared.setdefault(gate, gate), shared.setdefault(item, item)) for gate, item in made]
+            here[which] = pieces
+        for gate, item in pieces:
             planned.append(gate)
             origins.append(number)
             items.append(item)
@@ -163,7 +163,8 @@ def _pieces(
 
 
 def _item(kinds: str, targets: tuple[int, ...], controls: tuple[int, ...] = (), *, permutes: bool = False) -> Item:
-    z = controls + tuple([q for q, kind in zip(targets, kinds, strict=True) if kind == "Z"])
-    x = tuple([q for q, kind in zip(targets, kinds, strict=True) if kind == "X"])
-    g = tuple([q for q, kind in zip(targets, kinds, strict=True) if kind == "G"])
+    on: dict[str, list[int]] = {"Z": [*controls], "X": [], "G": []}
+    for wire, kind in zip(targets, kinds, strict=True):
+        on[kind].append(wire)
+    z, x, g = tuple(sorted(on["Z"])), tuple(on["X"]), tuple(on["G"])
     return Item(z, x, g, mask_of(z), mask_of(x), mask_of(g), permutes)
