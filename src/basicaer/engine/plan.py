@@ -159,7 +159,7 @@ class Planner(Protocol):
         discard_phases: bool = False,
         poll: Callable[[], None] = lambda: None,
     ) -> Plan:
-        """Return a plan for a segment, calling `poll` before each pass.
+        """Return a plan for a segment, calling `poll` at least before each pass and ten times a second.
 
         With `discard_phases` what only changes phases at the segment's end is left out.
         """

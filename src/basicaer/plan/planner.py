@@ -52,7 +52,7 @@ def plan_segment(
     discard_phases
         Whether to leave out what changes only phases at the segment's end, as when nothing but counts is wanted.
     poll
-        Called before each pass, and before so many gates and steps that it is never a tenth of a second.
+        Called before each pass and each step, and between so many gates that less than a tenth of a second passes.
     """
     gates = structure(segment.gates, poll)
     return _plans.known_or_made(
