@@ -16,7 +16,7 @@ from basicaer.engine.bits import mask_of
 from basicaer.engine.plan import Costs, Monomials, Product
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.closure import needs
-from basicaer.plan.items import items_of
+from basicaer.plan.items import pieces_of, structure
 
 HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 
@@ -144,7 +144,7 @@ def replayed(plan, gates, vector):
     """What a plan makes of a state, its gates applied one by one in the order in which it runs them."""
     for number in scheduled(plan):
         planned = plan.gates[number]
-        numbers = numbers_of(planned, gates[planned.gate])
+        numbers = numbers_of(planned, gates[plan.origins[number]])
         vector = applied(
             vector, matrix_of(numbers.form, numbers.data), numbers.targets, numbers.controls, numbers.control_state
         )
@@ -155,8 +155,8 @@ def replayed(plan, gates, vector):
 
 def faults(plan, gates, costs):
     """Everything that is wrong with the form of a plan, as `basicaer.engine.plan` describes it."""
-    planned, items, _ = items_of(gates, plan.n_qubits)
-    found = [] if list(plan.gates) == planned else ["the plan's gates are not the segment's"]
+    planned, origins, items, _ = pieces_of(structure(gates), plan.n_qubits)
+    found = [] if (list(plan.gates), plan.origins) == (planned, origins) else ["the gates are not the segment's"]
     if sorted(scheduled(plan)) != list(range(len(planned))):
         found.append("not every gate runs exactly once")
     left = dict(enumerate(items))
@@ -170,7 +170,7 @@ def faults(plan, gates, costs):
         if len(current.tile) != size and len(current.tile) != first.bit_count():
             found.append(f"{here}: a tile of {len(current.tile)} qubits")
         if previous is not None and (tile & previous).bit_count() < min(costs.shared_qubits, len(current.tile)):
-            for _, need in needs(items, left, plan.n_qubits, len(current.tile)):
+            for _, need in needs(items, left, plan.n_qubits, len(current.tile))[0]:
                 if need and (need & previous).bit_count() + len(current.tile) - need.bit_count() >= costs.shared_qubits:
                     found.append(f"{here}: shares too little, though {need:b} could")
         found += [f"{here}: {fault}" for step in current.steps for fault in faults_of_step(step, items, tile, costs)]
@@ -187,7 +187,7 @@ def faults_of_step(step, items, tile, costs):
     if any(item.pairs & ~tile for item in own):
         yield "a gate pairs wires outside of the tile"
     match step:
-        case Product(numbers, wires, selectors):
+        case Product(_, wires, selectors):
             if list(wires) != sorted(set(wires)) or list(selectors) != sorted(set(selectors)):
                 yield f"wires {wires}, selectors {selectors}"
             if mask_of(wires) & mask_of(selectors) or mask_of(wires) & ~tile:
@@ -196,7 +196,7 @@ def faults_of_step(step, items, tile, costs):
                 yield "a gate pairs other wires than the product's"
             if any(item.wires & ~mask_of(wires + selectors) for item in own):
                 yield "a gate acts on wires that are not in the product"
-            if len(selectors) > costs.selectors and len(numbers) > 1:
+            if len(selectors) > costs.selectors and all(mask_of(selectors) & ~item.wires for item in own):
                 yield f"{len(selectors)} selectors"
             if len(wires) > max([costs.widest_product, *(item.pairs.bit_count() for item in own)]):
                 yield f"a matrix on {len(wires)} wires, wider than any should be and than any gate"

@@ -9,14 +9,15 @@ from qiskit.quantum_info import Statevector, random_unitary
 from basicaer.compile import known
 from basicaer.compile.gates import GATES
 from basicaer.compile.known import lower_known
+from basicaer.engine.kept import Kept
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
 
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
-    monkeypatch.setattr(known, "_programs", known._Known())
-    monkeypatch.setattr(known, "_recipes", known._Known())
+    for name in ("_programs", "_recipes"):
+        monkeypatch.setattr(known, name, Kept(50_000, 50_000))
 
 
 def circuit(angle=0.1, name="one"):
@@ -80,7 +81,7 @@ def test_what_instructions_alone_do_not_say_is_lowered_each_time():
         conditional.x(0)
     for made in (controlled, custom, unitary, conditional):
         assert lower_known(made) is not lower_known(made)
-    assert not known._programs._kept
+    assert not len(known._programs)
 
 
 def with_unitary(matrix):
@@ -110,25 +111,15 @@ def test_what_cannot_be_lowered_is_refused_each_time():
     for _ in range(2):
         with pytest.raises(BasicAerError, match="Parameters without a value"):
             lower_known(made)
-    assert not known._programs._kept
+    assert not len(known._programs)
 
 
 def test_so_many_instructions_are_kept(monkeypatch):
-    monkeypatch.setattr(known, "_INSTRUCTIONS_KEPT", 15)
+    monkeypatch.setattr(known, "_programs", Kept(50_000, 15))
     programs = [lower_known(circuit(angle)) for angle in range(5)]
-    size = len(circuit().data)
-    assert len(known._programs._kept) == 15 // size
-    assert known._programs._instructions == 15 // size * size
+    assert len(known._programs) == 15 // len(circuit().data)
     assert lower_known(circuit(4)) is programs[4]
     assert lower_known(circuit(0)) is not programs[0]
-
-
-def test_what_is_kept_does_not_depend_on_who_was_first(monkeypatch):
-    """Two threads may lower the same circuit at once: it counts once."""
-    key = known._key(circuit(), circuit().data, keep_idle=False)
-    for _ in range(3):
-        known._programs.keep(key, known.lower(circuit()), 4)
-    assert known._programs._instructions == 4
 
 
 def test_a_new_circuit_looks_at_no_other(monkeypatch):
@@ -181,7 +172,7 @@ def test_other_angles_make_the_program_that_lowering_makes(monkeypatch):
     assert len(TAKING_ANGLES) > 15
     lower_known(every_gate_with(0.1, "first"))
     want = known.lower(every_gate_with(-0.37, "second"))
-    monkeypatch.setattr(known, "lower", None)  # it is not asked again
+    monkeypatch.setattr(known, "lower", lambda *_args, **_keys: pytest.fail("it was lowered again"))
     made = lower_known(every_gate_with(-0.37, "second"))
     assert (made.name, made.qubits, made.final, made.bits) == (want.name, want.qubits, want.final, want.bits)
     for one, other in zip(made.body, want.body, strict=True):
@@ -212,13 +203,3 @@ def test_a_phase_that_is_a_gate_has_no_place_among_the_gates(statevector):
         made.append(library.GlobalPhaseGate(angle), [])
         made.rx(angle, 0)
         assert np.allclose(statevector.run(made).result().get_statevector(), Statevector(made).data)
-
-
-def test_recipes_are_kept_by_the_same_measure(monkeypatch):
-    monkeypatch.setattr(known, "_INSTRUCTIONS_KEPT", 8)
-    for width in (2, 3, 4):
-        made = QuantumCircuit(width)
-        made.rx(0.3, range(width))
-        lower_known(made)
-    assert known._recipes._instructions <= 8
-    assert len(known._recipes._kept) == 2

@@ -1,13 +1,13 @@
 """Plans are kept by structure: what finds one again, what does not, how many are kept, and from several threads."""
 
 import threading
-from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import reference
+from basicaer.engine.kept import Kept
 from basicaer.engine.program import Form
 from basicaer.plan import planner
 from basicaer.plan.planner import plan_segment
@@ -20,7 +20,7 @@ N = 6
 @pytest.fixture(autouse=True)
 def kept(monkeypatch):
     """Nothing is kept at first, and nothing of the test's is kept afterwards."""
-    plans = OrderedDict()
+    plans = Kept(most=128, most_in_all=200_000)
     monkeypatch.setattr(planner, "_plans", plans)
     return plans
 
@@ -105,8 +105,8 @@ def segments(count):
     return [segment([hadamard(q % N) for q in range(number + 1)]) for number in range(count)]
 
 
-def test_so_many_plans_are_kept_and_those_used_last(kept, monkeypatch):
-    monkeypatch.setattr(planner, "_PLANS_KEPT", 3)
+def test_so_many_plans_are_kept_and_those_used_last(kept):
+    kept.most = 3
     first, second, third, fourth = segments(4)
     plans = [plan_segment(each, N, COSTS) for each in (first, second, third)]
     assert plan_segment(first, N, COSTS) is plans[0]  # now the second is the one not used for longest
@@ -117,26 +117,26 @@ def test_so_many_plans_are_kept_and_those_used_last(kept, monkeypatch):
     assert plan_segment(second, N, COSTS) is not plans[1]
 
 
-def test_so_many_gates_are_kept_in_all(kept, monkeypatch):
-    monkeypatch.setattr(planner, "_GATES_KEPT", 10)
+def test_so_many_gates_are_kept_in_all(kept):
+    kept.most_in_all = 10
     for each in segments(6):
         plan_segment(each, N, COSTS)
-        assert sum(len(plan.gates) for plan in kept.values()) <= 10
-    assert [len(plan.gates) for plan in kept.values()] == [6]
+        assert sum(len(plan.gates) for plan in kept) <= 10
+    assert [len(plan.gates) for plan in kept] == [6]
 
 
-def test_a_plan_of_more_gates_than_are_kept_is_kept_alone(kept, monkeypatch):
-    monkeypatch.setattr(planner, "_GATES_KEPT", 10)
+def test_a_plan_of_more_gates_than_are_kept_is_kept_alone(kept):
+    kept.most_in_all = 10
     long = segment([hadamard(q % N) for q in range(11)])
     for each in segments(3):
         plan_segment(each, N, COSTS)
     plan = plan_segment(long, N, COSTS)
-    assert list(kept.values()) == [plan]
+    assert list(kept) == [plan]
     assert plan_segment(long, N, COSTS) is plan
 
 
-def test_threads_share_plans_and_the_limits_hold(kept, monkeypatch):
-    monkeypatch.setattr(planner, "_PLANS_KEPT", 4)
+def test_threads_share_plans_and_the_limits_hold(kept):
+    kept.most = 4
     programs = [random_gates(np.random.default_rng(seed), N, 10, 2) for seed in range(8)]
     start = threading.Barrier(6)
     wrong = []

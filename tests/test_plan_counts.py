@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from basicaer.engine.kept import Kept
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan import planner, steps
 from basicaer.plan.planner import plan_segment
@@ -140,7 +141,7 @@ def work(monkeypatch):
     for module in (planner, steps):
         monkeypatch.setattr(module, "needs", needs)
         monkeypatch.setattr(module, "grow", grow)
-    monkeypatch.setattr(planner, "_plans", type(planner._plans)())
+    monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
     return counted
 
 

@@ -167,7 +167,7 @@ def test_a_swap_moves_nothing_and_what_follows_is_on_the_other_wire():
     gates = [hadamard(0), swap(0, 3), hadamard(0), swap(3, 1), flip(1, 0), swap(2, 0)]
     plan = plan_of(gates, 4, costs_of(tile_qubits=3))
     assert not differences(plan, gates, costs_of(tile_qubits=3))
-    assert [(planned.gate, planned.targets, planned.controls) for planned in plan.gates] == [
+    assert [(origin, gate.targets, gate.controls) for origin, gate in zip(plan.origins, plan.gates, strict=True)] == [
         (0, (0,), ()),
         (2, (3,), ()),
         (4, (0,), (3,)),
@@ -242,7 +242,7 @@ def test_discarded_phases_change_no_probability(seed):
     dropped = set(range(len(plan.gates))).difference(scheduled(plan))
     assert len(scheduled(plan)) == len(set(scheduled(plan)))
     assert all(
-        plan.gates[number].part is Part.EIGENVALUES or gates[plan.gates[number].gate].form is Form.DIAGONAL
+        plan.gates[number].part is Part.EIGENVALUES or gates[plan.origins[number]].form is Form.DIAGONAL
         for number in dropped
     )
     assert all(plan.gates[number].part is Part.WHOLE for number in dropped)  # something follows each part

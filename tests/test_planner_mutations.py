@@ -4,12 +4,12 @@ import inspect
 import itertools
 import sys
 import textwrap
-from collections import OrderedDict
 
 import numpy as np
 import pytest
 
-from basicaer.plan import closure, items, planner, steps
+from basicaer.engine.kept import Kept
+from basicaer.plan import bundles, closure, items, planner, steps
 from plan_checks import costs_of, differences, random_gates, segment
 
 PROGRAMS = 60  # at most; most mutations show within three
@@ -31,11 +31,11 @@ def break_rule(monkeypatch):
         namespace = dict(vars(home))
         code = "from __future__ import annotations\n" + source.replace(right, wrong)
         exec(compile(code, home.__file__, "exec"), namespace)  # noqa: S102
-        for module in (closure, items, planner, steps):
+        for module in (bundles, closure, items, planner, steps):
             if vars(module).get(function.__name__) is function:
                 monkeypatch.setattr(module, function.__name__, namespace[function.__name__])
 
-    monkeypatch.setattr(planner, "_plans", OrderedDict())
+    monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
     return break_rule
 
 
@@ -76,22 +76,22 @@ def test_nothing_is_wrong_as_long_as_nothing_is_broken(break_rule):
 
 
 NEEDS = [
-    pytest.param("need |= after_g[q] | after_x[q]", "need |= after_g[q]", id="z-after-x"),
-    pytest.param("need |= after_g[q] | after_z[q]\n", "need |= after_g[q]\n", id="x-after-z"),
-    pytest.param("need |= after_g[q] | after_x[q]", "need |= after_x[q]", id="z-after-g"),
-    pytest.param("need |= after_g[q] | after_z[q]\n", "need |= after_z[q]\n", id="x-after-g"),
-    pytest.param("after_g[q] | after_z[q] | after_x[q]", "after_z[q] | after_x[q]", id="g-after-g"),
-    pytest.param("after_g[q] | after_z[q] | after_x[q]", "after_g[q] | after_x[q]", id="g-after-z"),
-    pytest.param("after_g[q] | after_z[q] | after_x[q]", "after_g[q] | after_z[q]", id="g-after-x"),
-    pytest.param("            after_g[q] |= need\n", "", id="g-not-noted"),
-    pytest.param("            after_x[q] |= need\n", "            pass\n", id="x-not-noted"),
-    pytest.param("            after_z[q] |= need\n", "            pass\n", id="z-not-noted"),
+    pytest.param("need |= for_z[q]", "pass", id="z-waits-for-nothing"),
+    pytest.param("need |= for_x[q]", "pass", id="x-waits-for-nothing"),
+    pytest.param("need |= for_g[q]", "pass", id="g-waits-for-nothing"),
+    pytest.param("for_z[q] = for_x[q] = for_g[q] = need", "for_x[q] = for_g[q] = need", id="z-after-g"),
+    pytest.param("for_z[q] = for_x[q] = for_g[q] = need", "for_z[q] = for_g[q] = need", id="x-after-g"),
+    pytest.param("for_z[q] = for_x[q] = for_g[q] = need", "for_z[q] = for_x[q] = need", id="g-after-g"),
+    pytest.param("for_z[q] |= need\n            for_g[q] |= need", "for_g[q] |= need", id="z-after-x"),
+    pytest.param("for_z[q] |= need\n            for_g[q] |= need", "for_z[q] |= need", id="g-after-x"),
+    pytest.param("for_x[q] |= need\n            for_g[q] |= need", "for_g[q] |= need", id="x-after-z"),
+    pytest.param("for_x[q] |= need\n            for_g[q] |= need", "for_x[q] |= need", id="g-after-z"),
     pytest.param("need = blocked\n", "continue\n", id="blocked-not-noted"),
-    pytest.param("item.x_mask | item.g_mask", "item.g_mask", id="x-not-paired"),
-    pytest.param("item.x_mask | item.g_mask", "item.x_mask", id="g-not-paired"),
+    pytest.param("x_mask | g_mask", "g_mask", id="x-not-paired"),
+    pytest.param("x_mask | g_mask", "x_mask", id="g-not-paired"),
     pytest.param("if need or not (", "if not (", id="boundary-permutation-that-waits"),
     pytest.param(" and not item.wires & ~boundary", "", id="boundary-permutation-that-reaches-outside"),
-    pytest.param("item.permutes and boundary", "boundary", id="boundary-for-what-does-not-permute"),
+    pytest.param("permutes and boundary", "boundary", id="boundary-for-what-does-not-permute"),
 ]
 
 
@@ -134,7 +134,6 @@ def test_a_pass_cut_wrongly_is_seen(right, wrong, break_rule):
     ("right", "wrong"),
     [
         pytest.param("item.pairs or permutations.in_the_way_of(item)", "item.pairs", id="phases-left-behind"),
-        pytest.param("tuple(reversed(now))", "tuple(now)", id="backwards"),
         pytest.param(
             "needs(items, todo, n_qubits, widest, tile)", "needs(items, todo, n_qubits, widest, -1)", id="all"
         ),
@@ -150,8 +149,8 @@ def test_a_pass_ended_wrongly_is_seen(right, wrong, break_rule):
     [
         pytest.param("next_tile", "if not need & ~tile", "", id="gates-that-the-tile-does-not-hold"),
         pytest.param("can_share_enough", ">= self.costs.shared_qubits", ">= 0", id="nothing-shared"),
-        pytest.param("plan", "later.update(chosen.left)", "pass", id="gates-lost"),
-        pytest.param("plan", "rest = sorted(later.union(chosen.left))", "rest = sorted(later)", id="phases-lost"),
+        pytest.param("plan", "set(runs).difference(chosen.left)", "set(runs)", id="gates-lost"),
+        pytest.param("plan", "(Monomials(tuple(self.todo)),) if self.todo else ()", "()", id="phases-lost"),
     ],
 )
 def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule, monkeypatch):
@@ -164,11 +163,35 @@ def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule, monk
     assert first_difference()
 
 
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [
+        pytest.param("__init__", "if first < latest:", "if False:", id="whatever-is-between"),
+        pytest.param(
+            "__init__", "not (z_mask | x_mask | g_mask) & ~before.g_mask", "True", id="wires-that-are-not-mixed"
+        ),
+        pytest.param("__init__", 'layer[q], kind[q] = number, "g"', "layer[q] = number", id="kind-of-layer-lost"),
+        pytest.param("__init__", 'if kind[q] != "x":', "if False:", id="x-begins-no-layer"),
+        pytest.param("__init__", 'if kind[q] != "z":', "if False:", id="z-begins-no-layer"),
+        pytest.param("__init__", "last[first] = number\n", "pass\n", id="all-but-the-last-lost"),
+        pytest.param("gates_of", "gates.sort()", "", id="out-of-order"),
+    ],
+)
+def test_bundles_made_wrongly_are_seen(function, right, wrong, break_rule, monkeypatch):
+    method = getattr(bundles.Bundles, function)
+    source = textwrap.dedent(inspect.getsource(method))
+    assert source.count(right) == 1
+    namespace = dict(vars(bundles))
+    exec("from __future__ import annotations\n" + source.replace(right, wrong), namespace)  # noqa: S102
+    monkeypatch.setattr(bundles.Bundles, function, namespace[function])
+    assert first_difference()
+
+
 def test_a_swap_that_is_not_followed_is_seen(break_rule):
-    break_rule(items.items_of, "wire_of[a], wire_of[b] = wire_of[b], wire_of[a]", "pass")
+    break_rule(items.pieces_of, "wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)", "pass")
     assert first_difference()
 
 
 def test_controls_forgotten_on_the_eigenvalues_are_seen(break_rule):
-    break_rule(items.items_of, '_item("Z" * len(targets), targets, controls)', '_item("Z" * len(targets), targets)')
+    break_rule(items._pieces, '_item("Z" * len(targets), targets, controls)', '_item("Z" * len(targets), targets)')
     assert first_difference()

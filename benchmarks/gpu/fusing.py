@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.program import Segment
+    from basicaer.engine.program import Gate, Segment
 
 
 class Matrix(NamedTuple):
@@ -77,25 +77,24 @@ def fused(segment: Segment, n: int, *, widest: int, widest_diagonal: int) -> tup
         selectors=0,
     )
     plan = plan_segment(segment, n, costs)
+    groups = [_group(gate, segment.gates[i]) for gate, i in zip(plan.gates, plan.origins, strict=True)]
     planned: list[_Group] = []
     for step in (step for current in plan.passes for step in current.steps):
-        single = [_group(plan.gates[i], segment) for i in step.gates]
+        single = [groups[i] for i in step.gates]
         together = _Group()
         for group in single:
             together = together.joined(group)
         planned += [together] if isinstance(step, Product) and len(together.wires) <= widest else single
-    as_they_come = [_group(gate, segment) for gate in plan.gates]
     best = min(
-        (_merged(groups, widest, widest_diagonal) for groups in (planned, as_they_come)),
+        (_merged(some, widest, widest_diagonal) for some in (planned, groups)),
         key=len,
     )
     return [_matrix(group) for group in best], plan.wire_of
 
 
-def _group(planned: PlannedGate, segment: Segment) -> _Group:
-    gate = segment.gates[planned.gate]
+def _group(planned: PlannedGate, gate: Gate) -> _Group:
     numbers = numbers_of(planned, gate)
-    mixed = set() if numbers.form is Form.DIAGONAL else set(planned.paired(segment))
+    mixed = set() if numbers.form is Form.DIAGONAL else set(planned.paired)
     if planned.part not in {Part.WHOLE, Part.EIGENVALUES}:
         mixed = set(numbers.targets)
     return _Group([numbers], {*numbers.targets, *numbers.controls}, mixed)

@@ -6,16 +6,16 @@ other numbers in the gates that have angles.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qiskit.circuit import Barrier, Measure
 from qiskit.circuit.library import UnitaryGate
 
 from basicaer.compile.gates import BY_NAME, GateRecord
 from basicaer.compile.lower import lower
+from basicaer.engine.kept import Kept
 from basicaer.engine.program import Gate, Segment
 
 if TYPE_CHECKING:
@@ -29,55 +29,27 @@ if TYPE_CHECKING:
 
 __all__ = ["lower_known"]
 
-_INSTRUCTIONS_KEPT = 50_000  # of all programs that are kept, together: some tens of megabytes
+_MOST_INSTRUCTIONS = 50_000  # of all programs that are kept, together: some tens of megabytes
 _WIDEST_UNITARY = 2  # qubits: the matrices of wider ones would take more memory than all else that is kept
 _PLAIN = {"measure": Measure, "barrier": Barrier}
 _NUMBERS = {int, float}
-
-_Kept = TypeVar("_Kept")
-
-
-class _Known(Generic[_Kept]):
-    """What was made lately, by a key; what was used last stands last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, tuple[_Kept, int]] = OrderedDict()
-        self._instructions = 0  # of all of it
-
-    def get(self, key: Hashable) -> _Kept | None:
-        with self._lock:
-            known = self._kept.get(key)
-            if known is None:
-                return None
-            self._kept.move_to_end(key)
-            return known[0]
-
-    def keep(self, key: Hashable, made: _Kept, instructions: int) -> None:
-        with self._lock:
-            _, before = self._kept.pop(key, (None, 0))
-            self._kept[key] = made, instructions
-            self._instructions += instructions - before
-            while self._instructions > _INSTRUCTIONS_KEPT:
-                _, (_, gone) = self._kept.popitem(last=False)
-                self._instructions -= gone
 
 
 class _Recipe(NamedTuple):
     """How a program is made of another one of the same structure.
 
     ``angles`` has, for each segment with gates that take angles, its place in the body, and these gates' numbers in it
-    with their records of the table.
+    with their records of the table. It is None where gates and instructions are not one to one.
     """
 
     program: Program
-    angles: tuple[tuple[int, tuple[tuple[int, GateRecord], ...]], ...]
+    angles: tuple[tuple[int, tuple[tuple[int, GateRecord], ...]], ...] | None
 
-    def with_angles(self, name: str, angles: Sequence[Sequence[float]]) -> Program:
+    def with_angles(self, name: str, angles: Iterable[Sequence[float]]) -> Program:
         """Return the program of a circuit with other angles, given gate by gate."""
         body = list(self.program.body)
         waiting = iter(angles)
-        for place, numbers in self.angles:
+        for place, numbers in self.angles or ():
             gates = list(body[place].gates)  # type: ignore[union-attr]  # a segment
             for number, record in numbers:
                 gate = gates[number]
@@ -89,8 +61,8 @@ class _Recipe(NamedTuple):
         return replace(self.program, name=name, body=tuple(body))
 
 
-_programs: _Known[Program] = _Known()
-_recipes: _Known[_Recipe] = _Known()
+_programs: Kept[Program] = Kept(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
+_recipes: Kept[_Recipe] = Kept(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
 
 
 def lower_known(
@@ -105,29 +77,29 @@ def lower_known(
     Circuits of standard gates, narrow unitaries, measurements and barriers are remembered; to read one takes a tenth
     of lowering it.
     """
-    if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > _INSTRUCTIONS_KEPT:
+    if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > _MOST_INSTRUCTIONS:
         return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs)
     items = list(circuit.data)  # once: each look at `data` makes its instructions anew
+    lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values)
     key = _key(circuit, items, keep_idle=keep_idle)
-    if key is None:
-        return lower(circuit, items, keep_idle=keep_idle, values=values)
-    structure, numbers = key
     try:
-        known = _programs.get(key)
+        hash(key)
     except TypeError:  # a parameter that cannot be hashed: nothing to look up, and `lower` says what is wrong with it
-        return lower(circuit, items, keep_idle=keep_idle, values=values)
-    if known is not None:
-        return known if known.name == circuit.name else replace(known, name=circuit.name)
-    are_angles = all(type(one) in _NUMBERS for of_gate in numbers for one in of_gate)
-    recipe = _recipes.get(structure) if are_angles else None
-    if recipe is not None:
-        made = recipe.with_angles(circuit.name, [[float(one) for one in of_gate] for of_gate in numbers])
-    else:
-        made = lower(circuit, items, keep_idle=keep_idle, values=values)
-        if are_angles and (recipe := _recipe(made, items)) is not None:
-            _recipes.keep(structure, recipe, len(items))
-    _programs.keep(key, made, len(items))
-    return made
+        key = None
+    if key is None:
+        return lowered()
+    structure, numbers = key
+
+    def made() -> Program:
+        if not all(type(one) in _NUMBERS for of_gate in numbers for one in of_gate):
+            return lowered()
+        recipe = _recipes.known_or_made(structure, len(items), lambda: _recipe(lowered(), items))
+        if recipe.angles is None:
+            return lowered()
+        return recipe.with_angles(circuit.name, [[float(one) for one in of_gate] for of_gate in numbers])
+
+    program = _programs.known_or_made(key, len(items), made)
+    return program if program.name == circuit.name else replace(program, name=circuit.name)
 
 
 def _key(
@@ -156,8 +128,8 @@ def _key(
     return (keep_idle, circuit.global_phase, len(qubits), len(clbits), tuple(structure)), tuple(numbers)
 
 
-def _recipe(program: Program, instructions: Iterable[Any]) -> _Recipe | None:
-    """Return how to make a program with other angles; None where gates and instructions are not one to one."""
+def _recipe(program: Program, instructions: Iterable[Any]) -> _Recipe:
+    """Return how to make a program with other angles."""
     waiting = [item.name for item in instructions if item.params and item.is_standard_gate()]
     waiting.reverse()
     angles = []
@@ -167,8 +139,8 @@ def _recipe(program: Program, instructions: Iterable[Any]) -> _Recipe | None:
             record = BY_NAME.get(gate.name)
             if record is not None and record.parameters:
                 if not waiting or waiting.pop() != gate.name:
-                    return None
+                    return _Recipe(program, None)
                 found.append((number, record))
         if found:
             angles.append((place, tuple(found)))
-    return None if waiting else _Recipe(program, tuple(angles))
+    return _Recipe(program, None if waiting else tuple(angles))

@@ -12,6 +12,7 @@ where they are.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,7 +43,6 @@ _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # by size, t
 _SHORTEST_ROW = 4  # elements: `take` moves shorter rows slower than single elements
 _SMALL_PRODUCT = 2**19  # multiplications: up to 10**6 OpenBLAS has kernels that copy nothing, where it has them at all
 _SMALL_PART = 2**6  # shorter parts are slower, whichever the kernel
-_TIMES_I = np.array([[0, -1], [1, 0]])  # on the real and the imaginary part of a number
 
 
 class Bound(NamedTuple):
@@ -95,18 +95,20 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
     zero
         Wires that are |0>.
     """
-    numbers = [numbers_of(planned, segment.gates[planned.gate]) for planned in plan.gates]
     place = list(place)
     passes = []
     for number, current in enumerate(plan.passes):
         poll()
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
         binding = _Binding(current.tile, place, dtype)
+        gates = [gate for step in current.steps for gate in step.gates]
+        numbers = {gate: numbers_of(plan.gates[gate], segment.gates[plan.origins[gate]]) for gate in gates}
         binding.add(current.steps, numbers)
         binding.write_back(following)
         passes.append(binding.bound(zero))
         binding.move(place)
-        zero -= {wire for step in current.steps for gate in step.gates for wire in plan.gates[gate].paired(segment)}
+        if zero:
+            zero = zero.difference(*[plan.gates[gate].paired for gate in gates])
     return Bound(tuple(passes), tuple(place), zero)
 
 
@@ -141,9 +143,10 @@ class _Binding:
         self._places = [place[wire] for wire in self._order]  # of the tile's bits when it is read and written
         self._permuting: list[GateNumbers] = []  # gates on wires that wait for the next `take`
         self._diagonal: list[GateNumbers] = []  # ... for the next product of phases; all after those that permute
+        self._multiplied: set[int] = set()  # wires that those act on
         self._work: list[Work] = []
 
-    def add(self, steps: Sequence[Product | Monomials], numbers: Sequence[GateNumbers]) -> None:
+    def add(self, steps: Sequence[Product | Monomials], numbers: Mapping[int, GateNumbers]) -> None:
         """Add the steps of a pass."""
         products = [self._numbers(step, numbers) for step in steps if isinstance(step, Product)]
         done = 0
@@ -193,7 +196,7 @@ class _Binding:
         for p, wire in zip(self._places, self._order, strict=True):
             place[wire] = p
 
-    def _numbers(self, product: Product, numbers: Sequence[GateNumbers]) -> _Numbers:
+    def _numbers(self, product: Product, numbers: Mapping[int, GateNumbers]) -> _Numbers:
         inside = tuple(wire for wire in product.selectors if wire in self._order)
         outside = tuple(wire for wire in product.selectors if wire not in self._order)
         matrices: NDArray[Any] = product_matrices(
@@ -208,8 +211,9 @@ class _Binding:
         """Add a gate that permutes basis states or multiplies them by phases."""
         if gate.form is Form.DIAGONAL:
             self._diagonal.append(gate)
+            self._multiplied.update(gate.targets, gate.controls)
         else:
-            if any(not set(gate.targets).isdisjoint(phase.targets + phase.controls) for phase in self._diagonal):
+            if not self._multiplied.isdisjoint(gate.targets):
                 self._flush_phases()
             self._permuting.append(gate)
 
@@ -295,10 +299,11 @@ class _Binding:
         if not self._diagonal:
             return
         touched = {wire for gate in self._permuting for wire in gate.targets}
-        if any(not touched.isdisjoint(gate.targets + gate.controls) for gate in self._diagonal):
+        if not touched.isdisjoint(self._multiplied):
             self._take(list(self._order))
         self._work.append(Phase(Phases(self._diagonal, self._order, self._place, self._dtype)))
         self._diagonal = []
+        self._multiplied = set()
 
     def _finish(self, order: list[int]) -> None:
         """Bring the wires into this order."""
@@ -317,7 +322,12 @@ def _staying(products: Sequence[_Numbers]) -> Sequence[_Numbers]:
 
 def _on_real_numbers(matrices: NDArray[Any]) -> NDArray[Any]:
     """Return complex matrices as real ones, on pairs of real and imaginary parts."""
-    return np.kron(matrices.real, np.eye(2)) + np.kron(matrices.imag, _TIMES_I)
+    *many, rows, columns = matrices.shape
+    real = np.zeros((*many, rows, 2, columns, 2), matrices.real.dtype)  # axes of 2: which part of the number
+    real[..., 0, :, 0] = real[..., 1, :, 1] = matrices.real
+    real[..., 1, :, 0] = matrices.imag
+    real[..., 0, :, 1] = -matrices.imag
+    return real.reshape(*many, 2 * rows, 2 * columns)
 
 
 def _part_of(size: int) -> int:
@@ -327,7 +337,15 @@ def _part_of(size: int) -> int:
 
 def _renumbered(group: Sequence[int], order: Sequence[int]) -> NDArray[np.intp]:
     """Return for each value of bits in `order`, lowest first, the value of the same bits in the group's order."""
-    return deposit_bits(np.arange(2 ** len(group)), [group.index(bit) for bit in order])
+    return _deposited(tuple([group.index(bit) for bit in order]))
+
+
+@lru_cache(maxsize=1024)
+def _deposited(positions: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return for each value of as many bits as there are positions, what it is with these bits there."""
+    deposited: NDArray[np.intp] = deposit_bits(np.arange(2 ** len(positions)), positions)
+    deposited.flags.writeable = False  # it is shared
+    return deposited
 
 
 def _by_selector(matrices: NDArray[Any], inside: Sequence[int], order: Sequence[int]) -> NDArray[Any]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable
 
     from basicaer.engine.program import Segment
@@ -26,21 +27,24 @@ class Part(Enum):
     EIGENVALUES = "eigenvalues"  # D, diagonal, with the controls
     OUT_OF_EIGENBASIS = "out of eigenbasis"  # V, on the targets alone
 
+    __hash__ = object.__hash__  # see `Form`
+
 
 class PlannedGate(NamedTuple):
     """A gate of the segment, or a part of one, on the wires that its qubits have by then."""
 
-    gate: int  # its number in the segment
     part: Part
     targets: tuple[int, ...]
     controls: tuple[int, ...]
+    paired: tuple[int, ...]  # the wires that it may take out of |0>: all targets but those that it acts on diagonally
 
-    def paired(self, segment: Segment) -> list[int]:
-        """Return the wires that it may take out of |0>: all targets but those that it acts on diagonally."""
-        if self.part is Part.EIGENVALUES:
-            return []
-        kinds = segment.gates[self.gate].kinds if self.part is Part.WHOLE else "G" * len(self.targets)
-        return [wire for wire, kind in zip(self.targets, kinds, strict=True) if kind != "Z"]
+    @classmethod
+    def whole(cls, kinds: str, targets: tuple[int, ...], controls: tuple[int, ...]) -> Self:
+        """Return a gate that is not split, and that acts on its targets in the ways `kinds`; see `Gate`."""
+        if "Z" not in kinds:
+            return cls(Part.WHOLE, targets, controls, targets)
+        paired = tuple([wire for wire, kind in zip(targets, kinds, strict=True) if kind != "Z"])
+        return cls(Part.WHOLE, targets, controls, paired)
 
 
 class Product(NamedTuple):
@@ -82,6 +86,8 @@ class Plan:
     ----------
     gates
         The segment's gates as the steps refer to them, in program order; swaps are not among them.
+    origins
+        ``origins[i]`` is the number in the segment of the gate that ``gates[i]`` is, or is a part of.
     passes
         What to do, in order.
     wire_of
@@ -90,6 +96,7 @@ class Plan:
 
     n_qubits: int
     gates: tuple[PlannedGate, ...]
+    origins: array[int]
     passes: tuple[Pass, ...]
     wire_of: tuple[int, ...]
 
@@ -152,7 +159,7 @@ class Planner(Protocol):
         discard_phases: bool = False,
         poll: Callable[[], None] = lambda: None,
     ) -> Plan:
-        """Return a plan for a segment, calling `poll` before each pass.
+        """Return a plan for a segment, calling `poll` at least before each pass and ten times a second.
 
         With `discard_phases` what only changes phases at the segment's end is left out.
         """

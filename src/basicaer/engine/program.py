@@ -54,6 +54,8 @@ class Form(Enum):
     DIAGONAL = "diagonal"  # data[i] = the factor of basis state i, 2**k
     PERMUTATION = "permutation"  # data[i] = the basis state that i becomes, 2**k integers
 
+    __hash__ = object.__hash__  # which takes a tenth of an Enum's: every gate that is planned asks for it
+
 
 class Gate(NamedTuple):
     """One unitary gate.

@@ -5,6 +5,7 @@ The same functions choose the tile of a pass and the matrix of a step within it.
 
 from __future__ import annotations
 
+from heapq import nlargest
 from typing import TYPE_CHECKING
 
 from basicaer.engine.bits import all_ones, mask_of
@@ -14,16 +15,23 @@ if TYPE_CHECKING:
 
     from basicaer.plan.items import Item
 
-__all__ = ["grow", "needs"]
+__all__ = ["grow", "needs", "weights_of"]
+
+_PATIENCE = 512  # gates that cannot run and are looked at, before none is looked at any more
+_PATIENCE_FOR_EACH = 4  # ... for each one that can run
+_CANDIDATES = 400  # needs that are compared with all others
 
 
 def needs(
     items: Sequence[Item], todo: Iterable[int], n_qubits: int, most: int, boundary: int = 0
-) -> list[tuple[int, int]]:
-    """Return each gate that can run with at most `most` local wires, and the mask of the wires that it needs local.
+) -> tuple[list[tuple[int, int]], int]:
+    """Return each gate that can run with at most `most` local wires, with the mask of the wires that it needs local.
 
     A gate needs the wires on which it pairs amplitudes, and all that any earlier gate needs with which it does not
     commute. With some wires local, exactly the gates whose need is among these can run, in program order.
+
+    The search ends where no wire is left on which a gate could run, or where none has run for so long that it is not
+    worth looking any further. The second value returned is the number of gates that were looked at.
 
     Parameters
     ----------
@@ -35,46 +43,54 @@ def needs(
     """
     blocked = mask_of((n_qubits,))
     everything = all_ones(n_qubits)
-    bit = [mask_of((q,)) for q in range(n_qubits)]
-    # What a later gate on wire q needs because of earlier ones that act on q diagonally (z), as X (x) or otherwise (g).
-    after_z, after_x, after_g = [0] * n_qubits, [0] * n_qubits, [0] * n_qubits
+    # What a later gate needs that acts on wire q diagonally (z), as X (x) or otherwise (g).
+    for_z, for_x, for_g = [0] * n_qubits, [0] * n_qubits, [0] * n_qubits
     found: list[tuple[int, int]] = []
     dead = 0  # wires on which no later gate can run, whatever its kind
+    looked = 0
+    patience = _PATIENCE
     for number in todo:
-        item = items[number]
-        z, x, g = item.z, item.x, item.g
+        looked += 1
+        z, x, g, _, x_mask, g_mask, permutes = item = items[number]
         need = 0
         for q in z:
-            need |= after_g[q] | after_x[q]
+            need |= for_z[q]
         for q in x:
-            need |= after_g[q] | after_z[q]
+            need |= for_x[q]
         for q in g:
-            need |= after_g[q] | after_z[q] | after_x[q]
-        if need or not (item.permutes and boundary and not item.wires & ~boundary):
-            need |= item.x_mask | item.g_mask
+            need |= for_g[q]
+        if need or not (permutes and boundary and not item.wires & ~boundary):
+            need |= x_mask | g_mask
         if need & blocked or need.bit_count() > most:
             need = blocked
         else:
             found.append((number, need))
+            patience += _PATIENCE_FOR_EACH
         for q in g:
-            after_g[q] |= need
-            after_z[q] = after_x[q] = 0
+            for_z[q] = for_x[q] = for_g[q] = need
         for q in x:
-            after_x[q] |= need
+            for_z[q] |= need
+            for_g[q] |= need
         for q in z:
-            after_z[q] |= need
+            for_x[q] |= need
+            for_g[q] |= need
         if need == blocked:
-            for q in g:
-                dead |= bit[q]
-            for q in x:
-                if after_z[q] & blocked:
-                    dead |= bit[q]
-            for q in z:
-                if after_x[q] & blocked:
-                    dead |= bit[q]
-            if dead == everything:
+            patience -= 1
+            for q in (*z, *x, *g):
+                if for_z[q] & for_x[q] & blocked:
+                    dead |= mask_of((q,))
+            if dead == everything or patience < 0:
                 break
-    return found
+    return found, looked
+
+
+def weights_of(found: Iterable[tuple[int, int]], size: Sequence[int]) -> dict[int, int]:
+    """Return how many gates have each need, other than that of nothing; item i stands for ``size[i]`` gates."""
+    weight: dict[int, int] = {}
+    for number, need in found:
+        if need:
+            weight[need] = weight.get(need, 0) + size[number]
+    return weight
 
 
 def grow(
@@ -102,7 +118,8 @@ def grow(
     while left:
         best: tuple[float, int, int] | None = None
         size = local.bit_count()
-        for more in left:
+        heaviest = left if len(left) <= _CANDIDATES else nlargest(_CANDIDATES, left, key=left.__getitem__)
+        for more in heaviest:
             added = more.bit_count()
             if size + added > most or not (allowed is None or allowed(local | more)):
                 continue

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from basicaer.engine.bits import positions_of
 from basicaer.engine.plan import Monomials, Product
-from basicaer.plan.closure import grow, needs
+from basicaer.plan.closure import grow, needs, weights_of
 from basicaer.plan.items import conflicts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from basicaer.engine.plan import Costs, Step
     from basicaer.plan.items import Item
@@ -59,25 +58,33 @@ def steps_of(
     costs: Costs,
     *,
     way: Way,
+    size: Sequence[int],
+    poll: Callable[[], None] = lambda: None,
 ) -> Steps:
-    """Return the steps that carry out the gates `todo` of a pass on `tile`.
+    """Return the steps that carry out the gates `todo` of a pass on `tile`, polling before each.
 
     Diagonal gates that nothing else in the pass waits for are left: inside a later matrix they cost nothing.
+
+    Parameters
+    ----------
+    size
+        ``size[i]`` is for how many gates the item i stands.
     """
     widest = min(way.widest, costs.widest_product, n_qubits)
     steps: list[Step] = []
     todo = list(todo)
     while True:
-        found = needs(items, todo, n_qubits, widest, tile)
-        weight = Counter(need for _, need in found if need)
+        poll()
+        found, looked = needs(items, todo, n_qubits, widest, tile)
+        weight = weights_of(found, size)
         if not weight:
             # Either only gates that need nothing are left, or one is wider than any matrix is made by choice.
-            needing = [number for number in todo if items[number].pairs and number not in dict(found)]
-            if not needing:
+            can_run = {number for number, _ in found}
+            wide = next((items[number].pairs for number in todo if items[number].pairs and number not in can_run), 0)
+            if not wide:
                 break
-            wide = items[needing[0]].pairs
-            found = needs(items, todo, n_qubits, wide.bit_count(), tile)
-            weight = Counter([wide])
+            found, looked = needs(items, todo, n_qubits, wide.bit_count(), tile)
+            weight = {wide: 1}
         local = grow(weight, max(widest, *map(int.bit_count, weight)), per_wire=way.per_wire)
         before, inside, selectors = _divided(items, found, local, costs.selectors)
         if before:
@@ -88,7 +95,7 @@ def steps_of(
         wires = tuple(positions_of(touched & local))
         steps.append(Product(tuple(inside), wires, tuple(positions_of(selectors))))
         done = {*before, *inside}
-        todo = [number for number in todo if number not in done]
+        todo[:looked] = [number for number in todo[:looked] if number not in done]
     permutations = _Seen()  # what is left: diagonal gates, and permutations inside the tile
     now: list[int] = []
     for number in reversed(todo):
@@ -97,7 +104,7 @@ def steps_of(
             permutations.add(item)
             now.append(number)
     if now:
-        steps.append(Monomials(tuple(reversed(now))))
+        steps.append(Monomials(tuple(now)))
         done = set(now)
         todo = [number for number in todo if number not in done]
     return Steps(tuple(steps), todo, cost_of(steps, items, costs))

@@ -8,7 +8,7 @@ from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, Switch, While, walk
-from basicaer.plan.items import items_of, structure
+from basicaer.plan.items import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.model import CircuitPlan, Kind, ShownGate, ShownStep, Stage
@@ -110,7 +110,7 @@ class _Planning:
             self.stages.append(self.one_by_one(segment, inside))
             return
         plan = plan_segment(segment, self.n_qubits, self.costs)
-        _, items, _ = items_of(segment.gates, self.n_qubits)
+        items = pieces_of(structure(segment.gates), self.n_qubits).items
         places = _Places(segment, plan)
         self.swaps += len(places.swaps)
         for current in plan.passes:
@@ -118,7 +118,7 @@ class _Planning:
             self.stages.append(
                 self.tiled(segment, plan, current, qubit_on=qubit_on, items=items, costs=self.costs, inside=inside)
             )
-            self.zero -= {wire for step in current.steps for i in step.gates for wire in plan.gates[i].paired(segment)}
+            self.zero -= {wire for step in current.steps for i in step.gates for wire in plan.gates[i].paired}
         self.zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in self.zero)
 
     def tiled(
@@ -140,7 +140,7 @@ class _Planning:
         flops = 0
         steps = []
         for step in current.steps:
-            shown = tuple(_shown(segment.gates[plan.gates[i].gate], plan.gates[i], qubit_on) for i in step.gates)
+            shown = tuple(_shown(segment.gates[plan.origins[i]], plan.gates[i], qubit_on) for i in step.gates)
             matrix = tuple(sorted(qubit_on[wire] for wire in step.wires)) if isinstance(step, Product) else ()
             if matrix:
                 flops += 8 * 2 ** len(matrix)
@@ -180,13 +180,13 @@ class _Places:
     """Which qubit is on which wire in the course of a segment."""
 
     def __init__(self, segment: Segment, plan: Plan) -> None:
-        planned = {gate.gate for gate in plan.gates}
+        planned = set(plan.origins)
         self.swaps = [(i, *gate.targets) for i, gate in enumerate(segment.gates) if i not in planned]
         self.plan = plan
 
     def before(self, current: Pass) -> list[int]:
         """Return the state qubit on each wire when the first gate of a pass has its turn in the circuit."""
-        first = min(self.plan.gates[i].gate for step in current.steps for i in step.gates)
+        first = min(self.plan.origins[i] for step in current.steps for i in step.gates)
         wire_of = list(range(self.plan.n_qubits))
         for gate, a, b in self.swaps:
             if gate < first:

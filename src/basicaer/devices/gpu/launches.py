@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.gatewise import GateNumbers
     from basicaer.engine.plan import Pass, Plan, Step
-    from basicaer.engine.program import Segment
+    from basicaer.engine.program import Gate, Segment
 
 __all__ = ["ClearLaunch", "Launch", "Launches", "PassLaunch", "WideLaunch", "bind", "bind_reordering", "first_places"]
 
@@ -132,11 +132,11 @@ def bind(
     """
     binding = _Binding(shape, place, zero)
     if plan is None:
-        gates = [PlannedGate(number, Part.WHOLE, g.targets, g.controls) for number, g in enumerate(segment.gates)]
-        binding.one_by_one([(piece, gate.paired(segment)) for gate in gates for piece in _pieces(gate, segment)])
+        whole = [(PlannedGate.whole(gate.kinds, gate.targets, gate.controls), gate) for gate in segment.gates]
+        binding.one_by_one([(piece, planned.paired) for planned, gate in whole for piece in _pieces(planned, gate)])
         return binding.launches(dtype)
-    pieces = [_pieces(gate, segment) for gate in plan.gates]
-    paired = [gate.paired(segment) for gate in plan.gates]
+    pieces = [_pieces(gate, segment.gates[origin]) for gate, origin in zip(plan.gates, plan.origins, strict=True)]
+    paired = [gate.paired for gate in plan.gates]
     for number, current in enumerate(plan.passes):
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
         if len(current.tile) > shape.tile_bits:
@@ -336,9 +336,8 @@ class _Binding:
         self._zero -= set(paired)
 
 
-def _pieces(planned: PlannedGate, segment: Segment) -> list[GateNumbers]:
+def _pieces(planned: PlannedGate, gate: Gate) -> list[GateNumbers]:
     """Return a gate's numbers; one that acts diagonally on some of its targets is one gate for each of their values."""
-    gate = segment.gates[planned.gate]
     numbers = numbers_of(planned, gate)
     if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.kinds:
         return [numbers]

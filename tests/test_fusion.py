@@ -1,0 +1,44 @@
+"""Matrices of products: many gates in one matrix, for each value of the selectors."""
+
+import numpy as np
+import pytest
+
+from basicaer.devices.fusion import product_matrices
+from basicaer.devices.gatewise import GateNumbers
+from plan_checks import in_program_order, random_gate
+
+
+def numbers_of(gate, qubits):
+    """A gate on other qubits."""
+    targets, controls = (tuple([qubits[q] for q in own]) for own in (gate.targets, gate.controls))
+    return GateNumbers(gate.form, gate.data, targets, controls, gate.control_state)
+
+
+def controlled(gate, selector):
+    return gate._replace(
+        controls=(*gate.controls, selector), control_state=gate.control_state | 2 ** len(gate.controls)
+    )
+
+
+@pytest.mark.parametrize("widest", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(12))
+def test_a_product_is_its_gates_in_order(seed, widest):
+    random = np.random.default_rng([seed, widest])
+    k, d = int(random.integers(1, 5)), int(random.integers(3))
+    gates = [random_gate(random, k, widest) for _ in range(12)]
+    for selector in range(k, k + d):
+        for at in random.permutation(12)[:3]:
+            gates[at] = controlled(gates[at], selector)
+    qubits = [int(q) for q in random.permutation(10)]
+    matrices = product_matrices([numbers_of(gate, qubits) for gate in gates], qubits[:k], qubits[k : k + d])
+    assert matrices.shape == (2**d, 2**k, 2**k)
+    for value in range(2**d):
+        for column in range(2**k):
+            vector = np.zeros(2 ** (k + d), complex)
+            vector[column + value * 2**k] = 1
+            want = in_program_order(gates, vector)[value * 2**k : (value + 1) * 2**k]
+            assert np.allclose(matrices[value, :, column], want)
+
+
+def test_a_product_without_gates_changes_nothing():
+    assert np.array_equal(product_matrices([], (3, 1), (2,)), [np.eye(4), np.eye(4)])
