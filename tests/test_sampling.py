@@ -1,5 +1,8 @@
 """Draws of outcomes: in logical order, in float64, never an outcome without probability, and seeds that reproduce."""
 
+import itertools
+from collections import Counter
+
 import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
@@ -222,3 +225,16 @@ def test_registers_are_spaced_only_where_they_are_all_the_bits(qasm):
     overlapping.x([0])
     overlapping.measure([0, 1], [0, 1])
     assert qasm.run(overlapping, shots=1).result().get_counts() == {"01": 1}
+
+
+@pytest.mark.parametrize("measured", [(0,), (1,), (2,), (0, 1), (2, 0), (1, 2), (2, 1, 0)], ids=str)
+def test_counts_are_those_of_the_memory_whichever_states_and_qubits_there_are(qasm, measured):
+    """Of two basis states, the lower one may have the higher value on the qubits that are measured."""
+    for one, other in itertools.combinations(range(8), 2):
+        state = np.zeros(8)
+        state[[one, other]] = 0.6, 0.8
+        circuit = QuantumCircuit(3, len(measured))
+        circuit.measure(measured, range(len(measured)))
+        how = {"initial_statevector": state, "shots": 100, "seed_simulator": 1}
+        counts = qasm.run(circuit, **how).result().get_counts()
+        assert counts == Counter(qasm.run(circuit, memory=True, **how).result().get_memory()), (one, other)

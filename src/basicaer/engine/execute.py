@@ -497,8 +497,8 @@ class _Execution:
             draws.sort()
             indices, numbers = sample_counts(state, draws)
             values, which = classical_values(indices, self.program.final, bits)
-            if len(values) < len(indices):
-                numbers = np.bincount(which, numbers).astype(np.int64)  # exact: float64 counts up to 2**53
+            # Indices may lead to values in another order than their own. Exact: float64 counts up to 2**53.
+            numbers = np.bincount(which, numbers).astype(np.int64)
             self.count(shots, values, numbers.tolist(), 0)
             return 0
         values, which, last = sample_values(state, draws, self.program.final, bits)
