@@ -238,7 +238,7 @@ UNITARIES = {
 def check_eigen(chosen, tolerance=1e-12):
     """Put together again what was taken apart."""
     parts = [
-        numbers_of(PlannedGate(0, part, chosen.targets, chosen.controls), chosen)
+        numbers_of(PlannedGate(part, chosen.targets, chosen.controls, ()), chosen)
         for part in (Part.INTO_EIGENBASIS, Part.EIGENVALUES, Part.OUT_OF_EIGENBASIS)
     ]
     into, values, out = (matrix_of(part.form, part.data) for part in parts)
