@@ -79,8 +79,8 @@ def branching(n=7):
     angle = Parameter("angle")
     for values, of in (((2, 1), angle / 3), (range(2), (angle + 0.2).sin())):
         with circuit.for_loop(values, angle):
-            circuit.compose(layers(n, 9, measured=False, depth=1), inplace=True)
-            circuit.rx(of, range(n))
+            circuit.rx(of, range(3))
+            circuit.cx(range(2), range(2, 4))
     circuit.measure(3, 3)
     return circuit
 
