@@ -36,13 +36,14 @@ _NUMBERS = {int, float}
 
 
 class _Recipe(NamedTuple):
-    """How a program is made of another one of the same structure.
+    """How a program is made of another one of the same structure, whose gates have other `numbers`.
 
     ``angles`` has, for each segment with gates that take angles, its place in the body, and these gates' numbers in it
     with their records of the table. It is None where gates and instructions are not one to one.
     """
 
     program: Program
+    numbers: tuple[tuple[Any, ...], ...]
     angles: tuple[tuple[int, tuple[tuple[int, GateRecord], ...]], ...] | None
 
     def with_angles(self, name: str, angles: Iterable[Sequence[float]]) -> Program:
@@ -93,7 +94,9 @@ def lower_known(
     def made() -> Program:
         if not all(type(one) in _NUMBERS for of_gate in numbers for one in of_gate):
             return lowered()
-        recipe = _recipes.known_or_made(structure, len(items), lambda: _recipe(lowered(), items))
+        recipe = _recipes.known_or_made(structure, len(items), lambda: _recipe(lowered(), numbers, items))
+        if recipe.numbers == numbers:  # it was made just now, or is of this very circuit
+            return recipe.program
         if recipe.angles is None:
             return lowered()
         return recipe.with_angles(circuit.name, [[float(one) for one in of_gate] for of_gate in numbers])
@@ -128,7 +131,7 @@ def _key(
     return (keep_idle, circuit.global_phase, len(qubits), len(clbits), tuple(structure)), tuple(numbers)
 
 
-def _recipe(program: Program, instructions: Iterable[Any]) -> _Recipe:
+def _recipe(program: Program, numbers: tuple[tuple[Any, ...], ...], instructions: Iterable[Any]) -> _Recipe:
     """Return how to make a program with other angles."""
     waiting = [item.name for item in instructions if item.params and item.is_standard_gate()]
     waiting.reverse()
@@ -139,8 +142,8 @@ def _recipe(program: Program, instructions: Iterable[Any]) -> _Recipe:
             record = BY_NAME.get(gate.name)
             if record is not None and record.parameters:
                 if not waiting or waiting.pop() != gate.name:
-                    return _Recipe(program, None)
+                    return _Recipe(program, numbers, None)
                 found.append((number, record))
         if found:
             angles.append((place, tuple(found)))
-    return _Recipe(program, None if waiting else tuple(angles))
+    return _Recipe(program, numbers, None if waiting else tuple(angles))

@@ -68,7 +68,7 @@ __all__ = ["lower"]
 
 _LEAVE_IDLE = {"barrier": Barrier, "delay": Delay, "measure": QiskitMeasure, "reset": QiskitReset, "id": library.IGate}
 _ITEMS_AT_ONCE = 1024  # between two polls, some milliseconds
-_MANY_ITEMS = 50_000
+_MANY_ITEMS = 200_000
 _MOST_BLOCKS = 10**5  # of a loop that is written out
 _SET_STATE = "set_statevector"  # Aer's instruction, known by its name: basicaer does not need Aer
 
@@ -132,8 +132,7 @@ def _lowered(  # noqa: PLR0917  # only `lower` calls it
             )
     if items is None:  # each look at `data` makes instructions anew; all of a very long circuit would take much memory
         items = circuit.data if len(circuit.data) > _MANY_ITEMS else list(circuit.data)
-    keep_idle_too = keep_idle or any(item.name == _SET_STATE for item in items)
-    active = sorted(range(circuit.num_qubits) if keep_idle_too else _active(circuit, items))
+    active = sorted(range(circuit.num_qubits) if keep_idle else _active(circuit, items))
     number = {q: i for i, q in enumerate(active)}
     phase = phase_gates(circuit.global_phase, place, values)
     scope = Scope(
@@ -170,6 +169,8 @@ def _active(circuit: QuantumCircuit, items: Iterable[Any]) -> set[int]:
     number = {qubit: q for q, qubit in enumerate(circuit.qubits)}
     active: set[int] = set()
     for item in items:
+        if len(active) == len(number):  # as in nearly every circuit, after a few of its instructions
+            break
         leaves_idle = _LEAVE_IDLE.get(item.name)
         if is_save(item.name) or (leaves_idle is not None and isinstance(item.operation, leaves_idle)):
             continue
