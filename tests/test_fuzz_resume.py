@@ -1,5 +1,7 @@
 """Random jobs that are stopped at random saves and gone on with, once or more often: nothing may come out otherwise."""
 
+import warnings
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -8,16 +10,22 @@ from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
 from basicaer.devices.numpy_device import NumpyDevice
-from basicaer.errors import Cancelled
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
 from basicaer.saving import store as store_module
 from basicaer.saving.saver import load_work
 from basicaer.simulators import work as work_module
 from basicaer.simulators.work import Saving
+from jobs import GUARD
+from random_programs import program
 from test_saving import StopsAfter, layers, run, work_of
 
 BITS = 3
 STATE_BYTES = 16
+ALWAYS, NEVER = 1e-9, 1e9  # seconds between two saves
+MOST_STOPS = 4
+PAUSE = Checkpoint.pause
 
 
 def random_circuit(random, n):
@@ -69,21 +77,39 @@ def _quick_disk(monkeypatch):
     monkeypatch.setattr(store_module.os, "fsync", lambda _file: None)
 
 
-def stopped_and_resumed(seed, folder, monkeypatch):
-    """Run a random job whole, and again with stops; return what came of both, and how often it was stopped."""
-    random = np.random.default_rng(seed)
+def random_jobs(random, monkeypatch):
+    """Return the work of one or two random circuits on a simulator, by plans over tiny tiles."""
     n = int(random.integers(3, 6))
-    device = NumpyDevice(threads=1, tile_qubits=3)
-    copies = int(random.integers(4))  # so many branches have a state of their own while they wait
+    tight(monkeypatch, random, n, tile_qubits=3)
+    circuits = [random_circuit(random, n) for _ in range(int(random.integers(1, 3)))]
+    return work_of(circuits, backend=either_backend(random), shots=40, memory=bool(random.integers(2)))
+
+
+def random_program(random, monkeypatch):
+    """Return the work of one of the programs that are checked against their exact outcomes."""
+    drawn = program(int(random.integers(10**6)))
+    tight(monkeypatch, random, drawn.circuit.num_qubits, tile_qubits=3)
+    how = {"shots": 40, "memory": bool(random.integers(2)), "parameter_binds": [drawn.binds]}
+    return work_of([drawn.circuit], backend=either_backend(random), **how)
+
+
+def tight(monkeypatch, random, n, tile_qubits=None):
+    """Let at most three branches have a state of their own while they wait; others are run again from the start."""
+    device, copies = NumpyDevice(threads=1, tile_qubits=tile_qubits), int(random.integers(4))
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2 * copies * STATE_BYTES * 2**n)
     monkeypatch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
     monkeypatch.setattr("basicaer.simulators.base.check_saves", lambda *_args, **_keys: None)
-    kind = ("qasm_simulator", "statevector_simulator")[int(random.integers(2))]
-    circuits = [random_circuit(random, n) for _ in range(int(random.integers(1, 3)))]
-    work = work_of(circuits, backend=BasicAer.get_backend(kind), shots=40, memory=bool(random.integers(2)))
+
+
+def either_backend(random):
+    return BasicAer.get_backend(("qasm_simulator", "statevector_simulator")[int(random.integers(2))])
+
+
+def stopped_and_resumed(random, work, folder):
+    """Run a job whole, and again with stops; return what came of both, and how often it was stopped."""
     want = seen(run(work))
     stops, saving, go_on = 0, Saving(str(folder), 0.0), False
-    while stops < 4:
+    while stops < MOST_STOPS:
         try:
             result = run(work, saving._replace(resume=go_on), StopsAfter(int(random.integers(1, 12))))
         except Cancelled:
@@ -91,23 +117,67 @@ def stopped_and_resumed(seed, folder, monkeypatch):
             work = load_work(folder)[1]
             continue
         return seen(result), want, stops
-    return seen(run(work, saving._replace(resume=True))), want, stops
+    return seen(run(work, saving._replace(every=NEVER, resume=True))), want, stops
 
 
-def check(seeds, tmp_path, monkeypatch):
+def cancelled_and_resumed(random, folder, monkeypatch):
+    """Do the same to a job of 10 to 12 qubits as a user would, but that it is cancelled at a certain pause."""
+    n, backend = int(random.integers(10, 13)), either_backend(random)
+    tight(monkeypatch, random, n)
+    how = {"shots": 40, "memory": bool(random.integers(2)), "seed_simulator": int(random.integers(99))}
+    circuit = random_circuit(random, n)
+    want, stops = seen(backend.run(circuit, **how).result(GUARD)), 0
+    cancel_after(int(random.integers(1, 12)), monkeypatch)
+    job = backend.run(circuit, checkpoint_dir=folder, checkpoint_every=ALWAYS, **how)
+    while stops < MOST_STOPS:
+        job.wait_for_final_state(GUARD)
+        if not job.cancelled():
+            break
+        stops += 1
+        cancel_after(int(random.integers(1, 12)), monkeypatch)
+        job = BasicAer.resume(folder, checkpoint_every=ALWAYS)
+    job.wait_for_final_state(GUARD)
+    monkeypatch.setattr(Checkpoint, "pause", PAUSE)
+    return seen((BasicAer.resume(folder) if job.cancelled() else job).result(GUARD)), want, stops
+
+
+def cancel_after(pauses, monkeypatch):
+    """Have the next job cancelled at one of its pauses."""
+    left = pauses
+
+    def pause(checkpoint, state):
+        nonlocal left
+        PAUSE(checkpoint, state)
+        left -= 1
+        if not left:
+            checkpoint.cancel()
+
+    monkeypatch.setattr(Checkpoint, "pause", pause)
+
+
+def check(kind, seeds, tmp_path, monkeypatch):
+    """Check that jobs of a kind end with the same outcome; return how often they were stopped."""
     stopped = 0
     for seed in seeds:
-        with monkeypatch.context() as patched:
-            got, want, stops = stopped_and_resumed(seed, tmp_path / str(seed), patched)
+        random, folder = np.random.default_rng(seed), tmp_path / str(seed)
+        with monkeypatch.context() as patched, warnings.catch_warnings():
+            warnings.simplefilter("ignore", BasicAerWarning)  # of circuits that measure nothing
+            if kind == "wide":
+                got, want, stops = cancelled_and_resumed(random, folder, patched)
+            else:
+                make = {"layers": random_jobs, "programs": random_program}[kind]
+                got, want, stops = stopped_and_resumed(random, make(random, patched), folder)
         assert got == want, seed
         stopped += stops
     return stopped
 
 
-def test_ten_jobs(tmp_path, monkeypatch):
-    assert check(range(1000, 1010), tmp_path, monkeypatch) > 10
+@pytest.mark.parametrize(("kind", "count"), [("layers", 6), ("programs", 12), ("wide", 2)])
+def test_some_jobs(kind, count, tmp_path, monkeypatch):
+    assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 2
 
 
 @pytest.mark.slow
-def test_two_hundred_jobs(tmp_path, monkeypatch):
-    assert check(range(1000, 1200), tmp_path, monkeypatch) > 300
+@pytest.mark.parametrize(("kind", "count"), [("layers", 200), ("programs", 200), ("wide", 20)])
+def test_many_jobs(kind, count, tmp_path, monkeypatch):
+    assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 2

@@ -9,7 +9,7 @@ from qiskit.circuit import library
 from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator, Statevector, state_fidelity
 
-import reference_circuits
+import exact
 from basicaer import BasicAer
 from basicaer.compile.gates import GATES
 from basicaer.options import Precision
@@ -91,7 +91,7 @@ def test_random_dynamic_circuits(seed, even_draws):
     random = np.random.default_rng(seed)
     circuit = dynamic_circuit(random, qubits=3, bits=3, size=7)
     circuit.measure(range(3), range(3)) if seed % 2 else None
-    want = reference_circuits.outcome_probabilities(circuit)
+    want = exact.outcome_probabilities(circuit)
     shots = 3000
     counts = QASM.run(circuit, shots=shots).result().results[0].data.counts
     got = {int(key, 16): count for key, count in counts.items()}

@@ -7,7 +7,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-import reference_circuits
+import exact
 from basicaer.loading import load_circuit
 
 HERE = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ def test_exactly_up_to_20_qubits(path, qasm, statevector, even_draws):
     shots = 2000
     unitary, bit_to_qubit = without_final_measurements(circuit)
     if unitary is None:
-        want, slack = reference_circuits.outcome_probabilities(circuit), 40
+        want, slack = exact.outcome_probabilities(circuit), 40
     else:
         state = Statevector(unitary)
         assert np.allclose(statevector.run(unitary).result().get_statevector(), state.data, atol=1e-9)
