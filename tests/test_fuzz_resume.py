@@ -174,10 +174,10 @@ def check(kind, seeds, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("kind", "count"), [("layers", 6), ("programs", 12), ("wide", 2)])
 def test_some_jobs(kind, count, tmp_path, monkeypatch):
-    assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 2
+    assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "count"), [("layers", 200), ("programs", 200), ("wide", 20)])
 def test_many_jobs(kind, count, tmp_path, monkeypatch):
-    assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 2
+    assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 4
