@@ -290,7 +290,8 @@ def matrix_of(operation, values):
     params = [number(param, values) for param in operation.params]
     if kind.__module__.startswith("qiskit.circuit.library.standard_gates"):
         return _standard(kind, tuple(params), getattr(operation, "ctrl_state", None))
-    if kind._define is not Instruction._define or operation.definition is None:  # it is made of numbers
+    varies = any(isinstance(param, ParameterExpression) for param in operation.params)
+    if varies and (kind._define is not Instruction._define or operation.definition is None):  # it is made of numbers
         operation = copy.copy(operation)
         operation.params, operation._definition = params, None
     return _of_definition(operation, values)
