@@ -283,6 +283,9 @@ def test_a_loop_of_openqasm_3_is_lowered_once():
     loops = [operation for operation in lower(circuit).body if isinstance(operation, For)]
     assert [len(loop.bodies) for loop in loops] == [1, 1]
     assert [loop.iterations for loop in loops] == [10**9 + 1, 10**9]
+    segments = [loop.bodies[0][0] for loop in loops]
+    assert [segment.open for segment in segments] == [False, True]
+    assert [len(segment.gates) for segment in segments] == [1, 1]
 
 
 def test_what_cannot_stay_a_loop_is_written_out_between_polls():

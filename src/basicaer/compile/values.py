@@ -144,11 +144,16 @@ class Values:
         counters = {parameter: value for parameter, value in known.items() if isinstance(value, Counter)}
         if not counters:
             return _at(param, known, place)
-        for counter in counters.values():
-            counter.is_read = True
         first = _at(param, known | {parameter: counter.values[0] for parameter, counter in counters.items()}, place)
         rest = {parameter: value for parameter, value in known.items() if parameter not in counters}
-        return Varying(first, self._expression(_bound(param, rest, place) if rest else param, counters, place))
+        expression = self._expression(_bound(param, rest, place) if rest else param, counters, place)
+        if isinstance(
+            expression, Constant
+        ):  # such as a multiple by 0, by which OpenQASM 3's loops name their parameter
+            return first
+        for counter in counters.values():
+            counter.is_read = True
+        return Varying(first, expression)
 
     def _value_of(self, parameter: Parameter, place: str) -> float | Counter:
         value: float | Counter | None = self._known.get(parameter)
@@ -194,6 +199,8 @@ def _affine(param: Any, counters: Mapping[Parameter, Counter], place: str) -> Ex
     total: Expression = Constant(constant)
     for parameter, slope in slopes.items():
         constant += slope * last[parameter]
+        if not slope:
+            continue
         total = Apply("add", (total, Apply("mul", (Constant(float(slope)), counters[parameter].variable))))
     # Some derivatives are wrong at jumps: that of a sign is 0.
     return total if isclose(constant, _at(param, last, place), rel_tol=1e-9, abs_tol=1e-9) else None
