@@ -22,18 +22,18 @@ class Endless(Exception):  # noqa: N818
 
 @pytest.fixture
 def break_rule(monkeypatch):
-    """Put a function in place whose source has one part replaced, wherever the planner has it by name."""
+    """Put a function or method in place whose source has one part replaced, wherever the planner has it by name."""
 
     def break_rule(function, right, wrong):
-        source = inspect.getsource(function)
+        source = textwrap.dedent(inspect.getsource(function))
         assert source.count(right) == 1, f"{function.__name__} no longer says {right!r} once: {source.count(right)}"
         home = sys.modules[function.__module__]
         namespace = dict(vars(home))
         code = "from __future__ import annotations\n" + source.replace(right, wrong)
         exec(compile(code, home.__file__, "exec"), namespace)  # noqa: S102
-        for module in (bundles, closure, items, planner, steps):
-            if vars(module).get(function.__name__) is function:
-                monkeypatch.setattr(module, function.__name__, namespace[function.__name__])
+        for owner in (bundles, bundles.Bundles, closure, items, planner, planner._Planning, steps):
+            if vars(owner).get(function.__name__) is function:
+                monkeypatch.setattr(owner, function.__name__, namespace[function.__name__])
 
     monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
     return break_rule
@@ -153,13 +153,8 @@ def test_a_pass_ended_wrongly_is_seen(right, wrong, break_rule):
         pytest.param("plan", "(Monomials(tuple(self.todo)),) if self.todo else ()", "()", id="phases-lost"),
     ],
 )
-def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule, monkeypatch):
-    method = getattr(planner._Planning, function)
-    source = textwrap.dedent(inspect.getsource(method))
-    assert source.count(right) == 1
-    namespace = dict(vars(planner))
-    exec("from __future__ import annotations\n" + source.replace(right, wrong), namespace)  # noqa: S102
-    monkeypatch.setattr(planner._Planning, function, namespace[function])
+def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule):
+    break_rule(getattr(planner._Planning, function), right, wrong)
     assert first_difference()
 
 
@@ -177,13 +172,8 @@ def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule, monk
         pytest.param("gates_of", "gates.sort()", "", id="out-of-order"),
     ],
 )
-def test_bundles_made_wrongly_are_seen(function, right, wrong, break_rule, monkeypatch):
-    method = getattr(bundles.Bundles, function)
-    source = textwrap.dedent(inspect.getsource(method))
-    assert source.count(right) == 1
-    namespace = dict(vars(bundles))
-    exec("from __future__ import annotations\n" + source.replace(right, wrong), namespace)  # noqa: S102
-    monkeypatch.setattr(bundles.Bundles, function, namespace[function])
+def test_bundles_made_wrongly_are_seen(function, right, wrong, break_rule):
+    break_rule(getattr(bundles.Bundles, function), right, wrong)
     assert first_difference()
 
 

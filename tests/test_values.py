@@ -9,7 +9,7 @@ from qiskit.circuit import Gate, Parameter
 from qiskit.circuit.library import PauliEvolutionGate, RXGate, XGate, n_local
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from basicaer import BasicAerError, SamplerV2
+from basicaer import BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.lower import _length, lower
 from basicaer.compile.values import Values
 from basicaer.engine.program import For
@@ -288,27 +288,18 @@ def test_a_loop_of_openqasm_3_is_lowered_once():
     assert [len(segment.gates) for segment in segments] == [1, 1]
 
 
-def test_what_cannot_stay_a_loop_is_written_out_between_polls():
+@pytest.mark.parametrize(
+    ("iterations", "gate_of"),
+    [
+        pytest.param(10**9, NeedsNumbers, id="iterations written out"),
+        pytest.param(10**6, lambda i: RXGate((0.1 * i).sin()), id="numbers of a table"),
+    ],
+)
+def test_what_is_made_for_each_iteration_is_made_between_polls(iterations, gate_of):
     i = Parameter("i")
     circuit = QuantumCircuit(1)
-    with circuit.for_loop(range(10**9), i):
-        circuit.append(NeedsNumbers(i), [0])
-    polls = []
-
-    def poll():
-        polls.append(None)
-        if len(polls) == 1000:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        lower(circuit, values=Values({}, poll))
-
-
-def test_a_table_of_numbers_is_made_between_polls():
-    i = Parameter("i")
-    circuit = QuantumCircuit(1)
-    with circuit.for_loop(range(10**6), i):
-        circuit.rx((0.1 * i).sin(), 0)
+    with circuit.for_loop(range(iterations), i):
+        circuit.append(gate_of(i), [0])
     polls = []
 
     def poll():
@@ -380,6 +371,32 @@ def test_an_expression_that_is_no_number_is_named_with_its_place(statevector, ex
         BasicAerError, match=r"\(circuit 'with a gate', in .*must be a finite real number, and is none at p ="
     ):
         statevector.run(circuit, parameter_binds=[{P: [value]}])
+
+
+@pytest.mark.parametrize(
+    ("expression", "numbers"),
+    [
+        pytest.param((P - 2).arccos(), [2.1, 2.3], id="arccos"),
+        pytest.param(1 / (P - 0.6180339887), [1.0, 2.0], id="pole"),
+        pytest.param((P - 0.5).sign() + P, [0.2, 1.0], id="sign"),
+    ],
+)
+def test_values_that_nobody_gave_need_no_number(statevector, expression, numbers):
+    circuit = QuantumCircuit(1)
+    circuit.ry(expression, 0)
+    angles = [float(expression.bind({P: number})) for number in numbers]
+    result = statevector.run(circuit, parameter_binds=[{P: numbers}]).result()
+    for i, angle in enumerate(angles):
+        assert np.allclose(result.get_statevector(i), [math.cos(angle / 2), math.sin(angle / 2)], rtol=0, atol=1e-12)
+    values = EstimatorV2().run([(circuit, "Z", np.array(numbers)[:, None])]).result()[0].data.evs
+    assert np.allclose(values, np.cos(angles), rtol=0, atol=1e-12)
+
+
+def test_a_set_that_gives_no_number_is_named(statevector):
+    circuit = QuantumCircuit(1, name="with a set")
+    circuit.ry(P.log(), 0)
+    with pytest.raises(BasicAerError, match=r"'with a set'\) must be a finite real .* is none at p = -1\.0"):
+        statevector.run(circuit, parameter_binds=[{P: [0.5, -1.0]}])
 
 
 @pytest.mark.parametrize("exponent", [10**9, -(10**9), 10**18 + 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -166,7 +165,7 @@ def _numbers(name: str, value: Any) -> NDArray[Any]:
         usable = False
     if not usable:
         raise BasicAerError(
-            f"parameter_binds gives '{name}' {reprlib.repr(value)}; give a finite number, or one for each set."
+            f"parameter_binds gives '{name}' {shown(value)}; give a finite number, or one for each set."
         )
     return array
 

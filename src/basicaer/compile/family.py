@@ -10,7 +10,7 @@ from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
-from basicaer.compile.values import Values
+from basicaer.compile.values import NoNumberError, Values, sum_of_multiples, value_at
 from basicaer.engine.batch import SegmentBatch
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
@@ -113,8 +113,11 @@ def lower_family(
         return Family(lowered(()), {}, (), size)
     places = _parametric(circuit)
     if places is not None and size > 1:
-        probes = [lowered([probe] * len(parameters)) for probe in _PROBES]
-        segments = _segments(probes, places, parameters, values)
+        try:
+            probes = [lowered([probe] * len(parameters)) for probe in _PROBES]
+        except NoNumberError:  # at the probes, which nobody has asked for: each set is lowered by itself
+            probes = []
+        segments = _segments(probes, places, parameters, values, f"circuit '{circuit.name}'") if probes else None
         if segments is not None:
             return Family(probes[0], segments, (), size)
     if not size:
@@ -156,12 +159,14 @@ def _segments(
     places: Sequence[tuple[Any, list[Any]]],
     parameters: Sequence[Parameter],
     values: NDArray[np.float64],
+    place_of_circuit: str,
 ) -> dict[int, SegmentBatch] | None:
     """Return what the segments are in all sets; None if the gates that differ are not those that have parameters."""
     first, second = (program.body for program in probes)
     if [type(operation) for operation in first] != [type(operation) for operation in second]:
         return None
     waiting = iter(places)
+    known = Values(dict.fromkeys(parameters, _PROBES[0]))
     segments: dict[int, SegmentBatch] = {}
     for place, (one, other) in enumerate(zip(first, second, strict=True)):
         if not isinstance(one, Segment) or not isinstance(other, Segment):
@@ -175,8 +180,10 @@ def _segments(
             record, params = next(waiting, (None, []))
             if record is None or record.name != gate.name:
                 return None
-            data[number] = record.data_for_each(*(_column(param, parameters, values) for param in params))
-            at_probe = record.data([_at(param, parameters, _PROBES[0]) for param in params])
+            data[number] = record.data_for_each(
+                *(_column(param, parameters, values, place_of_circuit) for param in params)
+            )
+            at_probe = record.data([known.number(param, place_of_circuit) for param in params])
             if not np.array_equal(at_probe, gate.data):
                 return None
         if data:
@@ -184,25 +191,19 @@ def _segments(
     return None if next(waiting, None) is not None else segments
 
 
-def _column(param: Any, parameters: Sequence[Parameter], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _column(
+    param: Any, parameters: Sequence[Parameter], values: NDArray[np.float64], place: str
+) -> NDArray[np.float64]:
     """Return the value of a gate's parameter in every set."""
     if not isinstance(param, ParameterExpression):
         return np.full(len(values), float(param))
-    number = {parameter: j for j, parameter in enumerate(parameters)}
-    own = sorted(number[parameter] for parameter in param.parameters)
+    own = [j for j, parameter in enumerate(parameters) if parameter in param.parameters]
+    columns, names = values[:, own], [parameters[j] for j in own]
     if isinstance(param, Parameter):
-        return values[:, own[0]]
-    columns = values[:, own]
-    names = [parameters[j] for j in own]
-    slopes = [param.gradient(name) for name in names]
-    if any(isinstance(slope, ParameterExpression) for slope in slopes):  # no sum of multiples
-        return np.array([float(param.bind(dict(zip(names, row, strict=True)))) for row in columns.tolist()])
-    constant = float(param.bind(dict.fromkeys(names, 0.0)))
-    affine: NDArray[np.float64] = constant + columns @ np.array(slopes, float)
+        return columns[:, 0]
+    multiples = sum_of_multiples(param, dict(zip(names, columns[-1].tolist(), strict=True)), place)
+    if multiples is None:
+        return np.array([value_at(param, dict(zip(names, row, strict=True)), place) for row in columns.tolist()])
+    constant, factors = multiples
+    affine: NDArray[np.float64] = constant + columns @ np.array(factors)
     return affine
-
-
-def _at(param: Any, parameters: Sequence[Parameter], probe: float) -> float:
-    if not isinstance(param, ParameterExpression):
-        return float(param)
-    return float(param.bind({parameter: probe for parameter in parameters if parameter in param.parameters}))

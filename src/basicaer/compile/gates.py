@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import cmath
 import math
-import reprlib
 from dataclasses import dataclass
 from math import isfinite, pi, sqrt
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import numpy as np
 from qiskit.circuit import library
 
 from basicaer.engine.program import Form
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,9 +80,9 @@ class GateRecord:
         return data
 
     def _too_large(self, parameters: Sequence[Any]) -> BasicAerError:
-        told = reprlib.repr(list(parameters))
         return BasicAerError(
-            f"Gate '{self.name}' has parameters {told}, which are not all finite, or too large to add."
+            f"Gate '{self.name}' has parameters {shown(list(parameters))}, which are not all finite, or too large to "
+            "add."
         )
 
 

@@ -65,7 +65,7 @@ class Scope:
 
     def counting(self, parameter: Any, value: Counter | float) -> Scope:
         """Return this scope as the body of a for loop sees it, where a parameter has values of its own."""
-        return replace(self, values=self.values.with_counter(parameter, value))
+        return replace(self, values=self.values.with_value(parameter, value))
 
     def new_slot(self) -> int:
         """Return a slot that no variable has."""

@@ -7,7 +7,6 @@ its bound copies, so that binding one changes the others. Instead a parameter is
 from __future__ import annotations
 
 import itertools
-import reprlib
 import time
 from math import isclose, isfinite, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,14 +15,23 @@ import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.engine.classical import Apply, Constant, Lookup, Variable
-from basicaer.errors import BasicAerError, JobTimeLimitError
+from basicaer.errors import BasicAerError, JobTimeLimitError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from basicaer.engine.classical import Expression
 
-__all__ = ["Counter", "NoNumberError", "Patience", "Values", "Varies", "Varying"]
+__all__ = [
+    "Counter",
+    "NoNumberError",
+    "Patience",
+    "Values",
+    "Varies",
+    "Varying",
+    "sum_of_multiples",
+    "value_at",
+]
 
 _LEAST_PATIENCE = 0.1  # seconds: a shorter time limit is left to the job, where what was reached is told
 _LARGEST_TABLE = 10**6  # numbers: some seconds, and 8 MB
@@ -107,7 +115,7 @@ class Values:
     def __contains__(self, parameter: object) -> bool:
         return parameter in self._known
 
-    def with_counter(self, parameter: Parameter, value: Counter | float) -> Values:
+    def with_value(self, parameter: Parameter, value: Counter | float) -> Values:
         """Return these values and one more, which hides any other of the same parameter."""
         return Values({**self._known, parameter: value}, self.poll)
 
@@ -140,16 +148,20 @@ class Values:
             return param
         if not isinstance(param, ParameterExpression):
             return _as_float(param, param, place, {})
-        known = {parameter: self._value_of(parameter, place) for parameter in param.parameters}
-        counters = {parameter: value for parameter, value in known.items() if isinstance(value, Counter)}
+        numbers: dict[Parameter, float] = {}
+        counters: dict[Parameter, Counter] = {}
+        for parameter in param.parameters:
+            value = self._value_of(parameter, place)
+            if isinstance(value, Counter):
+                counters[parameter] = value
+            else:
+                numbers[parameter] = value
         if not counters:
-            return _at(param, known, place)
-        first = _at(param, known | {parameter: counter.values[0] for parameter, counter in counters.items()}, place)
-        rest = {parameter: value for parameter, value in known.items() if parameter not in counters}
-        expression = self._expression(_bound(param, rest, place) if rest else param, counters, place)
-        if isinstance(
-            expression, Constant
-        ):  # such as a multiple by 0, by which OpenQASM 3's loops name their parameter
+            return value_at(param, numbers, place)
+        firsts = {parameter: counter.values[0] for parameter, counter in counters.items()}
+        first = value_at(param, numbers | firsts, place)
+        expression = self._expression(_bound(param, numbers, place) if numbers else param, counters, place)
+        if isinstance(expression, Constant):  # a multiple by 0, say: so OpenQASM 3's loops name their parameter
             return first
         for counter in counters.values():
             counter.is_read = True
@@ -166,9 +178,14 @@ class Values:
 
     def _expression(self, param: Any, counters: Mapping[Parameter, Counter], place: str) -> Expression:
         """Return an expression of counters for the program: a sum of multiples where it is one, else a table."""
-        affine = _affine(param, counters, place)
-        if affine is not None:
-            return affine
+        last = {parameter: counter.values[-1] for parameter, counter in counters.items()}
+        multiples = sum_of_multiples(param, last, place)
+        if multiples is not None:
+            total: Expression = Constant(multiples[0])
+            for counter, factor in zip(counters.values(), multiples[1], strict=True):
+                if factor:
+                    total = Apply("add", (total, Apply("mul", (Constant(factor), counter.variable))))
+            return total
         shape = [len(counter.values) for counter in counters.values()]
         if prod(shape) > _LARGEST_TABLE:
             raise BasicAerError(
@@ -178,7 +195,7 @@ class Values:
         table = np.empty(prod(shape))
         for position, row in enumerate(itertools.product(*(counter.values for counter in counters.values()))):
             self.poll()
-            table[position] = _at(param, dict(zip(counters, row, strict=True)), place)
+            table[position] = value_at(param, dict(zip(counters, row, strict=True)), place)
         return Lookup(
             table.reshape(shape),
             tuple(counter.variable for counter in counters.values()),
@@ -186,24 +203,27 @@ class Values:
         )
 
 
-def _affine(param: Any, counters: Mapping[Parameter, Counter], place: str) -> Expression | None:
-    """Return an expression of counters as a constant and multiples of these; None if it is no such sum."""
+def sum_of_multiples(
+    param: ParameterExpression, somewhere: Mapping[Parameter, float], place: str
+) -> tuple[float, list[float]] | None:
+    """Return an expression as a constant and its parameters' factors, in their order; None if it is no such sum.
+
+    Parameters
+    ----------
+    somewhere
+        Values of its parameters, where it has to agree: some derivatives are wrong at jumps, such as 0 for a sign.
+    """
     try:
-        slopes = {parameter: 1.0 if param == parameter else param.gradient(parameter) for parameter in counters}
+        slopes = [1.0 if param == parameter else param.gradient(parameter) for parameter in somewhere]
     except Exception:  # noqa: BLE001  # Qiskit has no derivative of it, and raises what it likes
         return None
-    if any(isinstance(slope, ParameterExpression) for slope in slopes.values()):
+    if any(isinstance(slope, ParameterExpression) for slope in slopes):
         return None
-    constant = _at(param, dict.fromkeys(counters, 0), place)
-    last = {parameter: counter.values[-1] for parameter, counter in counters.items()}
-    total: Expression = Constant(constant)
-    for parameter, slope in slopes.items():
-        constant += slope * last[parameter]
-        if not slope:
-            continue
-        total = Apply("add", (total, Apply("mul", (Constant(float(slope)), counters[parameter].variable))))
-    # Some derivatives are wrong at jumps: that of a sign is 0.
-    return total if isclose(constant, _at(param, last, place), rel_tol=1e-9, abs_tol=1e-9) else None
+    factors = [float(slope) for slope in slopes]
+    constant = value_at(param, dict.fromkeys(somewhere, 0), place)
+    total = constant + sum(factor * value for factor, value in zip(factors, somewhere.values(), strict=True))
+    agrees = isclose(total, value_at(param, somewhere, place), rel_tol=1e-9, abs_tol=1e-9)
+    return (constant, factors) if agrees else None
 
 
 def _bound(param: Any, values: Mapping[Any, Any], place: str) -> Any:
@@ -213,7 +233,8 @@ def _bound(param: Any, values: Mapping[Any, Any], place: str) -> Any:
         raise _no_number(param, place, values) from error
 
 
-def _at(param: Any, values: Mapping[Any, Any], place: str) -> float:
+def value_at(param: ParameterExpression, values: Mapping[Parameter, float], place: str) -> float:
+    """Return an expression's value where its parameters have these; a `NoNumberError` where it has none."""
     if isinstance(param, Parameter):
         return _finite(values[param], param, place, values)
     return _finite(_bound(param, values, place), param, place, values)
@@ -236,6 +257,6 @@ def _as_float(value: Any, param: Any, place: str, values: Mapping[Any, Any]) -> 
 def _no_number(param: Any, place: str, values: Mapping[Any, Any]) -> NoNumberError:
     at = ", ".join(f"{parameter.name} = {value!r}" for parameter, value in values.items())
     return NoNumberError(
-        f"'{param if values else reprlib.repr(param)}' ({place}) must be a finite real number"
+        f"'{param if values else shown(param)}' ({place}) must be a finite real number"
         + (f", and is none at {at}." if at else ".")
     )

@@ -428,17 +428,17 @@ class _Execution:
 
     def measure(self, branch: Branch, here: Frame, state: State, qubit: int) -> bool:
         """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
-        zero, one = self.probabilities(state, qubit)
+        probabilities = self.probabilities(state, qubit)
         if branch.prescribed:
             outcome = branch.prescribed.pop()
         else:
             self.suspension.check_restored()
-            ones = self.random.random(len(branch.shots)) < one  # ones[j] = whether shots[j] measures 1
+            ones = self.random.random(len(branch.shots)) < probabilities[1]  # ones[j] = whether shots[j] measures 1
             outcome = bool(ones.all())
             if ones.any() and not outcome:
                 self.pending.append(self.split_off(branch, here, state, branch.shots[ones]))
                 branch.shots = branch.shots[~ones]
-        _collapse(state, qubit, outcome, zero, one)
+        _collapse(state, qubit, outcome, probabilities)
         branch.history = History(outcome, branch.history)
         return outcome
 
@@ -517,7 +517,7 @@ class _Execution:
 
     def collapse_to(self, state: State, index: int) -> None:
         for qubit in sorted({measure.qubit for measure in self.program.final}):
-            _collapse(state, qubit, has_bit(index, qubit), *self.probabilities(state, qubit))
+            _collapse(state, qubit, has_bit(index, qubit), self.probabilities(state, qubit))
 
     def probabilities(self, state: State, qubit: int) -> tuple[float, float]:
         """Return the probabilities of measuring 0 and 1; a tiny one is told even where the other rounds to 1."""
@@ -538,10 +538,10 @@ def lost(program: Program, error: LostNormError) -> BasicAerError:
     )
 
 
-def _collapse(state: State, qubit: int, outcome: bool, zero: float, one: float) -> None:  # noqa: FBT001
+def _collapse(state: State, qubit: int, outcome: bool, probabilities: tuple[float, float]) -> None:  # noqa: FBT001
     """Project onto an outcome; nothing is to be done where the other is impossible."""
-    if one if not outcome else zero:
-        state.collapse(qubit, outcome=outcome, probability=one if outcome else zero)
+    if probabilities[not outcome]:
+        state.collapse(qubit, outcome=outcome, probability=probabilities[outcome])
 
 
 def _flip(qubit: int) -> Gate:

@@ -89,9 +89,8 @@ def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     is_header = type(header.get("memory_slots", 0)) is int and isinstance(header.get("name", ""), str)
     _demand(is_header, "the header is not that of a circuit")
     for label in header.get("creg_sizes", ()):
-        _demand(
-            len(label) == 2 and type(label[0]) is str and type(label[1]) is int, "creg_sizes are not sizes"
-        )  # a pair
+        is_pair = len(label) == 2 and type(label[0]) is str and type(label[1]) is int
+        _demand(is_pair, "creg_sizes are not names and sizes")
     numbers = (experiment.chop_threshold, experiment.lowering_seconds)
     _demand(min(*numbers) >= 0 and not math.isnan(sum(numbers)), "chop_threshold or lowering_seconds is no number")
     whole = (experiment.shots - 1, experiment.seed, experiment.devices.threads, experiment.devices.gpu)

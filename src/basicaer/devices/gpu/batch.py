@@ -45,7 +45,8 @@ class CupyBatch(CardWork):
 
     def probabilities_of_one(self, qubit: int) -> NDArray[np.float64]:
         """Return each state's probability of measuring 1, relative to its norm."""
-        return self._probabilities_of_one(qubit)
+        zero, one = self._weights([qubit]).T
+        return np.asarray(one / (zero + one))
 
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         """Project `qubit` of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""

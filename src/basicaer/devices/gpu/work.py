@@ -217,10 +217,6 @@ class CardWork:
             sums = self._summed("sum_weights", way, way.sums * 2**way.block_bits, 1)
             return np.array([way.by_value(own) for own in sums])
 
-    def _probabilities_of_one(self, qubit: int) -> NDArray[np.float64]:
-        zero, one = self._weights([qubit]).T
-        return np.asarray(one / (zero + one))
-
     def _expectations(self, x: int, z: int) -> NDArray[np.float64]:
         """Return each state's expectation value of a product of Paulis, relative to its norm."""
         with self._working("computing an expectation value"):
