@@ -16,7 +16,7 @@ from basicaer.devices.gpu.passes import Shape
 from basicaer.devices.gpu_probe import probe_gpu
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
-from basicaer.engine import execute
+from basicaer.engine import execute, together
 from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import Precision
@@ -123,7 +123,8 @@ class EvenDraws:
 
 @pytest.fixture
 def even_draws(monkeypatch):
-    monkeypatch.setattr(execute, "generator", EvenDraws)
+    for module in (execute, together):
+        monkeypatch.setattr(module, "generator", EvenDraws)
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ def test_measuring_runs_on_both_devices(gpu, monkeypatch):
 
 @pytest.fixture
 def spread(monkeypatch):
-    """Record which GPU each circuit runs on, and in which thread; the work itself is done on the CPU."""
+    """Record which GPU each circuit runs on, by itself, and in which thread; the work itself is done on the CPU."""
     ran = {}
     real = work.execute
 
@@ -225,6 +225,7 @@ def spread(monkeypatch):
     for module in (base, work):
         monkeypatch.setattr(module, "choose_device", chosen)
     monkeypatch.setattr(work, "execute", execute)
+    monkeypatch.setattr(work, "structure", lambda _program: None)
     return ran
 
 

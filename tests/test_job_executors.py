@@ -215,15 +215,18 @@ def big(name):
 
 @pytest.fixture
 def before(monkeypatch):
-    """A dictionary: circuit's name -> what is to be called before that circuit is run."""
+    """A dictionary: circuit's name -> what is to be called before that circuit is run, or sampled among others."""
     calls = {}
 
-    def execute(program, *args, **keys):
-        calls.get(program.name, lambda: None)()
-        return run(program, *args, **keys)
+    def called_first(run):
+        def calling(program, *args, **keys):
+            calls.get(program.name, lambda: None)()
+            return run(program, *args, **keys)
 
-    run = work.execute
-    monkeypatch.setattr(work, "execute", execute)
+        return calling
+
+    for name in ("execute", "sampled"):
+        monkeypatch.setattr(work, name, called_first(getattr(work, name)))
     return calls
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "positions_of",
     "shifted",
     "with_bit",
+    "with_bits",
 ]
 
 
@@ -67,6 +68,13 @@ def has_bit(value: int, position: int) -> bool:
 def with_bit(value: int, position: int, *, on: bool) -> int:
     """Return `value` with bit `position` set to `on`."""
     return value | 1 << position if on else value & ~(1 << position)
+
+
+def with_bits(value: int, positions: Sequence[int], bits: int) -> int:
+    """Return `value` with the bit at ``positions[j]`` set to bit j of `bits`."""
+    for j, position in enumerate(positions):
+        value = with_bit(value, position, on=has_bit(bits, j))
+    return value
 
 
 def parity(value: int) -> int:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from basicaer.engine.bits import has_bit, with_bit
+from basicaer.engine.bits import has_bit, with_bit, with_bits
 from basicaer.engine.branches import Branch, Frame, History, innermost_loop, latest_first
 from basicaer.engine.classical import ClassicalState, evaluate
 from basicaer.engine.program import (
@@ -43,12 +43,12 @@ from basicaer.engine.program import (
     walk,
 )
 from basicaer.engine.sampling import (
-    classical_values,
+    SHOTS_AT_ONCE,
     generator,
     generator_from,
     generator_state,
-    sample_counts,
     sample_values,
+    value_counts,
 )
 from basicaer.engine.saves import Saves, passes_of, read
 from basicaer.engine.suspended import Suspended, Suspension, Unread
@@ -66,8 +66,6 @@ __all__ = ["NumbersOf", "Outcome", "execute", "lost"]
 
 NumbersOf = Callable[[Formula, list[float]], NDArray[Any]]
 """Makes the numbers of a gate inside a loop at values of its parameters."""
-
-_SHOTS_AT_ONCE = 2**20  # drawn and sorted between two polls, some 80 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,8 +421,7 @@ class _Execution:
         value = self.value(branch, store.expression)
         if store.slot is not None:
             branch.variables = {**branch.variables, store.slot: value}
-        for place, bit in enumerate(store.bits):
-            branch.bits = with_bit(branch.bits, bit, on=has_bit(int(value), place))
+        branch.bits = with_bits(branch.bits, store.bits, int(value))
 
     def measure(self, branch: Branch, here: Frame, state: State, qubit: int) -> bool:
         """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
@@ -473,9 +470,9 @@ class _Execution:
         has_last_shot = self.keep_state and bool(shots[-1] == self.shots - 1)
         if self.program.final:
             last_index = 0
-            for start in range(0, len(shots), _SHOTS_AT_ONCE):
+            for start in range(0, len(shots), SHOTS_AT_ONCE):
                 self.checkpoint.poll()
-                last_index = self.sample(state, shots[start : start + _SHOTS_AT_ONCE], branch.bits, has_last_shot)
+                last_index = self.sample(state, shots[start : start + SHOTS_AT_ONCE], branch.bits, has_last_shot)
             if has_last_shot:
                 self.collapse_to(state, last_index)
         else:
@@ -493,13 +490,7 @@ class _Execution:
         """Draw the outcomes of some shots and count them; return the index of the last shot's, if it is wanted."""
         draws = self.random.random(len(shots))  # draws[j] belongs to shots[j]
         if self.value_of_shot is None and not want_last:
-            # Sorting alone is several times faster than finding the order, which counts do not need.
-            draws.sort()
-            indices, numbers = sample_counts(state, draws)
-            values, which = classical_values(indices, self.program.final, bits)
-            # Indices may lead to values in another order than their own. Exact: float64 counts up to 2**53.
-            numbers = np.bincount(which, numbers).astype(np.int64)
-            self.count(shots, values, numbers.tolist(), 0)
+            self.count(shots, *value_counts(state, draws, self.program.final, bits), 0)
             return 0
         values, which, last = sample_values(state, draws, self.program.final, bits)
         self.count(shots, values, np.bincount(which).tolist(), which)

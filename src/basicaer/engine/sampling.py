@@ -7,7 +7,7 @@ rounding of a boundary.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Measure
 
 __all__ = [
+    "SHOTS_AT_ONCE",
     "classical_values",
     "generator",
     "generator_from",
@@ -32,7 +33,11 @@ __all__ = [
     "sample_indices",
     "sample_values",
     "seed_of_experiment",
+    "value_counts",
 ]
+
+SHOTS_AT_ONCE = 2**20
+"""Shots that are drawn and sorted between two polls: some 80 ms."""
 
 _MANY_BLOCKS = 0.25  # of all blocks: from here on it pays to have them in order before they are read
 _WORD_BITS = 62  # classical bits that fit an int64 with room to spare
@@ -163,9 +168,8 @@ class _Writing(NamedTuple):
 
     qubits: int  # mask of the qubits whose outcomes are written
     bits: int  # mask of the bits that are written
-    words: tuple[
-        tuple[tuple[int, int], ...], ...
-    ]  # for each word of classical bits: (mask of qubits, how far to shift)
+    words: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+    """For each word of classical bits that are written, its first bit and: (mask of qubits, how far to shift)."""
 
 
 @lru_cache(maxsize=256)
@@ -178,7 +182,8 @@ def _writing(measures: tuple[Measure, ...]) -> _Writing:
             if start <= bit < start + _WORD_BITS:
                 distance = bit - start - qubit
                 moving[distance] = moving.get(distance, 0) | mask_of((qubit,))
-        words.append(tuple((mask, distance) for distance, mask in moving.items()))
+        if moving:
+            words.append((start, tuple((mask, distance) for distance, mask in moving.items())))
     return _Writing(mask_of(source.values()), mask_of(source), tuple(words))
 
 
@@ -209,13 +214,30 @@ def classical_values(
         distinct[which] = seen
     before &= ~writing.bits
     values = [before] * len(distinct)
-    for number, moves in enumerate(writing.words):
-        word = np.zeros(len(distinct), np.int64)  # word[i] = classical bits of this word for index i
-        for mask, distance in moves:
-            word |= shifted(distinct & mask, distance)
-        first = number * _WORD_BITS
+    for first, moves in writing.words:
+        # word[i] = classical bits of this word for index i
+        word = reduce(np.bitwise_or, [shifted(distinct & mask, distance) for mask, distance in moves])
         values = [value | w * 2**first for value, w in zip(values, word.tolist(), strict=True)]
     return values, which
+
+
+def value_counts(
+    state: State, draws: NDArray[np.float64], measures: tuple[Measure, ...], before: int
+) -> tuple[list[int], list[int]]:
+    """Return the values that the classical bits have after `measures`, and how many draws lead to each.
+
+    Parameters
+    ----------
+    draws
+        Numbers in [0, 1), which are put in order.
+    before
+        The classical bits as they were.
+    """
+    draws.sort()  # several times faster than to find the order, which counts do not need
+    indices, numbers = sample_counts(state, draws)
+    values, which = classical_values(indices, measures, before)
+    # Indices may lead to values in another order than their own. Exact: float64 counts up to 2**53.
+    return values, np.bincount(which, numbers).astype(np.int64).tolist()
 
 
 def sample_values(

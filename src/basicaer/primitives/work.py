@@ -20,8 +20,9 @@ from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, lost
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Phase, Reading, Save, Segment
-from basicaer.engine.sampling import generator, sample_values, seed_of_experiment
+from basicaer.engine.sampling import SHOTS_AT_ONCE, generator, sample_values, seed_of_experiment
 from basicaer.engine.saves import ALL_SHOTS
+from basicaer.engine.together import evolve
 from basicaer.errors import LostNormError
 from basicaer.plan.planner import plan_segment
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Estimated", "EstimatorTask", "Register", "Sampled", "SamplerTask", "Settings", "Task", "run_primitive"]
 
 _VALUES_AT_ONCE = 2**14  # whose bytes are made between two polls
-_MOST_SHOTS = 2**20  # of a set of a batch: more are drawn by and by where states run one after another
 
 Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), as `State.expectations` takes them
 
@@ -190,21 +190,25 @@ class _Run:
 
     def batches(self) -> Iterator[tuple[slice, Batch]]:
         """Yield the parameter sets in parts, each with its final states."""
-        template, n_qubits = self.family.first, self.family.first.state_qubits
-        costs = self.device.costs(n_qubits, self.precision)
+        template = self.family.first
+        # A phase shows neither in outcomes nor in expectation values.
+        places = [place for place, operation in enumerate(template.body) if isinstance(operation, Segment)]
         self.checkpoint.enter("gates")
         for start in range(0, self.family.size, self.at_a_time):
             part = slice(start, min(start + self.at_a_time, self.family.size))
             self.checkpoint.poll()
-            batch = self.device.new_batch(n_qubits, self.precision, part.stop - part.start, self.checkpoint)
-            for place, operation in enumerate(template.body):
-                if isinstance(operation, Segment):  # a phase shows neither in outcomes nor in expectation values
-                    segments = self.family.segments_at(place)[part]
-                    plan = (
-                        None if costs is None else plan_segment(operation, n_qubits, costs, poll=self.checkpoint.poll)
-                    )
-                    batch.run(segments, plan)
-            yield part, batch
+            yield (
+                part,
+                evolve(
+                    [self.family.segments_at(place)[part] for place in places],
+                    part.stop - part.start,
+                    template.state_qubits,
+                    self.device,
+                    plan_segment,
+                    self.precision,
+                    self.checkpoint,
+                ),
+            )
 
     def execute(self, number: int, program: Program, **how: Any) -> Outcome:
         """Run the program of one set by itself; `number` is its position among all sets of the job."""
@@ -229,7 +233,7 @@ def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:
             array[number] = register.bytes_of(values, run.checkpoint.poll)[which]
 
     run.checkpoint.expect(None, family.size * shots)
-    if run.at_a_time and shots <= _MOST_SHOTS:
+    if run.at_a_time and shots <= SHOTS_AT_ONCE:
         final = family.first.final
         for part, batch in run.batches():
             run.checkpoint.enter("sampling")

@@ -20,18 +20,21 @@ from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, lost
+from basicaer.engine.sampling import SHOTS_AT_ONCE
+from basicaer.engine.together import evolved, sampled, structure
 from basicaer.errors import BasicAerError, BasicAerWarning, LostNormError
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, experiment_of, joined, memory_of, on_all_qubits, result_of, saved_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from qiskit.result import Result
     from qiskit.result.models import ExperimentResult
 
     from basicaer.engine.device import State
+    from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Program
     from basicaer.engine.suspended import Suspended
     from basicaer.options import DeviceOptions, Precision
@@ -43,6 +46,8 @@ _QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the ca
 SECONDS_PER_GATE = 8e-6
 SECONDS_PER_AMPLITUDE = 1e-8  # of a gate
 _SECONDS_PER_SHOT = 3e-7
+_FEWEST_TOGETHER = 4  # two or three gain little, or nothing
+_SECONDS_TOGETHER = 0.1  # predicted: so often it is told what is finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +169,15 @@ def run_work(job_id: str, work: Work) -> Result:
     resume = None
 
     def run_some(positions: Sequence[int]) -> None:
-        for position in positions:
-            if failed.is_set() or position in finished:
-                continue
-            going_on = resume if resume and resume[0] == position else None
-            result = _run(work.experiments[position], work.returns, checkpoint, _Keeping(position, saver, going_on))
-            finished[position] = experiment_of(result, checkpoint.poll)
-            checkpoint.finish_experiment(position, result)
-            if saver is not None:
-                saver.finish(position, result)
+        for group in _groups(work, [position for position in positions if position not in finished]):
+            going_on = resume if resume and resume[0] == group[0] else None
+            for position, result in _results(work, group, checkpoint, _Keeping(saver, going_on)):
+                finished[position] = experiment_of(result, checkpoint.poll)
+                checkpoint.finish_experiment(position, result)
+                if saver is not None:
+                    saver.finish(position, result)
+                if failed.is_set():
+                    return
 
     failed = threading.Event()
     on_gpu: dict[int, list[int]] = {}
@@ -207,10 +212,63 @@ def _empty_frames(error: BaseException) -> None:
         seen = seen.__context__
 
 
+def _groups(work: Work, positions: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the positions of experiments that run together: each group in order, where its first one stands."""
+    if work.returns != "counts" or work.saving is not None or len(positions) == 1:
+        yield from ([position] for position in positions)
+        return
+    groups: dict[Hashable, list[int]] = {}
+    for position in positions:
+        one = work.experiments[position]
+        common = structure(one.program) if one.initial is None and one.shots <= SHOTS_AT_ONCE else None
+        key = position if common is None else (common, one.devices, one.precision)
+        groups.setdefault(key, []).append(position)
+    found = list(groups.values())
+    together = [group for group in found if len(group) >= _FEWEST_TOGETHER]
+    alone = [[position] for group in found if len(group) < _FEWEST_TOGETHER for position in group]
+    yield from sorted([*together, *alone])
+
+
+def _results(
+    work: Work, group: Sequence[int], checkpoint: Checkpoint, keeping: _Keeping
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Run the experiments of a group; yield the position of each and what came of it."""
+    first = work.experiments[group[0]]
+    n_qubits, most = first.program.state_qubits, 0
+    if len(group) > 1:
+        device, reason = choose_device(first.devices, n_qubits, first.precision, measured_crossover)
+        most = min(device.most_states(n_qubits, first.precision), int(_SECONDS_TOGETHER / first.predicted_seconds))
+    if most < _FEWEST_TOGETHER:
+        for position in group:
+            yield position, _run(work, position, checkpoint, keeping)
+        return
+    for start in range(0, len(group), most):
+        part = group[start : start + most]
+        started = time.perf_counter()
+        checkpoint.enter("gates")
+        checkpoint.poll()
+        programs = [work.experiments[position].program for position in part]
+        batch = evolved(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
+        share = (time.perf_counter() - started) / len(part)
+        for number, position in enumerate(part):
+            experiment = work.experiments[position]
+            started = time.perf_counter() - share
+            checkpoint.enter("sampling")
+            checkpoint.poll()
+            outcome = sampled(
+                experiment.program,
+                batch.state(number),
+                shots=experiment.shots,
+                seed=experiment.seed,
+                keep_order=experiment.memory,
+                checkpoint=checkpoint,
+            )
+            yield position, _result(experiment, work.returns, outcome, (device.name, reason), started, checkpoint)
+
+
 class _Keeping(NamedTuple):
     """How an experiment is saved while it runs, and where it goes on if it was saved."""
 
-    position: int
     saver: JobSaver | None
     going_on: tuple[int, str, Suspended, Callable[[State], None]] | None
 
@@ -239,7 +297,9 @@ def _begin_saving(
     return resume
 
 
-def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: _Keeping) -> dict[str, Any]:
+def _run(work: Work, position: int, checkpoint: Checkpoint, keeping: _Keeping) -> dict[str, Any]:
+    """Run an experiment by itself; return what came of it."""
+    experiment, returns = work.experiments[position], work.returns
     program = experiment.program
     n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
     device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
@@ -256,7 +316,7 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
                 stacklevel=2,
             )
     if keeping.saver is not None:
-        keeping.saver.run(keeping.position, device.name)
+        keeping.saver.run(position, device.name)
     started = time.perf_counter()
     outcome = execute(
         program,
@@ -275,9 +335,29 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         resume=resume,
         numbers_of=formula_numbers,
     )
+    return _result(experiment, returns, outcome, (device.name, reason), started, checkpoint)
+
+
+def _result(  # noqa: PLR0917  # only those above call it
+    experiment: Experiment,
+    returns: str,
+    outcome: Outcome,
+    device: tuple[str, str],
+    started: float,
+    checkpoint: Checkpoint,
+) -> dict[str, Any]:
+    """Return what came of an experiment, as the result and saved jobs have it.
+
+    Parameters
+    ----------
+    device
+        Its name, and why it was chosen.
+    started
+        When it began, on the clock of `time.perf_counter`.
+    """
     seconds = time.perf_counter() - started
+    program, poll = experiment.program, checkpoint.poll
     checkpoint.enter("results")
-    poll = checkpoint.poll
     data: dict[str, Any] = {}
     if returns == "counts" or (returns == "statevector" and program.writes_memory):
         data["counts"] = counts_of(outcome, program.memory_slots, poll) if program.memory_slots else {}
@@ -304,8 +384,8 @@ def _run(experiment: Experiment, returns: str, checkpoint: Checkpoint, keeping: 
         "data": data,
         "saved": saved_of(outcome, program.saves) if outcome.saved else [],
         "metadata": {
-            "device": device.name,
-            "device_reason": reason,
+            "device": device[0],
+            "device_reason": device[1],
             "precision": str(experiment.precision),
             "simulated_qubits": program.state_qubits,
             "lowering_seconds": experiment.lowering_seconds,
