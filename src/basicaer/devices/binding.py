@@ -28,7 +28,7 @@ from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -101,14 +101,12 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
         poll()
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
         binding = _Binding(current.tile, place, dtype)
-        gates = [gate for step in current.steps for gate in step.gates]
-        numbers = {gate: numbers_of(plan.gates[gate], segment.gates[plan.origins[gate]]) for gate in gates}
-        binding.add(current.steps, numbers)
+        binding.add(current.steps, lambda gate: numbers_of(plan.gates[gate], segment.gates[plan.origins[gate]]))
         binding.write_back(following)
         passes.append(binding.bound(zero))
         binding.move(place)
         if zero:
-            zero = zero.difference(*[plan.gates[gate].paired for gate in gates])
+            zero = zero.difference(*[plan.gates[gate].paired for step in current.steps for gate in step.gates])
     return Bound(tuple(passes), tuple(place), zero)
 
 
@@ -146,8 +144,8 @@ class _Binding:
         self._multiplied: set[int] = set()  # wires that those act on
         self._work: list[Work] = []
 
-    def add(self, steps: Sequence[Product | Monomials], numbers: Mapping[int, GateNumbers]) -> None:
-        """Add the steps of a pass."""
+    def add(self, steps: Sequence[Product | Monomials], numbers: Callable[[int], GateNumbers]) -> None:
+        """Add the steps of a pass, whose gates have such numbers."""
         products = [self._numbers(step, numbers) for step in steps if isinstance(step, Product)]
         done = 0
         for step in steps:
@@ -156,7 +154,7 @@ class _Binding:
                 done += 1
             else:
                 for gate in step.gates:
-                    self._monomial(numbers[gate])
+                    self._monomial(numbers(gate))
 
     def write_back(self, following: Pass | None) -> None:
         """Put the wires where the next pass reads them in long rows, or at their own places if it is the last."""
@@ -196,12 +194,10 @@ class _Binding:
         for p, wire in zip(self._places, self._order, strict=True):
             place[wire] = p
 
-    def _numbers(self, product: Product, numbers: Mapping[int, GateNumbers]) -> _Numbers:
+    def _numbers(self, product: Product, numbers: Callable[[int], GateNumbers]) -> _Numbers:
         inside = tuple(wire for wire in product.selectors if wire in self._order)
         outside = tuple(wire for wire in product.selectors if wire not in self._order)
-        matrices: NDArray[Any] = product_matrices(
-            [numbers[gate] for gate in product.gates], product.wires, inside + outside
-        )
+        matrices: NDArray[Any] = product_matrices(map(numbers, product.gates), product.wires, inside + outside)
         if not matrices.imag.any():
             matrices = matrices.real
         size = 2 ** len(product.wires)
@@ -229,24 +225,24 @@ class _Binding:
         end = lowest + len(group)
         rows = _renumbered(group, after[lowest:end])
         columns = _renumbered(group, before[lowest:end])
-        matrices = product.matrices[:, :, rows[:, None], columns]
+        selected = _renumbered(product.inside, sorted(product.inside, key=before.index))[:, None, None]
         # One axis of the tile for each selector in it, and one for each run of other bits above the group.
         tile_axes, matrix_axes = self._axes_above(end, product.inside)
         transposed = lowest == 0
         if transposed:
-            matrices = _on_real_numbers(matrices).swapaxes(-1, -2)
+            matrices = _on_real_numbers(product.matrices[:, selected, rows, columns[:, None]])
             others = 1
             if matrix_axes and matrix_axes[-1] == 1:  # bits between the group and any selector are rows
                 others = tile_axes.pop()
                 matrix_axes.pop()
         else:
+            matrices = product.matrices[:, selected, rows[:, None], columns]
             others = 2**lowest * (1 if product.is_complex else 2)
         dtype = self._dtype if np.iscomplexobj(matrices) else self._real
         size = matrices.shape[-1]
         part = min(others, _part_of(size))
         last = (others // part, part, size) if transposed else (size, others // part, part)
-        by_selector = _by_selector(matrices, product.inside, before)
-        shaped = by_selector.reshape(len(by_selector), *matrix_axes, 1, *by_selector.shape[-2:])
+        shaped = matrices.reshape(len(matrices), *matrix_axes, 1, *matrices.shape[-2:])
         places = tuple(self._place[wire] for wire in product.outside)
         self._work.append(Multiply(np.ascontiguousarray(shaped, dtype), places, (*tile_axes, *last), transposed))
         self._order = after
@@ -320,14 +316,13 @@ def _staying(products: Sequence[_Numbers]) -> Sequence[_Numbers]:
     return products[: max(count, 1)]
 
 
-def _on_real_numbers(matrices: NDArray[Any]) -> NDArray[Any]:
-    """Return complex matrices as real ones, on pairs of real and imaginary parts."""
-    *many, rows, columns = matrices.shape
-    real = np.zeros((*many, rows, 2, columns, 2), matrices.real.dtype)  # axes of 2: which part of the number
-    real[..., 0, :, 0] = real[..., 1, :, 1] = matrices.real
-    real[..., 1, :, 0] = matrices.imag
-    real[..., 0, :, 1] = -matrices.imag
-    return real.reshape(*many, 2 * rows, 2 * columns)
+def _on_real_numbers(transposed: NDArray[Any]) -> NDArray[np.float64]:
+    """Return complex matrices as real ones, on pairs of real and imaginary parts; both transposed."""
+    *many, columns, rows = transposed.shape
+    parts = np.empty((*many, columns, 2, rows), complex)  # the axis of 2: which part of a number is multiplied
+    parts[..., 0, :] = transposed
+    np.multiply(transposed, 1j, out=parts[..., 1, :])
+    return parts.view(np.float64).reshape(*many, 2 * columns, 2 * rows)
 
 
 def _part_of(size: int) -> int:
@@ -346,9 +341,3 @@ def _deposited(positions: tuple[int, ...]) -> NDArray[np.intp]:
     deposited: NDArray[np.intp] = deposit_bits(np.arange(2 ** len(positions)), positions)
     deposited.flags.writeable = False  # it is shared
     return deposited
-
-
-def _by_selector(matrices: NDArray[Any], inside: Sequence[int], order: Sequence[int]) -> NDArray[Any]:
-    """Reorder the second axis of matrices, the value of the selectors in the tile, by where these stand in it."""
-    by_position = sorted(inside, key=order.index)
-    return matrices[:, _renumbered(inside, by_position)] if inside else matrices

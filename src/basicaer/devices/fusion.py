@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["eigen", "numbers_of", "product_matrices"]
 
-_ONE = np.eye(2)
+_ONE = (1.0, 0.0, 0.0, 1.0)
 _HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 _TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians, of no meaning to any gate
 _GOOD_ENOUGH = 1e-14  # for each row: then no other turn is tried
@@ -95,22 +95,23 @@ class _Fusing:
     def __init__(self, wires: Sequence[int], k: int) -> None:
         self._place = {wire: j for j, wire in enumerate(wires)}
         self._k = k
-        self._rows = np.zeros((2 ** len(wires), 2**k), complex)  # _rows[row of all bits, column]
-        self._rows.reshape(-1, 4**k)[:, :: 2**k + 1] = 1
-        self._single: dict[int, NDArray[Any]] = {}  # by wire: gates on it alone, which act after all the others
+        self._rows = _identities(len(wires), k).copy()  # _rows[row of all bits, column]
+        # By wire: the matrix of gates on it alone, which act after all the others, as (first row, second row).
+        self._single: dict[int, tuple[complex, complex, complex, complex]] = {}
 
     def add(self, gate: GateNumbers) -> None:
         form, data, targets, controls, control_state = gate
         if len(targets) == 1 and not controls:
-            # Small matrices are multiplied first: this takes a fifth of applying each to all rows.
-            before = self._single.get(targets[0], _ONE)
+            # Small matrices are multiplied first, number by number: this takes a tenth of applying each to all rows.
+            a, b, c, d = self._single.get(targets[0], _ONE)
             if form is Form.MATRIX:
-                after = data.dot(before)
+                (p, q), (r, s) = data.tolist()
+                self._single[targets[0]] = p * a + q * c, p * b + q * d, r * a + s * c, r * b + s * d
             elif form is Form.DIAGONAL:
-                after = data.reshape(2, 1) * before
-            else:
-                after = before.take(data, 0)
-            self._single[targets[0]] = after
+                p, s = data.tolist()
+                self._single[targets[0]] = p * a, p * b, s * c, s * d
+            elif data[0]:  # it exchanges both states
+                self._single[targets[0]] = c, d, a, b
             return
         for wire in targets + controls:
             if wire in self._single:
@@ -134,7 +135,16 @@ class _Fusing:
 
     def _apply_single(self, wire: int) -> None:
         pairs = self._rows.reshape(-1, 2, 2 ** (self._place[wire] + self._k))
-        self._rows = np.matmul(self._single.pop(wire), pairs).reshape(self._rows.shape)
+        matrix = np.array(self._single.pop(wire)).reshape(2, 2)
+        self._rows = np.matmul(matrix, pairs).reshape(self._rows.shape)
+
+
+@lru_cache
+def _identities(bits: int, k: int) -> NDArray[np.complexfloating]:
+    """Return identities of 2**k columns one below another: 2**bits rows."""
+    rows = np.tile(np.eye(2**k, dtype=complex), (2 ** (bits - k), 1))
+    rows.flags.writeable = False  # it is shared
+    return rows
 
 
 @lru_cache(maxsize=4096)
