@@ -10,8 +10,9 @@ import pytest
 
 import reference
 from basicaer.devices import gatewise
+from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.program import Form, Gate
+from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
 from basicaer.options import Precision
 
@@ -121,6 +122,22 @@ def test_gates_run_in_order(run, state_of, tolerance):
     run(state, [first, second])
     want = reference.apply(reference.apply(vector, first.data, (1, 3)), second.data, (2, 3))
     assert np.allclose(state.amplitudes(), want, atol=tolerance)
+
+
+def test_many_gates_are_made_ready_between_polls(precision):
+    class Stopping(Checkpoint):
+        polls = 0
+
+        def poll(self):
+            self.polls += 1
+            if self.polls > 100:
+                raise Cancelled
+
+    state = NumpyDevice().new_state(3, precision, Stopping())
+    gate = Gate("x", "X", (1,), Form.PERMUTATION, np.array([1, 0]))
+    with pytest.raises(Cancelled):
+        state.run(Segment((gate,) * 1000), None)
+    assert state.amplitudes()[0] == 1  # no gate has been applied
 
 
 def test_a_poll_between_gates_stops_the_run(run, state_of):

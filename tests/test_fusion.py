@@ -5,6 +5,7 @@ import pytest
 
 from basicaer.devices.fusion import product_matrices
 from basicaer.devices.gatewise import GateNumbers
+from basicaer.engine.program import Form
 from plan_checks import in_program_order, random_gate
 
 
@@ -38,6 +39,33 @@ def test_a_product_is_its_gates_in_order(seed, widest):
             vector[column + value * 2**k] = 1
             want = in_program_order(gates, vector)[value * 2**k : (value + 1) * 2**k]
             assert np.allclose(matrices[value, :, column], want)
+
+
+@pytest.mark.parametrize("begin", ["wide", "single"])
+def test_a_matrix_as_wide_as_the_product_begins_it(begin):
+    random = np.random.default_rng(3)
+    wide = np.linalg.qr(random.normal(size=(8, 8)) + 1j * random.normal(size=(8, 8)))[0]
+    gates = [GateNumbers(Form.MATRIX, wide, (7, 2, 4)), GateNumbers(Form.MATRIX, wide[:2, :2], (4,))]
+    if begin == "single":
+        gates.reverse()
+    (product,) = product_matrices(gates, (2, 4, 7), ())
+    whole = np.eye(8)
+    for _, data, targets, *_ in gates:
+        places = [(2, 4, 7).index(wire) for wire in targets]
+        whole = np.stack([applied(data, places, column) for column in whole.T], axis=1)
+    assert np.allclose(product, whole, rtol=0, atol=1e-14)
+
+
+def applied(matrix, places, vector):
+    """A matrix applied to the bits of an index of three, lowest first."""
+    out = np.zeros(8, complex)
+    for index in range(8):
+        row = sum((index >> place & 1) << j for j, place in enumerate(places))
+        rest = index & ~sum(1 << place for place in places)
+        for column in range(len(matrix)):
+            source = rest | sum((column >> j & 1) << place for j, place in enumerate(places))
+            out[index] += matrix[row, column] * vector[source]
+    return out
 
 
 def test_a_product_without_gates_changes_nothing():

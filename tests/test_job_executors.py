@@ -12,6 +12,7 @@ import threading
 import weakref
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.providers import JobError, JobStatus
@@ -330,6 +331,16 @@ def test_a_big_job_does_not_run_inside_run(before):
     threads = []
     before["big"] = lambda: threads.append(threading.current_thread())
     BACKEND.run(big("big"), shots=1).result(GUARD)
+    assert threads[0] in BasicAerJob._executor._threads
+
+
+def test_a_wide_matrix_does_not_run_inside_run(before):
+    threads = []
+    before["wide"] = lambda: threads.append(threading.current_thread())
+    wide = QuantumCircuit(9, name="wide")
+    wide.unitary(np.eye(2**9), range(9))
+    wide.measure_all()
+    BACKEND.run(wide, shots=1).result(GUARD)
     assert threads[0] in BasicAerJob._executor._threads
 
 

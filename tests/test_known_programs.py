@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit.circuit import CircuitInstruction, Parameter, library
+from qiskit.circuit import CircuitInstruction, Gate, Instruction, Parameter, library
 from qiskit.quantum_info import Statevector, random_unitary
 
 from basicaer.compile import known
@@ -103,6 +103,74 @@ def test_open_controls_are_not_taken_for_closed_ones(statevector):
         made.h(0)
         made.append(library.CXGate(ctrl_state=state), [0, 1])
         assert np.allclose(statevector.run(made).result().get_statevector(), Statevector(made).data)
+
+
+class HoldsMatrix(Gate):
+    """A gate of somebody's own that hands out its own matrix."""
+
+    def __init__(self, matrix):
+        super().__init__("holds_matrix", 1, [])
+        self.matrix = matrix
+
+    def __array__(self, dtype=None, copy=None):
+        return self.matrix
+
+
+class SetState(Instruction):
+    def __init__(self, amplitudes):
+        super().__init__("set_statevector", 1, 0, [])
+        self._params = [amplitudes]
+
+
+FLIP = np.array([[0, 1], [1, 0]], complex)
+
+
+@pytest.mark.parametrize(
+    ("operation_of", "given", "other"),
+    [
+        pytest.param(library.UnitaryGate, FLIP, np.eye(2), id="unitary"),
+        pytest.param(HoldsMatrix, FLIP, np.eye(2), id="own gate"),
+        pytest.param(library.Initialize, np.array([0, 1], complex), [1, 0], id="initialize"),
+        pytest.param(SetState, np.array([0, 1], complex), [1, 0], id="set_statevector"),
+    ],
+)
+def test_arrays_may_be_changed_once_a_circuit_is_read(statevector, manual, operation_of, given, other):
+    theirs = given.copy()
+    made = QuantumCircuit(1)
+    made.append(operation_of(theirs), [0])
+    job = statevector.run(made, executor=manual)
+    theirs[...] = other
+    manual.run_all()
+    assert abs(job.result().get_statevector()).tolist() == [0, 1]
+    again = QuantumCircuit(1)
+    again.append(operation_of(given.copy()), [0])
+    assert abs(statevector.run(again).result().get_statevector()).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("whole", [10**400, -(10**400), 2**60], ids=["huge", "below", "large"])
+def test_whole_angles_that_no_float_has_say_the_same_whatever_ran_before(statevector, whole):
+    def told():
+        made = QuantumCircuit(1, name="with a whole angle")
+        made.rz(whole, 0)
+        try:
+            return statevector.run(made).result().get_statevector().tolist()
+        except BasicAerError as error:
+            return error.message
+
+    first = told()
+    before = QuantumCircuit(1)
+    before.rz(0.5, 0)
+    lower_known(before)
+    assert told() == first
+
+
+def test_a_gate_whose_parameters_were_taken_away_is_refused(statevector):
+    gate = library.UnitaryGate(FLIP)
+    gate.params = []
+    made = QuantumCircuit(1)
+    made.append(gate, [0])
+    with pytest.raises(BasicAerError):
+        statevector.run(made)
 
 
 def test_what_cannot_be_lowered_is_refused_each_time():

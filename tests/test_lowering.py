@@ -463,3 +463,33 @@ def test_segments_hold_all_gates_between_measurements():
     circuit.measure(0, 0)
     circuit.h(0)
     assert [len(op.gates) for op in lower(circuit).body if isinstance(op, Segment)] == [2, 1]
+
+
+def wide_unitary(n):
+    """A permutation with phases, as a matrix."""
+    random = np.random.default_rng(n)
+    matrix = np.zeros((2**n, 2**n), complex)
+    matrix[random.permutation(2**n), np.arange(2**n)] = np.exp(1j * random.uniform(0, 6, 2**n))
+    return matrix
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda matrix: matrix.__setitem__((3, slice(None)), 0), id="a row of zeros"),
+        pytest.param(lambda matrix: matrix.__imul__(1.001), id="all too large"),
+        pytest.param(lambda matrix: matrix.__setitem__((slice(None), 5), matrix[:, 4]), id="two columns alike"),
+        pytest.param(lambda matrix: matrix.__setitem__((1, 1), 0.01), id="an entry too much"),
+        pytest.param(lambda matrix: matrix.__setitem__((1, 1), np.nan), id="no number"),
+    ],
+)
+def test_wide_matrices_that_are_not_unitary_are_refused(damage):
+    gate = library.UnitaryGate(wide_unitary(9))
+    circuit = QuantumCircuit(9)
+    circuit.append(gate, range(9))
+    assert len(lower(circuit).body[0].gates) == 1
+    damage(gate.params[0])
+    circuit = QuantumCircuit(9)
+    circuit.append(gate, range(9))
+    with pytest.raises(BasicAerError, match="not unitary"):
+        lower(circuit)

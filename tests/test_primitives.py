@@ -442,3 +442,16 @@ def test_a_vector_of_parameters_in_any_order():
     observables = [Pauli("".join("Z" if q == other else "I" for other in reversed(range(12)))) for q in range(12)]
     evs = EstimatorV2().run([(circuit, [[o] for o in observables], values)]).result()[0].data.evs
     assert np.allclose(evs, np.cos(values.T))
+
+
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("sets", [1, 2, 7])
+def test_terms_that_all_flip_an_idle_qubit_are_worth_nothing(sets):
+    a = Parameter("a")
+    circuit = QuantumCircuit(2)
+    circuit.rx(a, 0)
+    angles = np.linspace(0.1, 2, sets)
+    pubs = [(circuit, SparsePauliOp("XI"), angles[:, None]), (circuit, [["XI"], ["IZ"]], angles[None, :, None])]
+    flipped, both = EstimatorV2().run(pubs).result()
+    assert flipped.data.evs.tolist() == [0] * sets
+    assert np.allclose(both.data.evs, [np.zeros(sets), np.cos(angles)], rtol=0, atol=1e-12)

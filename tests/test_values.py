@@ -5,11 +5,25 @@ import math
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit, qasm3
-from qiskit.circuit import Gate, Parameter
-from qiskit.circuit.library import PauliEvolutionGate, RXGate, XGate, n_local
+from qiskit.circuit import AnnotatedOperation, Gate, Parameter, ParameterVector, PowerModifier
+from qiskit.circuit.library import (
+    CRYGate,
+    HGate,
+    PauliEvolutionGate,
+    RXGate,
+    RXXGate,
+    RZGate,
+    SXGate,
+    TGate,
+    XGate,
+    YGate,
+    iSwapGate,
+    n_local,
+)
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from basicaer import BasicAerError, EstimatorV2, SamplerV2
+from basicaer.compile.family import lower_family
 from basicaer.compile.lower import _length, lower
 from basicaer.compile.values import Values
 from basicaer.engine.program import For
@@ -392,11 +406,104 @@ def test_values_that_nobody_gave_need_no_number(statevector, expression, numbers
     assert np.allclose(values, np.cos(angles), rtol=0, atol=1e-12)
 
 
+NO_SUMS = {  # though their derivatives are constants, in this or that version of Qiskit
+    "arctan of tan": lambda p: (1.0 * p).tan().arctan(),
+    "arcsin of sin": lambda p: p.sin().arcsin(),
+    "sign": lambda p: (p + 0.1).sign(),
+    "modulus": lambda p: (p + 0.1).abs(),
+}
+
+
+@pytest.mark.parametrize("of", NO_SUMS.values(), ids=NO_SUMS)
+@pytest.mark.parametrize("zero_at", [0, 3, 6])
+def test_what_is_no_sum_of_multiples_is_not_taken_for_one(statevector, of, zero_at):
+    numbers = [1, 2, 3, 4, 5, 7]
+    numbers.insert(zero_at, 0)
+    angles = [float(of(P).bind({P: number})) for number in numbers]
+    circuit, loop = QuantumCircuit(1), QuantumCircuit(1)
+    circuit.ry(of(P), 0)
+    result = statevector.run(circuit, parameter_binds=[{P: numbers}]).result()
+    for i, angle in enumerate(angles):
+        assert np.allclose(result.get_statevector(i), [math.cos(angle / 2), math.sin(angle / 2)], rtol=0, atol=1e-12)
+    with loop.for_loop(numbers, Q):
+        loop.ry(of(Q), 0)
+        loop.h(0)
+    written = QuantumCircuit(1)
+    for angle in angles:
+        written.ry(angle, 0)
+        written.h(0)
+    assert np.allclose(statevector.run(loop).result().get_statevector(), Statevector(written).data, rtol=0, atol=1e-12)
+
+
+def test_values_that_nobody_gave_need_not_be_small(statevector):
+    circuit = QuantumCircuit(1)
+    circuit.u(P * 1.7e308, P * 1.7e308, 0, 0)
+    result = statevector.run(circuit, parameter_binds=[{P: [0.0, 1e-308]}]).result()
+    assert result.success
+
+
+def test_sets_of_a_difference_of_parameters_are_lowered_together():
+    circuit = QuantumCircuit(1)
+    circuit.rz(P - Q, 0)
+    assert lower_family(circuit, np.random.default_rng(1).normal(size=(9, 2))).template is not None
+
+
+@pytest.mark.parametrize(("sets", "least"), [(3, 3), (30, 30), (300, 40)])
+def test_an_angle_of_many_parameters_is_worked_out_between_polls(sets, least):
+    many = ParameterVector("p", 40)
+    circuit = QuantumCircuit(1)
+    circuit.rx(sum(0.1 * one for one in many), 0)
+    polls = []
+    family = lower_family(circuit, np.ones((sets, 40)), poll=lambda: polls.append(None))
+    assert family.template is not None
+    assert least <= len(polls) < least + 20
+    assert np.allclose(family.segments_at(0).data[0], RXGate(4.0).to_matrix(), rtol=0, atol=1e-12)
+
+
 def test_a_set_that_gives_no_number_is_named(statevector):
     circuit = QuantumCircuit(1, name="with a set")
     circuit.ry(P.log(), 0)
     with pytest.raises(BasicAerError, match=r"'with a set'\) must be a finite real .* is none at p = -1\.0"):
         statevector.run(circuit, parameter_binds=[{P: [0.5, -1.0]}])
+
+
+@pytest.mark.parametrize("exponent", [10**9, 10**12 + 7, -(10**15) - 1, 10**30, 1e18])
+@pytest.mark.parametrize(
+    ("gate", "order"),
+    [
+        (HGate(), 2),
+        (YGate(), 2),
+        (SXGate(), 4),
+        (TGate(), 8),
+        (iSwapGate(), 4),
+        (RXGate(math.pi * 2 / 3), 6),
+        (RZGate(math.pi / 250), 1000),
+        (RXXGate(math.pi / 250), 1000),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_powers_of_gates_of_finite_order_are_exact_however_high(unitary, gate, order, exponent):
+    circuit = QuantumCircuit(gate.num_qubits)
+    circuit.append(AnnotatedOperation(gate, [PowerModifier(exponent)]), range(gate.num_qubits))
+    want = np.linalg.matrix_power(gate.to_matrix(), int(exponent) % order)
+    assert np.allclose(unitary.run(circuit).result().get_unitary(), want, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("gate", [RXGate(0.3), RZGate(0.3), CRYGate(0.1)], ids=lambda gate: gate.name)
+@pytest.mark.parametrize("exponent", [10**9 + 1, -(10**12), 1e15])
+def test_powers_that_no_digits_are_left_for_are_refused(gate, exponent):
+    circuit = QuantumCircuit(gate.num_qubits)
+    circuit.append(AnnotatedOperation(gate, [PowerModifier(exponent)]), range(gate.num_qubits))
+    with pytest.raises(BasicAerError, match=rf"of '{gate.name}' .* take one of at most 1000000000\."):
+        lower(circuit)
+
+
+@pytest.mark.parametrize("exponent", [math.nan, math.inf, -math.inf])
+def test_powers_that_are_no_numbers_are_refused(exponent):
+    circuit = QuantumCircuit(1)
+    circuit.append(AnnotatedOperation(HGate(), [PowerModifier(exponent)]), [0])
+    with pytest.raises(BasicAerError, match=r"of 'h' .* must be a finite number\."):
+        lower(circuit)
 
 
 @pytest.mark.parametrize("exponent", [10**9, -(10**9), 10**18 + 1])

@@ -10,7 +10,7 @@ from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
-from basicaer.compile.values import NoNumberError, Values, sum_of_multiples, value_at
+from basicaer.compile.values import Values, scattered, sum_of_multiples, value_at
 from basicaer.engine.batch import SegmentBatch
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Family", "lower_family"]
 
-_PROBES = (0.6180339887, 0.4142135624)  # values at which no two gates of the table look alike by accident
+_FEW_SETS = 4  # up to here, and up to as many as there are parameters, each is worked out by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +113,20 @@ def lower_family(
         return Family(lowered(()), {}, (), size)
     places = _parametric(circuit)
     if places is not None and size > 1:
+        # Values at which no two gates of the table, or expressions, look alike by accident.
+        rows = [scattered(len(parameters)), scattered(len(parameters), len(parameters) + 1)]
         try:
-            probes = [lowered([probe] * len(parameters)) for probe in _PROBES]
-        except NoNumberError:  # at the probes, which nobody has asked for: each set is lowered by itself
+            probes = [lowered(row) for row in rows]
+        except BasicAerError:  # at values that nobody has asked for: each set is lowered by itself
             probes = []
-        segments = _segments(probes, places, parameters, values, f"circuit '{circuit.name}'") if probes else None
+        columns = _Columns(parameters, values, f"circuit '{circuit.name}'", poll)
+        segments = (
+            _segments(probes, places, columns, Values(dict(zip(parameters, rows[0], strict=True)))) if probes else None
+        )
         if segments is not None:
             return Family(probes[0], segments, (), size)
     if not size:
-        return Family(lowered([_PROBES[0]] * len(parameters)), {}, (), size)
+        return Family(lowered(scattered(len(parameters))), {}, (), size)
     return Family(None, {}, tuple(map(lowered, values.tolist())), size)
 
 
@@ -157,16 +162,14 @@ def _has_parameters(operation: Any) -> bool:
 def _segments(
     probes: Sequence[Program],
     places: Sequence[tuple[Any, list[Any]]],
-    parameters: Sequence[Parameter],
-    values: NDArray[np.float64],
-    place_of_circuit: str,
+    columns: _Columns,
+    at_probe: Values,
 ) -> dict[int, SegmentBatch] | None:
     """Return what the segments are in all sets; None if the gates that differ are not those that have parameters."""
     first, second = (program.body for program in probes)
     if [type(operation) for operation in first] != [type(operation) for operation in second]:
         return None
     waiting = iter(places)
-    known = Values(dict.fromkeys(parameters, _PROBES[0]))
     segments: dict[int, SegmentBatch] = {}
     for place, (one, other) in enumerate(zip(first, second, strict=True)):
         if not isinstance(one, Segment) or not isinstance(other, Segment):
@@ -180,30 +183,42 @@ def _segments(
             record, params = next(waiting, (None, []))
             if record is None or record.name != gate.name:
                 return None
-            data[number] = record.data_for_each(
-                *(_column(param, parameters, values, place_of_circuit) for param in params)
-            )
-            at_probe = record.data([known.number(param, place_of_circuit) for param in params])
-            if not np.array_equal(at_probe, gate.data):
+            data[number] = record.data_for_each(*map(columns.of, params))
+            if not np.array_equal(record.data([at_probe.number(param, columns.place) for param in params]), gate.data):
                 return None
         if data:
-            segments[place] = SegmentBatch(one, data, len(values))
+            segments[place] = SegmentBatch(one, data, len(columns.values))
     return None if next(waiting, None) is not None else segments
 
 
-def _column(
-    param: Any, parameters: Sequence[Parameter], values: NDArray[np.float64], place: str
-) -> NDArray[np.float64]:
-    """Return the value of a gate's parameter in every set."""
-    if not isinstance(param, ParameterExpression):
-        return np.full(len(values), float(param))
-    own = [j for j, parameter in enumerate(parameters) if parameter in param.parameters]
-    columns, names = values[:, own], [parameters[j] for j in own]
-    if isinstance(param, Parameter):
-        return columns[:, 0]
-    multiples = sum_of_multiples(param, dict(zip(names, columns[-1].tolist(), strict=True)), place)
-    if multiples is None:
-        return np.array([value_at(param, dict(zip(names, row, strict=True)), place) for row in columns.tolist()])
-    constant, factors = multiples
-    affine: NDArray[np.float64] = constant + columns @ np.array(factors)
-    return affine
+class _Columns:
+    """The values of gates' parameters in all sets."""
+
+    def __init__(
+        self, parameters: Sequence[Parameter], values: NDArray[np.float64], place: str, poll: Callable[[], None]
+    ) -> None:
+        self.values = values
+        self.place = place
+        self._parameters = parameters
+        self._poll = poll
+
+    def of(self, param: Any) -> NDArray[np.float64]:
+        """Return the value of a gate's parameter in every set."""
+        if not isinstance(param, ParameterExpression):
+            return np.full(len(self.values), float(param))
+        own = [j for j, parameter in enumerate(self._parameters) if parameter in param.parameters]
+        columns, names = self.values[:, own], [self._parameters[j] for j in own]
+        if isinstance(param, Parameter):
+            return columns[:, 0]
+        rows = columns.tolist()
+        if len(rows) > max(_FEW_SETS, len(own)):
+            some = [rows[0], rows[len(rows) // 2], rows[-1]]
+            multiples = sum_of_multiples(param, names, some, self.place, self._poll)
+            if multiples is not None:
+                affine: NDArray[np.float64] = multiples[0] + columns @ np.array(multiples[1])
+                return affine
+        found = np.empty(len(rows))
+        for number, row in enumerate(rows):
+            self._poll()
+            found[number] = value_at(param, dict(zip(names, row, strict=True)), self.place)
+        return found

@@ -32,7 +32,7 @@ __all__ = ["lower_known"]
 _MOST_INSTRUCTIONS = 50_000  # of all programs that are kept, together: some tens of megabytes
 _WIDEST_UNITARY = 2  # qubits: the matrices of wider ones would take more memory than all else that is kept
 _PLAIN = {"measure": Measure, "barrier": Barrier}
-_NUMBERS = {int, float}
+_LARGEST_INT = 2**53  # of those that a float has all of
 
 
 class _Recipe(NamedTuple):
@@ -82,17 +82,17 @@ def lower_known(
         return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs)
     items = list(circuit.data)  # once: each look at `data` makes its instructions anew
     lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values)
-    key = _key(circuit, items, keep_idle=keep_idle)
     try:
+        key = _key(circuit, items, keep_idle=keep_idle)
         hash(key)
-    except TypeError:  # a parameter that cannot be hashed: nothing to look up, and `lower` says what is wrong with it
+    except Exception:  # noqa: BLE001  # a parameter that cannot be hashed, say: `lower` tells what is wrong with it
         key = None
     if key is None:
         return lowered()
     structure, numbers = key
 
     def made() -> Program:
-        if not all(type(one) in _NUMBERS for of_gate in numbers for one in of_gate):
+        if not all(_is_plain(one) for of_gate in numbers for one in of_gate):
             return lowered()
         recipe = _recipes.known_or_made(structure, len(items), lambda: _recipe(lowered(), numbers, items))
         if recipe.numbers == numbers:  # it was made just now, or is of this very circuit
@@ -103,6 +103,10 @@ def lower_known(
 
     program = _programs.known_or_made(key, len(items), made)
     return program if program.name == circuit.name else replace(program, name=circuit.name)
+
+
+def _is_plain(number: Any) -> bool:
+    return type(number) is float or (type(number) is int and abs(number) < _LARGEST_INT)
 
 
 def _key(

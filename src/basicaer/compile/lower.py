@@ -288,7 +288,7 @@ class _Lowering:
     def set_state(self, operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> None:
         """Replace the state; every qubit is active where this occurs."""
         try:
-            amplitudes = np.asarray(operation.params[0], complex)
+            amplitudes = np.array(operation.params[0], complex)
         except (TypeError, ValueError):
             amplitudes = np.zeros(0)
         fits = qubits == tuple(range(len(scope.qubits))) and amplitudes.shape == (2 ** len(qubits),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,9 @@ __all__ = ["controlled", "formula_numbers", "inverse", "permuted", "power", "uni
 _WIDEST_POWER = 6  # qubits of a sequence whose matrix is made to take a power of it
 _FEW_GATES = 64  # a power of no more gates is written out
 _MOST_GATES = 10**6
+_HIGHEST_POWER = 10**9  # of angles that are no simple part of a turn: rounding them makes 1e-7 of it then
+_HIGHEST_ORDER = 1024
+_SAME_TURN = 1e-14
 _BRANCH_CUT = np.pi * 1e-12  # radians beyond pi
 
 
@@ -67,9 +71,10 @@ def formula_numbers(formula: Formula, parameters: Sequence[float]) -> NDArray[An
 
 def unitary_gate(matrix: Any, qubits: tuple[int, ...], name: str = "unitary") -> Gate:
     """Return a matrix as a gate; on no qubits it is a phase."""
+    own = np.array(matrix, complex)  # the caller may go on to change theirs
     if not qubits:
-        return Gate("global_phase", "", (), Form.DIAGONAL, np.asarray(matrix, complex).reshape(1))
-    return Gate(name, "G" * len(qubits), qubits, Form.MATRIX, np.asarray(matrix, complex))
+        return Gate("global_phase", "", (), Form.DIAGONAL, own.reshape(1))
+    return Gate(name, "G" * len(qubits), qubits, Form.MATRIX, own)
 
 
 def power(
@@ -80,24 +85,30 @@ def power(
     Raises
     ------
     BasicAerError
-        If the qubits are too many for a matrix, and the power is not whole or takes too many gates.
+        If the exponent is no number or too high, or the qubits are too many for a matrix, and the power is not whole or
+        takes too many gates.
     """
-    whole = float(exponent).is_integer()
-    if whole:
+    if not (isinstance(exponent, int) or isfinite(exponent)):
+        raise BasicAerError(f"The power {exponent} of {what} must be a finite number.")
+    is_whole = isinstance(exponent, int) or exponent.is_integer()
+    if is_whole:
         once, times = (list(gates) if exponent >= 0 else inverse(gates)), abs(int(exponent))
-        few = len(once) * times <= _FEW_GATES
-        if not few and len(once) == 1 and once[0].form is not Form.MATRIX and once[0].formula is None:
-            return [once[0]._replace(data=_repeated(once[0], times))]
-        if few or (len(qubits) > _WIDEST_POWER and len(once) * times <= _MOST_GATES):
+        if len(once) * times <= _FEW_GATES:
+            return once * times
+        if len(once) == 1 and once[0].form is not Form.MATRIX and once[0].formula is None:
+            return [once[0]._replace(data=_repeated(once[0], times, what))]
+        if len(qubits) > _WIDEST_POWER and len(once) * times <= _MOST_GATES:
             return once * times
     if len(qubits) > _WIDEST_POWER:
-        can = f"whole powers of at most {_MOST_GATES} gates" if whole else "whole powers"
+        can = f"whole powers of at most {_MOST_GATES} gates" if is_whole else "whole powers"
         raise BasicAerError(
             f"The power {exponent} of {what} cannot be taken on {len(qubits)} qubits; on more than {_WIDEST_POWER} "
             f"there are {can} only."
         )
     poll()
     vectors, values = eigen(Gate("power", "G" * len(qubits), qubits, Form.MATRIX, _matrix(gates, qubits)))
+    if is_whole:
+        exponent = _lowest(values, int(exponent), what)
     # By the phases, so that the power is as unitary as the matrix however high it is. As Qiskit takes roots, the phase
     # of -1 is pi, also where rounding has put it just beyond.
     phases = np.angle(values * np.exp(-1j * _BRANCH_CUT)) + _BRANCH_CUT
@@ -105,10 +116,34 @@ def power(
     return [unitary_gate(raised, qubits, "power")]
 
 
-def _repeated(gate: Gate, times: int) -> NDArray[Any]:
+def _lowest(values: NDArray[np.complexfloating], exponent: int, what: str) -> int:
+    """Return the lowest exponent, from 0 on, that gives the same power of numbers of modulus 1, if they have an order.
+
+    Raises
+    ------
+    BasicAerError
+        If they have none, and the exponent is so high that it would make the rounding of their phases large.
+    """
+    turns = np.angle(values) / (2 * np.pi)
+    orders = np.arange(1, _HIGHEST_ORDER + 1)
+    multiples = np.multiply.outer(orders, turns)
+    fits = np.abs(multiples - np.rint(multiples)).max(axis=1, initial=0.0) < _SAME_TURN * orders
+    if fits.any():
+        return exponent % int(orders[fits.argmax()])
+    if abs(exponent) > _HIGHEST_POWER:
+        raise BasicAerError(
+            f"The power {exponent} of {what} cannot be taken: it would be made of digits of its angles that nobody "
+            f"knows; take one of at most {_HIGHEST_POWER}."
+        )
+    return exponent
+
+
+def _repeated(gate: Gate, times: int, what: str) -> NDArray[Any]:
     """Return the numbers of a permutation or diagonal gate that is applied `times` times; exact for 1, -1, i and -i."""
     size = len(gate.data)
     power = gate.data
+    if gate.form is Form.DIAGONAL:
+        times = _lowest(power, times, what)
     total = np.arange(size) if gate.form is Form.PERMUTATION else np.ones(size, complex)
     while times:
         odd, times = times % 2, times // 2

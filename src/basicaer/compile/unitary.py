@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["gates_of", "phase_gates", "record_gates", "table_gates", "unitary_gate", "with_numbers"]
 
 _WIDEST_MATRIX = 6
+_EXACTLY_TO = 2**8  # rows of a matrix that is multiplied by its own adjoint to see whether it is unitary
+_VECTORS = 16
 _UNITARY_TO = 1.1e-5  # Qiskit takes a matrix whose columns have a squared norm of 1 to 1e-5
 _PAULIS = frozenset("IXYZ")
 _NOTHING = frozenset({"id", "u0"})  # gates that do nothing, not even a phase
@@ -210,9 +212,14 @@ def _is_unitary(matrix: Any, n_qubits: int) -> bool:
     size = 2**n_qubits
     if matrix.shape != (size, size):
         return False
-    product = matrix.conj().T.dot(matrix)
-    # The squared Frobenius norm of the product less the identity, without making either: it is checked for each gate.
-    deviation = np.vdot(product, product).real - 2 * np.vdot(matrix, matrix).real + size
+    # The squared Frobenius norm of M*M less the identity, without making that: it is checked for each gate.
+    if size <= _EXACTLY_TO:
+        product = matrix.conj().T.dot(matrix)
+        deviation = np.vdot(product, product).real - 2 * np.vdot(matrix, matrix).real + size
+    else:  # an estimate by random vectors (Hutchinson 1990), which reads the matrix but does not multiply it by itself
+        vectors = np.random.default_rng(0).normal(size=(size, _VECTORS))
+        off = matrix.T.dot(matrix.dot(vectors).conj()) - vectors
+        deviation = np.vdot(off, off).real / _VECTORS
     return bool(deviation < size * _UNITARY_TO**2)  # and False where an entry is not finite
 
 

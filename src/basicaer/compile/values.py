@@ -18,7 +18,7 @@ from basicaer.engine.classical import Apply, Constant, Lookup, Variable
 from basicaer.errors import BasicAerError, JobTimeLimitError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from basicaer.engine.classical import Expression
 
@@ -29,11 +29,14 @@ __all__ = [
     "Values",
     "Varies",
     "Varying",
+    "scattered",
     "sum_of_multiples",
     "value_at",
 ]
 
 _LEAST_PATIENCE = 0.1  # seconds: a shorter time limit is left to the job, where what was reached is told
+_GOLDEN = (5**0.5 - 1) / 2
+_SAME = 1e-9
 _LARGEST_TABLE = 10**6  # numbers: some seconds, and 8 MB
 
 
@@ -178,8 +181,8 @@ class Values:
 
     def _expression(self, param: Any, counters: Mapping[Parameter, Counter], place: str) -> Expression:
         """Return an expression of counters for the program: a sum of multiples where it is one, else a table."""
-        last = {parameter: counter.values[-1] for parameter, counter in counters.items()}
-        multiples = sum_of_multiples(param, last, place)
+        some = [[counter.values[at] for counter in counters.values()] for at in (0, -1)]
+        multiples = sum_of_multiples(param, list(counters), some, place, self.poll)
         if multiples is not None:
             total: Expression = Constant(multiples[0])
             for counter, factor in zip(counters.values(), multiples[1], strict=True):
@@ -204,26 +207,50 @@ class Values:
 
 
 def sum_of_multiples(
-    param: ParameterExpression, somewhere: Mapping[Parameter, float], place: str
+    param: ParameterExpression,
+    parameters: Sequence[Parameter],
+    rows: Iterable[Sequence[float]],
+    place: str,
+    poll: Callable[[], None],
 ) -> tuple[float, list[float]] | None:
-    """Return an expression as a constant and its parameters' factors, in their order; None if it is no such sum.
+    """Return an expression as a constant and its parameters' factors; None if it does not look like such a sum.
+
+    It is one if its derivatives are constants, and it agrees with them at some values: derivatives that are constants
+    may still jump, such as those of a sign, or of the arc tangent of a tangent.
 
     Parameters
     ----------
-    somewhere
-        Values of its parameters, where it has to agree: some derivatives are wrong at jumps, such as 0 for a sign.
+    rows
+        Values of the parameters, where it has to agree; it has to at others, too.
     """
+    factors = []
+    for parameter in parameters:
+        poll()
+        try:
+            slope = 1.0 if isinstance(param, Parameter) else param.gradient(parameter)
+        except Exception:  # noqa: BLE001  # Qiskit has no derivative of it, and raises what it likes
+            return None
+        if isinstance(slope, ParameterExpression):
+            return None
+        factors.append(float(slope))
+    wide = [[scale * (0.5 - one) for one in scattered(len(parameters))] for scale in (1.0, -30.0, 1000.0, -30000.0)]
     try:
-        slopes = [1.0 if param == parameter else param.gradient(parameter) for parameter in somewhere]
-    except Exception:  # noqa: BLE001  # Qiskit has no derivative of it, and raises what it likes
+        constant = value_at(param, dict.fromkeys(parameters, 0), place)
+        for row in [*rows, *wide]:
+            poll()
+            total = constant + sum(factor * value for factor, value in zip(factors, row, strict=True))
+            if not isclose(
+                total, value_at(param, dict(zip(parameters, row, strict=True)), place), rel_tol=_SAME, abs_tol=_SAME
+            ):
+                return None
+    except NoNumberError:
         return None
-    if any(isinstance(slope, ParameterExpression) for slope in slopes):
-        return None
-    factors = [float(slope) for slope in slopes]
-    constant = value_at(param, dict.fromkeys(somewhere, 0), place)
-    total = constant + sum(factor * value for factor, value in zip(factors, somewhere.values(), strict=True))
-    agrees = isclose(total, value_at(param, somewhere, place), rel_tol=1e-9, abs_tol=1e-9)
-    return (constant, factors) if agrees else None
+    return constant, factors
+
+
+def scattered(count: int, first: int = 1) -> list[float]:
+    """Return different numbers between 0 and 1 that stand in no simple ratio to one another."""
+    return [(first + number) ** 2 * _GOLDEN % 1 for number in range(count)]
 
 
 def _bound(param: Any, values: Mapping[Any, Any], place: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from basicaer.devices.gatewise import GateNumbers, Gatewise
 from basicaer.devices.permutations import source_indices
+from basicaer.engine.bits import deposit_bits
 from basicaer.engine.plan import Part
 from basicaer.engine.program import Form
 
@@ -98,6 +99,7 @@ class _Fusing:
         self._rows = _identities(len(wires), k).copy()  # _rows[row of all bits, column]
         # By wire: the matrix of gates on it alone, which act after all the others, as (first row, second row).
         self._single: dict[int, tuple[complex, complex, complex, complex]] = {}
+        self._begun = False  # whether any gate has been applied
 
     def add(self, gate: GateNumbers) -> None:
         form, data, targets, controls, control_state = gate
@@ -117,6 +119,13 @@ class _Fusing:
             if wire in self._single:
                 self._apply_single(wire)
         place = self._place
+        if form is Form.MATRIX and not self._begun and len(targets) == self._k == len(place):
+            # All there is so far, and as wide as the product: by identities it would take much longer.
+            rows = deposit_bits(np.arange(len(data)), [place[wire] for wire in targets])
+            self._rows[rows[:, None], rows] = data
+            self._begun = True
+            return
+        self._begun = True
         on_bits = tuple([place[wire] for wire in targets]), tuple([place[wire] for wire in controls])
         if form is Form.PERMUTATION:
             self._rows = self._rows.take(_source(len(place), *on_bits, control_state, tuple(data.tolist())), 0)
@@ -134,6 +143,7 @@ class _Fusing:
         return self._rows.reshape(-1, 2**self._k, 2**self._k)
 
     def _apply_single(self, wire: int) -> None:
+        self._begun = True
         pairs = self._rows.reshape(-1, 2, 2 ** (self._place[wire] + self._k))
         matrix = np.array(self._single.pop(wire)).reshape(2, 2)
         self._rows = np.matmul(matrix, pairs).reshape(self._rows.shape)

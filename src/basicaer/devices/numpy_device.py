@@ -173,12 +173,17 @@ class NumpyState:
                     self._gatewise.apply(self._vector, self._numbers(gate), poll)
         else:  # what happens to the amplitudes takes no longer than to find out which
             to = self._place, self._vector.dtype
-            for bound in _bound_gates.bound(
-                None, segment, to, lambda: [self._gatewise.bound(self._numbers(gate)) for gate in segment.gates]
-            ):
+            for bound in _bound_gates.bound(None, segment, to, lambda: self._bound_gates(segment)):
                 poll()
                 self._gatewise.run(bound, self._vector, poll)
         self._zero = self._zero.difference(*[gate.targets for gate in segment.gates])
+
+    def _bound_gates(self, segment: Segment) -> list[BoundGate]:
+        bound = []
+        for gate in segment.gates:
+            self._checkpoint.poll()
+            bound.append(self._gatewise.bound(self._numbers(gate)))
+        return bound
 
     def _numbers(self, gate: Gate) -> GateNumbers:
         """Return a gate on the places where its qubits stand."""

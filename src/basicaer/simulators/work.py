@@ -20,6 +20,7 @@ from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, lost
+from basicaer.engine.program import Segment
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.together import evolved, sampled, structure
 from basicaer.errors import BasicAerError, BasicAerWarning, LostNormError
@@ -46,6 +47,7 @@ _QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the ca
 SECONDS_PER_GATE = 8e-6
 SECONDS_PER_AMPLITUDE = 1e-8  # of a gate
 _SECONDS_PER_SHOT = 3e-7
+_SECONDS_PER_PRODUCT = 1e-8  # of two numbers, where a wide matrix is applied and, before, checked and reordered
 _FEWEST_TOGETHER = 4  # two or three gain little, or nothing
 _SECONDS_TOGETHER = 0.1  # predicted: so often it is told what is finished
 
@@ -72,9 +74,14 @@ class Experiment:
         """A rough guess, good enough to tell the tiny from the rest; infinite where control flow leaves it open."""
         if not self.program.is_straight:
             return float("inf")
-        gates = sum(len(getattr(operation, "gates", "1")) for operation in self.program.body)
-        per_gate: float = SECONDS_PER_GATE + SECONDS_PER_AMPLITUDE * 2**self.program.state_qubits
-        return gates * per_gate + self.shots * _SECONDS_PER_SHOT
+        amplitudes = 2**self.program.state_qubits
+        per_gate = SECONDS_PER_GATE + SECONDS_PER_AMPLITUDE * amplitudes
+        seconds = self.shots * _SECONDS_PER_SHOT
+        for operation in self.program.body:
+            gates = operation.gates if isinstance(operation, Segment) else ()
+            widest = max([len(gate.targets) for gate in gates], default=0)
+            seconds += max(len(gates), 1) * per_gate + 2**widest * amplitudes * _SECONDS_PER_PRODUCT
+        return seconds
 
 
 class Saving(NamedTuple):
