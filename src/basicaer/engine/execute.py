@@ -197,6 +197,7 @@ class _Execution:
         self.unitary = unitary
         self.n_qubits = program.state_qubits * (2 if unitary else 1)
         self.costs = device.costs(self.n_qubits, precision)
+        self.plans: dict[tuple[int, bool], Plan | None] = {}  # by the segment's id, and whether phases are discarded
         self.keep_state = keep_state
         self.on_device = on_device
         self.numbers_of = numbers_of
@@ -341,10 +342,9 @@ class _Execution:
         match frame.block[frame.at]:
             case Segment() as segment:
                 is_last = frame.outer is None and frame.at >= self.phases_matter_until
-                segment = self.closed(branch, segment) if segment.open else segment
-                plan = self.plan(segment, discard_phases=is_last)
+                plan = self.plan_of_program(segment, discard_phases=is_last)
                 with self.suspension.segment(plan):
-                    state.run(segment, plan)
+                    state.run(self.closed(branch, segment) if segment.open else segment, plan)
             case Phase(factor):
                 branch.phase *= factor
             case Measure(qubit, bits):
@@ -386,8 +386,15 @@ class _Execution:
                 inner = innermost_loop(frame)
                 branch.frame = Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
 
-    def run_segment(self, state: State, segment: Segment, *, discard_phases: bool = False) -> None:
-        state.run(segment, self.plan(segment, discard_phases=discard_phases))
+    def run_segment(self, state: State, segment: Segment) -> None:
+        state.run(segment, self.plan(segment))
+
+    def plan_of_program(self, segment: Segment, *, discard_phases: bool) -> Plan | None:
+        """Return the plan of a segment of the program, which is asked for once: a plan depends on no numbers."""
+        key = id(segment), discard_phases
+        if key not in self.plans:
+            self.plans[key] = self.plan(segment, discard_phases=discard_phases)
+        return self.plans[key]
 
     def plan(self, segment: Segment, *, discard_phases: bool = False) -> Plan | None:
         if self.costs is None:
@@ -402,7 +409,7 @@ class _Execution:
         total = 0
         for at, operation in enumerate(self.program.body):
             if isinstance(operation, Segment):
-                plan = self.plan(operation, discard_phases=at >= self.phases_matter_until)
+                plan = self.plan_of_program(operation, discard_phases=at >= self.phases_matter_until)
                 total += len(plan.passes) if plan else 0
             elif isinstance(operation, Save):
                 total += passes_of(operation)
