@@ -364,10 +364,10 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path, case):
 
 
 def test_a_parser_that_fails_without_a_word_is_still_a_sentence(tmp_path, monkeypatch):
-    def loads(_text):
+    def parse(_text):
         raise RuntimeError from ValueError("of no place")
 
-    monkeypatch.setattr(qasm3, "loads", loads)
+    monkeypatch.setattr("openqasm3.parse", parse)
     path = tmp_path / "silent.qasm"
     path.write_text(QASM3, "utf-8")
     assert the_sentence(basicaer("run", path)) == f"{path} cannot be read as OpenQASM 3: syntax error."
