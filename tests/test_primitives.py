@@ -442,3 +442,13 @@ def test_a_vector_of_parameters_in_any_order():
     observables = [Pauli("".join("Z" if q == other else "I" for other in reversed(range(12)))) for q in range(12)]
     evs = EstimatorV2().run([(circuit, [[o] for o in observables], values)]).result()[0].data.evs
     assert np.allclose(evs, np.cos(values.T))
+
+
+@pytest.mark.parametrize("method", ["result", "wait_for_final_state"])
+def test_a_job_waits_for_any_number_of_seconds_and_refuses_the_rest(method):
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    wait = getattr(SamplerV2().run([circuit]), method)
+    wait(timeout=1e10)
+    with pytest.raises(BasicAerError, match="timeout must be a number of seconds or None, not 'x'"):
+        wait(timeout="x")
