@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import BasicAerError, printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -98,7 +98,8 @@ class DeviceOptions(NamedTuple):
 
 def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str] = ()) -> str:
     """Return the sentence for a name that is not known, with the nearest one that is known or taken at least."""
-    name = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."  # which also bounds the search
+    # A long name is cut, which also bounds the search; not all that is raised with the sentence is a BasicAerError.
+    name = printable(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "...")
     known = sorted(known)
     possible = [*known, *sorted(taken)]
     nearest = difflib.get_close_matches(name, possible, n=1, cutoff=0.5) or [
