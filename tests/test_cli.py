@@ -324,6 +324,7 @@ BAD_FILES = {  # what is wrong -> (what the file holds, words of the message)
     "binary": (bytes(range(128, 256)), "it is not a text file"),
     "zeros": (bytes(64), "no OpenQASM"),
     "text": (b"hello\n", "no OpenQASM"),
+    "only a version": (b"OPENQASM 2", "as OpenQASM 2: "),
     "version 4": (b"OPENQASM 4.0;\nqubit q;\n", "is OpenQASM 4; versions 2 and 3 are known"),
     "syntax of 2": (QASM2.encode() + b"h q[0]\nx q[0];\n", "as OpenQASM 2: ", "5,0: needed ';'"),
     "syntax of 3": (QASM3.encode() + b"h q[0]\nx q[0];\n", "as OpenQASM 3: ", "5,0: syntax error at 'x'"),

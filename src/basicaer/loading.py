@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["load_circuit"]
 
 # What may stand before a program, comments of both versions, and the version that it names.
-_FRONT = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*(?:OPENQASM\s+(?P<version>\d+))?", re.DOTALL)
+_FRONT = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*(?:OPENQASM\s+(?P<version>\d+))?", re.DOTALL)
 
 
 def load_circuit(path: Path) -> QuantumCircuit:
@@ -38,9 +38,9 @@ def load_circuit(path: Path) -> QuantumCircuit:
         raise BasicAerError(f"Cannot read {path}: {getattr(error, 'strerror', None) or reason}.") from error
     text = text.removeprefix("\ufeff")  # a mark that some editors put in front
     front = _FRONT.match(text)
-    if front is None or front.end() == len(text):
+    version = front["version"] if front is not None else None
+    if front is not None and version is None and front.end() == len(text):
         raise BasicAerError(f"{path} is empty; it should hold an OpenQASM 2 or 3 program.")
-    version = front["version"]
     if version is None:
         raise BasicAerError(f"{path} does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;', so it is no OpenQASM.")
     if version not in {"2", "3"}:

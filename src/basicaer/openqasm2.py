@@ -16,7 +16,7 @@ from qiskit.circuit import Gate
 from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["MOST_BITS", "number_in", "parse_openqasm2", "wrong_count"]
@@ -35,9 +35,8 @@ _VERSION = re.compile(r"\A\s*OPENQASM\s+2(?:\.\d+)?\s*;")  # of an included file
 _PLACE = re.compile(r"\A<input>:(?P<line>\d+),(?P<column>\d+): ")  # which the parser's words begin with
 _GATE = re.compile(r"\b(?P<kind>gate|opaque)\s+(?P<name>\w+)\s*(?:\((?P<parameters>[^)]*)\))?(?P<qubits>[^;{]*)")
 _REGISTER = re.compile(r"\b(?P<kind>qreg|creg)\s+(?P<name>\w+)\s*\[\s*(?P<size>\d+)")
-_LARGE = re.compile(
-    r"(?:\[|\bOPENQASM\s+(?:\d+\.)?)\s*0*(?P<number>[1-9]\d{9,})"
-)  # from some size on the parser panics
+# From some size on the parser panics at indices and versions.
+_LARGE = re.compile(r"(?:\[|\bOPENQASM\s+(?:\d+\.)?)\s*0*(?P<number>[1-9]\d{9,})")
 _LONG = re.compile(rf"[^;{{}}\s][^;{{}}]{{{_MOST_OPERATIONS},}}")  # a statement that may have too many operations
 _OPERATION = re.compile(r"[-+*/^(]")
 
@@ -140,7 +139,6 @@ class _Register(NamedTuple):
     """A register that a program declares, ``qreg`` or ``creg``."""
 
     kind: str
-    name: str
     size: int
 
 
@@ -160,16 +158,14 @@ def parse_openqasm2(text: str, folder: Path) -> QuantumCircuit:
     folders = (*qasm2.LEGACY_INCLUDE_PATH, folder)
     program = _Program(text, folders)
     gates = {found["name"]: _gate(found) for found in _GATE.finditer(program.code)}
-    registers = [
-        _Register(found["kind"], found["name"], number_in(found["size"])) for found in _REGISTER.finditer(program.code)
-    ]
-    taken = {*gates, *(register.name for register in registers)}
+    registers = {found["name"]: _register(found) for found in _REGISTER.finditer(program.code)}
+    taken = gates.keys() | registers.keys()
     added = [known for known in _LIBRARY if known.name not in taken or _is_qiskits(gates.get(known.name), known)]
     parameters = {"U": 3} | {known.name: known.num_params for known in added}
     _check_indices(program)
     _check_operations(program)
     _check_parameters(program, parameters | {name: gate.parameters for name, gate in gates.items()})
-    _check_sizes(registers)
+    _check_sizes(registers.values())
     functions = [qasm2.CustomClassical(name, 1, getattr(math, name)) for name in _FUNCTIONS if name not in taken]
     with at_border(lambda why: BasicAerError(program.placed(why))):
         return qasm2.loads(program.text, include_path=folders, custom_instructions=added, custom_classical=functions)
@@ -194,6 +190,10 @@ def wrong_count(gate: str, takes: int, got: int) -> str:
 
 def _gate(found: re.Match[str]) -> _Gate:
     return _Gate(found["kind"] == "opaque", _names_in(found["parameters"] or ""), _names_in(found["qubits"]))
+
+
+def _register(found: re.Match[str]) -> _Register:
+    return _Register(found["kind"], number_in(found["size"]))
 
 
 def _names_in(listed: str) -> int:
@@ -231,7 +231,7 @@ def _check_parameters(program: _Program, parameters: Mapping[str, int]) -> None:
         raise program.error(call.start("name"), wrong_count(call["name"], parameters[call["name"]], 0))
 
 
-def _check_sizes(registers: Sequence[_Register]) -> None:
+def _check_sizes(registers: Collection[_Register]) -> None:
     for kind in ("qreg", "creg"):
         size = sum(register.size for register in registers if register.kind == kind)
         if size > MOST_BITS:
