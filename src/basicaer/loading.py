@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["load_circuit"]
 
-# What may stand before a program, comments of both versions, and the version that it names.
-_FRONT = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*(?:OPENQASM\s+(?P<version>\d+))?", re.DOTALL)
+_FRONT = re.compile(r"\A(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)  # blanks and comments of either version
+_VERSION = re.compile(r"OPENQASM\s+(\d+)")  # which of the two it is; the rest of the statement is the parsers'
 
 
 def load_circuit(path: Path) -> QuantumCircuit:
@@ -37,12 +37,13 @@ def load_circuit(path: Path) -> QuantumCircuit:
         reason = "it is not a text file" if isinstance(error, UnicodeDecodeError) else str(error)
         raise BasicAerError(f"Cannot read {path}: {getattr(error, 'strerror', None) or reason}.") from error
     text = text.removeprefix("\ufeff")  # a mark that some editors put in front
-    front = _FRONT.match(text)
-    version = front["version"] if front is not None else None
-    if front is not None and version is None and front.end() == len(text):
+    program = _FRONT.sub("", text)
+    if not program:
         raise BasicAerError(f"{path} is empty; it should hold an OpenQASM 2 or 3 program.")
-    if version is None:
+    found = _VERSION.match(program)
+    if found is None:
         raise BasicAerError(f"{path} does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;', so it is no OpenQASM.")
+    version = found[1]
     if version not in {"2", "3"}:
         raise BasicAerError(f"{path} is OpenQASM {version[:20]}; versions 2 and 3 are known.")
     try:
