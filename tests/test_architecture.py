@@ -290,7 +290,7 @@ def test_importing_basicaer_brings_in_what_it_runs_on_and_no_more(loaded):
 
 
 def test_importing_basicaer_loads_nothing_that_only_the_command_line_a_picture_a_file_or_a_gpu_needs(loaded):
-    for name in ("click", "cupy", "matplotlib", "qiskit_aer", "qiskit_qasm3_import", "rich", "tqdm"):
+    for name in ("click", "cupy", "matplotlib", "openqasm3", "qiskit_aer", "qiskit_qasm3_import", "rich", "tqdm"):
         assert name not in loaded[1]
     for name in ("basicaer.cli", "basicaer.primitives", "basicaer.simulators"):
         assert name not in loaded[1]

@@ -1,15 +1,19 @@
 """Every option of everything that takes options, with values of every odd kind: each runs, or is refused in words."""
 
+import itertools
 import re
 import warnings
+from pathlib import Path
 
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
+from qiskit.circuit import Gate, Parameter
+from qiskit.exceptions import QiskitError
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.errors import BasicAerWarning
+from basicaer.loading import load_circuit
 from basicaer.options import unknown_name
 from odd_values import ODD_VALUES
 
@@ -148,6 +152,49 @@ def test_sizes_and_seeds_that_numpy_can_count_are_taken():
     backend = BasicAer.get_backend("qasm_simulator", timeout=1e300, max_parallel_experiments=2**63 - 1)
     result = backend.run(circuit_for("qasm_simulator"), seed_simulator=2**128, max_parallel_threads=2**63 - 1).result()
     assert result.results[0].seed_simulator == 2**128
+
+
+def _circuit(name="c", gate="x", parameter="p"):
+    circuit = QuantumCircuit(1, name=name)
+    circuit.append(Gate(gate, 1, []), [0])
+    circuit.rx(Parameter(parameter), 0)
+    return circuit
+
+
+WHERE_NAMES_STAND = {
+    "option": lambda name: BasicAer.get_backend("qasm_simulator").run(_circuit(), **{name: 1}),
+    "set option": lambda name: BasicAer.get_backend("qasm_simulator").set_options(**{name: 1}),
+    "first option": lambda name: BasicAer.get_backend("qasm_simulator", **{name: 1}),
+    "backend": BasicAer.get_backend,
+    "option of a primitive": lambda name: SamplerV2(**{name: 1}),
+    "value": lambda name: BasicAer.get_backend("qasm_simulator").set_options(device=name),
+    "circuit": lambda name: BasicAer.get_backend("qasm_simulator").run(_circuit(name)),
+    "parameter": lambda name: BasicAer.get_backend("qasm_simulator").run(_circuit(parameter=name)),
+    "gate": lambda name: BasicAer.get_backend("qasm_simulator").run(
+        _circuit(gate=name).assign_parameters([1.0]), shots=1
+    ),
+    "key of parameter_binds": lambda name: BasicAer.get_backend("qasm_simulator").run(
+        _circuit(), parameter_binds=[{name: [1]}]
+    ),
+    "file": lambda name: load_circuit(Path(name)),
+    "folder": BasicAer.resume,
+    "warned circuit": lambda name: BasicAer.get_backend("qasm_simulator").run(QuantumCircuit(1, name=name)),
+}
+
+
+ODD_NAMES = ("a\ud800", "a\nb", "a\tb", "a\x1b[2J", "a\u2028b", "a\u202eb")
+NOT_IN_QISKIT = {("gate", "a\ud800"), ("parameter", "a\ud800")}  # which refuses them by itself
+
+
+@pytest.mark.parametrize(
+    ("where", "name"), [one for one in itertools.product(WHERE_NAMES_STAND, ODD_NAMES) if one not in NOT_IN_QISKIT]
+)
+def test_a_name_that_cannot_be_printed_is_escaped(where, name):
+    with pytest.raises((BasicAerError, BasicAerWarning, QiskitError, AttributeError)) as caught:
+        WHERE_NAMES_STAND[where](name)
+    words = getattr(caught.value, "message", None) or str(caught.value)
+    assert words.isprintable()
+    assert repr(name)[1:-1] in words
 
 
 def test_a_long_name_is_cut_and_costs_nothing():

@@ -324,6 +324,7 @@ BAD_FILES = {  # what is wrong -> (what the file holds, words of the message)
     "binary": (bytes(range(128, 256)), "it is not a text file"),
     "zeros": (bytes(64), "no OpenQASM"),
     "text": (b"hello\n", "no OpenQASM"),
+    "only a version": (b"OPENQASM 2", "as OpenQASM 2: "),
     "version 4": (b"OPENQASM 4.0;\nqubit q;\n", "is OpenQASM 4; versions 2 and 3 are known"),
     "syntax of 2": (QASM2.encode() + b"h q[0]\nx q[0];\n", "as OpenQASM 2: ", "5,0: needed ';'"),
     "syntax of 3": (QASM3.encode() + b"h q[0]\nx q[0];\n", "as OpenQASM 3: ", "5,0: syntax error at 'x'"),
@@ -364,10 +365,10 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path, case):
 
 
 def test_a_parser_that_fails_without_a_word_is_still_a_sentence(tmp_path, monkeypatch):
-    def loads(_text):
+    def parse(_text):
         raise RuntimeError from ValueError("of no place")
 
-    monkeypatch.setattr(qasm3, "loads", loads)
+    monkeypatch.setattr("openqasm3.parse", parse)
     path = tmp_path / "silent.qasm"
     path.write_text(QASM3, "utf-8")
     assert the_sentence(basicaer("run", path)) == f"{path} cannot be read as OpenQASM 3: syntax error."
@@ -399,10 +400,51 @@ def test_asking_for_the_gpu_says_why_there_is_none():
     assert registry.why_no_gpu() in basicaer("run", GHZ, "--device", "GPU").stderr
 
 
-@pytest.mark.parametrize("name", ["no/such/folder.png", "picture.of_no_known_kind"])
-def test_a_picture_that_cannot_be_written_is_refused_in_one_sentence(tmp_path, name):
+@pytest.mark.parametrize("command", [("run", "--plot"), ("resume", "--plot"), ("plan", "--draw")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        *[(name, "must end in one of .eps, ") for name in ("", ".", "..", "counts", "counts.", ".png", "a.no_picture")],
+        ("no/such/folder.png", "there is no folder no/such"),
+        ("folder.png", "it is a folder"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_refused_before_anything_runs(tmp_path, monkeypatch, command, name, words):
     pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
-    assert "Cannot write the picture" in the_sentence(basicaer("run", GHZ, "--plot", tmp_path / name))
+    monkeypatch.chdir(tmp_path)
+    Path("folder.png").mkdir()
+    sentence = the_sentence(basicaer(command[0], "missing.qasm", command[1], name))
+    assert sentence.startswith(f"Cannot write the picture {Path(name)}: ")
+    assert words in sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_a_picture_that_cannot_be_written_after_all_is_said(tmp_path, monkeypatch):
+    figure = pytest.importorskip("matplotlib.figure", reason="matplotlib, which draws, is not installed")
+
+    def savefig(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figure.Figure, "savefig", savefig)
+    for command, option in (("run", "--plot"), ("plan", "--draw")):
+        sentence = the_sentence(basicaer(command, GHZ, option, tmp_path / "a.png"))
+        assert sentence.startswith("Cannot write the picture ")
+        assert "No space left on device" in sentence
+
+
+@pytest.mark.parametrize("arguments", [("run", GHZ, "--checkpoint-dir", ""), ("resume", "")])
+def test_an_empty_name_of_a_folder_is_refused(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert "checkpoint_dir must be the path of a folder" in the_sentence(basicaer(*arguments))
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_full_memory_is_said(monkeypatch, command):
+    def load(_path):
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "load_circuit", load)
+    assert the_sentence(basicaer(command, GHZ)) == "The memory is full; use a smaller circuit."
 
 
 def test_a_picture_without_matplotlib_is_refused_with_the_remedy(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Jobs submitted, waited for and asked for their results."""
 
 import concurrent.futures
+import contextlib
 import itertools
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from basicaer.errors import QobjValidationError
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.qobj import QasmQobj
 from jobs import BACKEND, GUARD, OUTCOME, Clock, bell, new_job, submitted, succeed, unless_it_hangs, valid_qobj
+from odd_values import ODD_VALUES
 
 # Submitting
 
@@ -377,10 +379,12 @@ class TimedEvent(threading.Event):
         super().__init__()
         self.clock = clock
         self.waits = []
+        self.after_wait = lambda: None
 
     def wait(self, timeout=None):
         self.waits.append(timeout)
-        self.clock.now += timeout
+        self.clock.now += timeout or 0
+        self.after_wait()
         return self.is_set()
 
 
@@ -399,6 +403,41 @@ def test_waiting_ends_with_a_job_timeout_error_when_the_time_is_up(clocked_job):
         unless_it_hangs(partial(clocked_job.wait_for_final_state, timeout=12))
     assert clocked_job._ended.waits == [5, 5, 2]
     assert clocked_job.status() is JobStatus.QUEUED
+
+
+WAITS = {
+    "result": lambda job, seconds: job.result(timeout=seconds),
+    "timeout": lambda job, seconds: job.wait_for_final_state(timeout=seconds, wait=None),
+    "wait": lambda job, seconds: job.wait_for_final_state(wait=seconds),
+}
+FOR_EVER = ("None", "inf", "10**400", "10**5000", "1e300", "2**63", "2**64", "np.uint64", "np.longdouble")
+AT_ONCE = ("zero", "minus one", "-inf", "-10**400")
+OTHER_NUMBERS = ("one", "half", "Fraction", "np.int8", "np.float16", "1e-320", "2**31")
+
+
+@pytest.mark.parametrize("where", WAITS)
+@pytest.mark.parametrize("name", FOR_EVER)
+def test_any_wait_that_is_too_long_for_the_clock_is_for_ever(name, where, clocked_job):
+    clocked_job._ended.after_wait = clocked_job.cancel
+    with contextlib.suppress(CancelledError):
+        unless_it_hangs(partial(WAITS[where], clocked_job, ODD_VALUES[name]()))
+    assert clocked_job._ended.waits == [None]
+
+
+@pytest.mark.parametrize("where", ["result", "timeout"])
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_a_wait_that_is_over_already_ends_at_once(name, where, clocked_job):
+    with pytest.raises((TimeoutError, JobTimeoutError), match="job 7 has not ended after 0 s; it goes on"):
+        unless_it_hangs(partial(WAITS[where], clocked_job, ODD_VALUES[name]()))
+    assert clocked_job._ended.waits in ([], [0])
+
+
+@pytest.mark.parametrize("where", WAITS)
+@pytest.mark.parametrize("name", sorted(set(ODD_VALUES) - {*FOR_EVER, *AT_ONCE, *OTHER_NUMBERS}))
+def test_a_wait_for_what_is_no_number_is_refused(name, where, clocked_job):
+    with pytest.raises(BasicAerError, match=r"(timeout|wait) must be a number of seconds or None, not "):
+        unless_it_hangs(partial(WAITS[where], clocked_job, ODD_VALUES[name]()))
+    assert clocked_job._ended.waits == []
 
 
 def test_the_callback_is_called_at_each_query_with_the_id_the_status_and_the_job(clocked_job, manual):

@@ -7,7 +7,9 @@ import pickle
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import weakref
+from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 from qiskit.providers import JobError, JobStatus
@@ -17,7 +19,7 @@ from basicaer import BasicAerError, JobTimeLimitError, jobs
 from basicaer import job as job_module
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, Progress, current_checkpoint
-from basicaer.errors import BasicAerWarning
+from basicaer.errors import BasicAerWarning, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor
 from jobs import BACKEND, GUARD, Clock, InGates, bell, endless, new_job, submitted, succeed
 
@@ -281,7 +283,7 @@ def test_a_job_is_not_pickled_or_copied(way):
 
 
 def test_jobs_lists_those_that_are_held_or_run_oldest_first(one_thread, held):
-    first, second = submitted(held, executor=one_thread), new_job(succeed)
+    first, second = submitted(held, executor=one_thread), submitted(succeed)
     ours = {first, second}
     assert [job for job in jobs() if job in ours] == [first, second]
     name = first._job_id = "nobody holds it"
@@ -298,7 +300,7 @@ def test_jobs_lists_those_that_are_held_or_run_oldest_first(one_thread, held):
 
 def test_jobs_may_be_listed_while_others_are_made(monkeypatch):
     """Each look at one of them makes another."""
-    kept = [new_job(succeed), new_job(succeed)]
+    kept = [submitted(succeed), new_job(succeed)]
     real = job_module._live
 
     class Busy(type(real)):
@@ -311,8 +313,34 @@ def test_jobs_may_be_listed_while_others_are_made(monkeypatch):
     assert len(kept) > 2
 
 
+class Broken(Executor):
+    """Raises the same error for all that it is given, as loky's does once a worker has died."""
+
+    error = BrokenProcessPool("a worker died")
+
+    def submit(self, *_args, **_keys):
+        raise self.error
+
+
+def test_jobs_leaves_out_those_that_are_not_submitted():
+    new, refused = new_job(succeed), new_job(succeed, executor=Broken())
+    with pytest.raises(WorkerLostError):
+        refused.submit()
+    assert not {new, refused}.intersection(jobs())
+
+
+def test_an_executor_that_refuses_a_job_does_not_hold_it():
+    job = new_job(succeed, executor=Broken())
+    with pytest.raises(WorkerLostError):
+        job.submit()
+    reference = weakref.ref(job)
+    del job
+    gc.collect()
+    assert reference() is None
+
+
 def test_jobs_leaves_out_those_of_the_parent_process():
-    job = new_job(succeed)
+    job = submitted(succeed)
     job._inherited = True
     with pytest.raises(JobError, match="forked"):
         job.status()

@@ -455,3 +455,13 @@ def test_terms_that_all_flip_an_idle_qubit_are_worth_nothing(sets):
     flipped, both = EstimatorV2().run(pubs).result()
     assert flipped.data.evs.tolist() == [0] * sets
     assert np.allclose(both.data.evs, [np.zeros(sets), np.cos(angles)], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["result", "wait_for_final_state"])
+def test_a_job_waits_for_any_number_of_seconds_and_refuses_the_rest(method):
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    wait = getattr(SamplerV2().run([circuit]), method)
+    wait(timeout=1e10)
+    with pytest.raises(BasicAerError, match="timeout must be a number of seconds or None, not 'x'"):
+        wait(timeout="x")

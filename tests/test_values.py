@@ -339,7 +339,8 @@ def test_a_range_that_has_no_length_is_refused():
         _length(range(10**19), "here")
 
 
-def test_the_time_limit_counts_while_circuits_are_read(statevector, monkeypatch):
+@pytest.mark.parametrize("method", ["run", "plan"])
+def test_the_time_limit_counts_while_circuits_are_read(method, statevector, monkeypatch):
     i = Parameter("i")
     circuit = QuantumCircuit(1)
     with circuit.for_loop(range(10**9), i):
@@ -347,7 +348,7 @@ def test_the_time_limit_counts_while_circuits_are_read(statevector, monkeypatch)
     clock = iter(range(10**9))
     monkeypatch.setattr("basicaer.compile.values.time.monotonic", lambda: next(clock))
     with pytest.raises(JobTimeLimitError, match=r"still being read at the time limit of 100 s; give a longer timeout="):
-        statevector.run(circuit, timeout=100)
+        getattr(statevector, method)(circuit, timeout=100)
 
 
 def test_the_time_limit_counts_while_a_qobj_is_read(qasm, monkeypatch):

@@ -59,7 +59,7 @@ def _showing(command: _Command) -> _Command:
         click.option(
             "--progress/--no-progress", default=None, help="Show a bar on long work; default, but with --json."
         ),
-        click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the counts to a picture."),
+        click.option("--plot", type=click.Path(path_type=Path), help="Draw the counts to a picture."),
         click.option("--json", "as_json", is_flag=True, help="Print the counts and what was run as JSON."),
         click.option("--timeout", type=float, help="Seconds that the work may take."),
     ):
@@ -73,7 +73,7 @@ def _showing(command: _Command) -> _Command:
 @click.option("--seed", type=int, help="Makes the outcomes reproducible.")
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
-@click.option("--checkpoint-dir", type=click.Path(path_type=Path), help="A new folder to save the job in, for resume.")
+@click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, for resume.")
 @click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
 @_showing
 def run(
@@ -90,10 +90,10 @@ def run(
 
 
 @main.command(short_help="Go on with a saved job.")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path())
 @click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
 @_showing
-def resume(*, path: Path, as_json: bool, plot: Path | None, progress: bool | None, **options: Any) -> None:
+def resume(*, path: str, as_json: bool, plot: Path | None, progress: bool | None, **options: Any) -> None:
     """Go on with the job that was saved in the folder PATH and whose process is gone."""
 
     def start() -> BasicAerJob:
@@ -108,14 +108,16 @@ def _show(start: Callable[[], BasicAerJob], *, as_json: bool, plot: Path | None,
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
     job = None
     try:
+        if plot is not None:
+            _check_picture("--plot", plot)
         job = start()
         if progress or (progress is None and not as_json):
             watch(job, delay=_SECONDS_WITHOUT_BAR, leave=False)
         result = job.result()
         if plot is not None:
             _draw(result, plot)
-    except BasicAerError as error:
-        raise click.ClickException(str(error.message)) from error
+    except (BasicAerError, MemoryError) as error:
+        raise _refusal(error) from error
     except KeyboardInterrupt:
         came = place_and_time(job.progress()) if job is not None else ""
         click.echo(f"Cancelled {came}".rstrip() + ".", err=True)
@@ -128,6 +130,12 @@ def _show(start: Callable[[], BasicAerJob], *, as_json: bool, plot: Path | None,
         _print_histogram(console, summary)
     if plot is not None:
         console.print(f"Picture: {plot}", soft_wrap=True)
+
+
+def _refusal(error: BasicAerError | MemoryError) -> click.ClickException:
+    if isinstance(error, BasicAerError):
+        return click.ClickException(str(error.message))
+    return click.ClickException("The memory is full; use a smaller circuit.")
 
 
 @contextlib.contextmanager
@@ -191,12 +199,28 @@ def _print_histogram(console: Console, summary: dict[str, Any]) -> None:
     )
 
 
-def _draw(result: Result, path: Path) -> None:
+def _check_picture(option: str, path: Path) -> None:
+    """Refuse a name that no picture can have, before there is a result that would be lost."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BasicAerError("--plot needs matplotlib; pip install 'basicaer[plot]'.") from error
+        raise BasicAerError(f"{option} needs matplotlib; pip install 'basicaer[plot]'.") from error
+    endings = [f".{ending}" for ending in Figure().canvas.get_supported_filetypes()]
+    if path.suffix.lower() not in endings:
+        wrong = f"its name must end in one of {', '.join(endings)}"
+    elif path.is_dir():
+        wrong = "it is a folder; give the name of a file"
+    elif not path.parent.is_dir():
+        wrong = f"there is no folder {path.parent}; make it first"
+    else:
+        return
+    raise BasicAerError(f"Cannot write the picture {path}: {wrong}.")
+
+
+def _draw(result: Result, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     counts = list(_counts(result.results[0]).items())
     shown = sorted(counts[:_ROWS])
     figure = Figure(figsize=(max(4.0, 0.4 * len(shown) + 1.5), 4.0), layout="constrained")
@@ -215,17 +239,19 @@ def _draw(result: Result, path: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
-@click.option("--draw", type=click.Path(path_type=Path, dir_okay=False), help="Draw the plan to a picture.")
+@click.option("--draw", type=click.Path(path_type=Path), help="Draw the plan to a picture.")
 def plan(*, file: Path, device: str, precision: str, draw: Path | None) -> None:
     """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
     try:
+        if draw is not None:
+            _check_picture("--draw", draw)
         circuit = load_circuit(file)
         with _told_warnings():
             made = BasicAer.get_backend("qasm_simulator").plan(circuit, device=device, precision=precision)
         if draw is not None:
             made.draw(draw)
-    except BasicAerError as error:
-        raise click.ClickException(str(error.message)) from error
+    except (BasicAerError, MemoryError) as error:
+        raise _refusal(error) from error
     click.echo(str(made))
     if draw is not None:
         click.echo(f"Picture: {draw}")

@@ -23,6 +23,7 @@ __all__ = [
     "QobjValidationError",
     "WorkerLostError",
     "at_border",
+    "printable",
     "reason_of",
     "shown",
 ]
@@ -32,6 +33,13 @@ _LONGEST_REASON = 300  # letters
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 100
 _REPR.maxlong = 50
+
+
+def printable(words: str) -> str:
+    """Return words on one line, with escapes for whatever cannot be printed: names may hold anything."""
+    if words.isprintable():
+        return words
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in words)
 
 
 class BasicAerError(QiskitError):
@@ -44,6 +52,9 @@ class BasicAerError(QiskitError):
     """
 
     partial: Result | None = None
+
+    def __init__(self, *message: str) -> None:
+        super().__init__(*map(printable, message))
 
 
 class DeviceUnavailableError(BasicAerError):
@@ -68,6 +79,9 @@ class WorkerLostError(BasicAerError):
 
 class BasicAerWarning(UserWarning):
     """A circuit that runs but probably does not do what was meant, or a job that ends but not as smoothly."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault

@@ -23,6 +23,7 @@ from basicaer.errors import BasicAerWarning, Cancelled, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
 from basicaer.handles.base import Told
+from basicaer.options import check_option
 from basicaer.qobj import QasmQobj, validate
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class BasicAerJob(JobV1):
                 raise WorkerLostError(
                     f"The executor takes no more jobs, since a worker process of it has died ({error}). "
                     "Run the job again, on a new executor."
-                ) from error
+                ) from error.with_traceback(None)  # some pools raise one error again and again: it would hold the job
             raise
         return tuple(futures)
 
@@ -341,10 +342,12 @@ class BasicAerJob(JobV1):
         Parameters
         ----------
         timeout
-            Seconds to wait at most; None for as long as it takes. The job goes on if they pass.
+            Seconds to wait at most, any number; None for as long as it takes. The job goes on if they pass.
 
         Raises
         ------
+        BasicAerError
+            If `timeout` is no number.
         JobError
             If the job was not submitted, or belongs to the process that this one was forked from.
         concurrent.futures.TimeoutError
@@ -356,10 +359,11 @@ class BasicAerJob(JobV1):
         Exception
             Whatever the simulation raised; its ``partial`` is a `Result` of the experiments that were finished.
         """
+        seconds = check_option("wait", timeout, "timeout")
         self._submission()
         with self._cancelled_by_interrupts():
-            if self._final is None and not self._ended.wait(timeout):
-                raise TimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
+            if self._final is None and not self._ended.wait(seconds):
+                raise TimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on.")
             self._wait_for_bar()
         self._warn_of_callback()
         if self._final is JobStatus.CANCELLED:
@@ -474,8 +478,10 @@ class BasicAerJob(JobV1):
         for part, future in zip(self._parts, self._futures, strict=True):
             never_begins = part.handle.cancel()
             # What the handle knows goes first: a future may take a cancel for done while its work runs, as Dask's does.
-            is_cancelled = never_begins is not False and part.handle.cancels_futures and future.cancel()
-            if never_begins and not is_cancelled:
+            has_begun = never_begins is False
+            if not has_begun and part.handle.cancels_futures and future.cancel():
+                continue
+            if never_begins:
                 _settle(future, withdrawn=True)
 
     def status(self) -> JobStatus:
@@ -512,7 +518,7 @@ class BasicAerJob(JobV1):
         Parameters
         ----------
         timeout
-            Seconds to wait at most.
+            Seconds to wait at most, any number; None for as long as it takes.
         wait
             Seconds between two calls of `callback`.
         callback
@@ -520,6 +526,8 @@ class BasicAerJob(JobV1):
 
         Raises
         ------
+        BasicAerError
+            If `timeout` or `wait` is no number.
         JobError
             If the job was not submitted.
         JobTimeoutError
@@ -527,15 +535,17 @@ class BasicAerJob(JobV1):
         KeyboardInterrupt
             As `result` does.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        seconds, pause = check_option("wait", timeout, "timeout"), check_option("wait", wait)
+        deadline = None if seconds is None else time.monotonic() + seconds
         with self._cancelled_by_interrupts():
             while (status := self.status()) not in JOB_FINAL_STATES:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    raise JobTimeoutError(f"Job {self.job_id()} has not ended after {timeout:g} s; it goes on.")
+                    raise JobTimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on.")
                 if callback is not None:
                     callback(self.job_id(), status, self)
-                self._ended.wait(wait if left is None else min(wait, left))
+                limits = [limit for limit in (pause, left) if limit is not None]
+                self._ended.wait(min(limits, default=None))
             self._wait_for_bar()
         self._warn_of_callback()
 
@@ -559,9 +569,9 @@ _unfinished: dict[Future[Any], tuple[BasicAerJob, int]] = {}  # parts that have 
 
 
 def jobs() -> list[BasicAerJob]:
-    """Return the jobs of this process that somebody holds or that have not ended, oldest first."""
+    """Return the jobs that this process has submitted and that somebody holds or that have not ended, oldest first."""
     held = [reference() for reference in _live.valuerefs()]  # which other threads may add to meanwhile
-    return [job for job in held if job is not None and not job._inherited]  # noqa: SLF001  # the module's own class
+    return [job for job in held if job is not None and "submitted" in job.times and not job._inherited]  # noqa: SLF001
 
 
 def _settle(future: Future[Any], *, withdrawn: bool = False) -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qiskit.exceptions import QiskitError
-
-from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 __all__ = ["load_circuit"]
 
-_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_SIZES = re.compile(r"\b(?:qubit|bit|u?int|(?:qreg|creg)\s+\w+)\s*\[\s*([\d_]+)\s*\]")
-_MOST_DIGITS = "1000000"
-_VERSION = re.compile(r"\s*OPENQASM\s+(\d+)")
+_FRONT = re.compile(r"\A(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)  # blanks and comments of either version
+_VERSION = re.compile(r"OPENQASM\s+(\d+)")  # which of the two it is; the rest of the statement is the parsers'
 
 
 def load_circuit(path: Path) -> QuantumCircuit:
@@ -43,19 +37,22 @@ def load_circuit(path: Path) -> QuantumCircuit:
         reason = "it is not a text file" if isinstance(error, UnicodeDecodeError) else str(error)
         raise BasicAerError(f"Cannot read {path}: {getattr(error, 'strerror', None) or reason}.") from error
     text = text.removeprefix("\ufeff")  # a mark that some editors put in front
-    program = _COMMENTS.sub("", text)
-    if not program.strip():
+    program = _FRONT.sub("", text)
+    if not program:
         raise BasicAerError(f"{path} is empty; it should hold an OpenQASM 2 or 3 program.")
-    version = _VERSION.match(program)
-    if version is None:
+    found = _VERSION.match(program)
+    if found is None:
         raise BasicAerError(f"{path} does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;', so it is no OpenQASM.")
-    if version[1] not in {"2", "3"}:
-        raise BasicAerError(f"{path} is OpenQASM {version[1]}; versions 2 and 3 are known.")
+    version = found[1]
+    if version not in {"2", "3"}:
+        raise BasicAerError(f"{path} is OpenQASM {version[:20]}; versions 2 and 3 are known.")
     try:
         with at_border(BasicAerError):
-            circuit = _parse(path, text, version[1])
+            circuit = _parse(path, text, version)
     except BasicAerError as error:
-        raise BasicAerError(f"{path} cannot be read as OpenQASM {version[1]}: {error.message}.") from error
+        too_deep = isinstance(error.__cause__, RecursionError)
+        why = "its parts stand inside one another too deeply; write some of them out" if too_deep else error.message
+        raise BasicAerError(f"{path} cannot be read as OpenQASM {version}: {why}.") from error
     circuit.name = path.stem.encode("utf-8", "replace").decode()  # bytes that are no text cannot be drawn
     return circuit
 
@@ -71,25 +68,6 @@ def _parse(path: Path, text: str, version: str) -> QuantumCircuit:
         from basicaer.openqasm2 import parse_openqasm2
 
         return parse_openqasm2(text, path.parent)
-    from qiskit import qasm3
+    from basicaer.openqasm3 import parse_openqasm3
 
-    for found in _SIZES.finditer(_COMMENTS.sub("", text)):
-        digits = found[1].replace("_", "").lstrip("0")
-        if len(digits) > len(_MOST_DIGITS) or int(digits or 0) > int(_MOST_DIGITS):
-            raise BasicAerError(f"it declares {shown(found[0])}, and at most {_MOST_DIGITS} bits are possible")
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # the parser prints some errors as well as raising them
-            return qasm3.loads(text)  # not load(), which reads in the machine's own encoding
-    except QiskitError:
-        raise
-    except Exception as error:  # a syntax error, often without a word, or whatever else a bad program makes happen
-        raise QiskitError(str(error) or _where(error)) from error
-
-
-def _where(error: BaseException) -> str:
-    """Return the place of a syntax error of OpenQASM 3, which its parser leaves in the error's cause."""
-    for reason in getattr(error.__cause__, "args", ()):
-        token = getattr(reason, "offendingToken", None)
-        if token is not None:
-            return f"{token.line},{token.column}: syntax error at '{token.text}'"
-    return "syntax error"
+    return parse_openqasm3(text)

@@ -13,27 +13,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from qiskit import QuantumCircuit, qasm2
 from qiskit.circuit import Gate
 
-from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["parse_openqasm2"]
+__all__ = ["MOST_BITS", "number_in", "parse_openqasm2", "wrong_count"]
 
-_MOST_BITS = 1_000_000  # of all registers together, qubits and classical bits each
+MOST_BITS = 1_000_000  # of all registers together, qubits and classical bits each
+_MOST_FILES = 1000
+_MOST_OPERATIONS = 10_000  # of a statement: Qiskit frees an expression level by level, and 100,000 end the process
+
 _STANDARD = "qelib1.inc"  # which the parser has built in
 _FUNCTIONS = ("acos", "asin", "atan")  # of Qiskit's older parser
+
 _STRING = r"\"[^\"\n]*\"|'[^'\n]*'"
-_COMMENT = re.compile(rf"(?P<string>{_STRING})|//[^\n]*")
+_COMMENT = re.compile(rf"(?P<string>{_STRING})|//[^\n]*")  # a string may hold what looks like one
 _INCLUDE = re.compile(rf"\binclude\s*(?P<file>{_STRING})\s*;")
-_VERSION = re.compile(r"\A\s*OPENQASM\s+2(?:\.\d+)?\s*;")
-_PLACE = re.compile(r"\A<input>:(?P<line>\d+),(?P<column>\d+): ")
-_MOST_FILES = 1000
-_DECLARATION = re.compile(
-    r"\b(?P<kind>gate|opaque|qreg|creg)\s+(?P<name>\w+)\s*(?:\((?P<parameters>[^)]*)\))?(?P<rest>[^;{]*)"
-)
-_LARGE_INDEX = re.compile(r"\[\s*0*([1-9]\d{9,})")  # from a certain size on the parser panics
+_VERSION = re.compile(r"\A\s*OPENQASM\s+2(?:\.\d+)?\s*;")  # of an included file: the whole statement
+_PLACE = re.compile(r"\A<input>:(?P<line>\d+),(?P<column>\d+): ")  # which the parser's words begin with
+_GATE = re.compile(r"\b(?P<kind>gate|opaque)\s+(?P<name>\w+)\s*(?:\((?P<parameters>[^)]*)\))?(?P<qubits>[^;{]*)")
+_REGISTER = re.compile(r"\b(?P<kind>qreg|creg)\s+(?P<name>\w+)\s*\[\s*(?P<size>\d+)")
+# From some size on the parser panics at indices and versions.
+_LARGE = re.compile(r"(?:\[|\bOPENQASM\s+(?:\d+\.)?)\s*0*(?P<number>[1-9]\d{9,})")
+_LONG = re.compile(rf"[^;{{}}\s][^;{{}}]{{{_MOST_OPERATIONS},}}")  # a statement that may have too many operations
+_OPERATION = re.compile(r"[-+*/^(]")
 
 
 class _Idle(Gate):  # type: ignore[misc]  # Qiskit ships no types
@@ -114,7 +119,7 @@ class _Program:
                 line = text.count("\n", 0, include.start()) + 1
                 wrong = "includes itself" if path in within else f"is one of more than {_MOST_FILES} that are included"
                 raise BasicAerError(f"{name}{':' if name else ''}{line}: '{file}' {wrong}")
-            yield from self._read(file, path.read_text("utf-8", errors="replace"), (*within, path))
+            yield from self._read(file, path.read_text("utf-8-sig", errors="replace"), (*within, path))
         yield _piece(name, text, start, len(text))
 
 
@@ -122,13 +127,18 @@ def _piece(file: str, text: str, start: int, stop: int) -> _Piece:
     return _Piece(file, text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1), text[start:stop])
 
 
-class _Declared(NamedTuple):
-    """A name that a program takes for itself."""
+class _Gate(NamedTuple):
+    """A gate that a program declares, with the numbers of its parameters and qubits."""
 
-    kind: str
-    name: str
+    is_opaque: bool
     parameters: int
     qubits: int
+
+
+class _Register(NamedTuple):
+    """A register that a program declares, ``qreg`` or ``creg``."""
+
+    kind: str
     size: int
 
 
@@ -147,18 +157,18 @@ def parse_openqasm2(text: str, folder: Path) -> QuantumCircuit:
     """
     folders = (*qasm2.LEGACY_INCLUDE_PATH, folder)
     program = _Program(text, folders)
-    declared = list(_declarations(program.code))
-    own = {one.name: one for one in declared}
-    added = [known for known in _LIBRARY if not _replaces(own.get(known.name), known)]
+    gates = {found["name"]: _gate(found) for found in _GATE.finditer(program.code)}
+    registers = {found["name"]: _register(found) for found in _REGISTER.finditer(program.code)}
+    taken = gates.keys() | registers.keys()
+    added = [known for known in _LIBRARY if known.name not in taken or _is_qiskits(gates.get(known.name), known)]
     parameters = {"U": 3} | {known.name: known.num_params for known in added}
-    parameters |= {one.name: one.parameters for one in declared if one.kind in {"gate", "opaque"}}
-    _check_numbers(program, parameters)
-    _check_sizes(declared)
-    functions = [qasm2.CustomClassical(name, 1, getattr(math, name)) for name in _FUNCTIONS if name not in own]
+    _check_indices(program)
+    _check_operations(program)
+    _check_parameters(program, parameters | {name: gate.parameters for name, gate in gates.items()})
+    _check_sizes(registers.values())
+    functions = [qasm2.CustomClassical(name, 1, getattr(math, name)) for name in _FUNCTIONS if name not in taken]
     with at_border(lambda why: BasicAerError(program.placed(why))):
-        circuit = qasm2.loads(program.text, include_path=folders, custom_instructions=added, custom_classical=functions)
-    _check_definitions(circuit, {one.name for one in declared if one.kind == "gate"})
-    return circuit
+        return qasm2.loads(program.text, include_path=folders, custom_instructions=added, custom_classical=functions)
 
 
 def _is_file(path: Path) -> bool:
@@ -168,68 +178,61 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _declarations(code: str) -> Iterator[_Declared]:
-    for found in _DECLARATION.finditer(code):
-        parameters, rest = found["parameters"] or "", found["rest"]
-        digits = re.search(r"\[\s*0*(\d+)", rest)
-        yield _Declared(
-            found["kind"],
-            found["name"],
-            sum(bool(name.strip()) for name in parameters.split(",")),
-            sum(bool(name.strip()) for name in rest.split(",")),
-            int(digits[1][:10]) if digits else 0,  # more digits are refused elsewhere
-        )
+def number_in(digits: str) -> int:
+    """Return what digits say; of more than ten, a number that is too large all the same."""
+    return int(digits.lstrip("0")[:10] or 0)
 
 
-def _replaces(own: _Declared | None, known: Any) -> bool:
-    """Tell whether what a program declares goes before a gate of Qiskit's older library.
+def wrong_count(gate: str, takes: int, got: int) -> str:
+    """Return what is wrong with a call that gives a gate another number of parameters."""
+    return f"'{gate}' takes {takes} parameter{'' if takes == 1 else 's'}, but got {got}"
 
-    That a gate is opaque says nothing of what it does: it may be Qiskit's, as the delay that Qiskit writes so.
+
+def _gate(found: re.Match[str]) -> _Gate:
+    return _Gate(found["kind"] == "opaque", _names_in(found["parameters"] or ""), _names_in(found["qubits"]))
+
+
+def _register(found: re.Match[str]) -> _Register:
+    return _Register(found["kind"], number_in(found["size"]))
+
+
+def _names_in(listed: str) -> int:
+    return sum(bool(name.strip()) for name in listed.split(","))
+
+
+def _is_qiskits(own: _Gate | None, known: Any) -> bool:
+    """Tell whether a gate that a program declares may be the one of Qiskit's older library.
+
+    That a gate is opaque says nothing of what it does: so Qiskit writes its own delay.
     """
-    if own is None:
-        return False
-    same = (own.parameters, own.qubits) == (known.num_params, known.num_qubits)
-    return not (own.kind == "opaque" and same)
+    return own == (True, known.num_params, known.num_qubits)
 
 
-def _check_numbers(program: _Program, parameters: Mapping[str, int]) -> None:
-    """Check what the parser does not: indices that are too large, and parameters that are left out altogether."""
-    large = _LARGE_INDEX.search(program.code)
+def _check_indices(program: _Program) -> None:
+    """Refuse indices and versions that the parser panics at."""
+    large = _LARGE.search(program.code)
     if large is not None:
-        raise program.error(large.start(1), f"the number {large[1][:20]}... is too large")
+        raise program.error(large.start("number"), f"the number {large['number'][:20]}... is too large")
+
+
+def _check_operations(program: _Program) -> None:
+    """Refuse expressions that the process would die of once they are no longer needed."""
+    for statement in _LONG.finditer(program.code):
+        if len(_OPERATION.findall(statement[0])) > _MOST_OPERATIONS:
+            words = f"this statement has more than {_MOST_OPERATIONS} operations; write some of them out"
+            raise program.error(statement.start(), words)
+
+
+def _check_parameters(program: _Program, parameters: Mapping[str, int]) -> None:
+    """Refuse calls without the parentheses that a gate needs, which the parser takes."""
     names = "|".join(re.escape(name) for name, count in parameters.items() if count)
     call = re.search(rf"(?:^|[;{{}})])\s*(?P<name>{names})\s+(?=[a-zA-Z_])", program.code)
     if call is not None:
-        count = parameters[call["name"]]
-        plural = "s" if count > 1 else ""
-        raise program.error(call.start("name"), f"'{call['name']}' takes {count} parameter{plural}, but got 0")
+        raise program.error(call.start("name"), wrong_count(call["name"], parameters[call["name"]], 0))
 
 
-def _check_sizes(declared: Sequence[_Declared]) -> None:
+def _check_sizes(registers: Collection[_Register]) -> None:
     for kind in ("qreg", "creg"):
-        size = sum(one.size for one in declared if one.kind == kind)
-        if size > _MOST_BITS:
-            raise BasicAerError(f"its {kind}s declare {size} bits in all, and at most {_MOST_BITS} are possible")
-
-
-def _check_definitions(circuit: QuantumCircuit, own: set[str]) -> None:
-    """Work out the definition of each gate of the program's own, which may divide by zero for its parameters."""
-    known = set()
-    left = [circuit] if own else []
-    while left:
-        for item in left.pop().data:
-            if item.name == "if_else":
-                left.extend(item.operation.blocks)
-            elif item.name in own:
-                gate = item.operation
-                call = (type(gate), item.name, *gate.params)
-                if call not in known:
-                    known.add(call)
-                    left.extend(_definition(gate))
-
-
-def _definition(gate: Any) -> Iterator[QuantumCircuit]:
-    """Yield a gate's definition, if it has one: a gate of the program's own may be called as one of Qiskit's."""
-    with at_border(lambda why: BasicAerError(f"'{gate.name}' with parameters {shown(list(gate.params))}: {why}")):
-        if gate.definition is not None:
-            yield gate.definition
+        size = sum(register.size for register in registers if register.kind == kind)
+        if size > MOST_BITS:
+            raise BasicAerError(f"its {kind}s declare {size} bits in all, and at most {MOST_BITS} are possible")

@@ -7,6 +7,7 @@ import difflib
 import math
 import numbers
 import os
+import threading
 from concurrent.futures import Executor
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import BasicAerError, printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -97,7 +98,8 @@ class DeviceOptions(NamedTuple):
 
 def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str] = ()) -> str:
     """Return the sentence for a name that is not known, with the nearest one that is known or taken at least."""
-    name = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."  # which also bounds the search
+    # A long name is cut, which also bounds the search; not all that is raised with the sentence is a BasicAerError.
+    name = printable(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "...")
     known = sorted(known)
     possible = [*known, *sorted(taken)]
     nearest = difflib.get_close_matches(name, possible, n=1, cutoff=0.5) or [
@@ -142,7 +144,6 @@ class _Check(NamedTuple):
 
 _MOST = 2**63 - 1  # of shots, threads and parts: what an array of NumPy can count
 _MOST_THREADS = 256  # or the number of cores: each takes memory for itself, and more would only wait for each other
-_MOST_OF_A_SEED = 10**4000  # Python writes no decimal number of more than 4,300 digits
 
 
 def _is_number(value: Any, kind: type) -> bool:
@@ -150,12 +151,13 @@ def _is_number(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
 
 
-def _whole(least: int, most: int = _MOST) -> _Check:
+def _whole(least: int, most: int = _MOST, written: str = "2**63 - 1") -> _Check:
+    """Return the check of a whole number, of which the largest is written so in the message."""
+
     def read(value: Any) -> int:
         if not _is_number(value, numbers.Integral) or value < least:
             raise ValueError
         if value > most:
-            written = "2**63 - 1" if most == _MOST else "10**4000"
             raise ValueError(f"it may be {written} at most")
         return int(value)
 
@@ -171,6 +173,13 @@ def _seconds(value: Any) -> float:
     if not _is_number(value, numbers.Real) or not 0 < float(value) < math.inf:
         raise ValueError
     return float(value)
+
+
+def _wait(value: Any) -> float | None:
+    """Return how long to wait; None is for ever, and so is longer than the machine's clock can tell."""
+    if not _is_number(value, numbers.Real) or value != value:  # noqa: PLR0124  # as only what is not a number is
+        raise ValueError
+    return None if value >= threading.TIMEOUT_MAX else float(max(value, 0))
 
 
 def _at_least_0(value: Any) -> float:
@@ -228,15 +237,17 @@ def _or_none(check: _Check, before: str = " or ") -> _Check:
 
 
 _SECONDS = _Check("a positive number of seconds", _seconds)
+_SEED = _whole(0, 10**4000, "10**4000")  # Python writes no decimal number of more than 4,300 digits
 _TRUTH = _Check("True or False", lambda value: bool(_of_kind(value, bool | np.bool_)))
 
 _CHECKS: dict[str, _Check] = {
     "shots": _whole(1),
     "default_shots": _whole(1),
     "default_precision": _Check("a number of at least 0", _finite),
-    "seed": _or_none(_whole(0, _MOST_OF_A_SEED)),
-    "seed_simulator": _or_none(_whole(0, _MOST_OF_A_SEED)),
+    "seed": _or_none(_SEED),
+    "seed_simulator": _or_none(_SEED),
     "timeout": _or_none(_SECONDS),
+    "wait": _or_none(_Check("a number of seconds", _wait)),
     "max_parallel_threads": _whole(0)._replace(read=_threads),
     "max_parallel_experiments": _whole(0),
     "checkpoint_dir": _or_none(_Check("the path of a folder", _folder)),

@@ -253,7 +253,8 @@ class BasicAerSimulator(BackendV2):
         circuit
             What `run` takes, but one circuit only; its parameters need no values.
         options
-            Those of `run`, of which ``device``, ``precision``, ``max_parallel_threads`` and an initial state matter.
+            Those of `run`, of which ``device``, ``precision``, ``max_parallel_threads``, an initial state and, for the
+            reading of the circuit, ``timeout`` matter.
 
         Raises
         ------
@@ -268,7 +269,8 @@ class BasicAerSimulator(BackendV2):
         bound = bound._replace(values=bound.values | dict.fromkeys(free, _ANY_ANGLE), sets=None)
         names = tuple(parameter.name for parameter in free)
         try:
-            experiment = self._experiment(bound.program, dict, settings, seed=0)
+            lower_it = partial(bound.program, poll=Patience(settings["timeout"]))
+            experiment = self._experiment(lower_it, dict, settings, seed=0)
         except NoNumberError as error:
             if not free:
                 raise

@@ -1,0 +1,165 @@
+"""OpenQASM 3 files: what would take any time or memory is refused first, and calls that do not fit are named."""
+
+import pytest
+import qiskit_qasm3_import
+from qiskit import qasm3
+
+from basicaer import BasicAerError
+from basicaer.loading import load_circuit
+
+HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
+MOST = 1_000_000
+STANDARD = {  # the numbers of parameters and of qubits that each gate takes
+    name: counts
+    for counts, names in {
+        (0, 1): "x y z h s sdg t tdg sx id",
+        (0, 2): "cx cy cz ch swap CX",
+        (0, 3): "ccx cswap",
+        (1, 1): "p rx ry rz phase u1",
+        (1, 2): "cp crx cry crz cphase",
+        (2, 1): "u2",
+        (3, 1): "u3 U",
+        (4, 2): "cu",
+    }.items()
+    for name in names.split()
+}
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """A function that writes a program to a file and loads it."""
+
+    def load(program):
+        path = tmp_path / "program.qasm"
+        path.write_text(program, "utf-8")
+        return load_circuit(path)
+
+    return load
+
+
+@pytest.fixture
+def refused(loaded, monkeypatch):
+    """A function that returns why a program is refused, before the importer has made anything of it."""
+
+    def refuse(program):
+        made = []
+        monkeypatch.setattr(qasm3, "loads", made.append)
+        monkeypatch.setattr(qiskit_qasm3_import, "convert", made.append)
+        with pytest.raises(BasicAerError) as caught:
+            loaded(program)
+        assert not made
+        return caught.value.message.partition("cannot be read as OpenQASM 3: ")[2]
+
+    return refuse
+
+
+SIZES = {  # what a size may be written like: a small one, and one that is too large
+    "digits": ("3", "1000001"),
+    "more digits than are read": ("0003", "9" * 4000),
+    "underscores": ("0_3", "1_000_000_000"),
+    "hex": ("0x3", "0xFFFFFFFF"),
+    "octal": ("0o3", "0o7777777777"),
+    "binary": ("0b11", "0b11111111111111111111111111111111"),
+    "bit string": ('"011"', f'"{"1" * 32}"'),
+    "product": ("3*1", "1000*1000*1000"),
+    "sum": ("(1+1)+1", "1000000+1"),
+    "difference": ("5-2", "2000000-1"),
+    "quotient": ("7/2", "4000000000/2"),
+    "sign": ("1-(-2)", "1-(-2000000)"),
+}
+DECLARATIONS = {
+    "qubit[{}] q;": "qubits",
+    "bit[{}] q;": "classical bits",
+    "qreg q[{}];": "qubits",
+    "creg q[{}];": "classical bits",
+    "qubit[999999] p; qubit[{}] q;": "qubits",
+    "bit[999999] p; bit[{}] q;": "classical bits",
+    "qubit[2] p; bit[{}] q = measure p;": "classical bits",
+}
+
+
+@pytest.mark.parametrize("declaration", DECLARATIONS)
+@pytest.mark.parametrize("size", SIZES)
+def test_sizes_that_are_too_large_are_refused_however_they_are_written(size, declaration, refused):
+    words = refused(HEADER + declaration.format(SIZES[size][1]))
+    assert f"there would be more than {MOST} {DECLARATIONS[declaration]} in all; use fewer." in words
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_other_sizes_may_be_written_like_that_too(size, loaded):
+    circuit = loaded(f"{HEADER}qubit[{SIZES[size][0]}] q; bit[{SIZES[size][0]}] c; qubit r;")
+    assert (circuit.num_qubits, circuit.num_clbits) == (4, 3)
+
+
+@pytest.mark.parametrize("size", ["n", "2*n", "sizeof(p)", "10**9", "uint(3)", "pi", "3.0", "true"])
+@pytest.mark.parametrize("declaration", list(DECLARATIONS)[:4])
+def test_a_size_that_is_not_known_before_is_refused(size, declaration, refused):
+    words = refused(f"{HEADER}const uint n = 3; {declaration.format(size)}")
+    assert words.endswith("a number of bits or controls must be written in whole numbers, without names.")
+
+
+@pytest.mark.parametrize(
+    "statement", ["h ${};", "cx $0, ${};", "bit c = measure ${};", "reset ${};", "barrier $1, ${};"]
+)
+@pytest.mark.parametrize("number", [MOST, 999_999_999, int("9" * 4000)])
+def test_qubits_of_the_hardware_are_counted(statement, number, refused, loaded):
+    with pytest.MonkeyPatch.context() as context:
+        context.undo()
+        assert loaded(HEADER + statement.format(5)).num_qubits == 6
+    assert f"there would be more than {MOST} qubits in all" in refused(HEADER + statement.format(number))
+
+
+@pytest.mark.parametrize("controls", ["3", "1000000000000", "2*500", "-1"])
+@pytest.mark.parametrize(
+    "call", ["ctrl({}) @ x q[0], q[1];", "negctrl({}) @ rx(1) q[0], q[1];", "ctrl({}) @ gphase(1) q[0], q[1];"]
+)
+def test_more_controls_than_qubits_are_refused(call, controls, refused):
+    words = refused(f"{HEADER}qubit[2] q;\n{call.format(controls)}")
+    assert words.startswith("4,0: ")
+    assert words.endswith("controls do not fit the number of qubits, 2.")
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_a_call_with_another_number_of_parameters_is_named(name, refused, loaded):
+    takes, qubits = STANDARD[name]
+
+    def program(parameters):
+        values = f"({', '.join(str(i + 1) for i in range(parameters))})" if parameters else ""
+        return f"{HEADER}qubit[3] q;\n{name}{values} {', '.join(f'q[{i}]' for i in range(qubits))};"
+
+    assert len(loaded(program(takes)).data) == 1
+    for got in {0, 1, 2, 3, 4, 5, 6} - {takes}:
+        assert refused(program(got)) == f"4,0: '{name}' takes {takes} parameter{'s' * (takes != 1)}, but got {got}."
+
+
+@pytest.mark.parametrize("call", ["own q;", "own(1) q;", "inv @ own(1, 2, 3) q;", "gate other p { own(1) p; }"])
+def test_a_call_of_an_own_gate_with_another_number_of_parameters_is_named(call, refused):
+    assert "'own' takes 2 parameters, but got " in refused(f"{HEADER}gate own(a, b) p {{ }}\nqubit q;\n{call}")
+
+
+def test_an_own_gate_may_have_the_name_of_a_standard_one(loaded):
+    assert len(loaded("OPENQASM 3.0; gate rx(a, b) p { U(a, b, 0) p; } qubit q; rx(1, 2) q;").data) == 1
+
+
+def test_gates_inside_gates_are_counted(refused):
+    """The importer copies all of them for each call."""
+    nested = "".join(f"gate g{i} q {{ g{i - 1} q; g{i - 1} q; }}\n" for i in range(1, 22))
+    words = refused(f"{HEADER}gate g0 q {{ x q; }}\n{nested}qubit q; x q;")
+    assert words == "23,0: 'g20' stands for more than 1000000 gates; use loops in their place."
+
+
+def test_what_the_memory_does_not_hold_is_no_syntax_error(loaded, monkeypatch):
+    def convert(_program):
+        raise MemoryError
+
+    monkeypatch.setattr(qiskit_qasm3_import, "convert", convert)
+    with pytest.raises(MemoryError):
+        loaded(HEADER)
+
+
+@pytest.mark.parametrize(
+    "deep", ["rx({}1{}) q;".format("(" * 3000, ")" * 3000), f"{'if (c) { ' * 900}x q;{' }' * 900}"]
+)
+def test_what_stands_inside_one_another_too_deeply_is_refused(deep, loaded):
+    with pytest.raises(BasicAerError, match="3: its parts stand inside one another too deeply; write some of them out"):
+        loaded(f"{HEADER}qubit q; bit c; {deep}")
