@@ -37,7 +37,7 @@ from basicaer.compile.classical import lower_condition, lower_expression, lower_
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.saves import is_save, lower_save
 from basicaer.compile.scope import Scope
-from basicaer.compile.unitary import gates_of, phase_gates, record_gates, table_gates, with_numbers
+from basicaer.compile.unitary import definition_of, gates_of, phase_gates, record_gates, table_gates, with_numbers
 from basicaer.compile.values import Counter, Values, Varies
 from basicaer.engine.classical import Apply, Bits, Constant, Variable
 from basicaer.engine.program import (
@@ -245,7 +245,7 @@ class _Lowering:
             case Instruction(name=name) if name == _SET_STATE:
                 self.set_state(operation, qubits, scope)
             case Instruction() if (
-                defined := with_numbers(operation, scope.values, scope.place).definition
+                defined := definition_of(with_numbers(operation, scope.values, scope.place), scope.place)
             ) is not None:
                 self.circuit(defined, scope.inside(defined, item))
             case _:

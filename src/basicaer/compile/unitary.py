@@ -32,14 +32,14 @@ from basicaer.compile.values import Varies, Varying
 from basicaer.engine.bits import all_ones
 from basicaer.engine.classical import Apply, Constant
 from basicaer.engine.program import Form, Formula, Gate
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from basicaer.compile.values import Values
 
-__all__ = ["gates_of", "phase_gates", "record_gates", "table_gates", "unitary_gate", "with_numbers"]
+__all__ = ["definition_of", "gates_of", "phase_gates", "record_gates", "table_gates", "unitary_gate", "with_numbers"]
 
 _WIDEST_MATRIX = 6
 _EXACTLY_TO = 2**8  # rows of a matrix that is multiplied by its own adjoint to see whether it is unitary
@@ -124,8 +124,9 @@ def gates_of(operation: Any, qubits: tuple[int, ...], place: str, values: Values
     if not isinstance(operation, Instruction):
         return _synthesised(operation, qubits, place, values)
     operation = with_numbers(operation, values, place)
-    if operation.definition is not None:
-        return definition_gates(operation.definition, qubits, f"{place}, in {operation.name}", values)
+    definition = definition_of(operation, place)
+    if definition is not None:
+        return definition_gates(definition, qubits, f"{place}, in {operation.name}", values)
     matrix = _matrix(operation) if len(qubits) <= _WIDEST_MATRIX else None
     if matrix is None:
         raise unknown(operation, place)
@@ -153,6 +154,12 @@ def with_numbers(operation: Any, values: Values, place: str) -> Any:
         copied.base_gate = copy.copy(copied.base_gate)
     copied.params = numbers
     return copied
+
+
+def definition_of(operation: Any, place: str) -> Any:
+    """Return what an operation is made of, None if nothing; its class may make that just now."""
+    with at_border(lambda why: BasicAerError(f"What '{operation.name}' ({place}) is made of cannot be read: {why}.")):
+        return operation.definition
 
 
 def _has_definition(operation: Any) -> bool:
@@ -278,7 +285,7 @@ def _pauli_evolution(operation: Any, qubits: tuple[int, ...], place: str, values
         terms = [(p, q, values.read(angle, inside)) for p, q, angle in operation.synthesis.expand(operation)]
         if all(_PAULIS.issuperset(letters) for letters, _, _ in terms):
             return [g for p, on, angle in terms for g in _rotation(p, [qubits[i] for i in on], angle)]
-    return definition_gates(operation.definition, qubits, inside, values)
+    return definition_gates(definition_of(operation, place), qubits, inside, values)
 
 
 def _pauli_product_rotation(operation: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
