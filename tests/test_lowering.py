@@ -493,3 +493,31 @@ def test_wide_matrices_that_are_not_unitary_are_refused(damage):
     circuit.append(gate, range(9))
     with pytest.raises(BasicAerError, match="not unitary"):
         lower(circuit)
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("measure", 2), ("measure", 1), ("measure_2", 1), ("measure_reset_free", 3)]
+)
+@pytest.mark.parametrize("idle", [False, True])
+def test_instructions_named_like_measurements_measure(qasm, name, width, idle):
+    circuit = QuantumCircuit(width, width)
+    if not idle:
+        circuit.x(range(0, width, 2))
+    circuit.append(Instruction(name, width, width, []), range(width), range(width))
+    want = "".join("1" if not idle and q % 2 == 0 else "0" for q in reversed(range(width)))
+    assert qasm.run(circuit, shots=7).result().get_counts() == {want: 7}
+    assert lower(circuit).state_qubits == (0 if idle else len(range(0, width, 2)))
+
+
+@pytest.mark.parametrize("kind", ["gate", "instruction", "measuring"])
+@pytest.mark.parametrize("name", ["save_state", "save_expval", "measure_all_of_it"])
+def test_what_is_made_of_something_is_no_save_or_measurement_whatever_its_name(qasm, kind, name):
+    inner = QuantumCircuit(1, 1, name=name) if kind == "measuring" else QuantumCircuit(1, name=name)
+    inner.x(0)
+    if kind == "measuring":
+        inner.measure(0, 0)
+    circuit = QuantumCircuit(1, 1)
+    made = inner.to_gate() if kind == "gate" else inner.to_instruction()
+    circuit.append(made, [0], [0] if kind == "measuring" else [])
+    circuit.measure(0, 0)
+    assert qasm.run(circuit, shots=7).result().get_counts() == {"1": 7}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from qiskit.circuit.classical import expr
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
 from basicaer.compile.classical import lower_condition, lower_expression, lower_index, lower_target
 from basicaer.compile.gates import BY_NAME
-from basicaer.compile.saves import is_save, lower_save
+from basicaer.compile.saves import SAVES, is_save, lower_save
 from basicaer.compile.scope import Scope
 from basicaer.compile.unitary import definition_of, gates_of, phase_gates, record_gates, table_gates, with_numbers
 from basicaer.compile.values import Counter, Values, Varies
@@ -70,6 +71,7 @@ _LEAVE_IDLE = {"barrier": Barrier, "delay": Delay, "measure": QiskitMeasure, "re
 _ITEMS_AT_ONCE = 1024  # between two polls, some milliseconds
 _MANY_ITEMS = 200_000
 _MOST_BLOCKS = 10**5  # of a loop that is written out
+_MEASURES = re.compile(r"measure(_.*)?\Z")
 _SET_STATE = "set_statevector"  # Aer's instruction, known by its name: basicaer does not need Aer
 
 
@@ -171,8 +173,7 @@ def _active(circuit: QuantumCircuit, items: Iterable[Any]) -> set[int]:
     for item in items:
         if len(active) == len(number):  # as in nearly every circuit, after a few of its instructions
             break
-        leaves_idle = _LEAVE_IDLE.get(item.name)
-        if is_save(item.name) or (leaves_idle is not None and isinstance(item.operation, leaves_idle)):
+        if _leaves_idle(item):
             continue
         if item.is_control_flow():
             inner = {q for body in item.operation.blocks for q in _active(body, body.data)}
@@ -180,6 +181,24 @@ def _active(circuit: QuantumCircuit, items: Iterable[Any]) -> set[int]:
         else:
             active.update(number[qubit] for qubit in item.qubits)
     return active
+
+
+def _leaves_idle(item: Any) -> bool:
+    kind = _LEAVE_IDLE.get(item.name)
+    if kind is not None and isinstance(item.operation, kind):
+        return True
+    may_be = item.name in SAVES or _MEASURES.match(item.name)  # nearly nothing is: asked first, as it is cheaper
+    return bool(may_be) and (is_save(item.operation) or _measures(item.operation))
+
+
+def _measures(operation: Any) -> bool:
+    """Tell whether an instruction measures qubit by qubit: of a name such as ``measure_2``, and made of nothing."""
+    return (
+        _MEASURES.match(operation.name) is not None
+        and not isinstance(operation, QiskitGate)
+        and operation.num_qubits == operation.num_clbits
+        and operation.definition is None
+    )
 
 
 class _Lowering:
@@ -227,8 +246,11 @@ class _Lowering:
                 self.builder.add_gates(gates_of(operation, qubits, scope.place, scope.values))  # type: ignore[arg-type]
             case Barrier() | Delay():
                 pass
-            case Instruction(name=name) if is_save(name):
+            case Instruction() if is_save(operation):
                 self.builder.add(lower_save(operation, qubits, scope))
+            case Instruction() if _measures(operation):
+                for qubit, bit in zip(qubits, item.clbits, strict=True):
+                    self.measure(qubit, scope.bits[bit])
             case QiskitReset():
                 self.reset(qubits)
             case library.Initialize():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qiskit.circuit import Gate
+
 from basicaer.engine.bits import mask_of
 from basicaer.engine.program import Over, Reading, Save
 from basicaer.errors import BasicAerError
@@ -44,9 +46,9 @@ SAVES = {
 _AVERAGED = {Reading.SQUARES, Reading.PROBABILITIES, Reading.DENSITY_MATRIX, Reading.EXPECTATION, Reading.VARIANCE}
 
 
-def is_save(name: str) -> bool:
-    """Tell whether an instruction of this name is a save."""
-    return name in SAVES
+def is_save(operation: Any) -> bool:
+    """Tell whether an operation is a save: by its name, unless it is a gate or made of something."""
+    return operation.name in SAVES and not isinstance(operation, Gate) and operation.definition is None
 
 
 def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> Save:
