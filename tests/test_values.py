@@ -12,6 +12,7 @@ from qiskit.circuit.library import (
     PauliEvolutionGate,
     RXGate,
     RXXGate,
+    RYGate,
     RZGate,
     SXGate,
     TGate,
@@ -22,7 +23,7 @@ from qiskit.circuit.library import (
 )
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from basicaer import BasicAerError, EstimatorV2, SamplerV2
+from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.family import lower_family
 from basicaer.compile.lower import _length, lower
 from basicaer.compile.values import Values
@@ -461,11 +462,35 @@ def test_an_angle_of_many_parameters_is_worked_out_between_polls(sets, least):
     assert np.allclose(family.segments_at(0).data[0], RXGate(4.0).to_matrix(), rtol=0, atol=1e-12)
 
 
-def test_a_set_that_gives_no_number_is_named(statevector):
+OUTSIDE = {  # one set of each kind of place has no number: the second, or the last
+    "standard gate": lambda p: RYGate(p.log()),
+    "own gate": lambda p: own_gate(p.log()),
+    "several parameters": lambda p: RYGate((p + Q).log()),
+}
+
+
+def bound_by_run(circuit, values):
+    columns = dict(zip(circuit.parameters, values.T.tolist(), strict=True))
+    BasicAer.get_backend("statevector_simulator").run(circuit, parameter_binds=[columns])
+
+
+SWEEPS = {
+    "parameter_binds": bound_by_run,
+    "sampler": lambda circuit, values: SamplerV2().run([(circuit.measure_all(inplace=False), values)]),
+    "estimator": lambda circuit, values: EstimatorV2().run([(circuit, "Z", values)]),
+}
+
+
+@pytest.mark.parametrize("sweep", SWEEPS.values(), ids=SWEEPS)
+@pytest.mark.parametrize("gate_of", OUTSIDE.values(), ids=OUTSIDE)
+@pytest.mark.parametrize(("numbers", "number"), [([0.5, -1.0], 1), ([0.5, 2.0, 1.0, 0.3, 3.0, 4.0, -1.0], 6)])
+def test_a_set_that_gives_no_number_is_named(sweep, gate_of, numbers, number):
     circuit = QuantumCircuit(1, name="with a set")
-    circuit.ry(P.log(), 0)
-    with pytest.raises(BasicAerError, match=r"'with a set'\) must be a finite real .* is none at p = -1\.0"):
-        statevector.run(circuit, parameter_binds=[{P: [0.5, -1.0]}])
+    circuit.append(gate_of(P), [0])
+    values = np.array([[value, 0.0][: circuit.num_parameters] for value in numbers])
+    words = rf"Set {number} of the parameters: 'log\(.*\)' \(circuit 'with a set'.* and is none at p = -1\.0"
+    with pytest.raises(BasicAerError, match=words):
+        sweep(circuit, values)
 
 
 @pytest.mark.parametrize("exponent", [10**9, 10**12 + 7, -(10**15) - 1, 10**30, 1e18])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,13 @@ from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
-from basicaer.compile.values import Values, scattered, sum_of_multiples, value_at
+from basicaer.compile.values import NoNumberError, Values, scattered, sum_of_multiples, value_at
 from basicaer.engine.batch import SegmentBatch
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -127,7 +128,20 @@ def lower_family(
             return Family(probes[0], segments, (), size)
     if not size:
         return Family(lowered(scattered(len(parameters))), {}, (), size)
-    return Family(None, {}, tuple(map(lowered, values.tolist())), size)
+    programs = []
+    for number, row in enumerate(values.tolist()):
+        with _in_set(number):
+            programs.append(lowered(row))
+    return Family(None, {}, tuple(programs), size)
+
+
+@contextlib.contextmanager
+def _in_set(number: int) -> Iterator[None]:
+    """Say which set it is where an expression has no value."""
+    try:
+        yield
+    except NoNumberError as error:
+        raise NoNumberError(f"Set {number} of the parameters: {error.message}") from error
 
 
 def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
@@ -220,5 +234,6 @@ class _Columns:
         found = np.empty(len(rows))
         for number, row in enumerate(rows):
             self._poll()
-            found[number] = value_at(param, dict(zip(names, row, strict=True)), self.place)
+            with _in_set(number):
+                found[number] = value_at(param, dict(zip(names, row, strict=True)), self.place)
         return found
