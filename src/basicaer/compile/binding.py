@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from basicaer.compile.values import Values
 from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
 
 __all__ = ["BoundCircuit", "bound_circuits"]
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -45,8 +48,8 @@ class BoundCircuit(NamedTuple):
     """A circuit, which stays as it is, with values of its parameters and input variables."""
 
     circuit: QuantumCircuit
-    values: dict[Parameter, float]
-    inputs: dict[Any, Any]
+    values: Mapping[Parameter, float]
+    inputs: Mapping[Any, Any]
     sets: _Sets | None = None
     number: int = 0  # of this set among `sets`
 
@@ -82,7 +85,7 @@ def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any,
         circuit does not have.
     """
     if not binds:
-        return [BoundCircuit(circuit, {}, {}) for circuit in circuits]
+        return [BoundCircuit(circuit, _NOTHING, _NOTHING) for circuit in circuits]
     if not isinstance(binds, list | tuple) or not all(isinstance(bind, dict) for bind in binds):
         raise BasicAerError(
             "parameter_binds must be a list with one dictionary {parameter: [values]} for each circuit."
@@ -96,7 +99,7 @@ def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any,
 
 def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[BoundCircuit]:
     if not bind:
-        return [BoundCircuit(circuit, {}, {})]
+        return [BoundCircuit(circuit, _NOTHING, _NOTHING)]
     columns: dict[Any, list[Any]] = {}  # columns[parameter or input variable][i] = its value in set i
     for key, value in bind.items():
         for target, column in _columns(circuit, key, value):

@@ -177,14 +177,14 @@ class Checkpoint:
 
     def enter(self, phase: str) -> None:
         """Begin a phase."""
-        spent, now = self._spent.copy(), time.monotonic()  # a new one, since others read it meanwhile
-        if self._phase in spent:
-            spent[self._phase] += now - self._phase_began
-        spent.setdefault(phase, 0.0)
-        self._spent, self._phase_began, self._phase = spent, now, phase
+        now = time.monotonic()
+        if self._phase in self._spent:
+            self._spent[self._phase] += now - self._phase_began
+        self._spent.setdefault(phase, 0.0)
+        self._phase_began, self._phase = now, phase
 
     def _spent_until(self, now: float) -> dict[str, float]:
-        spent = dict(self._spent)  # a new one, since others read it meanwhile
+        spent = self._spent.copy()  # in one step, since the worker goes on meanwhile
         if self._phase in spent:
             spent[self._phase] += now - self._phase_began
         return spent

@@ -266,7 +266,7 @@ class BasicAerSimulator(BackendV2):
         settings = self._settings(options)
         bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
-        bound = bound._replace(values=bound.values | dict.fromkeys(free, _ANY_ANGLE), sets=None)
+        bound = bound._replace(values={**bound.values, **dict.fromkeys(free, _ANY_ANGLE)}, sets=None)
         names = tuple(parameter.name for parameter in free)
         try:
             lower_it = partial(bound.program, poll=Patience(settings["timeout"]))
