@@ -54,6 +54,7 @@ FAILURES = {
     "KeyboardInterrupt": KeyboardInterrupt(),
     "GeneratorExit": GeneratorExit(),
     "BasicAerWarning: enough": BasicAerWarning("enough"),
+    "ValueError: two lines": ValueError("two\nlines"),
     "Unspeakable": Unspeakable(),
 }
 
