@@ -138,7 +138,7 @@ ODD = [
 
 
 SHOWN = [
-    "two\nlines", "\x1b[31m", "\ud800", "x" * 10**4, 0, -5, 10**9, 10**15, 1e308, float("inf"), False,
+    None, "two\nlines", "\x1b[31m", "\ud800", "x" * 10**4, 0, -5, 10**9, 10**15, 1e308, float("inf"), False,
     [["c", -1]], [["c", 10**15]], [["c\n", 1]] * 100, {"!": "dict", "is": [["counts", 5]]},
     {"!": "dict", "is": [["memory_slots", 10**15]]}, {"!": "dict", "is": [["0xzz", 40]]},
     {"!": "dict", "is": [["0x1", 40]]}, {"!": "dict", "is": [["0x0", 40]]}, 10**400,
@@ -262,7 +262,7 @@ READERS = {"job": {"header", "versions", "job", "name"}, "circuit-0": {"is"}}  #
     [("job", "with bits"), *(("circuit-0", kind) for kind in ("with bits", "without bits", "a state"))],
 )
 def test_what_a_result_shows_can_be_shown_whatever_was_forged(tmp_path, name, kind):
-    """Every leaf that comes into a result unread, with every odd value."""
+    """Every field that comes into a result, with every value that is hard to show."""
     circuit = layers(2, 1, depth=1, measured=kind == "with bits")
     backend = BasicAer.get_backend("statevector_simulator" if kind == "a state" else "qasm_simulator")
     work = work_of([circuit], shots=SHOTS, memory=kind != "a state", backend=backend)
@@ -271,7 +271,7 @@ def test_what_a_result_shows_can_be_shown_whatever_was_forged(tmp_path, name, ki
     shutil.copytree(whole, folder)
     body = body_of(whole, name)
     paths = [path for path in places(body) if READERS[name] & set(path) and path[0] != "arrays"]
-    cases = [(path, value) for path in paths for value in (*ODD[::2], *SHOWN)]
+    cases = [(path, value) for path in paths for value in SHOWN]
     assert check_forged(folder, (whole, want), name, cases)
 
 
