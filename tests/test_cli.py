@@ -268,7 +268,7 @@ def test_a_run_that_was_lost_is_resumed_to_the_same_counts(tmp_path, stopping):
     options = ("--seed", 3, "--device", "CPU")
     lost = basicaer("run", path, *options, "--checkpoint-dir", folder, "--checkpoint-every", 1e-9)
     assert isinstance(lost.exception, CancelledError)
-    assert list(folder.glob("latest-*/state.bin"))
+    assert (folder / "running.save").is_file()
     stopping.undo()
     want = json.loads(basicaer("run", path, *options, "--json").stdout)["counts"]
     done = basicaer("resume", folder, "--json")

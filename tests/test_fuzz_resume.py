@@ -100,7 +100,7 @@ def tight(monkeypatch, random, n, tile_qubits=None):
     device, copies = NumpyDevice(threads=1, tile_qubits=tile_qubits), int(random.integers(4))
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2 * copies * STATE_BYTES * 2**n)
     monkeypatch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
-    monkeypatch.setattr("basicaer.simulators.base.check_saves", lambda *_args, **_keys: None)
+    monkeypatch.setattr("basicaer.simulators.work.check_saves", lambda *_args, **_keys: None)
 
 
 def either_backend(random):

@@ -194,7 +194,7 @@ def test_a_saved_job_is_in_its_workers_hands_while_that_lives_and_goes_on_here_w
     worker = submitted(pid, executor=doomed).result(GUARD)
     saved = {"checkpoint_dir": tmp_path / "job", "checkpoint_every": 1e-9}
     job = BACKEND.run(circuits, executor=doomed, **options, **saved)
-    while not list(tmp_path.glob("job/latest-*/state.bin")):
+    while not (tmp_path / "job" / "running.save").is_file():
         assert not job.in_final_state()
     os.kill(worker, signal.SIGSTOP)
     try:

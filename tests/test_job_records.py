@@ -56,6 +56,7 @@ FAILURES = {
     "KeyboardInterrupt": KeyboardInterrupt(),
     "GeneratorExit": GeneratorExit(),
     "BasicAerWarning: enough": BasicAerWarning("enough"),
+    "ValueError: two lines": ValueError("two\nlines"),
     "Unspeakable": Unspeakable(),
 }
 

@@ -353,3 +353,13 @@ def test_the_provider_runs_a_qobj_on_all_three_simulators():
                 assert backend.run(qobj).result().success
         else:
             assert backend.run(qobj).result().success
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5])
+def test_a_saved_job_goes_on_whatever_memory_slots_its_header_gives(qasm, tmp_path, slots):
+    """The configuration of all experiments gives the most that any has, and a header its own."""
+    item = experiment(instruction("x", 0), measure(0, 0), header={"memory_slots": slots, "creg_sizes": [["c", slots]]})
+    qobj = qobj_of(item, n_qubits=1, memory_slots=2)
+    want = qasm.run(qobj, shots=3, checkpoint_dir=tmp_path).result().get_counts()
+    assert want == {format(1, f"0{slots}b"): 3}
+    assert BasicAer.resume(tmp_path).result().get_counts() == want

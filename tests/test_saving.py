@@ -1,17 +1,20 @@
 """Jobs on disk: a saved job goes on where it was and ends with the same outcome; a damaged one is refused."""
 
 import ast
+import contextlib
 import dataclasses
 import errno
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,16 +24,17 @@ from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
+from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import suspended
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
-from basicaer.library import save_expectation_value, save_probabilities_dict, save_statevector_dict
+from basicaer.library import save_density_matrix, save_expectation_value, save_probabilities_dict, save_statevector_dict
 from basicaer.saving import lock as lock_module
 from basicaer.saving import saver as saver_module
 from basicaer.saving import store as store_module
 from basicaer.saving.codec import decoded, encoded
-from basicaer.saving.saver import JobSaver, load_work
+from basicaer.saving.saver import JobSaver, load_work, run_saved
 from basicaer.saving.store import Store
 from basicaer.simulators import work as work_module
 from basicaer.simulators.work import Saving, run_work
@@ -132,10 +136,10 @@ class StopsAfter(Checkpoint):
                 raise Cancelled
 
 
-def run(work, saving=None, checkpoint=None):
+def run(work, saving=None, checkpoint=None, job_id="job 1"):
     token = checkpoint_module.current_checkpoint.set(checkpoint or Checkpoint())
     try:
-        return run_work("job 1", dataclasses.replace(work, saving=saving))
+        return run_work(job_id, dataclasses.replace(work, saving=saving))
     finally:
         checkpoint_module.current_checkpoint.reset(token)
 
@@ -221,31 +225,158 @@ def lost(tmp_path, device):
 
 
 def go_on(folder):
-    return run(load_work(folder)[1], Saving(str(folder), 0.0, resume=True))
+    job_id, work = load_work(folder)
+    return run(work, Saving(str(folder), 0.0, resume=True), job_id=job_id)
 
 
-@pytest.mark.parametrize("name", ["save.json", "arrays.npz", "state.bin", "latest.json", "job.json"])
-@pytest.mark.parametrize("how", ["shorter", "other", "gone"])
-def test_a_damaged_file_is_refused(lost, name, how):
-    folder, _ = lost
-    (path,) = [path for path in (*folder.glob("latest*/*"), *folder.glob("*.json")) if path.name == name]
-    content = path.read_bytes()
-    if how == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(content[:-3] if how == "shorter" else content[:9] + bytes([content[9] ^ 1]) + content[10:])
-    if (name, how) == ("latest.json", "gone"):
-        go_on(folder)  # as if nothing had been saved yet
-    else:
-        with pytest.raises(BasicAerError, match=r"damaged|holds no saved job"):
-            go_on(folder)
+@pytest.fixture
+def half_done(tmp_path, device):
+    """The folder of a saved job whose first circuit has ended, and whose second was running."""
+    folder = tmp_path / "job"
+    with pytest.raises(Cancelled):
+        run(work_of([layers(3, depth=1), layers(8, 1)]), Saving(str(folder), 0.0), StopsAfter(3))
+    assert sorted(path.stem for path in folder.iterdir()) == ["circuit-0", "job", "lock", "running"]
+    return folder
+
+
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+HARMED = {
+    "empty": lambda _: b"",
+    "shorter": lambda content: content[:-3],
+    "longer": lambda content: content + b"0",
+    "the first line": lambda content: flipped(content, 9),
+    "the middle": lambda content: flipped(content, len(content) // 2),
+    "the end": lambda content: flipped(content, len(content) - 1),
+}
+
+
+@pytest.mark.parametrize("name", ["job", "circuit-0", "running"])
+@pytest.mark.parametrize("how", HARMED)
+def test_a_damaged_file_is_refused(half_done, name, how):
+    path = half_done / f"{name}.save"
+    path.write_bytes(HARMED[how](path.read_bytes()))
+    with pytest.raises(BasicAerError, match=rf"is damaged \({name}: "):
+        go_on(half_done)
+
+
+def test_a_save_that_is_gone_costs_what_was_in_it(lost):
+    folder, work = lost
+    (folder / "running.save").unlink()
+    assert outcome(go_on(folder)) == outcome(run(work))
+    (folder / "job.save").unlink()
+    with pytest.raises(BasicAerError, match="holds no saved job"):
+        go_on(folder)
+
+
+def test_a_save_of_a_circuit_that_has_ended_since_is_passed_over(lost, tmp_path):
+    """A process may be killed when that is saved and before the other is removed."""
+    folder, work = lost
+    running = (folder / "running.save").read_bytes()
+    want = outcome(go_on(folder))
+    assert not (folder / "running.save").exists()
+    (folder / "running.save").write_bytes(running)
+    assert outcome(go_on(folder)) == want == outcome(run(work))
+
+
+@pytest.mark.parametrize("names", [["running"], ["circuit-0"], ["circuit-0", "circuit-1"]])
+def test_another_jobs_saves_are_refused(tmp_path, device, names):
+    """Its circuits have the same names, seeds and shots, and its counts would be other ones."""
+    folders = [tmp_path / name for name in ("mine", "other")]
+    for shift, folder in enumerate(folders):
+        circuits = [layers(7, shift, depth=2), layers(8, shift)]
+        for circuit in circuits:
+            circuit.name = "same"
+        lost = StopsAfter(3 if names == ["running"] else None)
+        with contextlib.suppress(Cancelled):
+            run(work_of(circuits), Saving(str(folder), 0.0), lost, job_id=folder.name)
+    for name in names:
+        shutil.copy(folders[1] / f"{name}.save", folders[0])
+    with pytest.raises(BasicAerError, match=rf"is damaged .*{names[0]}.save is another job's.*; run it again"):
+        go_on(folders[0])
+
+
+@pytest.mark.parametrize(("name", "other"), [("circuit-0", "circuit-1"), ("circuit-0", "running"), ("running", "job")])
+def test_a_save_under_another_name_is_refused(half_done, name, other):
+    shutil.copy(half_done / f"{name}.save", half_done / f"{other}.save")
+    with pytest.raises(BasicAerError, match=rf"{other}.save was written under another name"):
+        go_on(half_done)
+
+
+@pytest.mark.parametrize("saves", [1, 4])
+def test_each_circuit_that_has_ended_is_written_once(tmp_path, device, monkeypatch, saves):
+    written, real = [], Store._write
+
+    def noted(self, path, parts):
+        written.append(path.name)
+        real(self, path, parts)
+
+    monkeypatch.setattr(Store, "_write", noted)
+    names = [f"circuit-{position}.save" for position in range(3)]
+    work = work_of([layers(4, 1, depth=1)] * 3)
+    with contextlib.suppress(Cancelled):
+        run(work, Saving(str(tmp_path / "job"), 0.0), StopsAfter(saves))
+    run(work, Saving(str(tmp_path / "job"), 1e9, resume=True))
+    assert [name for name in written if "circuit" in name] == [f"{name}.new" for name in names]
+    assert sorted(path.name for path in (tmp_path / "job").iterdir()) == [*names, "job.save", "lock"]
+
+
+ARRAYS = {
+    "in rows": np.zeros,
+    "in columns": lambda shape: np.arange(np.prod(shape)).reshape(shape).T,
+    "every second": lambda shape: np.ones((*shape, 2))[..., 1],
+    "backwards": lambda shape: np.arange(np.prod(shape), dtype=">i8").reshape(shape)[::-1],
+}
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_a_job_is_stopped_while_large_arrays_are_written_and_read(tmp_path, kind):
+    polls, array = [], ARRAYS[kind]((2**10, 2**11))
+    store = Store(tmp_path, lambda: polls.append(1))
+    pieces = array.nbytes // store_module._PIECE
+    store.save("circuit-0", "job 1", {}, [array])
+    assert len(polls) > pieces
+    polls.clear()
+    (read,) = store.read("circuit-0").arrays
+    assert len(polls) > 2 * pieces  # once for the checksum
+    assert np.array_equal(read, array)
+    assert read.dtype == array.dtype
+
+
+@pytest.mark.parametrize("poll", [1, 2, 3])
+def test_nothing_is_left_of_a_save_that_was_cancelled(tmp_path, poll):
+    left = [poll]
+
+    def cancel():
+        left[0] -= 1
+        if not left[0]:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        Store(tmp_path, cancel).save("circuit-0", "job 1", {}, [np.zeros(2**21)])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["arrays", "state"])
+def test_a_save_is_written_through_to_the_disk_before_it_has_its_name(tmp_path, monkeypatch, name):
+    seen = []
+    monkeypatch.setattr(store_module.os, "fsync", lambda _: seen.extend(path.name for path in tmp_path.iterdir()))
+    numbers = {"arrays": ([np.zeros(4)], ()), "state": ([], [np.zeros(4)])}[name]
+    Store(tmp_path, lambda: None).save("circuit-0", "job 1", {}, *numbers)
+    assert seen == ["circuit-0.save.new"]
 
 
 def test_a_folder_without_a_job_is_refused(tmp_path):
     with pytest.raises(BasicAerError, match="holds no saved job; give the checkpoint_dir of one"):
         load_work(tmp_path)
-    (tmp_path / "job.json").write_text('{"something": "else"}', "utf-8")
-    with pytest.raises(BasicAerError, match="not in the form that this version of basicaer writes"):
+
+
+@pytest.mark.parametrize("name", ["job.save", "job.json"])
+def test_a_job_that_another_version_has_saved_in_its_own_form_is_refused(tmp_path, name):
+    (tmp_path / name).write_text('{"format": "basicaer saved job 2"}', "utf-8")
+    with pytest.raises(BasicAerError, match=f"{name} is not in the form that this version of basicaer writes"):
         load_work(tmp_path)
 
 
@@ -301,20 +432,95 @@ def test_on_another_device_the_circuit_that_ran_starts_anew_with_a_warning(lost,
 def test_a_full_disk_does_not_end_the_job_and_the_save_before_stays(tmp_path, device, monkeypatch):
     work, folder = work_of([layers(7)]), tmp_path / "job"
     want = outcome(run(work))
-    written, real = [], Store._written
+    written, real = [], Store._write
 
-    def full(self, path, pieces):
+    def full(self, path, parts):
         written.append(path.name)
-        if written.count("state.bin") >= 3:
+        if written.count("running.save.new") >= 3:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(self, path, pieces)
+        real(self, path, parts)
 
-    monkeypatch.setattr(Store, "_written", full)
+    monkeypatch.setattr(Store, "_write", full)
     with pytest.warns(BasicAerWarning, match=r"could not be saved in .*No space left on device.*it goes on"):
         assert outcome(run(work, Saving(str(folder), 0.0))) == want
-    monkeypatch.setattr(Store, "_written", real)
-    assert len(list(folder.glob("latest-*"))) == 1
+    monkeypatch.setattr(Store, "_write", real)
+    assert sorted(path.name for path in folder.iterdir()) == ["job.save", "lock", "running.save"]
     assert outcome(go_on(folder)) == want
+
+
+@pytest.mark.filterwarnings("ignore:The job could not be saved")
+def test_what_a_full_disk_did_not_take_is_saved_before_what_comes_after_it(tmp_path, device, monkeypatch):
+    work, folder, real = work_of([layers(4, seed) for seed in range(4)]), tmp_path / "job", Store._write
+    fails = [False, True, True, False]  # to save each of the circuits
+    written = []
+
+    def full(self, path, parts):
+        if path.name.startswith("circuit") and fails.pop(0):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, path, parts)
+        written.append(path.name.removesuffix(".save.new"))
+
+    monkeypatch.setattr(Store, "_write", full)
+    fails += [False] * 9
+    want = outcome(run(work, Saving(str(folder), 1e9)))
+    assert written == ["job", *(f"circuit-{position}" for position in range(4))]
+    assert outcome(go_on(folder)) == want == outcome(run(work))
+
+
+def test_where_warnings_are_errors_a_save_that_fails_is_told_as_that(lost, monkeypatch):
+    def full(*_given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job_id, work = load_work(lost[0])
+    monkeypatch.setattr(Store, "save", full)
+    with pytest.raises(
+        BasicAerWarning, match=r"could not be saved in .*No space left on device"
+    ):  # as all warnings here
+        run_saved(job_id, dataclasses.replace(work, saving=Saving(str(lost[0]), 0.0, resume=True)))
+
+
+def test_where_warnings_are_errors_a_lock_that_cannot_be_is_told_as_that(tmp_path):
+    store = Store(tmp_path, lambda: None)
+    with pytest.raises(BasicAerWarning, match="no locks"), store.sound("job"):
+        raise BasicAerWarning("a file system that knows no locks")
+
+
+# A job that does not fit here.
+
+
+def wide(n):
+    circuit = QuantumCircuit(n, 1, name="wide")
+    circuit.h(range(n))
+    circuit.measure(0, 0)
+    return circuit
+
+
+def saving_much():
+    circuit = wide(12)
+    save_density_matrix(circuit, range(12))
+    return circuit
+
+
+TOO_MUCH = {"state": (wide(22), 1), "saves": (saving_much(), 1), "shots": (wide(4), 2**20)}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, monkeypatch, kind):
+    circuit, shots = TOO_MUCH[kind]
+    saver = JobSaver(tmp_path, "job 1", 0.0, lambda: None)
+    saver.begin(work_of([wide(3), circuit], shots=shots, device="CPU"))
+    saver.close()
+    load_work(tmp_path)
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**24)
+    monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**24)
+    with pytest.raises(BasicAerError, match=r"Circuit 'wide' needs .* are free") as of_run:
+        BACKEND.run(circuit, shots=shots, device="CPU")
+    with pytest.raises(BasicAerError) as of_resume:
+        load_work(tmp_path)
+    assert of_resume.value.message == of_run.value.message
+    for position in range(2):
+        (tmp_path / f"circuit-{position}.save").touch()
+    load_work(tmp_path)  # what has ended needs no state any more
 
 
 # Whose folder it is.
@@ -379,7 +585,7 @@ def test_of_two_jobs_that_find_a_folder_empty_at_once_one_gets_it(tmp_path, devi
 
     def after_another(store):
         monkeypatch.setattr(Store, "hold", hold)
-        other.begin({}, [])
+        other.begin("job 2", {}, [])
         other.let_go()
         hold(store)
 
@@ -412,6 +618,7 @@ def test_a_lock_that_fails_in_another_way_is_told(tmp_path, device, monkeypatch)
 FORK = """
 import os, sys
 from pathlib import Path
+from types import SimpleNamespace
 from basicaer.saving.lock import FolderLock
 lock, other = FolderLock(Path(sys.argv[1])), FolderLock(Path(sys.argv[1]))
 assert lock.take() and lock.take() and not other.take()
@@ -437,19 +644,20 @@ def test_a_folder_is_meant_as_it_was_when_the_job_was_submitted(manual, tmp_path
     BACKEND.run(layers(5), executor=manual, checkpoint_dir="job")
     monkeypatch.chdir("/")
     manual.run_all()
-    assert (tmp_path / "job" / "job.json").is_file()
+    assert (tmp_path / "job" / "job.save").is_file()
 
 
 def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(saver_module, "time", clock)
     saved = []
-    saver = JobSaver(tmp_path, 10.0, lambda: None)
-    monkeypatch.setattr(saver, "_write", lambda *given: saved.append(given) or setattr(saver, "_last", clock.now))
+    saver = JobSaver(tmp_path, "job 1", 10.0, lambda: None)
+    monkeypatch.setattr(saver, "_keep", lambda name, *_: saved.append((name, clock.now)))
+    suspended, state = SimpleNamespace(_asdict=dict), SimpleNamespace(layout=dict, amplitude_parts=list)
     for seconds in (3, 6, 2, 9, 1):
         clock.now += seconds
-        saver.save(lambda: "here", "a state")
-    assert saved == [("here", "a state")] * 2
+        saver.save(lambda: suspended, state)
+    assert saved == [("running", clock.now - 10), ("running", clock.now)]
 
 
 def killed_circuits():
@@ -489,7 +697,7 @@ def killed_and_resumed(folder, delays):
                 process.kill()
         killed += process.returncode == -signal.SIGKILL
         assert process.returncode in {0, -signal.SIGKILL}
-        if not (folder / "job.json").is_file():
+        if not (folder / "job.save").is_file():
             return None, killed
         code = GOES_ON
     return BasicAer.resume(folder).result().get_counts(), killed

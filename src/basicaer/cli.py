@@ -41,6 +41,7 @@ __all__ = ["main"]
 
 _ROWS = 24  # outcomes that a histogram shows
 _SECONDS_WITHOUT_BAR = 1.0
+_METADATA = ("device", "device_reason", "precision", "simulated_qubits", "lowering_seconds", "simulation_seconds")
 _INTERRUPTED = 130  # the exit status of what Ctrl-C has ended: 128 and the number of the signal
 
 
@@ -169,7 +170,7 @@ def _summary(experiment: ExperimentResult) -> dict[str, Any]:
         "seed_simulator": experiment.seed_simulator,
         "counts": _counts(experiment),
         "seconds": experiment.time_taken,
-        **experiment.metadata,
+        **{name: experiment.metadata[name] for name in _METADATA},
     }
 
 
@@ -190,8 +191,9 @@ def _print_histogram(console: Console, summary: dict[str, Any]) -> None:
     if len(counts) > _ROWS:
         left = sum(list(counts.values())[_ROWS:])
         console.print(f"and {len(counts) - _ROWS} more outcomes with {left} shots; --json lists all")
+    name = summary["circuit"].encode(errors="backslashreplace").decode()  # half a character cannot be written
     console.print(
-        f"{summary['circuit']}: {summary['simulated_qubits']} qubits, {summary['shots']} shots in "
+        f"{name}: {summary['simulated_qubits']} qubits, {summary['shots']} shots in "
         f"{summary['seconds']:.3g} s on the {summary['device']}, {summary['precision']} precision, "
         f"seed {summary['seed_simulator']}",
         style="dim",

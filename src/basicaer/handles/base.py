@@ -7,10 +7,10 @@ import logging
 import signal
 import threading
 import time
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from basicaer.engine.checkpoint import Progress
+from basicaer.errors import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Listener = Callable[[Progress], Any]
 
-__all__ = ["Finished", "Handle", "RemoteHandle", "Told", "WorkerEnd"]
+__all__ = ["Finished", "Handle", "PlainHandle", "RemoteHandle", "Told", "WorkerEnd"]
 
 _CALLBACK_SECONDS = 0.1  # between two calls of a job's callback
 
@@ -107,7 +107,7 @@ class Told:
                 self._listener = None
                 if isinstance(error, KeyboardInterrupt) and interrupts.seen:
                     raise
-                self.failure = self.failure or traceback.format_exception_only(error)[-1].strip()
+                self.failure = self.failure or reason_of(error)
                 _log.exception("The callback of a job failed and is not called again; the job goes on.")
         return False
 
@@ -152,14 +152,28 @@ class Finished(NamedTuple):
     experiment: Any
 
 
-class RemoteHandle:
+class PlainHandle:
+    """What most handles do: they hand nothing over, need no last words and leave nothing to be closed."""
+
+    cancels_futures = True
+
+    def finished(self) -> dict[int, Any]:
+        return {}
+
+    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
+        future.add_done_callback(settle)
+
+    def close(self) -> None:
+        pass
+
+
+class RemoteHandle(PlainHandle):
     """What handles on work in other processes have in common: they know what they were told.
 
     Who derives from it notes in `_started` that a worker has begun, and calls `_hear` with what it says then.
     """
 
     can_cancel = True
-    cancels_futures = True
 
     def __init__(self, told: Told | None) -> None:
         self._lock = threading.Lock()  # guards what follows
@@ -178,9 +192,6 @@ class RemoteHandle:
 
     def finished(self) -> dict[int, Any]:
         return self._finished
-
-    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
-        future.add_done_callback(settle)
 
     def close(self) -> None:
         self._finished = {}

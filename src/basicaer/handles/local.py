@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from basicaer.engine.checkpoint import Checkpoint, Progress
+from basicaer.handles.base import PlainHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from basicaer.handles.base import Told
@@ -17,11 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["LocalHandle", "UnknownHandle"]
 
 
-class LocalHandle:
+class LocalHandle(PlainHandle):
     """For threads: the checkpoint itself."""
 
     can_cancel = True
-    cancels_futures = True
 
     def __init__(self, timeout: float | None, told: Told | None) -> None:
         self._checkpoint = Checkpoint(timeout, told)
@@ -41,15 +39,6 @@ class LocalHandle:
     def progress(self) -> Progress:
         return self._checkpoint.progress()
 
-    def finished(self) -> dict[int, Any]:
-        return {}
-
-    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
-        future.add_done_callback(settle)
-
-    def close(self) -> None:
-        pass
-
 
 class _Limit:
     """All that goes to an executor of a kind that is not known."""
@@ -61,11 +50,10 @@ class _Limit:
         return nullcontext(Checkpoint(self._timeout))
 
 
-class UnknownHandle:
+class UnknownHandle(PlainHandle):
     """For executors of a kind that is not known: work is beyond reach once it has started."""
 
     can_cancel = False
-    cancels_futures = True
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
@@ -81,12 +69,3 @@ class UnknownHandle:
 
     def progress(self) -> Progress:
         return Progress()
-
-    def finished(self) -> dict[int, Any]:
-        return {}
-
-    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
-        future.add_done_callback(settle)
-
-    def close(self) -> None:
-        pass

@@ -7,6 +7,7 @@ of it can end in an error that nobody understands, or in counts of another numbe
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,9 +48,9 @@ if TYPE_CHECKING:
     from basicaer.engine.classical import Expression
     from basicaer.engine.program import Block, Formula, Gate, Operation
     from basicaer.engine.suspended import Suspended
-    from basicaer.simulators.work import Experiment, Work
+    from basicaer.simulators.work import Ended, Experiment, Work
 
-__all__ = ["check_finished", "check_layout", "check_suspended", "check_work"]
+__all__ = ["check_ended", "check_layout", "check_suspended", "check_work"]
 
 _MOST_QUBITS = 62  # of a state: its indices are int64
 _MOST_BITS = 2**24  # and qubits that idle: more than any circuit has that fits into memory
@@ -78,6 +79,7 @@ def check_work(work: Work) -> None:
     """
     _demand(_RETURNS.get(work.backend_name) == work.returns, f"{work.backend_name} does not return {work.returns}")
     _demand(bool(work.experiments) and work.saving is None, "there are no circuits")
+    _demand(len({experiment.devices.gpu for experiment in work.experiments}) == 1, "circuits run side by side")
     for experiment in work.experiments:
         _check_experiment(experiment, is_unitary=work.returns == "unitary")
 
@@ -86,10 +88,11 @@ def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     program, header = experiment.program, experiment.header
     _check_program(program)
     _demand(not (is_unitary and program.writes_memory), "a unitary cannot measure")
-    is_header = type(header.get("memory_slots", 0)) is int and isinstance(header.get("name", ""), str)
-    _demand(is_header, "the header is not that of a circuit")
+    slots = header.get("memory_slots")
+    is_header = type(slots) is int and 0 <= slots <= program.memory_slots and isinstance(header.get("name", ""), str)
+    _demand(is_header, "the header is not that of the circuit")
     for label in header.get("creg_sizes", ()):
-        is_pair = len(label) == 2 and type(label[0]) is str and type(label[1]) is int
+        is_pair = len(label) == 2 and type(label[0]) is str and type(label[1]) is int and label[1] >= 0
         _demand(is_pair, "creg_sizes are not names and sizes")
     numbers = (experiment.chop_threshold, experiment.lowering_seconds)
     _demand(min(*numbers) >= 0 and not math.isnan(sum(numbers)), "chop_threshold or lowering_seconds is no number")
@@ -217,7 +220,7 @@ def _check_expression(expression: Expression, bits: int) -> None:
                 _check_expression(operand, bits)
 
 
-def check_finished(position: int, finished: Mapping[str, Any], work: Work) -> None:
+def check_ended(ended: Ended, position: int, work: Work) -> None:
     """Check what came of a circuit.
 
     Raises
@@ -225,23 +228,23 @@ def check_finished(position: int, finished: Mapping[str, Any], work: Work) -> No
     ValueError
         Naming what cannot be.
     """
-    _demand_numbers([position], len(work.experiments), "a finished circuit")
     experiment = work.experiments[position]
-    program, data = experiment.program, finished["data"]
-    seen = tuple(finished[name] for name in ("shots", "seed", "seed_simulator", "header"))
-    of_work = (experiment.shots, experiment.seed, experiment.seed, experiment.header)
-    _demand(seen == of_work, "what is finished is of another circuit")
-    _demand(isinstance(finished["name"], str) and isinstance(finished["metadata"], dict), "a result has no name")
-    _demand(finished["time_taken"] >= 0, "a result has taken no time")
-    _demand(work.returns in data and data.keys() <= {work.returns, "counts", "memory"}, "there is no result")
-    if "counts" in data and program.memory_slots:
-        _check_values(data["counts"], program.memory_slots)
+    program, data, slots = experiment.program, ended.data, experiment.program.memory_slots
+    seconds = (ended.time_taken, ended.simulation_seconds)
+    _demand(min(seconds) >= 0 and all(map(math.isfinite, seconds)), "a result has taken no time")
+    _demand(ended.device.isprintable() and ended.device_reason.isprintable(), "the device has no name")
+    has_counts = work.returns == "counts" or (work.returns == "statevector" and program.writes_memory)
+    parts = ((work.returns, True), ("counts", has_counts), ("memory", has_counts and experiment.memory))
+    _demand(data.keys() == {name for name, is_there in parts if is_there}, "there is no result")
+    if has_counts:
+        _check_values(data["counts"], slots)
         numbers = list(data["counts"].values())
         _demand(all(type(number) is int and number > 0 for number in numbers), "counts are no numbers")
-        _demand(sum(numbers) == experiment.shots, "counts are of another number of shots")
-    if experiment.memory and "counts" in data:
-        _check_values(set(data["memory"]), program.memory_slots)
-        _demand(len(data["memory"]) == experiment.shots, "the memory is of another number of shots")
+        _demand(sum(numbers) == (experiment.shots if slots else 0), "counts are of another number of shots")
+    if "memory" in data:
+        of_shots = data["counts"] if slots else {"0x0": experiment.shots}
+        is_memory = isinstance(data["memory"], list) and Counter(data["memory"]) == of_shots
+        _demand(is_memory, "the memory is not that of the counts")
     if work.returns != "counts":
         rows = 2**program.circuit_qubits
         shape = (rows, rows) if work.returns == "unitary" else (rows,)
@@ -249,10 +252,10 @@ def check_finished(position: int, finished: Mapping[str, Any], work: Work) -> No
         is_state = state.dtype.itemsize == experiment.precision.amplitude_bytes and state.dtype.kind == "c"
         _demand(is_state and state.shape == shape, f"the {work.returns} is of another size")
     saves = {save.label: save for save in program.saves}
-    for saved in finished["saved"]:
+    for saved in ended.saved:
         save = saves[saved["label"]]
         _demand(saved["form"] == save.form, f"save {save.label} has another form")
-        _check_saved(save, saved["values"], program.memory_slots)
+        _check_saved(save, saved["values"], slots)
 
 
 def _check_values(values: Iterable[str], slots: int) -> None:

@@ -32,11 +32,6 @@ class FolderLock:
         self._path = path
         self._file: int | None = None
 
-    @property
-    def is_held(self) -> bool:
-        """Whether this lock is taken."""
-        return self._file is not None
-
     def take(self) -> bool:
         """Take the lock, which this process may hold already, and tell whether that could be done.
 

@@ -1,13 +1,16 @@
 """A folder that holds a saved job: written so that at any moment it can be read, whatever happens to the writer.
 
-``job.json`` is the work and does not change. ``latest.json`` names the newest save, whose files stand in a folder of
-their own; it is replaced in one step when that folder is complete, and the folder before is removed then. Each save is
-``save.json``, ``arrays.npz`` and, where an experiment was running, its amplitudes in ``state.bin``. Every file that is
-named has its length and checksum beside its name. ``lock`` is held by the process in which the job runs: the system
-lets go of it when that dies.
+``job.save`` is the work and does not change. ``circuit-0.save`` and so on are what came of the circuits that have
+ended, each written once. ``running.save`` is the circuit that was running: it is replaced by the next save of it, and
+removed when that circuit has ended. ``lock`` is held by the process in which the job runs: the system lets go of it
+when that dies.
 
-What is read is data that anybody may have written: names are compared with those that are written here and never
-followed, and whatever goes wrong with the rest is one error, `Store.sound`.
+Each save is one file, which gets its name in one step when it is complete. Its first line names the form and gives the
+length of what follows: JSON with the id of the job, the save's name, its content, and the type and shape of each array.
+Then come the elements of the arrays, the amplitudes of a state, and the checksum of all that.
+
+What is read is data that anybody may have written: it leads to no other file, nothing that is made of it is larger than
+its bytes in the file, and whatever goes wrong with it is one error, `Store.sound`.
 """
 
 from __future__ import annotations
@@ -18,11 +21,10 @@ import itertools
 import json
 import math
 import os
-import re
+import reprlib
 import stat
 import textwrap
-import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -36,19 +38,57 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Store"]
+__all__ = ["JOB", "RUNNING", "Saved", "Store", "circuit_name"]
 
-_FORMAT = "basicaer saved job 2"
+JOB, RUNNING = "job", "running"
+_FORMAT = "basicaer saved job 3"
+_BEFORE = "job.json"  # what stands in a folder that an older version has saved a job in
 _LOCK = "lock"
-_SAVE, _ARRAYS, _STATE = _FILES = ("save.json", "arrays.npz", "state.bin")
+_SUFFIX, _NEW = ".save", ".save.new"  # of a save, and of one that is being written
 _PIECE = 2**22  # bytes that are written or read between two polls
-_MOST_MANIFEST = 2**16  # bytes; they have some hundreds
-_MOST_LETTERS = 200  # of an error's own words
+_DIGITS = 32  # of a checksum
+_LONGEST_FIRST_LINE = 200
+_LONGEST_REASON = 200  # letters of an error's own words
 _AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would wait for a writer
 
 
+def circuit_name(position: int) -> str:
+    """Return the name of the save of a circuit that is finished."""
+    return f"circuit-{position}"
+
+
+class Saved(NamedTuple):
+    """What one save holds.
+
+    Attributes
+    ----------
+    job_id
+        Of the job that it is of; not checked yet.
+    content
+        What JSON can hold of it.
+    arrays
+        What the content refers to by number.
+    state_bytes
+        How many bytes the amplitudes of its state have; 0 if there is none.
+    state
+        These bytes in pieces, which are read when they are taken.
+    """
+
+    job_id: Any
+    content: Any
+    arrays: list[NDArray[Any]]
+    state_bytes: int
+    state: Iterator[bytes]
+
+
 class Store:
-    """The folder of one job."""
+    """The folder of one job.
+
+    Parameters
+    ----------
+    poll
+        Called while files are written and read.
+    """
 
     def __init__(self, folder: Path, poll: Callable[[], None]) -> None:
         self._folder = folder
@@ -61,24 +101,23 @@ class Store:
         Raises
         ------
         BasicAerError
-            If there is, or it is no folder, or a job that runs begins to be saved there.
+            If there is, or it is no folder, or a job that runs is about to be saved there.
         """
         with self._writing():
-            if os.path.lexists(self._folder) and not self._folder.is_dir():
-                raise BasicAerError(f"checkpoint_dir {self._folder} is no folder; give a new one.")
-            found = list(self._folder.iterdir()) if self._folder.is_dir() else []
-            if not all(_is_leftover(path) for path in found):
-                raise BasicAerError(
-                    f"checkpoint_dir {self._folder} is not empty; give a new folder, or go on with BasicAer.resume()."
-                )
-            if any(path.name != _LOCK for path in found):
-                self._check_free()
+            if self._leftovers():
+                self.hold()
+                self.let_go()
 
-    def _check_free(self) -> None:
-        was_held = self._lock.is_held
-        self.hold()
-        if not was_held:
-            self.let_go()
+    def _leftovers(self) -> list[Path]:
+        """Return what is in the folder, which is what a job leaves that was never saved, or nothing."""
+        if os.path.lexists(self._folder) and not self._folder.is_dir():
+            raise BasicAerError(f"checkpoint_dir {self._folder} is no folder; give a new one.")
+        found = list(self._folder.iterdir()) if self._folder.is_dir() else []
+        if not all(_is_leftover(path) for path in found):
+            raise BasicAerError(
+                f"checkpoint_dir {self._folder} is not empty; give a new folder, or go on with BasicAer.resume()."
+            )
+        return found
 
     def hold(self) -> None:
         """Keep others from the folder until `let_go`.
@@ -99,7 +138,7 @@ class Store:
         """Leave the folder to others."""
         self._lock.give_back()
 
-    def begin(self, job: Any, arrays: list[NDArray[Any]]) -> None:
+    def begin(self, job_id: str, job: Any, arrays: list[NDArray[Any]]) -> None:
         """Make the folder ready for a job, and hold it; another job's files in it are refused.
 
         Raises
@@ -109,22 +148,46 @@ class Store:
         """
         with self._writing():
             self._folder.mkdir(parents=True, exist_ok=True)
-            self.check_new()
+            self._leftovers()
             self.hold()
-            self.check_new()  # again, since another job may have come between
-            self._write_save("job", job, arrays, None)
+            self._leftovers()  # again, since another job may have come between
+            self.save(JOB, job_id, job, arrays)
 
-    def save(self, content: Any, arrays: list[NDArray[Any]], state: Iterable[NDArray[Any]] | None) -> None:
-        """Write a save and make it the newest.
+    def save(
+        self, name: str, job_id: str, content: Any, arrays: list[NDArray[Any]], state: Iterable[NDArray[Any]] = ()
+    ) -> None:
+        """Write a save through to the disk, then put it in the place of the one of that name, if there is one.
 
         Raises
         ------
         OSError
             If it cannot be written; the one before stays.
         """
-        self._write_save("latest", content, arrays, state)
+        path, new = (self._folder / f"{name}{suffix}" for suffix in (_SUFFIX, _NEW))
+        forms = [[array.dtype.str, array.shape] for array in arrays]
+        body = json.dumps({"job": job_id, "name": name, "arrays": forms, "is": content}).encode()
+        head = json.dumps({"format": _FORMAT, "length": len(body)}).encode() + b"\n"
+        numbers = itertools.chain.from_iterable(map(_in_pieces, arrays))
+        new.unlink(missing_ok=True)  # a process that was killed may have left it; what a link names stays
+        try:
+            self._write(new, itertools.chain([head, body], map(_bytes_of, itertools.chain(numbers, state))))
+            new.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise
 
-    def job(self) -> tuple[Any, list[NDArray[Any]]]:
+    def remove(self, name: str) -> None:
+        """Remove a save, and what a process that was killed has written of the next one."""
+        for suffix in (_SUFFIX, _NEW):
+            with contextlib.suppress(OSError):
+                (self._folder / f"{name}{suffix}").unlink()
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a save of that name, of which nothing else is known yet."""
+        return os.path.lexists(self._folder / f"{name}{_SUFFIX}")
+
+    def job(self) -> Saved:
         """Return the work as it was begun.
 
         Raises
@@ -132,28 +195,42 @@ class Store:
         BasicAerError
             If the folder holds no job, or a damaged one.
         """
-        with self.sound("job"):
-            if os.path.lexists(self._folder / "job.json"):
-                return self._read("job")[:2]
+        with self.sound(JOB):
+            if self.has(JOB):
+                return self.read(JOB)
+            if os.path.lexists(self._folder / _BEFORE):
+                raise _other_form(_BEFORE)
             found = list(self._folder.iterdir()) if os.path.isdir(self._folder) else []  # noqa: PTH112  # False for any text
             if found and all(_is_leftover(path) for path in found):
-                self._check_free()
+                self.hold()
+                self.let_go()
                 raise BasicAerError(
                     f"The job of {self._folder} had not been saved when it was lost; "
                     "run it again, which may be in the same folder."
                 )
         raise BasicAerError(f"{self._folder} holds no saved job; give the checkpoint_dir of one.")
 
-    def latest(self) -> tuple[Any, list[NDArray[Any]], int, Iterator[bytes]] | None:
-        """Return the newest save: its content, arrays, the bytes of its state, and these in pieces; None if none is.
-
-        Raises
-        ------
-        BasicAerError
-            If it is damaged.
-        """
-        with self.sound("latest"):
-            return self._read("latest") if os.path.lexists(self._folder / "latest.json") else None
+    def read(self, name: str) -> Saved:
+        """Read a save; to be called within `sound`, since it raises anything if the save is damaged."""
+        path = self._folder / f"{name}{_SUFFIX}"
+        with _opened(path) as file:
+            head = json.loads(file.readline(_LONGEST_FIRST_LINE))
+            if not isinstance(head, dict) or head.get("format") != _FORMAT:
+                raise _other_form(path.name)
+            start, end = file.tell(), _size(path) - _DIGITS
+            file.seek(0)
+            digest = _digest()
+            for piece in self._pieces(file, end):
+                digest.update(piece)
+            if file.read() != digest.hexdigest().encode():
+                raise ValueError(f"the length or checksum of {path.name} is not what it was")
+            file.seek(start)
+            body = json.loads(b"".join(self._pieces(file, head["length"])))
+            if body["name"] != name:
+                raise ValueError(f"{path.name} was written under another name")
+            arrays = [self._array(file, kind, shape, end) for kind, shape in body["arrays"]]
+            after = file.tell()
+        return Saved(body["job"], body["is"], arrays, end - after, self._state(path, after, end - after))
 
     @contextlib.contextmanager
     def sound(self, what: str) -> Iterator[None]:
@@ -163,7 +240,7 @@ class Store:
         """
         try:
             yield
-        except (BasicAerError, Cancelled):
+        except (BasicAerError, Cancelled, Warning):  # a warning that is made an error is about something else
             raise
         except MemoryError as error:  # arrays are no larger than their files, which has been checked
             raise BasicAerError(
@@ -172,89 +249,53 @@ class Store:
         except Exception as error:
             words = str(error) if type(error) is ValueError or isinstance(error, OSError) else repr(error)
             raise BasicAerError(
-                f"The saved job in {self._folder} is damaged ({what}: {textwrap.shorten(words, _MOST_LETTERS)}); "
+                f"The saved job in {self._folder} is damaged ({what}: {textwrap.shorten(words, _LONGEST_REASON)}); "
                 "run it again from the start."
             ) from error
 
-    def _write_save(
-        self, name: str, content: Any, arrays: list[NDArray[Any]], state: Iterable[NDArray[Any]] | None
-    ) -> None:
-        free = (f"{name}-{serial}" for serial in itertools.count(1))
-        folder = next(path for path in map(self._folder.joinpath, free) if not os.path.lexists(path))
-        try:
-            folder.mkdir()
-            files = {_SAVE: self._written(folder / _SAVE, [json.dumps(content).encode()])}
-            with (folder / _ARRAYS).open("xb") as file:
-                np.savez(file, **{str(number): array for number, array in enumerate(arrays)})  # type: ignore[arg-type]
-            files[_ARRAYS] = self._summed(folder / _ARRAYS)
-            if state is not None:
-                pieces = (piece.view(np.uint8).data for piece in state)
-                files[_STATE] = self._written(folder / _STATE, pieces)
-            new = self._folder / f"{name}.json.new"
-            new.unlink(missing_ok=True)  # a process that was killed may have left it; what a link names stays
-            self._written(new, [json.dumps({"format": _FORMAT, "folder": folder.name, "files": files}).encode()])
-            new.replace(self._folder / f"{name}.json")
-        except BaseException:
-            _remove(folder)
-            raise
-        for other in self._folder.iterdir():  # the save before, and what killed processes have left
-            if _is_named(name, other.name) and other != folder:
-                _remove(other)
-
-    def _manifest(self, name: str) -> tuple[Path, dict[str, Any]]:
-        """Return the folder of a save and its files' lengths and checksums, as far as this class writes such."""
-        with _opened(self._folder / f"{name}.json") as file:
-            read = json.loads(file.read(_MOST_MANIFEST))
-        if not isinstance(read, dict) or read.get("format") != _FORMAT:
-            raise ValueError(f"{name}.json is not in the form that this version of basicaer writes")
-        folder, files = read["folder"], read["files"]
-        if not _is_named(name, folder) or not {_SAVE, _ARRAYS} <= files.keys() <= set(_FILES):
-            raise ValueError(f"{name}.json names what is not written by basicaer")
-        if not stat.S_ISDIR(os.lstat(self._folder / folder).st_mode):
-            raise ValueError(f"{folder} is no folder")
-        return self._folder / folder, files
-
-    def _read(self, name: str) -> tuple[Any, list[NDArray[Any]], int, Iterator[bytes]]:
-        folder, files = self._manifest(name)
-        for file, summed in files.items():
-            if _size(folder / file) != summed[0] or self._summed(folder / file) != summed:
-                raise ValueError(f"the length or checksum of {folder.name}/{file} is not what it was")
-        with _opened(folder / _SAVE) as opened:
-            content = json.loads(opened.read())
-        with _opened(folder / _ARRAYS) as opened, zipfile.ZipFile(opened) as held:
-            arrays = [_array(held, number) for number in range(len(held.namelist()))]
-        if _STATE not in files:
-            return content, arrays, 0, iter(())
-        return content, arrays, files[_STATE][0], self._pieces(folder / _STATE)
-
-    def _pieces(self, path: Path) -> Iterator[bytes]:
-        with _opened(path) as file:
-            while piece := file.read(_PIECE):
-                self._poll()
-                yield piece
-
-    def _summed(self, path: Path) -> list[Any]:
-        digest, size = hashlib.blake2b(digest_size=16), 0
-        for piece in self._pieces(path):
-            digest.update(piece)
-            size += len(piece)
-        return [size, digest.hexdigest()]
-
-    def _written(self, path: Path, pieces: Iterable[Any]) -> list[Any]:
-        """Write a new file through to the disk; return its length and checksum."""
-        digest, size = hashlib.blake2b(digest_size=16), 0
+    def _write(self, path: Path, parts: Iterable[Any]) -> None:
+        """Write a new file and its checksum through to the disk."""
+        digest = _digest()
         with path.open("xb") as file:
-            for whole in pieces:
-                seen = memoryview(whole)
-                for start in range(0, len(seen), _PIECE):
+            for part in parts:
+                whole = memoryview(part)
+                for start in range(0, len(whole), _PIECE):
                     self._poll()
-                    piece = seen[start : start + _PIECE]
+                    piece = whole[start : start + _PIECE]
                     file.write(piece)
                     digest.update(piece)
-                size += len(seen)
+            file.write(digest.hexdigest().encode())
             file.flush()
             os.fsync(file.fileno())
-        return [size, digest.hexdigest()]
+
+    def _pieces(self, file: IO[bytes], size: int) -> Iterator[bytes]:
+        """Read so many bytes."""
+        while size > 0:
+            self._poll()
+            piece = file.read(min(size, _PIECE))
+            if not piece:
+                raise ValueError("a save is shorter than it says")
+            size -= len(piece)
+            yield piece
+
+    def _array(self, file: IO[bytes], kind: str, shape: list[int], end: int) -> NDArray[Any]:
+        """Read an array that stands before `end`; none is made that is larger than what is there."""
+        dtype = np.dtype(kind)
+        size = dtype.itemsize * math.prod(shape)
+        is_ours = dtype.kind in "biufc" and all(type(length) is int and length >= 0 for length in shape)
+        if not is_ours or size > end - file.tell():
+            raise ValueError(f"an array cannot be {reprlib.repr(shape)} numbers of type {reprlib.repr(kind)}")
+        array = np.empty(shape, dtype)
+        whole, filled = _bytes_of(array.reshape(-1)), 0
+        for piece in self._pieces(file, size):
+            whole[filled : filled + len(piece)] = piece
+            filled += len(piece)
+        return array
+
+    def _state(self, path: Path, start: int, size: int) -> Iterator[bytes]:
+        with _opened(path) as file:
+            file.seek(start)
+            yield from self._pieces(file, size)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -265,26 +306,27 @@ class Store:
             raise BasicAerError(f"checkpoint_dir {self._folder} cannot be written: {error}.") from error
 
 
-def _is_named(name: str, folder: Any) -> bool:
-    """Tell whether a folder's name is one that saves called `name` have."""
-    return isinstance(folder, str) and re.fullmatch(f"{name}-[0-9]+", folder) is not None
+def _digest() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=_DIGITS // 2)
+
+
+def _in_pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the elements of an array, the last index running fastest, without a copy of all of it."""
+    flags: tuple[Any, Any] = ["external_loop", "buffered", "zerosize_ok"], ["readonly", "contig"]
+    return iter(np.nditer(array, *flags, order="C", buffersize=_PIECE // array.itemsize))
+
+
+def _bytes_of(row: NDArray[Any]) -> memoryview:
+    return row.view(np.uint8).data
+
+
+def _other_form(name: str) -> ValueError:
+    return ValueError(f"{name} is not in the form that this version of basicaer writes")
 
 
 def _is_leftover(path: Path) -> bool:
     """Tell whether this is what a job leaves whose process is killed before anything of it was saved."""
-    mode = os.lstat(path).st_mode
-    if path.name in {_LOCK, "job.json.new"}:
-        return stat.S_ISREG(mode)
-    return stat.S_ISDIR(mode) and _is_named("job", path.name) and {inner.name for inner in path.iterdir()} <= {*_FILES}
-
-
-def _remove(folder: Path) -> None:
-    """Remove a save: its files, and the folder if there is nothing else in it; links are not followed."""
-    with contextlib.suppress(OSError):
-        if stat.S_ISDIR(os.lstat(folder).st_mode):
-            for name in _FILES:
-                (folder / name).unlink(missing_ok=True)
-            folder.rmdir()
+    return path.name in {_LOCK, f"{JOB}{_NEW}"} and stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def _size(path: Path) -> int:
@@ -298,23 +340,3 @@ def _size(path: Path) -> int:
 def _opened(path: Path) -> IO[bytes]:
     _size(path)
     return os.fdopen(os.open(path, _AT_ONCE), "rb")
-
-
-def _array(held: zipfile.ZipFile, number: int) -> NDArray[Any]:
-    """Read one array of a file that `numpy.savez` has written; none that is larger than its bytes in the file."""
-    info = held.getinfo(f"{number}.npy")
-    with held.open(info) as file:
-        np.lib.format.read_magic(file)
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        there = min(info.compress_size, os.fstat(held.fp.fileno()).st_size)  # type: ignore[union-attr]  # it is open
-        is_ours = dtype.kind in "biufc" and info.compress_type == zipfile.ZIP_STORED
-        if not is_ours or not 0 <= dtype.itemsize * math.prod(shape) < there:
-            raise ValueError(f"array {number} is not as basicaer writes it")
-        array = np.empty(math.prod(shape), dtype)
-        whole, filled = array.view(np.uint8).data, 0
-        while piece := file.read(_PIECE):
-            whole[filled : filled + len(piece)] = piece
-            filled += len(piece)
-    if filled != len(whole):
-        raise ValueError(f"array {number} is shorter than it says")
-    return array.reshape(shape, order="F" if is_fortran else "C")

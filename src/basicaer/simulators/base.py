@@ -20,7 +20,6 @@ from basicaer.calibration import known_crossover
 from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import check_size, lower_experiment
 from basicaer.compile.values import NoNumberError, Patience
-from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.program import Over, Phase, Save
@@ -42,7 +41,7 @@ from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
 from basicaer.simulators.target import build_target
-from basicaer.simulators.work import Experiment, Saving, Work, run_work
+from basicaer.simulators.work import Experiment, Saving, Work, check_room, run_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -317,9 +316,10 @@ class BasicAerSimulator(BackendV2):
             own_seed = seed_of_experiment(seed, position)
         if config.get("parameter_binds") or settings["parameter_binds"]:
             raise BasicAerError("A Qobj has numbers for all its parameters; leave out parameter_binds.")
+        given = [where["memory_slots"] for where in (config, header) if "memory_slots" in where]
         sizes = {
             "n_qubits": config.get("n_qubits", header.get("n_qubits", _used(item, "qubits"))),
-            "memory_slots": config.get("memory_slots", header.get("memory_slots", _used(item, "memory"))),
+            "memory_slots": max(given) if given else _used(item, "memory"),
         }
         sizes = {name: int(size) for name, size in sizes.items()}  # JSON may say 2.0
         header = {"name": f"experiment {position}"} | sizes | header
@@ -390,11 +390,8 @@ class BasicAerSimulator(BackendV2):
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only else 1)
         device, _ = choose_device(devices, evolved, precision, known_crossover)
-        returned = program.state_qubits if self._returns == "counts" else program.circuit_qubits
-        what, shots = f"Circuit '{program.name}'", settings.get("shots", 1)
-        check_fits(device, what, returned, precision, unitary=self._unitary_only)
-        check_saves(device, what, program, precision, shots, unitary=self._unitary_only)
-        check_shots(what, shots)
+        shots = settings.get("shots", 1)
+        check_room(device, program, precision, shots, self._returns)
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(
             program,

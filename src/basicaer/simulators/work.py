@@ -17,6 +17,7 @@ import numpy as np
 
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, lost
@@ -34,14 +35,24 @@ if TYPE_CHECKING:
     from qiskit.result import Result
     from qiskit.result.models import ExperimentResult
 
-    from basicaer.engine.device import State
+    from basicaer.engine.device import Device, State
     from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Program
     from basicaer.engine.suspended import Suspended
     from basicaer.options import DeviceOptions, Precision
     from basicaer.saving.saver import JobSaver
 
-__all__ = ["SECONDS_PER_AMPLITUDE", "SECONDS_PER_GATE", "Experiment", "Saving", "Work", "run_work"]
+__all__ = [
+    "SECONDS_PER_AMPLITUDE",
+    "SECONDS_PER_GATE",
+    "Ended",
+    "Experiment",
+    "GoingOn",
+    "Saving",
+    "Work",
+    "check_room",
+    "run_work",
+]
 
 _QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the caller's thread is the better place
 SECONDS_PER_GATE = 8e-6
@@ -84,12 +95,78 @@ class Experiment:
         return seconds
 
 
+class Ended(NamedTuple):
+    """What came of an experiment, as far as the experiment does not say it itself.
+
+    Attributes
+    ----------
+    data
+        As `ExperimentResultData` has it.
+    saved
+        What was saved of the state on the way; see `basicaer.result.saved_of`.
+    time_taken, simulation_seconds
+        With and without the making of the result.
+    device, device_reason
+        Where it ran, and why there.
+    """
+
+    data: dict[str, Any]
+    saved: list[dict[str, Any]]
+    time_taken: float
+    simulation_seconds: float
+    device: str
+    device_reason: str
+
+    def of(self, experiment: Experiment) -> dict[str, Any]:
+        """Return all that is known of an experiment, as `basicaer.result.experiment_of` takes it."""
+        program = experiment.program
+        return {
+            "name": experiment.header.get("name", program.name),
+            "shots": experiment.shots,
+            "seed": experiment.seed,
+            "seed_simulator": experiment.seed,
+            "time_taken": self.time_taken,
+            "header": experiment.header,
+            "data": self.data,
+            "saved": self.saved,
+            "metadata": {
+                "device": self.device,
+                "device_reason": self.device_reason,
+                "precision": str(experiment.precision),
+                "simulated_qubits": program.state_qubits,
+                "lowering_seconds": experiment.lowering_seconds,
+                "simulation_seconds": self.simulation_seconds,
+            },
+        }
+
+
 class Saving(NamedTuple):
     """Where and how often a job is saved, and whether it goes on from there."""
 
     folder: str
     every: float
     resume: bool = False
+
+
+class GoingOn(NamedTuple):
+    """Where a job that was saved goes on.
+
+    Attributes
+    ----------
+    position
+        Of the experiment that was running.
+    device
+        The name of what it was running on.
+    suspended
+        Where it was.
+    restore
+        Gives a new state, on the same device, what the state was.
+    """
+
+    position: int
+    device: str
+    suspended: Suspended
+    restore: Callable[[State], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +236,26 @@ class Work:
         return joined(results)
 
 
+def check_room(device: Device, program: Program, precision: Precision, shots: int, returns: str) -> None:
+    """Check that a circuit, what it saves, and what comes of it fit into memory.
+
+    Parameters
+    ----------
+    returns
+        As of `Work`.
+
+    Raises
+    ------
+    BasicAerError
+        If anything does not; with the bytes that are needed and free.
+    """
+    what, is_unitary = f"Circuit '{program.name}'", returns == "unitary"
+    n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
+    check_fits(device, what, n_qubits, precision, unitary=is_unitary)
+    check_saves(device, what, program, precision, shots, unitary=is_unitary)
+    check_shots(what, shots)
+
+
 def run_work(job_id: str, work: Work) -> Result:
     """Run every experiment and return the result; the function of every job that a backend makes.
 
@@ -172,17 +269,21 @@ def run_work(job_id: str, work: Work) -> Result:
     started = time.perf_counter()
     finished: dict[int, ExperimentResult] = {}
 
-    saver = _saver_of(work, checkpoint)
+    saver = _saver_of(job_id, work, checkpoint)
     resume = None
+
+    def finish(position: int, ended: Ended) -> None:
+        experiment = ended.of(work.experiments[position])
+        finished[position] = experiment_of(experiment, checkpoint.poll)
+        checkpoint.finish_experiment(position, experiment)
 
     def run_some(positions: Sequence[int]) -> None:
         for group in _groups(work, [position for position in positions if position not in finished]):
-            going_on = resume if resume and resume[0] == group[0] else None
-            for position, result in _results(work, group, checkpoint, _Keeping(saver, going_on)):
-                finished[position] = experiment_of(result, checkpoint.poll)
-                checkpoint.finish_experiment(position, result)
+            going_on = resume if resume and resume.position == group[0] else None
+            for position, ended in _results(work, group, checkpoint, _Keeping(saver, going_on)):
+                finish(position, ended)
                 if saver is not None:
-                    saver.finish(position, result)
+                    saver.finish(position, ended)
                 if failed.is_set():
                     return
 
@@ -192,7 +293,7 @@ def run_work(job_id: str, work: Work) -> Result:
         on_gpu.setdefault(experiment.devices.gpu, []).append(position)
     try:
         if saver is not None:
-            resume = _begin_saving(saver, job_id, work, checkpoint, finished)
+            resume = _begin_saving(saver, work, finish)
         if len(on_gpu) == 1:
             run_some(range(len(work.experiments)))
         else:  # one thread for each GPU
@@ -238,7 +339,7 @@ def _groups(work: Work, positions: Sequence[int]) -> Iterator[list[int]]:
 
 def _results(
     work: Work, group: Sequence[int], checkpoint: Checkpoint, keeping: _Keeping
-) -> Iterator[tuple[int, dict[str, Any]]]:
+) -> Iterator[tuple[int, Ended]]:
     """Run the experiments of a group; yield the position of each and what came of it."""
     first = work.experiments[group[0]]
     n_qubits, most = first.program.state_qubits, 0
@@ -277,34 +378,31 @@ class _Keeping(NamedTuple):
     """How an experiment is saved while it runs, and where it goes on if it was saved."""
 
     saver: JobSaver | None
-    going_on: tuple[int, str, Suspended, Callable[[State], None]] | None
+    going_on: GoingOn | None
 
 
-def _saver_of(work: Work, checkpoint: Checkpoint) -> JobSaver | None:
+def _saver_of(job_id: str, work: Work, checkpoint: Checkpoint) -> JobSaver | None:
     """Return what saves a job, if it is to be saved."""
     if work.saving is None:
         return None
     from basicaer.saving.saver import JobSaver
 
-    return JobSaver(Path(work.saving.folder), work.saving.every, checkpoint.poll)
+    return JobSaver(Path(work.saving.folder), job_id, work.saving.every, checkpoint.poll)
 
 
-def _begin_saving(
-    saver: JobSaver, job_id: str, work: Work, checkpoint: Checkpoint, finished: dict[int, ExperimentResult]
-) -> tuple[int, str, Suspended, Callable[[State], None]] | None:
-    """Begin to save a job, or find out where it goes on; add what had finished then."""
+def _begin_saving(saver: JobSaver, work: Work, finish: Callable[[int, Ended], None]) -> GoingOn | None:
+    """Begin to save a job, or find out where it goes on; `finish` the experiments that had ended then."""
     assert work.saving is not None  # it has a saver  # noqa: S101
     if not work.saving.resume:
-        saver.begin(job_id, work)
+        saver.begin(work)
         return None
-    done, resume = saver.where(work)
-    for position, experiment in done.items():
-        finished[position] = experiment_of(experiment, checkpoint.poll)
-        checkpoint.finish_experiment(position, experiment)
-    return resume
+    done, going_on = saver.resume(work)
+    for position, ended in enumerate(done):
+        finish(position, ended)
+    return going_on
 
 
-def _run(work: Work, position: int, checkpoint: Checkpoint, keeping: _Keeping) -> dict[str, Any]:
+def _run(work: Work, position: int, checkpoint: Checkpoint, keeping: _Keeping) -> Ended:
     """Run an experiment by itself; return what came of it."""
     experiment, returns = work.experiments[position], work.returns
     program = experiment.program
@@ -312,13 +410,13 @@ def _run(work: Work, position: int, checkpoint: Checkpoint, keeping: _Keeping) -
     device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
     resume = None
     if keeping.going_on is not None:
-        _, name, suspended, restore = keeping.going_on
-        if name == device.name:
-            resume = suspended, restore
+        saved_on = keeping.going_on.device
+        if saved_on == device.name:
+            resume = keeping.going_on.suspended, keeping.going_on.restore
         else:  # the layout of a state is its device's own
             warnings.warn(
-                f"The job was saved on the {name} and goes on on the {device.name}: circuit '{program.name}' starts "
-                "anew, and its last digits may differ.",
+                f"The job was saved on the {saved_on} and goes on on the {device.name}: circuit '{program.name}' "
+                "starts anew, and its last digits may differ.",
                 BasicAerWarning,
                 stacklevel=2,
             )
@@ -352,8 +450,8 @@ def _result(  # noqa: PLR0917  # only those above call it
     device: tuple[str, str],
     started: float,
     checkpoint: Checkpoint,
-) -> dict[str, Any]:
-    """Return what came of an experiment, as the result and saved jobs have it.
+) -> Ended:
+    """Return what came of an experiment.
 
     Parameters
     ----------
@@ -381,21 +479,5 @@ def _result(  # noqa: PLR0917  # only those above call it
             data["statevector"] = on_all_qubits(amplitudes, program.qubits, program.circuit_qubits, poll)
         else:  # the columns stand one after another
             data["unitary"] = amplitudes.reshape(2**program.circuit_qubits, -1).T
-    return {
-        "name": experiment.header.get("name", program.name),
-        "shots": experiment.shots,
-        "seed": experiment.seed,
-        "seed_simulator": experiment.seed,
-        "time_taken": time.perf_counter() - started,
-        "header": experiment.header,
-        "data": data,
-        "saved": saved_of(outcome, program.saves) if outcome.saved else [],
-        "metadata": {
-            "device": device[0],
-            "device_reason": device[1],
-            "precision": str(experiment.precision),
-            "simulated_qubits": program.state_qubits,
-            "lowering_seconds": experiment.lowering_seconds,
-            "simulation_seconds": seconds,
-        },
-    }
+    saved = saved_of(outcome, program.saves) if outcome.saved else []
+    return Ended(data, saved, time.perf_counter() - started, seconds, *device)
