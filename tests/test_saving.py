@@ -411,11 +411,25 @@ def test_another_version_is_refused_and_another_numpy_warned_of(lost, monkeypatc
             load_work(folder)
 
 
-def test_a_plan_that_has_changed_is_refused(lost, monkeypatch):
-    folder, _ = lost
+def test_where_the_plan_is_another_one_the_circuit_that_ran_starts_anew_with_a_warning(lost, monkeypatch):
+    folder, work = lost
+    want = outcome(run(work))
     monkeypatch.setattr(suspended, "_digest", lambda _plan: "another")
-    with pytest.raises(BasicAerError, match="was planned in another way"):
-        go_on(folder)
+    with pytest.warns(BasicAerWarning, match=r"goes on on the \w+ .*of another kind: circuit 'layers 1' starts anew"):
+        assert outcome(go_on(folder)) == want
+
+
+def test_on_a_card_that_holds_tiles_otherwise_the_circuit_that_ran_starts_anew(lost, monkeypatch):
+    folder, work = lost
+    want = outcome(run(work))
+    real = JobSaver._going_on
+
+    def on_another_card(self, *args):
+        return real(self, *args)._replace(device="GPU (tiles of 13, 4 and 3 bits)")
+
+    monkeypatch.setattr(JobSaver, "_going_on", on_another_card)
+    with pytest.warns(BasicAerWarning, match=r"saved on the GPU \(tiles of 13, 4 and 3 bits\) and goes on on the"):
+        assert outcome(go_on(folder)) == want
 
 
 def test_on_another_device_the_circuit_that_ran_starts_anew_with_a_warning(lost, device):
@@ -423,7 +437,7 @@ def test_on_another_device_the_circuit_that_ran_starts_anew_with_a_warning(lost,
     want = outcome(run(work))
     device.name = "TPU"
     try:
-        with pytest.warns(BasicAerWarning, match=r"goes on on the TPU: circuit 'layers 1' starts anew"):
+        with pytest.warns(BasicAerWarning, match=r"goes on on the TPU.*: circuit 'layers 1' starts anew"):
             assert outcome(go_on(folder)) == want
     finally:
         del device.name

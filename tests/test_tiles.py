@@ -9,6 +9,7 @@ from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
 from basicaer.engine.program import Form, Program, Segment
+from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from plan_checks import (
@@ -253,3 +254,32 @@ def test_every_number_of_threads_gives_the_same_bits(n, precision, runs):
         for threads in (2, 3, 7):
             assert state_after(gates, n, 5, precision, initial=initial, threads=threads).tobytes() == one.tobytes()
     assert max(len(step.bases) for run in runs for step in run) >= 2**7
+
+
+@pytest.mark.parametrize("flips", [False, True], ids=["same kernels", "other kernels"])
+@pytest.mark.parametrize("stop", range(6))
+def test_a_state_goes_on_from_any_pass_however_it_is_laid_out_from_there(
+    monkeypatch, precision, tolerance, flips, stop
+):
+    n, tile = 9, 4
+    gates = random_gates(np.random.default_rng(5), n, 90, widest=2)
+    segment, costs = Segment(tuple(gates)), NumpyDevice(1, tile_qubits=tile).costs(n, precision)
+    plan = plan_segment(segment, n, costs)
+    assert len(plan.passes) > 6
+    kept = []
+
+    def keep(state):
+        if state.layout()["passes_done"] == stop + 1:
+            kept.append((state.layout(), [part.tobytes() for part in state.amplitude_parts()]))
+            raise Cancelled
+
+    monkeypatch.setattr(binding, "has_small_kernels", lambda: True)
+    checkpoint = Checkpoint()
+    checkpoint.at_pause = keep
+    with pytest.raises(Cancelled):
+        NumpyDevice(1, tile_qubits=tile).new_state(n, precision, checkpoint).run(segment, plan)
+    monkeypatch.setattr(binding, "has_small_kernels", lambda: not flips)
+    state = NumpyDevice(1, tile_qubits=tile).new_state(n, precision)
+    state.restore(*kept[0])
+    state.run(segment, plan)
+    assert np.allclose(state.amplitudes(), in_program_order(gates, reference.zero(n)), rtol=0, atol=4 * tolerance)

@@ -45,12 +45,18 @@ _SMALL_PRODUCT = 2**19  # multiplications: up to 10**6 OpenBLAS has kernels that
 _SMALL_PART = 2**6  # shorter parts are slower, whichever the kernel
 
 
+class Wires(NamedTuple):
+    """What is known of the wires: ``place[w]`` is where wire w stands in an amplitude's index, `zero` are still |0>."""
+
+    place: tuple[int, ...]
+    zero: frozenset[int]
+
+
 class Bound(NamedTuple):
-    """A plan's passes, ready to run, and what is then known of the wires."""
+    """A plan's passes, ready to run, and the wires after each."""
 
     passes: tuple[BoundPass, ...]
-    place: tuple[int, ...]  # place[w] is where wire w stands in an amplitude's index
-    zero: frozenset[int]  # wires that are still |0>
+    after: tuple[Wires, ...]
 
 
 class _Numbers(NamedTuple):
@@ -84,6 +90,7 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
     place: Sequence[int],
     zero: frozenset[int],
     dtype: np.dtype[Any],
+    done: int = 0,
     poll: Callable[[], None] = lambda: None,
 ) -> Bound:
     """Bind a plan, polling before each pass.
@@ -94,10 +101,12 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
         ``place[w]`` is where wire w stands in an amplitude's index.
     zero
         Wires that are |0>.
+    done
+        How many of its passes are done already, and are not bound.
     """
     place = list(place)
-    passes = []
-    for number, current in enumerate(plan.passes):
+    passes, after = [], []
+    for number, current in enumerate(plan.passes[done:], done):
         poll()
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
         binding = _Binding(current.tile, place, dtype)
@@ -107,7 +116,8 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
         binding.move(place)
         if zero:
             zero = zero.difference(*[plan.gates[gate].paired for step in current.steps for gate in step.gates])
-    return Bound(tuple(passes), tuple(place), zero)
+        after.append(Wires(tuple(place), zero))
+    return Bound(tuple(passes), tuple(after))
 
 
 def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int], dtype: np.dtype[Any]) -> BoundPass:

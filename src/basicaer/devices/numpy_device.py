@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.tiles import BoundPass
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
 
@@ -129,22 +128,22 @@ class NumpyState:
                 self._place = first_places(plan)
                 if not self._passes_done:
                     self._populate()
-            to = self._place, self._zero, self._vector.dtype
+            check_passes_done(self._passes_done, len(plan.passes))
+            to = self._place, self._zero, self._vector.dtype, self._passes_done
             bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
-            self._run_passes(bound.passes)
-        self._place = bound.place
-        self._relabel(plan.wire_of, bound.zero)
+            self._run_passes(bound)
+        self._relabel(plan.wire_of, self._zero)
 
-    def _run_passes(self, passes: Sequence[BoundPass]) -> None:
-        """Run what is left of the passes, pausing after each if anybody wants that."""
-        check_passes_done(self._passes_done, len(passes))
-        left = passes[self._passes_done :]
+    def _run_passes(self, bound: Bound) -> None:
+        """Run passes, pausing after each if anybody wants that."""
         if self._checkpoint.at_pause is None:
-            run_passes(left, self._vector, self._threads, self._checkpoint)
+            run_passes(bound.passes, self._vector, self._threads, self._checkpoint)
+            self._place, self._zero = bound.after[-1] if bound.after else (self._place, self._zero)
         else:
-            for step in left:
+            for step, after in zip(bound.passes, bound.after, strict=True):
                 run_passes((step,), self._vector, self._threads, self._checkpoint)
                 self._passes_done += 1
+                self._place, self._zero = after
                 self._checkpoint.pause(self)
         self._passes_done = 0
 
@@ -382,6 +381,10 @@ class NumpyDevice:
     def __init__(self, threads: int = 0, *, tile_qubits: int | None = None) -> None:
         self.threads = threads or _usable_cores()
         self._tile_qubits = tile_qubits
+
+    def kind(self, precision: Precision) -> str:
+        del precision
+        return self.name
 
     def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> NumpyState:
         dtype = _DTYPES[precision]

@@ -114,6 +114,9 @@ class Device(Protocol):
 
     name: str
 
+    def kind(self, precision: Precision) -> str:
+        """Return what kind of device it is: its name, and what else the layout of its states depends on."""
+
     def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> State:
         """Return |0...0> of `n_qubits` qubits, which polls the checkpoint, if one is given, in all that it does.
 

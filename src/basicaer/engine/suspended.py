@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import State
     from basicaer.engine.plan import Plan
 
-__all__ = ["Saver", "Suspended", "Suspension", "Unread", "check_passes_done"]
+__all__ = ["PlannedOtherwiseError", "Saver", "Suspended", "Suspension", "Unread", "check_passes_done"]
 
 _NOTHING = contextlib.nullcontext()
 
@@ -62,6 +62,10 @@ class Saver(Protocol):
 
     def save(self, suspended: Callable[[], Suspended], state: State) -> None:
         """Keep a run, if it is time to; only then is `suspended` called."""
+
+
+class PlannedOtherwiseError(BasicAerError):
+    """A run was suspended within a plan that is another one here, as on another kind of processor."""
 
 
 class Suspension:
@@ -117,7 +121,7 @@ class Suspension:
 
         Raises
         ------
-        BasicAerError
+        PlannedOtherwiseError
             On entering it, if the segment was suspended while it ran by another plan.
         """
         return self._watched(plan) if self.is_kept or self._expected is not None else _NOTHING
@@ -126,10 +130,7 @@ class Suspension:
     def _watched(self, plan: Plan | None) -> Iterator[None]:
         self.plan = _digest(plan)
         if self._expected not in {None, self.plan}:
-            raise BasicAerError(
-                "The saved job was planned in another way than this version of basicaer plans; "
-                "run it again from the start."
-            )
+            raise PlannedOtherwiseError("The saved job was planned otherwise than it is here; run it from the start.")
         self._expected = None
         self._in_segment = True
         yield

@@ -9,6 +9,7 @@ import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,7 @@ from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, lost
 from basicaer.engine.program import Segment
 from basicaer.engine.sampling import SHOTS_AT_ONCE
+from basicaer.engine.suspended import PlannedOtherwiseError
 from basicaer.engine.together import evolved, sampled, structure
 from basicaer.errors import BasicAerError, BasicAerWarning, LostNormError
 from basicaer.plan.planner import plan_segment
@@ -156,7 +158,7 @@ class GoingOn(NamedTuple):
     position
         Of the experiment that was running.
     device
-        The name of what it was running on.
+        The kind of device that it was running on.
     suspended
         Where it was.
     restore
@@ -408,22 +410,12 @@ def _run(work: Work, position: int, checkpoint: Checkpoint, keeping: _Keeping) -
     program = experiment.program
     n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
     device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
-    resume = None
-    if keeping.going_on is not None:
-        saved_on = keeping.going_on.device
-        if saved_on == device.name:
-            resume = keeping.going_on.suspended, keeping.going_on.restore
-        else:  # the layout of a state is its device's own
-            warnings.warn(
-                f"The job was saved on the {saved_on} and goes on on the {device.name}: circuit '{program.name}' "
-                "starts anew, and its last digits may differ.",
-                BasicAerWarning,
-                stacklevel=2,
-            )
+    kind = device.kind(experiment.precision)
     if keeping.saver is not None:
-        keeping.saver.run(position, device.name)
+        keeping.saver.run(position, kind)
     started = time.perf_counter()
-    outcome = execute(
+    run = partial(
+        execute,
         program,
         device,
         plan_segment,
@@ -437,10 +429,29 @@ def _run(work: Work, position: int, checkpoint: Checkpoint, keeping: _Keeping) -
         keep_state=returns != "counts",
         on_device=experiment.on_device,
         saver=keeping.saver,
-        resume=resume,
         numbers_of=formula_numbers,
     )
+    outcome = _gone_on(keeping.going_on, kind, program.name, run) if keeping.going_on else None
+    if outcome is None:
+        outcome = run()
     return _result(experiment, returns, outcome, (device.name, reason), started, checkpoint)
+
+
+def _gone_on(going_on: GoingOn, kind: str, name: str, run: Callable[..., Outcome]) -> Outcome | None:
+    """Run a program from where it was saved; None, with a warning, where it has to start anew."""
+    if going_on.device == kind:
+        try:
+            return run(resume=(going_on.suspended, going_on.restore))
+        except PlannedOtherwiseError:
+            kind = f"{kind} of another kind"
+    # The layout of a state is its device's own, and a plan is made for it.
+    warnings.warn(
+        f"The job was saved on the {going_on.device} and goes on on the {kind}: circuit '{name}' starts anew, and its "
+        "last digits may differ.",
+        BasicAerWarning,
+        stacklevel=2,
+    )
+    return None
 
 
 def _result(  # noqa: PLR0917  # only those above call it

@@ -90,6 +90,11 @@ class CupyDevice:
         self._lock = threading.Lock()
         self._streams = threading.local()
 
+    def kind(self, precision: Precision) -> str:
+        """Return its name and how it holds tiles, which cards with less shared memory do otherwise."""
+        tile, register, row = self.shapes[precision]
+        return f"{self.name} (tiles of {tile}, {register} and {row} bits)"
+
     def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> CupyState:
         return CupyState(self, n_qubits, precision, checkpoint or Checkpoint())
 
