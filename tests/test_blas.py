@@ -47,6 +47,7 @@ class OpenMPLibrary(Library):
 @pytest.fixture
 def library(monkeypatch, request):
     library = getattr(request, "param", Library)()
+    blas.has_small_kernels()  # of the real one, which is remembered
     monkeypatch.setattr(blas, "_libraries", lambda: (library,))
     return library
 

@@ -9,7 +9,6 @@ from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
 from basicaer.engine.program import Form, Program, Segment
-from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from plan_checks import (
@@ -257,29 +256,25 @@ def test_every_number_of_threads_gives_the_same_bits(n, precision, runs):
 
 
 @pytest.mark.parametrize("flips", [False, True], ids=["same kernels", "other kernels"])
-@pytest.mark.parametrize("stop", range(6))
-def test_a_state_goes_on_from_any_pass_however_it_is_laid_out_from_there(
-    monkeypatch, precision, tolerance, flips, stop
-):
-    n, tile = 9, 4
-    gates = random_gates(np.random.default_rng(5), n, 90, widest=2)
-    segment, costs = Segment(tuple(gates)), NumpyDevice(1, tile_qubits=tile).costs(n, precision)
-    plan = plan_segment(segment, n, costs)
-    assert len(plan.passes) > 6
+def test_a_state_goes_on_from_any_pass_however_later_ones_lay_it_out(monkeypatch, precision, tolerance, flips):
+    n, device = 12, NumpyDevice(1, tile_qubits=9)
+    gates = random_gates(np.random.default_rng(3), n, 120, widest=2)
+    segment = Segment(tuple(gates))
+    plan = plan_segment(segment, n, device.costs(n, precision))
+    want = in_program_order(gates, reference.zero(n))
     kept = []
-
-    def keep(state):
-        if state.layout()["passes_done"] == stop + 1:
-            kept.append((state.layout(), [part.tobytes() for part in state.amplitude_parts()]))
-            raise Cancelled
-
-    monkeypatch.setattr(binding, "has_small_kernels", lambda: True)
     checkpoint = Checkpoint()
-    checkpoint.at_pause = keep
-    with pytest.raises(Cancelled):
-        NumpyDevice(1, tile_qubits=tile).new_state(n, precision, checkpoint).run(segment, plan)
+    checkpoint.at_pause = lambda state: kept.append((state.layout(), [p.tobytes() for p in state.amplitude_parts()]))
+    monkeypatch.setattr(binding, "has_small_kernels", lambda: True)
+    device.new_state(n, precision, checkpoint).run(segment, plan)
+    assert len(kept) == len(plan.passes) > 3
     monkeypatch.setattr(binding, "has_small_kernels", lambda: not flips)
-    state = NumpyDevice(1, tile_qubits=tile).new_state(n, precision)
-    state.restore(*kept[0])
-    state.run(segment, plan)
-    assert np.allclose(state.amplitudes(), in_program_order(gates, reference.zero(n)), rtol=0, atol=4 * tolerance)
+    bound = binding.bind(plan, segment, binding.first_places(plan), frozenset(range(n)), np.dtype(complex))
+    assert flips == any(
+        layout["place"] != list(after.place) for (layout, _), after in zip(kept, bound.after, strict=True)
+    )
+    for layout, parts in kept:
+        state = device.new_state(n, precision)
+        state.restore(layout, parts)
+        state.run(segment, plan)
+        assert np.allclose(state.amplitudes(), want, rtol=0, atol=4 * tolerance)
