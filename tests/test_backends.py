@@ -1,5 +1,6 @@
 """The provider and its three simulators: names, options, results, and what each refuses."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -565,3 +566,20 @@ def test_device_by_choice(qasm, monkeypatch):
 def test_single_precision_is_complex64(statevector, precision):
     state = statevector.run(bell(measured=False), precision=precision).result().data()["statevector"]
     assert state.itemsize == Precision(precision).amplitude_bytes
+
+
+def test_headers_are_their_results_own(qasm):
+    job = qasm.run([bell(), bell()], shots=9)
+    for headers in (
+        [one.header for one in job.result().results],
+        [one.header.to_dict() for one in job.qobj().experiments],
+    ):
+        first, second = headers
+        kept = copy.deepcopy(second)
+        for value in first.values():
+            if isinstance(value, list):
+                for inner in value:
+                    inner[0] = "changed"
+                value.clear()
+        assert second == kept
+    assert qasm.run(bell(), shots=9).result().results[0].header["creg_sizes"] == [["meas", 2]]

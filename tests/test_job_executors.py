@@ -219,15 +219,19 @@ def before(monkeypatch):
     """A dictionary: circuit's name -> what is to be called before that circuit is run, or sampled among others."""
     calls = {}
 
-    def called_first(run):
-        def calling(program, *args, **keys):
+    def execute(program, *args, **keys):
+        calls.get(program.name, lambda: None)()
+        return run(program, *args, **keys)
+
+    def outcomes(programs, *args, **keys):
+        found = run_together(programs, *args, **keys)
+        for program in programs:
             calls.get(program.name, lambda: None)()
-            return run(program, *args, **keys)
+            yield next(found)
 
-        return calling
-
-    for name in ("execute", "sampled"):
-        monkeypatch.setattr(work, name, called_first(getattr(work, name)))
+    run, run_together = work.execute, work.outcomes
+    monkeypatch.setattr(work, "execute", execute)
+    monkeypatch.setattr(work, "outcomes", outcomes)
     return calls
 
 

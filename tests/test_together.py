@@ -77,9 +77,10 @@ def seeds_of(result):
 @pytest.mark.usefixtures("on_device")
 @pytest.mark.parametrize("memory", [False, True])
 @pytest.mark.parametrize("precision", ["double", "single"])
-def test_each_has_the_outcomes_that_it_has_by_itself(qasm, evolved, memory, precision):
+@pytest.mark.parametrize("shots", [5, SHOTS])
+def test_each_has_the_outcomes_that_it_has_by_itself(qasm, evolved, memory, precision, shots):
     circuits = [make(number) for number in range(5) for make in (every_kind, other)]
-    options = {"shots": SHOTS, "memory": memory, "precision": precision}
+    options = {"shots": shots, "memory": memory, "precision": precision}
     result = qasm.run(circuits, seed_simulator=11, **options).result()
     assert evolved == [[f"{kind} {number}" for number in range(5)] for kind in ("circuit", "other")]
     assert [one.name for one in result.results] == [circuit.name for circuit in circuits]
@@ -105,14 +106,14 @@ def test_parameter_sets_run_together(qasm, evolved):
     assert np.allclose(ones, np.sin(angles / 2) ** 2, rtol=0, atol=2e-3)
 
 
-def test_experiments_of_a_qobj_have_their_own_shots(qasm, evolved):
+def test_experiments_of_a_qobj_run_with_those_of_as_many_shots(qasm, evolved):
     made = [
-        experiment(instruction("ry", 0, params=[0.5 * number]), measure(0, 0), config={"shots": 10 + number})
-        for number in range(4)
+        experiment(instruction("ry", 0, params=[0.5 * number]), measure(0, 0), config={"shots": 10 + number % 2})
+        for number in range(9)
     ]
     result = qasm.run(qobj_of(*made)).result()
-    assert [len(names) for names in evolved] == [4]
-    assert [sum(counts.values()) for counts in result.get_counts()] == [10, 11, 12, 13]
+    assert [len(names) for names in evolved] == [5, 4]
+    assert [sum(counts.values()) for counts in result.get_counts()] == [10 + number % 2 for number in range(9)]
 
 
 def test_large_circuits_run_by_themselves(qasm, evolved):

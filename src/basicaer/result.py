@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = [
     "on_all_qubits",
     "result_of",
     "saved_of",
+    "with_own_lists",
 ]
 
 _ZERO = 1e-15  # what is less has no place in a dictionary
@@ -48,21 +50,46 @@ def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, An
     ----------
     global_phase
         Of the circuit with values for its parameters, in radians.
+
+    Returns
+    -------
+    dict
+        Its lists are shared with circuits that have the same registers; see `with_own_lists`.
     """
+    qregs, cregs = (tuple([(one.name, one.size) for one in of_kind]) for of_kind in (circuit.qregs, circuit.cregs))
     header: dict[str, Any] = {
         "name": circuit.name,
         "n_qubits": circuit.num_qubits,
         "memory_slots": circuit.num_clbits,
-        "qreg_sizes": [[register.name, register.size] for register in circuit.qregs],
-        "qubit_labels": [[register.name, i] for register in circuit.qregs for i in range(register.size)],
-        "clbit_labels": [[register.name, i] for register in circuit.cregs for i in range(register.size)],
+        "qreg_sizes": _sizes(qregs),
+        "qubit_labels": _labels(qregs),
+        "clbit_labels": _labels(cregs),
         "global_phase": global_phase,
         "metadata": circuit.metadata or {},
     }
     # Qiskit cuts a bit string into registers by these sizes: right only where the registers are all the bits in order.
     if [bit for register in circuit.cregs for bit in register] == circuit.clbits:
-        header["creg_sizes"] = [[register.name, register.size] for register in circuit.cregs]
+        header["creg_sizes"] = _sizes(cregs)
     return header
+
+
+@lru_cache(maxsize=64)
+def _sizes(registers: tuple[tuple[str, int], ...]) -> list[list[Any]]:
+    return [list(register) for register in registers]
+
+
+@lru_cache(maxsize=64)
+def _labels(registers: tuple[tuple[str, int], ...]) -> list[list[Any]]:
+    return [[name, i] for name, size in registers for i in range(size)]
+
+
+def with_own_lists(header: dict[str, Any]) -> dict[str, Any]:
+    """Return a header whose lists, and those in them, are its own, so that it may be handed out."""
+    return {key: _copied(value) if isinstance(value, list) else value for key, value in header.items()}
+
+
+def _copied(values: list[Any]) -> list[Any]:
+    return [value.copy() if isinstance(value, list) else value for value in values]
 
 
 def counts_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> dict[str, int]:
@@ -208,7 +235,7 @@ def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda:
     BasicAerError
         If a dictionary that is to be returned does not fit into memory.
     """
-    keys = dict(experiment)
+    keys = experiment | {"header": with_own_lists(experiment["header"])}
     data = dict(keys.pop("data"))
     for save in keys.pop("saved"):
         label, form, values = save["label"], save["form"], save["values"]

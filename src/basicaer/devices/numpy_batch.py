@@ -68,6 +68,12 @@ class NumpyBatch:
 
         self._in_parts(work)
 
+    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
+        self._checkpoint.poll()
+        squares = self._states.real.astype(np.float64) ** 2 + self._states.imag.astype(np.float64) ** 2
+        weights: NDArray[np.float64] = squares.reshape(len(squares), -1, 2**block_qubits).sum(axis=2)
+        return weights
+
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
         values = np.empty((len(self._states), len(zs)))
         flips = list(positions_of(x))

@@ -67,6 +67,9 @@ class Batch(Protocol):
     def run(self, segments: SegmentBatch, plan: Plan | None) -> None:
         """Apply to the i-th state the gates of ``segments[i]``, as the plan of their structure says."""
 
+    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
+        """Return ``w[i, b]``: for state i what `State.block_weights` returns."""
+
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
         """Return ``values[i, j]``: for state i what `State.expectations` returns for ``zs[j]``."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SHOTS_AT_ONCE",
     "classical_values",
+    "counts_by_index",
     "generator",
     "generator_from",
     "generator_state",
@@ -129,25 +130,35 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
 def _ends(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sums of weights up to the end of each."""
     ends: NDArray[np.float64] = weights.cumsum()
-    if not 0 < ends[-1] < np.inf:
-        raise LostNormError(f"A state has the squared norm {ends[-1]}.")
+    _check_norm(ends[-1])
     return ends
+
+
+def _check_norm(weight: float) -> None:
+    if not 0 < weight < np.inf:
+        raise LostNormError(f"A state has the squared norm {weight}.")
 
 
 def sample_counts(state: State, draws: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices that draws fall on, each once and ascending, and how many do; see `sample_indices`."""
     n = state.n_qubits
     if _block_qubits(n) == n and len(draws) > 2**n:  # there are fewer indices to look for than draws
-        ends = _ends(state.block_probabilities(0, n))
-        up_to = (draws * ends[-1]).searchsorted(ends)  # up_to[i] = draws that fall on no index beyond i
-        if up_to[-1] < len(draws):  # rounding put some past the end
-            up_to[ends.searchsorted(ends[-1]) :] = len(draws)
-        up_to[1:] -= up_to[:-1]
-        hit = up_to.nonzero()[0]
-        return hit, up_to[hit]
+        numbers = counts_by_index(draws, state.block_probabilities(0, n).cumsum())
+        hit = numbers.nonzero()[0]
+        return hit, numbers[hit]
     indices = sample_indices(state, draws)
     first = np.flatnonzero(np.diff(indices, prepend=-1))
     return indices[first], np.diff(first, append=len(indices))
+
+
+def counts_by_index(draws: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many draws, ascending, fall on each index, where ``ends[i]`` is the weight of all indices up to i."""
+    _check_norm(ends[-1])
+    up_to: NDArray[np.int64] = (draws * ends[-1]).searchsorted(ends)  # up_to[i] = draws that fall on no index beyond i
+    if up_to[-1] < len(draws):  # rounding put some past the end
+        up_to[ends.searchsorted(ends[-1]) :] = len(draws)
+    up_to[1:] -= up_to[:-1]
+    return up_to
 
 
 def _block_qubits(n: int) -> int:

@@ -6,6 +6,8 @@ program then draws its outcomes from a generator of its own, as it does by itsel
 
 from __future__ import annotations
 
+import contextlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,20 +17,24 @@ from basicaer.engine.bits import with_bits
 from basicaer.engine.classical import Constant
 from basicaer.engine.execute import Outcome, lost
 from basicaer.engine.program import Form, Phase, Segment, Store
-from basicaer.engine.sampling import generator, sample_values, value_counts
+from basicaer.engine.sampling import classical_values, counts_by_index, generator, sample_values, value_counts
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from basicaer.engine.batch import Batch
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import Device, State
     from basicaer.engine.plan import Planner
-    from basicaer.engine.program import Program
+    from basicaer.engine.program import Measure, Program
     from basicaer.options import Precision
 
-__all__ = ["evolve", "evolved", "sampled", "structure"]
+__all__ = ["evolve", "evolved", "outcomes", "structure"]
+
+_FEW_AMPLITUDES = 2**8  # of states whose probabilities are all read at once
 
 
 def structure(program: Program) -> Hashable | None:
@@ -99,30 +105,79 @@ def _side_by_side(segments: Sequence[Segment]) -> SegmentBatch:
     return SegmentBatch(template, data, len(segments))
 
 
-def sampled(
-    program: Program, state: State, *, shots: int, seed: int, keep_order: bool, checkpoint: Checkpoint
-) -> Outcome:
-    """Return what comes of a program's last measurements of its final state.
+def outcomes(
+    programs: Sequence[Program],
+    batch: Batch,
+    *,
+    shots: int,
+    seeds: Sequence[int],
+    keep_order: bool,
+    checkpoint: Checkpoint,
+) -> Iterator[Outcome]:
+    """Yield what comes of each program's last measurements of its final state, one of the batch.
 
     Raises
     ------
     BasicAerError
-        If the state has lost its norm.
+        If a state has lost its norm, and no sooner than it is that program's turn.
     """
+    n_qubits = programs[0].state_qubits
+    if keep_order or not 2**n_qubits < min(shots, _FEW_AMPLITUDES):
+        for number, (program, seed) in enumerate(zip(programs, seeds, strict=True)):
+            checkpoint.poll()
+            yield _sampled(
+                program, batch.state(number), generator(seed).random(shots), checkpoint, keep_order=keep_order
+            )
+        return
+    ends = batch.block_weights(0).cumsum(axis=1)  # ends[i, k] = weight of all indices up to k, of state i
+    draws = np.empty((len(programs), shots))
+    for row, seed in zip(draws, seeds, strict=True):
+        row[:] = generator(seed).random(shots)
+    draws.sort(axis=1)
+    for program, own, ends_of_one in zip(programs, draws, ends, strict=True):
+        checkpoint.poll()
+        with _named(program):
+            numbers = counts_by_index(own, ends_of_one)
+        values, which = _values_of_all(n_qubits, program.final, _stored(program))
+        counts = np.bincount(which, numbers, len(values))  # exact: float64 counts up to 2**53
+        hit = counts.nonzero()[0].tolist()
+        checkpoint.finish_shots(shots)
+        yield Outcome([values[k] for k in hit], counts[hit].astype(np.int64).tolist(), None, None)
+
+
+def _sampled(
+    program: Program, state: State, draws: NDArray[np.float64], checkpoint: Checkpoint, *, keep_order: bool
+) -> Outcome:
+    which = None
+    with _named(program):
+        if keep_order:
+            values, which, _ = sample_values(state, draws, program.final, _stored(program))
+            counts = np.bincount(which).tolist()
+        else:
+            values, counts = value_counts(state, draws, program.final, _stored(program))
+    checkpoint.finish_shots(len(draws))
+    return Outcome(values, counts, which, None)
+
+
+@contextlib.contextmanager
+def _named(program: Program) -> Iterator[None]:
+    try:
+        yield
+    except LostNormError as error:
+        raise lost(program, error) from error
+
+
+def _stored(program: Program) -> int:
+    """Return the classical bits as a program stores them before its last measurements."""
     bits = 0
     for operation in program.body:
         if isinstance(operation, Store):
             assert isinstance(operation.expression, Constant)  # it has a structure  # noqa: S101
             bits = with_bits(bits, operation.bits, int(operation.expression.value))
-    draws = generator(seed).random(shots)
-    which = None
-    try:
-        if keep_order:
-            values, which, _ = sample_values(state, draws, program.final, bits)
-            counts = np.bincount(which).tolist()
-        else:
-            values, counts = value_counts(state, draws, program.final, bits)
-    except LostNormError as error:
-        raise lost(program, error) from error
-    checkpoint.finish_shots(shots)
-    return Outcome(values, counts, which, None)
+    return bits
+
+
+@lru_cache(maxsize=256)
+def _values_of_all(n_qubits: int, measures: tuple[Measure, ...], before: int) -> tuple[list[int], NDArray[np.int64]]:
+    """Return what `classical_values` does for every index."""
+    return classical_values(np.arange(2**n_qubits), measures, before)

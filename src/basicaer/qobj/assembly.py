@@ -23,7 +23,7 @@ from basicaer.qobj.model import (
     QasmQobjInstruction,
     QobjExperimentHeader,
 )
-from basicaer.result import circuit_header
+from basicaer.result import circuit_header, with_own_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ def _experiment(bound: BoundCircuit) -> QasmQobjExperiment:
     if not circuit.num_qubits:
         raise assembler.refuse("it has no qubits")
     assembler.walk(circuit, {q: i for i, q in enumerate(circuit.qubits)}, {c: i for i, c in enumerate(circuit.clbits)})
-    header = circuit_header(circuit, assembler.global_phase)
+    header = with_own_lists(circuit_header(circuit, assembler.global_phase))
     return QasmQobjExperiment(
         assembler.finished(),
         header=QobjExperimentHeader(**header),

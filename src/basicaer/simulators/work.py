@@ -25,7 +25,7 @@ from basicaer.engine.execute import execute, lost
 from basicaer.engine.program import Segment
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
-from basicaer.engine.together import evolved, sampled, structure
+from basicaer.engine.together import evolved, outcomes, structure
 from basicaer.errors import BasicAerError, BasicAerWarning, LostNormError
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, experiment_of, joined, memory_of, on_all_qubits, result_of, saved_of
@@ -331,7 +331,7 @@ def _groups(work: Work, positions: Sequence[int]) -> Iterator[list[int]]:
     for position in positions:
         one = work.experiments[position]
         common = structure(one.program) if one.initial is None and one.shots <= SHOTS_AT_ONCE else None
-        key = position if common is None else (common, one.devices, one.precision)
+        key = position if common is None else (common, one.devices, one.precision, one.shots, one.memory)
         groups.setdefault(key, []).append(position)
     found = list(groups.values())
     together = [group for group in found if len(group) >= _FEWEST_TOGETHER]
@@ -360,20 +360,22 @@ def _results(
         programs = [work.experiments[position].program for position in part]
         batch = evolved(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
         share = (time.perf_counter() - started) / len(part)
-        for number, position in enumerate(part):
+        checkpoint.enter("sampling")
+        found = outcomes(
+            programs,
+            batch,
+            shots=first.shots,
+            seeds=[work.experiments[position].seed for position in part],
+            keep_order=first.memory,
+            checkpoint=checkpoint,
+        )
+        started = time.perf_counter()
+        for position, outcome in zip(part, found, strict=True):
             experiment = work.experiments[position]
-            started = time.perf_counter() - share
+            told = device.name, reason
+            yield position, _result(experiment, work.returns, outcome, told, started - share, checkpoint)
             checkpoint.enter("sampling")
-            checkpoint.poll()
-            outcome = sampled(
-                experiment.program,
-                batch.state(number),
-                shots=experiment.shots,
-                seed=experiment.seed,
-                keep_order=experiment.memory,
-                checkpoint=checkpoint,
-            )
-            yield position, _result(experiment, work.returns, outcome, (device.name, reason), started, checkpoint)
+            started = time.perf_counter()
 
 
 class _Keeping(NamedTuple):
