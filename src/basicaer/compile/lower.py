@@ -69,7 +69,7 @@ __all__ = ["lower"]
 
 _LEAVE_IDLE = {"barrier": Barrier, "delay": Delay, "measure": QiskitMeasure, "reset": QiskitReset, "id": library.IGate}
 _ITEMS_AT_ONCE = 1024  # between two polls, some milliseconds
-_MANY_ITEMS = 200_000
+_MANY_ITEMS = 5_000
 _MOST_BLOCKS = 10**5  # of a loop that is written out
 _MEASURES = re.compile(r"measure(_.*)?\Z")
 _SET_STATE = "set_statevector"  # Aer's instruction, known by its name: basicaer does not need Aer
