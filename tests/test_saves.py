@@ -495,7 +495,7 @@ def with_a_phase_after():
     [
         ("qasm", with_saves(*2 * [(lib.SaveStatevector(2), [0, 1])]), "'statevector' .* is taken"),
         ("qasm", with_saves((lib.SaveProbabilities(1, "counts"), [0])), "'counts' .* outcomes of measurements"),
-        ("qasm", with_saves((lib.SaveStatevector(1), [0])), "must be given all 2 qubits, not 1"),
+        ("unitary", with_saves((lib.SaveUnitary(1), [0])), "must be given all 2 qubits, not 1"),
         (
             "qasm",
             with_saves((lib.SaveUnitary(2), [0, 1])),
@@ -595,7 +595,8 @@ class Counting(Checkpoint):
 
 def test_making_a_dictionary_can_be_stopped():
     amplitudes = np.full(2**18, 2.0**-9, complex)
-    experiment = {"data": {}, "saved": [{"label": "a", "form": "save_statevector_dict", "values": amplitudes}]}
+    save = {"label": "a", "form": "save_statevector_dict", "values": amplitudes, "places": None}
+    experiment = {"data": {}, "header": {}, "saved": [save]}
     whole = Counting()
     experiment_of(experiment | {"shots": 1}, whole.poll)
     assert whole.polls > 8
@@ -647,3 +648,134 @@ def run_and_count(circuit):
     progress = checkpoint.progress()
     assert checkpoint._passes == pytest.approx(progress.total_passes)
     return progress.total_passes
+
+
+# Of some qubits, and of many that are idle.
+
+
+def product_circuit(*, entangled=False):
+    """Five qubits: 3 and 1 are one factor, 0 and 4 another one, 2 is idle."""
+    circuit = QuantumCircuit(5)
+    circuit.x(4)
+    circuit.ry(0.4, 0)
+    circuit.cry(1.1, 4, 0)
+    circuit.u(0.3, 0.8, -0.5, 3)
+    circuit.crx(1.9, 3, 1)
+    circuit.rz(0.7, 1)
+    if entangled:
+        circuit.cx(1, 4)
+    return circuit
+
+
+def factor():
+    alone = QuantumCircuit(2)
+    alone.u(0.3, 0.8, -0.5, 0)
+    alone.crx(1.9, 0, 1)
+    alone.rz(0.7, 1)
+    return Statevector(alone).data
+
+
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_the_state_of_some_qubits_is_saved_where_it_is_a_factor(qasm, precision):
+    circuit = product_circuit()
+    want = factor()
+    circuit.append(lib.SaveStatevector(2), [3, 1])
+    circuit.append(lib.SaveStatevector(2, "turned"), [1, 3])
+    circuit.append(lib.SaveStatevector(3, "with an idle one"), [3, 2, 1])
+    circuit.append(lib.SaveStatevectorDict(3, "dictionary"), [3, 2, 1])
+    circuit.append(lib.SaveAmplitudes(2, [3, 0]), [3, 1])
+    circuit.append(lib.SaveAmplitudesSquared(2, [1, 2]), [3, 1])
+    data = qasm.run(circuit, precision=precision).result().data()
+    tolerance = {"rtol": 0, "atol": 1e-12 if precision == "double" else 1e-5}
+    assert np.allclose(data["statevector"], want, **tolerance)
+    assert np.allclose(data["turned"], want[[0, 2, 1, 3]], **tolerance)
+    assert np.allclose(data["with an idle one"], [*want[:2], 0, 0, *want[2:], 0, 0], **tolerance)
+    assert list(data["dictionary"]) == ["0x0", "0x1", "0x5"]  # the third amplitude is 0
+    assert np.allclose(list(data["dictionary"].values()), want[[0, 1, 3]], **tolerance)
+    assert np.allclose(data["amplitudes"], want[[3, 0]], **tolerance)
+    assert np.allclose(data["amplitudes_squared"], abs(want[[1, 2]]) ** 2, **tolerance)
+
+
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("save", [lib.SaveStatevector(2), lib.SaveAmplitudes(2, [0]), lib.SaveStatevectorDict(2)])
+def test_qubits_that_are_entangled_with_others_have_no_state(qasm, precision, save):
+    circuit = product_circuit(entangled=True)
+    circuit.append(save, [3, 1])
+    with pytest.raises(
+        BasicAerError, match=rf"^'?\"?{save.name} .*label '{save.label}'.* entangled .* save_density_matrix"
+    ):
+        qasm.run(circuit, precision=precision).result()
+
+
+@pytest.mark.usefixtures("on_device")
+def test_dictionaries_over_many_qubits_of_which_few_are_active(qasm):
+    circuit = QuantumCircuit(127)
+    circuit.ry(0.4, 100)
+    circuit.cx(100, 3)
+    circuit.rx(1.0, 126)
+    lib.save_statevector_dict(circuit)
+    lib.save_statevector_dict(circuit, "each", pershot=True)
+    lib.save_probabilities_dict(circuit)
+    data = qasm.run(circuit, shots=2).result().data()
+    c, s = np.cos(0.2), np.sin(0.2)
+    pair = 2**100 + 2**3
+    want = {
+        0: c * np.cos(0.5),
+        pair: s * np.cos(0.5),
+        2**126: -1j * c * np.sin(0.5),
+        2**126 + pair: -1j * s * np.sin(0.5),
+    }
+    for found in (data["statevector"], *data["each"]):
+        assert found == {hex(index): pytest.approx(value, abs=1e-12) for index, value in want.items()}
+    assert data["probabilities"] == {index: pytest.approx(abs(value) ** 2) for index, value in want.items()}
+
+
+# What sets and saves "the state" is about the unitary where that is what a simulator evolves.
+
+SET = np.linalg.qr(np.random.default_rng(5).normal(size=(4, 4)) + 0.3j)[0]
+
+
+def test_a_unitary_is_set_and_saved_as_the_state(unitary):
+    circuit = random_gates(2, 6, seed=1)
+    circuit.append(AersOwn("set_unitary", 2, None, params=[SET]), [0, 1])
+    circuit.append(AersOwn("save_state", 2, "_method_"), [0, 1])
+    circuit.append(AersOwn("save_state", 2, "by name"), [0, 1])
+    circuit.h(0)
+    circuit.cx(0, 1)
+    after = QuantumCircuit(2)
+    after.h(0)
+    after.cx(0, 1)
+    with pytest.raises(BasicAerError, match=r"'unitary' .* is that of what unitary_simulator itself"):
+        unitary.run(circuit)
+    del circuit.data[-4]
+    data = unitary.run(circuit).result().data()
+    assert isinstance(data["by name"], Operator)
+    assert np.allclose(data["by name"].data, SET, rtol=0, atol=1e-12)
+    assert np.allclose(data["unitary"], Operator(after).data @ SET, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("params", [SET * 1.1, SET[:2], np.eye(4) * np.nan, ["x"]], ids=["norm", "rows", "nan", "text"])
+def test_what_is_no_unitary_is_not_set(unitary, params):
+    circuit = QuantumCircuit(2)
+    circuit.append(AersOwn("set_unitary", 2, None, params=[params]), [0, 1])
+    with pytest.raises(BasicAerError, match=r"set_unitary .*a unitary matrix of 2\*\*2 rows"):
+        unitary.run(circuit)
+
+
+@pytest.mark.parametrize("name", ["qasm_simulator", "statevector_simulator"])
+def test_a_unitary_is_set_by_the_unitary_simulator_only(name):
+    circuit = QuantumCircuit(2, 2)
+    circuit.append(AersOwn("set_unitary", 2, None, params=[SET]), [0, 1])
+    circuit.measure_all()
+    with pytest.raises(BasicAerError, match=f"{name} cannot run 'set_unitary' .* only unitary_simulator can"):
+        BasicAer.get_backend(name).run(circuit)
+
+
+def test_refused_saves_have_the_names_that_they_were_given(unitary):
+    circuit = QuantumCircuit(1)
+    with circuit.for_loop(range(2)):
+        circuit.append(AersOwn("save_state", 1, "a"), [0])
+    with pytest.raises(BasicAerError, match="unitary_simulator cannot run 'save_state'"):
+        unitary.run(circuit)

@@ -168,33 +168,37 @@ def saved_of(outcome: Outcome, saves: Sequence[Save]) -> list[dict[str, Any]]:
     return found
 
 
-def _as_qiskit(form: str, values: Any, poll: Callable[[], None], *, whole: bool = True) -> Any:
+def _as_qiskit(
+    form: str, values: Any, poll: Callable[[], None], places: Sequence[int] | None, *, whole: bool = True
+) -> Any:
     """Return saved values as Aer's results have them; poll now and then.
 
     Parameters
     ----------
+    places
+        Of the bits of an index among those of all qubits that were saved; None where there are all.
     whole
         Whether these are all the values of a save, neither those of a shot nor those of some classical bits.
     """
     poll()
     if isinstance(values, dict):
-        return {bits: _as_qiskit(form, value, poll, whole=False) for bits, value in values.items()}
+        return {bits: _as_qiskit(form, value, poll, places, whole=False) for bits, value in values.items()}
     if isinstance(values, list):
         if form == "save_expval":
             return np.array(values)
-        return [_as_qiskit(form, value.copy(), poll, whole=False) for value in values]  # shots have shared it
+        return [_as_qiskit(form, value.copy(), poll, places, whole=False) for value in values]  # shots have shared it
     match form:
-        case "save_statevector":
+        case "save_statevector" | "save_state":
             return _as_statevector(values)
         case "save_statevector_dict":
-            return {hex(index): value for index, value in _not_zero(values, poll)}
+            return {hex(index): value for index, value in _not_zero(values, poll, places)}
         case "save_unitary":
             size = 2 ** (values.size.bit_length() // 2)
             return Operator(values.reshape(size, size).T)  # the columns stand one after another
         case "save_density_matrix":
             return DensityMatrix(values)
         case "save_probabilities_dict":
-            found = dict(_not_zero(values, poll))
+            found = dict(_not_zero(values, poll, places))
             return ProbDistribution(found) if whole else found
         case "save_expval":
             return float(values)
@@ -202,13 +206,19 @@ def _as_qiskit(form: str, values: Any, poll: Callable[[], None], *, whole: bool 
             return values
 
 
-def _not_zero(values: NDArray[Any], poll: Callable[[], None]) -> Iterator[tuple[int, Any]]:
+def _not_zero(
+    values: NDArray[Any], poll: Callable[[], None], places: Sequence[int] | None
+) -> Iterator[tuple[int, Any]]:
     """Yield the index and value of what is not zero; poll now and then."""
+    in_order = places is None or list(places) == list(range(len(places)))
     for start in range(0, len(values), _CHUNK):
         poll()
         part = values[start : start + _CHUNK]
-        places = np.flatnonzero(np.abs(part) >= _ZERO)
-        yield from zip((places + start).tolist(), part[places].tolist(), strict=True)
+        found = np.flatnonzero(np.abs(part) >= _ZERO)
+        indices = (found + start).tolist()
+        if places is not None and not in_order:  # as whole numbers of Python, which may have more than 64 bits
+            indices = [deposit_bits(index, places) for index in indices]
+        yield from zip(indices, part[found].tolist(), strict=True)
 
 
 def _count_all(values: Any, poll: Callable[[], None]) -> Iterator[int]:
@@ -228,7 +238,8 @@ def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda:
     Parameters
     ----------
     experiment
-        Its ``data``, what it ``saved`` (see `saved_of`) and the keyword arguments of `ExperimentResult`.
+        Its ``data``, what it ``saved`` (see `saved_of`; with the ``places`` of what has no idle qubits, see `Save`) and
+        the keyword arguments of `ExperimentResult`.
 
     Raises
     ------
@@ -238,13 +249,13 @@ def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda:
     keys = experiment | {"header": with_own_lists(experiment["header"])}
     data = dict(keys.pop("data"))
     for save in keys.pop("saved"):
-        label, form, values = save["label"], save["form"], save["values"]
+        label, form, values, places = save["label"], save["form"], save["values"], save["places"]
         if label in data:  # the state that the simulator returns anyway
             data[label] = _as_saved(form, data[label])
             continue
         if form in _DICTIONARIES:
             check_dictionary(form, sum(_count_all(values, poll)))
-        data[label] = _as_qiskit(form, values, poll)
+        data[label] = _as_qiskit(form, values, poll, places)
     return ExperimentResult(success=True, status="DONE", data=ExperimentResultData(**data), **keys)
 
 

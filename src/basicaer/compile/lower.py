@@ -38,7 +38,15 @@ from basicaer.compile.classical import lower_condition, lower_expression, lower_
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.saves import SAVES, is_save, lower_save
 from basicaer.compile.scope import Scope
-from basicaer.compile.unitary import definition_of, gates_of, phase_gates, record_gates, table_gates, with_numbers
+from basicaer.compile.unitary import (
+    definition_of,
+    gates_of,
+    is_unitary,
+    phase_gates,
+    record_gates,
+    table_gates,
+    with_numbers,
+)
 from basicaer.compile.values import Counter, Values, Varies
 from basicaer.engine.classical import Apply, Bits, Constant, Variable
 from basicaer.engine.program import (
@@ -72,7 +80,7 @@ _ITEMS_AT_ONCE = 1024  # between two polls, some milliseconds
 _MANY_ITEMS = 5_000
 _MOST_BLOCKS = 10**5  # of a loop that is written out
 _MEASURES = re.compile(r"measure(_.*)?\Z")
-_SET_STATE = "set_statevector"  # Aer's instruction, known by its name: basicaer does not need Aer
+_SETTING = {"set_statevector": 1, "set_unitary": 2}  # Aer's, known by name: axes of what they set
 
 
 def lower(
@@ -264,7 +272,7 @@ class _Lowering:
                 if not scope.in_loop:
                     raise BasicAerError(f"A {item.name} stands outside of any loop ({scope.place}).")
                 self.builder.add(Break() if isinstance(operation, BreakLoopOp) else Continue())
-            case Instruction(name=name) if name == _SET_STATE:
+            case Instruction(name=name) if name in _SETTING:
                 self.set_state(operation, qubits, scope)
             case Instruction() if (
                 defined := definition_of(with_numbers(operation, scope.values, scope.place), scope.place)
@@ -308,18 +316,18 @@ class _Lowering:
                 self.builder.add(Store(value, slot=slot))
 
     def set_state(self, operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> None:
-        """Replace the state; every qubit is active where this occurs."""
+        """Replace the state or the unitary; every qubit is active where this occurs."""
+        n, axes = len(scope.qubits), _SETTING[operation.name]
         try:
-            amplitudes = np.array(operation.params[0], complex)
+            given = np.array(operation.params[0], complex)
         except (TypeError, ValueError):
-            amplitudes = np.zeros(0)
-        fits = qubits == tuple(range(len(scope.qubits))) and amplitudes.shape == (2 ** len(qubits),)
-        if not fits or round(float(np.linalg.norm(amplitudes)), 10) != 1:
-            raise BasicAerError(
-                f"{_SET_STATE} ({scope.place}) must be given all qubits in order and 2**{len(scope.qubits)} "
-                "amplitudes of norm 1; initialize sets some qubits only."
-            )
-        self.builder.add(SetState(amplitudes))
+            given = np.zeros(0)
+        fits = qubits == tuple(range(n)) and given.shape == (2**n,) * axes
+        if not fits or not (is_unitary(given, n) if axes > 1 else round(float(np.linalg.norm(given)), 10) == 1):
+            what = f"a unitary matrix of 2**{n} rows" if axes > 1 else f"2**{n} amplitudes of norm 1"
+            some = "." if axes > 1 else "; initialize sets some qubits only."
+            raise BasicAerError(f"{operation.name} ({scope.place}) must be given all qubits in order and {what}{some}")
+        self.builder.add(SetState(given.T.reshape(-1), axes))  # the columns one after another
 
     def body(self, circuit: QuantumCircuit, item: Any, scope: Scope, *, loop: bool = False) -> Block:
         """Lower a control-flow body."""

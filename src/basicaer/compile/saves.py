@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qiskit.circuit import Gate
@@ -14,29 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from basicaer.compile.scope import Scope
+    from basicaer.engine.program import Program
 
-__all__ = ["SAVES", "is_save", "lower_save", "pauli_terms"]
+__all__ = ["SAVES", "as_unitary", "is_save", "lower_save", "pauli_terms"]
 
 _RESERVED = {"counts", "memory"}
+_STATE, _UNITARY, _STATEVECTOR = "save_state", "save_unitary", "statevector"
 _OF_THE_METHOD = "_method_"  # a label of Aer's: that of the kind of state that is saved
 
 
 class _Kind(NamedTuple):
-    """One save instruction: what it reads, and whether it must be given all qubits."""
+    """One save instruction: what it reads, whether it must be given all qubits, and whether it becomes a dictionary."""
 
     reading: Reading
     whole: bool = False
+    becomes_dictionary: bool = False
 
 
 SAVES = {
-    "save_state": _Kind(Reading.AMPLITUDES, whole=True),
-    "save_statevector": _Kind(Reading.AMPLITUDES, whole=True),
-    "save_statevector_dict": _Kind(Reading.AMPLITUDES, whole=True),
-    "save_unitary": _Kind(Reading.AMPLITUDES, whole=True),
-    "save_amplitudes": _Kind(Reading.AMPLITUDES, whole=True),
-    "save_amplitudes_sq": _Kind(Reading.SQUARES, whole=True),
+    "save_state": _Kind(Reading.AMPLITUDES),
+    "save_statevector": _Kind(Reading.AMPLITUDES),
+    "save_statevector_dict": _Kind(Reading.AMPLITUDES, becomes_dictionary=True),
+    "save_unitary": _Kind(Reading.UNITARY, whole=True),
+    "save_amplitudes": _Kind(Reading.AMPLITUDES),
+    "save_amplitudes_sq": _Kind(Reading.SQUARES),
     "save_probabilities": _Kind(Reading.PROBABILITIES),
-    "save_probabilities_dict": _Kind(Reading.PROBABILITIES),
+    "save_probabilities_dict": _Kind(Reading.PROBABILITIES, becomes_dictionary=True),
     "save_density_matrix": _Kind(Reading.DENSITY_MATRIX),
     "save_expval": _Kind(Reading.EXPECTATION),
     "save_expval_var": _Kind(Reading.VARIANCE),
@@ -63,20 +67,34 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
     per_shot, conditional, summed = _settings(operation, scope.place)
     label = operation.label
     if label == _OF_THE_METHOD:
-        label = "statevector"
+        label = _STATEVECTOR
     if label in _RESERVED or label in scope.labels:
         why = "stands for the outcomes of measurements" if label in _RESERVED else "is taken by another one"
         raise BasicAerError(f"The label '{label}' of {operation.name} ({scope.place}) {why}; give it one of its own.")
     scope.labels.add(label)
     if kind.whole and len(qubits) != scope.circuit_qubits:
         raise BasicAerError(
-            f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}; "
-            "save_density_matrix and save_probabilities take some."
+            f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}."
         )
     over = Over.EACH if per_shot else Over.LAST if kind.reading not in _AVERAGED else Over.SUM if summed else Over.MEAN
     numbers = _numbers(kind.reading, operation.params, qubits, scope.place)
-    form = "save_statevector" if operation.name == "save_state" else operation.name
-    return Save(label, form, kind.reading, qubits, numbers, over, conditional, scope.last_phase)
+    over_idle = not kind.becomes_dictionary
+    return Save(label, operation.name, kind.reading, qubits, numbers, over, conditional, scope.last_phase, over_idle)
+
+
+def as_unitary(program: Program) -> Program:
+    """Return a program in which what saves the state, of whatever kind that is, saves the unitary."""
+    changed = {
+        save: save._replace(
+            label="unitary" if save.label == _STATEVECTOR else save.label, form=_UNITARY, reading=Reading.UNITARY
+        )
+        for save in program.body
+        if isinstance(save, Save) and save.form == _STATE
+    }
+    if not changed:
+        return program
+    body = tuple([changed.get(one, one) if isinstance(one, Save) else one for one in program.body])
+    return replace(program, body=body, saves=tuple([changed.get(save, save) for save in program.saves]))
 
 
 def _settings(operation: Any, place: str) -> tuple[bool, bool, bool]:

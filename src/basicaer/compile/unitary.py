@@ -39,7 +39,16 @@ if TYPE_CHECKING:
 
     from basicaer.compile.values import Values
 
-__all__ = ["definition_of", "gates_of", "phase_gates", "record_gates", "table_gates", "unitary_gate", "with_numbers"]
+__all__ = [
+    "definition_of",
+    "gates_of",
+    "is_unitary",
+    "phase_gates",
+    "record_gates",
+    "table_gates",
+    "unitary_gate",
+    "with_numbers",
+]
 
 _WIDEST_MATRIX = 6
 _EXACTLY_TO = 2**8  # rows of a matrix that is multiplied by its own adjoint to see whether it is unitary
@@ -212,10 +221,11 @@ def _matrix(operation: Any) -> Any:
         matrix = np.asarray(operation.to_matrix(), complex)
     except (AttributeError, QiskitError, TypeError, ValueError):  # it has none, or a user's own class makes none
         return None
-    return matrix if _is_unitary(matrix, operation.num_qubits) else None
+    return matrix if is_unitary(matrix, operation.num_qubits) else None
 
 
-def _is_unitary(matrix: Any, n_qubits: int) -> bool:
+def is_unitary(matrix: Any, n_qubits: int) -> bool:
+    """Tell whether this is a unitary matrix of so many qubits, as nearly as Qiskit wants it."""
     size = 2**n_qubits
     if matrix.shape != (size, size):
         return False
@@ -248,7 +258,7 @@ def _synthesised(operation: Any, qubits: tuple[int, ...], place: str, values: Va
 
 def _unitary(operation: Any, qubits: tuple[int, ...], place: str, _values: Values) -> list[Gate]:
     matrix = operation.params[0]
-    if not _is_unitary(matrix, len(qubits)):
+    if not is_unitary(matrix, len(qubits)):
         raise BasicAerError(f"The matrix of 'unitary' ({place}) is not unitary; its columns must be orthonormal.")
     return [unitary_gate(matrix, qubits)]
 

@@ -144,17 +144,19 @@ def check_saves(
             )
 
 
-_FROM_A_COPY = {Reading.AMPLITUDES, Reading.SQUARES, Reading.DENSITY_MATRIX}
+_FROM_A_COPY = {Reading.AMPLITUDES, Reading.UNITARY, Reading.SQUARES, Reading.DENSITY_MATRIX}
 
 
 def _kept_bytes(save: Save, state: int, shots: int) -> int:
     """Return the bytes of what a save keeps; of several branches only where it is kept for each shot."""
     kept: int
     match save.reading:
+        case Reading.UNITARY:
+            kept = state
         case Reading.AMPLITUDES if not save.numbers:
-            kept = state * 2 ** sum(qubit is None for qubit in save.qubits)
+            kept = state * 2 ** (len(save.qubits) - len(save.places)) if save.over_idle else state
         case Reading.PROBABILITIES:
-            kept = 8 * 2 ** len(save.qubits)
+            kept = 8 * 2 ** len(save.qubits if save.over_idle else save.places)
         case Reading.DENSITY_MATRIX:
             kept = 16 * 4 ** len(save.qubits)
         case _:

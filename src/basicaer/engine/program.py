@@ -125,15 +125,20 @@ class Prepare(NamedTuple):
 
 
 class SetState(NamedTuple):
-    """Replaces the whole state: ``amplitudes[i]`` for basis state i of all circuit qubits."""
+    """Replaces the whole state: ``amplitudes[i]`` for basis state i of all circuit qubits.
+
+    With two `axes` it replaces the unitary that is evolved, whose columns stand one after another.
+    """
 
     amplitudes: NDArray[Any]
+    axes: int = 1
 
 
 class Reading(Enum):
     """What is read of a state; the `numbers` of a `Save` say more."""
 
     AMPLITUDES = "amplitudes"  # numbers: indices, or nothing for all
+    UNITARY = "unitary"  # all amplitudes, where a whole matrix is evolved
     SQUARES = "squares"  # of moduli; numbers: indices
     PROBABILITIES = "probabilities"  # of the qubits alone
     DENSITY_MATRIX = "density matrix"  # of the qubits alone
@@ -156,7 +161,7 @@ class Save(NamedTuple):
 
     It is read over `qubits`, bit j of an index being ``qubits[j]``; None is an idle qubit. With `conditional`, shots
     whose classical bits differ are kept apart. `phase` is a factor that the program applies to the state only later.
-    `form` is for whoever makes the result of it.
+    Without `over_idle` what is read has no bits for idle qubits. `form` is for whoever makes the result of it.
     """
 
     label: str
@@ -167,6 +172,12 @@ class Save(NamedTuple):
     over: Over
     conditional: bool
     phase: complex = 1.0
+    over_idle: bool = True
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The places among its qubits of those that are not idle."""
+        return tuple([place for place, qubit in enumerate(self.qubits) if qubit is not None])
 
 
 class Store(NamedTuple):

@@ -9,9 +9,10 @@ import numpy as np
 from basicaer.engine.bits import deposit_bits, extract_bits, mask_of
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Reading
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ ALL_SHOTS = -1
 
 _BITS_OF_INT64 = 63  # without the sign
 _ROWS_PER_PASS = 16  # of a density matrix: so many take about as long to sum up as a pass
+_SEPARATE = 1e3  # times the precision: of the norm, to be explained by a factor
 _BLOCK_QUBITS = 16  # of the amplitudes that are looked at between two polls
 
 
@@ -50,13 +52,13 @@ def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> An
         A global phase that is still to be applied to the state.
     """
     match save.reading:
-        case Reading.AMPLITUDES:
-            chosen = _chosen(save, state) if save.numbers else _amplitudes(save, state)
+        case Reading.AMPLITUDES | Reading.UNITARY:
+            chosen = _chosen(save, state, checkpoint) if save.numbers else _all(save, state, checkpoint)
             if (factor := phase * save.phase) != 1.0:
                 chosen *= factor
             value = chosen
         case Reading.SQUARES:
-            chosen = _chosen(save, state).astype(np.complex128)
+            chosen = _chosen(save, state, checkpoint).astype(np.complex128)
             value = chosen.real**2 + chosen.imag**2
         case Reading.PROBABILITIES:
             value = _over_idle(_probabilities(state, _active(save), checkpoint.poll), save)
@@ -75,29 +77,79 @@ def _active(save: Save) -> tuple[int, ...]:
 
 def _over_idle(values: NDArray[Any], save: Save) -> NDArray[Any]:
     """Widen the first axis from the active qubits of a save to all of them: idle ones are |0>."""
-    places = [place for place, qubit in enumerate(save.qubits) if qubit is not None]
-    if len(places) == len(save.qubits):
+    if len(save.places) == len(save.qubits) or not save.over_idle:
         return values
     widened = np.zeros((2 ** len(save.qubits), *values.shape[1:]), values.dtype)
-    widened[deposit_bits(np.arange(len(values)), places)] = values
+    widened[deposit_bits(np.arange(len(values)), save.places)] = values
     return widened
 
 
-def _amplitudes(save: Save, state: State) -> NDArray[Any]:
+def _all(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
     """Return all amplitudes, in the order of the save's qubits; an array of its own."""
+    if save.reading is Reading.UNITARY:
+        return state.copy().amplitudes()
+    return _over_idle(_of_active(save, state, checkpoint), save)
+
+
+def _of_active(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
+    """Return the amplitudes of a save's active qubits, in their order; an array of its own."""
     amplitudes = state.copy().amplitudes()
     qubits = _active(save)
+    if len(qubits) < state.n_qubits:
+        return _factor(amplitudes, qubits, save, checkpoint)
     if qubits != tuple(range(len(qubits))):
         amplitudes = amplitudes[deposit_bits(np.arange(len(amplitudes)), qubits)]
-    return _over_idle(amplitudes, save)
+    return amplitudes
 
 
-def _chosen(save: Save, state: State) -> NDArray[Any]:
+def _factor(amplitudes: NDArray[Any], qubits: tuple[int, ...], save: Save, checkpoint: Checkpoint) -> NDArray[Any]:
+    """Return the state of some qubits where it is a factor of the whole: ``whole[i, j] = others[i] * factor[j]``.
+
+    The others' factor is taken to be positive where it is largest.
+
+    Raises
+    ------
+    BasicAerError
+        If it is no factor, since these qubits are entangled with others.
+    """
+    n = len(amplitudes).bit_length() - 1
+    others = [qubit for qubit in range(n) if qubit not in qubits]
+    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)
+    rest = deposit_bits(np.arange(2 ** len(others)), others)
+    weights = np.empty(len(rest))
+    parts = list(_parts(len(rest), len(own)))
+    for part in parts:
+        checkpoint.poll()
+        rows = amplitudes[rest[part, None] + own]
+        weights[part] = np.einsum("ij,ij->i", rows.real, rows.real) + np.einsum("ij,ij->i", rows.imag, rows.imag)
+    largest = int(weights.argmax())
+    factor: NDArray[Any] = amplitudes[rest[largest] + own]
+    factor /= weights[largest] ** 0.5
+    explained = 0.0
+    for part in parts:
+        checkpoint.poll()
+        overlaps = amplitudes[rest[part, None] + own] @ factor.conj()
+        explained += float(np.vdot(overlaps, overlaps).real)
+    if not explained > weights.sum() * (1 - _SEPARATE * np.finfo(amplitudes.dtype).eps):
+        raise BasicAerError(
+            f"{save.form} (label '{save.label}') is given qubits that are entangled with others, so that they have no "
+            "state of their own; give it all qubits, or use save_density_matrix."
+        )
+    return factor
+
+
+def _parts(rows: int, columns: int) -> Iterator[slice]:
+    """Yield parts of so many rows as are looked at between two polls."""
+    step = max(2**_BLOCK_QUBITS // columns, 1)
+    for start in range(0, rows, step):
+        yield slice(start, start + step)
+
+
+def _chosen(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
     """Return the amplitudes that a save names by their indices in the order of its qubits."""
     numbers = np.array(save.numbers, np.int64 if len(save.qubits) < _BITS_OF_INT64 else object)
     idle = mask_of(place for place, qubit in enumerate(save.qubits) if qubit is None)
-    places = [save.qubits.index(qubit) for qubit in range(state.n_qubits)]
-    chosen: NDArray[Any] = state.copy().amplitudes()[extract_bits(numbers, places).astype(np.int64)]
+    chosen: NDArray[Any] = _of_active(save, state, checkpoint)[extract_bits(numbers, save.places).astype(np.int64)]
     chosen[numbers & idle != 0] = 0
     return chosen
 

@@ -35,6 +35,7 @@ from basicaer.engine.program import (
     While,
     children,
     saves_in,
+    walk,
 )
 from basicaer.engine.sampling import generator, generator_state
 from basicaer.engine.saves import ALL_SHOTS
@@ -88,6 +89,8 @@ def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     program, header = experiment.program, experiment.header
     _check_program(program)
     _demand(not (is_unitary and program.writes_memory), "a unitary cannot measure")
+    set_axes = {one.axes for one in walk(program.body) if isinstance(one, SetState)}
+    _demand(set_axes <= {2 if is_unitary else 1}, "another kind of state is set")
     slots = header.get("memory_slots")
     is_header = type(slots) is int and 0 <= slots <= program.memory_slots and isinstance(header.get("name", ""), str)
     _demand(is_header, "the header is not that of the circuit")
@@ -141,8 +144,9 @@ def _check_operation(operation: Operation, program: Program) -> None:
         case Prepare():
             _demand_numbers(operation.qubits, n, "the qubits of a preparation")
             _check_array(operation.amplitudes, (2 ** len(operation.qubits),))
-        case SetState():
-            _check_array(operation.amplitudes, (2**n,))
+        case SetState(amplitudes, axes):
+            _demand(axes in {1, 2}, f"no state has {axes} axes")
+            _check_array(amplitudes, (2 ** (n * axes),))
         case Save():
             _check_save(operation, n)
         case Store():
@@ -277,10 +281,12 @@ def _check_saved(save: Save, values: Any, slots: int) -> None:
 
 def _check_value(save: Save, value: Any) -> None:
     """Check that this is what `basicaer.engine.saves.read` gives."""
-    rows, count = 2 ** len(save.qubits), len(save.numbers)
+    rows, count = 2 ** len(save.qubits if save.over_idle else save.places), len(save.numbers)
     match save.reading:
+        case Reading.UNITARY:
+            shape: tuple[int, ...] = (rows**2,)
         case Reading.AMPLITUDES:
-            shape: tuple[int, ...] = (count or (rows**2 if save.form == "save_unitary" else rows),)
+            shape = (count or rows,)
         case Reading.SQUARES | Reading.PAULIS:
             shape = (count,)
         case Reading.PROBABILITIES:

@@ -19,10 +19,11 @@ from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import check_size, lower_experiment
+from basicaer.compile.saves import as_unitary
 from basicaer.compile.values import NoNumberError, Patience
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
-from basicaer.engine.program import Over, Phase, Save
+from basicaer.engine.program import Over, Phase, Save, SetState, walk
 from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
 from basicaer.job import BasicAerJob
@@ -383,8 +384,10 @@ class BasicAerSimulator(BackendV2):
         on_device = settings.get("array") is ArrayPlace.DEVICE
         # An array that is returned as it is has all the qubits.
         program = lower_it(keep_idle=starts_elsewhere or on_device or self._unitary_only)
+        if self._unitary_only:
+            program = as_unitary(program)
         self._check(program)
-        self._check_saves(program)
+        self._check_states(program)
         gpus = settings["target_gpus"] or (0,)
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
@@ -411,7 +414,12 @@ class BasicAerSimulator(BackendV2):
     def _check(self, program: Program) -> None:
         """Refuse, or warn of, what this simulator does not make sense of."""
 
-    def _check_saves(self, program: Program) -> None:
+    def _check_states(self, program: Program) -> None:
+        """Refuse what sets or saves another kind of state than this simulator has."""
+        if not self._unitary_only and any(isinstance(one, SetState) and one.axes > 1 for one in walk(program.body)):
+            raise BasicAerError(
+                f"{self.name} cannot run 'set_unitary' in circuit '{program.name}': only unitary_simulator can."
+            )
         for save in program.saves:
             if save.label == self._returns and not _is_final_state(save, program):
                 raise BasicAerError(
@@ -447,7 +455,7 @@ def _is_final_state(save: Save, program: Program) -> bool:
     return (
         after[-1:] == [save]
         and cmath.isclose(phase, save.phase)
-        and save.form in {"save_statevector", "save_unitary"}
+        and save.form in {"save_state", "save_statevector", "save_unitary"}
         and save.over is Over.LAST
         and not (save.conditional or program.final)
         and given == [(place, qubit) for qubit, place in enumerate(program.qubits)]

@@ -47,7 +47,11 @@ class UnitarySimulator(BasicAerSimulator):
         return Options(**inherited, initial_unitary=None)
 
     def _check(self, program: Program) -> None:
-        found = [operation for operation in (*walk(program.body), *program.final) if type(operation) in _NOT_UNITARY]
+        found = [
+            operation
+            for operation in (*walk(program.body), *program.final)
+            if type(operation) in _NOT_UNITARY and not (isinstance(operation, SetState) and operation.axes > 1)
+        ]
         if not found:
             return
         first = found[0]

@@ -122,6 +122,7 @@ class Ended(NamedTuple):
     def of(self, experiment: Experiment) -> dict[str, Any]:
         """Return all that is known of an experiment, as `basicaer.result.experiment_of` takes it."""
         program = experiment.program
+        places = {save.label: None if save.over_idle else save.places for save in program.saves}
         return {
             "name": experiment.header.get("name", program.name),
             "shots": experiment.shots,
@@ -130,7 +131,7 @@ class Ended(NamedTuple):
             "time_taken": self.time_taken,
             "header": experiment.header,
             "data": self.data,
-            "saved": self.saved,
+            "saved": [one | {"places": places[one["label"]]} for one in self.saved],
             "metadata": {
                 "device": self.device,
                 "device_reason": self.device_reason,
