@@ -204,3 +204,27 @@ def test_a_long_name_is_cut_and_costs_nothing():
 def test_values_that_belong_to_no_parameter_are_named():
     with pytest.raises(ValueError, match=r"The values for circuit '.*' cannot be read: .*'q'"):
         SamplerV2().run([(ROTATED, {"q": 0.3})])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("shotss", "shots"),
+        ("seed_simulater", "seed_simulator"),
+        ("seed", "seed_simulator"),
+        ("fusion_enabled", "fusion_enable"),
+        ("max_parallel_thread", "max_parallel_threads"),
+        ("noise", None),
+        ("s", None),
+        ("backend", None),
+        ("optimization_level", None),
+        ("max_circuits", None),
+        ("properties", None),
+        ("rep_delay", None),
+        ("init_qubits", None),
+    ],
+)
+def test_only_a_name_that_is_near_is_said_to_be_meant(name, meant):
+    with pytest.raises(BasicAerError) as caught:
+        BasicAer.get_backend("qasm_simulator").run(QuantumCircuit(1, 1), **{name: 1})
+    assert (f"did you mean '{meant}'?" if meant else "known are ") in caught.value.message

@@ -8,7 +8,7 @@ from basicaer.devices import binding, numpy_device
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
-from basicaer.engine.program import Form, Program, Segment
+from basicaer.engine.program import Form, Gate, Program, Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from plan_checks import (
@@ -278,3 +278,20 @@ def test_a_state_goes_on_from_any_pass_however_later_ones_lay_it_out(monkeypatch
         state.restore(layout, parts)
         state.run(segment, plan)
         assert np.allclose(state.amplitudes(), want, rtol=0, atol=4 * tolerance)
+
+
+def test_a_short_segment_goes_on_where_it_was_though_no_qubit_is_zero_any_more(precision, tolerance):
+    device = NumpyDevice(1, tile_qubits=1)
+    gates = [Gate("any", "G", (q,), Form.MATRIX, reference.random_unitary(2)) for q in range(2)]
+    segment = Segment(tuple(gates))
+    plan = plan_segment(segment, 2, device.costs(2, precision))
+    kept = []
+    checkpoint = Checkpoint()
+    checkpoint.at_pause = lambda state: kept.append((state.layout(), [p.tobytes() for p in state.amplitude_parts()]))
+    device.new_state(2, precision, checkpoint).run(segment, plan)
+    assert [len(layout["zero"]) for layout, _ in kept] == [1, 0]
+    for layout, parts in kept:
+        state = device.new_state(2, precision)
+        state.restore(layout, parts)
+        state.run(segment, plan)
+        assert np.allclose(state.amplitudes(), in_program_order(gates, reference.zero(2)), rtol=0, atol=tolerance)

@@ -117,17 +117,17 @@ class NumpyState:
             np.copyto(self._vector[part], amplitudes[part], casting="same_kind")
 
     def run(self, segment: Segment, plan: Plan | None) -> None:
-        if plan is None or (len(segment.gates) <= _FEW_GATES and not self._zero):
+        begun = self._passes_done > 0  # before it was saved
+        if plan is None or (len(segment.gates) <= _FEW_GATES and not self._zero and not begun):
             self._run_gatewise(segment)
             return
         if not plan.passes:
             self._relabel(plan.wire_of, self._zero)
             return
         with single_threaded_blas:
-            if len(self._zero) == self.n_qubits:
+            if len(self._zero) == self.n_qubits and not begun:
                 self._place = first_places(plan)
-                if not self._passes_done:
-                    self._populate()
+                self._populate()
             check_passes_done(self._passes_done, len(plan.passes))
             to = self._place, self._zero, self._vector.dtype, self._passes_done
             bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
