@@ -56,11 +56,10 @@ def test_the_provider():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_backend_is_a_backend_v2_without_size(name):
+def test_a_backend_is_a_backend_v2(name):
     backend = BasicAer.get_backend(name)
     assert isinstance(backend, BackendV2)
     assert backend.provider is BasicAer
-    assert backend.num_qubits is None
     assert backend.coupling_map is None
     assert backend.max_circuits is None
     assert backend.backend_version == basicaer.__version__

@@ -83,6 +83,7 @@ class BasicAerSimulator(BackendV2):
     _returns: ClassVar[str]
     _unitary_only: ClassVar[bool] = False
     _methods: ClassVar[tuple[str, ...]] = ("statevector",)  # of Aer, that do the same
+    _num_qubits: ClassVar[int | None] = None  # of the target; a state of all the qubits is returned, so none is added
 
     def __init__(self, provider: Any = None, **options: Any) -> None:
         super().__init__(
@@ -121,8 +122,8 @@ class BasicAerSimulator(BackendV2):
 
     @property
     def target(self) -> Target:
-        """What may be run; all gates on any number of qubits."""
-        return build_target(unitary_only=self._unitary_only)
+        """What may be run: all gates, on any qubits."""
+        return build_target(unitary_only=self._unitary_only, num_qubits=self._num_qubits)
 
     @property
     def max_circuits(self) -> None:
