@@ -96,7 +96,11 @@ def test_the_options_without_effect_are_those_of_the_page(qasm):
         ("qasm_simulator", {"seed": 3}, "'seed': did you mean 'seed_simulator'"),
         ("qasm_simulator", {"metod": "statevector"}, "'metod': did you mean 'method'"),
         ("qasm_simulator", {"array": "device"}, "no option 'array': it is one of statevector_simulator"),
-        ("unitary_simulator", {"shots": 3}, "no option 'shots': it is one of qasm_simulator and statevector_simulator"),
+        (
+            "unitary_simulator",
+            {"initial_statevector": [1, 0]},
+            "no option 'initial_statevector': it is one of qasm_simulator and statevector_simulator",
+        ),
     ],
 )
 def test_what_would_change_what_comes_out_is_refused(name, given, message):
