@@ -9,7 +9,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli
 
-from basicaer import BasicAer, BasicAerError, library, options
+from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2, library, options
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from jobs import GUARD
@@ -36,7 +36,9 @@ def names():
     with ThreadPoolExecutor(1) as pool:
         yield {
             "BasicAer": BasicAer,
+            "EstimatorV2": EstimatorV2,
             "Pauli": Pauli,
+            "SamplerV2": SamplerV2,
             "angle": angle,
             "backend": BasicAer.get_backend("qasm_simulator"),
             "circuit": circuit,
