@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -267,7 +268,7 @@ def test_result_has_what_the_contract_names(qasm):
     assert (result.job_id, result.success, result.status, result.header) == (job.job_id(), True, "COMPLETED", None)
     assert result.qobj_id == job.qobj().qobj_id
     assert result.time_taken >= 0
-    assert result.date.tzinfo is not None
+    assert datetime.fromisoformat(result.date).tzinfo is not None
     (experiment,) = result.results
     assert (experiment.name, experiment.shots, experiment.success, experiment.status) == ("mine", 3, True, "DONE")
     assert experiment.seed_simulator == 4
