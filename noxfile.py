@@ -1,5 +1,7 @@
 """Every task of the project; `nox -l` lists them."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
@@ -40,6 +42,18 @@ def oldest(session: nox.Session) -> None:
     """Run the default tests with the oldest Qiskit that is supported."""
     session.install(".[plot]", *_GROUPS["test"], "qiskit==2.0.0")
     session.run("pytest", *_ON_ALL_CORES, *session.posargs)
+
+
+@nox.session
+@nox.parametrize("group", ["ecosystem", "pennylane"])
+def ecosystem(session: nox.Session, group: str) -> None:
+    """Run programs that are written with other packages, all of them; PennyLane's plugin wants an older Qiskit."""
+    session.install(".", *_GROUPS["test"], *_GROUPS[group])
+    files = sorted(Path("tests", "ecosystem").glob("test_*.py"))
+    files = [file for file in files if (file.stem == "test_pennylane") == (group == "pennylane")]
+    # Others may warn of what they like; what we warn of is a fault of the program.
+    warnings = ("-W", "ignore", "-W", "error::basicaer.errors.BasicAerWarning")
+    session.run("pytest", *warnings, *map(str, files), *session.posargs)
 
 
 @nox.session

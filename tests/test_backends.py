@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, StatevectorE
 from qiskit.providers import BackendV2
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
+from qiskit.result.models import MeasLevel, MeasReturnType
 
 import basicaer
 import reference
@@ -19,6 +21,7 @@ from basicaer.devices import gpu_probe, memory, registry
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.errors import BasicAerWarning, DeviceUnavailableError
 from basicaer.options import Precision
+from jobs import GUARD
 
 ALL = ["qasm_simulator", "statevector_simulator", "unitary_simulator"]
 OURS = {
@@ -56,11 +59,10 @@ def test_the_provider():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_backend_is_a_backend_v2_without_size(name):
+def test_a_backend_is_a_backend_v2(name):
     backend = BasicAer.get_backend(name)
     assert isinstance(backend, BackendV2)
     assert backend.provider is BasicAer
-    assert backend.num_qubits is None
     assert backend.coupling_map is None
     assert backend.max_circuits is None
     assert backend.backend_version == basicaer.__version__
@@ -154,7 +156,12 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
         ({"shots": 1.5}, r"shots must be a whole number of at least 1, not 1\.5"),
         ({"shots": True}, "shots must be a whole number"),
         ({"shots": "10"}, "shots must be a whole number of at least 1, not '10'"),
-        ({"shots": None}, "shots must be a whole number"),
+        ({"meas_level": 1}, "meas_level must be 2, not 1: measurements give bits here, never signals"),
+        ({"meas_level": "2"}, "meas_level must be 2, not '2'"),
+        ({"meas_level": np.eye(2)}, "meas_level must be 2, not "),
+        ({"meas_return": "mean"}, "meas_return must be one of 'single', 'avg', not 'mean'"),
+        ({"meas_return": []}, r"meas_return must be one of 'single', 'avg', not \[\]"),
+        ({"meas_leve": 2}, "'meas_leve': did you mean 'meas_level'"),
         ({"shots": 10**15}, "bell' needs .* for 1000000000000000 shots, and .* are free; run fewer"),
         ({"seed_simulator": -1}, "seed_simulator must be a whole number of at least 0"),
         ({"memory": 3}, "memory must be True or False, not 3"),
@@ -196,6 +203,37 @@ def test_bad_options_are_said_in_one_sentence_and_nothing_is_lost(qasm, options,
     assert qasm.run(bell(), shots=4).result().success
 
 
+@pytest.mark.parametrize("backend", [BasicAer.get_backend(name) for name in ALL], ids=ALL)
+@pytest.mark.parametrize(
+    "options", [{"meas_level": 2}, {"meas_level": MeasLevel.CLASSIFIED, "meas_return": MeasReturnType.AVERAGE}], ids=str
+)
+def test_what_asks_devices_for_bits_is_taken_in_run_and_for_all_runs(backend, options):
+    circuit = bell(measured=backend.name != "unitary_simulator")
+    assert backend.run(circuit, **options).result(GUARD).success
+    before = dict(backend.options)
+    backend.set_options(**options)
+    assert dict(backend.options) == before
+
+
+def test_no_number_of_shots_is_the_backends(qasm):
+    qasm.set_options(shots=7)
+    assert qasm.run(bell(), shots=None).result(GUARD).results[0].shots == 7
+    with pytest.raises(BasicAerError, match="shots must be a whole number of at least 1, not None"):
+        qasm.set_options(shots=None)
+
+
+def test_what_is_said_of_measurements_is_checked_by_the_unitary_simulator_and_has_no_effect(unitary):
+    said = {"shots": 100, "memory": True, "seed_simulator": 7}
+    unitary.set_options(**said)
+    assert not set(said) & set(dict(unitary.options))
+    result = unitary.run(bell(measured=False), **said).result(GUARD)
+    assert set(result.data()) == {"unitary"}
+    assert unitary.run(bell(measured=False), shots=None).result(GUARD).success
+    for name, value in {"shots": 0, "memory": 3, "seed_simulator": -1}.items():
+        with pytest.raises(BasicAerError, match=f"{name} must be .*, not {value}"):
+            unitary.run(bell(measured=False), **{name: value})
+
+
 def test_options_assigned_past_the_check_are_found_at_run(qasm):
     qasm.options.shotz = 5
     with pytest.raises(BasicAerError, match="Unknown option of qasm_simulator 'shotz': did you mean 'shots'"):
@@ -230,7 +268,7 @@ def test_result_has_what_the_contract_names(qasm):
     assert (result.job_id, result.success, result.status, result.header) == (job.job_id(), True, "COMPLETED", None)
     assert result.qobj_id == job.qobj().qobj_id
     assert result.time_taken >= 0
-    assert result.date.tzinfo is not None
+    assert datetime.fromisoformat(result.date).tzinfo is not None
     (experiment,) = result.results
     assert (experiment.name, experiment.shots, experiment.success, experiment.status) == ("mine", 3, True, "DONE")
     assert experiment.seed_simulator == 4

@@ -9,7 +9,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli
 
-from basicaer import BasicAer, BasicAerError, library, options
+from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2, library, options
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from jobs import GUARD
@@ -36,7 +36,9 @@ def names():
     with ThreadPoolExecutor(1) as pool:
         yield {
             "BasicAer": BasicAer,
+            "EstimatorV2": EstimatorV2,
             "Pauli": Pauli,
+            "SamplerV2": SamplerV2,
             "angle": angle,
             "backend": BasicAer.get_backend("qasm_simulator"),
             "circuit": circuit,
@@ -96,7 +98,11 @@ def test_the_options_without_effect_are_those_of_the_page(qasm):
         ("qasm_simulator", {"seed": 3}, "'seed': did you mean 'seed_simulator'"),
         ("qasm_simulator", {"metod": "statevector"}, "'metod': did you mean 'method'"),
         ("qasm_simulator", {"array": "device"}, "no option 'array': it is one of statevector_simulator"),
-        ("unitary_simulator", {"shots": 3}, "no option 'shots': it is one of qasm_simulator and statevector_simulator"),
+        (
+            "unitary_simulator",
+            {"initial_statevector": [1, 0]},
+            "no option 'initial_statevector': it is one of qasm_simulator and statevector_simulator",
+        ),
     ],
 )
 def test_what_would_change_what_comes_out_is_refused(name, given, message):

@@ -388,6 +388,154 @@ def test_pubs_are_checked_as_qiskit_checks_them(make, error):
         make()
 
 
+# Options in the forms of Qiskit's and Aer's primitives.
+
+
+def sampled(sampler):
+    circuit = QuantumCircuit(20)
+    circuit.h(range(20))
+    circuit.measure_all()
+    return sampler.run([circuit]).result()[0].data.meas.get_bitstrings()
+
+
+def estimated(estimator):
+    return estimator.run([(QuantumCircuit(1), "Z")]).result()[0].data.evs.tolist()
+
+
+SAMPLERS = [
+    lambda: SamplerV2(options={"default_shots": 7, "seed_simulator": 3}),
+    lambda: SamplerV2(default_shots=9, seed=4, options={"default_shots": 7, "seed_simulator": 3}),
+    lambda: SamplerV2(default_shots=7, options={"run_options": {"seed_simulator": 3}}),
+    lambda: SamplerV2(default_shots=7, options={"backend_options": {"seed_simulator": 3}}),
+    lambda: SamplerV2(
+        options={"default_shots": 7, "backend_options": {"seed_simulator": 1}, "run_options": {"seed_simulator": 3}}
+    ),
+    lambda: SamplerV2(default_shots=7, seed=3, options={"run_options": {"seed_simulator": 1}}),
+    lambda: SamplerV2(backend=BasicAer.get_backend(), options={"default_shots": 7, "seed_simulator": 3}),
+    lambda: SamplerV2.from_backend(BasicAer.get_backend(), default_shots=7, seed=3),
+    lambda: SamplerV2.from_backend(BasicAer.get_backend(), options={"default_shots": 7, "seed_simulator": 3}),
+]
+ESTIMATORS = [
+    lambda: EstimatorV2(options={"default_precision": 0.5, "seed_simulator": 3}),
+    lambda: EstimatorV2(default_precision=0.1, seed=4, options={"default_precision": 0.5, "seed_simulator": 3}),
+    lambda: EstimatorV2(options={"default_precision": 0.5, "run_options": {"seed_simulator": 3}}),
+    lambda: EstimatorV2(options={"default_precision": 0.5, "backend_options": {"seed_simulator": 3}}),
+    lambda: EstimatorV2(options={"default_precision": 0.5, "seed_simulator": 3, "abelian_grouping": False}),
+    lambda: EstimatorV2.from_backend(BasicAer.get_backend(), default_precision=0.5, seed=3),
+    lambda: EstimatorV2.from_backend(
+        BasicAer.get_backend(), options={"default_precision": 0.5, "run_options": {"seed_simulator": 3}}
+    ),
+]
+
+
+@pytest.mark.parametrize("make", SAMPLERS)
+def test_a_sampler_takes_its_options_in_every_form(make):
+    assert (make().default_shots, make().seed) == (7, 3)
+    assert sampled(make()) == sampled(SamplerV2(default_shots=7, seed=3))
+
+
+@pytest.mark.parametrize("make", ESTIMATORS)
+def test_an_estimator_takes_its_options_in_every_form(make):
+    assert (make().default_precision, make().seed) == (0.5, 3)
+    assert estimated(make()) == estimated(EstimatorV2(default_precision=0.5, seed=3))
+
+
+both = pytest.mark.parametrize("primitive", [SamplerV2, EstimatorV2])
+
+
+@both
+def test_from_a_backend_runs_on_it(primitive):
+    backend = BasicAer.get_backend("qasm_simulator", precision="single")
+    made = primitive.from_backend(backend, max_parallel_threads=2)
+    assert made._backend is backend
+    assert (made._settings()["precision"], made._settings()["max_parallel_threads"]) == ("single", 2)
+
+
+@both
+@pytest.mark.parametrize("given", ["backend", "backend_options", "run_options", "keyword"])
+def test_an_option_counts_from_the_backends_to_the_keywords(primitive, given):
+    """Each with all those before it, which say another number."""
+    order = ["backend", "backend_options", "run_options", "keyword"]
+    numbers = {place: number + 1 for number, place in enumerate(order[: order.index(given) + 1])}
+    backend = BasicAer.get_backend("qasm_simulator", max_parallel_threads=numbers["backend"])
+    options = {
+        place: {"max_parallel_threads": numbers[place]}
+        for place in ("backend_options", "run_options")
+        if place in numbers
+    }
+    keywords = {"max_parallel_threads": numbers["keyword"]} if "keyword" in numbers else {}
+    made = primitive(backend, options=options, **keywords)
+    assert made._settings()["max_parallel_threads"] == max(numbers.values())
+
+
+@both
+def test_options_are_read_as_they_were_set(primitive):
+    of_backend = {"method": "statevector", "fusion_enable": False, "device": "CPU", "max_parallel_experiments": 0}
+    made = primitive(options={"backend_options": of_backend, "run_options": {"meas_level": 2}}, timeout=5)
+    assert made.options.backend_options == of_backend
+    assert made.options.run_options == {"meas_level": 2, "timeout": 5}
+    assert made.options.seed_simulator is None
+    of_backend["device"] = "GPU"
+    assert made.options.backend_options["device"] == "CPU"
+    assert made._settings()["timeout"] == 5
+
+
+def test_options_that_are_set_again_are_those_of_the_runs_to_come():
+    sampler, estimator = SamplerV2(), EstimatorV2()
+    sampler.options.default_shots = 7
+    sampler.options.seed_simulator = estimator.options.seed_simulator = 3
+    estimator.options.default_precision = 0.5
+    sampler.options.run_options = {"precision": "single"}
+    assert sampled(sampler) == sampled(SamplerV2(default_shots=7, seed=3, precision="single"))
+    assert estimated(estimator) == estimated(EstimatorV2(default_precision=0.5, seed=3))
+    with pytest.raises(BasicAerError, match="default_shots must be a whole number of at least 1, not 0"):
+        sampler.options.default_shots = 0
+    with pytest.raises(BasicAerError, match="Unknown option of EstimatorV2 'default_shots': did you mean"):
+        estimator.options.default_shots = 5
+    assert sampler.default_shots == 7
+
+
+@both
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (3, "options must be a dictionary or None, not 3"),
+        ({"seed": 3}, "Unknown option of {} 'seed': did you mean 'seed_simulator'"),
+        ({7: 3}, "Unknown option of {} '7': known are "),
+        ({"seed_simulator": -1}, "seed must be a whole number of at least 0 or None, not -1"),
+        ({"run_options": 3}, "run_options must be a dictionary or None, not 3"),
+        ({"backend_options": [1]}, r"backend_options must be a dictionary or None, not \[1\]"),
+        ({"run_options": {"devise": "CPU"}}, "Unknown option in run_options of {} 'devise': did you mean 'device'"),
+        ({"backend_options": {7: "CPU"}}, "Unknown option in backend_options of {} '7': known are "),
+        ({"run_options": {"initial_statevector": [1, 0]}}, "in run_options of {} 'initial_statevector': known are "),
+        ({"backend_options": {"device": "TPU"}}, "device must be one of 'auto', 'CPU', 'GPU', not 'TPU'"),
+        ({"backend_options": {"method": "stabilizer"}}, "method must be one of"),
+        ({"backend_options": {"noise_model": 3}}, "noise_model must be None"),
+        ({"run_options": {"meas_level": 1}}, "meas_level must be 2, not 1"),
+        ({"run_options": {"seed_simulator": "x"}}, "seed_simulator must be a whole number"),
+    ],
+)
+def test_options_that_are_none_are_refused_in_one_sentence(primitive, options, message):
+    with pytest.raises(BasicAerError, match=message.format(primitive.__name__)) as caught:
+        primitive(options=options)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SamplerV2(options={"default_precision": 1}), "Unknown option of SamplerV2 'default_precision'"),
+        (lambda: EstimatorV2(options={"default_shots": 1}), "Unknown option of EstimatorV2 'default_shots'"),
+        (lambda: SamplerV2(options={"run_options": {"shots": 9}}), "'shots': did you mean 'default_shots'"),
+        (lambda: EstimatorV2(options={"abelian_grouping": 1}), "abelian_grouping must be True or False, not 1"),
+        (lambda: SamplerV2.from_backend("qasm_simulator"), "runs on a simulator of basicaer, not on 'qasm_simulator'"),
+    ],
+)
+def test_options_of_one_primitive_are_not_the_others(make, message):
+    with pytest.raises(BasicAerError, match=message):
+        make()
+
+
 def test_each_run_draws_a_seed_from_a_generator():
     circuit = QuantumCircuit(20)
     circuit.h(range(20))

@@ -283,15 +283,17 @@ def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any)
         **names,
         success=True,
         results=experiments,
-        date=datetime.now().astimezone(),
+        date=datetime.now().astimezone().isoformat(),
         status="COMPLETED",
         time_taken=seconds,
+        metadata={"time_taken_execute": seconds},
     )
 
 
 def joined(results: Sequence[Result]) -> Result:
     """Return one result of several that belong to one job, their experiments in order; they ran beside each other."""
     first = results[0]
+    seconds = max(result.time_taken for result in results)
     return Result(
         backend_name=first.backend_name,
         backend_version=first.backend_version,
@@ -302,5 +304,6 @@ def joined(results: Sequence[Result]) -> Result:
         results=[experiment for result in results for experiment in result.results],
         date=first.date,
         status=first.status,
-        time_taken=max(result.time_taken for result in results),
+        time_taken=seconds,
+        metadata={"time_taken_execute": seconds},
     )

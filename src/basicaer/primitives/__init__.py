@@ -2,6 +2,7 @@
 
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.primitives.job import PrimitiveJob
+from basicaer.primitives.options import EstimatorOptions, SamplerOptions
 from basicaer.primitives.sampler import SamplerV2
 
-__all__ = ["EstimatorV2", "PrimitiveJob", "SamplerV2"]
+__all__ = ["EstimatorOptions", "EstimatorV2", "PrimitiveJob", "SamplerOptions", "SamplerV2"]

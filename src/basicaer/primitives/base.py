@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from basicaer.compile.values import Patience
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
 from basicaer.errors import BasicAerError, at_border, shown
-from basicaer.options import DeviceOptions, check_option, check_options, unknown_name
+from basicaer.options import DeviceOptions, unknown_name
 from basicaer.primitives.job import PrimitiveJob
+from basicaer.primitives.options import OF_RUN
 from basicaer.primitives.work import Settings, run_primitive
 
 if TYPE_CHECKING:
@@ -25,14 +26,13 @@ if TYPE_CHECKING:
 
     from basicaer.compile.family import Family
     from basicaer.engine.device import Device
+    from basicaer.primitives.options import PrimitiveOptions
     from basicaer.primitives.work import Task
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["Primitive", "read_pubs"]
 
 _Pub = TypeVar("_Pub")
-
-_OF_BACKENDS = ("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress")
 
 
 class Primitive:
@@ -41,16 +41,23 @@ class Primitive:
     Parameters
     ----------
     backend
-        Whose options of those below are the defaults; None for a new ``qasm_simulator``.
-    seed
-        Makes outcomes reproducible; None for new ones every time. From a generator of NumPy, each run draws its seed.
+        Whose options are the defaults; None for a new ``qasm_simulator``.
+    own
+        The primitive's own keyword arguments, under the names that its options have.
     options
-        Options of ``backend.run``, that go before the backend's: ``device``, ``precision`` (of the amplitudes),
-        ``max_parallel_threads``, ``executor``, ``timeout``, ``callback``, ``progress``.
+        The options as Qiskit's and Aer's primitives take them: they go before the keyword arguments.
+    of_run
+        Options of ``backend.run``, given as keyword arguments; they go before all others.
     """
 
+    _options_type: ClassVar[type[PrimitiveOptions]]
+
     def __init__(
-        self, backend: BasicAerSimulator | None, seed: int | np.random.Generator | None, options: dict[str, Any]
+        self,
+        backend: BasicAerSimulator | None,
+        own: dict[str, Any],
+        options: dict[str, Any] | None,
+        of_run: dict[str, Any],
     ) -> None:
         from basicaer.provider import BasicAer
         from basicaer.simulators.base import BasicAerSimulator
@@ -61,24 +68,42 @@ class Primitive:
                 f"{type(self).__name__} runs on a simulator of basicaer, not on {shown(backend)}; leave out the "
                 "backend, or use qiskit.primitives with it."
             )
-        for name in options:
-            if name not in _OF_BACKENDS:
-                raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, _OF_BACKENDS))
-        self._seed = seed if isinstance(seed, np.random.Generator) else check_option("seed", seed)
-        self._options = check_options(options)
+        for name in of_run:
+            if name not in OF_RUN:
+                raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, OF_RUN))
+        if not isinstance(options, dict | None):
+            raise BasicAerError(f"options must be a dictionary or None, not {shown(options)}.")
+        self._options_type.check_names(options or {})
+        self._options = self._options_type(**own | (options or {}))
+        self._options.run_options |= of_run
+        self._settings()
+
+    @classmethod
+    def from_backend(cls, backend: BasicAerSimulator, **options: Any) -> Self:
+        """Return one that runs on a backend, as Aer's does; the same as calling the class.
+
+        Parameters
+        ----------
+        backend
+            A simulator of `BasicAer`.
+        options
+            Arguments of the class.
+        """
+        return cls(backend, **options)
 
     @property
     def seed(self) -> int | np.random.Generator | None:
         """The seed, or the generator of seeds, that was given."""
-        return self._seed
+        return self._options.seed
 
     def _seed_of_run(self) -> int:
-        if self._seed is None:
+        seed = self.seed
+        if seed is None:
             return secrets.randbits(63)
-        return int(self._seed.integers(2**63) if isinstance(self._seed, np.random.Generator) else self._seed)
+        return int(seed.integers(2**63) if isinstance(seed, np.random.Generator) else seed)
 
     def _settings(self) -> dict[str, Any]:
-        return self._backend._settings(self._options)  # noqa: SLF001  # it is one of ours
+        return self._options.settings(self._backend)
 
     def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
         """Lower a circuit for all sets of values, and check that a state fits."""

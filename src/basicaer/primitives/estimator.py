@@ -16,6 +16,7 @@ from basicaer.engine.program import Phase, Prepare, Segment, SetState
 from basicaer.errors import BasicAerError
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
+from basicaer.primitives.options import EstimatorOptions
 from basicaer.primitives.work import EstimatorTask
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         Makes that noise reproducible; it depends on the seed and on the PUB's position only. Each run draws one from a
         generator of NumPy.
     options
+        The same in the form of Qiskit's and Aer's primitives, which goes before the other: a dictionary of
+        ``default_precision``, ``seed_simulator``, ``backend_options`` and ``run_options``; see `EstimatorOptions`.
+    of_run
         ``device``, ``precision`` (of the amplitudes), ``max_parallel_threads``, ``executor``, ``timeout``, ``callback``
         and ``progress``, as for ``backend.run``.
 
@@ -71,21 +75,30 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
     [1.0, 0.0]
     """
 
+    _options_type = EstimatorOptions
+    _options: EstimatorOptions
+
     def __init__(
         self,
         backend: BasicAerSimulator | None = None,
         *,
         default_precision: float = 0.0,
         seed: int | np.random.Generator | None = None,
-        **options: Any,
+        options: dict[str, Any] | None = None,
+        **of_run: Any,
     ) -> None:
-        super().__init__(backend, seed, options)
-        self._default_precision: float = check_option("default_precision", default_precision)
+        own = {"default_precision": default_precision, "seed_simulator": seed}
+        super().__init__(backend, own, options, of_run)
+
+    @property
+    def options(self) -> EstimatorOptions:
+        """What was set; each may be set again, for the runs to come."""
+        return self._options
 
     @property
     def default_precision(self) -> float:
         """Of a PUB that names none."""
-        return self._default_precision
+        return self._options.default_precision
 
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> PrimitiveJob:
         """Submit PUBs: circuits with observables, and with arrays of parameter values.
@@ -108,7 +121,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             For what cannot be run, before the job is queued.
             What is no PUB raises one that is a ValueError and a TypeError too, as Qiskit's own primitives do.
         """
-        of_run = self._default_precision if precision is None else precision
+        of_run = self._options.default_precision if precision is None else precision
         coerced = read_pubs(pubs, partial(EstimatorPub.coerce, precision=of_run))
         settings = self._settings()
         tasks = []
@@ -119,7 +132,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             numbers = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
             sets, numbers = np.broadcast_arrays(sets, numbers)
             terms = tuple(_terms(observable, family) for observable in _each(pub.observables))
-            target = self._default_precision
+            target = self._options.default_precision
             if pub.precision is not None:
                 target = check_option("default_precision", pub.precision, called="precision")
             tasks.append(EstimatorTask(family, pub.shape, pub.circuit.metadata, target, terms, sets, numbers))

@@ -12,6 +12,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from basicaer.devices.memory import check_shots
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
+from basicaer.primitives.options import SamplerOptions
 from basicaer.primitives.work import Register, SamplerTask
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class SamplerV2(Primitive, BaseSamplerV2):
         Makes outcomes reproducible: those of a PUB's parameter set depend on the seed and on its position among all
         sets of the job only. Each run draws one from a generator of NumPy.
     options
+        The same in the form of Qiskit's and Aer's primitives, which goes before the other: a dictionary of
+        ``default_shots``, ``seed_simulator``, ``backend_options`` and ``run_options``; see `SamplerOptions`.
+    of_run
         ``device``, ``precision``, ``max_parallel_threads``, ``executor``, ``timeout``, ``callback`` and ``progress``,
         as for ``backend.run``.
 
@@ -53,21 +57,30 @@ class SamplerV2(Primitive, BaseSamplerV2):
     {'1': 5}
     """
 
+    _options_type = SamplerOptions
+    _options: SamplerOptions
+
     def __init__(
         self,
         backend: BasicAerSimulator | None = None,
         *,
         default_shots: int = 1024,
         seed: int | np.random.Generator | None = None,
-        **options: Any,
+        options: dict[str, Any] | None = None,
+        **of_run: Any,
     ) -> None:
-        super().__init__(backend, seed, options)
-        self._default_shots: int = check_option("default_shots", default_shots)
+        own = {"default_shots": default_shots, "seed_simulator": seed}
+        super().__init__(backend, own, options, of_run)
+
+    @property
+    def options(self) -> SamplerOptions:
+        """What was set; each may be set again, for the runs to come."""
+        return self._options
 
     @property
     def default_shots(self) -> int:
         """Shots of a PUB that names none."""
-        return self._default_shots
+        return self._options.default_shots
 
     def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> PrimitiveJob:
         """Submit PUBs: circuits, each alone or with an array of parameter values, and with shots.
@@ -91,7 +104,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
             For what cannot be run, before the job is queued.
             What is no PUB raises one that is a ValueError and a TypeError too, as Qiskit's own primitives do.
         """
-        of_run = self._default_shots if shots is None else shots
+        of_run = self._options.default_shots if shots is None else shots
         coerced = read_pubs(pubs, partial(SamplerPub.coerce, shots=of_run))
         settings = self._settings()
         tasks = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import numbers
 import secrets
 import time
 import uuid
@@ -59,6 +60,7 @@ __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unit
 
 _ANY_ANGLE = 0.618  # in radians: a plan depends on no angle, and this one makes no gate anything special
 _WHOLE = ("shots", "seed_simulator", "max_parallel_threads")
+_OF_SIGNALS = frozenset({"meas_level", "meas_return"})  # what a measurement of a device returns
 _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sense in JSON
     "shots",
     "memory",
@@ -84,6 +86,8 @@ class BasicAerSimulator(BackendV2):
     _returns: ClassVar[str]
     _unitary_only: ClassVar[bool] = False
     _methods: ClassVar[tuple[str, ...]] = ("statevector",)  # of Aer, that do the same
+    _ignored: ClassVar[frozenset[str]] = frozenset()  # options that are checked, and have no effect
+    _num_qubits: ClassVar[int | None] = None  # of the target; a state of all the qubits is returned, so none is added
 
     def __init__(self, provider: Any = None, **options: Any) -> None:
         super().__init__(
@@ -122,8 +126,8 @@ class BasicAerSimulator(BackendV2):
 
     @property
     def target(self) -> Target:
-        """What may be run; all gates on any number of qubits."""
-        return build_target(unitary_only=self._unitary_only)
+        """What may be run: all gates, on any qubits."""
+        return build_target(unitary_only=self._unitary_only, num_qubits=self._num_qubits)
 
     @property
     def max_circuits(self) -> None:
@@ -143,7 +147,8 @@ class BasicAerSimulator(BackendV2):
         options
             Go before the Qobj's settings, the backend's options and the defaults:
 
-            - ``shots``: how often to repeat each circuit; default 1024, for the statevector simulator 1.
+            - ``shots``: how often to repeat each circuit; default 1024, for the statevector simulator 1. None is the
+              backend's.
             - ``memory``: whether to return the outcome of every shot, in order.
             - ``seed_simulator``: a whole number that makes the outcomes reproducible.
             - ``parameter_binds``: for each circuit a dictionary ``{parameter: [values]}``; one experiment per value.
@@ -171,7 +176,7 @@ class BasicAerSimulator(BackendV2):
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes every
               so many seconds (default 60), so that `BasicAer.resume` can go on with it.
             - ``method``, ``fusion_enable`` and other options that say how Aer works, never what comes out, are taken
-              and have no effect.
+              and have no effect; so is ``meas_level=2``, which asks devices for bits.
 
         Returns
         -------
@@ -219,7 +224,7 @@ class BasicAerSimulator(BackendV2):
         BasicAerError
             For a value that an option cannot have.
         """
-        changed = without_aers(fields, self._methods)
+        changed = self._with_effect(fields)
         for name in changed:
             if name not in self._defaults:
                 raise AttributeError(self._no_option(name))
@@ -231,7 +236,16 @@ class BasicAerSimulator(BackendV2):
         others = [other._name for other in family if name in other._default_options()]  # noqa: SLF001  # of this family
         if others:
             return f"{self.name} has no option '{name}': it is one of {' and '.join(others)}."
-        return unknown_name(f"option of {self.name}", name, self._defaults, AERS_ALONE | {"method"})
+        taken = AERS_ALONE | _OF_SIGNALS | self._ignored | {"method"}
+        return unknown_name(f"option of {self.name}", name, self._defaults, taken)
+
+    def _with_effect(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return options without those that are taken because other simulators and devices have them."""
+        options = without_aers(_without_signals(options), self._methods)
+        if self._ignored.isdisjoint(options):
+            return options
+        check_options({name: options[name] for name in self._ignored.intersection(options)})
+        return {name: value for name, value in options.items() if name not in self._ignored}
 
     def sampler(self, **options: Any) -> SamplerV2:
         """Return a `SamplerV2` with this backend's options; see there."""
@@ -357,7 +371,9 @@ class BasicAerSimulator(BackendV2):
 
     def _settings(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given here go before the backend's."""
-        settings = dict(self.options) | without_aers(options, self._methods)
+        if options.get("shots", 1) is None:
+            options = {name: value for name, value in options.items() if name != "shots"}
+        settings = dict(self.options) | self._with_effect(options)
         changed = {}
         for name, value in settings.items():
             if name not in self._defaults:
@@ -517,6 +533,18 @@ def check_initial_unitary(settings: dict[str, Any], program: Program, backend: s
     if not np.allclose(matrix.conj().T @ matrix, np.eye(size), rtol=0, atol=1e-10):
         raise BasicAerError(f"initial_unitary of {backend} is not unitary to 10 decimals.")
     return matrix.T.reshape(-1)
+
+
+def _without_signals(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options without those that say what a device's measurements return: bits is what is had here."""
+    if _OF_SIGNALS.isdisjoint(options):
+        return options
+    level, form = options.get("meas_level", 2), options.get("meas_return", "single")
+    if not isinstance(level, numbers.Integral) or level != 2:
+        raise BasicAerError(f"meas_level must be 2, not {shown(level)}: measurements give bits here, never signals.")
+    if not isinstance(form, str) or form not in {"single", "avg"}:
+        raise BasicAerError(f"meas_return must be one of 'single', 'avg', not {shown(form)}.")
+    return {name: value for name, value in options.items() if name not in _OF_SIGNALS}
 
 
 def _saving(settings: dict[str, Any]) -> Saving:

@@ -23,6 +23,9 @@ class QasmSimulator(BasicAerSimulator):
     _name = "qasm_simulator"
     _description = "Counts of measurement outcomes, with mid-circuit measurement and control flow"
     _returns = "counts"
+    # Other packages compare circuits with a number. More than any machine has, and idle qubits cost nothing; but
+    # `transpile` looks at each of them, which takes 30 ms for these, and as much more for as many more.
+    _num_qubits = 2048
 
     @classmethod
     def _default_options(cls) -> Options:

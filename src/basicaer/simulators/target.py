@@ -102,13 +102,15 @@ def _controlled_names() -> Iterator[str]:
 
 
 @cache
-def build_target(*, unitary_only: bool = False) -> Target:
-    """Return a target without a size, so that no circuit is widened, and without costs.
+def build_target(*, unitary_only: bool = False, num_qubits: int | None = None) -> Target:
+    """Return a target without connections and costs.
 
     Parameters
     ----------
     unitary_only
         Whether to leave out what is no unitary operation.
+    num_qubits
+        Its size, to which `transpile` widens a circuit that is given an ``initial_layout``; None widens none.
     """
     taken_whole = _table_gates() | _BY_CLASS | {"delay": Delay(Parameter("delay"))}
     taken_whole |= dict.fromkeys(["save_unitary"] if unitary_only else SAVES.keys() - {"save_unitary"}, Instruction)
@@ -119,7 +121,7 @@ def build_target(*, unitary_only: bool = False) -> Target:
         taken_whole |= _CONTROL_FLOW | {"measure": Measure(), "reset": Reset()}
     for name in _controlled_names():
         taken_whole.setdefault(name, ControlledGate)
-    target = Target(description="basicaer", num_qubits=None)
+    target = Target(description="basicaer", num_qubits=num_qubits)
     for name, kind in taken_whole.items():
         if not (unitary_only and name in _NOT_UNITARY):
             target.add_instruction(kind, name=name)

@@ -38,12 +38,11 @@ class UnitarySimulator(BasicAerSimulator):
     _returns = "unitary"
     _unitary_only = True
     _methods = ("unitary",)
+    _ignored = frozenset({"shots", "memory", "seed_simulator"})  # what is written for any simulator gives them
 
     @classmethod
     def _default_options(cls) -> Options:
-        inherited = dict(super()._default_options())
-        for of_measurements in ("shots", "memory", "seed_simulator"):
-            del inherited[of_measurements]
+        inherited = {name: value for name, value in super()._default_options().items() if name not in cls._ignored}
         return Options(**inherited, initial_unitary=None)
 
     def _check(self, program: Program) -> None:

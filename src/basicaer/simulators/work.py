@@ -19,10 +19,11 @@ import numpy as np
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_fits, check_saves, check_shots
+from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, lost
-from basicaer.engine.program import Segment
+from basicaer.engine.program import Measure, Reset, Segment, walk
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
 from basicaer.engine.together import evolved, outcomes, structure
@@ -139,7 +140,30 @@ class Ended(NamedTuple):
                 "simulated_qubits": program.state_qubits,
                 "lowering_seconds": experiment.lowering_seconds,
                 "simulation_seconds": self.simulation_seconds,
+                **self._as_aer_says_it(experiment),
             },
+        }
+
+    def _as_aer_says_it(self, experiment: Experiment) -> dict[str, Any]:
+        """Return what Aer's metadata says of an experiment too, under Aer's names and in its forms."""
+        program, is_unitary = experiment.program, "unitary" in self.data
+        n_qubits = program.state_qubits * (2 if is_unitary else 1)
+        cpu = NumpyDevice(experiment.devices.threads)
+        on_cpu = self.device == cpu.name
+        return {
+            "method": "unitary" if is_unitary else "statevector",
+            "num_qubits": program.state_qubits,
+            "num_clbits": program.memory_slots,
+            "active_input_qubits": list(program.qubits),
+            "input_qubit_map": [[qubit, place] for place, qubit in enumerate(program.qubits)],
+            # Whether the outcomes of all shots are drawn from one state: only these make states of their own.
+            "measure_sampling": not any(isinstance(operation, Measure | Reset) for operation in walk(program.body)),
+            # Whether gates run in passes that hold many, as they do in all but small states.
+            "fusion": {"enabled": not on_cpu or cpu.costs(n_qubits, experiment.precision) is not None},
+            "parallel_state_update": cpu.threads if on_cpu else 1,
+            "parallel_shots": 1,
+            "noise": "ideal",
+            "time_taken": self.time_taken,
         }
 
 

@@ -1,0 +1,129 @@
+"""What a primitive is told, under the names that Qiskit's and Aer's primitives have for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from basicaer.errors import BasicAerError, shown
+from basicaer.options import check_option, check_options, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from basicaer.simulators.base import BasicAerSimulator
+
+__all__ = ["OF_RUN", "EstimatorOptions", "PrimitiveOptions", "SamplerOptions"]
+
+OF_RUN = ("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress")
+"""Options of ``backend.run`` that a primitive takes as its own."""
+
+_OF_DICTIONARIES = (*OF_RUN, "cancel_on_interrupt", "max_parallel_experiments", "seed_simulator")
+
+
+@dataclass
+class PrimitiveOptions:
+    """The options of a primitive; one that is set again is checked, and meant for the runs to come.
+
+    Attributes
+    ----------
+    seed_simulator
+        The primitive's ``seed``.
+    backend_options, run_options
+        Options of ``backend.run``, of which those of a run go before those of the backend: those that the primitive
+        takes as keywords, ``cancel_on_interrupt``, and ``seed_simulator`` where the primitive has no seed.
+        ``max_parallel_experiments``, and what backends take and do not use, has no effect.
+    """
+
+    seed_simulator: int | np.random.Generator | None = None
+    backend_options: dict[str, Any] = field(default_factory=dict)
+    run_options: dict[str, Any] = field(default_factory=dict)
+
+    _primitive: ClassVar[str]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.check_names([name])
+        super().__setattr__(name, self._checked(name, value))
+
+    @classmethod
+    def check_names(cls, names: Any) -> None:
+        """Refuse what is no option of the primitive."""
+        known = [one.name for one in fields(cls)]
+        for name in names:
+            if name not in known:
+                raise BasicAerError(unknown_name(f"option of {cls._primitive}", str(name), known))
+
+    @staticmethod
+    def _checked(name: str, value: Any) -> Any:
+        match name:
+            case "backend_options" | "run_options":
+                if value is not None and not isinstance(value, dict):
+                    raise BasicAerError(f"{name} must be a dictionary or None, not {shown(value)}.")
+                return dict(value or {})
+            case "seed_simulator":
+                return value if isinstance(value, np.random.Generator) else check_option("seed", value)
+            case "abelian_grouping":
+                return check_option("progress", value, called=name)  # that one is True or False, too
+            case _:
+                return check_option(name, value)
+
+    @property
+    def seed(self) -> int | np.random.Generator | None:
+        """The seed of the primitive, else that of its runs, else that of its backend."""
+        found: int | np.random.Generator | None = self.seed_simulator
+        for options in (self.run_options, self.backend_options):
+            found = check_option("seed_simulator", options.get("seed_simulator")) if found is None else found
+        return found
+
+    def settings(self, backend: BasicAerSimulator) -> dict[str, Any]:
+        """Return all options of a backend as they are for a run of the primitive, checked."""
+        dictionaries = {"backend_options": self.backend_options, "run_options": self.run_options}
+        given: dict[str, Any] = {}
+        for where, options in dictionaries.items():
+            given |= self._with_effect(where, options, backend)
+        return backend._settings(given)  # noqa: SLF001  # it is one of ours
+
+    def _with_effect(self, where: str, options: Mapping[str, Any], backend: BasicAerSimulator) -> dict[str, Any]:
+        taken = backend._with_effect(dict(options))  # noqa: SLF001
+        own = [one.name for one in fields(self)]
+        for name in taken:
+            if name not in _OF_DICTIONARIES:
+                kind = f"option in {where} of {self._primitive}"
+                raise BasicAerError(unknown_name(kind, str(name), _OF_DICTIONARIES, own))
+        checked: dict[str, Any] = check_options(taken)
+        return checked
+
+
+@dataclass
+class SamplerOptions(PrimitiveOptions):
+    """The options of a `SamplerV2`.
+
+    Attributes
+    ----------
+    default_shots
+        Shots of a PUB that names none.
+    """
+
+    default_shots: int = 1024
+
+    _primitive = "SamplerV2"
+
+
+@dataclass
+class EstimatorOptions(PrimitiveOptions):
+    """The options of an `EstimatorV2`.
+
+    Attributes
+    ----------
+    default_precision
+        Of a PUB that names none.
+    abelian_grouping
+        How Qiskit's estimator measures; without effect, since nothing is measured here.
+    """
+
+    default_precision: float = 0.0
+    abelian_grouping: bool = True
+
+    _primitive = "EstimatorV2"

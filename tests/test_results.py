@@ -1,0 +1,205 @@
+"""Results as other programs read them: written as JSON, and with the metadata that Aer's users look up."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.result import Result
+
+from basicaer import BasicAer, library
+from jobs import GUARD
+
+ANGLE = Parameter("angle")
+
+
+def pair(*, idle=0, measured=True):
+    circuit = QuantumCircuit(2 + idle, 2 if measured else 0)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    if measured:
+        circuit.measure([0, 1], [0, 1])
+    return circuit
+
+
+def measured_twice():
+    circuit = pair()
+    circuit.h(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+def reset_between():
+    circuit = QuantumCircuit(1, 1)
+    circuit.h(0)
+    circuit.reset(0)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+def branching():
+    circuit = pair()
+    with circuit.if_test((0, 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    return circuit
+
+
+def looping(*, measured):
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(3)):
+        circuit.h(0)
+        if measured:
+            circuit.measure(0, 0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+def saving():
+    circuit = pair(idle=1)
+    library.save_probabilities_dict(circuit, [0], label="probabilities")
+    library.save_expectation_value(circuit, "ZZ", [0, 1], label="value")
+    return circuit
+
+
+def turning():
+    circuit = QuantumCircuit(1, global_phase=ANGLE)
+    circuit.ry(ANGLE, 0)
+    circuit.measure_all()
+    return circuit
+
+
+RUNS = {
+    "counts": (pair(), {}),
+    "memory": (pair(), {"memory": True}),
+    "measured twice": (measured_twice(), {"memory": True}),
+    "branching": (branching(), {"memory": True}),
+    "together": ([pair()] * 9, {"memory": True}),
+    "in parts": ([pair()] * 4, {"max_parallel_experiments": 2}),
+    "numbers of NumPy": (pair(), {"shots": np.int64(5), "seed_simulator": np.uint32(3), "memory": np.True_}),
+    "values of NumPy": ([turning()], {"parameter_binds": [{ANGLE: np.linspace(0, 1, 6)}]}),
+    "single": (pair(), {"precision": "single", "memory": True}),
+    "saved": (saving(), {}),
+}
+
+
+def numbers_in(value):
+    """Every number of nested lists and dictionaries; nothing else that JSON could not have."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            assert type(key) in {str, int}, key
+            yield from numbers_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from numbers_in(one)
+    elif not isinstance(value, str | None):
+        yield value
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_results_of_counts_are_json(qasm, run):
+    circuits, options = RUNS[run]
+    result = qasm.run(circuits, **options).result(GUARD)
+    given = result.to_dict()
+    assert {type(number) for number in numbers_in([one["data"] for one in given["results"]])} <= {int, float}
+    read = Result.from_dict(json.loads(json.dumps(given)))
+    assert read.get_counts() == result.get_counts()
+    assert read.date == result.date
+    if options.get("memory"):
+        for number in range(len(result.results)):
+            assert read.get_memory(number) == result.get_memory(number)
+
+
+def test_a_qobjs_result_is_json(qasm):
+    result = qasm.run(qasm.run(pair(), memory=True).qobj()).result(GUARD)
+    assert Result.from_dict(json.loads(json.dumps(result.to_dict()))).get_counts() == result.get_counts()
+
+
+@pytest.mark.parametrize(("name", "key"), [("statevector_simulator", "statevector"), ("unitary_simulator", "unitary")])
+def test_arrays_stay_arrays(name, key):
+    given = BasicAer.get_backend(name).run(pair(measured=False)).result(GUARD).to_dict()
+    array = given["results"][0]["data"].pop(key)
+    assert isinstance(array, np.ndarray)
+    assert array.dtype == np.complex128
+    json.dumps(given)
+
+
+# The metadata that Aer's users look up.
+
+
+def metadata_of(circuit, name="qasm_simulator", **options):
+    result = BasicAer.get_backend(name).run(circuit, **options).result(GUARD)
+    assert result.metadata["time_taken_execute"] == result.time_taken
+    return result.results[0].metadata
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "measured"),
+    [
+        ("qasm_simulator", "statevector", True),
+        ("statevector_simulator", "statevector", True),
+        ("unitary_simulator", "unitary", False),
+    ],
+)
+def test_the_method_is_that_of_the_simulator(name, method, measured):
+    assert metadata_of(pair(measured=measured), name)["method"] == method
+
+
+def test_qubits_that_are_simulated_are_named():
+    circuit = QuantumCircuit(6, 3)
+    circuit.h(2)
+    circuit.cx(2, 5)
+    circuit.measure([2, 5], [0, 2])
+    metadata = metadata_of(circuit)
+    assert (metadata["num_qubits"], metadata["num_clbits"]) == (2, 3)
+    assert metadata["active_input_qubits"] == [2, 5]
+    assert dict(metadata["input_qubit_map"]) == {2: 0, 5: 1}
+    assert metadata_of(circuit, initial_statevector=np.eye(64)[0])["active_input_qubits"] == list(range(6))
+    assert metadata_of(pair(idle=1, measured=False), "unitary_simulator")["num_qubits"] == 3
+
+
+@pytest.mark.parametrize(
+    ("circuit", "sampled"),
+    [
+        (pair(), True),
+        (looping(measured=False), True),
+        (measured_twice(), False),
+        (reset_between(), False),
+        (branching(), False),
+        (looping(measured=True), False),
+    ],
+)
+def test_outcomes_are_sampled_from_one_state_or_not(circuit, sampled):
+    assert metadata_of(circuit)["measure_sampling"] is sampled
+
+
+@pytest.mark.parametrize(
+    ("name", "qubits", "enabled"),
+    [("qasm_simulator", 3, False), ("qasm_simulator", 12, True), ("unitary_simulator", 6, True)],
+)
+def test_gates_are_fused_in_all_but_small_states(name, qubits, enabled):
+    circuit = QuantumCircuit(qubits)
+    circuit.h(range(qubits))
+    if name == "qasm_simulator":
+        circuit.measure_all()
+    metadata = metadata_of(circuit, name, device="CPU")
+    assert metadata["fusion"] == {"enabled": enabled}
+    stages = BasicAer.get_backend(name).plan(circuit, device="CPU").stages
+    assert {bool(stage.tile) for stage in stages} == {enabled}
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_threads_are_those_that_may_work_on_a_state(threads):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    metadata = metadata_of(pair(), max_parallel_threads=threads, device="CPU")
+    assert metadata["parallel_state_update"] == (threads or cores)
+    assert metadata["parallel_shots"] == 1
+
+
+def test_what_took_time_is_told_twice(qasm):
+    [experiment] = qasm.run(pair()).result(GUARD).results
+    assert experiment.metadata["time_taken"] == experiment.time_taken
+    assert experiment.metadata["noise"] == "ideal"
