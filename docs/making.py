@@ -75,4 +75,15 @@ def latency() -> str:
     return "\n".join([*rows, "", f"Measured on {last['date'][:10]} on {last['machine']}."])
 
 
-TABLES = {"latency": latency} | {f"peers_{n}": partial(peers, n) for n in (10, 16, 20, 24)}
+def options_without_effect() -> str:
+    """Return the options of other simulators that are taken, by what they say."""
+    from basicaer.options import WITHOUT_EFFECT
+
+    names = {what: ", ".join(f"`{name}`" for name in names) for what, names in WITHOUT_EFFECT.items()}
+    rows = [f"| {what} | {listed} |" for what, listed in {"the method, where it is ours": "`method`"} | names.items()]
+    return "\n".join(["| what it says | options |", "|---|---|", *rows])
+
+
+TABLES = {"latency": latency, "options_without_effect": options_without_effect} | {
+    f"peers_{n}": partial(peers, n) for n in (10, 16, 20, 24)
+}

@@ -490,7 +490,7 @@ def test_options_that_are_set_again_are_those_of_the_runs_to_come():
     assert estimated(estimator) == estimated(EstimatorV2(default_precision=0.5, seed=3))
     with pytest.raises(BasicAerError, match="default_shots must be a whole number of at least 1, not 0"):
         sampler.options.default_shots = 0
-    with pytest.raises(BasicAerError, match="Unknown option of EstimatorV2 'default_shots': did you mean"):
+    with pytest.raises(BasicAerError, match="Unknown option of EstimatorV2 'default_shots': known are"):
         estimator.options.default_shots = 5
     assert sampler.default_shots == 7
 

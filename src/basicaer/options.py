@@ -118,7 +118,7 @@ AERS_ALONE = frozenset(name for names in WITHOUT_EFFECT.values() for name in nam
 
 _OF_THE_TRANSPILER = frozenset({"basis_gates", "coupling_map"})
 _OF_AER = AERS_ALONE | _OF_THE_TRANSPILER | {"method", "noise_model"}
-_LEAST_BEGINNING = 3  # letters of a name that say which one is meant
+_LEAST_PART = 3  # letters of a name that say which one is meant
 _NEAR = 0.75  # of 1: how much names have in common of which one may be meant by the other
 _LONGEST_NAME = 100
 
@@ -138,7 +138,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str
     known = sorted(known)
     possible = [*known, *sorted(taken)]
     nearest = difflib.get_close_matches(name, possible, n=1, cutoff=_NEAR) or [
-        one for one in possible if len(name) >= _LEAST_BEGINNING and one.startswith(name)
+        one for one in possible if len(name) >= _LEAST_PART and name in one
     ]
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
     return f"Unknown {kind} '{name}': {hint}"

@@ -60,6 +60,7 @@ __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unit
 
 _ANY_ANGLE = 0.618  # in radians: a plan depends on no angle, and this one makes no gate anything special
 _WHOLE = ("shots", "seed_simulator", "max_parallel_threads")
+_NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "shots"})
 _OF_SIGNALS = frozenset({"meas_level", "meas_return"})  # what a measurement of a device returns
 _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sense in JSON
     "shots",
@@ -148,7 +149,7 @@ class BasicAerSimulator(BackendV2):
             Go before the Qobj's settings, the backend's options and the defaults:
 
             - ``shots``: how often to repeat each circuit; default 1024, for the statevector simulator 1. None is the
-              backend's.
+              backend's own, as it is for ``memory`` and both that begin with ``max_parallel``.
             - ``memory``: whether to return the outcome of every shot, in order.
             - ``seed_simulator``: a whole number that makes the outcomes reproducible.
             - ``parameter_binds``: for each circuit a dictionary ``{parameter: [values]}``; one experiment per value.
@@ -228,7 +229,9 @@ class BasicAerSimulator(BackendV2):
         for name in changed:
             if name not in self._defaults:
                 raise AttributeError(self._no_option(name))
+        changed = {name: self._defaults[name] if _is_default(name, value) else value for name, value in changed.items()}
         super().set_options(**check_options(changed))
+        self.options.update_options(**{name: value for name, value in fields.items() if name not in changed})
 
     def _no_option(self, name: str) -> str:
         """Return the sentence for an option that this simulator does not have."""
@@ -244,7 +247,8 @@ class BasicAerSimulator(BackendV2):
         options = without_aers(_without_signals(options), self._methods)
         if self._ignored.isdisjoint(options):
             return options
-        check_options({name: options[name] for name in self._ignored.intersection(options)})
+        ignored = {name: options[name] for name in self._ignored.intersection(options)}
+        check_options({name: value for name, value in ignored.items() if not _is_default(name, value)})
         return {name: value for name, value in options.items() if name not in self._ignored}
 
     def sampler(self, **options: Any) -> SamplerV2:
@@ -371,9 +375,8 @@ class BasicAerSimulator(BackendV2):
 
     def _settings(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given here go before the backend's."""
-        if options.get("shots", 1) is None:
-            options = {name: value for name, value in options.items() if name != "shots"}
-        settings = dict(self.options) | self._with_effect(options)
+        given = {name: value for name, value in options.items() if not _is_default(name, value)}
+        settings = self._with_effect(dict(self.options) | given)
         changed = {}
         for name, value in settings.items():
             if name not in self._defaults:
@@ -533,6 +536,11 @@ def check_initial_unitary(settings: dict[str, Any], program: Program, backend: s
     if not np.allclose(matrix.conj().T @ matrix, np.eye(size), rtol=0, atol=1e-10):
         raise BasicAerError(f"initial_unitary of {backend} is not unitary to 10 decimals.")
     return matrix.T.reshape(-1)
+
+
+def _is_default(name: str, value: Any) -> bool:
+    """Tell whether an option is given as None where that is what other simulators call their default."""
+    return value is None and name in _NONE_IS_DEFAULT
 
 
 def _without_signals(options: dict[str, Any]) -> dict[str, Any]:

@@ -153,16 +153,12 @@ class Ended(NamedTuple):
         return {
             "method": "unitary" if is_unitary else "statevector",
             "num_qubits": program.state_qubits,
-            "num_clbits": program.memory_slots,
             "active_input_qubits": list(program.qubits),
-            "input_qubit_map": [[qubit, place] for place, qubit in enumerate(program.qubits)],
             # Whether the outcomes of all shots are drawn from one state: only these make states of their own.
             "measure_sampling": not any(isinstance(operation, Measure | Reset) for operation in walk(program.body)),
             # Whether gates run in passes that hold many, as they do in all but small states.
             "fusion": {"enabled": not on_cpu or cpu.costs(n_qubits, experiment.precision) is not None},
             "parallel_state_update": cpu.threads if on_cpu else 1,
-            "parallel_shots": 1,
-            "noise": "ideal",
             "time_taken": self.time_taken,
         }
 
