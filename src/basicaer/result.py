@@ -85,11 +85,11 @@ def _labels(registers: tuple[tuple[str, int], ...]) -> list[list[Any]]:
 
 def with_own_lists(header: dict[str, Any]) -> dict[str, Any]:
     """Return a header whose lists, and those in them, are its own, so that it may be handed out."""
-    return {key: _copied(value) if isinstance(value, list) else value for key, value in header.items()}
-
-
-def _copied(values: list[Any]) -> list[Any]:
-    return [value.copy() if isinstance(value, list) else value for value in values]
+    own = header.copy()
+    for key, value in header.items():
+        if type(value) is list:
+            own[key] = [row.copy() if type(row) is list else row for row in value]
+    return own
 
 
 def counts_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> dict[str, int]:

@@ -399,7 +399,9 @@ class BasicAerSimulator(BackendV2):
     ) -> Experiment:
         """Lower a circuit and check that it can be run here with these settings."""
         started = time.perf_counter()
-        starts_elsewhere = any(settings.get(name) is not None for name in ("initial_statevector", "initial_unitary"))
+        starts_elsewhere = (
+            settings.get("initial_statevector") is not None or settings.get("initial_unitary") is not None
+        )
         on_device = settings.get("array") is ArrayPlace.DEVICE
         # An array that is returned as it is has all the qubits.
         program = lower_it(keep_idle=starts_elsewhere or on_device or self._unitary_only)

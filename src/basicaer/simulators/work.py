@@ -9,7 +9,7 @@ import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -147,20 +147,30 @@ class Ended(NamedTuple):
     def _as_aer_says_it(self, experiment: Experiment) -> dict[str, Any]:
         """Return what Aer's metadata says of an experiment too, under Aer's names and in its forms."""
         program, is_unitary = experiment.program, "unitary" in self.data
-        n_qubits = program.state_qubits * (2 if is_unitary else 1)
-        cpu = NumpyDevice(experiment.devices.threads)
-        on_cpu = self.device == cpu.name
+        n_qubits, threads, is_planned = program.state_qubits, 1, True
+        if self.device == NumpyDevice.name:
+            threads, is_planned = _on_cpu(
+                experiment.devices.threads, n_qubits * (2 if is_unitary else 1), experiment.precision
+            )
         return {
             "method": "unitary" if is_unitary else "statevector",
-            "num_qubits": program.state_qubits,
+            "num_qubits": n_qubits,
             "active_input_qubits": list(program.qubits),
             # Whether the outcomes of all shots are drawn from one state: only these make states of their own.
-            "measure_sampling": not any(isinstance(operation, Measure | Reset) for operation in walk(program.body)),
+            "measure_sampling": program.is_straight
+            or not any(isinstance(operation, Measure | Reset) for operation in walk(program.body)),
             # Whether gates run in passes that hold many, as they do in all but small states.
-            "fusion": {"enabled": not on_cpu or cpu.costs(n_qubits, experiment.precision) is not None},
-            "parallel_state_update": cpu.threads if on_cpu else 1,
+            "fusion": {"enabled": is_planned},
+            "parallel_state_update": threads,
             "time_taken": self.time_taken,
         }
+
+
+@lru_cache(maxsize=64)
+def _on_cpu(threads: int, n_qubits: int, precision: Precision) -> tuple[int, bool]:
+    """Return how many threads may work on a state on the CPU, and whether its gates are planned."""
+    device = NumpyDevice(threads)
+    return device.threads, device.costs(n_qubits, precision) is not None
 
 
 class Saving(NamedTuple):
