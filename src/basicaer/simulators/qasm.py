@@ -23,8 +23,8 @@ class QasmSimulator(BasicAerSimulator):
     _name = "qasm_simulator"
     _description = "Counts of measurement outcomes, with mid-circuit measurement and control flow"
     _returns = "counts"
-    # Other packages compare circuits with a number. More than any machine has, and idle qubits cost nothing; but
-    # `transpile` looks at each of them, which takes 30 ms for these, and as much more for as many more.
+    # Other packages compare circuits with a number. It is above that of any device, as idle qubits are not simulated;
+    # but `transpile` looks at each of them, which takes 30 ms for these, and as much again for as many more.
     _num_qubits = 2048
 
     @classmethod
