@@ -9,6 +9,7 @@ from qiskit.quantum_info import Statevector, random_unitary
 from basicaer.compile import known
 from basicaer.compile.gates import GATES
 from basicaer.compile.known import lower_known
+from basicaer.compile.lower import lower
 from basicaer.engine.kept import Kept
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
@@ -18,6 +19,7 @@ from basicaer.errors import BasicAerError
 def nothing_known(monkeypatch):
     for name in ("_programs", "_recipes"):
         monkeypatch.setattr(known, name, Kept(50_000, 50_000))
+    monkeypatch.setattr(known, "_FEW_INSTRUCTIONS", 0)
 
 
 def circuit(angle=0.1, name="one"):
@@ -271,3 +273,14 @@ def test_a_phase_that_is_a_gate_has_no_place_among_the_gates(statevector):
         made.append(library.GlobalPhaseGate(angle), [])
         made.rx(angle, 0)
         assert np.allclose(statevector.run(made).result().get_statevector(), Statevector(made).data)
+
+
+def test_few_instructions_are_not_kept_with_each_of_their_angles(monkeypatch):
+    monkeypatch.setattr(known, "_FEW_INSTRUCTIONS", 16)
+    programs = [lower_known(circuit(angle)) for angle in (0.1, 0.2, 0.3)]
+    assert not len(known._programs)
+    assert [gates_of(program) for program in programs] == [gates_of(lower(circuit(angle))) for angle in (0.1, 0.2, 0.3)]
+
+
+def gates_of(program):
+    return [[(*gate[:4], gate.data.tolist()) for gate in segment.gates] for segment in program.body]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["lower_known"]
 
 _MOST_INSTRUCTIONS = 50_000  # of all programs that are kept, together: some tens of megabytes
+_FEW_INSTRUCTIONS = 16  # whose other angles are put in sooner than they are found again
 _WIDEST_UNITARY = 2  # qubits: the matrices of wider ones would take more memory than all else that is kept
 _PLAIN = {"measure": Measure, "barrier": Barrier}
 _LARGEST_INT = 2**53  # of those that a float has all of
@@ -90,18 +91,18 @@ def lower_known(
     if key is None:
         return lowered()
     structure, numbers = key
-
-    def made() -> Program:
-        if not all(_is_plain(one) for of_gate in numbers for one in of_gate):
-            return lowered()
+    if all(_is_plain(one) for of_gate in numbers for one in of_gate):
         recipe = _recipes.known_or_made(structure, len(items), lambda: _recipe(lowered(), numbers, items))
         if recipe.numbers == numbers:  # it was made just now, or is of this very circuit
-            return recipe.program
-        if recipe.angles is None:
-            return lowered()
-        return recipe.with_angles(circuit.name, [[float(one) for one in of_gate] for of_gate in numbers])
+            return _named(recipe.program, circuit)
+        if recipe.angles is not None:
+            lowered = partial(recipe.with_angles, circuit.name, [[float(one) for one in own] for own in numbers])
+            if len(items) <= _FEW_INSTRUCTIONS:
+                return lowered()
+    return _named(_programs.known_or_made(key, len(items), lowered), circuit)
 
-    program = _programs.known_or_made(key, len(items), made)
+
+def _named(program: Program, circuit: QuantumCircuit) -> Program:
     return program if program.name == circuit.name else replace(program, name=circuit.name)
 
 
