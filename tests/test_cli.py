@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import itertools
 import json
+import math
 import os
 import re
 import shutil
@@ -717,7 +718,39 @@ def test_inputs_without_a_value_are_named(tmp_path):
     path.write_text("OPENQASM 3.0; include 'stdgates.inc'; input float a; qubit q; rx(a) q;".replace("'", '"'), "utf-8")
     done = basicaer("run", path)
     assert done.exit_code != 0
-    assert "has inputs without a value ('a'); write numbers in their place." in done.stderr
+    assert "has inputs without a value ('a'); give each with --bind NAME=NUMBER." in done.stderr
+
+
+SIMPLE = """OPENQASM 3.0; include "stdgates.inc"; input float a; input float b;
+qubit q; bit d; rx(a) q; rx(b) q; d = measure q;"""
+
+
+def test_inputs_are_given_values(tmp_path):
+    path = tmp_path / "open.qasm"
+    path.write_text(SIMPLE, "utf-8")
+    done = basicaer("run", path, "--json", "--bind", "a=3", "--bind", f"b={math.pi - 3}")
+    assert json.loads(done.stdout)["counts"] == {"1": 1024}
+
+
+@pytest.mark.parametrize(
+    ("binds", "message"),
+    [
+        (["a=1"], "inputs without a value ('b'); give each with --bind"),
+        (["a=1", "b=2", "c=3"], "--bind 'c=3' names no input of"),
+        (["a=1", "b=2", "a=3"], "--bind gives 'a' twice; give it once."),
+        (["a=1", "b"], "--bind 'b' has no number; give NAME=NUMBER."),
+        (["a=1", "b=pi"], "--bind 'b=pi' has no number; give NAME=NUMBER."),
+        (["a=1", "b=nan"], "finite"),
+        (["a=1", "b=1e999"], "finite"),
+    ],
+)
+def test_values_of_inputs_that_cannot_be_are_refused(tmp_path, binds, message):
+    path = tmp_path / "open.qasm"
+    path.write_text(SIMPLE, "utf-8")
+    done = basicaer("run", path, *[word for bind in binds for word in ("--bind", bind)])
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_package_runs_as_the_command():

@@ -21,14 +21,14 @@ from basicaer.devices.gpu_probe import probe_gpu
 from basicaer.devices.memory import largest_state, readable
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import gpu_device
-from basicaer.errors import BasicAerError, BasicAerWarning, at_border
+from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
 from basicaer.watching import place_and_time, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from qiskit import QuantumCircuit
     from qiskit.result import Result
@@ -72,20 +72,31 @@ def _showing(command: _Command) -> _Command:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--shots", default=1024, show_default=True, help="How often to repeat the circuit.")
 @click.option("--seed", type=int, help="Makes the outcomes reproducible.")
+@click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="The value of an input; once for each.")
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, for resume.")
 @click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
 @_showing
 def run(
-    *, file: Path, seed: int | None, as_json: bool, plot: Path | None, progress: bool | None, **options: Any
+    *,
+    file: Path,
+    seed: int | None,
+    bind: tuple[str, ...],
+    as_json: bool,
+    plot: Path | None,
+    progress: bool | None,
+    **options: Any,
 ) -> None:
     """Run the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, and show how often each outcome occurred."""
 
     def start() -> BasicAerJob:
-        circuit = _without_inputs(file)
+        circuit = load_circuit(file)
+        binds = _values_of_inputs(circuit, bind, file)
         with _told_warnings():
-            return BasicAer.get_backend("qasm_simulator").run(circuit, seed_simulator=seed, **options)
+            return BasicAer.get_backend("qasm_simulator").run(
+                circuit, seed_simulator=seed, parameter_binds=[binds] if binds else None, **options
+            )
 
     _show(start, as_json=as_json, plot=plot, progress=progress)
 
@@ -148,12 +159,31 @@ def _told_warnings() -> Iterator[None]:
         click.echo(f"Warning: {warning.message}", err=True)
 
 
-def _without_inputs(file: Path) -> QuantumCircuit:
-    circuit = load_circuit(file)
-    if circuit.num_parameters:
-        names = ", ".join(f"'{parameter.name}'" for parameter in circuit.parameters)
-        raise BasicAerError(f"{file} has inputs without a value ({names}); write numbers in their place.")
-    return circuit
+def _values_of_inputs(circuit: QuantumCircuit, bind: tuple[str, ...], file: Path) -> dict[str, list[float]]:
+    """Return the values of a circuit's inputs by name, as ``parameter_binds`` takes them; each must have one."""
+    inputs = [one.name for one in (*circuit.parameters, *circuit.iter_input_vars())]
+    values: dict[str, list[float]] = {}
+    for given in bind:
+        name, _, number = given.partition("=")
+        if name not in inputs:
+            has = f"its inputs are {_quoted(inputs)}" if inputs else "it has none"
+            raise BasicAerError(f"--bind {shown(given)} names no input of {file}; {has}.")
+        if name in values:
+            raise BasicAerError(f"--bind gives '{name}' twice; give it once.")
+        try:
+            values[name] = [float(number)]
+        except ValueError as error:
+            raise BasicAerError(f"--bind {shown(given)} has no number; give NAME=NUMBER.") from error
+    missing = [name for name in inputs if name not in values]
+    if missing:
+        raise BasicAerError(
+            f"{file} has inputs without a value ({_quoted(missing)}); give each with --bind NAME=NUMBER."
+        )
+    return values
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _counts(experiment: ExperimentResult) -> dict[str, int]:
