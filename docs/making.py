@@ -80,7 +80,8 @@ def options_without_effect() -> str:
     from basicaer.options import WITHOUT_EFFECT
 
     names = {what: ", ".join(f"`{name}`" for name in names) for what, names in WITHOUT_EFFECT.items()}
-    rows = [f"| {what} | {listed} |" for what, listed in {"the method, where it is ours": "`method`"} | names.items()]
+    names = {"the method, where it is ours": "`method`"} | names
+    rows = [f"| {what} | {listed} |" for what, listed in names.items()]
     return "\n".join(["| what it says | options |", "|---|---|", *rows])
 
 

@@ -237,7 +237,7 @@ def comparable(named):
     return data if isinstance(data, list) else (data["counts"], data["memory"])
 
 
-@pytest.mark.filterwarnings("ignore:.*the last digits may differ")
+@pytest.mark.filterwarnings("ignore:.*last digits may differ")
 @pytest.mark.parametrize("name", ["job", "circuit-0", "running"])
 def test_no_forged_field_ends_in_anything_but_a_sentence_or_the_right_counts(saved, folder, name):
     cases = list(zip(kinds_of_places(body_of(folder, name)), itertools.cycle(ODD), strict=False))
@@ -245,7 +245,7 @@ def test_no_forged_field_ends_in_anything_but_a_sentence_or_the_right_counts(sav
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*the last digits may differ")
+@pytest.mark.filterwarnings("ignore:.*last digits may differ")
 @pytest.mark.parametrize("name", ["job", "circuit-0", "running"])
 def test_no_forged_field_with_any_odd_value_ends_in_anything_else(saved, folder, name):
     cases = list(itertools.product(kinds_of_places(body_of(folder, name)), ODD))
@@ -256,7 +256,7 @@ def test_no_forged_field_with_any_odd_value_ends_in_anything_else(saved, folder,
 READERS = {"job": {"header", "versions", "job", "name"}, "circuit-0": {"is"}}  # whatever a result or a message shows
 
 
-@pytest.mark.filterwarnings("ignore:.*the last digits may differ", "ignore:.*has no classical bits")
+@pytest.mark.filterwarnings("ignore:.*last digits may differ", "ignore:.*has no classical bits")
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("job", "with bits"), *(("circuit-0", kind) for kind in ("with bits", "without bits", "a state"))],
