@@ -607,3 +607,14 @@ def test_branch_states_are_released(qasm, monkeypatch):
     with pytest.raises(BasicAerError):
         qasm.run(failing, shots=100).result()
     assert not living, "also those of branches that were never followed"
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300])
+def test_a_variable_may_hold_any_float(qasm, value):
+    circuit = QuantumCircuit(1, 1)
+    large = circuit.add_var("large", expr.lift(1.0, types.Float()))
+    circuit.store(large, expr.lift(value, types.Float()))
+    with circuit.if_test(expr.less(1.0, large) if value > 0 else expr.less(large, 1.0)):
+        circuit.x(0)
+    circuit.measure(0, 0)
+    assert qasm.run(circuit, shots=5).result().get_counts() == {"1": 5}

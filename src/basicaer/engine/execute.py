@@ -428,7 +428,8 @@ class _Execution:
         value = self.value(branch, store.expression)
         if store.slot is not None:
             branch.variables = {**branch.variables, store.slot: value}
-        branch.bits = with_bits(branch.bits, store.bits, int(value))
+        if store.bits:
+            branch.bits = with_bits(branch.bits, store.bits, int(value))
 
     def measure(self, branch: Branch, here: Frame, state: State, qubit: int) -> bool:
         """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
