@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     _Scratch = tuple[NDArray[Any], NDArray[Any]]  # two arrays of a block each, or of a gate's rows if that is more
 
-__all__ = ["FEW_AMPLITUDES", "BoundGate", "GateNumbers", "Gatewise", "along_targets", "rows_of", "weight"]
+__all__ = ["FEW_AMPLITUDES", "BoundGate", "GateNumbers", "Gatewise", "along_targets", "rows_of", "squares", "weight"]
 
 _BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double: a block and its scratch stay in the second-level cache
 FEW_AMPLITUDES = 2**11
@@ -145,6 +145,13 @@ def weight(amplitudes: NDArray[Any]) -> float:
     """Return the sum of the squared moduli, accumulated in float64 whatever the precision."""
     parts = np.ascontiguousarray(amplitudes).reshape(-1).astype(np.complex128, copy=False).view(np.float64)
     return float(np.dot(parts, parts))
+
+
+def squares(amplitudes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the squared moduli, in float64 whatever the precision."""
+    amplitudes = amplitudes.astype(np.complex128, copy=False)
+    squared: NDArray[np.float64] = amplitudes.real**2 + amplitudes.imag**2
+    return squared
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.devices.expectations import signs_of, signs_of_turns
-from basicaer.devices.gatewise import GateNumbers, rows_of
+from basicaer.devices.gatewise import GateNumbers, rows_of, squares
 from basicaer.devices.permutations import source_indices
 from basicaer.devices.threads import run_parts
 from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, positions_of
@@ -70,8 +70,7 @@ class NumpyBatch:
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         self._checkpoint.poll()
-        squares = self._states.real.astype(np.float64) ** 2 + self._states.imag.astype(np.float64) ** 2
-        weights: NDArray[np.float64] = squares.reshape(len(squares), -1, 2**block_qubits).sum(axis=2)
+        weights: NDArray[np.float64] = squares(self._states).reshape(len(self), -1, 2**block_qubits).sum(axis=2)
         return weights
 
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:

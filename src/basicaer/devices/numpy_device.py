@@ -15,7 +15,7 @@ from basicaer.devices.binding import Bound, bind, bind_reordering, first_places
 from basicaer.devices.blas import has_small_kernels, single_threaded_blas
 from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.expectations import expectations
-from basicaer.devices.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, weight
+from basicaer.devices.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, squares, weight
 from basicaer.devices.memory import free_host_bytes, readable
 from basicaer.devices.numpy_batch import NumpyBatch
 from basicaer.devices.threads import run_passes
@@ -238,15 +238,15 @@ class NumpyState:
                 if not inside:
                     weights[which] += weight(chunk)
                 else:
-                    weights[which + number] += _squares(chunk).reshape(shape).sum(axis=summed).reshape(-1)
+                    weights[which + number] += squares(chunk).reshape(shape).sum(axis=summed).reshape(-1)
         return weights
 
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         inside, outside = self._place[:block_qubits], self._place[block_qubits:]
         start = deposit_bits(block, outside)
         if inside == tuple(range(block_qubits)):
-            return _squares(self._vector[start : start + 2**block_qubits])
-        return _squares(self._vector[_offsets(inside) + start])
+            return squares(self._vector[start : start + 2**block_qubits])
+        return squares(self._vector[_offsets(inside) + start])
 
     def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
         indices = np.empty(len(blocks), np.int64)
@@ -327,13 +327,6 @@ def _offsets(places: tuple[int, ...]) -> NDArray[np.int64]:
     offsets: NDArray[np.int64] = deposit_bits(np.arange(2 ** len(places)), places)
     offsets.flags.writeable = False  # it is shared
     return offsets
-
-
-def _squares(amplitudes: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the squared moduli, in float64 whatever the precision."""
-    amplitudes = amplitudes.astype(np.complex128, copy=False)
-    squares: NDArray[np.float64] = amplitudes.real**2 + amplitudes.imag**2
-    return squares
 
 
 def _next_to_settle(place: list[int], size: int) -> list[int]:

@@ -115,22 +115,23 @@ def _factor(amplitudes: NDArray[Any], qubits: tuple[int, ...], save: Save, check
     n = len(amplitudes).bit_length() - 1
     others = [qubit for qubit in range(n) if qubit not in qubits]
     own = deposit_bits(np.arange(2 ** len(qubits)), qubits)
-    rest = deposit_bits(np.arange(2 ** len(others)), others)
-    weights = np.empty(len(rest))
-    parts = list(_parts(len(rest), len(own)))
-    for part in parts:
+    whole = most = 0.0
+    largest = 0  # the index of the others' basis state in which these qubits have the largest part of the state
+    for rest in _parts(others, len(own)):
         checkpoint.poll()
-        rows = amplitudes[rest[part, None] + own]
-        weights[part] = np.einsum("ij,ij->i", rows.real, rows.real) + np.einsum("ij,ij->i", rows.imag, rows.imag)
-    largest = int(weights.argmax())
-    factor: NDArray[Any] = amplitudes[rest[largest] + own]
-    factor /= weights[largest] ** 0.5
+        rows = amplitudes[rest[:, None] + own]
+        weights = np.einsum("ij,ij->i", rows.real, rows.real) + np.einsum("ij,ij->i", rows.imag, rows.imag)
+        whole += float(weights.sum())
+        if weights.max() > most:
+            most, largest = float(weights.max()), int(rest[weights.argmax()])
+    factor: NDArray[Any] = amplitudes[largest + own]
+    factor /= most**0.5
     explained = 0.0
-    for part in parts:
+    for rest in _parts(others, len(own)):
         checkpoint.poll()
-        overlaps = amplitudes[rest[part, None] + own] @ factor.conj()
+        overlaps = amplitudes[rest[:, None] + own] @ factor.conj()
         explained += float(np.vdot(overlaps, overlaps).real)
-    if not explained > weights.sum() * (1 - _SEPARATE * np.finfo(amplitudes.dtype).eps):
+    if not explained > whole * (1 - _SEPARATE * np.finfo(amplitudes.dtype).eps):
         raise BasicAerError(
             f"{save.form} (label '{save.label}') is given qubits that are entangled with others, so that they have no "
             "state of their own; give it all qubits, or use save_density_matrix."
@@ -138,11 +139,11 @@ def _factor(amplitudes: NDArray[Any], qubits: tuple[int, ...], save: Save, check
     return factor
 
 
-def _parts(rows: int, columns: int) -> Iterator[slice]:
-    """Yield parts of so many rows as are looked at between two polls."""
-    step = max(2**_BLOCK_QUBITS // columns, 1)
-    for start in range(0, rows, step):
-        yield slice(start, start + step)
+def _parts(others: Sequence[int], amplitudes_each: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the indices with all values of some qubits and 0 elsewhere, as many as are looked at between two polls."""
+    step = max(2**_BLOCK_QUBITS // amplitudes_each, 1)
+    for start in range(0, 2 ** len(others), step):
+        yield deposit_bits(np.arange(start, min(start + step, 2 ** len(others))), others)
 
 
 def _chosen(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
@@ -211,14 +212,11 @@ def _density_matrix(
     others = [qubit for qubit in range(state.n_qubits) if qubit not in qubits]
     own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on the qubits, else 0
     matrix = np.zeros((len(own), len(own)), complex)
-    step = max(2**_BLOCK_QUBITS // len(own), 1)
-    starts = range(0, 2 ** len(others), step)
-    for start in starts:
+    for rest in _parts(others, len(own)):
         checkpoint.poll()
-        rest = deposit_bits(np.arange(start, min(start + step, 2 ** len(others))), others)
         columns = amplitudes[own[:, None] + rest].astype(np.complex128, copy=False)
         matrix += columns @ columns.conj().T
-        checkpoint.advance(passes / len(starts))
+        checkpoint.advance(passes * len(rest) / 2 ** len(others))
     matrix /= np.trace(matrix).real
     return matrix
 
