@@ -116,12 +116,16 @@ def test_experiments_of_a_qobj_run_with_those_of_as_many_shots(qasm, evolved):
     assert [sum(counts.values()) for counts in result.get_counts()] == [10 + number % 2 for number in range(9)]
 
 
+def turned(layers):
+    circuit = QuantumCircuit(10, name=f"{layers} layers")
+    for _ in range(layers):
+        circuit.ry(0.1, range(10))
+    circuit.measure_all()
+    return circuit
+
+
 def test_large_circuits_run_by_themselves(qasm, evolved):
-    deep = QuantumCircuit(10, name="deep")
-    for _ in range(600):
-        deep.ry(0.1, range(10))
-    deep.measure_all()
-    qasm.run([deep] * 4, shots=1).result()
+    qasm.run([turned(600)] * 4, shots=1).result()
     assert not evolved
 
 
@@ -131,11 +135,7 @@ def test_a_few_run_in_their_order(qasm, evolved):
 
 
 def test_as_many_run_together_as_take_a_tenth_of_a_second(qasm, evolved):
-    wide = QuantumCircuit(10, name="wide")
-    for _ in range(20):
-        wide.ry(0.1, range(10))
-    wide.measure_all()
-    qasm.run([wide] * 30, shots=1).result()
+    qasm.run([turned(20)] * 30, shots=1).result()
     assert [len(names) for names in evolved] == [27, 3]  # of 200 gates, 18 us each
 
 

@@ -21,7 +21,7 @@ from basicaer.devices.gpu_probe import probe_gpu
 from basicaer.devices.memory import largest_state, readable
 from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import gpu_device
-from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
+from basicaer.errors import BasicAerError, BasicAerWarning, at_border, printable, shown
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
@@ -221,9 +221,8 @@ def _print_histogram(console: Console, summary: dict[str, Any]) -> None:
     if len(counts) > _ROWS:
         left = sum(list(counts.values())[_ROWS:])
         console.print(f"and {len(counts) - _ROWS} more outcomes with {left} shots; --json lists all")
-    name = summary["circuit"].encode(errors="backslashreplace").decode()  # half a character cannot be written
     console.print(
-        f"{name}: {summary['simulated_qubits']} qubits, {summary['shots']} shots in "
+        f"{printable(summary['circuit'])}: {summary['simulated_qubits']} qubits, {summary['shots']} shots in "
         f"{summary['seconds']:.3g} s on the {summary['device']}, {summary['precision']} precision, "
         f"seed {summary['seed_simulator']}",
         style="dim",
