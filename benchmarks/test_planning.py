@@ -19,9 +19,9 @@ from qiskit import QuantumCircuit
 
 from basicaer import BasicAer
 from basicaer.compile.lower import lower
-from basicaer.devices.binding import bind, first_places
-from basicaer.devices.numpy_device import NumpyDevice
-from basicaer.devices.threads import run_passes
+from basicaer.devices.cpu.binding import bind, first_places
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.cpu.threads import run_passes
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Segment
 from basicaer.options import Precision

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from basicaer import BasicAer
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.passes import Shape
-from basicaer.devices.gpu_probe import probe_gpu
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute, together
 from basicaer.engine.program import Segment

@@ -198,7 +198,7 @@ def test_the_layers_are_those_of_the_package():
         ("compile.lower", "import basicaer.simulators.base"),
         ("compile.lower", "from basicaer import BasicAer"),
         ("plan.closure", "from basicaer.compile.gates import GATES"),
-        ("devices.numpy_device", "from basicaer.plan import Plan"),
+        ("devices.cpu.device", "from basicaer.plan import Plan"),
         ("engine.execute", "from basicaer.devices import registry"),
         ("engine.execute", "def f():\n    from basicaer.devices.registry import choose_device"),
         ("engine.execute", "if TYPE_CHECKING:\n    from basicaer.compile.gates import GateRecord"),

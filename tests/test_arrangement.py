@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basicaer.devices.arrangement import arranged, facing, is_ready
+from basicaer.devices.cpu.arrangement import arranged, facing, is_ready
 
 
 def random_products(random, bits):

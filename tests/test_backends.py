@@ -17,8 +17,9 @@ from qiskit.result.models import MeasLevel, MeasReturnType
 import basicaer
 import reference
 from basicaer import BasicAer, BasicAerError, BasicAerProvider
-from basicaer.devices import gpu_probe, memory, registry
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices import memory, registry
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.errors import BasicAerWarning, DeviceUnavailableError
 from basicaer.options import Precision
 from jobs import GUARD

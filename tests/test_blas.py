@@ -5,8 +5,9 @@ import threading
 import pytest
 
 import reference
-from basicaer.devices import blas, numpy_device
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu import blas
+from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision

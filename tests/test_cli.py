@@ -20,9 +20,10 @@ from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2, qasm3
 
 from basicaer import BasicAer, BasicAerError, __version__, cli
-from basicaer.devices import gpu_probe, registry
+from basicaer.devices import registry
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.devices.memory import largest_state
-from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.loading import load_circuit
 from basicaer.options import Precision

@@ -9,7 +9,7 @@ from qiskit.circuit.library import GlobalPhaseGate
 
 import exact
 from basicaer.compile.lower import lower
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.errors import BasicAerError
 
 SHOTS = 4096
@@ -578,12 +578,12 @@ def test_outcomes_do_not_depend_on_how_many_branch_states_fit(qasm, monkeypatch,
 
 def test_no_state_is_copied_for_shots_that_agree(qasm, monkeypatch):
     """A shot of its own never splits, so a thousand rounds need no second state."""
-    monkeypatch.setattr("basicaer.devices.numpy_device.NumpyState.copy", None)
+    monkeypatch.setattr("basicaer.devices.cpu.device.NumpyState.copy", None)
     assert sum(qasm.run(deep(30), shots=1).result().get_counts().values()) == 1
 
 
 def test_branch_states_are_released(qasm, monkeypatch):
-    from basicaer.devices.numpy_device import NumpyState
+    from basicaer.devices.cpu.device import NumpyState
 
     living = set()
     make, release = NumpyState.__init__, NumpyState.release

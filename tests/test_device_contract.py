@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices import gatewise
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu import gatewise
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from basicaer.cli import main
-from basicaer.devices import numpy_device
+from basicaer.devices.cpu import device as numpy_device
 from documents import ROOT, blocks, matches, printed_by, text_of
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
@@ -98,7 +98,7 @@ def rows_after(page, heading):
 
 
 def test_the_page_has_every_reason_why_the_gpu_is_off():
-    tree = ast.parse(text_of("src/basicaer/devices/gpu_probe.py"))
+    tree = ast.parse(text_of("src/basicaer/devices/gpu/probe.py"))
     (probe,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "probe_gpu"]
     problems = [
         "".join(texts_in(node.args[0]))

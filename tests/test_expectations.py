@@ -9,9 +9,10 @@ from qiskit.quantum_info import Pauli
 
 import reference
 from basicaer import BasicAer, JobTimeLimitError
-from basicaer.devices import expectations, numpy_device
-from basicaer.devices.blas import single_threaded_blas
-from basicaer.devices.numpy_device import NumpyDevice, NumpyState
+from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu import expectations
+from basicaer.devices.cpu.blas import single_threaded_blas
+from basicaer.devices.cpu.device import NumpyDevice, NumpyState
 from basicaer.library import save_expectation_value
 from basicaer.options import Precision
 

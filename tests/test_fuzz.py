@@ -16,7 +16,7 @@ from qiskit.circuit import AnnotatedOperation, ClassicalRegister, Clbit, Control
 from qiskit.circuit.classical import expr
 
 from basicaer import BasicAer, EstimatorV2, SamplerV2
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import execute
 from basicaer.errors import BasicAerWarning
 from basicaer.library import save_statevector

@@ -10,12 +10,12 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
-from basicaer.saving import store as store_module
-from basicaer.saving.saver import load_work
+from basicaer.persistence import store as store_module
+from basicaer.persistence.saver import load_work
 from basicaer.simulators import work as work_module
 from basicaer.simulators.work import Saving
 from jobs import GUARD

@@ -9,9 +9,9 @@ from qiskit.providers import JobStatus
 
 from basicaer import calibration
 from basicaer.devices import registry
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.device import CupyDevice
-from basicaer.devices.gpu_probe import GpuProbe
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.gpu.probe import GpuProbe
 from basicaer.errors import BasicAerError, DeviceUnavailableError
 from basicaer.executor import executor_of_gpu
 from basicaer.options import DeviceChoice, DeviceOptions, Precision

@@ -11,7 +11,7 @@ import pytest
 
 from basicaer.devices.gpu.device import usual_shape
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
-from basicaer.devices.gpu_probe import probe_gpu
+from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.options import Precision
 from emulated_gpu import EmulatedCupy, memory, streams
 from emulated_gpu.kernels import RawKernel, RawModule

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gatewise import GateNumbers
+from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.affine import Affine, affine_rows
 from basicaer.devices.gpu.operations import Factors, Flip, Matrix, StageOperations, Table, without_known
 from basicaer.devices.gpu.passes import is_wide

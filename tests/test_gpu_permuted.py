@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gatewise import GateNumbers
+from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.affine import Affine
 from basicaer.devices.gpu.lanes import bank_columns, ordered_threads
 from basicaer.devices.gpu.operations import Table, moved_before

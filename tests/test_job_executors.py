@@ -19,7 +19,7 @@ from qiskit.providers import JobError, JobStatus
 
 from basicaer import BasicAer, BasicAerError, BasicAerJob
 from basicaer import job as job_module
-from basicaer.devices.numpy_device import NumpyDevice, NumpyState
+from basicaer.devices.cpu.device import NumpyDevice, NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.handles.local import LocalHandle

@@ -17,7 +17,7 @@ from qiskit.providers import JobError, JobStatus
 import basicaer
 from basicaer import BasicAerError, JobTimeLimitError, jobs
 from basicaer import job as job_module
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, Progress, current_checkpoint
 from basicaer.errors import BasicAerWarning, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices import numpy_device
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.program import Form
 from basicaer.engine.sampling import sample_indices
 from basicaer.errors import Cancelled

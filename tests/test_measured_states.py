@@ -8,7 +8,7 @@ from qiskit.circuit.classical import expr, types
 import reference
 from basicaer import BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.lower import lower
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
 from basicaer.engine.program import Segment

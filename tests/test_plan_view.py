@@ -15,8 +15,8 @@ from qiskit.synthesis import synth_qft_full
 
 from basicaer import BasicAerError, cli
 from basicaer.compile.lower import lower
-from basicaer.devices import numpy_device
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.program import For, Program
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
 from basicaer.plan_view import making

@@ -6,7 +6,7 @@ from qiskit import QuantumCircuit
 
 from basicaer import jobs
 from basicaer.compile.lower import lower
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine.checkpoint import Checkpoint, Progress
 from basicaer.engine.execute import Outcome, execute

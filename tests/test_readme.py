@@ -19,7 +19,7 @@ from qiskit.providers import JobStatus
 import basicaer
 from basicaer import BasicAer
 from basicaer.cli import main
-from basicaer.devices import numpy_device
+from basicaer.devices.cpu import device as numpy_device
 from documents import ROOT, blocks, printed_by, text_of
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))

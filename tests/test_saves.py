@@ -17,7 +17,7 @@ import basicaer.library as lib
 import reference
 from basicaer import BasicAer, BasicAerError
 from basicaer.compile.lower import lower
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
 from basicaer.engine.saves import read

@@ -24,18 +24,18 @@ from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import suspended
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
 from basicaer.library import save_density_matrix, save_expectation_value, save_probabilities_dict, save_statevector_dict
-from basicaer.saving import lock as lock_module
-from basicaer.saving import saver as saver_module
-from basicaer.saving import store as store_module
-from basicaer.saving.codec import decoded, encoded
-from basicaer.saving.saver import JobSaver, load_work, run_saved
-from basicaer.saving.store import Store
+from basicaer.persistence import lock as lock_module
+from basicaer.persistence import saver as saver_module
+from basicaer.persistence import store as store_module
+from basicaer.persistence.codec import decoded, encoded
+from basicaer.persistence.saver import JobSaver, load_work, run_saved
+from basicaer.persistence.store import Store
 from basicaer.simulators import work as work_module
 from basicaer.simulators.work import Saving, run_work
 from conftest import DEVICES
@@ -633,7 +633,7 @@ FORK = """
 import os, sys
 from pathlib import Path
 from types import SimpleNamespace
-from basicaer.saving.lock import FolderLock
+from basicaer.persistence.lock import FolderLock
 lock, other = FolderLock(Path(sys.argv[1])), FolderLock(Path(sys.argv[1]))
 assert lock.take() and lock.take() and not other.take()
 (ready, begins), (ends, end) = os.pipe(), os.pipe()

@@ -29,10 +29,10 @@ from basicaer.library import (
     save_statevector,
     save_unitary,
 )
-from basicaer.saving import saver as saver_module
-from basicaer.saving import store as store_module
-from basicaer.saving.saver import load_work, run_saved
-from basicaer.saving.store import Store
+from basicaer.persistence import saver as saver_module
+from basicaer.persistence import store as store_module
+from basicaer.persistence.saver import load_work, run_saved
+from basicaer.persistence.store import Store
 from basicaer.simulators import work as work_module
 from basicaer.simulators.work import Saving
 from conftest import DEVICES

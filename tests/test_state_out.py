@@ -9,7 +9,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
 from basicaer import BasicAerError
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.simulators import work
 from conftest import DEVICES, TOLERANCE
 from jobs import GUARD

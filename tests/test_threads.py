@@ -14,10 +14,10 @@ import weakref
 import numpy as np
 import pytest
 
-from basicaer.devices import numpy_device
-from basicaer.devices import threads as threads_module
-from basicaer.devices.numpy_device import NumpyDevice
-from basicaer.devices.threads import run_parts, run_passes
+from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu import threads as threads_module
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.cpu.threads import run_parts, run_passes
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
@@ -190,7 +190,7 @@ def test_who_is_counted_does_not_stay_so_after_a_failure():
 
 FORK = """
 import os, signal
-from basicaer.devices.threads import _crowd
+from basicaer.devices.cpu.threads import _crowd
 with _crowd:
     _crowd._lock.acquire()  # as a thread of the parent may hold it: in the child nobody will ever let it go
     child = os.fork()

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices import fusion
-from basicaer.devices.fusion import numbers_of, product_matrices
-from basicaer.devices.gatewise import GateNumbers
-from basicaer.devices.permutations import source_indices
-from basicaer.devices.phases import Phases
+from basicaer.devices.cpu import fusion
+from basicaer.devices.cpu.fusion import numbers_of, product_matrices
+from basicaer.devices.cpu.gatewise import GateNumbers
+from basicaer.devices.cpu.permutations import source_indices
+from basicaer.devices.cpu.phases import Phases
 from basicaer.engine.plan import Part, PlannedGate
 from basicaer.engine.program import Form
 from plan_checks import HADAMARD, applied, flip, gate, in_program_order, matrix_of, random_of_kinds

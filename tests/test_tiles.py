@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices import binding, numpy_device
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu import binding
+from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
 from basicaer.engine.program import Form, Gate, Program, Segment

@@ -55,7 +55,7 @@ def main(context: click.Context, *, markdown: bool, **options) -> None:
     if options["emulated"] and not options["results"]:
         raise click.UsageError("--emulated needs --results, so that no emulated time stands among measured ones.")
     stand_in()
-    from basicaer.devices.gpu_probe import probe_gpu
+    from basicaer.devices.gpu.probe import probe_gpu
     from gpu.series import Series
 
     if not options["emulated"] and (problem := probe_gpu().problem):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.fusion import numbers_of, product_matrices
-from basicaer.devices.gatewise import GateNumbers, Gatewise
+from basicaer.devices.cpu.fusion import numbers_of, product_matrices
+from basicaer.devices.cpu.gatewise import GateNumbers, Gatewise
 from basicaer.engine.bits import has_bit
 from basicaer.engine.plan import Costs, Part, PlannedGate, Product
 from basicaer.engine.program import Form

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.gatewise import GateNumbers
+from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.encoding import Recorded
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE, Kind

@@ -21,8 +21,8 @@ from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
 
 if TYPE_CHECKING:
+    from basicaer.devices.cpu.device import NumpyDevice
     from basicaer.devices.gpu.device import CupyDevice
-    from basicaer.devices.numpy_device import NumpyDevice
     from basicaer.engine.device import Device
     from basicaer.options import Precision
 

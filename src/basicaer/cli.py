@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from basicaer._version import __version__
-from basicaer.devices.gpu_probe import probe_gpu
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.devices.memory import largest_state, readable
-from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import gpu_device
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, printable, shown
 from basicaer.loading import load_circuit

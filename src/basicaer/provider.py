@@ -83,7 +83,7 @@ class BasicAerProvider:
             lost before anything of it was saved, so that it is to be run again, which may be in the same folder; for
             options that `run` would refuse.
         """
-        from basicaer.saving.saver import load_work, run_saved
+        from basicaer.persistence.saver import load_work, run_saved
         from basicaer.simulators.work import Saving
 
         checked = check_options(

@@ -9,8 +9,8 @@ import numpy as np
 
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.values import Varies
-from basicaer.devices.fusion import eigen, product_matrices
-from basicaer.devices.gatewise import GateNumbers
+from basicaer.devices.cpu.fusion import eigen, product_matrices
+from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.program import Form, Formula, Gate
 from basicaer.errors import BasicAerError

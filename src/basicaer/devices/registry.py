@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from basicaer.devices.gpu_probe import probe_gpu
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.devices.memory import readable
-from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.errors import DeviceUnavailableError
 from basicaer.options import DeviceChoice, DeviceOptions
 

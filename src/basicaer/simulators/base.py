@@ -22,7 +22,7 @@ from basicaer.compile.binding import bound_circuits
 from basicaer.compile.from_qobj import check_size, lower_experiment
 from basicaer.compile.saves import as_unitary
 from basicaer.compile.values import NoNumberError, Patience
-from basicaer.devices.numpy_device import NumpyDevice
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.program import Over, Phase, Save, SetState, walk
 from basicaer.engine.sampling import seed_of_experiment
@@ -563,7 +563,7 @@ def _saving(settings: dict[str, Any]) -> Saving:
             "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
             "of target_gpus at most."
         )
-    from basicaer.saving.store import Store
+    from basicaer.persistence.store import Store
 
     Store(settings["checkpoint_dir"], lambda: None).check_new()
     return Saving(str(settings["checkpoint_dir"]), settings["checkpoint_every"])

@@ -18,8 +18,8 @@ import numpy as np
 
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.memory import check_fits, check_saves, check_shots
-from basicaer.devices.numpy_device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, lost
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.engine.suspended import Suspended
     from basicaer.options import DeviceOptions, Precision
-    from basicaer.saving.saver import JobSaver
+    from basicaer.persistence.saver import JobSaver
 
 __all__ = [
     "SECONDS_PER_AMPLITUDE",
@@ -420,7 +420,7 @@ def _saver_of(job_id: str, work: Work, checkpoint: Checkpoint) -> JobSaver | Non
     """Return what saves a job, if it is to be saved."""
     if work.saving is None:
         return None
-    from basicaer.saving.saver import JobSaver
+    from basicaer.persistence.saver import JobSaver
 
     return JobSaver(Path(work.saving.folder), job_id, work.saving.every, checkpoint.poll)
 

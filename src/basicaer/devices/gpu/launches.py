@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.fusion import numbers_of
+from basicaer.devices.cpu.fusion import numbers_of
 from basicaer.devices.gpu.encoding import Recorded
 from basicaer.devices.gpu.operations import by_diagonal_targets, without_known
 from basicaer.devices.gpu.passes import PassBuilder, Shape, is_wide, paired_by
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.gatewise import GateNumbers
+    from basicaer.devices.cpu.gatewise import GateNumbers
     from basicaer.engine.plan import Pass, Plan, Step
     from basicaer.engine.program import Gate, Segment
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.gatewise import GateNumbers
+    from basicaer.devices.cpu.gatewise import GateNumbers
     from basicaer.devices.gpu.affine import Affine
 
 __all__ = [

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.gatewise import GateNumbers
+    from basicaer.devices.cpu.gatewise import GateNumbers
 
 __all__ = ["PassBuilder", "Shape", "is_wide", "paired_by"]
 

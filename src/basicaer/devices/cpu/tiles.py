@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.phases import Phases
+    from basicaer.devices.cpu.phases import Phases
 
     Buffers = tuple[NDArray[Any], NDArray[Any]]  # the tile, and room for another; both complex
 

@@ -15,9 +15,9 @@ from basicaer.calibration import known_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.suspended import Suspended
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, reason_of, shown
-from basicaer.saving.checks import check_ended, check_layout, check_suspended, check_work
-from basicaer.saving.codec import check_types, decoded, encoded
-from basicaer.saving.store import JOB, RUNNING, Store, circuit_name
+from basicaer.persistence.checks import check_ended, check_layout, check_suspended, check_work
+from basicaer.persistence.codec import check_types, decoded, encoded
+from basicaer.persistence.store import JOB, RUNNING, Store, circuit_name
 from basicaer.simulators.work import Ended, GoingOn, Work, check_room, run_work
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from qiskit.result import Result
 
     from basicaer.engine.device import State
-    from basicaer.saving.store import Saved
+    from basicaer.persistence.store import Saved
 
 __all__ = ["JobSaver", "load_work", "run_saved"]
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.errors import BasicAerError, Cancelled
-from basicaer.saving.lock import FolderLock
+from basicaer.persistence.lock import FolderLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.gatewise import GateNumbers, Gatewise, along_targets
+from basicaer.devices.cpu.gatewise import GateNumbers, Gatewise, along_targets
 from basicaer.engine.bits import extract_bits, has_bit, mask_of
 from basicaer.engine.program import Form
 

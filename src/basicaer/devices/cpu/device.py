@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from basicaer.devices import gatewise
-from basicaer.devices.binding import Bound, bind, bind_reordering, first_places
-from basicaer.devices.blas import has_small_kernels, single_threaded_blas
 from basicaer.devices.bound_plans import BoundPlans
-from basicaer.devices.expectations import expectations
-from basicaer.devices.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, squares, weight
+from basicaer.devices.cpu import gatewise
+from basicaer.devices.cpu.batch import NumpyBatch
+from basicaer.devices.cpu.binding import Bound, bind, bind_reordering, first_places
+from basicaer.devices.cpu.blas import has_small_kernels, single_threaded_blas
+from basicaer.devices.cpu.expectations import expectations
+from basicaer.devices.cpu.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, squares, weight
+from basicaer.devices.cpu.threads import run_passes
 from basicaer.devices.memory import free_host_bytes, readable
-from basicaer.devices.numpy_batch import NumpyBatch
-from basicaer.devices.threads import run_passes
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.expectations import signs_of, signs_of_turns
-from basicaer.devices.gatewise import GateNumbers, rows_of, squares
-from basicaer.devices.permutations import source_indices
-from basicaer.devices.threads import run_parts
+from basicaer.devices.cpu.expectations import signs_of, signs_of_turns
+from basicaer.devices.cpu.gatewise import GateNumbers, rows_of, squares
+from basicaer.devices.cpu.permutations import source_indices
+from basicaer.devices.cpu.threads import run_parts
 from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, positions_of
 from basicaer.engine.program import Form
 

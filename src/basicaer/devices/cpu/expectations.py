@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.gatewise import weight
-from basicaer.devices.threads import run_parts
+from basicaer.devices.cpu.gatewise import weight
+from basicaer.devices.cpu.threads import run_parts
 from basicaer.engine.bits import extract_bits, has_bit, parities, parity, positions_of
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Programs, settings and results as JSON with arrays beside it; no pickle: such a file can do nothing but be read.
 
-What is read has the types that the classes declare; `basicaer.saving.checks` looks at the rest.
+What is read has the types that the classes declare; `basicaer.persistence.checks` looks at the rest.
 """
 
 from __future__ import annotations

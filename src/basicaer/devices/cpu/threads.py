@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.devices.blas import single_threaded_blas
+from basicaer.devices.cpu.blas import single_threaded_blas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.tiles import BoundPass
+    from basicaer.devices.cpu.tiles import BoundPass
     from basicaer.engine.checkpoint import Checkpoint
 
 __all__ = ["run_parts", "run_passes"]

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.arrangement import arranged, facing, is_ready
-from basicaer.devices.blas import has_small_kernels
-from basicaer.devices.fusion import numbers_of, product_matrices
-from basicaer.devices.permutations import source_indices
-from basicaer.devices.phases import Phases
-from basicaer.devices.tiles import BoundPass, Multiply, Phase, Take
+from basicaer.devices.cpu.arrangement import arranged, facing, is_ready
+from basicaer.devices.cpu.blas import has_small_kernels
+from basicaer.devices.cpu.fusion import numbers_of, product_matrices
+from basicaer.devices.cpu.permutations import source_indices
+from basicaer.devices.cpu.phases import Phases
+from basicaer.devices.cpu.tiles import BoundPass, Multiply, Phase, Take
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.gatewise import GateNumbers
-    from basicaer.devices.tiles import Work
+    from basicaer.devices.cpu.gatewise import GateNumbers
+    from basicaer.devices.cpu.tiles import Work
     from basicaer.engine.plan import Monomials, Pass, Plan
     from basicaer.engine.program import Segment
 

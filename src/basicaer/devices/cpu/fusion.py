@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.gatewise import GateNumbers, Gatewise
-from basicaer.devices.permutations import source_indices
+from basicaer.devices.cpu.gatewise import GateNumbers, Gatewise
+from basicaer.devices.cpu.permutations import source_indices
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.plan import Part
 from basicaer.engine.program import Form
