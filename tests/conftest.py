@@ -79,8 +79,9 @@ def run(device, precision):
     """Run gates on a state as `execute` does, along a plan where the device wants one."""
 
     def run(state, gates, checkpoint=None):
-        segment, costs = Segment(tuple(gates)), device.costs(state.n_qubits, precision)
-        plan = None if costs is None else plan_segment(segment, state.n_qubits, costs)
+        segment, n, plan = Segment(tuple(gates)), state.n_qubits, None
+        if device.runs_by_plan(len(gates), n, precision, any_untouched=state.any_untouched):
+            plan = plan_segment(segment, n, device.costs(n, precision))
         if checkpoint is not None:
             state._checkpoint = checkpoint
         state.run(segment, plan)

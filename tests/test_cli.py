@@ -24,7 +24,8 @@ from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.devices.memory import largest_state
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.suspended import Suspension
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 
@@ -239,17 +240,17 @@ def test_a_circuit_without_measurements_runs_with_a_warning(tmp_path, declared, 
 
 @pytest.fixture
 def stopping(monkeypatch):
-    """Makes jobs stop at their second pause, as if their machine were gone."""
-    pauses = itertools.count(1)
+    """Makes jobs stop after two passes, as if their machine were gone."""
+    passes = itertools.count(1)
 
-    def pause_and_stop(checkpoint, state):
-        pause(checkpoint, state)
-        if next(pauses) == 2:
-            checkpoint.cancel()
+    def stop_after_two(suspension, suspended, state):
+        pass_done(suspension, suspended, state)
+        if next(passes) == 2:
+            current_checkpoint.get().cancel()
 
-    pause = Checkpoint.pause
+    pass_done = Suspension.pass_done
     with monkeypatch.context() as stopping:
-        stopping.setattr(Checkpoint, "pause", pause_and_stop)
+        stopping.setattr(Suspension, "pass_done", stop_after_two)
         yield stopping
 
 

@@ -11,7 +11,8 @@ from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
 from basicaer.persistence import store as store_module
@@ -27,7 +28,7 @@ BITS = 3
 STATE_BYTES = 16
 ALWAYS, NEVER = 1e-9, 1e9  # seconds between two saves
 MOST_STOPS = 4
-PAUSE = Checkpoint.pause
+PASS_DONE = Suspension.pass_done
 
 
 def random_circuit(random, n):
@@ -139,22 +140,22 @@ def cancelled_and_resumed(random, folder, monkeypatch):
         cancel_after(int(random.integers(1, 12)), monkeypatch)
         job = BasicAer.resume(folder, checkpoint_every=ALWAYS)
     job.wait_for_final_state(GUARD)
-    monkeypatch.setattr(Checkpoint, "pause", PAUSE)
+    monkeypatch.setattr(Suspension, "pass_done", PASS_DONE)
     return seen((BasicAer.resume(folder) if job.cancelled() else job).result(GUARD)), want, stops
 
 
-def cancel_after(pauses, monkeypatch):
-    """Have the next job cancelled at one of its pauses."""
-    left = pauses
+def cancel_after(passes, monkeypatch):
+    """Have the next job cancelled after so many passes."""
+    left = passes
 
-    def pause(checkpoint, state):
+    def pass_done(suspension, suspended, state):
         nonlocal left
-        PAUSE(checkpoint, state)
+        PASS_DONE(suspension, suspended, state)
         left -= 1
-        if not left:
-            checkpoint.cancel()
+        if left == 0:
+            current_checkpoint.get().cancel()
 
-    monkeypatch.setattr(Checkpoint, "pause", pause)
+    monkeypatch.setattr(Suspension, "pass_done", pass_done)
 
 
 def check(kind, seeds, tmp_path, monkeypatch):

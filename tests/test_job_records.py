@@ -18,7 +18,8 @@ import basicaer
 from basicaer import BasicAerError, JobTimeLimitError, jobs
 from basicaer import job as job_module
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint, Progress, current_checkpoint
+from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
+from basicaer.engine.progress import Progress
 from basicaer.errors import BasicAerWarning, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor
 from jobs import BACKEND, GUARD, Clock, InGates, bell, endless, new_job, submitted, succeed

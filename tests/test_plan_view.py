@@ -282,7 +282,6 @@ def test_an_initial_state_is_touched_everywhere(statevector, tiles_of):
 
 
 def test_so_few_gates_are_applied_one_by_one_as_the_device_does(statevector, tiles_of):
-    assert making._FEW_GATES == numpy_device._FEW_GATES
     tiles_of(2)
     circuit = hadamards(4)
     circuit.reset(0)

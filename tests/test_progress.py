@@ -8,9 +8,11 @@ from basicaer import jobs
 from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
-from basicaer.engine.checkpoint import Checkpoint, Progress
+from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import Outcome, execute
+from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled
+from basicaer.library import save_probabilities
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from basicaer.result import chopped, counts_of, memory_of, on_all_qubits
@@ -70,6 +72,45 @@ def test_phases_and_passes_of_a_run():
     assert checkpoint.seen[2][1] == 0
     assert checkpoint.seen[3][1] == pytest.approx(progress.total_passes)
     assert (progress.shots, progress.total_shots) == (100, 100)
+
+
+def interrupted(n, gates_between, seed):
+    """A circuit whose segments are cut by saves: some so short that the CPU runs their gates one by one."""
+    random = np.random.default_rng(seed)
+    circuit = QuantumCircuit(n)
+    circuit.h(range(0, n, int(random.integers(1, 3))))
+    for number, gates in enumerate(gates_between):
+        save_probabilities(circuit, [int(random.integers(n))], f"after {number}")
+        for _ in range(gates):
+            a, b = random.choice(n, 2, replace=False).tolist()
+            match random.integers(4):
+                case 0:
+                    circuit.swap(a, b)
+                case 1:
+                    circuit.cz(a, b)
+                case _:
+                    circuit.ry(0.3, a)
+    circuit.h(range(n))
+    return circuit
+
+
+@pytest.mark.parametrize("gates_between", [[1] * 10, [0, 1, 2, 3, 4, 1], [2, 40, 2, 1]])
+@pytest.mark.parametrize("seed", range(4))
+def test_all_passes_that_are_announced_are_made(device, gates_between, seed):
+    checkpoint = Noted()
+    checkpoint.start()
+    execute(
+        lower(interrupted(12, gates_between, seed)),
+        device,
+        plan_segment,
+        precision=Precision.DOUBLE,
+        shots=1,
+        seed=1,
+        checkpoint=checkpoint,
+        keep_state=True,
+    )
+    progress = checkpoint.progress()
+    assert checkpoint._passes == pytest.approx(progress.total_passes)
 
 
 def test_with_control_flow_the_number_of_passes_is_open():

@@ -28,6 +28,7 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import suspended
 from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
 from basicaer.library import save_density_matrix, save_expectation_value, save_probabilities_dict, save_statevector_dict
 from basicaer.persistence import lock as lock_module
@@ -128,8 +129,7 @@ class StopsAfter(Checkpoint):
         super().__init__()
         self.saves = saves
 
-    def pause(self, state):
-        super().pause(state)
+    def saved(self):
         if self.saves is not None:
             self.saves -= 1
             if self.saves == 0:
@@ -137,9 +137,17 @@ class StopsAfter(Checkpoint):
 
 
 def run(work, saving=None, checkpoint=None, job_id="job 1"):
+    def pass_done(suspension, suspended, state):
+        original(suspension, suspended, state)
+        if isinstance(checkpoint, StopsAfter):
+            checkpoint.saved()
+
     token = checkpoint_module.current_checkpoint.set(checkpoint or Checkpoint())
+    original = Suspension.pass_done
     try:
-        return run_work(job_id, dataclasses.replace(work, saving=saving))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Suspension, "pass_done", pass_done)
+            return run_work(job_id, dataclasses.replace(work, saving=saving))
     finally:
         checkpoint_module.current_checkpoint.reset(token)
 
@@ -542,16 +550,16 @@ def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, mon
 
 @pytest.fixture
 def halted(one_thread, monkeypatch, tmp_path):
-    """A job that is being saved and has come to its first pause; and its folder."""
+    """A job that is being saved and has done its first pass; and its folder."""
     here, go = threading.Event(), threading.Event()
-    pause = Checkpoint.pause
+    pass_done = Suspension.pass_done
 
-    def pause_and_wait(checkpoint, state):
-        pause(checkpoint, state)
+    def wait_after_it(suspension, suspended, state):
+        pass_done(suspension, suspended, state)
         here.set()
         assert go.wait(GUARD)
 
-    monkeypatch.setattr(Checkpoint, "pause", pause_and_wait)
+    monkeypatch.setattr(Suspension, "pass_done", wait_after_it)
     folder = tmp_path / "job"
     job = BACKEND.run(layers(11), device="CPU", executor=one_thread, checkpoint_dir=folder, checkpoint_every=1e-9)
     assert here.wait(GUARD)
@@ -573,8 +581,13 @@ def test_a_job_that_runs_is_not_resumed_and_its_folder_not_given_to_another(halt
 
 
 def test_a_folder_is_free_when_its_job_has_been_cancelled(one_thread, monkeypatch, tmp_path):
-    pause = Checkpoint.pause
-    monkeypatch.setattr(Checkpoint, "pause", lambda checkpoint, state: (pause(checkpoint, state), checkpoint.cancel()))
+    pass_done = Suspension.pass_done
+
+    def cancel_after_it(suspension, suspended, state):
+        pass_done(suspension, suspended, state)
+        checkpoint_module.current_checkpoint.get().cancel()
+
+    monkeypatch.setattr(Suspension, "pass_done", cancel_after_it)
     job = BACKEND.run(layers(11), device="CPU", executor=one_thread, checkpoint_dir=tmp_path, checkpoint_every=1e-9)
     job.wait_for_final_state(GUARD)
     assert job.cancelled()

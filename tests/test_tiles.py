@@ -256,6 +256,13 @@ def test_every_number_of_threads_gives_the_same_bits(n, precision, runs):
     assert max(len(step.bases) for run in runs for step in run) >= 2**7
 
 
+def run_and_keep_each_pass(state, segment, plan, kept):
+    def keep():
+        kept.append((state.layout(), [part.tobytes() for part in state.amplitude_parts()]))
+
+    state.run(segment, plan, keep)
+
+
 @pytest.mark.parametrize("flips", [False, True], ids=["same kernels", "other kernels"])
 def test_a_state_goes_on_from_any_pass_however_later_ones_lay_it_out(monkeypatch, precision, tolerance, flips):
     n, device = 12, NumpyDevice(1, tile_qubits=9)
@@ -264,10 +271,8 @@ def test_a_state_goes_on_from_any_pass_however_later_ones_lay_it_out(monkeypatch
     plan = plan_segment(segment, n, device.costs(n, precision))
     want = in_program_order(gates, reference.zero(n))
     kept = []
-    checkpoint = Checkpoint()
-    checkpoint.at_pause = lambda state: kept.append((state.layout(), [p.tobytes() for p in state.amplitude_parts()]))
     monkeypatch.setattr(binding, "has_small_kernels", lambda: True)
-    device.new_state(n, precision, checkpoint).run(segment, plan)
+    run_and_keep_each_pass(device.new_state(n, precision), segment, plan, kept)
     assert len(kept) == len(plan.passes) > 3
     monkeypatch.setattr(binding, "has_small_kernels", lambda: not flips)
     bound = binding.bind(plan, segment, binding.first_places(plan), frozenset(range(n)), np.dtype(complex))
@@ -287,9 +292,7 @@ def test_a_short_segment_goes_on_where_it_was_though_no_qubit_is_zero_any_more(p
     segment = Segment(tuple(gates))
     plan = plan_segment(segment, 2, device.costs(2, precision))
     kept = []
-    checkpoint = Checkpoint()
-    checkpoint.at_pause = lambda state: kept.append((state.layout(), [p.tobytes() for p in state.amplitude_parts()]))
-    device.new_state(2, precision, checkpoint).run(segment, plan)
+    run_and_keep_each_pass(device.new_state(2, precision), segment, plan, kept)
     assert [len(layout["zero"]) for layout, _ in kept] == [1, 0]
     for layout, parts in kept:
         state = device.new_state(2, precision)

@@ -13,7 +13,8 @@ from qiskit.providers import JobError, JobStatus
 
 from basicaer import job as job_module
 from basicaer import watch, watching
-from basicaer.engine.checkpoint import Progress, current_checkpoint
+from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.progress import Progress
 from jobs import GUARD, OUTCOME, new_job, submitted, succeed, unless_it_hangs
 
 WAYS = ("watch", "run")  # to show a bar

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, cas
 from qiskit.providers import JobError, JobStatus, JobTimeoutError, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
-from basicaer.engine.checkpoint import Progress, current_checkpoint
+from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.progress import Progress
 from basicaer.errors import BasicAerWarning, Cancelled, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
-    from basicaer.engine.checkpoint import Progress
+    from basicaer.engine.progress import Progress
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["BasicAer", "BasicAerProvider"]

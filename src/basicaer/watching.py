@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
-    from basicaer.engine.checkpoint import Progress
+    from basicaer.engine.progress import Progress
     from basicaer.job import BasicAerJob
 
 __all__ = ["draw_beside", "place_and_time", "watch"]

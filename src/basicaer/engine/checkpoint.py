@@ -8,66 +8,14 @@ from __future__ import annotations
 import contextvars
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled, JobTimeLimitError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["Checkpoint", "Link", "current_checkpoint"]
 
-    from basicaer.engine.device import State
-
-__all__ = ["Checkpoint", "Link", "Progress", "current_checkpoint"]
-
-_NEARLY = 0.99  # of a circuit, until its result is made
 _FIRST_GUESS = 0.02  # of the passes: before that much is done, nothing is predicted
-
-
-class Progress(NamedTuple):
-    """How far a job is.
-
-    Attributes
-    ----------
-    phase
-        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"`` or ``"results"``; then ``"ended"`` or, of a job that
-        was cancelled or has failed, ``"stopped"``.
-    experiment, experiments
-        How many circuits are finished, and how many there are.
-    passes, total_passes
-        Passes over the state that are done, a part of one counted as such, and how many there are in the circuit that
-        runs now, those of its save instructions among them; the total is None where control flow leaves it open.
-    shots, total_shots
-        Shots of the circuit that runs now whose outcome is known, and how many there are.
-    elapsed
-        Seconds since a worker began; 0 before.
-    remaining
-        Predicted seconds until the circuit that runs now is finished; None where that cannot be told.
-    phases
-        Each phase that was entered, and the seconds spent in it so far, of all circuits.
-    """
-
-    phase: str = "queued"
-    experiment: int = 0
-    experiments: int = 0
-    passes: float = 0.0
-    total_passes: int | None = None
-    shots: int = 0
-    total_shots: int = 0
-    elapsed: float = 0.0
-    remaining: float | None = None
-    phases: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def fraction(self) -> float:
-        """The part of the whole job that is done, from 0 to 1, as far as can be told; each circuit counts the same."""
-        if self.phase == "ended":
-            return 1.0
-        within = 0.0
-        if self.total_passes:
-            within = min(self.passes / self.total_passes, _NEARLY)
-        elif self.total_shots:
-            within = min(self.shots / self.total_shots, _NEARLY)
-        return min((self.experiment + within) / max(self.experiments, 1), 1.0)
 
 
 class Link(Protocol):
@@ -101,14 +49,11 @@ class Checkpoint:
     ----------
     started
         Whether a worker has begun.
-    at_pause
-        Called with the state between two passes; None if nobody wants that, and passes need not be kept apart.
     """
 
     def __init__(self, timeout: float | None = None, link: Link | None = None) -> None:
         self.timeout = timeout
         self.started = False
-        self.at_pause: Callable[[State], None] | None = None
         self._link = link
         self._next_exchange = 0.0
         self._exchanging = threading.Lock()
@@ -214,11 +159,6 @@ class Checkpoint:
     def finish_shots(self, count: int) -> None:
         """Note that the outcomes of so many shots more are known."""
         self._shots += count
-
-    def pause(self, state: State) -> None:
-        """Note that a state stands between two passes; whoever saves jobs may do so here."""
-        if self.at_pause is not None:
-            self.at_pause(state)
 
     def progress(self) -> Progress:
         """Return how far the work is; for any thread."""

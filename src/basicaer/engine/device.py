@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -32,16 +32,26 @@ class State(Protocol):
 
     n_qubits: int
 
+    @property
+    def any_untouched(self) -> bool:
+        """Whether any qubit is known to be still in |0>, because nothing has acted on it."""
+
     def set_identity(self) -> None:
         """Become the identity as a state: the sum over i of |i>|i>, the upper half of the qubits being the column."""
 
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
         """Become the given state; ``amplitudes[i]`` belongs to basis state i. Copies."""
 
-    def run(self, segment: Segment, plan: Plan | None) -> None:
-        """Apply a segment's gates as its plan says, or in order.
+    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
+        """Apply a segment's gates in passes as its plan says, or one by one.
 
-        The plan was made with the device's `costs`; it is None where these are.
+        Parameters
+        ----------
+        plan
+            Made with the device's `costs`; None exactly where `Device.runs_by_plan` is false.
+        after_pass
+            Called after each pass. The state may then be read by `layout` and `amplitude_parts`, to be restored later.
+            Without it, several passes may be run together.
         """
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
@@ -93,7 +103,7 @@ class State(Protocol):
     def layout(self) -> dict[str, Any]:
         """Return what `amplitude_parts` does not say of a state: numbers, texts and lists of them.
 
-        For a state in the middle of `run`, between two passes, at which its checkpoint pauses.
+        For a state in the middle of `run`, in a call of ``after_pass``.
         """
 
     def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
@@ -134,6 +144,16 @@ class Device(Protocol):
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         """Return what to plan with; None if gates run one by one on so small a state."""
+
+    def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
+        """Return whether a segment of `n_gates` gates runs by a plan; otherwise its gates run one by one.
+
+        Parameters
+        ----------
+        any_untouched
+            Whether any qubit is still in |0> because nothing has acted on it, so that passes can leave out half of the
+            state.
+        """
 
     def free_bytes(self) -> int:
         """Return how many bytes a new state may take here and now."""

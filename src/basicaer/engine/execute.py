@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
@@ -51,7 +50,7 @@ from basicaer.engine.sampling import (
     value_counts,
 )
 from basicaer.engine.saves import Saves, passes_of, read
-from basicaer.engine.suspended import Suspended, Suspension, Unread
+from basicaer.engine.suspended import Placeholder, Suspended, Suspension
 from basicaer.errors import BasicAerError, LostNormError
 
 if TYPE_CHECKING:
@@ -197,7 +196,7 @@ class _Execution:
         self.unitary = unitary
         self.n_qubits = program.state_qubits * (2 if unitary else 1)
         self.costs = device.costs(self.n_qubits, precision)
-        self.plans: dict[tuple[int, bool], Plan | None] = {}  # by the segment's id, and whether phases are discarded
+        self.plans: dict[tuple[int, bool], Plan] = {}  # by the segment's id, and whether phases are discarded
         self.keep_state = keep_state
         self.on_device = on_device
         self.numbers_of = numbers_of
@@ -220,8 +219,6 @@ class _Execution:
         self.checkpoint.enter("planning")
         self.checkpoint.expect(self.total_passes(), self.shots)
         self.checkpoint.enter("gates")
-        if self.suspension.is_kept:
-            self.checkpoint.at_pause = partial(self.suspension.pause, self.suspended)
         if self.suspension.resume is not None:
             self.take_up(self.suspension.resume[0])
         else:
@@ -236,7 +233,6 @@ class _Execution:
                     self.copies_held -= 1
                 self.follow(branch)
         finally:
-            self.checkpoint.at_pause = None
             for left in [*self.pending, *([branch] if branch else [])]:
                 if left.state is not None:
                     left.state.release()
@@ -280,7 +276,7 @@ class _Execution:
         self.checkpoint.finish_shots(sum(self.counts))
         for shots, outcomes in suspended.pending:
             self.pending.append(Branch(shots, None, None, history=latest_first(outcomes)))
-        running = Branch(suspended.shots, Frame(self.program.body, 0, None, 0, None), cast("State", Unread()))
+        running = Branch(suspended.shots, Frame(self.program.body, 0, None, 0, None), cast("State", Placeholder()))
         running.prescribed = list(reversed(suspended.outcomes))
         self.copies_held += 1
         self.pending.append(running)
@@ -342,9 +338,11 @@ class _Execution:
         match frame.block[frame.at]:
             case Segment() as segment:
                 is_last = frame.outer is None and frame.at >= self.phases_matter_until
-                plan = self.plan_of_program(segment, discard_phases=is_last)
-                with self.suspension.segment(plan):
-                    state.run(self.closed(branch, segment) if segment.open else segment, plan)
+                plan = None
+                if self.suspension.is_within_plan or self.runs_by_plan(segment, any_untouched=state.any_untouched):
+                    plan = self.plan_of_program(segment, discard_phases=is_last)
+                after_pass = self.suspension.keeping(plan, self.suspended, state)
+                state.run(self.closed(branch, segment) if segment.open else segment, plan, after_pass)
             case Phase(factor):
                 branch.phase *= factor
             case Measure(qubit, bits):
@@ -387,18 +385,22 @@ class _Execution:
                 branch.frame = Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
 
     def run_segment(self, state: State, segment: Segment) -> None:
-        state.run(segment, self.plan(segment))
+        """Run gates that are not the program's own."""
+        by_plan = self.runs_by_plan(segment, any_untouched=state.any_untouched)
+        state.run(segment, self.plan(segment) if by_plan else None)
 
-    def plan_of_program(self, segment: Segment, *, discard_phases: bool) -> Plan | None:
+    def runs_by_plan(self, segment: Segment, *, any_untouched: bool) -> bool:
+        return self.device.runs_by_plan(len(segment.gates), self.n_qubits, self.precision, any_untouched=any_untouched)
+
+    def plan_of_program(self, segment: Segment, *, discard_phases: bool) -> Plan:
         """Return the plan of a segment of the program, which is asked for once: a plan depends on no numbers."""
         key = id(segment), discard_phases
         if key not in self.plans:
             self.plans[key] = self.plan(segment, discard_phases=discard_phases)
         return self.plans[key]
 
-    def plan(self, segment: Segment, *, discard_phases: bool = False) -> Plan | None:
-        if self.costs is None:
-            return None
+    def plan(self, segment: Segment, *, discard_phases: bool = False) -> Plan:
+        assert self.costs is not None  # what runs by a plan has costs to plan with  # noqa: S101
         poll = self.checkpoint.poll
         return self.planner(segment, self.n_qubits, self.costs, discard_phases=discard_phases, poll=poll)
 
@@ -407,12 +409,22 @@ class _Execution:
         if self.costs is None or not self.program.is_straight:
             return None
         total = 0
+        untouched = frozenset(range(0 if self.unitary or self.initial is not None else self.n_qubits))
         for at, operation in enumerate(self.program.body):
-            if isinstance(operation, Segment):
-                plan = self.plan_of_program(operation, discard_phases=at >= self.phases_matter_until)
-                total += len(plan.passes) if plan else 0
-            elif isinstance(operation, Save):
-                total += passes_of(operation)
+            match operation:
+                case Segment(gates):
+                    if self.runs_by_plan(operation, any_untouched=bool(untouched)):
+                        plan = self.plan_of_program(operation, discard_phases=at >= self.phases_matter_until)
+                        total += len(plan.passes)
+                        untouched = plan.untouched_after(untouched)
+                    else:
+                        untouched = untouched.difference(*[gate.targets for gate in gates])
+                case Prepare(qubits):
+                    untouched = untouched.difference(qubits)
+                case SetState():
+                    untouched = frozenset()
+                case Save():
+                    total += passes_of(operation)
         return total
 
     @staticmethod

@@ -100,6 +100,15 @@ class Plan:
     passes: tuple[Pass, ...]
     wire_of: tuple[int, ...]
 
+    def taken_out_of_zero(self, one: Pass) -> set[int]:
+        """Return the wires that a pass may take out of |0>."""
+        return {wire for step in one.steps for i in step.gates for wire in self.gates[i].paired}
+
+    def untouched_after(self, untouched: frozenset[int]) -> frozenset[int]:
+        """Return the qubits that are still in |0> after all passes, from those that are before."""
+        left = untouched.difference(*map(self.taken_out_of_zero, self.passes))
+        return frozenset(q for q, wire in enumerate(self.wire_of) if wire in left)
+
 
 @dataclass(frozen=True, slots=True)
 class Costs:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
     from basicaer.engine.device import State
     from basicaer.engine.plan import Plan
+    from basicaer.engine.program import Segment
 
-__all__ = ["PlannedOtherwiseError", "Saver", "Suspended", "Suspension", "Unread", "check_passes_done"]
-
-_NOTHING = contextlib.nullcontext()
+__all__ = ["Placeholder", "PlannedOtherwiseError", "Saver", "Suspended", "Suspension", "check_passes_done"]
 
 
 class Suspended(NamedTuple):
@@ -69,21 +68,21 @@ class PlannedOtherwiseError(BasicAerError):
 
 
 class Suspension:
-    """What a run knows of being kept, and of where it is to go on.
+    """Lets a run be kept after each pass over its state, and go on where one was kept.
 
     Parameters
     ----------
     saver
         Keeps the run now and then; None if nobody does.
     resume
-        A run that was suspended, and what restores its state; None where it begins from the start.
+        A run that was suspended, and what restores its state; None where the run begins from the start.
 
     Attributes
     ----------
     resume
         As given, until the state is restored.
     plan
-        A digest of the plan of the segment that runs.
+        A digest of the plan of the segment that is running.
     """
 
     def __init__(self, saver: Saver | None, resume: tuple[Suspended, Callable[[State], None]] | None) -> None:
@@ -91,12 +90,11 @@ class Suspension:
         self.plan = ""
         self._saver = saver
         self._expected: str | None = None  # the digest that the plan of the next segment must have
-        self._in_segment = False  # whether a segment of the program runs, so that the run may be suspended
 
     @property
-    def is_kept(self) -> bool:
-        """Whether anybody keeps the run."""
-        return self._saver is not None
+    def is_within_plan(self) -> bool:
+        """Whether the state was just restored, so that the next segment goes on in the middle of its plan."""
+        return self._expected is not None
 
     def restore(self, state: State) -> None:
         """Give the branch that was running its state back, now that it is where it was suspended."""
@@ -116,30 +114,33 @@ class Suspension:
         if self.resume is not None or self._expected is not None:
             raise _damaged("its circuit does not come to where it was saved")
 
-    def segment(self, plan: Plan | None) -> contextlib.AbstractContextManager[None]:
-        """Return what is to be around the running of a segment of the program.
+    def keeping(self, plan: Plan | None, suspended: Callable[[], Suspended], state: State) -> Callable[[], None] | None:
+        """Return what is to be called after each pass over the state; None where nobody keeps the run.
+
+        Parameters
+        ----------
+        plan
+            Of the segment of the program that is about to run.
+        suspended
+            Returns the run as it stands.
 
         Raises
         ------
         PlannedOtherwiseError
-            On entering it, if the segment was suspended while it ran by another plan.
+            If the segment was suspended while it ran by another plan.
         """
-        return self._watched(plan) if self.is_kept or self._expected is not None else _NOTHING
-
-    @contextlib.contextmanager
-    def _watched(self, plan: Plan | None) -> Iterator[None]:
+        if self._saver is None and self._expected is None:
+            return None
         self.plan = _digest(plan)
         if self._expected not in {None, self.plan}:
             raise PlannedOtherwiseError("The saved job was planned otherwise than it is here; run it from the start.")
         self._expected = None
-        self._in_segment = True
-        yield
-        self._in_segment = False
+        return None if self._saver is None else partial(self.pass_done, suspended, state)
 
-    def pause(self, suspended: Callable[[], Suspended], state: State) -> None:
-        """Let the run be kept, where it stands in a segment of the program."""
-        if self._in_segment and self._saver is not None:
-            self._saver.save(suspended, state)
+    def pass_done(self, suspended: Callable[[], Suspended], state: State) -> None:
+        """Let the run be kept."""
+        assert self._saver is not None  # only then is it called  # noqa: S101
+        self._saver.save(suspended, state)
 
 
 def check_passes_done(done: int, passes: int) -> None:
@@ -162,14 +163,30 @@ def _digest(plan: Plan | None) -> str:
     return hashlib.blake2b(repr(plan).encode(), digest_size=16).hexdigest()
 
 
-class Unread:
-    """In place of a state, while a branch goes again through operations whose outcome is known and will be restored."""
+class Placeholder:
+    """Stands for a state while a branch repeats operations whose outcomes are prescribed, until its state is restored.
 
-    n_qubits = 0
+    It has the methods of `State` that change a state or measure a qubit, and none that reads amplitudes: nothing is
+    read before the state is restored.
+    """
 
-    def __getattr__(self, _name: str) -> Callable[..., None]:
-        return lambda *_arguments, **_keys: None
+    any_untouched = False
 
-    def weights(self, _qubit: int) -> tuple[float, float]:
-        """Return anything: the outcome is prescribed."""
+    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
+        """Do nothing."""
+
+    def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
+        """Do nothing."""
+
+    def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
+        """Do nothing."""
+
+    def weights(self, qubit: int) -> tuple[float, float]:  # noqa: ARG002
+        """Return equal weights: the outcome is prescribed."""
         return 0.5, 0.5
+
+    def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        """Do nothing."""
+
+    def release(self) -> None:
+        """Do nothing."""

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from basicaer.engine.checkpoint import Progress
+from basicaer.engine.progress import Progress
 from basicaer.errors import reason_of
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Event, Queue, Status, get_client, get_worker
 
-from basicaer.engine.checkpoint import Checkpoint, Progress
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.progress import Progress
 from basicaer.errors import BasicAerError
 from basicaer.handles.base import Finished, RemoteHandle
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from basicaer.engine.checkpoint import Checkpoint, Progress
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.progress import Progress
 from basicaer.handles.base import PlainHandle
 
 if TYPE_CHECKING:

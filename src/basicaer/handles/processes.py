@@ -21,7 +21,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from basicaer.engine.checkpoint import Checkpoint, Progress
+from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import WorkerLostError
 from basicaer.handles.base import Finished, RemoteHandle
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
+    from basicaer.engine.progress import Progress
     from basicaer.handles.base import Told
 
 __all__ = ["ProcessHandle"]

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_experiment"]
 
-_FEW_GATES = 2  # so many the CPU device applies one by one to any state that has no qubit in |0>
-
 
 def plan_experiment(
     experiment: Experiment, *, unitary: bool = False, free_parameters: tuple[str, ...] = ()
@@ -64,6 +62,7 @@ class _Planning:
     def __init__(self, device: Device, qubits: Sequence[int], experiment: Experiment, *, starts_at_zero: bool) -> None:
         self.qubits = qubits  # qubits[q] = the number that state qubit q is shown with
         self.n_qubits = len(qubits)
+        self.device, self.precision = device, experiment.precision
         self.amplitude_bytes = experiment.precision.amplitude_bytes
         self.costs = device.costs(self.n_qubits, experiment.precision)
         self.threads: int = getattr(device, "threads", 1)
@@ -106,7 +105,10 @@ class _Planning:
 
     def segment(self, segment: Segment, inside: str) -> None:
         self.n_gates += len(segment.gates)
-        if self.costs is None or (len(segment.gates) <= _FEW_GATES and not self.zero):
+        by_plan = self.device.runs_by_plan(
+            len(segment.gates), self.n_qubits, self.precision, any_untouched=bool(self.zero)
+        )
+        if self.costs is None or not by_plan:
             self.stages.append(self.one_by_one(segment, inside))
             return
         plan = plan_segment(segment, self.n_qubits, self.costs)
@@ -118,7 +120,7 @@ class _Planning:
             self.stages.append(
                 self.tiled(segment, plan, current, qubit_on=qubit_on, items=items, costs=self.costs, inside=inside)
             )
-            self.zero -= {wire for step in current.steps for i in step.gates for wire in plan.gates[i].paired}
+            self.zero -= plan.taken_out_of_zero(current)
         self.zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in self.zero)
 
     def tiled(

@@ -276,6 +276,9 @@ class _Binding:
         bit = {wire: p for p, wire in enumerate(self._order)}
         used = [bit[wire] for gate in self._permuting for wire in gate.targets + gate.controls]
         moved = [p for p, wire in enumerate(order) if wire != self._order[p]] + used
+        if not moved:  # the gates that wait act on no qubit
+            self._permuting = []
+            return
         fixed, end = min(moved), max(moved) + 1  # bits from `end` on say which part of the tile it is
         # What stays in place at the low end is moved together: as one larger element, or as a row of them.
         number = self._dtype

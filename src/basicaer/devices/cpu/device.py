@@ -28,7 +28,7 @@ from basicaer.errors import BasicAerError
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -44,7 +44,7 @@ _DTYPES: dict[Precision, np.dtype[Any]] = {
 }
 
 _PLANNED_FROM = 10  # qubits: below, a gate costs less by itself than planning and fusing it
-_FEW_GATES = 2  # so many are applied one by one to any state that has no qubit in |0> to gain from
+_FEW_GATES = 2  # no more are applied one by one, unless there is a qubit in |0> for passes to gain from
 _TILE_SIZES = ((14, 14), (16, 14), (17, 15), (21, 16))  # (up to so many qubits, those of a tile), to share enough
 _LARGEST_TILE = 17  # 2**17 amplitudes are 2 MiB in double: a tile and room for another stay in the caches
 _CHUNK_QUBITS = 16  # of what is done between two polls where there are no tiles
@@ -104,6 +104,10 @@ class NumpyState:
         self._threads = threads
         self._gatewise = Gatewise(n_qubits, vector.dtype)
 
+    @property
+    def any_untouched(self) -> bool:
+        return bool(self._zero)
+
     def set_identity(self) -> None:
         self._forget_layout()
         self._vector[0] = 0
@@ -116,27 +120,25 @@ class NumpyState:
         for part in self._chunks(len(self._vector)):
             np.copyto(self._vector[part], amplitudes[part], casting="same_kind")
 
-    def run(self, segment: Segment, plan: Plan | None) -> None:
-        begun = self._passes_done > 0  # before it was saved
-        if plan is None or (len(segment.gates) <= _FEW_GATES and not self._zero and not begun):
+    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
+        if plan is None:
             self._run_gatewise(segment)
             return
         if not plan.passes:
             self._relabel(plan.wire_of, self._zero)
             return
         with single_threaded_blas:
-            if len(self._zero) == self.n_qubits and not begun:
+            if len(self._zero) == self.n_qubits and not self._passes_done:
                 self._place = first_places(plan)
                 self._populate()
             check_passes_done(self._passes_done, len(plan.passes))
             to = self._place, self._zero, self._vector.dtype, self._passes_done
             bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
-            self._run_passes(bound)
+            self._run_passes(bound, after_pass)
         self._relabel(plan.wire_of, self._zero)
 
-    def _run_passes(self, bound: Bound) -> None:
-        """Run passes, pausing after each if anybody wants that."""
-        if self._checkpoint.at_pause is None:
+    def _run_passes(self, bound: Bound, after_pass: Callable[[], None] | None) -> None:
+        if after_pass is None:
             run_passes(bound.passes, self._vector, self._threads, self._checkpoint)
             self._place, self._zero = bound.after[-1] if bound.after else (self._place, self._zero)
         else:
@@ -144,7 +146,7 @@ class NumpyState:
                 run_passes((step,), self._vector, self._threads, self._checkpoint)
                 self._passes_done += 1
                 self._place, self._zero = after
-                self._checkpoint.pause(self)
+                after_pass()
         self._passes_done = 0
 
     def _populate(self) -> None:
@@ -409,6 +411,9 @@ class NumpyDevice:
             return None
         size = min(n_qubits, _usual_tile(n_qubits))
         return _costs(size, precision, has_small_kernels())
+
+    def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
+        return self.costs(n_qubits, precision) is not None and (n_gates > _FEW_GATES or any_untouched)
 
     def free_bytes(self) -> int:
         return free_host_bytes()

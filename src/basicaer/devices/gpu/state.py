@@ -11,7 +11,7 @@ from basicaer.devices.gpu.work import THREADS, CardWork, blocks_for
 from basicaer.engine.bits import deposit_bits, mask_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,10 @@ _PART_AMPLITUDES = 2**20  # that are brought to the host at a time
 class CupyState(CardWork):
     """See `basicaer.engine.device.State` for what each method promises."""
 
+    @property
+    def any_untouched(self) -> bool:
+        return any(qubit < self.n_qubits for qubit in self._zero)
+
     def set_identity(self) -> None:
         with self._working("making the identity"):
             self._forget_layout()
@@ -39,8 +43,8 @@ class CupyState(CardWork):
             self._vector[: 2**self.n_qubits].set(np.ascontiguousarray(amplitudes, self._dtype))
             self._stream.synchronize()  # until then the host's array may be read
 
-    def run(self, segment: Segment, plan: Plan | None) -> None:
-        self._run([segment], plan, counted=True)
+    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
+        self._run([segment], plan, counted=True, after_pass=after_pass)
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         with self._working("preparing qubits"):

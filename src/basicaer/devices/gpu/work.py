@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,13 +19,12 @@ from basicaer.engine.suspended import check_passes_done
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.device import CupyDevice
     from basicaer.engine.checkpoint import Checkpoint
-    from basicaer.engine.device import State
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
@@ -92,7 +91,14 @@ class CardWork:
         with reported(self._cupy, self._device.number, doing), card, stream or contextlib.nullcontext():
             yield
 
-    def _run(self, segments: Sequence[Segment], plan: Plan | None, *, counted: bool) -> None:
+    def _run(
+        self,
+        segments: Sequence[Segment],
+        plan: Plan | None,
+        *,
+        counted: bool,
+        after_pass: Callable[[], None] | None = None,
+    ) -> None:
         """Apply to each state its own of `segments`, all of which `plan` is for."""
         wire_of = (*(plan.wire_of if plan else range(self.n_qubits)), *range(self.n_qubits, self._wires))
         if plan is None or plan.passes:
@@ -106,7 +112,7 @@ class CardWork:
                 for members in alike.values():
                     for start in range(0, len(members), MOST_STATES):
                         numbers, several = zip(*members[start : start + MOST_STATES], strict=True)
-                        self._launch(several, numbers, counted=counted)
+                        self._launch(several, numbers, counted=counted, after_pass=after_pass)
             self._place, self._zero = bound.place, bound.zero
         self._place = tuple([self._place[wire] for wire in wire_of])
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in self._zero)
@@ -116,7 +122,14 @@ class CardWork:
         to = self._shape, self._place, self._zero, self._dtype
         return _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to[:3], dtype=self._dtype))
 
-    def _launch(self, bound: Sequence[Launches], states: Sequence[int] = (0,), *, counted: bool) -> None:
+    def _launch(
+        self,
+        bound: Sequence[Launches],
+        states: Sequence[int] = (0,),
+        *,
+        counted: bool,
+        after_pass: Callable[[], None] | None = None,
+    ) -> None:
         """Queue the launches of states that have the same structure, each with numbers of its own.
 
         There are never more than a few at a time; polls before each, and returns when all are done.
@@ -128,7 +141,9 @@ class CardWork:
         states
             Which ones they are.
         counted
-            Whether they are passes of the program that runs: these are told to the checkpoint, which may pause.
+            Whether they are passes of the program that runs: these are told to the checkpoint.
+        after_pass
+            As of `State.run`.
         """
         launches = bound[0].launches
         if counted:
@@ -173,9 +188,9 @@ class CardWork:
                     queued.popleft().synchronize()
                 if counted and isinstance(launch, PassLaunch):
                     self._checkpoint.advance(1)
-                if counted and self._checkpoint.at_pause is not None:
+                if after_pass is not None:
                     self._passes_done = number + 1
-                    self._checkpoint.pause(cast("State", self))  # a batch is never counted
+                    after_pass()
             if counted:
                 self._passes_done = 0
         finally:
