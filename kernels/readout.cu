@@ -88,6 +88,13 @@ __global__ void read_weights(const Complex<R>* state, Index first, const Index* 
     write_global(probabilities, i, weight(read_global(state, first ^ combine(i, columns, bits))));
 }
 
+// amplitudes[i] = the one that stands at places[i], for i below `count`.
+template <class R>
+__global__ void read_amplitudes(const Complex<R>* state, const Index* places, Index count, Complex<R>* amplitudes) {
+  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += Index(gridDim.x) * blockDim.x)
+    write_global(amplitudes, i, read_global(state, places[i]));
+}
+
 // Where draws fall. Block b of the launch serves draws begin[b] to begin[b + 1], all within the 2^bits indices that are
 // made of first[b] and a place's bits at the columns; draw d falls on the first place at which the sum of probabilities,
 // in the order of places, is above targets[d], or on the last place with any if rounding keeps the sum below.

@@ -212,6 +212,30 @@ def test_identity_has_the_column_in_the_upper_qubits(run, state_of, tolerance):
     assert np.allclose(state.amplitudes().reshape(8, 8).T, matrix, atol=tolerance)
 
 
+@pytest.mark.parametrize("shape", [None, (), (7,), (3, 4), (0,)], ids=["all", "one", "some", "a table", "none"])
+def test_amplitudes_are_read_and_the_state_stays(run, state_of, tolerance, shape):
+    vector = reference.random_state(6)
+    state = state_of(vector)
+    indices = None if shape is None else np.random.default_rng(1).integers(64, size=shape)
+    found = state.read(None if indices is None else np.asarray(indices))
+    assert isinstance(found, np.ndarray)
+    assert found.shape == ((64,) if shape is None else shape)
+    assert np.allclose(found, vector if shape is None else vector[indices], rtol=0, atol=4 * tolerance)
+    found[...] = 0  # which is nobody else's
+    run(state, [gate(Form.PERMUTATION, SWAP, (0, 5))])
+    assert np.allclose(
+        state.amplitudes(), reference.apply(vector, np.eye(4)[[0, 2, 1, 3]], (0, 5)), rtol=0, atol=4 * tolerance
+    )
+
+
+def test_amplitudes_of_qubits_that_nothing_has_touched_are_read(device, precision, run, tolerance):
+    hadamard = np.array([[1, 1], [1, -1]]) / 2**0.5
+    state = device.new_state(7, precision)
+    run(state, [gate(Form.MATRIX, hadamard, (q,)) for q in (1, 4, 5)])
+    seen = state.read(np.arange(128))
+    assert np.allclose(seen, [(8**-0.5 if i & ~0b110010 == 0 else 0) for i in range(128)], rtol=0, atol=tolerance)
+
+
 def test_a_copy_is_independent(run, state_of, tolerance):
     vector = reference.random_state(3)
     state = state_of(vector)
@@ -252,6 +276,8 @@ DEAF_TO_NOTHING = {
     "find": lambda state: state.find(3, np.array([0]), np.array([0.1])),
     "expectations": lambda state: state.expectations(1, [2]),
     "copy": lambda state: state.copy(),
+    "read": lambda state: state.read(),
+    "read some": lambda state: state.read(np.arange(3)),
 }
 
 

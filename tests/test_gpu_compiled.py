@@ -29,6 +29,7 @@ MOST_REGISTERS = {
     "sum_weights": (48, 44),
     "sum_products": (64, 44),
     "read_weights": (48, 44),
+    "read_amplitudes": (24, 24),
     "find_draws": (64, 44),
 }
 

@@ -20,7 +20,7 @@ from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
-from basicaer.engine.saves import read
+from basicaer.engine.readings import read
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -101,6 +101,18 @@ def test_what_is_saved_of_a_state(name, precision, qasm):
     circuit.measure_all()
     got = qasm.run(circuit, precision=precision, shots=7).result().data()["kept"]
     assert np.allclose(np.asarray(got), want, rtol=0, atol=4 * TOLERANCE[precision])
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_what_is_saved_is_read_from_the_state_itself(name, device, monkeypatch, qasm):
+    """A copy would take as much memory as the state."""
+    monkeypatch.setattr(work, "choose_device", lambda *_: (device, "a test wants it"))
+    state_class = type(device.new_state(1, Precision.DOUBLE))
+    monkeypatch.delattr(state_class, "copy")
+    append, arguments, _ = SAVED[name]
+    circuit = circuit_with_idle_qubits()
+    append(circuit, *arguments, label="kept")
+    assert "kept" in qasm.run(circuit, shots=1).result().data()
 
 
 @pytest.mark.usefixtures("on_device")

@@ -13,7 +13,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 
 from basicaer.devices.memory import check_dictionary
 from basicaer.engine.bits import all_ones, deposit_bits
-from basicaer.engine.saves import ALL_SHOTS
+from basicaer.engine.saved import ALL_SHOTS
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:

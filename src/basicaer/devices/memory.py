@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from basicaer.engine.program import Over, Reading
+from basicaer.engine.readings import kept_bytes
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
     from basicaer.engine.device import Device
-    from basicaer.engine.program import Program, Save
+    from basicaer.engine.program import Program
 
 __all__ = [
     "check_dictionary",
@@ -128,9 +128,8 @@ def check_saves(
 
     def needs(of: Precision) -> tuple[int, int]:
         state = of.amplitude_bytes * 2**qubits
-        kept = sum(_kept_bytes(save, state, shots) for save in program.saves)
-        copied = any(save.reading in _FROM_A_COPY for save in program.saves)  # one at a time, where the state is
-        return 2 * state if copied else state, kept + (state if device.name == "CPU" else 0)
+        kept = sum(kept_bytes(save, state, shots) for save in program.saves)
+        return state, kept + (state if device.is_host else 0)
 
     wanted = needs(precision)
     single = ", or take precision='single'"
@@ -142,23 +141,3 @@ def check_saves(
                 f"{what} needs {readable(needed)} on the {where} for its state and what it saves of it, where "
                 f"{readable(there)} are free; save less{single if smaller else ''}."
             )
-
-
-_FROM_A_COPY = {Reading.AMPLITUDES, Reading.UNITARY, Reading.SQUARES, Reading.DENSITY_MATRIX}
-
-
-def _kept_bytes(save: Save, state: int, shots: int) -> int:
-    """Return the bytes of what a save keeps; of several branches only where it is kept for each shot."""
-    kept: int
-    match save.reading:
-        case Reading.UNITARY:
-            kept = state
-        case Reading.AMPLITUDES if not save.numbers:
-            kept = state * 2 ** (len(save.qubits) - len(save.places)) if save.over_idle else state
-        case Reading.PROBABILITIES:
-            kept = 8 * 2 ** len(save.qubits if save.over_idle else save.places)
-        case Reading.DENSITY_MATRIX:
-            kept = 16 * 4 ** len(save.qubits)
-        case _:
-            kept = 16 * max(len(save.numbers), 2)
-    return kept * (shots if save.over is Over.EACH else 1)

@@ -91,6 +91,12 @@ class State(Protocol):
         and relative to the whole norm.
         """
 
+    def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
+        """Return the amplitudes at some indices, in an array of their shape; all, in order, where none are given.
+
+        The array is a new one on the host.
+        """
+
     def amplitudes(self) -> NDArray[np.complexfloating]:
         """Hand over all amplitudes as a host array; the state is not to be used afterwards."""
 
@@ -123,6 +129,7 @@ class Device(Protocol):
     """Something that holds states."""
 
     name: str
+    is_host: bool  # whether its states lie in the memory of the host
 
     def kind(self, precision: Precision) -> str:
         """Return what kind of device it is: its name, and what else the layout of its states depends on."""

@@ -41,6 +41,7 @@ from basicaer.engine.program import (
     While,
     walk,
 )
+from basicaer.engine.readings import passes_of, read
 from basicaer.engine.sampling import (
     SHOTS_AT_ONCE,
     generator,
@@ -49,7 +50,7 @@ from basicaer.engine.sampling import (
     sample_values,
     value_counts,
 )
-from basicaer.engine.saves import Saves, passes_of, read
+from basicaer.engine.saved import Saved
 from basicaer.engine.suspended import Placeholder, Suspended, Suspension
 from basicaer.errors import BasicAerError, LostNormError
 
@@ -82,7 +83,7 @@ class Outcome:
         The final state of the last shot over the state qubits, where it was asked for; the device's own kind of array
         where that was.
     saved
-        What the program has saved, by label and by classical bits or `ALL_SHOTS`; see `Saves.finished`.
+        What the program has saved, by label and by classical bits or `ALL_SHOTS`; see `Saved.finished`.
     """
 
     values: list[int]
@@ -211,7 +212,7 @@ class _Execution:
         self.counts: list[int] = []  # counts[i] belongs to values[i]
         self.value_of_shot = np.empty(shots, np.int64) if keep_order else None
         self.amplitudes: NDArray[np.complexfloating] | None = None
-        self.saves = Saves()
+        self.saved = Saved()
         self.suspension = Suspension(saver, resume)
         self.followed: Branch | None = None
 
@@ -236,7 +237,7 @@ class _Execution:
             for left in [*self.pending, *([branch] if branch else [])]:
                 if left.state is not None:
                     left.state.release()
-        saved = self.saves.finished(self.program.saves) if self.saves.records else {}
+        saved = self.saved.finished(self.program.saves) if self.saved.records else {}
         return Outcome(self.values, self.counts, self.value_of_shot, self.amplitudes, saved)
 
     def from_the_start(self, shots: NDArray[np.int64]) -> Branch:
@@ -264,7 +265,7 @@ class _Execution:
             self.counts,
             self.value_of_shot,
             self.amplitudes,
-            self.saves.records,
+            self.saved.records,
         )
 
     def take_up(self, suspended: Suspended) -> None:
@@ -272,7 +273,7 @@ class _Execution:
         self.random = generator_from(suspended.generator)
         self.values, self.counts = suspended.values, suspended.counts
         self.value_of_shot, self.amplitudes = suspended.value_of_shot, suspended.amplitudes
-        self.saves = Saves(suspended.saved)
+        self.saved = Saved(suspended.saved)
         self.checkpoint.finish_shots(sum(self.counts))
         for shots, outcomes in suspended.pending:
             self.pending.append(Branch(shots, None, None, history=latest_first(outcomes)))
@@ -361,7 +362,7 @@ class _Execution:
                 # What a branch goes through again has been saved for its shots when it did so for the first time.
                 if not branch.prescribed and self.suspension.resume is None:
                     value = read(save, state, branch.phase, self.checkpoint)
-                    self.saves.add(save, branch.bits, branch.shots, value)
+                    self.saved.add(save, branch.bits, branch.shots, value)
             case Store() as store:
                 self.store(branch, store)
             case If(condition, then, otherwise):

@@ -40,7 +40,7 @@ class Suspended(NamedTuple):
     values, counts, value_of_shot, amplitudes
         The outcome so far, as in `Outcome`.
     saved
-        What has been saved so far, as `Saves` records it.
+        What has been saved so far, as `Saved` records it.
     """
 
     shots: NDArray[np.int64]

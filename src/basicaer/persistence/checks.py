@@ -38,7 +38,7 @@ from basicaer.engine.program import (
     walk,
 )
 from basicaer.engine.sampling import generator, generator_state
-from basicaer.engine.saves import ALL_SHOTS
+from basicaer.engine.saved import ALL_SHOTS
 from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def _check_saved(save: Save, values: Any, slots: int) -> None:
 
 
 def _check_value(save: Save, value: Any) -> None:
-    """Check that this is what `basicaer.engine.saves.read` gives."""
+    """Check that this is what `basicaer.engine.readings.read` gives."""
     rows, count = 2 ** len(save.qubits if save.over_idle else save.places), len(save.numbers)
     match save.reading:
         case Reading.UNITARY:
@@ -353,7 +353,7 @@ def _check_generator(state: Mapping[str, Any], seed: int) -> None:
 
 
 def _check_kept(save: Save, kept: Any, shots: int) -> None:
-    """Check one record of `basicaer.engine.saves.Saves`."""
+    """Check one record of `basicaer.engine.saved.Saved`."""
     match save.over:
         case Over.EACH:
             _demand(bool(kept), f"save {save.label} has no values")

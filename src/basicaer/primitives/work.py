@@ -21,7 +21,7 @@ from basicaer.engine.execute import execute, lost
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Phase, Reading, Save, Segment
 from basicaer.engine.sampling import SHOTS_AT_ONCE, generator, sample_values, seed_of_experiment
-from basicaer.engine.saves import ALL_SHOTS
+from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.together import evolve
 from basicaer.errors import LostNormError
 from basicaer.plan.planner import plan_segment

@@ -264,6 +264,16 @@ class NumpyState:
         places = deposit_bits(x, self._place), [deposit_bits(z, self._place) for z in zs]
         return expectations(self._vector, *places, self._threads, self._checkpoint.poll)
 
+    def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
+        if indices is None:
+            self.settle()
+            return self._copied()
+        found = np.empty(indices.size, self._vector.dtype)
+        wanted = indices.reshape(-1)
+        for part in self._chunks(len(found)):
+            found[part] = self._vector[deposit_bits(wanted[part], self._place)]
+        return found.reshape(indices.shape)
+
     def amplitudes(self) -> NDArray[np.complexfloating]:
         self.settle()
         vector, self._vector = self._vector, np.empty(0, self._vector.dtype)
@@ -289,13 +299,17 @@ class NumpyState:
             filled += len(amplitudes)
 
     def copy(self) -> Self:
+        copied = type(self)(self._copied(), self.n_qubits, self._threads, self._checkpoint)
+        copied._place, copied._zero = self._place, self._zero  # noqa: SLF001  # of the same class
+        return copied
+
+    def _copied(self) -> NDArray[np.complexfloating]:
+        """Return a copy of the array, made piece by piece."""
         with _refusal(self._vector.nbytes):
             vector = np.empty_like(self._vector)
         for part in self._chunks(len(vector)):
             vector[part] = self._vector[part]
-        copied = type(self)(vector, self.n_qubits, self._threads, self._checkpoint)
-        copied._place, copied._zero = self._place, self._zero  # noqa: SLF001  # it is one of us
-        return copied
+        return vector
 
     def release(self) -> None:
         self._vector = np.empty(0, self._vector.dtype)
@@ -372,6 +386,7 @@ class NumpyDevice:
     """
 
     name = "CPU"
+    is_host = True
 
     def __init__(self, threads: int = 0, *, tile_qubits: int | None = None) -> None:
         self.threads = threads or _usable_cores()

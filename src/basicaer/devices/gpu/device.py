@@ -72,6 +72,7 @@ class CupyDevice:
     """
 
     name = "GPU"
+    is_host = False
 
     def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, Shape] | None = None) -> None:
         cupy = cupy or _cupy()

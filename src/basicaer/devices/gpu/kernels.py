@@ -31,6 +31,7 @@ _KERNELS = (
     "sum_weights",
     "sum_products",
     "read_weights",
+    "read_amplitudes",
     "find_draws",
 )
 

@@ -119,11 +119,23 @@ class CupyState(CardWork):
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
         return np.array([self._expectations(x, z)[0] for z in zs])
 
-    def amplitudes(self) -> NDArray[np.complexfloating]:
-        self.settle()
+    def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
+        if indices is None:
+            self.settle()
+        elif not indices.size:
+            return np.empty(indices.shape, self._dtype)
         with self._working("bringing amplitudes to the host"):
             self._write_zeros()
-            vector: NDArray[np.complexfloating] = self._downloaded(self._vector[: 2**self.n_qubits])
+            if indices is None:
+                return self._downloaded(self._vector[: 2**self.n_qubits])
+            where = deposit_bits(indices.reshape(-1), self._place[: self.n_qubits]).astype(np.uint64)
+            found = self._cupy.empty(where.size, self._dtype)
+            arguments = self._vector, self._uploaded(where), np.uint64(where.size), found
+            self._module.launch("read_amplitudes", blocks_for(where.size), THREADS, *arguments)
+            return self._downloaded(found).reshape(indices.shape)
+
+    def amplitudes(self) -> NDArray[np.complexfloating]:
+        vector = self.read()
         self.release()
         return vector
 

@@ -1,0 +1,307 @@
+"""What a save can read of a state: for each kind of reading, how it is done, and the time and memory it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of
+from basicaer.engine.paulis import pauli_values
+from basicaer.engine.program import Over, Reading
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.device import State
+    from basicaer.engine.program import Save
+
+__all__ = ["kept_bytes", "passes_of", "read"]
+
+_BITS_OF_INT64 = 63  # without the sign
+_ROWS_PER_PASS = 16  # this many rows of a density matrix take about as long to sum up as a pass
+_NEGLIGIBLE = 1e3  # the part of the norm that a factor may leave unexplained, in units of the precision
+_BLOCK_QUBITS = 16  # amplitudes of this many qubits are looked at between two polls
+_SINGLE_BYTES, _DOUBLE_BYTES = 8, 16  # of a real and of a complex number
+
+
+class _Kind(NamedTuple):
+    """How one kind of reading is done.
+
+    Attributes
+    ----------
+    read
+        Returns the value that is saved.
+    passes
+        Returns how many passes over the state the reading takes, roughly where it is not of Paulis.
+    kept_bytes
+        Returns the bytes of the value, given those of the whole state.
+    advances
+        Whether `read` itself tells the checkpoint of its passes.
+    """
+
+    read: Callable[[Save, State, complex, Checkpoint], Any]
+    passes: Callable[[Save], int]
+    kept_bytes: Callable[[Save, int], int]
+    advances: bool = False
+
+
+def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> Any:
+    """Return what is to be saved of a state, which stays as it is; poll now and then, and say what is done.
+
+    Parameters
+    ----------
+    phase
+        A global phase that is still to be applied to the state.
+    """
+    kind = _KINDS[save.reading]
+    value = kind.read(save, state, phase, checkpoint)
+    if not kind.advances:
+        checkpoint.advance(kind.passes(save))
+    return value
+
+
+def passes_of(save: Save) -> int:
+    """Return how many passes over the state the reading takes."""
+    return _KINDS[save.reading].passes(save)
+
+
+def kept_bytes(save: Save, state_bytes: int, shots: int) -> int:
+    """Return the bytes that a save keeps of a state of so many; of several branches only where it keeps each shot's."""
+    return _KINDS[save.reading].kept_bytes(save, state_bytes) * (shots if save.over is Over.EACH else 1)
+
+
+# Amplitudes.
+
+
+def _amplitudes(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[Any]:
+    values = _chosen(save, state, checkpoint) if save.numbers else _over_idle(_of_active(save, state, checkpoint), save)
+    if (factor := phase * save.phase) != 1.0:
+        values *= factor
+    return values
+
+
+def _unitary(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[Any]:
+    del checkpoint  # the state polls its own
+    columns: NDArray[Any] = state.read()
+    if (factor := phase * save.phase) != 1.0:
+        columns *= factor
+    return columns
+
+
+def _squares(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[np.float64]:
+    del phase  # a modulus has none
+    values = _chosen(save, state, checkpoint).astype(np.complex128)
+    squares: NDArray[np.float64] = values.real**2 + values.imag**2
+    return squares
+
+
+def _chosen(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
+    """Return the amplitudes that a save names by their indices, in the order of its qubits."""
+    numbers = np.array(save.numbers, np.int64 if len(save.qubits) < _BITS_OF_INT64 else object)
+    of_active: NDArray[np.int64] = extract_bits(numbers, save.places).astype(np.int64)
+    qubits = _active(save)
+    if len(qubits) == state.n_qubits:
+        chosen = state.read(deposit_bits(of_active, qubits))
+    else:
+        chosen = _factor(save, state, checkpoint)[of_active]
+    idle = mask_of(place for place, qubit in enumerate(save.qubits) if qubit is None)
+    chosen[numbers & idle != 0] = 0
+    return chosen
+
+
+def _of_active(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
+    """Return the amplitudes of a save's active qubits, in their order."""
+    qubits = _active(save)
+    if len(qubits) < state.n_qubits:
+        return _factor(save, state, checkpoint)
+    if qubits == tuple(range(len(qubits))):
+        return state.read()
+    return state.read(deposit_bits(np.arange(2 ** len(qubits)), qubits))
+
+
+def _factor(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
+    """Return the state of a save's qubits where it is a factor of the whole: ``whole[i, j] = others[i] * factor[j]``.
+
+    The factor of the other qubits is taken to be positive where it is largest.
+
+    Raises
+    ------
+    BasicAerError
+        If the state has no such factor, because these qubits are entangled with others.
+    """
+    qubits = _active(save)
+    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[j] = the index with value j on the qubits, else 0
+    whole = most = 0.0
+    largest = 0  # the index of the others' basis state in which these qubits have the largest part of the state
+    for rest in _parts(state, qubits, checkpoint):
+        rows = state.read(rest[:, None] + own)
+        weights = np.einsum("ij,ij->i", rows.real, rows.real) + np.einsum("ij,ij->i", rows.imag, rows.imag)
+        whole += float(weights.sum())
+        if weights.max() > most:
+            most, largest = float(weights.max()), int(rest[weights.argmax()])
+    factor: NDArray[Any] = state.read(largest + own)
+    factor /= most**0.5
+    explained = 0.0
+    for rest in _parts(state, qubits, checkpoint):
+        overlaps = state.read(rest[:, None] + own) @ factor.conj()
+        explained += float(np.vdot(overlaps, overlaps).real)
+    if not explained > whole * (1 - _NEGLIGIBLE * np.finfo(factor.dtype).eps):
+        raise BasicAerError(
+            f"{save.form} (label '{save.label}') is given qubits that are entangled with others, so that they have no "
+            "state of their own; give it all qubits, or use save_density_matrix."
+        )
+    return factor
+
+
+# Probabilities and density matrices of some qubits.
+
+
+def _probabilities(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[np.float64]:
+    del phase  # probabilities have none
+    return _over_idle(_probabilities_of(state, _active(save), checkpoint.poll), save)
+
+
+def _probabilities_of(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.float64]:
+    """Return the probability of each value of some qubits, ``qubits[0]`` least significant; in sum 1."""
+    inside = min(state.n_qubits, _BLOCK_QUBITS)
+    low = [qubit for qubit in qubits if qubit < inside]
+    high = [qubit for qubit in qubits if qubit >= inside]
+    summed = tuple(inside - 1 - qubit for qubit in range(inside) if qubit not in low)
+    value_of_low = deposit_bits(np.arange(2 ** len(low)), [qubits.index(qubit) for qubit in sorted(low)])
+    probabilities = np.zeros(2 ** len(qubits))
+    if state.n_qubits > inside:
+        state.settle()
+    for block in range(2 ** (state.n_qubits - inside)):
+        poll()
+        part = state.block_probabilities(block, inside).reshape((2,) * inside).sum(axis=summed)
+        value = extract_bits(block, [qubit - inside for qubit in high])
+        probabilities[deposit_bits(value, [qubits.index(qubit) for qubit in high]) + value_of_low] += part.reshape(-1)
+    probabilities /= probabilities.sum()
+    return probabilities
+
+
+def _density_matrix(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[np.complex128]:
+    """Return the density matrix of a save's qubits, ``qubits[0]`` least significant; of trace 1."""
+    del phase  # a density matrix has none
+    qubits = _active(save)
+    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on the qubits, else 0
+    matrix = np.zeros((len(own), len(own)), complex)
+    passes, n_others = passes_of(save), state.n_qubits - len(qubits)
+    for rest in _parts(state, qubits, checkpoint):
+        columns = state.read(own[:, None] + rest).astype(np.complex128, copy=False)
+        matrix += columns @ columns.conj().T
+        checkpoint.advance(passes * len(rest) / 2**n_others)
+    matrix /= np.trace(matrix).real
+    rows = _over_idle(matrix, save)
+    return _over_idle(rows.T, save).T
+
+
+# Expectation values.
+
+
+def _masks(save: Save) -> list[tuple[int, int]]:
+    """Return x and z, as for `State.expectations`, of each Pauli that a save needs."""
+    sums = save.numbers if save.reading is Reading.VARIANCE else [save.numbers]
+    return list(dict.fromkeys((x, z) for terms in sums for x, z, *_ in terms))
+
+
+def _of_paulis(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> Any:
+    """Return the values of Paulis or of sums of them, each Pauli read once."""
+    del phase  # an expectation value has none
+
+    def expectations(x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        values = state.expectations(x, zs)
+        checkpoint.advance(1)
+        return values
+
+    masks = _masks(save)
+    values = dict(zip(masks, pauli_values(masks, expectations), strict=True))
+
+    def summed(terms: Sequence[tuple[int, int, float]]) -> float:
+        return float(sum(factor * values[x, z] for x, z, factor in terms))
+
+    match save.reading:
+        case Reading.PAULIS:
+            return np.array([values[one] for one in save.numbers])
+        case Reading.EXPECTATION:
+            return summed(save.numbers)
+        case _:
+            mean, square = map(summed, save.numbers)
+            return np.array([mean, square - mean**2])
+
+
+# What they share.
+
+
+def _active(save: Save) -> tuple[int, ...]:
+    return tuple(qubit for qubit in save.qubits if qubit is not None)
+
+
+def _over_idle(values: NDArray[Any], save: Save) -> NDArray[Any]:
+    """Widen the first axis from the active qubits of a save to all of them: idle ones are |0>."""
+    if len(save.places) == len(save.qubits) or not save.over_idle:
+        return values
+    widened = np.zeros((2 ** len(save.qubits), *values.shape[1:]), values.dtype)
+    widened[deposit_bits(np.arange(len(values)), save.places)] = values
+    return widened
+
+
+def _parts(state: State, qubits: tuple[int, ...], checkpoint: Checkpoint) -> Iterator[NDArray[np.int64]]:
+    """Yield the indices with 0 on some qubits and all values on the others, a part of them at a time; polls."""
+    others = [qubit for qubit in range(state.n_qubits) if qubit not in qubits]
+    step = max(2 ** (_BLOCK_QUBITS - len(qubits)), 1)
+    for start in range(0, 2 ** len(others), int(step)):
+        checkpoint.poll()
+        yield deposit_bits(np.arange(start, min(start + int(step), 2 ** len(others))), others)
+
+
+def _one_pass(_save: Save) -> int:
+    return 1
+
+
+def _one_for_each_flip(save: Save) -> int:
+    return len({x for x, _ in _masks(save)})
+
+
+def _one_for_some_rows(save: Save) -> int:
+    rows: int = 2 ** len(save.places)
+    return max(rows // _ROWS_PER_PASS, 1)
+
+
+def _bytes_of_amplitudes(save: Save, state_bytes: int) -> int:
+    if save.numbers:
+        return _bytes_of_numbers(save, state_bytes)
+    widened: int = 2 ** (len(save.qubits) - len(save.places)) if save.over_idle else 1
+    return state_bytes * widened
+
+
+def _bytes_of_probabilities(save: Save, _state_bytes: int) -> int:
+    values: int = 2 ** len(save.qubits if save.over_idle else save.places)
+    return _SINGLE_BYTES * values
+
+
+def _bytes_of_density_matrix(save: Save, _state_bytes: int) -> int:
+    entries: int = 4 ** len(save.qubits)
+    return _DOUBLE_BYTES * entries
+
+
+def _bytes_of_numbers(save: Save, _state_bytes: int) -> int:
+    return _DOUBLE_BYTES * max(len(save.numbers), 2)
+
+
+_PAULIS = _Kind(_of_paulis, _one_for_each_flip, _bytes_of_numbers, advances=True)
+_KINDS = {
+    Reading.AMPLITUDES: _Kind(_amplitudes, _one_pass, _bytes_of_amplitudes),
+    Reading.UNITARY: _Kind(_unitary, _one_pass, lambda _save, state_bytes: state_bytes),
+    Reading.SQUARES: _Kind(_squares, _one_pass, _bytes_of_numbers),
+    Reading.PROBABILITIES: _Kind(_probabilities, _one_pass, _bytes_of_probabilities),
+    Reading.DENSITY_MATRIX: _Kind(_density_matrix, _one_for_some_rows, _bytes_of_density_matrix, advances=True),
+    Reading.PAULIS: _PAULIS,
+    Reading.EXPECTATION: _PAULIS,
+    Reading.VARIANCE: _PAULIS,
+}
