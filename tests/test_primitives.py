@@ -15,7 +15,7 @@ from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile import family as family_module
-from basicaer.engine.sampling import seed_of_experiment
+from basicaer.engine.draws import seed_of_experiment
 from basicaer.library import save_statevector
 from basicaer.primitives import PrimitiveJob
 from basicaer.primitives import work as work_module

@@ -9,7 +9,8 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 import reference
 from basicaer.engine.program import Measure
-from basicaer.engine.sampling import classical_values, generator, sample_counts, sample_indices, seed_of_experiment
+from basicaer.engine.draws import generator, seed_of_experiment
+from basicaer.engine.sampling import classical_values, sample_counts, sample_indices
 from basicaer.options import Precision
 
 

@@ -12,7 +12,7 @@ from qiskit.circuit import Parameter, ParameterExpression
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
 from basicaer.compile.values import NoNumberError, Values, scattered, sum_of_multiples, value_at
-from basicaer.engine.batch import SegmentBatch
+from basicaer.engine.device import SegmentBatch
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
 

@@ -17,19 +17,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "WORD_BITS",
     "all_ones",
     "deposit_bits",
     "extract_bits",
     "has_bit",
     "mask_of",
+    "mask_words",
+    "number_of_words",
     "parities",
     "parity",
     "positions_of",
     "shifted",
     "with_bit",
     "with_bits",
+    "with_mask",
+    "word_and_mask",
 ]
 
+
+WORD_BITS = 64
+"""Bits of a word, where many bits are kept as several numbers."""
 
 _LONG_RUN = 64
 
@@ -112,3 +120,27 @@ def deposit_bits(index: Any, positions: Sequence[int]) -> Any:
     for j, position in enumerate(positions):
         spread = spread | (index >> j & 1) << position
     return spread
+
+
+def word_and_mask(bit: int) -> tuple[int, np.uint64]:
+    """Return the word that a bit stands in, and the mask of it there."""
+    return bit // WORD_BITS, np.uint64(1 << bit % WORD_BITS)
+
+
+def with_mask(words: NDArray[np.uint64], mask: np.uint64, *, on: NDArray[np.bool_] | bool) -> NDArray[np.uint64]:
+    """Return words with the bits of a mask set, or cleared where `on` is false."""
+    changed: NDArray[np.uint64] = np.where(on, words | mask, words & ~mask)
+    return changed
+
+
+def mask_words(mask: int, count: int) -> NDArray[np.uint64]:
+    """Return a mask as so many words, the least significant first."""
+    return np.array([mask >> WORD_BITS * word & all_ones(WORD_BITS) for word in range(count)], np.uint64)
+
+
+def number_of_words(words: Sequence[int]) -> int:
+    """Return the number that is made of words, the least significant first."""
+    number = 0
+    for word in reversed(words):
+        number = number << WORD_BITS | word
+    return number

@@ -6,21 +6,23 @@ are laid out inside is the device's own affair.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
+
+import numpy as np
+
+from basicaer.engine.program import Form, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from basicaer.engine.batch import Batch
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.plan import Costs, Plan
-    from basicaer.engine.program import Segment
     from basicaer.options import Precision
 
-__all__ = ["Device", "State"]
+__all__ = ["Batch", "Device", "SegmentBatch", "State", "side_by_side"]
 
 
 class State(Protocol):
@@ -125,6 +127,102 @@ class State(Protocol):
         """Give the memory back; the state is not to be used afterwards."""
 
 
+class SegmentBatch(Sequence[Segment]):
+    """Segments of one structure: a sequence of them, and their numbers gate by gate.
+
+    Parameters
+    ----------
+    template
+        One of them.
+    data
+        ``data[g][i]`` is the data of gate g in segment i; a gate that is not named has the template's in all.
+    size
+        How many there are.
+    """
+
+    def __init__(self, template: Segment, data: dict[int, NDArray[np.complex128]], size: int) -> None:
+        self.template = template
+        self.data = data
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+    @overload
+    def __getitem__(self, index: slice) -> SegmentBatch: ...
+    def __getitem__(self, index: int | slice) -> Segment | SegmentBatch:
+        if isinstance(index, slice):
+            data = {number: values[index] for number, values in self.data.items()}
+            return SegmentBatch(self.template, data, len(range(self._size)[index]))
+        index = range(self._size)[index]
+        gates = list(self.template.gates)
+        for number, values in self.data.items():
+            gates[number] = gates[number]._replace(data=values[index])
+        return Segment(tuple(gates))
+
+
+def side_by_side(segments: Sequence[Segment]) -> SegmentBatch:
+    """Return segments of one structure as a batch of them."""
+    template = segments[0]
+    data = {}
+    for number, gates in enumerate(zip(*(segment.gates for segment in segments), strict=True)):
+        first = gates[0]
+        if first.form is not Form.PERMUTATION and any(gate is not first for gate in gates):
+            numbers = np.array([gate.data for gate in gates])
+            if (numbers != first.data).any():
+                data[number] = numbers
+    return SegmentBatch(template, data, len(segments))
+
+
+class Batch(Protocol):
+    """States of `n_qubits` qubits side by side, as a device's ``new_batch`` makes them. Not for sharing among threads.
+
+    Like a `State`, it polls the checkpoint that it was made with as it goes.
+    """
+
+    n_qubits: int
+
+    def __len__(self) -> int:
+        """Return how many states there are."""
+
+    def run(self, segments: SegmentBatch, plan: Plan | None) -> None:
+        """Apply to the i-th state the gates of ``segments[i]``, as the plan of their structure says."""
+
+    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
+        """Return ``w[i, b]``: for state i what `State.block_weights` returns."""
+
+    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``values[i, j]``: for state i what `State.expectations` returns for ``zs[j]``."""
+
+    def weights(self, qubit: int) -> NDArray[np.float64]:
+        """Return ``w[i, v]``: for state i what `State.weights` returns for the value v."""
+
+    def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
+        """Project a qubit of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""
+
+    def take(self, numbers: NDArray[np.intp]) -> Self:
+        """Return a batch of copies of these states, in this order, any of them several times."""
+
+    def join(self, other: Self) -> Self:
+        """Return a batch of copies of these states and, after them, those of another batch."""
+
+    def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
+        """Return for each state the number of the first one that is the same but for rounding; its own if it is that.
+
+        Parameters
+        ----------
+        keys
+            Only states with equal keys are compared.
+        up_to_phase
+            Whether states that differ by a global phase only are the same.
+        """
+
+    def state(self, number: int) -> State:
+        """Return one of the states, to be read as long as the batch is not changed."""
+
+
 class Device(Protocol):
     """Something that holds states."""
 
@@ -145,6 +243,9 @@ class Device(Protocol):
 
     def new_batch(self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None) -> Batch:
         """Return `count` states, each |0...0>, that are changed together."""
+
+    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> Batch:
+        """Return copies of states as a batch."""
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
         """Return how many states a batch should have at most; below 2 where they gain nothing by it."""

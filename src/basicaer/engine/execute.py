@@ -1,37 +1,33 @@
 """Carries a program out on a device: one evolution for all shots, split only where measurement makes them differ.
 
-Shots that have seen the same outcomes share one state, a *branch*. A measurement in the middle of a program splits a
-branch's shots by their outcomes; the branches are then followed depth first, each from a copy of the state. At most
-half of the memory that is free after the first state is made goes to such copies; a branch that would need more is run
-again from the start with its outcomes so far prescribed.
+Shots that have seen the same outcomes share one state; they are a *branch*. Branches whose states are small go on side
+by side, as one batch, and those whose states and live bits have become equal go on as one. Others are followed one
+after another, each from a copy of the state. At most half of the memory that is free after the first state is made goes
+to such copies; shots that would need more are run again from the start, and draw the same numbers again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass, field
-from math import inf
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from basicaer.engine.bits import has_bit, with_bit, with_bits
-from basicaer.engine.branches import Branch, Frame, History, innermost_loop, latest_first
-from basicaer.engine.classical import ClassicalState, evaluate
+from basicaer.engine.draws import Draws
+from basicaer.engine.ensemble import Ensemble
+from basicaer.engine.finishing import Finishing
+from basicaer.engine.groups import Frame, Group, frame_at, innermost_loop
+from basicaer.engine.planning import Planning, closed
 from basicaer.engine.program import (
-    Block,
     Break,
     Continue,
     For,
-    Form,
-    Formula,
-    Gate,
     If,
     Measure,
+    Over,
     Phase,
     Prepare,
-    Program,
     Reset,
     Save,
     Segment,
@@ -41,31 +37,77 @@ from basicaer.engine.program import (
     While,
     walk,
 )
-from basicaer.engine.readings import passes_of, read
-from basicaer.engine.sampling import (
-    SHOTS_AT_ONCE,
-    generator,
-    generator_from,
-    generator_state,
-    sample_values,
-    value_counts,
-)
+from basicaer.engine.readings import read
+from basicaer.engine.records import Records
 from basicaer.engine.saved import Saved
-from basicaer.engine.suspended import Placeholder, Suspended, Suspension
+from basicaer.engine.splitting import NoRoomError, Splitting
+from basicaer.engine.suspended import Suspended, Suspension, Waiting
 from basicaer.errors import BasicAerError, LostNormError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
-    from basicaer.engine.plan import Plan, Planner
+    from basicaer.engine.plan import Planner
+    from basicaer.engine.planning import NumbersOf
+    from basicaer.engine.program import Block, Program
     from basicaer.engine.suspended import Saver
     from basicaer.options import Precision
 
-__all__ = ["NumbersOf", "Outcome", "execute", "lost"]
+    Cases = tuple[tuple[frozenset[Value] | None, Block], ...]
 
-NumbersOf = Callable[[Formula, list[float]], NDArray[Any]]
-"""Makes the numbers of a gate inside a loop at values of its parameters."""
+__all__ = ["Outcome", "Request", "execute", "lost"]
+
+_MOST_TOLD_APART = 2**20  # shots; of more, where only counts are asked for, numbers of shots are split
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be run, and what is wanted of it.
+
+    Attributes
+    ----------
+    initial
+        Amplitudes to start from instead of |0...0>; with `unitary`, the columns of a matrix one after another.
+    unitary
+        Whether to evolve a whole matrix, the identity unless `initial` is given: a state of twice the qubits, of which
+        the upper half, the number of the column, is never touched. The program then has gates only.
+    keep_order
+        Whether to say what each shot ended with.
+    keep_state
+        Whether to return the final state of the last shot.
+    on_device
+        Whether to return it in the device's own kind of array.
+    """
+
+    program: Program
+    precision: Precision
+    shots: int
+    seed: int
+    initial: NDArray[np.complexfloating] | None = None
+    unitary: bool = False
+    keep_order: bool = False
+    keep_state: bool = False
+    on_device: bool = False
+
+    @property
+    def n_qubits(self) -> int:
+        """Qubits of the state that is evolved."""
+        return self.program.state_qubits * (2 if self.unitary else 1)
+
+    @property
+    def tells_shots_apart(self) -> bool:
+        """Whether each shot draws its own numbers; otherwise numbers of shots are split among outcomes."""
+        return (
+            self.shots <= _MOST_TOLD_APART
+            or self.keep_order
+            or self.keep_state
+            or any(save.over.is_of_single_shots for save in self.program.saves)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +117,8 @@ class Outcome:
     Attributes
     ----------
     values, counts
-        Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots of one
-        branch ended with each; another branch may have ended with the same.
+        Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots ended
+        with each; a value may be there several times.
     value_of_shot
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
     amplitudes
@@ -94,22 +136,14 @@ class Outcome:
 
 
 def execute(
-    program: Program,
+    request: Request,
     device: Device,
     planner: Planner,
-    *,
-    precision: Precision,
-    shots: int,
-    seed: int,
     checkpoint: Checkpoint,
-    initial: NDArray[np.complexfloating] | None = None,
-    unitary: bool = False,
-    keep_order: bool = False,
-    keep_state: bool = False,
-    on_device: bool = False,
+    *,
+    numbers_of: NumbersOf | None = None,
     saver: Saver | None = None,
     resume: tuple[Suspended, Callable[[State], None]] | None = None,
-    numbers_of: NumbersOf | None = None,
 ) -> Outcome:
     """Run a program.
 
@@ -117,23 +151,12 @@ def execute(
     ----------
     planner
         Makes the plans of the program's segments.
-    initial
-        Amplitudes to start from instead of |0...0>; with `unitary`, the columns of a matrix one after another.
-    unitary
-        Whether to evolve a whole matrix, the identity unless `initial` is given: a state of twice the qubits, of which
-        the upper half, the number of the column, is never touched. The program then has gates only.
-    keep_order
-        Whether to say what each shot ended with.
-    keep_state
-        Whether to return the final state of the last shot.
-    on_device
-        Whether to return it in the device's own kind of array.
+    numbers_of
+        Makes the numbers of gates inside loops; needed where a segment is open.
     saver
         Keeps the run now and then, between two passes.
     resume
         A run that was suspended, and what restores its state, to go on with instead of beginning.
-    numbers_of
-        Makes the numbers of gates inside loops; needed where a segment is open.
 
     Raises
     ------
@@ -142,402 +165,320 @@ def execute(
     Cancelled
         From a checkpoint.
     """
+    planning = Planning(device, planner, request.n_qubits, request.precision, checkpoint)
+    suspension = Suspension(saver, resume)
+    may_count = not request.tells_shots_apart and (saver is None or request.program.is_straight)
     try:
-        return _Execution(
-            program,
-            device,
-            planner,
-            precision=precision,
-            shots=shots,
-            seed=seed,
-            checkpoint=checkpoint,
-            initial=initial,
-            unitary=unitary,
-            keep_order=keep_order,
-            keep_state=keep_state,
-            on_device=on_device,
-            saver=saver,
-            resume=resume,
-            numbers_of=numbers_of,
-        ).run()
+        if may_count:
+            # Shots that wait for memory are run again, for which they must be told apart.
+            with contextlib.suppress(NoRoomError):
+                return _Execution(request, planning, numbers_of, suspension, apart=False).run()
+        return _Execution(request, planning, numbers_of, suspension, apart=True).run()
     except LostNormError as error:
-        raise lost(program, error) from error
+        raise lost(request.program, error) from error
 
 
 class _Execution:
-    """One run of `execute`: the pending branches, and what the finished ones have brought."""
+    """One run of `execute`: the groups that wait, and what has been saved."""
 
     def __init__(
         self,
-        program: Program,
-        device: Device,
-        planner: Planner,
-        *,
-        precision: Precision,
-        shots: int,
-        seed: int,
-        checkpoint: Checkpoint,
-        initial: NDArray[np.complexfloating] | None,
-        unitary: bool,
-        keep_order: bool,
-        keep_state: bool,
-        on_device: bool,
-        saver: Saver | None,
-        resume: tuple[Suspended, Callable[[State], None]] | None,
+        request: Request,
+        planning: Planning,
         numbers_of: NumbersOf | None,
+        suspension: Suspension,
+        *,
+        apart: bool,
     ) -> None:
-        self.program = program
-        self.device = device
-        self.planner = planner
-        self.precision = precision
-        self.shots = shots
-        self.random = generator(seed)
-        self.checkpoint = checkpoint
-        self.initial = initial
-        self.unitary = unitary
-        self.n_qubits = program.state_qubits * (2 if unitary else 1)
-        self.costs = device.costs(self.n_qubits, precision)
-        self.plans: dict[tuple[int, bool], Plan] = {}  # by the segment's id, and whether phases are discarded
-        self.keep_state = keep_state
-        self.on_device = on_device
+        self.request = request
+        self.program = program = request.program
+        self.planning = planning
         self.numbers_of = numbers_of
+        self.suspension = suspension
+        self.checkpoint = planning.checkpoint
+        self.saved = Saved()
+        shots = np.array([request.shots]) if program.is_straight or not apart else np.ones(request.shots, np.int64)
+        self.records = Records(program.bits, shots)
+        draws = Draws(request.seed, request.shots)
+        self.splitting = Splitting(
+            program,
+            self.records,
+            draws,
+            planning,
+            apart=apart,
+            keeps_phases=request.keep_state,
+            one_by_one=suspension.is_kept,
+        )
+        self.finishing = Finishing(self.records, draws, planning, request, apart=apart)
+        self.pending: list[Group] = []
+        self.waiting: list[Waiting] = []  # rows that are still to be run from the start
+        self.running: Group | None = None
         # Where nothing but counts is wanted, phases no longer matter in the last operation of the body that is not one.
         body = program.body
         acts = [at for at, operation in enumerate(body) if not isinstance(operation, Phase)]
-        self.phases_matter_until = len(body) if keep_state or unitary or not acts else acts[-1]
-        self.pending: list[Branch] = []
-        self.copies_held = 0  # states of pending branches
-        self.copies_allowed: int | None = None  # asked of the device at the first split
-        self.values: list[int] = []
-        self.counts: list[int] = []  # counts[i] belongs to values[i]
-        self.value_of_shot = np.empty(shots, np.int64) if keep_order else None
-        self.amplitudes: NDArray[np.complexfloating] | None = None
-        self.saved = Saved()
-        self.suspension = Suspension(saver, resume)
-        self.followed: Branch | None = None
+        keeps_phases = request.keep_state or request.unitary or not acts
+        self.phases_matter_until = len(body) if keeps_phases else acts[-1]
 
     def run(self) -> Outcome:
         self.checkpoint.enter("planning")
-        self.checkpoint.expect(self.total_passes(), self.shots)
+        starts_at_zero = not self.request.unitary and self.request.initial is None
+        passes = self.planning.total_passes(
+            self.program, starts_at_zero=starts_at_zero, phases_matter_until=self.phases_matter_until
+        )
+        self.checkpoint.expect(passes, self.request.shots)
         self.checkpoint.enter("gates")
         if self.suspension.resume is not None:
             self.take_up(self.suspension.resume[0])
         else:
-            self.pending.append(self.from_the_start(np.arange(self.shots)))
-        branch: Branch | None = None
+            self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
         try:
-            while self.pending:
-                branch = self.pending.pop()
-                if branch.state is None:
-                    branch = self.again(branch)
-                else:
-                    self.copies_held -= 1
-                self.follow(branch)
+            while self.pending or self.waiting:
+                if not self.pending:
+                    self.pending.append(self.from_the_start(self.waiting.pop()))
+                self.follow(self.next_group())
         finally:
-            for left in [*self.pending, *([branch] if branch else [])]:
-                if left.state is not None:
-                    left.state.release()
+            for left in [*self.pending, *([self.running] if self.running else [])]:
+                left.ensemble.release()
+        values, counts, value_of_shot = self.finishing.outcome()
         saved = self.saved.finished(self.program.saves) if self.saved.records else {}
-        return Outcome(self.values, self.counts, self.value_of_shot, self.amplitudes, saved)
+        return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved)
 
-    def from_the_start(self, shots: NDArray[np.int64]) -> Branch:
-        state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
-        self.copies_held += 1
-        if self.initial is not None:
-            state.load(self.initial)
-        elif self.unitary:
+    def from_the_start(self, waiting: Waiting) -> Group:
+        state = self.new_state()
+        if self.request.initial is not None:
+            state.load(self.request.initial)
+        elif self.request.unitary:
             state.set_identity()
-        return Branch(shots, Frame(self.program.body, 0, None, 0, None), state)
+        return self.one_branch(Frame(self.program.body), state, waiting)
+
+    def new_state(self) -> State:
+        return self.planning.device.new_state(self.request.n_qubits, self.request.precision, self.checkpoint)
+
+    def one_branch(self, frame: Frame, state: State, waiting: Waiting) -> Group:
+        ensemble = Ensemble(self.planning.device, [state], self.request.precision, self.checkpoint)
+        branch = np.zeros(len(waiting.rows), np.intp)
+        return Group(frame, ensemble, waiting.rows, branch, [{}], np.ones(1, complex), waiting.saved_until)
+
+    # Runs that are suspended.
 
     def suspended(self) -> Suspended:
-        branch = self.followed
-        assert branch is not None  # a segment runs  # noqa: S101
-        # A branch that waits is run again from the start, so that all its outcomes are prescribed to it.
-        pending = [(waiting.shots, waiting.outcomes()) for waiting in self.pending]
+        running = self.running
+        assert running is not None and running.frame is not None  # a segment runs  # noqa: PT018, S101
+        waiting = [Waiting(one.rows, one.frame.order()) for one in self.pending if one.frame is not None]
         return Suspended(
-            branch.shots,
-            branch.outcomes(),
-            branch.step,
+            running.rows,
+            running.frame.steps(),
+            dict(running.variables[0]),
+            complex(running.phases[0]),
+            running.saved_until,
             self.suspension.plan,
-            tuple(pending),
-            generator_state(self.random),
-            self.values,
-            self.counts,
-            self.value_of_shot,
-            self.amplitudes,
+            (*self.waiting, *waiting),
+            self.records.words,
+            self.finishing.amplitudes,
             self.saved.records,
         )
 
     def take_up(self, suspended: Suspended) -> None:
-        """Begin as if the run had come to where it was suspended, but for the state of the branch that was running."""
-        self.random = generator_from(suspended.generator)
-        self.values, self.counts = suspended.values, suspended.counts
-        self.value_of_shot, self.amplitudes = suspended.value_of_shot, suspended.amplitudes
+        """Begin where the run was suspended: its state goes back to the middle of a segment."""
+        self.records.words = suspended.words
+        self.finishing.amplitudes = suspended.amplitudes
         self.saved = Saved(suspended.saved)
-        self.checkpoint.finish_shots(sum(self.counts))
-        for shots, outcomes in suspended.pending:
-            self.pending.append(Branch(shots, None, None, history=latest_first(outcomes)))
-        running = Branch(suspended.shots, Frame(self.program.body, 0, None, 0, None), cast("State", Placeholder()))
-        running.prescribed = list(reversed(suspended.outcomes))
-        self.copies_held += 1
-        self.pending.append(running)
+        self.waiting += suspended.waiting
+        left = [suspended.rows, *(one.rows for one in suspended.waiting)]
+        self.checkpoint.finish_shots(self.request.shots - int(self.records.shots[np.concatenate(left)].sum()))
+        state = self.new_state()
+        self.suspension.restore(state)
+        frame = frame_at(self.program.body, suspended.steps)
+        group = self.one_branch(frame, state, Waiting(suspended.rows, suspended.saved_until))
+        group.variables, group.phases = [suspended.variables], np.array([suspended.phase])
+        self.pending.append(group)
 
-    def again(self, branch: Branch) -> Branch:
-        fresh = self.from_the_start(branch.shots)
-        self.copies_held -= 1
-        fresh.prescribed = list(reversed(branch.outcomes()))
-        return fresh
+    # The way of the groups through the program.
 
-    def follow(self, branch: Branch) -> None:
-        """Run a branch to its end; what splits off on the way is left in `pending`."""
-        self.followed = branch
-        while (frame := branch.frame) is not None:
+    @property
+    def held(self) -> int:
+        """How many states the groups that wait have."""
+        return sum(map(len, self.pending))
+
+    @property
+    def goes_abreast(self) -> bool:
+        """Whether groups wait for each other, so that they can be joined, rather than end one after another."""
+        return self.splitting.most_together > 1 and self.held < self.splitting.room() // 2
+
+    def next_group(self) -> Group:
+        """Return the group that stands farthest back, or where groups do not wait for each other, farthest on."""
+        if len(self.pending) == 1:
+            return self.pending.pop()
+        choose = min if self.goes_abreast else max
+        return self.pending.pop(choose(range(len(self.pending)), key=lambda number: self.pending[number].order()))
+
+    def follow(self, group: Group) -> None:
+        """Run a group to the end of the program, or to where another one has to go first."""
+        self.running = group
+        while (frame := group.frame) is not None:
             self.checkpoint.poll()
+            if self.pending and self.goes_abreast:
+                self.join_those_here(group)
+                if any(other.order() < group.order() for other in self.pending):
+                    self.pending.append(group)
+                    self.running = None
+                    return
             if frame.at == len(frame.block):
-                branch.frame = self.after_block(branch, frame)
+                self.leave_block(group, frame)
             else:
-                branch.frame = Frame(frame.block, frame.at + 1, frame.loop, frame.iteration, frame.outer)
-                self.operate(branch, frame)
-        self.finish(branch)
+                self.operate(group, frame)
+        self.suspension.check_restored()
+        self.finishing.finish(group)
+        self.running = None
 
-    def after_block(self, branch: Branch, frame: Frame) -> Frame | None:
+    def join_those_here(self, group: Group) -> None:
+        """Take into a group the branches of others that stand at the same place."""
+        assert group.frame is not None  # it has not ended  # noqa: S101
+        order, joined = group.order(), False
+        for other in self.pending.copy():
+            fits = len(group) + len(other) <= self.splitting.most_together
+            if fits and other.saved_until == group.saved_until and other.order() == order:
+                self.pending.remove(other)
+                group.join(other)
+                joined = True
+        if joined:
+            self.splitting.merge(group, group.frame)
+
+    def leave_block(self, group: Group, frame: Frame) -> None:
         match frame.loop:
             case For() as loop if frame.iteration + 1 < loop.iterations:
-                return self.iterate(branch, loop, frame.iteration + 1, frame.outer)
-            case While(condition, body) if self.value(branch, condition):
-                return Frame(body, 0, frame.loop, frame.iteration + 1, frame.outer)
-            case _:
-                return frame.outer
-
-    @staticmethod
-    def iterate(branch: Branch, loop: For, iteration: int, outer: Frame | None) -> Frame:
-        """Begin an iteration of a for loop."""
-        if loop.slot is not None:
-            branch.variables = {**branch.variables, loop.slot: loop.values[iteration]}
-        return Frame(loop.body(iteration), 0, loop, iteration, outer)
-
-    def closed(self, branch: Branch, segment: Segment) -> Segment:
-        """Return an open segment with the numbers that its gates have now."""
-        assert self.numbers_of is not None  # given with programs that have such segments  # noqa: S101
-        gates = []
-        for gate in segment.gates:
-            if gate.formula is None:
-                gates.append(gate)
-            else:
-                parameters = [float(self.value(branch, parameter)) for parameter in gate.formula.parameters]
-                gates.append(gate._replace(data=self.numbers_of(gate.formula, parameters), formula=None))
-        return Segment(tuple(gates))
-
-    def operate(self, branch: Branch, frame: Frame) -> None:
-        branch.step += 1
-        resume = self.suspension.resume
-        if resume is not None and branch.step == resume[0].step:
-            branch.state = self.device.new_state(self.n_qubits, self.precision, self.checkpoint)
-            self.suspension.restore(branch.state)
-        state = branch.state
-        assert state is not None  # a branch that is followed has its state  # noqa: S101
-        match frame.block[frame.at]:
-            case Segment() as segment:
-                is_last = frame.outer is None and frame.at >= self.phases_matter_until
-                plan = None
-                if self.suspension.is_within_plan or self.runs_by_plan(segment, any_untouched=state.any_untouched):
-                    plan = self.plan_of_program(segment, discard_phases=is_last)
-                after_pass = self.suspension.keeping(plan, self.suspended, state)
-                state.run(self.closed(branch, segment) if segment.open else segment, plan, after_pass)
-            case Phase(factor):
-                branch.phase *= factor
-            case Measure(qubit, bits):
-                outcome = self.measure(branch, frame, state, qubit)
-                for bit in bits:
-                    branch.bits = with_bit(branch.bits, bit, on=outcome)
-            case Reset(qubit):
-                if self.measure(branch, frame, state, qubit):
-                    self.run_segment(state, Segment((_flip(qubit),)))
-            case Prepare(qubits, amplitudes):
-                state.prepare(qubits, amplitudes)
-            case SetState(amplitudes):
-                state.load(amplitudes)
-                branch.phase = 1.0
-            case Save() as save:
-                # What a branch goes through again has been saved for its shots when it did so for the first time.
-                if not branch.prescribed and self.suspension.resume is None:
-                    value = read(save, state, branch.phase, self.checkpoint)
-                    self.saved.add(save, branch.bits, branch.shots, value)
-            case Store() as store:
-                self.store(branch, store)
-            case If(condition, then, otherwise):
-                self.enter(branch, then if self.value(branch, condition) else otherwise)
-            case Switch(target, cases):
-                value = self.value(branch, target)
-                for values, block in cases:
-                    if values is None or value in values:
-                        self.enter(branch, block)
-                        break
-            case For() as loop:
-                if loop.iterations:
-                    branch.frame = self.iterate(branch, loop, 0, branch.frame)
+                self.iterate(group, loop, frame.iteration + 1, frame.outer)
             case While(condition, body) as loop:
-                if self.value(branch, condition):
-                    branch.frame = Frame(body, 0, loop, 0, branch.frame)
+                again = Frame(body, 0, loop, frame.iteration + 1, 0, frame.outer)
+                self.part(group, condition, again, frame.outer)
+            case _:
+                group.frame = frame.outer
+
+    def operate(self, group: Group, frame: Frame) -> None:
+        """Carry out the operation that a group stands before."""
+        operation, after = frame.block[frame.at], frame.next()
+        match operation:
+            case Segment():
+                self.run_segment(group, frame, operation)
+            case Phase(factor):
+                group.phases = group.phases * factor
+            case Measure(qubit, bits):
+                self.measure(group, frame, qubit, bits, reset=False)
+            case Reset(qubit):
+                self.measure(group, frame, qubit, (), reset=True)
+            case Prepare(qubits, amplitudes):
+                for state in group.ensemble.each():
+                    state.prepare(qubits, amplitudes)
+            case SetState(amplitudes):
+                for state in group.ensemble.each():
+                    state.load(amplitudes)
+                group.phases = np.ones(len(group), complex)
+            case Save() as save:
+                self.save(group, frame, save)
+            case Store() as store:
+                self.store(group, store)
+        match operation:
+            case If(condition, then, otherwise):
+                self.part(group, condition, _inside(then, 0, after), _inside(otherwise, 1, after))
+            case Switch(target, cases):
+                self.switch(group, target, cases, after)
+            case For() as loop if loop.iterations:
+                self.iterate(group, loop, 0, after)
+            case While(condition, body) as loop:
+                self.part(group, condition, Frame(body, 0, loop, 0, 0, after), after)
             case Break():
-                branch.frame = innermost_loop(frame).outer
+                group.frame = innermost_loop(frame).outer
             case Continue():
                 inner = innermost_loop(frame)
-                branch.frame = Frame(inner.block, len(inner.block), inner.loop, inner.iteration, inner.outer)
+                group.frame = inner._replace(at=len(inner.block))
+            case _:
+                group.frame = after
 
-    def run_segment(self, state: State, segment: Segment) -> None:
-        """Run gates that are not the program's own."""
-        by_plan = self.runs_by_plan(segment, any_untouched=state.any_untouched)
-        state.run(segment, self.plan(segment) if by_plan else None)
+    def run_segment(self, group: Group, frame: Frame, segment: Segment) -> None:
+        is_last = frame.outer is None and frame.at >= self.phases_matter_until
+        segments = [segment]
+        if segment.open:
+            parameters = [one for gate in segment.gates if gate.formula is not None for one in gate.formula.parameters]
+            values = zip(*(group.values(one, self.records) for one in parameters), strict=True)
+            segments = [closed(segment, of_branch, self.numbers_of) for of_branch in values]
+        state = group.ensemble.single
+        plan = self.planning.of_program(segment, state, discard_phases=is_last, within=self.suspension.is_within_plan)
+        if state is not None:
+            state.run(segments[0], plan, self.suspension.keeping(plan, self.suspended, state))
+            return
+        group.ensemble.run(segments, lambda one: self.planning.of_program(segment, one, discard_phases=is_last))
 
-    def runs_by_plan(self, segment: Segment, *, any_untouched: bool) -> bool:
-        return self.device.runs_by_plan(len(segment.gates), self.n_qubits, self.precision, any_untouched=any_untouched)
-
-    def plan_of_program(self, segment: Segment, *, discard_phases: bool) -> Plan:
-        """Return the plan of a segment of the program, which is asked for once: a plan depends on no numbers."""
-        key = id(segment), discard_phases
-        if key not in self.plans:
-            self.plans[key] = self.plan(segment, discard_phases=discard_phases)
-        return self.plans[key]
-
-    def plan(self, segment: Segment, *, discard_phases: bool = False) -> Plan:
-        assert self.costs is not None  # what runs by a plan has costs to plan with  # noqa: S101
-        poll = self.checkpoint.poll
-        return self.planner(segment, self.n_qubits, self.costs, discard_phases=discard_phases, poll=poll)
-
-    def total_passes(self) -> int | None:
-        """Return how many passes there will be, where that can be told: without control flow, on a planned state."""
-        if self.costs is None or not self.program.is_straight:
-            return None
-        total = 0
-        untouched = frozenset(range(0 if self.unitary or self.initial is not None else self.n_qubits))
-        for at, operation in enumerate(self.program.body):
-            match operation:
-                case Segment(gates):
-                    if self.runs_by_plan(operation, any_untouched=bool(untouched)):
-                        plan = self.plan_of_program(operation, discard_phases=at >= self.phases_matter_until)
-                        total += len(plan.passes)
-                        untouched = plan.untouched_after(untouched)
-                    else:
-                        untouched = untouched.difference(*[gate.targets for gate in gates])
-                case Prepare(qubits):
-                    untouched = untouched.difference(qubits)
-                case SetState():
-                    untouched = frozenset()
-                case Save():
-                    total += passes_of(operation)
-        return total
-
-    @staticmethod
-    def enter(branch: Branch, block: Block) -> None:
-        if block:
-            branch.frame = Frame(block, 0, None, 0, branch.frame)
-
-    @staticmethod
-    def value(branch: Branch, expression: Expression) -> Value:
-        return evaluate(expression, ClassicalState(branch.bits, branch.variables))
-
-    def store(self, branch: Branch, store: Store) -> None:
-        value = self.value(branch, store.expression)
-        if store.slot is not None:
-            branch.variables = {**branch.variables, store.slot: value}
-        if store.bits:
-            branch.bits = with_bits(branch.bits, store.bits, int(value))
-
-    def measure(self, branch: Branch, here: Frame, state: State, qubit: int) -> bool:
-        """Measure for all shots of a branch: it goes on with one outcome, the shots with the other split off."""
-        probabilities = self.probabilities(state, qubit)
-        if branch.prescribed:
-            outcome = branch.prescribed.pop()
-        else:
-            self.suspension.check_restored()
-            ones = self.random.random(len(branch.shots)) < probabilities[1]  # ones[j] = whether shots[j] measures 1
-            outcome = bool(ones.all())
-            if ones.any() and not outcome:
-                self.pending.append(self.split_off(branch, here, state, branch.shots[ones]))
-                branch.shots = branch.shots[~ones]
-        _collapse(state, qubit, outcome, probabilities)
-        branch.history = History(outcome, branch.history)
-        return outcome
-
-    def split_off(self, branch: Branch, here: Frame, state: State, shots: NDArray[np.int64]) -> Branch:
-        """Return the branch of the shots that measure 1 where `branch` stands."""
-        if self.copies_allowed is None:
-            per_copy = self.precision.amplitude_bytes * 2**self.n_qubits
-            self.copies_allowed = self.device.free_bytes() // 2 // per_copy
-        if self.copies_held >= self.copies_allowed:
-            return Branch(shots, None, None, history=History(outcome=True, earlier=branch.history))
-        self.copies_held += 1
-        # It measures once more, from the same place and the same state, with its outcome prescribed.
-        return Branch(
-            shots,
-            here,
-            state.copy(),
-            branch.bits,
-            branch.variables,
-            branch.phase,
-            branch.history,
-            prescribed=[True],
-            step=branch.step - 1,
-        )
-
-    def finish(self, branch: Branch) -> None:
-        """Take the final measurements of a branch that has run to its end, and count its shots."""
-        state = branch.state
-        assert state is not None  # as in operate  # noqa: S101
+    def measure(self, group: Group, frame: Frame, qubit: int, bits: tuple[int, ...], *, reset: bool) -> None:
         self.suspension.check_restored()
-        self.checkpoint.enter("sampling")
-        shots = branch.shots
-        has_last_shot = self.keep_state and bool(shots[-1] == self.shots - 1)
-        if self.program.final:
-            last_index = 0
-            for start in range(0, len(shots), SHOTS_AT_ONCE):
-                self.checkpoint.poll()
-                last_index = self.sample(state, shots[start : start + SHOTS_AT_ONCE], branch.bits, has_last_shot)
-            if has_last_shot:
-                self.collapse_to(state, last_index)
-        else:
-            self.count(shots, [branch.bits], [len(shots)], 0)
+        no_room = self.splitting.measure(group, frame, qubit, bits, self.held, reset=reset)
+        if len(no_room):
+            self.waiting.append(Waiting(no_room, frame.order()))
+        after = frame.next()
+        if not isinstance(after.operation, Measure | Reset):  # a chain of them parts the group as one
+            self.splitting.merge(group, after)
+        for part in self.splitting.in_parts(group):
+            part.frame = after
+            self.pending.append(part)
 
-        if has_last_shot:
-            if branch.phase != 1.0:
-                self.run_segment(state, Segment((_phase(branch.phase),)))
-            self.amplitudes = state.device_array() if self.on_device else state.amplitudes()
-        else:
-            state.release()
-        branch.state = None
+    def save(self, group: Group, frame: Frame, save: Save) -> None:
+        if group.saved_until is not None and frame.order() < group.saved_until:
+            return
+        for number, row in enumerate(group.first_rows().tolist()):
+            rows = group.rows[group.branch == number]
+            count = int(self.records.shots[rows].sum())
+            if self.program.is_straight:  # all shots are one row
+                rows = np.arange(count) if save.over is Over.EACH else np.array([count - 1])
+            value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.checkpoint)
+            self.saved.add(save, self.records.number(row), rows, count, value)
 
-    def sample(self, state: State, shots: NDArray[np.int64], bits: int, want_last: bool) -> int:  # noqa: FBT001
-        """Draw the outcomes of some shots and count them; return the index of the last shot's, if it is wanted."""
-        draws = self.random.random(len(shots))  # draws[j] belongs to shots[j]
-        if self.value_of_shot is None and not want_last:
-            self.count(shots, *value_counts(state, draws, self.program.final, bits), 0)
-            return 0
-        values, which, last = sample_values(state, draws, self.program.final, bits)
-        self.count(shots, values, np.bincount(which).tolist(), which)
-        return last
+    def store(self, group: Group, store: Store) -> None:
+        values = group.values(store.expression, self.records)
+        if store.slot is not None:
+            group.variables = [{**own, store.slot: one} for own, one in zip(group.variables, values, strict=True)]
+        if store.bits:
+            for number, value in enumerate(values):
+                self.records.write_number(group.rows[group.branch == number], store.bits, int(value))
 
-    def count(
-        self, shots: NDArray[np.int64], values: list[int], counts: list[int], value_of: NDArray[np.int64] | int
-    ) -> None:
-        """Add shots to the outcome."""
-        self.checkpoint.finish_shots(len(shots))
-        if self.value_of_shot is not None:
-            self.value_of_shot[shots] = value_of + len(self.values)
-        self.values += values
-        self.counts += counts
+    def iterate(self, group: Group, loop: For, iteration: int, outer: Frame | None) -> None:
+        """Begin an iteration of a for loop."""
+        if loop.slot is not None:
+            group.variables = [{**own, loop.slot: loop.values[iteration]} for own in group.variables]
+        group.frame = Frame(loop.body(iteration), 0, loop, iteration, 0, outer)
 
-    def collapse_to(self, state: State, index: int) -> None:
-        for qubit in sorted({measure.qubit for measure in self.program.final}):
-            _collapse(state, qubit, has_bit(index, qubit), self.probabilities(state, qubit))
+    def part(self, group: Group, condition: Expression, where_true: Frame | None, where_false: Frame | None) -> None:
+        """Send the branches of a group for which a condition holds to one place, the others to another."""
+        holds = np.array([bool(value) for value in group.values(condition, self.records)])
+        if holds.all() or not holds.any():
+            group.frame = where_true if holds[0] else where_false
+            return
+        self.go_apart(group, [(holds, where_true), (~holds, where_false)])
 
-    def probabilities(self, state: State, qubit: int) -> tuple[float, float]:
-        """Return the probabilities of measuring 0 and 1; a tiny one is told even where the other rounds to 1."""
-        zero, one = state.weights(qubit)
-        total = zero + one
-        if not 0 < total < inf:
-            raise LostNormError(f"A state has the squared norm {total}.")
-        return zero / total, one / total
+    def switch(self, group: Group, target: Expression, cases: Cases, after: Frame) -> None:
+        values = group.values(target, self.records)
+        number_of = [
+            next((number for number, (held, _) in enumerate(cases) if held is None or value in held), None)
+            for value in values
+        ]
+        ways = []
+        for number in sorted(set(number_of), key=lambda one: len(cases) if one is None else one):
+            chosen = np.array([own == number for own in number_of])
+            ways.append((chosen, after if number is None else _inside(cases[number][1], number, after)))
+        self.go_apart(group, ways)
+
+    def go_apart(self, group: Group, ways: list[tuple[NDArray[np.bool_], Frame | None]]) -> None:
+        """Send the branches of a group to several places; it goes on itself with those of the last."""
+        left = np.arange(len(group))
+        for chosen, frame in ways[:-1]:
+            going = group.split_off(chosen[left])
+            going.frame = frame
+            left = left[~chosen[left]]
+            self.pending.append(going)
+        group.frame = ways[-1][1]
+
+
+def _inside(block: Block, child: int, after: Frame) -> Frame:
+    """Return the beginning of a block; the place after its operation where it is empty."""
+    return Frame(block, 0, None, 0, child, after) if block else after
 
 
 def lost(program: Program, error: LostNormError) -> BasicAerError:
@@ -548,17 +489,3 @@ def lost(program: Program, error: LostNormError) -> BasicAerError:
     return BasicAerError(
         f"The state of circuit '{program.name}' has become unusable, since {which}; correct it. {error.message}"
     )
-
-
-def _collapse(state: State, qubit: int, outcome: bool, probabilities: tuple[float, float]) -> None:  # noqa: FBT001
-    """Project onto an outcome; nothing is to be done where the other is impossible."""
-    if probabilities[not outcome]:
-        state.collapse(qubit, outcome=outcome, probability=probabilities[outcome])
-
-
-def _flip(qubit: int) -> Gate:
-    return Gate("x", "X", (qubit,), Form.PERMUTATION, np.array([1, 0]))
-
-
-def _phase(factor: complex) -> Gate:
-    return Gate("global_phase", "", (), Form.DIAGONAL, np.array([factor]))

@@ -155,6 +155,11 @@ class Over(Enum):
     MEAN = "mean"
     SUM = "sum"
 
+    @property
+    def is_of_single_shots(self) -> bool:
+        """Whether it matters which shot has seen a value, not only how many have."""
+        return self in {Over.LAST, Over.EACH}
+
 
 class Save(NamedTuple):
     """Reads something of the state, to be kept for the result under `label`.

@@ -8,15 +8,16 @@ rounding of a boundary.
 from __future__ import annotations
 
 from functools import lru_cache, reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.random.bit_generator import ISeedSequence
 
 from basicaer.engine.bits import mask_of, shifted
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from basicaer.engine.device import State
@@ -26,81 +27,21 @@ __all__ = [
     "SHOTS_AT_ONCE",
     "classical_values",
     "counts_by_index",
-    "generator",
-    "generator_from",
-    "generator_state",
     "last_with_weight",
     "sample_counts",
     "sample_indices",
+    "sample_side_by_side",
     "sample_values",
-    "seed_of_experiment",
+    "split_values",
     "value_counts",
 ]
 
 SHOTS_AT_ONCE = 2**20
 """Shots that are drawn and sorted between two polls: some 80 ms."""
 
+_SPLIT_QUBITS = 16  # of a block whose shots are split at a time
 _MANY_BLOCKS = 0.25  # of all blocks: from here on it pays to have them in order before they are read
 _WORD_BITS = 62  # classical bits that fit an int64 with room to spare
-
-
-def seed_of_experiment(seed: int, position: int) -> int:
-    """Return the seed of the experiment at `position` of a job seeded with `seed`.
-
-    The first experiment has the job's own seed; each later one has a 63-bit number that depends on seed and position
-    only. Any of them, given as the seed of a job of its own, reproduces its experiment.
-    """
-    if position == 0:
-        return seed
-    words = np.random.SeedSequence(seed, spawn_key=(position,)).generate_state(1, np.uint64)
-    return int(words[0] // 2)
-
-
-class _SeedAsKey(ISeedSequence):
-    """Hands a seed to Philox as its key.
-
-    Unhashed, so that any implementation of Philox can repeat the draws; and three times faster than a `SeedSequence`.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._key = [seed % 2**64, seed // 2**64 % 2**64]
-
-    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[Any]:
-        """Return the words of the key."""
-        return np.array(self._key[:n_words], dtype)
-
-
-def generator(seed: int) -> np.random.Generator:
-    """Return the counter-based generator (Philox 4x64, Salmon et al., SC'11) that an experiment draws from.
-
-    Its key is the seed; seeds that differ by a multiple of 2**128 are the same.
-    """
-    return np.random.Generator(np.random.Philox(_SeedAsKey(seed)))  # type: ignore[arg-type]  # its stub knows fewer
-
-
-def generator_state(random: np.random.Generator) -> dict[str, Any]:
-    """Return where a generator is, as numbers, texts and lists of them."""
-    state: Any = random.bit_generator.state
-    return {
-        "counter": state["state"]["counter"].tolist(),
-        "key": state["state"]["key"].tolist(),
-        "buffer": state["buffer"].tolist(),
-        "buffer_pos": state["buffer_pos"],
-        "has_uint32": state["has_uint32"],
-        "uinteger": state["uinteger"],
-    }
-
-
-def generator_from(state: dict[str, Any]) -> np.random.Generator:
-    """Return a generator that goes on where another was."""
-    made = generator(0)
-    made.bit_generator.state = {
-        "bit_generator": "Philox",
-        "state": {name: np.array(state[name], np.uint64) for name in ("counter", "key")},
-        "buffer": np.array(state["buffer"], np.uint64),
-        **{name: state[name] for name in ("buffer_pos", "has_uint32", "uinteger")},
-    }
-    return made
 
 
 def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -125,6 +66,31 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
     if len(np.unique(blocks)) > len(ends) * _MANY_BLOCKS:
         state.settle()
     return state.find(block_qubits, blocks, targets - before)
+
+
+def sample_side_by_side(
+    probabilities: NDArray[np.float64], numbers: NDArray[np.intp], draws: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return the index that each draw falls on in a state of its own.
+
+    Parameters
+    ----------
+    probabilities
+        ``probabilities[s, i]``, that of index i in state s, relative to its norm.
+    numbers
+        Draw d is from state ``numbers[d]``.
+    draws
+        Numbers in [0, 1).
+    """
+    ends = probabilities.cumsum(axis=1)
+    for weight in ends[:, -1].tolist():
+        _check_norm(weight)
+    ends /= ends[:, -1:]
+    last = (ends < 1).sum(axis=1)  # the last index of each state that has any probability
+    ends += np.arange(len(ends))[:, None]  # so that all of them ascend
+    found = ends.reshape(-1).searchsorted(numbers + draws, side="right") - numbers * ends.shape[1]
+    indices: NDArray[np.int64] = np.minimum(found, last[numbers])
+    return indices
 
 
 def _ends(weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -274,3 +240,38 @@ def sample_values(
     which = np.empty(len(draws), np.int64)
     which[order] = of_sorted
     return values, which, int(indices[np.flatnonzero(order == len(draws) - 1)[0]])
+
+
+def split_values(
+    state: State,
+    shots: int,
+    random: np.random.Generator,
+    measures: tuple[Measure, ...],
+    before: int,
+    poll: Callable[[], None],
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Split a number of shots among outcomes; yield values that the classical bits have, and how many shots have each.
+
+    What it takes does not depend on the number of shots: these are split among the blocks of the state, and within each.
+
+    Parameters
+    ----------
+    random
+        Draws the numbers.
+    before
+        The classical bits as they were.
+    """
+    n = state.n_qubits
+    block_qubits = min(n, _SPLIT_QUBITS)
+    weights = state.block_weights(block_qubits)
+    _check_norm(weights.sum())
+    if n > block_qubits:
+        state.settle()
+    for block, of_block in enumerate(random.multinomial(shots, weights / weights.sum()).tolist()):
+        poll()
+        if of_block:
+            probabilities = state.block_probabilities(block, block_qubits)
+            counts = random.multinomial(of_block, probabilities / probabilities.sum())
+            hit = counts.nonzero()[0]
+            values, which = classical_values(hit + block * 2**block_qubits, measures, before)
+            yield values, np.bincount(which, counts[hit]).astype(np.int64).tolist()

@@ -38,8 +38,16 @@ class Saved:
     def __init__(self, records: dict[str, dict[int, Any]] | None = None) -> None:
         self.records: dict[str, dict[int, Any]] = records or {}
 
-    def add(self, save: Save, bits: int, shots: NDArray[np.int64], value: Any) -> None:
-        """Add the value that some shots, ascending, have seen while their classical bits were `bits`."""
+    def add(self, save: Save, bits: int, shots: NDArray[np.int64], count: int, value: Any) -> None:
+        """Add the value that some shots have seen while their classical bits were `bits`.
+
+        Parameters
+        ----------
+        shots
+            Their numbers, ascending, where the save is of single shots; only the last one matters if it is of the last.
+        count
+            How many there are.
+        """
         key = bits if save.conditional else ALL_SHOTS
         record = self.records.setdefault(save.label, {})
         match save.over:
@@ -50,8 +58,8 @@ class Saved:
             case Over.EACH:
                 record.setdefault(key, []).append([shots, value])
             case _:
-                count, total = record.get(key, (0, 0.0))
-                record[key] = [count + len(shots), total + len(shots) * value]
+                before, total = record.get(key, (0, 0.0))
+                record[key] = [before + count, total + count * value]
 
     def finished(self, saves: Iterable[Save]) -> dict[str, dict[int, Any]]:
         """Return the values by label and by classical bits; of each shot a list, in the order of shots."""

@@ -9,16 +9,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from basicaer.engine.classical import Value
     from basicaer.engine.device import State
+    from basicaer.engine.groups import Place, Step
     from basicaer.engine.plan import Plan
-    from basicaer.engine.program import Segment
 
-__all__ = ["Placeholder", "PlannedOtherwiseError", "Saver", "Suspended", "Suspension", "check_passes_done"]
+__all__ = ["PlannedOtherwiseError", "Saver", "Suspended", "Suspension", "Waiting", "check_passes_done"]
+
+
+class Waiting(NamedTuple):
+    """Rows of the records that are still to be run from the start.
+
+    Attributes
+    ----------
+    rows
+        Their numbers, ascending.
+    saved_until
+        The place up to which saves have been done for them; None if they have not begun.
+    """
+
+    rows: NDArray[np.int64]
+    saved_until: Place | None
 
 
 class Suspended(NamedTuple):
@@ -26,32 +42,28 @@ class Suspended(NamedTuple):
 
     Attributes
     ----------
-    shots, outcomes
-        Of the branch that was running: its shots, and what is decided of its measurements, oldest first; of these some
-        may still lie ahead.
-    step
-        How many operations that branch had begun.
+    rows, steps, variables, phase, saved_until
+        Of the branch that was running, as `Group` has them; the place as `Frame.steps` describes it.
     plan
         A digest of the plan of the segment that it was running.
-    pending
-        Shots and outcomes of each branch that waits; these are run again from the start.
-    generator
-        The state of the random generator.
-    values, counts, value_of_shot, amplitudes
-        The outcome so far, as in `Outcome`.
+    waiting
+        All other rows that have not ended.
+    words
+        What all rows have recorded; see `Records`.
+    amplitudes
+        The final state of the last shot, if it is known.
     saved
         What has been saved so far, as `Saved` records it.
     """
 
-    shots: NDArray[np.int64]
-    outcomes: tuple[bool, ...]
-    step: int
+    rows: NDArray[np.int64]
+    steps: tuple[Step, ...]
+    variables: Mapping[int, Value]
+    phase: complex
+    saved_until: Place | None
     plan: str
-    pending: tuple[tuple[NDArray[np.int64], tuple[bool, ...]], ...]
-    generator: dict[str, Any]
-    values: list[int]
-    counts: list[int]
-    value_of_shot: NDArray[np.int64] | None
+    waiting: tuple[Waiting, ...]
+    words: NDArray[np.uint64]
     amplitudes: NDArray[np.complexfloating] | None
     saved: dict[str, dict[int, Any]]
 
@@ -90,6 +102,11 @@ class Suspension:
         self.plan = ""
         self._saver = saver
         self._expected: str | None = None  # the digest that the plan of the next segment must have
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anybody keeps the run."""
+        return self._saver is not None
 
     @property
     def is_within_plan(self) -> bool:
@@ -161,32 +178,3 @@ def _damaged(why: str) -> BasicAerError:
 
 def _digest(plan: Plan | None) -> str:
     return hashlib.blake2b(repr(plan).encode(), digest_size=16).hexdigest()
-
-
-class Placeholder:
-    """Stands for a state while a branch repeats operations whose outcomes are prescribed, until its state is restored.
-
-    It has the methods of `State` that change a state or measure a qubit, and none that reads amplitudes: nothing is
-    read before the state is restored.
-    """
-
-    any_untouched = False
-
-    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        """Do nothing."""
-
-    def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
-        """Do nothing."""
-
-    def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
-        """Do nothing."""
-
-    def weights(self, qubit: int) -> tuple[float, float]:  # noqa: ARG002
-        """Return equal weights: the outcome is prescribed."""
-        return 0.5, 0.5
-
-    def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
-        """Do nothing."""
-
-    def release(self) -> None:
-        """Do nothing."""

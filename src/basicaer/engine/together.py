@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.batch import SegmentBatch
 from basicaer.engine.bits import with_bits
 from basicaer.engine.classical import Constant
+from basicaer.engine.device import side_by_side
+from basicaer.engine.draws import generator
 from basicaer.engine.execute import Outcome, lost
 from basicaer.engine.program import Form, Phase, Segment, Store
-from basicaer.engine.sampling import classical_values, counts_by_index, generator, sample_values, value_counts
+from basicaer.engine.sampling import classical_values, counts_by_index, sample_values, value_counts
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.batch import Batch
     from basicaer.engine.checkpoint import Checkpoint
-    from basicaer.engine.device import Device, State
+    from basicaer.engine.device import Batch, Device, SegmentBatch, State
     from basicaer.engine.plan import Planner
     from basicaer.engine.program import Measure, Program
     from basicaer.options import Precision
@@ -66,7 +66,7 @@ def evolved(
 ) -> Batch:
     """Return the final states of programs of one structure."""
     segments = [
-        _side_by_side(of_each)
+        side_by_side(of_each)
         for of_each in zip(
             *([one for one in program.body if isinstance(one, Segment)] for program in programs), strict=True
         )
@@ -90,19 +90,6 @@ def evolve(  # noqa: PLR0917  # what, and where
         plan = None if costs is None else planner(one.template, n_qubits, costs, poll=checkpoint.poll)
         batch.run(one, plan)
     return batch
-
-
-def _side_by_side(segments: Sequence[Segment]) -> SegmentBatch:
-    """Return segments of one structure as a batch of them."""
-    template = segments[0]
-    data = {}
-    for number, gates in enumerate(zip(*(segment.gates for segment in segments), strict=True)):
-        first = gates[0]
-        if first.form is not Form.PERMUTATION and any(gate is not first for gate in gates):
-            numbers = np.array([gate.data for gate in gates])
-            if (numbers != first.data).any():
-                data[number] = numbers
-    return SegmentBatch(template, data, len(segments))
 
 
 def outcomes(

@@ -14,6 +14,7 @@ import numpy as np
 
 from basicaer.compile.gates import BY_NAME
 from basicaer.engine.classical import OPERATORS, Apply, Bits, Lookup, Variable
+from basicaer.engine.draws import generator
 from basicaer.engine.program import (
     Break,
     Continue,
@@ -37,7 +38,6 @@ from basicaer.engine.program import (
     saves_in,
     walk,
 )
-from basicaer.engine.sampling import generator, generator_state
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
 

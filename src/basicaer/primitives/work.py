@@ -17,10 +17,11 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute, lost
+from basicaer.engine.draws import generator, seed_of_experiment
+from basicaer.engine.execute import Request, execute, lost
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Phase, Reading, Save, Segment
-from basicaer.engine.sampling import SHOTS_AT_ONCE, generator, sample_values, seed_of_experiment
+from basicaer.engine.sampling import SHOTS_AT_ONCE, sample_values
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.together import evolve
 from basicaer.errors import LostNormError
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.compile.family import Family
-    from basicaer.engine.batch import Batch
-    from basicaer.engine.device import Device
+    from basicaer.engine.device import Batch, Device
     from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Program
     from basicaer.options import DeviceOptions, Precision
@@ -212,16 +212,8 @@ class _Run:
 
     def execute(self, number: int, program: Program, **how: Any) -> Outcome:
         """Run the program of one set by itself; `number` is its position among all sets of the job."""
-        return execute(
-            program,
-            self.device,
-            plan_segment,
-            precision=self.precision,
-            seed=seed_of_experiment(self.seed, number),
-            checkpoint=self.checkpoint,
-            numbers_of=formula_numbers,
-            **how,
-        )
+        request = Request(program, self.precision, seed=seed_of_experiment(self.seed, number), **how)
+        return execute(request, self.device, plan_segment, self.checkpoint, numbers_of=formula_numbers)
 
 
 def _sampled(task: SamplerTask, run: _Run, position: int) -> Sampled:

@@ -24,8 +24,8 @@ from basicaer.compile.saves import as_unitary
 from basicaer.compile.values import NoNumberError, Patience
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.registry import choose_device
+from basicaer.engine.draws import seed_of_experiment
 from basicaer.engine.program import Over, Phase, Save, SetState, walk
-from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
 from basicaer.job import BasicAerJob
 from basicaer.options import (

@@ -22,7 +22,7 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute, lost
+from basicaer.engine.execute import Request, execute, lost
 from basicaer.engine.program import Measure, Reset, Segment, walk
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
@@ -447,23 +447,18 @@ def _run(work: Work, position: int, checkpoint: Checkpoint, keeping: _Keeping) -
     if keeping.saver is not None:
         keeping.saver.run(position, kind)
     started = time.perf_counter()
-    run = partial(
-        execute,
+    request = Request(
         program,
-        device,
-        plan_segment,
-        precision=experiment.precision,
-        shots=experiment.shots,
-        seed=experiment.seed,
-        checkpoint=checkpoint,
+        experiment.precision,
+        experiment.shots,
+        experiment.seed,
         initial=experiment.initial,
         unitary=returns == "unitary",
         keep_order=experiment.memory,
         keep_state=returns != "counts",
         on_device=experiment.on_device,
-        saver=keeping.saver,
-        numbers_of=formula_numbers,
     )
+    run = partial(execute, request, device, plan_segment, checkpoint, numbers_of=formula_numbers, saver=keeping.saver)
     outcome = _gone_on(keeping.going_on, kind, program.name, run) if keeping.going_on else None
     if outcome is None:
         outcome = run()

@@ -7,8 +7,8 @@ factors. Either is let out when a gate comes that does not commute with what has
 
 from __future__ import annotations
 
-from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache, reduce
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.batch import SegmentBatch
     from basicaer.engine.checkpoint import Checkpoint
-    from basicaer.engine.device import State
+    from basicaer.engine.device import SegmentBatch, State
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate
 
 __all__ = ["NumpyBatch"]
 
 _WIDEST = 5  # qubits whose matrices become one
+_SAME = 1e4  # units of the precision that states may be apart which are taken for the same one
 _PART_AMPLITUDES = 2**17  # of all states that one thread works on at a time: 2 MiB in double
 
 
 class NumpyBatch:
-    """See `basicaer.engine.batch.Batch` for what each method promises."""
+    """See `basicaer.engine.device.Batch` for what each method promises."""
 
     def __init__(
         self,
@@ -97,6 +97,49 @@ class NumpyBatch:
 
         self._in_parts(work)
         return values
+
+    def weights(self, qubit: int) -> NDArray[np.float64]:
+        self._checkpoint.poll()
+        parts = self._states.view(self._states.real.dtype).reshape(len(self), -1, 2, 2 ** (qubit + 1))
+        return np.einsum("shvl,shvl->sv", parts, parts, dtype=np.float64)
+
+    def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
+        self._checkpoint.poll()
+        factors = np.zeros((len(self), 1, 2, 1))
+        factors[np.arange(len(self)), 0, outcomes.astype(np.intp), 0] = probabilities**-0.5
+        self._states.reshape(len(self), -1, 2, 2**qubit)[...] *= factors.astype(self._states.real.dtype)
+
+    def take(self, numbers: NDArray[np.intp]) -> Self:
+        self._checkpoint.poll()
+        return self._with(self._states[numbers])
+
+    def join(self, other: Self) -> Self:
+        self._checkpoint.poll()
+        return self._with(np.concatenate([self._states, other._states]))  # of the same class
+
+    def of(self, states: Sequence[NDArray[np.complexfloating]]) -> Self:
+        """Return a batch of states whose amplitudes are given."""
+        return self._with(np.array(states))
+
+    def _with(self, states: NDArray[np.complexfloating]) -> Self:
+        return type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state)
+
+    def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
+        self._checkpoint.poll()
+        # States that are the same have the same overlap with any other, and so stand side by side in the order of these.
+        overlaps = self._states @ _any_state(self._states.shape[1]).astype(self._states.dtype)
+        values = abs(overlaps) if up_to_phase else overlaps.real
+        order = np.lexsort((values, keys))
+        most = _SAME * np.finfo(self._states.dtype).eps
+        near = (np.diff(values[order]) < most * self._states.shape[1] ** 0.5) & (np.diff(keys[order]) == 0)
+        for place in near.nonzero()[0].tolist():
+            near[place] = _distance(*self._states[order[place : place + 2]], up_to_phase=up_to_phase) < most
+        run = np.concatenate([[0], np.cumsum(~near)])  # which run of same states each one stands in
+        first = np.full(run[-1] + 1, len(order))
+        np.minimum.at(first, run, order)
+        found = np.empty(len(order), np.intp)
+        found[order] = first[run]
+        return found
 
     def state(self, number: int) -> State:
         return self._as_state(self._states[number])
@@ -206,6 +249,21 @@ class _Walk:
         for state, matrix in zip(self._states, np.broadcast_to(own, (len(self._states), size, size)), strict=True):
             for rows in rows_of(state, self._n, gate.targets, gate.controls, gate.control_state):
                 rows[...] = matrix.dot(rows.reshape(size, -1)).reshape(rows.shape)
+
+
+def _distance(one: NDArray[np.complexfloating], other: NDArray[np.complexfloating], *, up_to_phase: bool) -> float:
+    """Return the norm of the difference of two states, turned so that it is least."""
+    if up_to_phase:
+        product = np.vdot(one, other)
+        one = one * (product / abs(product) if product else 1)
+    return float(np.linalg.norm(other - one))
+
+
+@lru_cache(maxsize=16)
+def _any_state(size: int) -> NDArray[np.complex128]:
+    """Return amplitudes that are nobody else's: the same ones each time."""
+    parts = np.random.default_rng(size).normal(size=(2, size))
+    return np.asarray(parts[0] + 1j * parts[1])
 
 
 def _kron(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.engine.device import State
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
 
@@ -413,6 +414,10 @@ class NumpyDevice:
         return NumpyBatch(
             states, n_qubits, self.threads, checkpoint, lambda vector: NumpyState(vector, n_qubits, 1, checkpoint)
         )
+
+    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> NumpyBatch:
+        batch = self.new_batch(states[0].n_qubits, precision, 0, checkpoint)
+        return batch.of([state.read() for state in states])
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
         del precision

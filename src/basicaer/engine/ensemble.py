@@ -1,0 +1,196 @@
+"""The states of branches that stand at the same place of a program, changed together.
+
+Small states are kept as a batch of the device's, whose gates run on all of them at once; others one by one.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basicaer.engine.device import SegmentBatch, side_by_side
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.engine.sampling import sample_indices, sample_side_by_side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.device import Batch, Device, State
+    from basicaer.engine.plan import Plan
+    from basicaer.options import Precision
+
+__all__ = ["Ensemble"]
+
+_FLIP = np.array([[0, 1], [1, 0]], complex)
+_BATCH_AMPLITUDES = 2**24  # at most in a batch, which is copied as a whole when its states part: 256 MiB in double
+
+
+class Ensemble:
+    """States of the same number of qubits.
+
+    Parameters
+    ----------
+    states
+        They belong to the ensemble from then on.
+    """
+
+    def __init__(
+        self, device: Device, states: list[State] | Batch, precision: Precision, checkpoint: Checkpoint
+    ) -> None:
+        self._device = device
+        self._precision = precision
+        self._checkpoint = checkpoint
+        self._states = states
+        self.n_qubits = (states[0] if isinstance(states, list) else states).n_qubits
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    @property
+    def single(self) -> State | None:
+        """The state, where there is only one."""
+        return self._states[0] if isinstance(self._states, list) and len(self._states) == 1 else None
+
+    def state(self, number: int) -> State:
+        """Return one of the states, to be read."""
+        return self._states[number] if isinstance(self._states, list) else self._states.state(number)
+
+    def each(self) -> Iterator[State]:
+        """Yield the states, to be changed one by one."""
+        self._one_by_one()
+        assert isinstance(self._states, list)  # for the type checker  # noqa: S101
+        yield from self._states
+
+    def run(self, segments: Sequence[Segment], planned: Callable[[State | None], Plan | None]) -> None:
+        """Apply to each state its own segment, or the same one to all where there is only one.
+
+        Parameters
+        ----------
+        planned
+            Returns the plan for a state, or for a batch where None is given.
+        """
+        if isinstance(self._states, list):
+            for number, state in enumerate(self._states):
+                segment = segments[number if len(segments) > 1 else 0]
+                state.run(segment, planned(state))
+            return
+        together = SegmentBatch(segments[0], {}, len(self)) if len(segments) == 1 else side_by_side(segments)
+        self._states.run(together, planned(None))
+
+    def flip(
+        self, qubit: int, where: NDArray[np.bool_], planned: Callable[[Segment, State | None], Plan | None]
+    ) -> None:
+        """Apply X to a qubit of those states where it is asked for."""
+        if not where.any():
+            return
+        template = Segment((Gate("x", "X", (qubit,), Form.MATRIX, _FLIP),))
+        if isinstance(self._states, list):
+            for state, flips in zip(self._states, where, strict=True):
+                if flips:
+                    state.run(template, planned(template, state))
+            return
+        matrices = np.where(where[:, None, None], _FLIP, np.eye(2))
+        self._states.run(SegmentBatch(template, {0: matrices}, len(self)), planned(template, None))
+
+    def weights(self, qubit: int) -> NDArray[np.float64]:
+        """Return ``w[i, v]``, the squared norm of the part of state i where a qubit is v."""
+        if isinstance(self._states, list):
+            return np.array([state.weights(qubit) for state in self._states])
+        return self._states.weights(qubit)
+
+    def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
+        """Project a qubit of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""
+        if not isinstance(self._states, list):
+            self._states.collapse(qubit, outcomes, probabilities)
+            return
+        for state, outcome, probability in zip(self._states, outcomes.tolist(), probabilities.tolist(), strict=True):
+            state.collapse(qubit, outcome=outcome, probability=probability)
+
+    def taken(self, numbers: NDArray[np.intp]) -> Ensemble:
+        """Return these of the states, in this order, any of them several times; this ensemble is no longer there."""
+        if len(numbers) == len(self) and (numbers == np.arange(len(self))).all():
+            return self
+        if len(numbers) > 1 and self._fits_a_batch(len(numbers)):
+            self._side_by_side()
+        if not isinstance(self._states, list):
+            if len(numbers) > 1:
+                return self._with(self._states.take(numbers))
+            return self._with([self._states.state(int(numbers[0])).copy()])
+        used = np.bincount(numbers, minlength=len(self))
+        for state, times in zip(self._states, used.tolist(), strict=True):
+            if not times:
+                state.release()
+        states = []
+        for number in numbers.tolist():
+            used[number] -= 1
+            states.append(self._states[number].copy() if used[number] else self._states[number])
+        return self._with(states)
+
+    def parted(self, where: NDArray[np.bool_]) -> tuple[Ensemble, Ensemble]:
+        """Return the states where something holds, and those where it does not; this ensemble is no longer there."""
+        chosen, others = np.flatnonzero(where), np.flatnonzero(~where)
+        if isinstance(self._states, list):
+            return (self._with([self._states[i] for i in chosen]), self._with([self._states[i] for i in others]))
+        rest = self._with(self._states.take(others))
+        return self.taken(chosen), rest
+
+    def joined(self, other: Ensemble) -> Ensemble:
+        """Return the states of both, those of the other after these; neither is there any longer."""
+        if self._fits_a_batch(len(self) + len(other)):
+            self._side_by_side()
+            other._side_by_side()  # of the same class
+            assert not isinstance(self._states, list) and not isinstance(other._states, list)  # noqa: PT018, S101
+            return self._with(self._states.join(other._states))
+        return self._with([*self.each(), *other.each()])
+
+    def found(self, numbers: NDArray[np.intp], draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the index that each draw falls on in its state.
+
+        Parameters
+        ----------
+        numbers
+            Draw d is one from state ``numbers[d]``; ascending.
+        draws
+            Numbers in [0, 1), ascending within each state.
+        """
+        if not isinstance(self._states, list):
+            return sample_side_by_side(self._states.block_weights(0), numbers, draws)
+        ends = np.searchsorted(numbers, np.arange(len(self) + 1))
+        parts = [draws[start:stop] for start, stop in pairwise(ends.tolist())]
+        found = [sample_indices(state, part) for state, part in zip(self._states, parts, strict=True) if len(part)]
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp] | None:
+        """Return for each state the number of the first that is the same, among those of the same key.
+
+        None where all are different, or where it is not worth looking.
+        """
+        if isinstance(self._states, list):
+            return None
+        return self._states.alike(keys, up_to_phase=up_to_phase)
+
+    def release(self) -> None:
+        """Give the memory back."""
+        if isinstance(self._states, list):
+            for state in self._states:
+                state.release()
+
+    def _with(self, states: list[State] | Batch) -> Ensemble:
+        return Ensemble(self._device, states, self._precision, self._checkpoint)
+
+    def _fits_a_batch(self, count: int) -> bool:
+        most = min(self._device.most_states(self.n_qubits, self._precision), _BATCH_AMPLITUDES // 2**self.n_qubits)
+        return count <= most
+
+    def _side_by_side(self) -> None:
+        if isinstance(self._states, list):
+            self._states = self._device.batch_of(self._states, self._precision, self._checkpoint)
+
+    def _one_by_one(self) -> None:
+        if not isinstance(self._states, list):
+            self._states = [self._states.state(number).copy() for number in range(len(self._states))]

@@ -1,0 +1,152 @@
+"""The end of a program: the measurements that are taken together, and what comes of the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basicaer.engine.bits import extract_bits, has_bit
+from basicaer.engine.draws import FINAL
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.engine.sampling import (
+    SHOTS_AT_ONCE,
+    sample_values,
+    split_values,
+    value_counts,
+)
+from basicaer.engine.splitting import collapse, probabilities
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from basicaer.engine.device import State
+    from basicaer.engine.draws import Draws
+    from basicaer.engine.execute import Request
+    from basicaer.engine.groups import Group
+    from basicaer.engine.planning import Planning
+    from basicaer.engine.records import Records
+
+__all__ = ["Finishing"]
+
+
+class Finishing:
+    """Takes the final measurements of the groups of one run.
+
+    Parameters
+    ----------
+    apart
+        As of `Splitting`.
+
+    Attributes
+    ----------
+    amplitudes
+        The final state of the last shot, once it is known and where it was asked for.
+    """
+
+    def __init__(self, records: Records, draws: Draws, planning: Planning, request: Request, *, apart: bool) -> None:
+        self._records = records
+        self._draws = draws
+        self._planning = planning
+        self._request = request
+        self._program = request.program
+        self._checkpoint = planning.checkpoint
+        self._apart = apart
+        self.amplitudes: NDArray[np.complexfloating] | None = None
+        self._values: list[int] = []  # where these are known without the records
+        self._counts: list[int] = []
+        self._value_of_shot = np.empty(request.shots, np.int64) if request.keep_order else None
+
+    def outcome(self) -> tuple[list[int], list[int], NDArray[np.int64] | None]:
+        """Return values, counts and the value of each shot, as `Outcome` has them."""
+        if self._program.is_straight or not self._apart:
+            return self._values, self._counts, self._value_of_shot
+        values, which = self._records.numbers()
+        counts = np.bincount(which, minlength=len(values)).tolist()
+        return values, counts, which if self._request.keep_order else None
+
+    def finish(self, group: Group) -> None:
+        """Take the final measurements of a group that has run to its end, and count its shots."""
+        self._checkpoint.enter("sampling")
+        last_index = 0
+        if self._program.is_straight:
+            last_index = self._finish_straight(group)
+        elif not self._apart:
+            for number, row in zip(group.branch.tolist(), group.rows.tolist(), strict=True):
+                self._split(group.ensemble.state(number), row, self._records.number(row))
+        else:
+            last_index = self._finish_rows(group)
+        last = self._request.shots - 1 if self._apart and not self._program.is_straight else 0
+        if self._request.keep_state and last == group.rows[-1]:
+            self._keep_state(group, int(group.branch[-1]), last_index)
+        else:
+            group.ensemble.release()
+
+    def _finish_straight(self, group: Group) -> int:
+        """Draw for the one branch of a program without measurements in the middle; return the last shot's index."""
+        state, bits, shots, last_index = group.ensemble.state(0), self._records.number(0), self._request.shots, 0
+        if not self._program.final:
+            self._count(0, [bits], [shots], np.zeros(shots if self._request.keep_order else 0, np.int64))
+        elif not self._apart:
+            self._split(state, 0, bits)
+        else:
+            for start in range(0, shots, SHOTS_AT_ONCE):
+                self._checkpoint.poll()
+                numbers = np.arange(start, min(start + SHOTS_AT_ONCE, shots))
+                draws = self._draws.of_shots(FINAL, (), numbers)
+                if self._request.keep_order or self._request.keep_state:
+                    values, which, last_index = sample_values(state, draws, self._program.final, bits)
+                    self._count(start, values, np.bincount(which).tolist(), which)
+                else:
+                    self._count(start, *value_counts(state, draws, self._program.final, bits), None)
+        return last_index
+
+    def _count(self, start: int, values: list[int], counts: list[int], which: NDArray[np.int64] | None) -> None:
+        """Add shots, from some number on, to the outcome."""
+        self._checkpoint.finish_shots(sum(counts))
+        if self._value_of_shot is not None and which is not None:
+            self._value_of_shot[start : start + len(which)] = which + len(self._values)
+        self._values += values
+        self._counts += counts
+
+    def _split(self, state: State, row: int, bits: int) -> None:
+        """Split the shots of a row, whose bits are given, among the outcomes of the final measurements."""
+        shots = int(self._records.shots[row])
+        if not self._program.final:
+            self._count(0, [bits], [shots], None)
+            return
+        random = self._draws.of_split(FINAL, (), row.to_bytes(8, "little"))
+        for values, counts in split_values(state, shots, random, self._program.final, bits, self._checkpoint.poll):
+            self._count(0, values, counts, None)
+
+    def _finish_rows(self, group: Group) -> int:
+        """Draw for each row of a group, and write to its bits; return the index that the last one falls on."""
+        if not self._program.final:
+            self._checkpoint.finish_shots(len(group.rows))
+            return 0
+        indices = self._indices(group)
+        for measure in self._program.final:
+            for bit in measure.bits:
+                self._records.write(group.rows, bit, on=extract_bits(indices, (measure.qubit,)) == 1)
+        self._checkpoint.finish_shots(len(group.rows))
+        return int(indices[-1])
+
+    def _indices(self, group: Group) -> NDArray[np.int64]:
+        """Return the index of the basis state that each row of a group is found in."""
+        draws = self._draws.of_shots(FINAL, (), group.rows)
+        order = np.lexsort((draws, group.branch))
+        indices = np.empty(len(draws), np.int64)
+        indices[order] = group.ensemble.found(group.branch[order], draws[order])
+        return indices
+
+    def _keep_state(self, group: Group, branch: int, index: int) -> None:
+        """Keep the final state of a branch, in which the final measurements have found an index."""
+        ensemble = group.ensemble.taken(np.array([branch]))
+        for qubit in sorted({measure.qubit for measure in self._program.final}):
+            collapse(ensemble, qubit, np.array([has_bit(index, qubit)]), probabilities(ensemble, qubit))
+        (state,) = ensemble.each()
+        phase = complex(group.phases[branch])
+        if phase != 1.0:
+            factor = Segment((Gate("global_phase", "", (), Form.DIAGONAL, np.array([phase])),))
+            state.run(factor, self._planning.plan(factor, state))
+        self.amplitudes = state.device_array() if self._request.on_device else state.amplitudes()

@@ -1,0 +1,225 @@
+"""Where the shots of a run part: groups of branches that stand at the same place of the program.
+
+A *branch* is shots that share one state. The branches of a group go on together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from basicaer.engine.classical import ClassicalState, evaluate
+from basicaer.engine.program import For, While, children
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.classical import Expression, Value
+    from basicaer.engine.ensemble import Ensemble
+    from basicaer.engine.program import Block, Operation
+    from basicaer.engine.records import Records
+
+__all__ = ["Frame", "Group", "Place", "Step", "frame_at", "innermost_loop"]
+
+Place = tuple[float, ...]
+"""Orders the places of a program by when they are reached; see `Frame.order`."""
+
+
+class Step(NamedTuple):
+    """One frame of a place in a program, as numbers."""
+
+    at: int
+    child: int
+    iteration: int
+
+
+class Frame(NamedTuple):
+    """Where a branch stands: the next operation of a block, and what to go on with after the block.
+
+    Attributes
+    ----------
+    loop
+        The loop whose body the block is.
+    iteration
+        The iteration of that loop.
+    child
+        The block's number among those of the operation that it belongs to.
+    """
+
+    block: Block
+    at: int = 0
+    loop: For | While | None = None
+    iteration: int = 0
+    child: int = 0
+    outer: Frame | None = None
+
+    @property
+    def operation(self) -> Operation | None:
+        """The next operation; None at the end of the block."""
+        return self.block[self.at] if self.at < len(self.block) else None
+
+    def order(self) -> Place:
+        """Return numbers that are the smaller, compared from the left, the sooner this place is reached.
+
+        A branch inside a block comes before those that have left it, so that it can catch up with them.
+        """
+        numbers: list[float] = []
+        frame: Frame | None = self
+        while frame is not None:
+            inside = 0.0 if frame is self else 0.5  # its operation, which has begun, stands before `at`
+            numbers += [frame.at - inside, frame.iteration, frame.child]
+            frame = frame.outer
+        numbers.reverse()
+        return tuple(numbers)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return this place as numbers, from the program's body inwards."""
+        own = Step(self.at, self.child, self.iteration)
+        return (own,) if self.outer is None else (*self.outer.steps(), own)
+
+    def loops(self) -> tuple[int, ...]:
+        """Return the iteration of each loop that this place is in, outermost first."""
+        outer = () if self.outer is None else self.outer.loops()
+        return outer if self.loop is None else (*outer, self.iteration)
+
+    def number(self) -> int:
+        """Return a number for this place, whatever the iterations of the loops that it is in; above 0."""
+        if self.outer is None:
+            return self.at + 1
+        places = repr([(step.at, step.child) for step in self.steps()]).encode()
+        return int.from_bytes(hashlib.blake2b(places, digest_size=8).digest(), "little") | 1
+
+    def next(self) -> Frame:
+        """Return the place after the next operation."""
+        return self._replace(at=self.at + 1)
+
+
+def frame_at(body: Block, steps: tuple[Step, ...]) -> Frame:
+    """Return the place that `Frame.steps` has described.
+
+    Raises
+    ------
+    IndexError
+        If there is no such place.
+    """
+    frame = Frame(body, steps[0].at)
+    for step in steps[1:]:
+        operation = frame.block[frame.at - 1]
+        loop = operation if isinstance(operation, For | While) else None
+        block = loop.body(step.iteration) if isinstance(loop, For) else children(operation)[step.child]
+        frame = Frame(block, step.at, loop, step.iteration, step.child, frame)
+    return frame
+
+
+def innermost_loop(frame: Frame) -> Frame:
+    """Return the frame, this one or an outer one, whose block is the body of the innermost loop."""
+    while frame.loop is None:
+        assert frame.outer is not None  # lowering puts break and continue inside loops only  # noqa: S101
+        frame = frame.outer
+    return frame
+
+
+@dataclass(slots=True)
+class Group:
+    """Branches that stand at the same place.
+
+    Attributes
+    ----------
+    frame
+        That place; None at the end of the program.
+    ensemble
+        The state of each branch.
+    rows
+        The rows of `Records` that belong to them, ascending.
+    branch
+        ``branch[i]`` is the branch that ``rows[i]`` belongs to.
+    variables
+        The variables of each branch.
+    phases
+        For each branch a global phase that is still to be applied to its state.
+    saved_until
+        The place up to which the rows have been saved for already, when they came through before; None otherwise.
+    """
+
+    frame: Frame | None
+    ensemble: Ensemble
+    rows: NDArray[np.int64]
+    branch: NDArray[np.intp]
+    variables: list[Mapping[int, Value]]
+    phases: NDArray[np.complex128]
+    saved_until: Place | None = None
+
+    def __len__(self) -> int:
+        return len(self.ensemble)
+
+    def order(self) -> Place:
+        """Return where the group stands, so that groups can be put in order."""
+        assert self.frame is not None  # those that have ended are finished at once  # noqa: S101
+        return self.frame.order()
+
+    def first_rows(self) -> NDArray[np.int64]:
+        """Return one row of each branch."""
+        first = np.empty(len(self), np.int64)
+        first[self.branch[::-1]] = self.rows[::-1]
+        return first
+
+    def values(self, expression: Expression, records: Records) -> list[Value]:
+        """Return the value that an expression has for each branch."""
+        known: dict[int, Value] = {}  # by the bits, where no variables are there to differ
+        found = []
+        for row, variables in zip(self.first_rows().tolist(), self.variables, strict=True):
+            bits = records.number(row)
+            if variables or bits not in known:
+                known[bits] = evaluate(expression, ClassicalState(bits, variables))
+            found.append(known[bits])
+        return found
+
+    def keep(self, numbers: NDArray[np.intp], branch: NDArray[np.intp]) -> None:
+        """Go on with these of the branches, some perhaps several times.
+
+        Parameters
+        ----------
+        branch
+            ``branch[i]`` is the new branch that ``rows[i]`` belongs to.
+        """
+        self.ensemble = self.ensemble.taken(numbers)
+        self.variables = [self.variables[number] for number in numbers.tolist()]
+        self.phases = self.phases[numbers]
+        self.branch = branch
+
+    def split_off(self, where: NDArray[np.bool_]) -> Group:
+        """Return the branches where something holds as a group of their own; there must be others, which stay."""
+        ensembles = self.ensemble.parted(where)
+        number = np.empty(len(where), np.intp)  # of a branch in its new group
+        number[where], number[~where] = np.arange(where.sum()), np.arange((~where).sum())
+        leaves = where[self.branch]
+        variables = self.variables
+        going = Group(
+            self.frame,
+            ensembles[0],
+            self.rows[leaves],
+            number[self.branch[leaves]],
+            [own for own, goes in zip(variables, where, strict=True) if goes],
+            self.phases[where],
+            self.saved_until,
+        )
+        self.ensemble = ensembles[1]
+        self.rows, self.branch = self.rows[~leaves], number[self.branch[~leaves]]
+        self.variables = [own for own, goes in zip(variables, where, strict=True) if not goes]
+        self.phases = self.phases[~where]
+        return going
+
+    def join(self, other: Group) -> None:
+        """Take in the branches of another group, which stands at the same place."""
+        rows = np.concatenate([self.rows, other.rows])
+        order = np.argsort(rows, kind="stable")
+        self.branch = np.concatenate([self.branch, other.branch + len(self)])[order]
+        self.rows = rows[order]
+        self.ensemble = self.ensemble.joined(other.ensemble)
+        self.variables += other.variables
+        self.phases = np.concatenate([self.phases, other.phases])

@@ -1,0 +1,75 @@
+"""What the shots of a run have written to the classical bits.
+
+A *row* is one shot or, where shots need not be told apart, any number of shots with the same past.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basicaer.engine.bits import WORD_BITS, has_bit, mask_words, number_of_words, with_mask, word_and_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Records"]
+
+
+class Records:
+    """The classical bits of each row.
+
+    Attributes
+    ----------
+    words
+        Bit c of row r is bit ``c % 64`` of ``words[c // 64, r]``.
+    shots
+        ``shots[r]`` is the number of shots that row r stands for.
+    """
+
+    def __init__(self, bits: int, shots: NDArray[np.int64]) -> None:
+        self.words = np.zeros((-(-bits // WORD_BITS), len(shots)), np.uint64)
+        self.shots = shots
+
+    def write(self, rows: NDArray[np.int64], bit: int, *, on: NDArray[np.bool_] | bool) -> None:
+        """Write a bit of some rows."""
+        word, mask = word_and_mask(bit)
+        self.words[word, rows] = with_mask(self.words[word, rows], mask, on=on)
+
+    def write_number(self, rows: NDArray[np.int64], bits: Sequence[int], number: int) -> None:
+        """Write the bits of a number to some rows: bit j of it to ``bits[j]``."""
+        for j, bit in enumerate(bits):
+            self.write(rows, bit, on=has_bit(number, j))
+
+    def number(self, row: int) -> int:
+        """Return all bits of a row as one number."""
+        return number_of_words(self.words[:, row].tolist())
+
+    def numbers(self) -> tuple[list[int], NDArray[np.int64]]:
+        """Return the different values that rows have, ascending, and which of them each row has."""
+        if not len(self.words):
+            return [0], np.zeros(self.words.shape[1], np.int64)
+        if len(self.words) == 1:
+            found, which = np.unique(self.words[0], return_inverse=True)
+            return found.tolist(), which
+        order = np.lexsort(self.words)
+        ordered = self.words[:, order]
+        begins = np.concatenate([[True], (ordered[:, 1:] != ordered[:, :-1]).any(axis=0)])
+        which = np.empty(len(order), np.int64)
+        which[order] = np.cumsum(begins) - 1
+        return [self.number(row) for row in order[begins].tolist()], which
+
+    def live(self, rows: NDArray[np.int64], mask: int) -> NDArray[np.uint64]:
+        """Return the bits of some rows that are set in a mask: ``live[w, i]`` is word w of ``rows[i]``."""
+        found: NDArray[np.uint64] = self.words[:, rows] & mask_words(mask, len(self.words))[:, None]
+        return found
+
+    def split(self, row: int, shots: int) -> int:
+        """Give so many shots of a row to a new one with the same past; return its number."""
+        self.shots[row] -= shots
+        self.shots = np.append(self.shots, shots)
+        self.words = np.concatenate([self.words, self.words[:, row : row + 1]], axis=1)
+        return len(self.shots) - 1

@@ -1,0 +1,208 @@
+"""What measurements and resets do to a group of branches: they part it, and make some of its branches the same."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from basicaer.engine.liveness import Liveness
+from basicaer.engine.program import Reading
+from basicaer.errors import LostNormError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from basicaer.engine.draws import Draws
+    from basicaer.engine.ensemble import Ensemble
+    from basicaer.engine.groups import Frame, Group
+    from basicaer.engine.planning import Planning
+    from basicaer.engine.program import Program
+    from basicaer.engine.records import Records
+
+__all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
+
+_COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
+_BATCH_AMPLITUDES = 2**24  # of all branches that go on side by side
+
+
+class NoRoomError(Exception):
+    """There are more branches than there is memory for, and their shots are not told apart."""
+
+
+class Splitting:
+    """Parts the groups of one run.
+
+    Parameters
+    ----------
+    apart
+        Whether each row is one shot, which draws its own number.
+    keeps_phases
+        Whether branches differ by the phases of their states.
+
+    Attributes
+    ----------
+    most_together
+        The largest number of branches in a group.
+    left_over
+        Rows whose states found no room, with the place that they had come to.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        records: Records,
+        draws: Draws,
+        planning: Planning,
+        *,
+        apart: bool,
+        keeps_phases: bool,
+        one_by_one: bool,
+    ) -> None:
+        self._records = records
+        self._draws = draws
+        self._program = program
+        self._live: Liveness | None = None  # found when it is first needed
+        self._planning = planning
+        self._apart = apart
+        self._keeps_phases = keeps_phases or any(save.reading is Reading.AMPLITUDES for save in program.saves)
+        n_qubits, device = planning.n_qubits, planning.device
+        most = min(device.most_states(n_qubits, planning.precision), _BATCH_AMPLITUDES // 2**n_qubits)
+        self.most_together = 1 if one_by_one or most < 2 else most
+        self._room: int | None = None  # for how many states; asked of the device at the first split
+
+    def room(self) -> int:
+        """Return how many states there may be at a time."""
+        if self._room is None:
+            state_bytes = self._planning.precision.amplitude_bytes * 2**self._planning.n_qubits
+            self._room = 1 + self._planning.device.free_bytes() // _COPIES_SHARE // state_bytes
+        return self._room
+
+    def measure(
+        self, group: Group, here: Frame, qubit: int, bits: tuple[int, ...], others: int, *, reset: bool
+    ) -> NDArray[np.int64]:
+        """Measure a qubit for all branches of a group, and write the outcomes to some bits.
+
+        Parameters
+        ----------
+        here
+            The place of the measurement.
+        others
+            How many states other groups have.
+        reset
+            Whether the qubit is put back to |0> afterwards.
+
+        Returns
+        -------
+        rows
+            Those that found no room; they are no longer in the group.
+        """
+        p = probabilities(group.ensemble, qubit)
+        ones = self._drawn(group, here, p[:, 1])
+        kept, branch = np.unique(2 * group.branch + ones, return_inverse=True)
+        room = max(self.room() - others, 1)
+        no_room = np.empty(0, np.int64)
+        if len(kept) > room:
+            stays = branch < room
+            no_room = group.rows[~stays]
+            group.rows, branch, ones, kept = group.rows[stays], branch[stays], ones[stays], kept[:room]
+        if len(no_room) and not self._apart:
+            raise NoRoomError
+        source, outcomes = kept // 2, kept % 2 == 1
+        group.keep(source, branch)
+        collapse(group.ensemble, qubit, outcomes, p[source])
+        for bit in bits:
+            self._records.write(group.rows, bit, on=ones == 1)
+        if reset:
+            group.ensemble.flip(qubit, outcomes, self._planning.plan)
+        return no_room
+
+    def merge(self, group: Group, here: Frame) -> None:
+        """Let branches go on as one whose states, variables and live bits are the same.
+
+        Parameters
+        ----------
+        here
+            Where the group stands.
+        """
+        if len(group) == 1:
+            return
+        if self._live is None:
+            self._live = Liveness(self._program)
+        live = self._records.live(group.first_rows(), self._live.before(here.block, here.at)).T.tolist()
+        keys: dict[tuple[object, ...], int] = {}
+        numbers = np.empty(len(group), np.int64)
+        for i, (bits, variables) in enumerate(zip(live, group.variables, strict=True)):
+            phase = complex(group.phases[i]) if self._keeps_phases else None
+            numbers[i] = keys.setdefault((*bits, *sorted(variables.items()), phase), len(keys))
+        first = group.ensemble.alike(numbers, up_to_phase=not self._keeps_phases)
+        if first is not None:
+            kept, number = np.unique(first, return_inverse=True)
+            if len(kept) < len(group):
+                group.keep(kept, number[group.branch])
+                if not self._apart:
+                    self._join_rows(group)
+
+    def in_parts(self, group: Group) -> list[Group]:
+        """Cut groups off one that has become too large to go on together; return them."""
+        parts = []
+        while len(group) > self.most_together:
+            parts.append(group.split_off(np.arange(len(group)) >= len(group) - self.most_together))
+        return parts
+
+    def _drawn(self, group: Group, here: Frame, p_one: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return which rows of a group measure 1; rows of several shots are split where some do."""
+        if self._apart:
+            return ones_of(self._draws.of_shots(here.number(), here.loops(), group.rows), group.branch, p_one)
+        new_rows, new_branch = [], []
+        ones = np.zeros(len(group.rows), np.intp)
+        for i, (row, branch) in enumerate(zip(group.rows.tolist(), group.branch.tolist(), strict=True)):
+            shots = int(self._records.shots[row])
+            name = row.to_bytes(8, "little")
+            found = int(
+                self._draws.of_split(here.number(), here.loops(), name).binomial(shots, min(p_one[branch], 1.0))
+            )
+            if 0 < found < shots:
+                new_rows.append(self._records.split(row, found))
+                new_branch.append(branch)
+            else:
+                ones[i] = found > 0
+        group.rows = np.append(group.rows, np.array(new_rows, np.int64))
+        group.branch = np.append(group.branch, np.array(new_branch, np.intp))
+        return np.append(ones, np.ones(len(new_rows), np.intp))
+
+    def _join_rows(self, group: Group) -> None:
+        """Let rows of a branch that have written the same bits be one."""
+        columns = np.vstack([group.branch.astype(np.uint64), self._records.words[:, group.rows]])
+        _, first, number = np.unique(columns, axis=1, return_index=True, return_inverse=True)
+        if len(first) < len(group.rows):
+            shots = np.zeros(len(first), np.int64)
+            np.add.at(shots, number, self._records.shots[group.rows])
+            self._records.shots[group.rows] = 0
+            order = np.argsort(first)
+            group.rows, group.branch = group.rows[first[order]], group.branch[first[order]]
+            self._records.shots[group.rows] = shots[order]
+
+
+def ones_of(draws: NDArray[np.float64], branch: NDArray[np.intp], p_one: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return 1 for each draw that falls on the outcome 1 of its branch, else 0."""
+    return (draws < p_one[branch]).astype(np.intp)
+
+
+def probabilities(ensemble: Ensemble, qubit: int) -> NDArray[np.float64]:
+    """Return for each state the probabilities of measuring 0 and 1; a tiny one even where the other rounds to 1."""
+    weights = ensemble.weights(qubit)
+    totals = weights.sum(axis=1)
+    for total in totals.tolist():
+        if not 0 < total < inf:
+            raise LostNormError(f"A state has the squared norm {total}.")
+    shares: NDArray[np.float64] = weights / totals[:, None]
+    return shares
+
+
+def collapse(ensemble: Ensemble, qubit: int, outcomes: NDArray[np.bool_], of_both: NDArray[np.float64]) -> None:
+    """Project onto outcomes whose probabilities are given with those of the others; where these are 0 all is done."""
+    numbers = np.arange(len(outcomes))
+    if of_both[numbers, 1 - outcomes].any():
+        ensemble.collapse(qubit, outcomes, of_both[numbers, outcomes.astype(np.intp)])
