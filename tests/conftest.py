@@ -16,7 +16,7 @@ from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.passes import Shape
 from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.engine import checkpoint as checkpoint_module
-from basicaer.engine import execute, together
+from basicaer.engine import execute, splitting, together
 from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import Precision
@@ -115,17 +115,34 @@ class EvenDraws:
     They come shuffled, always in the same way, so that draws one after another are not correlated.
     """
 
-    def __init__(self, _seed: int) -> None:
+    def __init__(self, _seed: int, _shots: int = 0) -> None:
         self._shuffle = np.random.default_rng(0)
 
     def random(self, size: int) -> np.ndarray:
         return self._shuffle.permutation((np.arange(size) + 0.5) / size)
 
+    def of_shots(self, _place, _loops, shots: np.ndarray) -> np.ndarray:
+        return self.random(len(shots))
+
+
+def even_ones(draws, branch, p_one):
+    """In place of `splitting.ones_of`: within each branch the draws are spread evenly."""
+    ones = np.empty(len(draws), np.intp)
+    for number, probability in enumerate(p_one.tolist()):
+        own = np.flatnonzero(branch == number)
+        ones[own] = np.argsort(np.argsort(draws[own])) + 0.5 < probability * len(own)
+    return ones
+
+
+def draw_evenly(monkeypatch):
+    monkeypatch.setattr(execute, "Draws", EvenDraws)
+    monkeypatch.setattr(splitting, "ones_of", even_ones)
+    monkeypatch.setattr(together, "generator", EvenDraws)
+
 
 @pytest.fixture
 def even_draws(monkeypatch):
-    for module in (execute, together):
-        monkeypatch.setattr(module, "generator", EvenDraws)
+    draw_evenly(monkeypatch)
 
 
 @pytest.fixture

@@ -17,12 +17,11 @@ from qiskit.circuit.classical import expr
 
 from basicaer import BasicAer, EstimatorV2, SamplerV2
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine import execute
 from basicaer.errors import BasicAerWarning
 from basicaer.library import save_statevector
 from basicaer.primitives import work as work_of_primitives
 from basicaer.simulators import work as work_of_simulators
-from conftest import EvenDraws
+from conftest import draw_evenly
 from random_programs import program
 
 QASM = BasicAer.get_backend("qasm_simulator")
@@ -129,7 +128,7 @@ def check_counts(drawn):
     if not drawn.circuit.num_clbits:
         return
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(execute, "generator", EvenDraws)
+        draw_evenly(patched)
         result = run(QASM, drawn, shots=EVEN_SHOTS)
     for position, paths in enumerate(drawn.paths):
         counts = counts_of(result, position)

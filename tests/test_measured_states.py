@@ -10,7 +10,7 @@ from basicaer import BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.execute import execute
+from basicaer.engine.execute import Request, execute
 from basicaer.engine.program import Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -138,15 +138,8 @@ def test_a_state_that_is_no_state_names_the_gate(n, how):
     if how == "in the middle":
         circuit.h(0)
     with pytest.raises(BasicAerError, match="circuit 'spoilt' has become unusable, since gate 'ry' has entries that"):
-        execute(
-            spoilt(circuit),
-            NumpyDevice(),
-            plan_segment,
-            precision=Precision.DOUBLE,
-            shots=10,
-            seed=1,
-            checkpoint=Checkpoint(),
-        )
+        request = Request(spoilt(circuit), Precision.DOUBLE, shots=10, seed=1)
+        execute(request, NumpyDevice(), plan_segment, Checkpoint())
 
 
 def test_a_returned_state_that_is_no_state_names_the_gate(statevector, monkeypatch):

@@ -9,7 +9,7 @@ from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.execute import Outcome, execute
+from basicaer.engine.execute import Outcome, Request, execute
 from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled
 from basicaer.library import save_probabilities
@@ -51,15 +51,8 @@ def layers(n):
 
 def run(circuit, checkpoint, shots=100):
     checkpoint.start()
-    return execute(
-        lower(circuit),
-        NumpyDevice(2, tile_qubits=4),
-        plan_segment,
-        precision=Precision.DOUBLE,
-        shots=shots,
-        seed=1,
-        checkpoint=checkpoint,
-    )
+    request = Request(lower(circuit), Precision.DOUBLE, shots, seed=1)
+    return execute(request, NumpyDevice(2, tile_qubits=4), plan_segment, checkpoint)
 
 
 def test_phases_and_passes_of_a_run():
@@ -99,16 +92,8 @@ def interrupted(n, gates_between, seed):
 def test_all_passes_that_are_announced_are_made(device, gates_between, seed):
     checkpoint = Noted()
     checkpoint.start()
-    execute(
-        lower(interrupted(12, gates_between, seed)),
-        device,
-        plan_segment,
-        precision=Precision.DOUBLE,
-        shots=1,
-        seed=1,
-        checkpoint=checkpoint,
-        keep_state=True,
-    )
+    request = Request(lower(interrupted(12, gates_between, seed)), Precision.DOUBLE, shots=1, seed=1, keep_state=True)
+    execute(request, device, plan_segment, checkpoint)
     progress = checkpoint.progress()
     assert checkpoint._passes == pytest.approx(progress.total_passes)
 

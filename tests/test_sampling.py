@@ -8,8 +8,8 @@ import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
 import reference
-from basicaer.engine.program import Measure
 from basicaer.engine.draws import generator, seed_of_experiment
+from basicaer.engine.program import Measure
 from basicaer.engine.sampling import classical_values, sample_counts, sample_indices
 from basicaer.options import Precision
 

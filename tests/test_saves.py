@@ -19,7 +19,7 @@ from basicaer import BasicAer, BasicAerError
 from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute
+from basicaer.engine.execute import Request, execute
 from basicaer.engine.readings import read
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
@@ -656,7 +656,7 @@ def run_and_count(circuit):
     checkpoint = Checkpoint()
     checkpoint.start()
     device = NumpyDevice()
-    execute(lower(circuit), device, plan_segment, precision=Precision.DOUBLE, shots=1, seed=1, checkpoint=checkpoint)
+    execute(Request(lower(circuit), Precision.DOUBLE, shots=1, seed=1), device, plan_segment, checkpoint)
     progress = checkpoint.progress()
     assert checkpoint._passes == pytest.approx(progress.total_passes)
     return progress.total_passes

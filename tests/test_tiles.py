@@ -8,7 +8,7 @@ from basicaer.devices.cpu import binding
 from basicaer.devices.cpu import device as numpy_device
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.execute import execute
+from basicaer.engine.execute import Request, execute
 from basicaer.engine.program import Form, Gate, Program, Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -53,18 +53,8 @@ def state_after(gates, n, tile_qubits, precision, *, initial=None, threads=3):
     """Run a program of one segment as a job does."""
     program = Program("test", tuple(range(n)), n, 0, 0, (Segment(tuple(gates)),), ())
     device = NumpyDevice(threads, tile_qubits=tile_qubits)
-    outcome = execute(
-        program,
-        device,
-        plan_segment,
-        precision=precision,
-        shots=1,
-        seed=0,
-        checkpoint=Checkpoint(),
-        initial=initial,
-        keep_state=True,
-    )
-    return outcome.amplitudes
+    request = Request(program, precision, shots=1, seed=0, initial=initial, keep_state=True)
+    return execute(request, device, plan_segment, Checkpoint()).amplitudes
 
 
 def check(gates, n, tile_qubits, precision, tolerance):

@@ -104,11 +104,11 @@ class Draws:
         name
             Names the branch that is split.
         """
-        self._go_to(0, place, (_number_of(name), *loops), _SPLITS)
+        self._go_to(0, place, (*loops, _number_of(name), len(loops)), _SPLITS)
         return self._random
 
     def _go_to(self, block: int, place: int, loops: tuple[int, ...], kind: int = 0) -> None:
-        loop = loops[0] if len(loops) == 1 else _number_of(repr(loops).encode()) if loops else 0
+        loop = 0 if not loops else loops[0] + 1 if len(loops) == 1 else _number_of(repr(loops).encode())
         state = self._philox.state
         state["state"]["counter"] = np.array([block, place, loop, kind], np.uint64)
         state["buffer_pos"] = _BLOCK  # nothing is left of the block before

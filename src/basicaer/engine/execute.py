@@ -38,7 +38,7 @@ from basicaer.engine.program import (
     walk,
 )
 from basicaer.engine.readings import read
-from basicaer.engine.records import Records
+from basicaer.engine.records import Records, Shots
 from basicaer.engine.saved import Saved
 from basicaer.engine.splitting import NoRoomError, Splitting
 from basicaer.engine.suspended import Suspended, Suspension, Waiting
@@ -82,6 +82,8 @@ class Request:
         Whether to return the final state of the last shot.
     on_device
         Whether to return it in the device's own kind of array.
+    exact
+        Whether every outcome is followed with its probability, so that no numbers are drawn; there is one shot then.
     """
 
     program: Program
@@ -93,6 +95,7 @@ class Request:
     keep_order: bool = False
     keep_state: bool = False
     on_device: bool = False
+    exact: bool = False
 
     @property
     def n_qubits(self) -> int:
@@ -118,7 +121,7 @@ class Outcome:
     ----------
     values, counts
         Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots ended
-        with each; a value may be there several times.
+        with each, or of an exact run its probability; a value may be there several times.
     value_of_shot
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
     amplitudes
@@ -126,6 +129,8 @@ class Outcome:
         where that was.
     saved
         What the program has saved, by label and by classical bits or `ALL_SHOTS`; see `Saved.finished`.
+    cut
+        The probability of the outcomes that were too unlikely to be followed.
     """
 
     values: list[int]
@@ -133,6 +138,7 @@ class Outcome:
     value_of_shot: NDArray[np.int64] | None
     amplitudes: NDArray[np.complexfloating] | None
     saved: dict[str, dict[int, Any]] = field(default_factory=dict)
+    cut: float = 0.0
 
 
 def execute(
@@ -162,18 +168,22 @@ def execute(
     ------
     BasicAerError
         For a classical expression without a value, and from the device.
+    NoRoomError
+        If an exact run has more branches than can be followed.
     Cancelled
         From a checkpoint.
     """
     planning = Planning(device, planner, request.n_qubits, request.precision, checkpoint)
     suspension = Suspension(saver, resume)
-    may_count = not request.tells_shots_apart and (saver is None or request.program.is_straight)
+    may_split = not request.tells_shots_apart and (saver is None or request.program.is_straight)
     try:
-        if may_count:
+        if request.exact:
+            return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
+        if may_split:
             # Shots that wait for memory are run again, for which they must be told apart.
             with contextlib.suppress(NoRoomError):
-                return _Execution(request, planning, numbers_of, suspension, apart=False).run()
-        return _Execution(request, planning, numbers_of, suspension, apart=True).run()
+                return _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
+        return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
     except LostNormError as error:
         raise lost(request.program, error) from error
 
@@ -187,8 +197,7 @@ class _Execution:
         planning: Planning,
         numbers_of: NumbersOf | None,
         suspension: Suspension,
-        *,
-        apart: bool,
+        shots: Shots,
     ) -> None:
         self.request = request
         self.program = program = request.program
@@ -197,19 +206,20 @@ class _Execution:
         self.suspension = suspension
         self.checkpoint = planning.checkpoint
         self.saved = Saved()
-        shots = np.array([request.shots]) if program.is_straight or not apart else np.ones(request.shots, np.int64)
-        self.records = Records(program.bits, shots)
+        one_row = program.is_straight or shots is not Shots.DRAWN
+        whole = 1.0 if shots is Shots.WEIGHED else request.shots
+        self.records = Records(program.bits, np.array([whole]) if one_row else np.ones(request.shots, np.int64))
         draws = Draws(request.seed, request.shots)
         self.splitting = Splitting(
             program,
             self.records,
             draws,
             planning,
-            apart=apart,
+            shots=shots,
             keeps_phases=request.keep_state,
             one_by_one=suspension.is_kept,
         )
-        self.finishing = Finishing(self.records, draws, planning, request, apart=apart)
+        self.finishing = Finishing(self.records, draws, planning, request, shots)
         self.pending: list[Group] = []
         self.waiting: list[Waiting] = []  # rows that are still to be run from the start
         self.running: Group | None = None
@@ -241,7 +251,7 @@ class _Execution:
                 left.ensemble.release()
         values, counts, value_of_shot = self.finishing.outcome()
         saved = self.saved.finished(self.program.saves) if self.saved.records else {}
-        return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved)
+        return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved, self.splitting.cut)
 
     def from_the_start(self, waiting: Waiting) -> Group:
         state = self.new_state()
@@ -425,7 +435,7 @@ class _Execution:
             return
         for number, row in enumerate(group.first_rows().tolist()):
             rows = group.rows[group.branch == number]
-            count = int(self.records.shots[rows].sum())
+            count = self.records.shots[rows].sum().item()
             if self.program.is_straight:  # all shots are one row
                 rows = np.arange(count) if save.over is Over.EACH else np.array([count - 1])
             value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.checkpoint)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from basicaer.engine.bits import extract_bits, has_bit
 from basicaer.engine.draws import FINAL
 from basicaer.engine.program import Form, Gate, Segment
+from basicaer.engine.records import Shots
 from basicaer.engine.sampling import (
     SHOTS_AT_ONCE,
     sample_values,
+    shared_values,
     split_values,
     value_counts,
 )
@@ -35,8 +37,8 @@ class Finishing:
 
     Parameters
     ----------
-    apart
-        As of `Splitting`.
+    shots
+        What the rows are.
 
     Attributes
     ----------
@@ -44,22 +46,22 @@ class Finishing:
         The final state of the last shot, once it is known and where it was asked for.
     """
 
-    def __init__(self, records: Records, draws: Draws, planning: Planning, request: Request, *, apart: bool) -> None:
+    def __init__(self, records: Records, draws: Draws, planning: Planning, request: Request, shots: Shots) -> None:
         self._records = records
         self._draws = draws
         self._planning = planning
         self._request = request
         self._program = request.program
         self._checkpoint = planning.checkpoint
-        self._apart = apart
+        self._shots = shots
         self.amplitudes: NDArray[np.complexfloating] | None = None
         self._values: list[int] = []  # where these are known without the records
-        self._counts: list[int] = []
+        self._counts: list[Any] = []
         self._value_of_shot = np.empty(request.shots, np.int64) if request.keep_order else None
 
-    def outcome(self) -> tuple[list[int], list[int], NDArray[np.int64] | None]:
+    def outcome(self) -> tuple[list[int], list[Any], NDArray[np.int64] | None]:
         """Return values, counts and the value of each shot, as `Outcome` has them."""
-        if self._program.is_straight or not self._apart:
+        if self._program.is_straight or self._shots is not Shots.DRAWN:
             return self._values, self._counts, self._value_of_shot
         values, which = self._records.numbers()
         counts = np.bincount(which, minlength=len(values)).tolist()
@@ -71,12 +73,12 @@ class Finishing:
         last_index = 0
         if self._program.is_straight:
             last_index = self._finish_straight(group)
-        elif not self._apart:
+        elif self._shots is not Shots.DRAWN:
             for number, row in zip(group.branch.tolist(), group.rows.tolist(), strict=True):
                 self._split(group.ensemble.state(number), row, self._records.number(row))
         else:
             last_index = self._finish_rows(group)
-        last = self._request.shots - 1 if self._apart and not self._program.is_straight else 0
+        last = 0 if self._program.is_straight or self._shots is not Shots.DRAWN else self._request.shots - 1
         if self._request.keep_state and last == group.rows[-1]:
             self._keep_state(group, int(group.branch[-1]), last_index)
         else:
@@ -87,7 +89,7 @@ class Finishing:
         state, bits, shots, last_index = group.ensemble.state(0), self._records.number(0), self._request.shots, 0
         if not self._program.final:
             self._count(0, [bits], [shots], np.zeros(shots if self._request.keep_order else 0, np.int64))
-        elif not self._apart:
+        elif self._shots is not Shots.DRAWN:
             self._split(state, 0, bits)
         else:
             for start in range(0, shots, SHOTS_AT_ONCE):
@@ -101,7 +103,7 @@ class Finishing:
                     self._count(start, *value_counts(state, draws, self._program.final, bits), None)
         return last_index
 
-    def _count(self, start: int, values: list[int], counts: list[int], which: NDArray[np.int64] | None) -> None:
+    def _count(self, start: int, values: list[int], counts: list[Any], which: NDArray[np.int64] | None) -> None:
         """Add shots, from some number on, to the outcome."""
         self._checkpoint.finish_shots(sum(counts))
         if self._value_of_shot is not None and which is not None:
@@ -110,14 +112,17 @@ class Finishing:
         self._counts += counts
 
     def _split(self, state: State, row: int, bits: int) -> None:
-        """Split the shots of a row, whose bits are given, among the outcomes of the final measurements."""
-        shots = int(self._records.shots[row])
+        """Split a row, whose bits are given, among the outcomes of the final measurements."""
+        whole, poll = self._records.shots[row].item(), self._checkpoint.poll
         if not self._program.final:
-            self._count(0, [bits], [shots], None)
-            return
-        random = self._draws.of_split(FINAL, (), row.to_bytes(8, "little"))
-        for values, counts in split_values(state, shots, random, self._program.final, bits, self._checkpoint.poll):
-            self._count(0, values, counts, None)
+            self._count(0, [bits], [whole], None)
+        elif self._shots is Shots.SPLIT:
+            random = self._draws.of_split(FINAL, (), row.to_bytes(8, "little"))
+            for values, counts in split_values(state, whole, random, self._program.final, bits, poll):
+                self._count(0, values, counts, None)
+        else:
+            for values, shares in shared_values(state, self._program.final, bits, poll):
+                self._count(0, values, [whole * share for share in shares], None)
 
     def _finish_rows(self, group: Group) -> int:
         """Draw for each row of a group, and write to its bits; return the index that the last one falls on."""

@@ -1,11 +1,12 @@
 """What the shots of a run have written to the classical bits.
 
-A *row* is one shot or, where shots need not be told apart, any number of shots with the same past.
+A *row* is one shot, or any number of shots with the same past, or the probability of that past; see `Shots`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Records"]
+__all__ = ["Records", "Shots"]
+
+
+class Shots(Enum):
+    """What the rows of a run stand for, and so what a measurement does to them."""
+
+    DRAWN = "drawn"  # a row is one shot, which draws its own number
+    SPLIT = "split"  # a row is a number of shots, which a draw splits among both outcomes
+    WEIGHED = "weighed"  # a row is a probability, which is shared out exactly
 
 
 class Records:
@@ -27,10 +36,10 @@ class Records:
     words
         Bit c of row r is bit ``c % 64`` of ``words[c // 64, r]``.
     shots
-        ``shots[r]`` is the number of shots that row r stands for.
+        ``shots[r]`` is the number of shots, or the probability, that row r stands for.
     """
 
-    def __init__(self, bits: int, shots: NDArray[np.int64]) -> None:
+    def __init__(self, bits: int, shots: NDArray[Any]) -> None:
         self.words = np.zeros((-(-bits // WORD_BITS), len(shots)), np.uint64)
         self.shots = shots
 
@@ -67,8 +76,8 @@ class Records:
         found: NDArray[np.uint64] = self.words[:, rows] & mask_words(mask, len(self.words))[:, None]
         return found
 
-    def split(self, row: int, shots: int) -> int:
-        """Give so many shots of a row to a new one with the same past; return its number."""
+    def split(self, row: int, shots: float) -> int:
+        """Give so many shots of a row, or so much of its probability, to a new one with the same past; return that."""
         self.shots[row] -= shots
         self.shots = np.append(self.shots, shots)
         self.words = np.concatenate([self.words, self.words[:, row : row + 1]], axis=1)

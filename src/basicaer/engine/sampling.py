@@ -32,6 +32,7 @@ __all__ = [
     "sample_indices",
     "sample_side_by_side",
     "sample_values",
+    "shared_values",
     "split_values",
     "value_counts",
 ]
@@ -242,7 +243,7 @@ def sample_values(
     return values, which, int(indices[np.flatnonzero(order == len(draws) - 1)[0]])
 
 
-def split_values(
+def split_values(  # noqa: PLR0917  # what, how, and where to
     state: State,
     shots: int,
     random: np.random.Generator,
@@ -252,7 +253,7 @@ def split_values(
 ) -> Iterator[tuple[list[int], list[int]]]:
     """Split a number of shots among outcomes; yield values that the classical bits have, and how many shots have each.
 
-    What it takes does not depend on the number of shots: these are split among the blocks of the state, and within each.
+    What it takes does not depend on the number of shots, which are split among blocks of the state, then within each.
 
     Parameters
     ----------
@@ -261,17 +262,39 @@ def split_values(
     before
         The classical bits as they were.
     """
-    n = state.n_qubits
-    block_qubits = min(n, _SPLIT_QUBITS)
+    block_qubits = min(state.n_qubits, _SPLIT_QUBITS)
     weights = state.block_weights(block_qubits)
     _check_norm(weights.sum())
-    if n > block_qubits:
-        state.settle()
-    for block, of_block in enumerate(random.multinomial(shots, weights / weights.sum()).tolist()):
-        poll()
-        if of_block:
-            probabilities = state.block_probabilities(block, block_qubits)
-            counts = random.multinomial(of_block, probabilities / probabilities.sum())
+    of_blocks = random.multinomial(shots, weights / weights.sum()).tolist()
+    for block, probabilities in _blocks(state, block_qubits, poll):
+        if of_blocks[block]:
+            counts = random.multinomial(of_blocks[block], probabilities / probabilities.sum())
             hit = counts.nonzero()[0]
             values, which = classical_values(hit + block * 2**block_qubits, measures, before)
             yield values, np.bincount(which, counts[hit]).astype(np.int64).tolist()
+
+
+def shared_values(
+    state: State, measures: tuple[Measure, ...], before: int, poll: Callable[[], None]
+) -> Iterator[tuple[list[int], list[float]]]:
+    """Yield values that the classical bits may have after `measures`, and the probability of each.
+
+    A value may come several times.
+    """
+    block_qubits = min(state.n_qubits, _SPLIT_QUBITS)
+    norm = float(state.block_weights(block_qubits).sum())
+    _check_norm(norm)
+    for block, probabilities in _blocks(state, block_qubits, poll):
+        possible = probabilities.nonzero()[0]
+        if len(possible):
+            values, which = classical_values(possible + block * 2**block_qubits, measures, before)
+            yield values, (np.bincount(which, probabilities[possible]) / norm).tolist()
+
+
+def _blocks(state: State, block_qubits: int, poll: Callable[[], None]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield each block's number and the probabilities within it."""
+    if state.n_qubits > block_qubits:
+        state.settle()
+    for block in range(2 ** (state.n_qubits - block_qubits)):
+        poll()
+        yield block, state.block_probabilities(block, block_qubits)

@@ -38,7 +38,7 @@ class Saved:
     def __init__(self, records: dict[str, dict[int, Any]] | None = None) -> None:
         self.records: dict[str, dict[int, Any]] = records or {}
 
-    def add(self, save: Save, bits: int, shots: NDArray[np.int64], count: int, value: Any) -> None:
+    def add(self, save: Save, bits: int, shots: NDArray[np.int64], count: float, value: Any) -> None:
         """Add the value that some shots have seen while their classical bits were `bits`.
 
         Parameters
@@ -46,7 +46,7 @@ class Saved:
         shots
             Their numbers, ascending, where the save is of single shots; only the last one matters if it is of the last.
         count
-            How many there are.
+            How many there are, or their probability.
         """
         key = bits if save.conditional else ALL_SHOTS
         record = self.records.setdefault(save.label, {})

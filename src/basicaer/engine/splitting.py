@@ -9,6 +9,7 @@ import numpy as np
 
 from basicaer.engine.liveness import Liveness
 from basicaer.engine.program import Reading
+from basicaer.engine.records import Shots
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
 __all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
 
 _COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
+_MOST_ROWS = 2**20  # where rows are split, each in turn
+LEAST_PROBABILITY = 1e-12
+"""Outcomes that are less likely, with all that led to them, are not followed where rows are probabilities."""
+
 _BATCH_AMPLITUDES = 2**24  # of all branches that go on side by side
 
 
 class NoRoomError(Exception):
-    """There are more branches than there is memory for, and their shots are not told apart."""
+    """There are more branches than can be followed where shots are not drawn one by one."""
 
 
 class Splitting:
@@ -36,8 +41,8 @@ class Splitting:
 
     Parameters
     ----------
-    apart
-        Whether each row is one shot, which draws its own number.
+    shots
+        What the rows are.
     keeps_phases
         Whether branches differ by the phases of their states.
 
@@ -45,8 +50,8 @@ class Splitting:
     ----------
     most_together
         The largest number of branches in a group.
-    left_over
-        Rows whose states found no room, with the place that they had come to.
+    cut
+        The probability of all branches that were too unlikely to be followed.
     """
 
     def __init__(
@@ -56,7 +61,7 @@ class Splitting:
         draws: Draws,
         planning: Planning,
         *,
-        apart: bool,
+        shots: Shots,
         keeps_phases: bool,
         one_by_one: bool,
     ) -> None:
@@ -65,7 +70,8 @@ class Splitting:
         self._program = program
         self._live: Liveness | None = None  # found when it is first needed
         self._planning = planning
-        self._apart = apart
+        self._shots = shots
+        self.cut = 0.0
         self._keeps_phases = keeps_phases or any(save.reading is Reading.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
         most = min(device.most_states(n_qubits, planning.precision), _BATCH_AMPLITUDES // 2**n_qubits)
@@ -99,7 +105,7 @@ class Splitting:
             Those that found no room; they are no longer in the group.
         """
         p = probabilities(group.ensemble, qubit)
-        ones = self._drawn(group, here, p[:, 1])
+        ones = self._ones(group, here, p[:, 1])
         kept, branch = np.unique(2 * group.branch + ones, return_inverse=True)
         room = max(self.room() - others, 1)
         no_room = np.empty(0, np.int64)
@@ -107,7 +113,7 @@ class Splitting:
             stays = branch < room
             no_room = group.rows[~stays]
             group.rows, branch, ones, kept = group.rows[stays], branch[stays], ones[stays], kept[:room]
-        if len(no_room) and not self._apart:
+        if len(no_room) and self._shots is not Shots.DRAWN:
             raise NoRoomError
         source, outcomes = kept // 2, kept % 2 == 1
         group.keep(source, branch)
@@ -141,7 +147,7 @@ class Splitting:
             kept, number = np.unique(first, return_inverse=True)
             if len(kept) < len(group):
                 group.keep(kept, number[group.branch])
-                if not self._apart:
+                if self._shots is not Shots.DRAWN:
                     self._join_rows(group)
 
     def in_parts(self, group: Group) -> list[Group]:
@@ -151,33 +157,43 @@ class Splitting:
             parts.append(group.split_off(np.arange(len(group)) >= len(group) - self.most_together))
         return parts
 
-    def _drawn(self, group: Group, here: Frame, p_one: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return which rows of a group measure 1; rows of several shots are split where some do."""
-        if self._apart:
+    def _ones(self, group: Group, here: Frame, p_one: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return which rows of a group measure 1; rows are split where a part of them does."""
+        if self._shots is Shots.DRAWN:
             return ones_of(self._draws.of_shots(here.number(), here.loops(), group.rows), group.branch, p_one)
         new_rows, new_branch = [], []
         ones = np.zeros(len(group.rows), np.intp)
         for i, (row, branch) in enumerate(zip(group.rows.tolist(), group.branch.tolist(), strict=True)):
-            shots = int(self._records.shots[row])
-            name = row.to_bytes(8, "little")
-            found = int(
-                self._draws.of_split(here.number(), here.loops(), name).binomial(shots, min(p_one[branch], 1.0))
-            )
-            if 0 < found < shots:
-                new_rows.append(self._records.split(row, found))
+            whole = self._records.shots[row].item()
+            part = self._part_of(row, whole, min(p_one[branch].item(), 1.0), here)
+            if 0 < part < whole:
+                new_rows.append(self._records.split(row, part))
                 new_branch.append(branch)
             else:
-                ones[i] = found > 0
+                ones[i] = part > 0
+        if len(self._records.shots) > _MOST_ROWS:
+            raise NoRoomError
         group.rows = np.append(group.rows, np.array(new_rows, np.int64))
         group.branch = np.append(group.branch, np.array(new_branch, np.intp))
         return np.append(ones, np.ones(len(new_rows), np.intp))
+
+    def _part_of(self, row: int, whole: float, p_one: float, here: Frame) -> float:
+        """Return how much of a row measures 1."""
+        if self._shots is Shots.SPLIT:
+            random = self._draws.of_split(here.number(), here.loops(), row.to_bytes(8, "little"))
+            return int(random.binomial(whole, p_one))
+        one, zero = whole * p_one, whole * (1 - p_one)
+        if min(one, zero) < LEAST_PROBABILITY:
+            self.cut += min(one, zero)
+            return whole if one > zero else 0.0
+        return one
 
     def _join_rows(self, group: Group) -> None:
         """Let rows of a branch that have written the same bits be one."""
         columns = np.vstack([group.branch.astype(np.uint64), self._records.words[:, group.rows]])
         _, first, number = np.unique(columns, axis=1, return_index=True, return_inverse=True)
         if len(first) < len(group.rows):
-            shots = np.zeros(len(first), np.int64)
+            shots = np.zeros(len(first), self._records.shots.dtype)
             np.add.at(shots, number, self._records.shots[group.rows])
             self._records.shots[group.rows] = 0
             order = np.argsort(first)
