@@ -53,7 +53,7 @@ class Ours:
         return self._state is None
 
     def start(self, how: str) -> None:
-        """Make the state to run on: |0...0>, or a random state, for which the result of a random one will do."""
+        """Make the state to run on: |0...0> or a random one, which may be the result of running on a random state."""
         if how == "zero" or self._state is None:
             self.release()
             self._state = self._device.new_state(self._n, self._precision)
@@ -116,9 +116,8 @@ def _moved(launch: Any, bound: Launches, wires: int) -> int:
         case PassLaunch(number, thread_bits, block_bits):
             record = bound.passes[number]
             bits = thread_bits + block_bits + int(record["register_bits"])
-            zero_in_tile = int(record["zero"]).bit_count() - (
-                wires - bits
-            )  # Amplitudes known to be 0 are written but not read.
+            # Amplitudes that are known to be 0 are written but not read.
+            zero_in_tile = int(record["zero"]).bit_count() - (wires - bits)
             return int(2**bits + 2 ** (bits - zero_in_tile))
         case ClearLaunch(where):
             return int(2**wires - 2 ** (wires - where.bit_count()))

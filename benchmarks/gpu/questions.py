@@ -143,9 +143,8 @@ def _recorded(
     """Record, as the device would, a pass of stages that do nothing but have different wires in registers."""
     builder = PassBuilder(shape, tile, range(n), frozenset())
     held = shape.register_bits
-    movable = [
-        wire for wire in reversed(tile) if wire >= shape.row_bits
-    ]  # Wires in registers take no part in memory lines.
+    # Wires that belong to memory lines stay out of registers.
+    movable = [wire for wire in reversed(tile) if wire >= shape.row_bits]
     for number in range(stages):
         wires = tuple(movable[:held] if number % 2 else movable[-held:])
         nothing = GateNumbers(Form.DIAGONAL, np.ones(2), wires[:1])
@@ -166,15 +165,15 @@ def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray
     constants = np.zeros((16, 16), complex)  # constants[i] = the constants of one operation
     phases = np.exp(1j * random.uniform(0, 2 * np.pi, 16))
     match kind:
-        case (
-            "factors"
-        ):  # As in a QFT, each thread gathers a factor of its own, and multiplies its amplitudes by it once.
+        case "factors":
+            # As in a QFT, each thread gathers a factor of its own, and multiplies its amplitudes by it once.
             operations["kind"] = Kind.FACTOR
             operations["on_thread"] = operations["want_thread"] = 2 ** (number % bits[0])
             operations["kind"][-1] = Kind.PHASE
             operations["on_thread"][-1] = operations["want_thread"][-1] = 0
             constants[:, 0] = phases
-        case "phases":  # Half of the registers are multiplied, each by a factor of its own.
+        case "phases":
+            # Half of the registers are multiplied, each by a factor of its own.
             operations["kind"] = np.where(number % 2, Kind.PHASE, Kind.FACTOR)
             odd = number % 2 == 1
             operations["on_register"][odd] = 2 ** (number[odd] // 2 % shape.register_bits)

@@ -62,11 +62,8 @@ class Qsim:
             "p": lambda angle: cirq.ZPowGate(exponent=angle / pi),
             "rzz": lambda angle: cirq.ZZPowGate(exponent=angle / pi, global_shift=-0.5),
         }
-        if (gate.name, len(gate.controls)) in {
-            ("x", 1),
-            ("z", 1),
-            ("p", 1),
-        }:  # Cirq has gates for these, which qsim can fuse.
+        if (gate.name, len(gate.controls)) in {("x", 1), ("z", 1), ("p", 1)}:
+            # Cirq has gates for these, which qsim can fuse.
             exponent = gate.params[0] / pi if gate.params else 1
             make = cirq.CXPowGate if gate.name == "x" else cirq.CZPowGate
             return make(exponent=exponent)(*(line[q] for q in gate.controls + gate.targets))
