@@ -50,17 +50,16 @@ def peers(n_qubits: int) -> str:
     """Return the ratios to other simulators at one number of qubits, and what they were measured with."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        from peers.results import load
-        from peers.systems import OURS, SYSTEMS
-        from peers.table import Table
+        from harness.results import load
+        from peers.table import ratio_table
     finally:
         sys.path.pop(0)
-    records = load(RESULTS, n=n_qubits)
+    records = load(RESULTS, "peers", n=n_qubits)
     last = records[-1]
     chosen = [r for r in records if r["source"] == last["source"]]  # of one version only
     versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
     under = f"{last['processor']}, {last['threads']} threads, {last['date'][:10]}; {versions}."
-    return f"{Table(chosen, [name for name in SYSTEMS if name != OURS]).markdown()}\n\n{under}"
+    return f"{ratio_table(chosen, markdown=True)}\n\n{under}"
 
 
 def latency() -> str:
