@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.compile.gates import BY_NAME
+from basicaer.compile.gates import BY_NAME, inverted
 from basicaer.compile.values import Varies
 from basicaer.devices.cpu.fusion import eigen, product_matrices
 from basicaer.devices.cpu.gatewise import GateNumbers
@@ -51,22 +51,17 @@ def inverse(gates: Sequence[Gate]) -> list[Gate]:
     return [
         gate._replace(
             name=f"{gate.name}_dg",
-            data=_inverted(gate.form, gate.data),
+            data=inverted(gate.form, gate.data),
             formula=gate.formula and gate.formula._replace(inverted=not gate.formula.inverted),
         )
         for gate in reversed(gates)
     ]
 
 
-def _inverted(form: Form, data: NDArray[Any]) -> NDArray[Any]:
-    return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # of a diagonal, the transpose is itself
-
-
 def formula_numbers(formula: Formula, parameters: Sequence[float]) -> NDArray[Any]:
     """Return the numbers of a gate inside a loop at values of its parameters."""
     record = BY_NAME[formula.gate]
-    data = record.data(parameters)
-    return _inverted(record.form, data) if formula.inverted else data
+    return record.inverse(parameters) if formula.inverted else record.data(parameters)
 
 
 def unitary_gate(matrix: Any, qubits: tuple[int, ...], name: str = "unitary") -> Gate:
