@@ -11,6 +11,7 @@ import reference
 from basicaer.compile.gates import BY_CLASS, BY_NAME, GATES
 from basicaer.compile.lower import lower
 from basicaer.engine.program import Form, Phase
+from basicaer.errors import BasicAerError
 
 ANGLES = (0.3, -1.1, 2.7, 0.9)
 LIBRARY = [record for record in GATES if record.gate_class is not None]
@@ -179,6 +180,15 @@ def test_table_names_are_unique_and_cover_qiskits_standard_gates():
     for name, gate in get_standard_gate_name_mapping().items():
         if name not in {"delay", "measure", "reset"}:
             assert gate.base_class in BY_CLASS, name
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("p", [np.inf]), ("u", [-1.7e308, 1.7e308, 1.7e308]), ("rv", [1.7e308, -1.7e308, 0.0])],
+)
+def test_parameters_that_are_too_large_are_refused_by_the_gates_name(name, parameters):
+    with pytest.raises(BasicAerError, match=f"Gate '{name}' has parameters .* not all finite, or too large to add"):
+        BY_NAME[name].data(parameters)
 
 
 def test_constant_numbers_cannot_be_changed_by_accident():
