@@ -14,9 +14,9 @@ import numpy as np
 
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
 from basicaer.compile.gates import BY_NAME
-from basicaer.compile.modifiers import permuted
-from basicaer.compile.paulis import pauli_string, table_gate
-from basicaer.compile.unitary import record_gates, unitary_gate
+from basicaer.compile.modifiers import permuted, unitary_gate
+from basicaer.compile.paulis import pauli_string
+from basicaer.compile.table_gates import record_gates, table_gate
 from basicaer.engine.bits import positions_of
 from basicaer.engine.classical import Apply, Bits, Constant
 from basicaer.engine.program import Form, Gate, If, Measure, Prepare, Program, Store

@@ -36,17 +36,11 @@ from qiskit.circuit.classical import expr
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
 from basicaer.compile.classical import lower_condition, lower_expression, lower_index, lower_target
 from basicaer.compile.gates import BY_NAME
+from basicaer.compile.matrices import is_unitary
 from basicaer.compile.saves import SAVES, is_save, lower_save
 from basicaer.compile.scope import Scope
-from basicaer.compile.unitary import (
-    definition_of,
-    gates_of,
-    is_unitary,
-    phase_gates,
-    record_gates,
-    table_gates,
-    with_numbers,
-)
+from basicaer.compile.table_gates import phase_gates, record_gates, table_gates
+from basicaer.compile.unitary import definition_of, gates_of, with_numbers
 from basicaer.compile.values import Counter, Values, Varies
 from basicaer.engine.classical import Apply, Bits, Constant, Variable
 from basicaer.engine.program import (
