@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockLowering"]
 
 _ITEMS_BETWEEN_POLLS = 1024  # some milliseconds
-_MOST_BLOCKS = 10**5  # of a loop that is unrolled
+_MOST_BLOCKS = 10**5  # a loop of more iterations is not unrolled
 _AXES_SET = {"set_statevector": 1, "set_unitary": 2}  # Aer's, known by name, and the axes of the array that they set
 
 
