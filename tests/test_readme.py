@@ -13,6 +13,7 @@ import tomllib
 
 import click
 import pytest
+from click.testing import CliRunner
 from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 
@@ -20,7 +21,7 @@ import basicaer
 from basicaer import BasicAer
 from basicaer.cli import main
 from basicaer.devices.cpu import device as numpy_device
-from documents import ROOT, blocks, printed_by, text_of
+from documents import ROOT, blocks, matches, printed_by, text_of
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "kernels/README.md", *PAGES)
@@ -80,6 +81,16 @@ def test_the_readmes_session_prints_what_it_says(monkeypatch):
     code = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
     printed = printed_by("\n".join(code), {"__name__": "readme"}, "README.md")
     assert printed.splitlines() == lines[len(code) :]
+
+
+def test_the_first_command_prints_what_the_readme_shows(monkeypatch):
+    """Numbers aside: the counts and the time are those of the run that is shown, and so is which outcome came first."""
+    monkeypatch.chdir(ROOT)
+    (shown,) = ["\n".join(lines) for language, _, lines in blocks(text_of("README.md")) if language == "text"]
+    done = CliRunner().invoke(main, commands()[0].split("basicaer ")[1].split())
+    assert done.exit_code == 0
+    want, printed = (re.sub(r"\d[\d.]*(e-\d+)?", "0", text) for text in (shown, done.output))
+    assert matches(want, printed), done.output
 
 
 def test_the_readme_has_two_commands_one_to_try_it_and_one_to_test_it():
