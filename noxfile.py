@@ -100,29 +100,24 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks, with one thread in every numerical library.
+    """Run the benchmarks of single parts with pytest, with one thread in every numerical library.
 
-    `-- peers` puts other simulators beside ours, `-- gpu` measures the card of this machine, `-- latency` how soon jobs
-    stop.
+    `-- peers` compares the circuit families with other simulators, `-- gpu` measures the card of this machine, and
+    `-- latency` measures how soon cancelled jobs end. Options may follow each of them.
     """
     session.install(".", *_GROUPS["bench"])
-    if session.posargs[:1] == ["peers"]:
-        for peer in _GROUPS["peers"]:  # each by itself: one that cannot be had is named in the report and not missed
+    program = session.posargs[0] if session.posargs else ""
+    if program not in {"peers", "gpu", "latency"}:
+        one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+        session.run("pytest", "benchmarks", "--benchmark-only", *session.posargs, env=one)
+        return
+    if program == "peers":
+        for peer in _GROUPS["peers"]:  # One at a time, so that a peer without a wheel does not keep the others away.
             session.install(peer, f"--only-binary={peer.partition('>')[0]}", success_codes=[0, 1])
-        session.chdir("benchmarks")
-        session.run("python", "-m", *session.posargs)
-        return
-    if session.posargs[:1] == ["gpu"]:
-        session.install(".[cuda13,plot]", "custatevec-cu13", "nvidia-cublas>=13,<14")  # the first needs the second
-        session.chdir("benchmarks")
-        session.run("python", "-m", *session.posargs)
-        return
-    if session.posargs[:1] == ["latency"]:
-        session.chdir("benchmarks")
-        session.run("python", "latency.py", *session.posargs[1:])
-        return
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
-    session.run("pytest", "benchmarks", "--benchmark-only", *session.posargs, env=threads)
+    elif program == "gpu":
+        session.install(".[cuda13,plot]", "custatevec-cu13", "nvidia-cublas>=13,<14")  # cuStateVec needs cuBLAS.
+    session.chdir("benchmarks")
+    session.run("python", "-m", *session.posargs)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""The circuits that are timed, by name and number of qubits: the same circuit for the same number, always."""
+"""The circuits that are timed. A family makes one circuit for each number of qubits, and always the same one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from qiskit.synthesis import synth_qft_full
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_ODD_Y = ("XXXY", "XXYX", "XYXX", "YXXX", "XYYY", "YXYY", "YYXY", "YYYX")  # strings of a double excitation
+# The Pauli strings of a double excitation: those with an odd number of Y.
+_ODD_Y = ("XXXY", "XXYX", "XYXX", "YXXX", "XYYY", "YXYY", "YYXY", "YYYX")
 
 
 def qft(n: int) -> QuantumCircuit:
-    """The quantum Fourier transform, in gates."""
+    """The quantum Fourier transform, as gates."""
     return synth_qft_full(n)
 
 
@@ -74,7 +75,7 @@ def _ansatz(n: int, layers: int, entangler: str, pairs: Iterable[tuple[int, int]
 
 
 def ansatz_cx_chain(n: int, layers: int = 10) -> QuantumCircuit:
-    """Layers of RY, RZ and a chain of CX, as variational circuits have them."""
+    """Layers of RY, RZ and a chain of CX, as in variational circuits."""
     return _ansatz(n, layers, "cx", pairwise(range(n)))
 
 
@@ -99,22 +100,23 @@ def tfim(n: int) -> QuantumCircuit:
 
 
 def volume(n: int, depth: int = 10) -> QuantumCircuit:
-    """Quantum volume: in each layer random two-qubit unitaries on random pairs."""
+    """Quantum volume: layers of random two-qubit unitaries on random pairs of qubits."""
     return quantum_volume(n, depth, seed=1)
 
 
 def grid(n: int) -> QuantumCircuit:
-    """Random circuit on a grid as square as can be, 20 cycles.
+    """Random circuit of 20 cycles on the grid that is most nearly square.
 
-    A cycle is a square root of X, Y or (X + Y) / sqrt 2 on every qubit, never the one it had before, and CZ on one of
-    the grid's four sets of disjoint neighbours in turn (Boixo et al., 2018; Arute et al., 2019).
+    A cycle applies to every qubit a square root of X, Y or (X + Y) / sqrt 2, but not the same one as in the cycle
+    before. Then it applies CZ to one of the grid's four sets of disjoint pairs of neighbours, each set in turn (Boixo
+    et al., 2018; Arute et al., 2019).
     """
     random = np.random.default_rng(5)
     rows = next(r for r in range(isqrt(n), 0, -1) if n % r == 0)
     width = n // rows
     circuit = QuantumCircuit(n)
     circuit.h(range(n))
-    root = random.integers(0, 3, n)  # root[q] = which root qubit q has in this cycle
+    root = random.integers(0, 3, n)  # root[q] = the number of the square root that is applied to qubit q in this cycle
     for cycle in range(20):
         root = (root + random.integers(1, 3, n)) % 3
         for q in range(n):
@@ -134,7 +136,7 @@ def grid(n: int) -> QuantumCircuit:
 
 
 def grover(n: int) -> QuantumCircuit:
-    """Four iterations of Grover's search for one basis state, with phases that are controlled by all qubits."""
+    """Four iterations of Grover's search for one basis state, with phase gates that all qubits control."""
     marked = np.random.default_rng(6).integers(0, 2, n)
     unmarked = np.flatnonzero(marked == 0).tolist()
     circuit = QuantumCircuit(n)
@@ -151,9 +153,9 @@ def grover(n: int) -> QuantumCircuit:
 
 
 def uccsd(n: int) -> QuantumCircuit:
-    """Five double excitations of unitary coupled cluster from half filling, in the Jordan-Wigner mapping.
+    """Five double excitations of unitary coupled cluster, applied to half filling, in the Jordan-Wigner mapping.
 
-    Each is eight gadgets exp(-i t P / 2): change of basis, ladder of CX, RZ, and back.
+    Each excitation is eight Pauli gadgets exp(-i t P / 2): a change of basis, a ladder of CX, RZ, and back again.
     """
     random = np.random.default_rng(7)
     circuit = QuantumCircuit(n)
@@ -161,7 +163,7 @@ def uccsd(n: int) -> QuantumCircuit:
     for _ in range(5):
         i, j = sorted(random.choice(n // 2, 2, replace=False).tolist())
         a, b = sorted((n // 2 + random.choice(n - n // 2, 2, replace=False)).tolist())
-        ladder = [*range(i, j + 1), *range(a, b + 1)]  # Z stands between the ends of each pair
+        ladder = [*range(i, j + 1), *range(a, b + 1)]  # P is Z on the qubits between i and j, and between a and b.
         angle = random.uniform(-0.2, 0.2)
         for string in _ODD_Y:
             _pauli_gadget(circuit, dict(zip((i, j, a, b), string, strict=True)), ladder, angle / 4)
@@ -201,7 +203,7 @@ FAMILIES: dict[str, Callable[[int], QuantumCircuit]] = {
     )
 }
 
-# For comparison with simulators that are slow, at any number of qubits from 2.
+# These are for comparison with slow simulators, at any number of qubits from 2.
 SMALL_FAMILIES: dict[str, Callable[[int], QuantumCircuit]] = {
     "ghz": ghz,
     "ansatz": lambda n: ansatz_cx_chain(n, layers=3),

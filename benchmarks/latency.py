@@ -1,35 +1,36 @@
-"""Times what passes from ``job.cancel()`` until the job is in its final state, on states of several sizes.
+"""Times how long a job takes to end after ``job.cancel()``, on states of several sizes.
 
-Run as ``python latency.py`` in this folder, or ``nox -s bench -- latency``. Each trial starts a job on a circuit that
-takes long, waits for a random part of a pass or of a measurement, cancels it and waits for its end. Goal on the CPU:
-99 of 100 in at most 50 ms, at any size.
+Run as ``nox -s bench -- latency``, or as ``python latency.py`` in this folder. Each trial starts a job on a circuit
+that takes long, waits for a random part of a pass or of a measurement, cancels the job and waits for its final state.
 
-At 28 qubits the worker has noticed after some milliseconds, too; the rest is what the system takes to have the memory
-of the state back, since a job has not ended before. Where other programs keep the cores busy (a line's "load" is how
-many, on average), single trials wait for those.
+A job ends only when the memory of its state has been freed, and that is most of the time at 28 qubits, where the worker
+notices the cancellation after some milliseconds, too. If other programs keep the cores busy, single trials wait for
+those; the "load" in the results is the average number of busy programs.
 """
 
 from __future__ import annotations
 
-import json
 import random
+import statistics
 import time
 from datetime import datetime
-from pathlib import Path
 
 import click
 import numpy as np
 import psutil
+from harness.goals import at_most
+from harness.options import PATH, sizes_option
+from harness.results import FOLDER, append
 from peers.machine import machine_name
 from qiskit import QuantumCircuit
 
 from basicaer import BasicAer
 
-GOAL_SECONDS = 0.05
+GOAL = at_most(50, "ms from cancel to the final state, in 99 of 100 trials")
 
 
 def gates(n):
-    """Layers of entangling gates: all passes."""
+    """Layers of entangling gates, so that a job is always in a pass."""
     circuit = QuantumCircuit(n, name="gates")
     for layer in range(40):
         for q in range(n):
@@ -66,43 +67,43 @@ def trial(backend, circuit, delay, **options):
     return time.perf_counter() - started
 
 
+def percentile_99(values):
+    return float(np.quantile(values, 0.99))
+
+
 @click.command(help=__doc__)
-@click.option("--sizes", default="20,24,28", show_default=True, help="Numbers of qubits.")
+@sizes_option("20,24,28")
 @click.option("--trials", default=100, show_default=True)
 @click.option("--device", default="CPU", show_default=True)
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path(__file__).parent / "results", show_default=True
-)
+@click.option("--results", type=PATH, default=FOLDER, show_default=True, help="Folder.")
 def main(*, sizes, trials, device, results):
     backend = BasicAer.get_backend("qasm_simulator")
     draw = random.Random(1)  # noqa: S311  # moments to cancel at, no secrets
-    click.echo(
-        f"{'circuit':14}{'qubits':>7}{'trials':>7}{'p50':>10}{'p99':>10}{'max':>10}  goal: {GOAL_SECONDS * 1e3:g} ms"
-    )
     for name, make in CIRCUITS.items():
-        for n in map(int, sizes.split(",")):
+        for n in sizes:
             circuit = make(n)
-            longest = 1e-9 * 2**n  # about a pass
-            seconds = [trial(backend, circuit, draw.uniform(0, 4 * longest), device=device) for _ in range(trials)]
-            found = [1e3 * second for second in seconds if second is not None]
-            p50, p99, most = (float(np.quantile(found, part)) for part in (0.5, 0.99, 1.0))
-            click.echo(f"{name:14}{n:7}{len(found):7}{p50:7.2f} ms{p99:7.2f} ms{most:7.2f} ms")
-            line = {
+            pass_seconds = 1e-9 * 2**n  # a rough estimate
+            seconds = [trial(backend, circuit, draw.uniform(0, 4 * pass_seconds), device=device) for _ in range(trials)]
+            milliseconds = [1e3 * second for second in seconds if second is not None]
+            if not milliseconds:
+                click.echo(f"{name} {n}: every job ended before it could be cancelled")
+                continue
+            click.echo(f"{name} {n}: {GOAL.verdict(milliseconds, counted='trials', summary=percentile_99)}")
+            record = {
                 "benchmark": "cancel latency",
                 "circuit": name,
                 "n": n,
                 "device": device,
-                "trials": len(found),
-                "p50_ms": p50,
-                "p99_ms": p99,
-                "max_ms": most,
-                "goal_p99_ms": 1e3 * GOAL_SECONDS,
+                "trials": len(milliseconds),
+                "p50_ms": statistics.median(milliseconds),
+                "p99_ms": percentile_99(milliseconds),
+                "max_ms": max(milliseconds),
+                "goal_p99_ms": GOAL.bound,
                 "load": psutil.getloadavg()[0],
                 "date": datetime.now().astimezone().isoformat(timespec="seconds"),
                 "machine": machine_name(),
             }
-            with (results / "cancel-latency.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            append(results / "cancel-latency.jsonl", record)
 
 
 if __name__ == "__main__":

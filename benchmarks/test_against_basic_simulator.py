@@ -1,58 +1,45 @@
-"""Whole runs, from `run` to counts, beside Qiskit's BasicSimulator. Goal: not slower at any size from 2 to 20 qubits.
+"""Whole runs, from `run` to counts, in turn with Qiskit's BasicSimulator, which must not be faster at any size.
 
-Each pair takes turns, so that a machine that gets slower slows both; `extra_info` holds the goal, the median of the
-ratios pair by pair, and the rate in amplitudes times gates per second.
+`extra_info` also has the rate in amplitudes times gates per second.
 """
 
 from __future__ import annotations
 
 import statistics
-import time
 
 import pytest
 from families import SMALL_FAMILIES
+from harness.goals import at_most
+from harness.timing import OURS, in_turn, pair_ratios, stopwatch
 from qiskit import transpile
 from qiskit.providers.basic_provider import BasicSimulator
 
 from basicaer import BasicAer
 
+GOAL = at_most(1, "of BasicSimulator's time")
 SHOTS = 100
-OURS = BasicAer.get_backend("qasm_simulator")
-THEIRS = BasicSimulator()
-
-
-def seconds(run) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+SMALL, ROUNDS_OF_SMALL, ROUNDS = 10, 40, 5  # Up to SMALL qubits, a run is so short that it needs more rounds.
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 20])
 @pytest.mark.parametrize("family", SMALL_FAMILIES)
-def test_run(benchmark, family, n):
+def test_run(benchmark, judge, size, family, n):
     circuit = SMALL_FAMILIES[family](n)
     circuit.measure_all()
-    for_theirs = transpile(circuit, THEIRS, optimization_level=0)
+    backend, peer = BasicAer.get_backend("qasm_simulator"), BasicSimulator()
+    transpiled = transpile(circuit, peer, optimization_level=0)
 
     def ours():
-        return OURS.run(circuit, shots=SHOTS).result()
+        return backend.run(circuit, shots=SHOTS).result()
 
     def theirs():
-        return THEIRS.run(for_theirs, shots=SHOTS).result()
+        return peer.run(transpiled, shots=SHOTS).result()
 
-    ours(), theirs()  # what is made once is not what is compared
-    ratios = []
-
-    def in_turn():
-        ratios.append(seconds(ours) / seconds(theirs))
-
-    rounds = 40 if n <= 10 else 5
-    for _ in range(rounds):
-        in_turn()
-    benchmark.extra_info["goal"] = "ratio to BasicSimulator at most 1"
-    benchmark.extra_info["ratio"] = round(statistics.median(ratios), 3)
+    ours(), theirs()  # warm-up
+    rounds = size(ROUNDS_OF_SMALL if n <= SMALL else ROUNDS, smallest=1)
+    seconds = in_turn({OURS: ours, peer.name: theirs}, stopwatch, rounds=rounds)
+    judge(GOAL, pair_ratios(seconds, OURS, peer.name), counted="pairs")
+    benchmark.extra_info["amplitudes_times_gates_per_s"] = round(
+        2**n * circuit.size() / statistics.median(seconds[OURS])
+    )
     benchmark.pedantic(ours, rounds=rounds)
-    median = benchmark.stats.stats.median if benchmark.stats else 0
-    if median:
-        benchmark.extra_info["amplitudes_times_gates_per_s"] = round(2**n * circuit.size() / median)
-    print(f"\n{family} {n}: ratio {benchmark.extra_info['ratio']}")

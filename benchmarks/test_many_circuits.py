@@ -1,29 +1,33 @@
-"""Many different small circuits in one job: what one costs must not depend on how many came before.
+"""Many different small circuits: the time for each one must not depend on how many came before.
 
-Goal: half of Aer's time for the job, in turn with it, ratios pair by pair; skipped where Aer is not installed. The rate
-is in circuits per second. What a circuit costs is almost all bookkeeping, so no limit of the machine is put beside it:
-instead the last tenth of the circuits is compared with the first.
+Jobs are timed in turn with Aer, and skipped where Aer is not installed. The rate is in circuits per second. Almost all
+of the time is bookkeeping, so it has no limit of the machine to be compared with; instead the last tenth of the
+circuits is compared with the first.
 """
 
 from __future__ import annotations
 
 import os
 import statistics
-import time
 from functools import partial
+from itertools import count
 
 import numpy as np
 import pytest
+from harness.goals import at_most
+from harness.timing import OURS, in_turn, pair_ratios, stopwatch
 from qiskit import QuantumCircuit
 
 from basicaer import BasicAer
 
-CIRCUITS = int(os.environ.get("BASICAER_CIRCUITS", "5000"))  # 100,000 take minutes
-SHOTS, GOAL, ROUNDS = 100, 1 / 2, 5
+GOAL = at_most(1 / 2, "of AerSimulator's time")
+GOAL_FOR_THE_LAST = at_most(1.2, "of the first tenth's time, for the last tenth of the circuits")
+CIRCUITS = int(os.environ.get("BASICAER_CIRCUITS", "5000"))  # 100,000 take minutes.
+SHOTS, ROUNDS = 100, 5
 
 
-def circuits(seed: int, count: int = CIRCUITS) -> list[QuantumCircuit]:
-    """Circuits of two qubits, no two of which have the same angle."""
+def circuits(seed: int, count: int) -> list[QuantumCircuit]:
+    """Return circuits of two qubits, each with an angle of its own."""
     made = []
     for angle in np.random.default_rng(seed).uniform(0, 3, count).tolist():
         circuit = QuantumCircuit(2, 2)
@@ -35,47 +39,37 @@ def circuits(seed: int, count: int = CIRCUITS) -> list[QuantumCircuit]:
     return made
 
 
-def seconds(run) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+def run(backend, job: list[QuantumCircuit]) -> None:
+    backend.run(job, shots=SHOTS).result()
 
 
-def run_ours(job: list[QuantumCircuit]) -> None:
-    BasicAer.get_backend("qasm_simulator").run(job, shots=SHOTS).result()
-
-
-def run_theirs(aer, job: list[QuantumCircuit]) -> None:
-    aer.run(job, shots=SHOTS).result()
-
-
-def test_one_job(benchmark):
+def test_one_job(benchmark, judge, size):
     aer = pytest.importorskip("qiskit_aer", reason="Aer is not installed").AerSimulator()
-    pairs = []
-    for seed in range(ROUNDS):
-        theirs = seconds(partial(run_theirs, aer, circuits(seed)))
-        pairs.append(seconds(partial(run_ours, circuits(seed + ROUNDS))) / theirs)
-    ratio = statistics.median(pairs)
-    benchmark.pedantic(run_ours, setup=lambda: ((circuits(2 * ROUNDS),), {}), rounds=1)
-    benchmark.extra_info["goal"] = f"at most {GOAL:.2f} of the time of AerSimulator"
-    benchmark.extra_info["ratio"] = round(ratio, 3)
-    if benchmark.stats:
-        benchmark.extra_info["circuits_per_s"] = round(CIRCUITS / benchmark.stats.stats.median)
-    print(f"\n{CIRCUITS} circuits: {ratio:.2f} of the time of Aer's, goal {GOAL:.2f}")
+    ours = BasicAer.get_backend("qasm_simulator")
+    n_circuits, seeds = size(CIRCUITS, smallest=20), count()
+
+    def seconds_of(backend) -> float:
+        fresh = circuits(next(seeds), n_circuits)
+        return stopwatch(partial(run, backend, fresh))
+
+    seconds = in_turn({"Aer": aer, OURS: ours}, seconds_of, rounds=size(ROUNDS, smallest=1))
+    judge(GOAL, pair_ratios(seconds, OURS, "Aer"), counted="pairs")
+    benchmark.extra_info["circuits_per_s"] = round(n_circuits / statistics.median(seconds[OURS]))
+    benchmark.pedantic(run, setup=lambda: ((ours, circuits(next(seeds), n_circuits)), {}), rounds=1)
 
 
-def test_one_after_another(benchmark):
-    """Jobs of one circuit each: the goal is that the last tenth costs what the first does."""
-    made = circuits(1)
+def test_one_after_another(benchmark, judge, size):
+    """Jobs of one circuit each."""
+    ours = BasicAer.get_backend("qasm_simulator")
+    made = circuits(1, size(CIRCUITS, smallest=20))
     times = []
 
     def run_all():
-        times.extend(seconds(partial(run_ours, [one])) for one in made)
+        times.extend(stopwatch(partial(run, ours, [one])) for one in made)
 
-    run_ours(circuits(2, 10))
+    for circuit in circuits(2, 10):
+        run(ours, [circuit])  # warm-up
     benchmark.pedantic(run_all, rounds=1)
-    tenth = max(CIRCUITS // 10, 1)
-    ratio = statistics.median(times[-tenth:]) / statistics.median(times[:tenth])
-    benchmark.extra_info["goal"] = "the last tenth at most 1.2 times the first"
-    benchmark.extra_info["ratio"] = round(ratio, 3)
-    print(f"\nlast tenth over first: {ratio:.2f}, {statistics.median(times) * 1e3:.3f} ms each")
+    tenth = max(len(made) // 10, 1)
+    judge(GOAL_FOR_THE_LAST, [statistics.median(times[-tenth:]) / statistics.median(times[:tenth])])
+    benchmark.extra_info["ms_per_circuit"] = round(statistics.median(times) * 1e3, 3)

@@ -1,20 +1,20 @@
-"""A fresh circuit of many random gates. Goals: a first run within Aer's time, and 8 us a gate for a plan of any length.
+"""A new circuit of many random gates: the time to plan each gate, the first run compared with Aer, and the memory.
 
-A plan is made, bound and run one after another; what each takes is in `extra_info`, with the time of Aer, measured in
-the same run, where it is installed. What planning and lowering hold at most is measured apart, since that makes them
-slow.
+A plan is made, bound and run one after another, and `extra_info` has the time of each. Aer runs in turn where it is
+installed. Peak memory is measured in a benchmark of its own, because measuring it slows everything down.
 """
 
 from __future__ import annotations
 
 import random
 import statistics
-import time
 import tracemalloc
 from math import pi
 
 import numpy as np
 import pytest
+from harness.goals import at_most
+from harness.timing import OURS, in_turn, pair_ratios, stopwatch
 from qiskit import QuantumCircuit
 
 from basicaer import BasicAer
@@ -27,13 +27,14 @@ from basicaer.engine.program import Segment
 from basicaer.options import Precision
 from basicaer.plan import planner
 
-QUBITS = 10
-MICROSECONDS_PER_GATE = 8
-MEBIBYTES = 300  # of a program and its plan, for a million gates
+GOAL = at_most(8, "us a gate to make a plan, whatever its length")
+GOAL_BESIDE_AER = at_most(1, "of Aer's time, for the first run of a circuit")
+GOAL_FOR_MEMORY = at_most(300, "MiB for the program of a million gates and its plan")
+QUBITS, ROUNDS = 10, 3
 
 
 def random_circuit(gates: int) -> QuantumCircuit:
-    chosen = random.Random(1)  # noqa: S311
+    chosen = random.Random(1)  # noqa: S311  # gates to choose, no secrets
     circuit = QuantumCircuit(QUBITS)
     for _ in range(gates):
         match chosen.randrange(4):
@@ -48,70 +49,66 @@ def random_circuit(gates: int) -> QuantumCircuit:
     return circuit
 
 
-def seconds(run) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+def forget_plans() -> None:
+    planner._plans.clear()  # noqa: SLF001
 
 
 @pytest.mark.parametrize("gates", [10**4, 10**5, pytest.param(10**6, marks=pytest.mark.slow)])
-def test_a_plan_of_many_gates(benchmark, gates):
+def test_a_plan_of_many_gates(benchmark, judge, size, gates):
+    gates = size(gates, smallest=100)
     segment = next(operation for operation in lower(random_circuit(gates)).body if isinstance(operation, Segment))
     device = NumpyDevice()
     costs = device.costs(QUBITS, Precision.DOUBLE)
-    plans = []
 
     def plan():
-        planner._plans.clear()  # noqa: SLF001
-        plans.append(planner.plan_segment(segment, QUBITS, costs))
+        return planner.plan_segment(segment, QUBITS, costs)
 
-    benchmark.pedantic(plan, rounds=3)
-    place, zero, dtype = first_places(plans[-1]), frozenset(range(QUBITS)), np.dtype(complex)
+    seconds = []
+    for _ in range(size(ROUNDS, smallest=1)):
+        forget_plans()
+        seconds.append(stopwatch(plan))
+    made = plan()
+    place, zero, dtype = first_places(made), frozenset(range(QUBITS)), np.dtype(complex)
     bound = []
-    binding = seconds(lambda: bound.append(bind(plans[-1], segment, place, zero, dtype)))
+    binding = stopwatch(lambda: bound.append(bind(made, segment, place, zero, dtype)))
     vector = np.zeros(2**QUBITS, dtype)
     vector[0] = 1
-    running = seconds(lambda: run_passes(bound[0].passes, vector, device.threads, Checkpoint()))
-    benchmark.extra_info["goal"] = f"at most {MICROSECONDS_PER_GATE} us a gate"
+    running = stopwatch(lambda: run_passes(bound[0].passes, vector, device.threads, Checkpoint()))
+    judge(GOAL, [s / gates * 1e6 for s in seconds])
     benchmark.extra_info["binding_us_per_gate"] = round(binding / gates * 1e6, 2)
     benchmark.extra_info["running_us_per_gate"] = round(running / gates * 1e6, 2)
-    if benchmark.stats:
-        planning = benchmark.stats.stats.median
-        benchmark.extra_info["planning_us_per_gate"] = round(planning / gates * 1e6, 2)
-        print(f"\n{gates} gates: planned in {planning:.2f} s, bound in {binding:.2f} s, run in {running:.2f} s")
+    benchmark.pedantic(plan, setup=forget_plans, rounds=size(ROUNDS, smallest=1))
 
 
-def test_a_first_run_beside_aer(benchmark):
-    """Each run of ours is the first of a circuit of its own, in turn with one of Aer."""
-    aer = pytest.importorskip("qiskit_aer").AerSimulator(method="statevector")
+def test_a_first_run_beside_aer(benchmark, judge, size):
+    """Each of our runs is the first of its circuit, because a gate is added before."""
+    aer = pytest.importorskip("qiskit_aer", reason="Aer is not installed").AerSimulator(method="statevector")
     ours = BasicAer.get_backend("qasm_simulator")
-    circuit = random_circuit(10**5)
+    circuit = random_circuit(size(10**5, smallest=100))
     circuit.measure_all()
-    ratios = []
 
-    def another_circuit():
-        planner._plans.clear()  # noqa: SLF001
+    def change_the_circuit():
+        forget_plans()
         circuit.rz(0.1, 0)
 
-    def first_run():
-        ours.run(circuit, shots=100).result()
+    def seconds_of(backend) -> float:
+        change_the_circuit()
+        return stopwatch(lambda: backend.run(circuit, shots=100).result())
 
-    for _ in range(3):
-        another_circuit()
-        ratios.append(seconds(first_run) / seconds(lambda: aer.run(circuit, shots=100).result()))
-    benchmark.pedantic(first_run, setup=another_circuit, rounds=3)
-    benchmark.extra_info["goal"] = "ratio to Aer at most 1"
-    benchmark.extra_info["ratio"] = round(statistics.median(ratios), 2)
-    print(f"\nfirst runs of 100,000 gates: ratio {benchmark.extra_info['ratio']}")
+    rounds = size(ROUNDS, smallest=1)
+    seconds = in_turn({OURS: ours, "Aer": aer}, seconds_of, rounds=rounds)
+    judge(GOAL_BESIDE_AER, pair_ratios(seconds, OURS, "Aer"), counted="pairs")
+    benchmark.extra_info["median_s"] = round(statistics.median(seconds[OURS]), 3)
+    benchmark.pedantic(lambda: ours.run(circuit, shots=100).result(), setup=change_the_circuit, rounds=rounds)
 
 
 @pytest.mark.slow
-def test_memory_of_a_million_gates(benchmark):
-    circuit = random_circuit(10**6)
+def test_memory_of_a_million_gates(benchmark, judge, size):
+    circuit = random_circuit(size(10**6, smallest=100))
     costs = NumpyDevice().costs(QUBITS, Precision.DOUBLE)
 
-    def peak():
-        planner._plans.clear()  # noqa: SLF001
+    def peak() -> float:
+        forget_plans()
         tracemalloc.start()
         program = lower(circuit)
         tracemalloc.reset_peak()
@@ -122,7 +119,4 @@ def test_memory_of_a_million_gates(benchmark):
         tracemalloc.stop()
         return most / 2**20
 
-    most = benchmark.pedantic(peak, rounds=1)
-    benchmark.extra_info["goal"] = f"at most {MEBIBYTES} MiB"
-    benchmark.extra_info["mebibytes"] = round(most)
-    print(f"\na program of a million gates and its plan: {most:.0f} MiB, goal {MEBIBYTES} MiB")
+    judge(GOAL_FOR_MEMORY, [benchmark.pedantic(peak, rounds=1)])

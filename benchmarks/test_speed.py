@@ -1,38 +1,52 @@
-"""Whole runs of the families, from `run` to 100 counts, with how near they come to the limits of the machine.
+"""Whole runs of the families, from `run` to 100 counts, in both precisions in turn.
 
-`extra_info` holds the goal, which the peers are measured for in `nox -s bench -- peers`; the rate in amplitudes times
-gates per second; and the fraction of the limit, that is the least time in which the plan's bytes can be moved and its
-operations done by this machine in this run, divided by the time taken. 24 qubits are slow: `-m "slow or not slow"`.
+`extra_info` has the fraction of the limit in each precision: the least time in which this machine, in this run, can
+move the plan's bytes and do its operations, divided by the time taken. It also has the rate in amplitudes times gates
+per second. The goals against other simulators are judged by `nox -s bench -- peers`. 24 qubits are slow, so they need
+``-m "slow or not slow"``.
 """
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 from families import FAMILIES
-from peers.goals import goal_at
+from harness.goals import at_most
+from harness.timing import in_turn, pair_ratios, stopwatch
 
 from basicaer import BasicAer
 
-SHOTS = 100
+GOAL = at_most(1, "of the time of double precision, in single precision")
+SHOTS, ROUNDS = 100, 5
+PRECISIONS = ("double", "single")
 
 
-@pytest.mark.parametrize("precision", ["double", "single"])
 @pytest.mark.parametrize("n", [16, 20, pytest.param(24, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_family(benchmark, limits, family, n, precision):
-    backend = BasicAer.get_backend("qasm_simulator")
-    backend.set_options(precision=precision)
+def test_family(benchmark, judge, limits, size, family, n):  # noqa: PLR0917  # pytest passes fixtures by name
+    n = size(n, smallest=6)
     circuit = FAMILIES[family](n)
     measured = circuit.measure_all(inplace=False)
-    plan = backend.plan(measured)
-    least = limits.seconds(plan.bytes, plan.flops, precision)
-    benchmark.extra_info["goal"] = goal_at(n, precision)
-    benchmark.extra_info["passes"] = len(plan.passes)
+    backends = {}
+    for precision in PRECISIONS:
+        backends[precision] = BasicAer.get_backend("qasm_simulator")
+        backends[precision].set_options(precision=precision)
 
-    benchmark.pedantic(lambda: backend.run(measured, shots=SHOTS).result(), rounds=5, warmup_rounds=1)
+    def run(backend):
+        return backend.run(measured, shots=SHOTS).result()
 
-    if benchmark.stats:
-        median = benchmark.stats.stats.median
-        benchmark.extra_info["amplitudes_times_gates_per_s"] = round(2**n * circuit.size() / median)
-        benchmark.extra_info["fraction_of_limit"] = round(least / median, 3)
-        print(f"\n{family} {n} {precision}: {least / median:.0%} of the limit, {len(plan.passes)} passes")
+    for backend in backends.values():
+        run(backend)  # warm-up
+    rounds = size(ROUNDS, smallest=1)
+    seconds = in_turn(backends, lambda backend: stopwatch(lambda: run(backend)), rounds=rounds)
+    judge(GOAL, pair_ratios(seconds, "single", "double"), counted="pairs")
+    for precision, backend in backends.items():
+        plan, median = backend.plan(measured), statistics.median(seconds[precision])
+        benchmark.extra_info[precision] = {
+            "passes": len(plan.passes),
+            "seconds": median,
+            "amplitudes_times_gates_per_s": round(2**n * circuit.size() / median),
+            "fraction_of_limit": round(limits.seconds(plan.bytes, plan.flops, precision) / median, 3),
+        }
+    benchmark.pedantic(run, args=(backends["double"],), rounds=rounds)

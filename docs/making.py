@@ -1,4 +1,4 @@
-"""What the site is made of besides its pages: pictures drawn and tables computed when it is built; a hook of MkDocs."""
+"""A hook of MkDocs that draws the pictures and computes the tables of the site whenever the site is built."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put a table where a page says ``{{ name of it }}``."""
+    """Replace each ``{{ name }}`` in a page by the table of that name."""
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: TABLES[found[1]](), markdown)
 
 
 def plan_picture() -> bytes:
-    """Draw the plan that the page on speed tells of."""
+    """Return the picture of the plan that `fast.md` and `index.md` explain."""
     from qiskit.synthesis import synth_qft_full
 
     from basicaer import BasicAer
@@ -47,24 +47,23 @@ def plan_picture() -> bytes:
 
 
 def peers(n_qubits: int) -> str:
-    """Return the ratios to other simulators at one number of qubits, and what they were measured with."""
+    """Return the table of ratios to other simulators at one number of qubits, and how they were measured."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        from peers.results import load
-        from peers.systems import OURS, SYSTEMS
-        from peers.table import Table
+        from harness.results import load
+        from peers.table import ratio_table
     finally:
         sys.path.pop(0)
-    records = load(RESULTS, n=n_qubits)
+    records = load(RESULTS, "peers", n=n_qubits)
     last = records[-1]
-    chosen = [r for r in records if r["source"] == last["source"]]  # of one version only
+    chosen = [r for r in records if r["source"] == last["source"]]  # only those of the version measured last
     versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
-    under = f"{last['processor']}, {last['threads']} threads, {last['date'][:10]}; {versions}."
-    return f"{Table(chosen, [name for name in SYSTEMS if name != OURS]).markdown()}\n\n{under}"
+    conditions = f"{last['processor']}, {last['threads']} threads, {last['date'][:10]}; {versions}."
+    return f"{ratio_table(chosen, markdown=True)}\n\n{conditions}"
 
 
 def latency() -> str:
-    """Return how soon a cancelled job has ended."""
+    """Return the table that shows how soon a cancelled job has ended."""
     lines = [json.loads(line) for line in (RESULTS / "cancel-latency.jsonl").read_text("utf-8").splitlines()]
     latest = {(line["circuit"], line["n"], line["device"]): line for line in lines}
     rows = ["| circuit | qubits | device | trials | half within | 99 of 100 within | longest |", "|---|" + "---:|" * 6]
@@ -76,13 +75,12 @@ def latency() -> str:
 
 
 def options_without_effect() -> str:
-    """Return the options of other simulators that are taken, by what they say."""
+    """Return the table of the options of other simulators that are accepted and ignored."""
     from basicaer.options import WITHOUT_EFFECT
 
-    names = {what: ", ".join(f"`{name}`" for name in names) for what, names in WITHOUT_EFFECT.items()}
-    names = {"the method, where it is ours": "`method`"} | names
-    rows = [f"| {what} | {listed} |" for what, listed in names.items()]
-    return "\n".join(["| what it says | options |", "|---|---|", *rows])
+    names = {"the simulation method, if it is the simulator's own": ("method",)} | WITHOUT_EFFECT
+    rows = [f"| {controlled} | {', '.join(f'`{name}`' for name in listed)} |" for controlled, listed in names.items()]
+    return "\n".join(["| what the options control | options |", "|---|---|", *rows])
 
 
 TABLES = {"latency": latency, "options_without_effect": options_without_effect} | {

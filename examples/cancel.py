@@ -1,4 +1,4 @@
-"""Starts a simulation that takes a while, watches it, and cancels it while it runs."""
+"""Starts a simulation that takes some time, waits half a second for it, and cancels it while it runs."""
 
 from concurrent.futures import CancelledError
 

@@ -1,4 +1,4 @@
-"""Runs a sweep of an angle on a local Dask cluster, as one job that is split over its workers."""
+"""Runs a parameter sweep on a local Dask cluster, as one job whose circuits are spread over the workers."""
 
 import sys
 
@@ -17,7 +17,7 @@ N_QUBITS, POINTS, WORKERS = 12, 16, 2
 
 
 def main() -> None:
-    """Sweep the field of a chain of spins, and print how often its first spin is found flipped."""
+    """Sweep the field of a spin chain, and print the fraction of shots in which the first spin is flipped."""
     field = Parameter("field")
     circuit = QuantumCircuit(N_QUBITS)
     for _ in range(5):
@@ -35,7 +35,7 @@ def main() -> None:
             circuit,
             parameter_binds=[{field: list(fields)}],
             seed_simulator=7,
-            max_parallel_threads=1,  # each core has a worker of its own
+            max_parallel_threads=1,  # because each core has its own worker
             max_parallel_experiments=WORKERS,
             executor=executor,
         )

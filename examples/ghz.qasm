@@ -1,4 +1,4 @@
-// Five qubits that are all 0 or all 1.
+// Entangles five qubits, so that they are measured as all 0 or all 1.
 OPENQASM 2.0;
 include "qelib1.inc";
 

@@ -1,4 +1,4 @@
-"""Looks for a largest cut of a graph: angles by exact expectation values, the cut itself by samples."""
+"""Finds a maximum cut of a graph with QAOA: exact expectation values optimise the angles, samples give the cut."""
 
 import itertools
 
@@ -14,7 +14,7 @@ N_QUBITS, LAYERS, STEPS = 8, 3, 150
 
 
 def cut(bits: str) -> int:
-    """Return how many edges run between vertices marked 0 and vertices marked 1."""
+    """Return the number of edges between vertices marked 0 and vertices marked 1."""
     return sum(bits[-1 - a] != bits[-1 - b] for a, b in EDGES)
 
 
@@ -28,11 +28,12 @@ for gamma, beta in zip(gammas, betas, strict=True):
 terms = [("ZZ", edge, -0.5) for edge in EDGES] + [("", [], 0.5 * len(EDGES))]
 operator = SparsePauliOp.from_sparse_list(terms, N_QUBITS)
 
-# Parameters are ordered by name: the betas first. SPSA: a step along a random direction, by the values on either side.
-estimator, draw = EstimatorV2(), np.random.default_rng(1)
+# The optimiser is SPSA: each step goes along a random direction, by the difference of the values ahead and behind.
+# Qiskit orders parameters by name, so the betas come first.
+estimator, random = EstimatorV2(), np.random.default_rng(1)
 angles = np.concatenate([np.linspace(0.5, 0.1, LAYERS), np.linspace(-0.2, -0.6, LAYERS)])
 for step in range(STEPS):
-    direction = draw.choice([-1.0, 1.0], 2 * LAYERS)
+    direction = random.choice([-1.0, 1.0], 2 * LAYERS)
     width = 0.1 / (step + 1) ** 0.1
     sides = angles + width * np.outer([1, -1], direction)
     ahead, behind = estimator.run([(circuit, operator, sides)]).result()[0].data.evs
@@ -43,5 +44,5 @@ measured = circuit.measure_all(inplace=False)
 counts = SamplerV2(seed=7).run([(measured, angles)], shots=1000).result()[0].data.meas.get_counts()
 found = max(counts, key=cut)
 best = max(cut("".join(bits)) for bits in itertools.product("01", repeat=N_QUBITS))
-print(f"mean cut {mean:.2f}, of a random one {len(EDGES) / 2:.2f}")
-print(f"largest of 1000 samples: {found} cuts {cut(found)} of {len(EDGES)} edges; no cut has more than {best}")
+print(f"mean cut {mean:.2f}; a random assignment cuts {len(EDGES) / 2:.2f} edges on average")
+print(f"best of 1000 samples: {found} cuts {cut(found)} of {len(EDGES)} edges; no cut has more than {best}")

@@ -1,5 +1,5 @@
-// Teleports a state from q[0] to q[2], with corrections that depend on measured bits, and undoes its preparation there:
-// the last bit is therefore always 0.
+// Teleports a state from q[0] to q[2], with corrections that depend on measured bits. The preparation of the state is then
+// undone on q[2], so the bit "bob" is always 0.
 OPENQASM 3.0;
 include "stdgates.inc";
 

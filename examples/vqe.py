@@ -1,4 +1,4 @@
-"""Finds the ground state energy of a chain of spins in a field, by gradient descent on exact expectation values."""
+"""Finds the ground state energy of a spin chain in a field, by gradient descent on exact expectation values."""
 
 import numpy as np
 from qiskit.circuit.library import real_amplitudes
@@ -13,11 +13,11 @@ hamiltonian = SparsePauliOp.from_sparse_list(terms, N_QUBITS)
 ansatz = real_amplitudes(N_QUBITS, entanglement="linear", reps=3)
 estimator = EstimatorV2()
 
-# The derivative by an angle of a rotation is half the difference of the values at a quarter turn ahead and behind: so a
-# step takes one job of all these, and of where it stands.
+# The derivative with respect to a rotation angle is half the difference between the values a quarter turn ahead and a
+# quarter turn behind. One job per step therefore computes all of these values, and the energy at the current angles.
 around = np.pi / 2 * np.vstack([np.eye(ansatz.num_parameters), -np.eye(ansatz.num_parameters)])
 angles = np.random.default_rng(1).uniform(-0.5, 0.5, ansatz.num_parameters)
-mean, square = np.zeros_like(angles), np.zeros_like(angles)  # of the gradients so far, for steps as Adam takes them
+mean, square = np.zeros_like(angles), np.zeros_like(angles)  # Adam's running averages of the gradient and its square
 for step in range(1, STEPS + 1):
     values = estimator.run([(ansatz, hamiltonian, np.vstack([angles, angles + around]))]).result()[0].data.evs
     ahead, behind = np.split(values[1:], 2)

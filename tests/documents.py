@@ -38,3 +38,16 @@ def matches(shown, printed):
     """Whether a text is what a document shows, where ``...`` stands for anything; blanks at ends of lines aside."""
     want, got = ("".join(f"{line.rstrip()}\n" for line in text.splitlines()) for text in (shown, printed))
     return doctest.OutputChecker().check_output(want, got, doctest.ELLIPSIS)
+
+
+def is_tree(lines):
+    """Whether the lines of a block are a drawn tree of folders."""
+    return lines[0].endswith("/")
+
+
+def code_of(document):
+    """Return what a document marks as code: inline, and the lines of blocks other than Python and drawn trees."""
+    text = text_of(document)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
+    plain = [lines for language, _, lines in blocks(text) if language != "python" and not is_tree(lines)]
+    return [*inline, *(line for lines in plain for line in lines)]

@@ -15,8 +15,8 @@ from basicaer.devices.cpu.fusion import numbers_of
 from basicaer.engine.bits import mask_of
 from basicaer.engine.plan import Costs, Monomials, Product
 from basicaer.engine.program import Form, Gate, Segment
-from basicaer.plan.closure import needs
-from basicaer.plan.items import pieces_of, structure
+from basicaer.plan.actions import pieces_of, structure
+from basicaer.plan.local_wires import runnable_gates
 
 HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 
@@ -170,7 +170,7 @@ def faults(plan, gates, costs):
         if len(current.tile) != size and len(current.tile) != first.bit_count():
             found.append(f"{here}: a tile of {len(current.tile)} qubits")
         if previous is not None and (tile & previous).bit_count() < min(costs.shared_qubits, len(current.tile)):
-            for _, need in needs(items, left, plan.n_qubits, len(current.tile))[0]:
+            for _, need in runnable_gates(items, left, plan.n_qubits, len(current.tile))[0]:
                 if need and (need & previous).bit_count() + len(current.tile) - need.bit_count() >= costs.shared_qubits:
                     found.append(f"{here}: shares too little, though {need:b} could")
         found += [f"{here}: {fault}" for step in current.steps for fault in faults_of_step(step, items, tile, costs)]

@@ -93,7 +93,7 @@ def texts_in(tree):
 
 
 def rows_after(page, heading):
-    table = text_of(page).split(heading)[1].split("\n\n| what it says |")[1].split("\n\n")[0]
+    table = text_of(page).split(heading)[1].split("\n\n| reason |")[1].split("\n\n")[0]
     return [re.findall("`(.+?)`", row.split(" | ")[0]) for row in table.splitlines()[2:]]
 
 
@@ -113,7 +113,7 @@ def test_the_page_has_every_reason_why_the_gpu_is_off():
 
 def test_the_page_has_every_reason_why_auto_leaves_a_gpu_alone():
     texts = texts_in(ast.parse(text_of("src/basicaer/devices/registry.py")))
-    rows = rows_after("docs/devices.md", 'With `device="auto"` a GPU that could be used')
+    rows = rows_after("docs/devices.md", 'With `device="auto"`, a GPU that could be used')
     assert rows
     for (reason,) in rows:
         assert any(reason in text for text in texts), reason

@@ -11,6 +11,7 @@ import reference
 from basicaer.compile.gates import BY_CLASS, BY_NAME, GATES
 from basicaer.compile.lower import lower
 from basicaer.engine.program import Form, Phase
+from basicaer.errors import BasicAerError
 
 ANGLES = (0.3, -1.1, 2.7, 0.9)
 LIBRARY = [record for record in GATES if record.gate_class is not None]
@@ -23,9 +24,9 @@ def gate_of(record, **keys):
     return record.gate_class(*ANGLES[: record.parameters], **keys)
 
 
-def matrix_of(record):
-    """The table's own numbers as a matrix, without controls."""
-    data = record.data(ANGLES[: record.parameters])
+def matrix_of(record, data=None):
+    """The table's own numbers, or others of the same form, as a matrix without controls."""
+    data = record.data(ANGLES[: record.parameters]) if data is None else data
     if record.form is Form.DIAGONAL:
         return np.diag(data)
     if record.form is Form.PERMUTATION:
@@ -116,6 +117,61 @@ def test_every_control_state(record, final_state, tolerance):
         assert np.allclose(final_state(circuit, vector), want, atol=tolerance), state
 
 
+def angles_of(record):
+    """Sets of angles of a gate: random ones, zeros, and nearly zero."""
+    random = np.random.default_rng(len(record.name))
+    sets = [*random.normal(scale=3, size=(4, record.parameters)), np.zeros(record.parameters)]
+    return [angles.tolist() for angles in (*sets, sets[0] * 1e-9)] if record.parameters else [[]]
+
+
+@pytest.mark.parametrize("record", GATES, ids=lambda record: record.name)
+def test_a_gate_and_its_inverse_undo_each_other(record):
+    controls = range(3 if record.controls is None else record.controls)
+    targets = range(len(controls), len(controls) + len(record.kinds))
+    vector = reference.random_state(len(controls) + len(targets))
+    for angles in angles_of(record):
+        gate, inverse = matrix_of(record, record.data(angles)), matrix_of(record, record.inverse(angles))
+        for first, second in ((gate, inverse), (inverse, gate)):
+            moved = reference.apply(vector, first, targets, controls)
+            assert np.allclose(reference.apply(moved, second, targets, controls), vector, rtol=0, atol=1e-14)
+
+
+# Of a central difference of order 8: the weights of the values at 1, 2, 3 and 4 steps (Fornberg 1988, table 1).
+WEIGHTS = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
+STEP = 0.02
+
+
+@pytest.mark.parametrize("record", [r for r in GATES if r.parameters], ids=lambda record: record.name)
+def test_generators_are_those_of_the_derivatives_by_each_angle(record):
+    """The whole gate with its controls, for which Qiskit's matrix is taken where it has one, is differentiated."""
+    controls = range(3 if record.controls is None else record.controls)
+    targets = range(len(controls), len(controls) + len(record.kinds))
+    vector = reference.random_state(len(controls) + len(targets))
+
+    def moved(angles):
+        if record.gate_class is None:
+            return reference.apply(vector, matrix_of(record, record.data(angles)), targets, controls)
+        gate = record.gate_class(*angles, *([len(controls)] if record.controls is None else []))
+        return reference.apply(vector, Operator(gate).data, range(gate.num_qubits))
+
+    for angles in angles_of(record):
+        generators = record.generators(angles)
+        assert len(generators) == record.parameters
+        for place, generator in enumerate(generators):
+            want = 0
+            for number, weight in enumerate(WEIGHTS, 1):
+                for sign in (1, -1):
+                    shifted = [*angles[:place], angles[place] + sign * number * STEP, *angles[place + 1 :]]
+                    want = want + sign * weight / STEP * moved(shifted)
+            assert generator.shape == record.data(angles).shape
+            matrix = matrix_of(record, generator)
+            assert np.allclose(matrix, -matrix.conj().T, rtol=0, atol=1e-14)
+            # Where a control is off, the reference leaves amplitudes as they are; the derivative there is zero.
+            unmoved = reference.apply(moved(angles), np.zeros_like(matrix), targets, controls)
+            got = reference.apply(moved(angles), matrix, targets, controls) - unmoved
+            assert np.allclose(got, want, rtol=0, atol=1e-12)
+
+
 def test_table_names_are_unique_and_cover_qiskits_standard_gates():
     from qiskit.circuit.library import get_standard_gate_name_mapping
 
@@ -124,6 +180,15 @@ def test_table_names_are_unique_and_cover_qiskits_standard_gates():
     for name, gate in get_standard_gate_name_mapping().items():
         if name not in {"delay", "measure", "reset"}:
             assert gate.base_class in BY_CLASS, name
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("p", [np.inf]), ("u", [-1.7e308, 1.7e308, 1.7e308]), ("rv", [1.7e308, -1.7e308, 0.0])],
+)
+def test_parameters_that_are_too_large_are_refused_by_the_gates_name(name, parameters):
+    with pytest.raises(BasicAerError, match=f"Gate '{name}' has parameters .* not all finite, or too large to add"):
+        BY_NAME[name].data(parameters)
 
 
 def test_constant_numbers_cannot_be_changed_by_accident():

@@ -1,4 +1,4 @@
-"""The benchmark for cards, tried on the emulated GPU: every way is taken, and no time is looked at."""
+"""The benchmark for GPUs, on the emulated one: every part of it runs, and no measured time is looked at."""
 
 import json
 import subprocess
@@ -54,20 +54,21 @@ def test_families_are_timed_from_both_starts_beside_custatevec_without_qiskit(tm
     assert double["random"]["launches"] == 1
     assert double["random"]["bytes"] == 2 * 16 * 2**8
     assert double["zero"]["bytes"] == 16 * (2**8 + 1)  # of |0...0> one amplitude is read
-    assert "geometric mean" in told
+    assert "8 qubits, double, from a random state: goal: at least 3 times as fast as cuStateVec, as a geometric" in told
     assert (tmp_path / "gpu.png").exists()
 
-    gpu(*words)  # goes on where it was, which is at the end
+    gpu(*words)  # It continues where it was, which is at the end.
     assert len(records(tmp_path)) == len(found)
 
 
 def test_the_pieces_of_a_pass_are_what_they_are_called(tmp_path):
-    gpu("--emulated", "--results", tmp_path, "--parts", "questions", "--sizes", 13, "--precisions", "double")
+    told = gpu("--emulated", "--results", tmp_path, "--parts", "questions", "--sizes", 13, "--precisions", "double")
     found = {record["what"]: record for record in records(tmp_path)}
     assert [found[f"{count} exchanges"]["exchanges"] for count in (1, 2, 4, 8)] == [1, 2, 4, 8]
     assert found["100 pairs"]["operations"] == 100
     assert {found[what]["goal"] for what in found if what.startswith("empty")} == {0.85, None}
     assert found["empty, lowest bits, straight"]["goal"] == 0.85
+    assert "empty passes, double: goal: at least 0.85 of the copy bandwidth" in told
 
 
 def test_a_batch_is_timed_against_circuits_one_after_another(tmp_path):
@@ -77,25 +78,16 @@ def test_a_batch_is_timed_against_circuits_one_after_another(tmp_path):
     assert (record["n"], record["states"]) == (10, 8)
     assert {"seconds_in_batch", "seconds_alone", "seconds_to_bind"} <= record.keys()
     assert "us each together" in told
+    assert "batches, double: goal: at most 1 of the time of the same circuits one after another" in told
 
 
 def test_a_cold_start_is_a_process_of_its_own(tmp_path):
-    gpu(
-        "--emulated",
-        "--results",
-        tmp_path,
-        "--parts",
-        "cold",
-        "--sizes",
-        6,
-        "--precisions",
-        "double",
-        "--families",
-        "ghz",
-    )
+    words = ["--emulated", "--results", tmp_path, "--parts", "cold", "--families", "ghz"]
+    told = gpu(*words, "--sizes", 6, "--precisions", "double")
     (record,) = records(tmp_path)
     assert set(record["seconds"]) == {"compiling", "compiled"}
     assert record["seconds"]["compiled"]["together"] > 0
+    assert "cold start, ghz 6 double: goal: at most 3 s from starting Python to the first result" in told
 
 
 def test_a_wrong_peer_is_not_timed(tmp_path, custatevec):

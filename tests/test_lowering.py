@@ -30,9 +30,11 @@ from qiskit.synthesis import LieTrotter, MatrixExponential, SuzukiTrotter
 
 import reference
 from basicaer.compile.lower import lower
+from basicaer.compile.modifiers import power
 from basicaer.compile.paulis import pauli_rotation
 from basicaer.engine.program import Form, Prepare, Reset, Segment
 from basicaer.errors import BasicAerError
+from plan_checks import matrix_of, random_gates
 
 PHASES = np.exp(1j * np.arange(16) ** 2)
 OPERATIONS = {
@@ -521,3 +523,18 @@ def test_what_is_made_of_something_is_no_save_or_measurement_whatever_its_name(q
     circuit.append(made, [0], [0] if kind == "measuring" else [])
     circuit.measure(0, 0)
     assert qasm.run(circuit, shots=7).result().get_counts() == {"1": 7}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_square_root_taken_twice_is_the_sequence(seed):
+    """For gates of every form with controls of any state, on qubits in any order."""
+    random = np.random.default_rng(seed)
+    gates = random_gates(random, 4, 12)
+    qubits = tuple(random.permutation(4).tolist())
+    (root,) = power(gates, 0.5, qubits, "a sequence", lambda: None)
+    vector = reference.random_state(4)
+    want = vector
+    for gate in gates:
+        want = reference.apply(want, matrix_of(gate.form, gate.data), gate.targets, gate.controls, gate.control_state)
+    once = reference.apply(vector, root.data, root.targets)
+    assert np.allclose(reference.apply(once, root.data, root.targets), want, rtol=0, atol=1e-12)

@@ -123,24 +123,24 @@ def test_a_fourier_transforms_swaps_take_no_pass():
 def work(monkeypatch):
     """Count the gates that the scans of a plan look at, and the pairs of needs that its choices compare."""
     counted = {"gates looked at": 0, "needs compared": 0, "scans": 0}
-    true_needs, true_grow = planner.needs, planner.grow
+    true_runnable, true_choice = planner.runnable_gates, planner.choose_wires
 
     def looked_at(todo):
         for number in todo:
             counted["gates looked at"] += 1
             yield number
 
-    def needs(items, todo, *args):
+    def runnable_gates(actions, waiting, *args):
         counted["scans"] += 1
-        return true_needs(items, looked_at(todo), *args)
+        return true_runnable(actions, looked_at(waiting), *args)
 
-    def grow(weight, *args, **keys):
-        counted["needs compared"] += len(weight) ** 2
-        return true_grow(weight, *args, **keys)
+    def choose_wires(need_counts, *args, **keys):
+        counted["needs compared"] += len(need_counts) ** 2
+        return true_choice(need_counts, *args, **keys)
 
     for module in (planner, steps):
-        monkeypatch.setattr(module, "needs", needs)
-        monkeypatch.setattr(module, "grow", grow)
+        monkeypatch.setattr(module, "runnable_gates", runnable_gates)
+        monkeypatch.setattr(module, "choose_wires", choose_wires)
     monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
     return counted
 

@@ -10,7 +10,7 @@ import pytest
 
 import reference
 from basicaer.engine.kept import Kept
-from basicaer.plan import bundles, closure, items, planner
+from basicaer.plan import actions, bundles, local_wires, planner
 from basicaer.plan.planner import plan_segment
 from plan_checks import costs_of, differences, flip, gate, hadamard, phase, random_gates, scheduled, segment, swap
 from test_plan_counts import gates_of
@@ -31,14 +31,14 @@ class Counting(list):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """All items that are planned from now on."""
+    """The actions of all gates that are planned from now on."""
     made = []
     pieces_of = planner.pieces_of
 
     def counting(*args):
         pieces = pieces_of(*args)
-        made.append(Counting(pieces.items))
-        return pieces._replace(items=made[-1])
+        made.append(Counting(pieces.actions))
+        return pieces._replace(actions=made[-1])
 
     monkeypatch.setattr(planner, "pieces_of", counting)
     monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
@@ -124,9 +124,9 @@ def test_polls_come_after_little_work(name, counted):
 def test_gates_are_polled_between_before_there_is_anything_to_plan():
     polls = []
     gates = segment([hadamard(0)] * 10_000)
-    items.structure(gates.gates, lambda: polls.append(1))
+    actions.structure(gates.gates, lambda: polls.append(1))
     assert len(polls) == 5
-    items.pieces_of(items.structure(gates.gates), 1, lambda: polls.append(1))
+    actions.pieces_of(actions.structure(gates.gates), 1, lambda: polls.append(1))
     assert len(polls) == 10
 
 
@@ -134,9 +134,9 @@ def test_gates_are_polled_between_before_there_is_anything_to_plan():
 def impatient(monkeypatch):
     """What a plan does only where there is much to look at, it does where there is little."""
     monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
-    monkeypatch.setattr(closure, "_PATIENCE", 2)
-    monkeypatch.setattr(closure, "_PATIENCE_FOR_EACH", 0)
-    monkeypatch.setattr(closure, "_CANDIDATES", 2)
+    monkeypatch.setattr(local_wires, "_PATIENCE", 2)
+    monkeypatch.setattr(local_wires, "_PATIENCE_FOR_EACH", 0)
+    monkeypatch.setattr(local_wires, "_CANDIDATES", 2)
     monkeypatch.setattr(planner, "_WINDOW", 12)
 
 
@@ -175,10 +175,10 @@ def test_phases_that_nothing_waits_for_do_not_fill_the_window(impatient):
 
 
 def bundles_of(gates, n=4):
-    pieces = items.pieces_of(items.structure(gates), n)
-    found = bundles.Bundles(pieces.items, range(len(pieces.items)), n)
-    together = [found.gates_of([first]) for first in found.first]
-    assert [found.size[first] for first in found.first] == [len(each) for each in together]
+    pieces = actions.pieces_of(actions.structure(gates), n)
+    found = bundles.Bundles(pieces.actions, range(len(pieces.actions)), n)
+    together = [found.gates_of([first]) for first in found.leaders]
+    assert [found.size[first] for first in found.leaders] == [len(each) for each in together]
     return together
 
 
@@ -214,9 +214,9 @@ def test_all_gates_of_a_bundle_need_the_same_wires(seed):
     """Whichever gates have run: asked one by one, in the whole program."""
     chosen = np.random.default_rng(seed)
     gates = random_gates(chosen, 5, 60, widest=2)
-    pieces = items.pieces_of(items.structure(gates), 5)
+    pieces = actions.pieces_of(actions.structure(gates), 5)
     for most in (1, 2, 3, 5):
-        found, _ = closure.needs(pieces.items, range(len(pieces.items)), 5, most)
+        found, _ = local_wires.runnable_gates(pieces.actions, range(len(pieces.actions)), 5, most)
         need = dict(found)
         for together in bundles_of(gates, 5):
             assert len({need.get(number) for number in together}) == 1
@@ -229,5 +229,5 @@ def test_equal_gates_are_one_object_in_a_plan():
     gates = random_gates(np.random.default_rng(1), 4, 300, widest=1) * 3
     plan = plan_segment(segment(gates), 4, costs_of())
     assert len({id(planned) for planned in plan.gates}) == len(set(plan.gates)) < 200
-    made = items.pieces_of(items.structure(gates), 4).items
+    made = actions.pieces_of(actions.structure(gates), 4).actions
     assert len({id(item) for item in made}) == len(set(made)) < 100

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from basicaer.engine.kept import Kept
-from basicaer.plan import bundles, closure, items, planner, steps
+from basicaer.plan import actions, bundles, local_wires, planner, steps
 from plan_checks import costs_of, differences, random_gates, segment
 
+B, L = bundles.Bundles, bundles._Layers
 PROGRAMS = 60  # at most; most mutations show within three
 CHOICES = 20_000  # of wires, where 3,000 do for all programs: some broken rules leave a planner that never ends
 
@@ -31,7 +32,7 @@ def break_rule(monkeypatch):
         namespace = dict(vars(home))
         code = "from __future__ import annotations\n" + source.replace(right, wrong)
         exec(compile(code, home.__file__, "exec"), namespace)  # noqa: S102
-        for owner in (bundles, bundles.Bundles, closure, items, planner, planner._Planning, steps):
+        for owner in (bundles, B, L, actions, local_wires, planner, planner._Planning, steps):
             if vars(owner).get(function.__name__) is function:
                 monkeypatch.setattr(owner, function.__name__, namespace[function.__name__])
 
@@ -43,15 +44,15 @@ def break_rule(monkeypatch):
 def choices(monkeypatch):
     """Stop a plan that makes too many choices."""
     made = itertools.count()
-    grow = closure.grow
+    choose_wires = local_wires.choose_wires
 
     def counted(*args, **keys):
         if next(made) > CHOICES:
             raise Endless
-        return grow(*args, **keys)
+        return choose_wires(*args, **keys)
 
-    monkeypatch.setattr(planner, "grow", counted)
-    monkeypatch.setattr(steps, "grow", counted)
+    monkeypatch.setattr(planner, "choose_wires", counted)
+    monkeypatch.setattr(steps, "choose_wires", counted)
 
 
 def first_difference():
@@ -90,27 +91,29 @@ NEEDS = [
     pytest.param("x_mask | g_mask", "g_mask", id="x-not-paired"),
     pytest.param("x_mask | g_mask", "x_mask", id="g-not-paired"),
     pytest.param("if need or not (", "if not (", id="boundary-permutation-that-waits"),
-    pytest.param(" and not item.wires & ~boundary", "", id="boundary-permutation-that-reaches-outside"),
+    pytest.param(" and not action.wires & ~boundary", "", id="boundary-permutation-that-reaches-outside"),
     pytest.param("permutes and boundary", "boundary", id="boundary-for-what-does-not-permute"),
 ]
 
 
 @pytest.mark.parametrize(("right", "wrong"), NEEDS)
-def test_a_broken_closure_is_seen(right, wrong, break_rule):
-    break_rule(closure.needs, right, wrong)
+def test_gates_that_run_too_early_are_seen(right, wrong, break_rule):
+    break_rule(local_wires.runnable_gates, right, wrong)
     assert first_difference()
 
 
 @pytest.mark.parametrize(
-    "forgotten", ["item.z_mask & (x | g) or ", " or item.g_mask & (z | x | g)", "item.x_mask & (z | g) or "]
+    "forgotten", ["action.z_mask & (x | g) or ", " or action.g_mask & (z | x | g)", "action.x_mask & (z | g) or "]
 )
 def test_a_conflict_that_is_not_seen_is_seen(forgotten, break_rule):
-    break_rule(items.conflicts, forgotten, "")
+    break_rule(actions.conflicts, forgotten, "")
     assert first_difference()
 
 
 def test_taking_all_of_z_and_x_to_commute_is_seen(break_rule):
-    break_rule(items.conflicts, "item.z_mask & (x | g) or item.x_mask & (z | g)", "(item.z_mask | item.x_mask) & g")
+    break_rule(
+        actions.conflicts, "action.z_mask & (x | g) or action.x_mask & (z | g)", "(action.z_mask | action.x_mask) & g"
+    )
     assert first_difference()
 
 
@@ -119,23 +122,25 @@ def test_taking_all_of_z_and_x_to_commute_is_seen(break_rule):
     [
         pytest.param("            selectors |= outside\n", "", id="selectors-forgotten"),
         pytest.param("inside and (selectors | outside).bit_count() > most_selectors", "False", id="any-selectors"),
-        pytest.param("            or skipped.in_the_way_of(item)\n", "", id="past-what-is-skipped"),
-        pytest.param(" or before.in_the_way_of(item)", "", id="early-past-what-is-inside"),
+        pytest.param("            or skipped.blocks(action)\n", "", id="past-what-is-skipped"),
+        pytest.param(" or before.blocks(action)", "", id="early-past-what-is-inside"),
         pytest.param("early = not need and (", "early = (", id="early-though-it-waits"),
         pytest.param("if not need & ~local", "", id="needs-not-local"),
     ],
 )
 def test_a_pass_cut_wrongly_is_seen(right, wrong, break_rule):
-    break_rule(steps._divided, right, wrong)
+    break_rule(steps._around_matrix, right, wrong)
     assert first_difference()
 
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        pytest.param("item.pairs or permutations.in_the_way_of(item)", "item.pairs", id="phases-left-behind"),
+        pytest.param("action.pairs or permutations.blocks(action)", "action.pairs", id="phases-left-behind"),
         pytest.param(
-            "needs(items, todo, n_qubits, widest, tile)", "needs(items, todo, n_qubits, widest, -1)", id="all"
+            "runnable_gates(actions, waiting, n_qubits, widest, tile)",
+            "runnable_gates(actions, waiting, n_qubits, widest, -1)",
+            id="all",
         ),
     ],
 )
@@ -150,7 +155,7 @@ def test_a_pass_ended_wrongly_is_seen(right, wrong, break_rule):
         pytest.param("next_tile", "if not need & ~tile", "", id="gates-that-the-tile-does-not-hold"),
         pytest.param("can_share_enough", ">= self.costs.shared_qubits", ">= 0", id="nothing-shared"),
         pytest.param("plan", "set(runs).difference(chosen.left)", "set(runs)", id="gates-lost"),
-        pytest.param("plan", "(Monomials(tuple(self.todo)),) if self.todo else ()", "()", id="phases-lost"),
+        pytest.param("plan", "(Monomials(tuple(self.waiting)),) if self.waiting else ()", "()", id="phases-lost"),
     ],
 )
 def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule):
@@ -161,27 +166,27 @@ def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule):
 @pytest.mark.parametrize(
     ("function", "right", "wrong"),
     [
-        pytest.param("__init__", "if first < latest:", "if False:", id="whatever-is-between"),
-        pytest.param(
-            "__init__", "not (z_mask | x_mask | g_mask) & ~before.g_mask", "True", id="wires-that-are-not-mixed"
-        ),
-        pytest.param("__init__", 'layer[q], kind[q] = number, "g"', "layer[q] = number", id="kind-of-layer-lost"),
-        pytest.param("__init__", 'if kind[q] != "x":', "if False:", id="x-begins-no-layer"),
-        pytest.param("__init__", 'if kind[q] != "z":', "if False:", id="z-begins-no-layer"),
-        pytest.param("__init__", "last[first] = number\n", "pass\n", id="all-but-the-last-lost"),
-        pytest.param("gates_of", "gates.sort()", "", id="out-of-order"),
+        pytest.param(B.__init__, "if leader < latest:", "if False:", id="whatever-is-between"),
+        pytest.param(bundles._is_mixed_by, "not action.wires & ~before.g_mask", "True", id="wires-that-are-not-mixed"),
+        pytest.param(L.add, 'first[q], kind[q] = leader, "g"', "first[q] = leader", id="kind-of-layer-lost"),
+        pytest.param(L.add, 'if kind[q] != "x":', "if False:", id="x-begins-no-layer"),
+        pytest.param(L.add, 'if kind[q] != "z":', "if False:", id="z-begins-no-layer"),
+        pytest.param(B._join, "self._last[leader] = number\n", "pass\n", id="all-but-the-last-lost"),
+        pytest.param(B.gates_of, "gates.sort()", "", id="out-of-order"),
     ],
 )
 def test_bundles_made_wrongly_are_seen(function, right, wrong, break_rule):
-    break_rule(getattr(bundles.Bundles, function), right, wrong)
+    break_rule(function, right, wrong)
     assert first_difference()
 
 
 def test_a_swap_that_is_not_followed_is_seen(break_rule):
-    break_rule(items.pieces_of, "wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)", "pass")
+    break_rule(actions.pieces_of, "wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)", "pass")
     assert first_difference()
 
 
 def test_controls_forgotten_on_the_eigenvalues_are_seen(break_rule):
-    break_rule(items._pieces, '_item("Z" * len(targets), targets, controls)', '_item("Z" * len(targets), targets)')
+    break_rule(
+        actions._pieces, '_action("Z" * len(targets), targets, controls)', '_action("Z" * len(targets), targets)'
+    )
     assert first_difference()

@@ -13,6 +13,7 @@ import tomllib
 
 import click
 import pytest
+from click.testing import CliRunner
 from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 
@@ -20,7 +21,7 @@ import basicaer
 from basicaer import BasicAer
 from basicaer.cli import main
 from basicaer.devices.cpu import device as numpy_device
-from documents import ROOT, blocks, printed_by, text_of
+from documents import ROOT, blocks, code_of, matches, printed_by, text_of
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "kernels/README.md", *PAGES)
@@ -32,16 +33,6 @@ SAYS = {  # of each example
     "qaoa.py": "cuts 10 of 12 edges; no cut has more than 10\n",
     "vqe.py": "the ground state has -7.2962, which is 0.6% lower\n",
 }
-
-# Named before they are there: the kernels' README sets down what they will keep to. And names that are no files.
-NO_FILES = {
-    "FILE.qasm",
-    "out.png",
-    "saved",
-    "basicaer/kernels",
-    "plan.png",
-    "peers.png",
-}  # given by the user, the last but two the place in an installation, and what is made with the site
 
 
 def commands():
@@ -82,6 +73,16 @@ def test_the_readmes_session_prints_what_it_says(monkeypatch):
     assert printed.splitlines() == lines[len(code) :]
 
 
+def test_the_first_command_prints_what_the_readme_shows(monkeypatch):
+    """Numbers aside: the counts and the time are those of the run that is shown, and so is which outcome came first."""
+    monkeypatch.chdir(ROOT)
+    (shown,) = ["\n".join(lines) for language, _, lines in blocks(text_of("README.md")) if language == "text"]
+    done = CliRunner().invoke(main, commands()[0].split("basicaer ")[1].split())
+    assert done.exit_code == 0
+    want, printed = (re.sub(r"\d[\d.]*(e-\d+)?", "0", text) for text in (shown, done.output))
+    assert matches(want, printed), done.output
+
+
 def test_the_readme_has_two_commands_one_to_try_it_and_one_to_test_it():
     plain = [lines for language, _, lines in blocks(text_of("README.md")) if not language]
     assert [len(lines) for lines in plain] == [1, 1]
@@ -108,60 +109,6 @@ def test_the_readmes_table_names_every_option_of_run_and_no_other():
 
 
 # What the documents name.
-
-
-def code_of(document):
-    """What a document marks as code: in its lines, and in blocks that are no Python and no drawn tree."""
-    text = text_of(document)
-    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
-    plain = [lines for language, _, lines in blocks(text) if language != "python" and not is_tree(lines)]
-    return [*inline, *(line for lines in plain for line in lines)]
-
-
-def paths_of(document):
-    """What looks like a path: a name with a known ending, or with a slash in it or after it; and where links lead."""
-    words = {word.strip(",;:") for piece in code_of(document) for word in piece.split()}
-    looks = re.compile(
-        r"[\w.*/-]+\.(py|md|cu|cuh|qasm|toml|json|png|yaml|ipynb)|[\w.-]+(/[\w.*-]+)*/|[\w-]+(/[\w.-]+)+"
-    )
-    links = {link for link in re.findall(r"\]\(([^)]+)\)", text_of(document)) if "://" not in link}
-    return {word for word in words if looks.fullmatch(word)} | links
-
-
-def is_tree(lines):
-    return lines[0].endswith("/")
-
-
-def tree_of(document):
-    """The paths of a drawn tree: the names of each line, and the files that it tells of a folder."""
-    for lines in (lines for _, _, lines in blocks(text_of(document)) if is_tree(lines)):
-        above = ""
-        for line in lines:
-            names, _, told = re.sub(r" {2,}", "\t", line.strip()).partition("\t")
-            paths = [(above if line.startswith(" ") else "") + name for name in names.split()]
-            yield from paths
-            yield from (paths[0] + name for name in re.findall(r"\w+\.py", told))
-            if not line.startswith(" "):
-                above = paths[0]
-
-
-def there_is(path, document):
-    """Whether a path leads somewhere: from the checkout, the package or the document's folder; or is a pattern."""
-    starts = (ROOT, ROOT / "src" / "basicaer", (ROOT / document).parent)
-    return "*" in path or any((start / path).exists() for start in starts)
-
-
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_path_that_a_document_names_exists(document):
-    named = paths_of(document) - NO_FILES
-    assert named or document in PAGES
-    assert [path for path in sorted(named) if not there_is(path, document)] == []
-
-
-def test_every_path_of_the_drawn_house_exists():
-    paths = list(tree_of("CONTRIBUTING.md"))
-    assert len(paths) > 10
-    assert [path for path in paths if not there_is(path, "CONTRIBUTING.md")] == []
 
 
 def invocations():

@@ -17,6 +17,7 @@ import basicaer.library as lib
 import reference
 from basicaer import BasicAer, BasicAerError
 from basicaer.compile.lower import lower
+from basicaer.compile.saves import SAVES
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import Request, execute
@@ -53,6 +54,16 @@ def circuit_with_idle_qubits():
     circuit = QuantumCircuit(8, name="idle", global_phase=0.4)
     circuit.compose(random_gates(6, 30, seed=7), [0, 1, 3, 4, 6, 7], inplace=True)
     return circuit
+
+
+# The table.
+
+
+def test_the_table_and_the_library_have_the_same_saves():
+    """Aer's ``save_state`` alone is no instruction of ours."""
+    classes = [one for one in vars(lib).values() if isinstance(one, type) and issubclass(one, lib.SaveInstruction)]
+    names = [one._name for one in classes if one is not lib.SaveInstruction]
+    assert sorted([*names, "save_state"]) == sorted(SAVES)
 
 
 # What each saves.

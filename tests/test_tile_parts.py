@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.cpu import fusion
 from basicaer.devices.cpu.fusion import numbers_of, product_matrices
 from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
+from basicaer.engine import unitaries
 from basicaer.engine.plan import Part, PlannedGate
 from basicaer.engine.program import Form
 from plan_checks import HADAMARD, applied, flip, gate, in_program_order, matrix_of, random_of_kinds
@@ -275,7 +275,7 @@ def test_a_gate_of_given_kinds_is_put_together_from_its_eigenvectors_and_values(
 @pytest.mark.parametrize("distance", [0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-4])
 def test_eigenvalues_that_lie_symmetrically_about_the_angle_turned_by(distance):
     """Two angles whose sum is 1.478, as those of U(theta, 1.478, 0) are."""
-    turn = fusion._TURNS[0]
+    turn = unitaries._TURNS[0]
     for angle in (0.1, 1.0, 2.0):
         two = of_eigenvalues(turn + angle, turn - angle + distance)
         check_eigen(gate(Form.MATRIX, two, (0,), (7, 8, 9)))

@@ -25,7 +25,8 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.family import lower_family
-from basicaer.compile.lower import _length, lower
+from basicaer.compile.instructions import _length
+from basicaer.compile.lower import lower
 from basicaer.compile.values import Values
 from basicaer.engine.program import For
 from basicaer.errors import JobTimeLimitError

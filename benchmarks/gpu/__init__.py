@@ -1,1 +1,1 @@
-"""basicaer on a GPU: against the card's limits, and beside NVIDIA's cuStateVec and Aer; see README.md."""
+"""basicaer on a GPU: compared with the limits of the card, with cuStateVec and with Aer. README.md has the details."""

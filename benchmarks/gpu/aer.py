@@ -1,6 +1,7 @@
-"""Aer's GPU build, with its own kernels and with cuStateVec. Timed: what Aer says an experiment took, on the host.
+"""Aer's GPU build, with its own kernels and with cuStateVec.
 
-That is its fusion, the evolution from |0...0>, and one shot of all qubits; assembly is outside, and so is `transpile`.
+Timed: what Aer says that an experiment took on the host, which is fusion, the evolution from |0...0>, and one shot of
+all qubits. Not timed: assembly and `transpile`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Aer:
-    """The simulator; making it raises ImportError where there is none for GPUs."""
+    """The simulator; its constructor raises ImportError where there is no build of Aer for GPUs."""
 
     name = "Aer"
     starts = ("zero",)
@@ -28,10 +29,10 @@ class Aer:
         self._make = AerSimulator
 
     def entries(self, family: str, segment: Segment, n: int, vector: Callable[[], Any]) -> list[AerCircuit]:
-        """Return the circuit with Aer's own kernels and with cuStateVec."""
+        """Return the circuit prepared for Aer's own kernels and for cuStateVec."""
         from families import FAMILIES
 
-        del segment  # Aer is given the circuit itself
+        del segment  # Aer gets the circuit itself.
         circuit = FAMILIES[family](n).measure_all(inplace=False)
         options = {"method": "statevector", "device": "GPU"}
         options["precision"] = "double" if vector().dtype.itemsize == 16 else "single"
@@ -39,7 +40,7 @@ class Aer:
 
 
 class AerCircuit:
-    """A circuit on Aer; `seconds` is what the last run took by its own account."""
+    """A circuit that was prepared for Aer; `seconds` is what the last run took, as Aer measured it."""
 
     name = Aer.name
     starts = Aer.starts
@@ -53,10 +54,10 @@ class AerCircuit:
         self.seconds = 0.0
 
     def start(self, how: str) -> None:
-        """Do nothing: a run begins with |0...0>."""
+        """Do nothing, because a run begins with |0...0>."""
 
     def run(self) -> None:
-        """Run it to the end."""
+        """Run the circuit, and keep what Aer says that it took."""
         result = self._simulator.run(self._circuit, shots=1).result()
         if not result.success:
             raise RuntimeError(f"Aer: {result.status}")

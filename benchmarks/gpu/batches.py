@@ -1,35 +1,34 @@
-"""Many small circuits: as one batch, against one after another. Bound in both cases; binding is timed apart."""
+"""Many small circuits: as one batch, and one after another, both with bound plans; binding is timed separately."""
 
 from __future__ import annotations
 
 import statistics
-import time
 from typing import TYPE_CHECKING
+
+from harness.results import rounded
+from harness.timing import in_turn, stopwatch
 
 from basicaer.devices.gpu.launches import bind, first_places
 from basicaer.devices.gpu.work import DTYPES
 from basicaer.plan.planner import plan_segment
-from gpu.results import rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from harness.results import Record
 
     from basicaer.devices.gpu.device import CupyDevice
     from basicaer.engine.program import Segment
     from basicaer.options import Precision
-    from gpu.results import Record
 
 BATCH_QUBITS, BATCH_STATES = 10, 1024
-_ALONE = 32  # states that are run one after another, at most
+_MOST_ALONE = 32  # states that are run one after another
 
 
 def batch_times(
     device: CupyDevice, segment: Segment, n: int, precision: Precision, *, states: int, rounds: int
 ) -> Record:
-    """Return the seconds that a circuit takes in a batch, and by itself, from |0...0> to an expectation value."""
+    """Return the seconds that a circuit takes in a batch, and alone, from |0...0> to an expectation value."""
     plan = plan_segment(segment, n, device.costs(n, precision))
-
-    alone_states = min(_ALONE, states)
+    alone_states = min(_MOST_ALONE, states)
 
     def together() -> None:
         batch = device.new_batch(n, precision, states)
@@ -50,29 +49,13 @@ def batch_times(
     def binding() -> None:
         bind(plan, segment, shape, first_places(plan, wires), frozenset(range(wires)), dtype=DTYPES[precision])
 
+    runs = {"together": together, "alone": alone, "binding": binding}
+    for run in runs.values():
+        run()  # A first run allocates memory and compiles kernels.
+    seconds = {name: statistics.median(taken) for name, taken in in_turn(runs, stopwatch, rounds=rounds).items()}
     return {
         "states": states,
-        "seconds_in_batch": rounded(_median(together, rounds) / states),
-        "seconds_alone": rounded(_median(alone, rounds) / alone_states),
-        "seconds_to_bind": rounded(_median(binding, rounds)),
+        "seconds_in_batch": rounded(seconds["together"] / states),
+        "seconds_alone": rounded(seconds["alone"] / alone_states),
+        "seconds_to_bind": rounded(seconds["binding"]),
     }
-
-
-def batch_lines(records: Iterable[Record]) -> list[str]:
-    """Return a line for each point."""
-    return [
-        f"{r['states']} states, {r['family']} {r['n']} {r['precision']}: "
-        f"{1e6 * r['seconds_in_batch']:.3g} us each together, {1e6 * r['seconds_alone']:.3g} us alone; "
-        f"binding new numbers takes {1e6 * r['seconds_to_bind']:.3g} us"
-        for r in records
-    ]
-
-
-def _median(work: Callable[[], None], rounds: int) -> float:
-    work()
-    times = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)

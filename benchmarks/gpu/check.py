@@ -1,10 +1,10 @@
-"""Makes sure that nobody is timed on a wrong circuit: all are compared with our device on the CPU."""
+"""Compares the final states of our device and of all peers with our device on the CPU, before any of them is timed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from harness.fidelity import require_same_state
 
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.options import Precision
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Segment
     from gpu.ours import Ours
 
-_INFIDELITY = {Precision.DOUBLE: 1e-10, Precision.SINGLE: 1e-4}
-
 
 def check(ours: Ours, entries: Iterable[Any], segment: Segment, n: int, precision: Precision) -> None:
-    """Run all once from the same random state; raise if any ends in another one."""
+    """Run everything once from the same random state, and end the program if anything ends in a wrong state."""
+    circuit = f"a circuit of {len(segment.gates)} gates on {n} qubits"
     ours.start("random")
     ours.randomise()
     before = ours.vector.get()[: 2**n]
     expected = _on_cpu(segment, n, before)
     ours.run()
-    _compare("basicaer", ours.amplitudes(), expected, precision)
+    require_same_state("basicaer", ours.amplitudes(), expected, str(precision), circuit)
     for entry in entries:
         if "random" not in entry.starts:
             continue
@@ -37,10 +36,9 @@ def check(ours: Ours, entries: Iterable[Any], segment: Segment, n: int, precisio
         entry.start("random")
         entry.run()
         vector = ours.vector.get()[: 2**n]
-        order = [n - 1 - entry.wire_of[q] for q in reversed(range(n))]  # an array's axes: the highest bit first
-        _compare(
-            f"{entry.name}, {entry.setting}", vector.reshape((2,) * n).transpose(order).reshape(-1), expected, precision
-        )
+        order = [n - 1 - entry.wire_of[q] for q in reversed(range(n))]  # The first axis is the most significant bit.
+        found = vector.reshape((2,) * n).transpose(order).reshape(-1)
+        require_same_state(f"{entry.name}, {entry.setting}", found, expected, str(precision), circuit)
 
 
 def _on_cpu(segment: Segment, n: int, before: NDArray[Any]) -> NDArray[Any]:
@@ -50,12 +48,3 @@ def _on_cpu(segment: Segment, n: int, before: NDArray[Any]) -> NDArray[Any]:
     costs = device.costs(n, Precision.DOUBLE)
     state.run(segment, None if costs is None else plan_segment(segment, n, costs))
     return state.amplitudes()
-
-
-def _compare(name: str, found: NDArray[Any], expected: NDArray[Any], precision: Precision) -> None:
-    found = found.astype(complex)
-    overlap = abs(np.vdot(expected, found)) / np.linalg.norm(expected) / np.linalg.norm(found)
-    if not abs(1 - overlap**2) < _INFIDELITY[precision]:
-        raise SystemExit(
-            f"{name} ({precision}) was given or made a wrong circuit: its state differs by {1 - overlap**2:.1e}."
-        )

@@ -1,6 +1,6 @@
-"""The circuits as segments of gates: lowered here and now, or read from where `collect` put them.
+"""The circuits as segments of gates: lowered here, or read from where `collect` has written them.
 
-A card is often on a machine that has no Qiskit, which the families need; the planner and the device do not.
+Machines with a card often have no Qiskit. The families need it; the planner and the device do not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Circuits:
     Parameters
     ----------
     collected
-        ``collected[family, n]`` is the segment; None to lower circuits as they are asked for, which needs Qiskit.
+        ``collected[family, n]`` is the segment; None to lower circuits when they are asked for, which needs Qiskit.
     """
 
     def __init__(self, collected: Mapping[tuple[str, int], Segment] | None = None) -> None:
@@ -31,7 +31,7 @@ class Circuits:
 
     @classmethod
     def read(cls, folder: Path) -> Circuits:
-        """Return what `collect` wrote."""
+        """Return what `write_circuits` wrote."""
         return cls(pickle.loads((folder / _FILE).read_bytes()))  # noqa: S301  # the user's own file
 
     @property
@@ -44,12 +44,12 @@ class Circuits:
         return list(FAMILIES)
 
     def segment(self, family: str, n: int) -> Segment:
-        """Return a circuit's gates; it raises KeyError for a size that was not collected."""
+        """Return a circuit's gates; raise KeyError for a size that was not collected."""
         return _lowered(family, n) if self._collected is None else self._collected[family, n]
 
 
-def collect(folder: Path, families: Iterable[str], sizes: Iterable[int]) -> Path:
-    """Write the segments of all families and sizes; return where."""
+def write_circuits(folder: Path, families: Iterable[str], sizes: Iterable[int]) -> Path:
+    """Write the segments of all families and sizes into one file, and return its path."""
     collected = {(family, n): _lowered(family, n) for n in sizes for family in families}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _FILE
@@ -62,6 +62,6 @@ def _lowered(family: str, n: int) -> Segment:
 
     from basicaer.compile.lower import lower
 
-    program = lower(FAMILIES[family](n), keep_idle=True)  # so that n qubits are n qubits for everybody
+    program = lower(FAMILIES[family](n), keep_idle=True)  # Every simulator gets n qubits, also those without gates.
     (segment,) = (operation for operation in program.body if isinstance(operation, Segment))
     return segment

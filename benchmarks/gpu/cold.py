@@ -1,4 +1,4 @@
-"""From starting Python to the first result, piece by piece; it runs as a process of its own."""
+"""Cold starts: the time from starting Python to the first result, part by part, in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from pathlib import Path
 
 
 def cold_starts(family: str, n: int, precision: str, circuits: Path, *, emulated: bool) -> dict[str, dict[str, float]]:
-    """Return the seconds of each piece, where no kernel has been compiled before, and again where they have been."""
+    """Return the seconds of each part when kernels have to be compiled, and again when they have been."""
     command = [sys.executable, "-m", "gpu.cold", family, str(n), precision, str(circuits), str(int(emulated))]
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in ("compiling", "compiled"):
-            started = time.time()
-            env = os.environ | {"CUPY_CACHE_DIR": folder, "GPU_COLD_STARTED": repr(started)}
+            env = os.environ | {"CUPY_CACHE_DIR": folder, "GPU_COLD_STARTED": repr(time.time())}
             done = subprocess.run(  # noqa: S603
                 command, cwd=Path(__file__).parents[1], env=env, check=True, stdout=subprocess.PIPE, text=True
             )
@@ -27,17 +26,17 @@ def cold_starts(family: str, n: int, precision: str, circuits: Path, *, emulated
 
 
 def _main(family: str, n: int, precision: str, circuits: str, emulated: str) -> None:
-    pieces: dict[str, float] = {}
+    parts: dict[str, float] = {}
     last = float(os.environ["GPU_COLD_STARTED"])
 
-    def over(piece: str) -> None:
+    def ended(part: str) -> None:
         nonlocal last
         now = time.time()
-        pieces[piece], last = round(now - last, 4), now
+        parts[part], last = round(now - last, 4), now
 
-    from gpu.without_qiskit import stand_in
+    from gpu.without_qiskit import import_without_qiskit
 
-    stand_in()
+    import_without_qiskit()
     from basicaer.devices.gpu.device import CupyDevice
     from basicaer.options import Precision
     from gpu.card import Card
@@ -45,24 +44,23 @@ def _main(family: str, n: int, precision: str, circuits: str, emulated: str) -> 
     from gpu.ours import Ours
 
     card = Card(emulated=emulated == "1")
-    over("import")
+    ended("import")
     device = CupyDevice(cupy=card.cupy)
     card.cupy.empty(1, "u1")
-    over("context")
+    ended("context")
     device.module(Precision(precision))
-    over("compile")
+    ended("compile")
     segment = Circuits.read(Path(circuits)).segment(family, n)
-    over("read")  # in place of making and lowering a circuit, so it does not count
+    ended("read")  # It replaces making and lowering a circuit, so it is not counted.
     ours = Ours(card, device, segment, n, Precision(precision))
-    over("plan")
+    ended("plan")
     ours.start("zero")
     ours.run()
-    over("bind_and_run")
-    pieces["together"] = round(sum(pieces.values()) - pieces["read"], 4)
-    sys.stdout.write(json.dumps(pieces) + "\n")
+    ended("bind_and_run")
+    parts["together"] = round(sum(parts.values()) - parts["read"], 4)
+    sys.stdout.write(json.dumps(parts) + "\n")
 
 
 if __name__ == "__main__":
-    n_arguments = 5
-    family, n, precision, circuits, emulated = sys.argv[1 : 1 + n_arguments]
+    family, n, precision, circuits, emulated = sys.argv[1:]
     _main(family, int(n), precision, circuits, emulated)

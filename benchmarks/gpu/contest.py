@@ -1,115 +1,139 @@
-"""One circuit run by all in turn, from |0...0> and from a random state."""
+"""One circuit, run in turn by us and by the peers, from |0...0> and from a random state."""
 
 from __future__ import annotations
 
-import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.results import rounded
+from harness.timing import OURS, choose_settings, in_turn, median_ratios
+
+from gpu.check import check
+from gpu.goals import goal_at
 from gpu.ours import STARTS, Ours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from harness.results import Record
+
+    from basicaer.devices.gpu.device import CupyDevice
+    from basicaer.engine.program import Segment
+    from basicaer.options import Precision
     from gpu.card import Card
 
-_SHORT = 0.2  # seconds; to choose between settings by one run is fair above, by two more below
+_WARM_UPS = 2  # runs of ours from each start that are not counted; peers are warm from the choice of their settings
 
 
 class Entry(Protocol):
-    """A circuit made ready for one simulator; `seconds`, if it has that, is the last run by its own account."""
+    """A circuit that was prepared for one simulator in one of its settings.
+
+    An entry that has an attribute `seconds` measures its runs itself: the attribute is what the last one took.
+    """
 
     name: str
     setting: str
-    starts: tuple[str, ...]
+    starts: tuple[str, ...]  # the starting points that it can run from
 
     def start(self, how: str) -> None:
         """Make the state to run on; never timed."""
 
     def run(self) -> None:
-        """Run."""
+        """Run the circuit."""
 
 
-@dataclass(slots=True)
-class Times:
-    """What came of a contest.
+class Peer(Protocol):
+    """Another simulator."""
 
-    Attributes
-    ----------
-    seconds
-        ``seconds[start][name][r]`` is what that simulator's run took in round r.
-    settings
-        The setting that was fastest, of those that have any.
-    failed
-        What peers that could not run said.
-    """
+    name: str
 
-    seconds: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+    def entries(self, family: str, segment: Segment, n: int, vector: Callable[[], Any]) -> Sequence[Entry]:
+        """Return the circuit prepared to run, once for each setting that may be the fastest.
 
-    def ratios(self) -> dict[str, dict[str, float]]:
-        """Return for each start and peer how many times as long as ours it takes, the median of the rounds' ratios."""
-        return {
-            start: {
-                name: statistics.median(b / a for a, b in zip(times[Ours.name], theirs, strict=True))
-                for name, theirs in times.items()
-                if name != Ours.name
-            }
-            for start, times in self.seconds.items()
+        `vector` returns our state's array on the card, which an entry may run on.
+        """
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Our device and the peers, on one card."""
+
+    card: Card
+    device: CupyDevice
+    peers: Sequence[Peer]
+
+    def check(self, family: str, segment: Segment, n: int, precision: Precision) -> None:
+        """Compare the final states of everything that will be timed; end the program if one is wrong."""
+        ours = Ours(self.card, self.device, segment, n, precision)
+        ours.start("random")
+        entries = [entry for peer in self.peers for entry in peer.entries(family, segment, n, lambda: ours.vector)]
+        check(ours, entries, segment, n, precision)
+        ours.release()
+
+    def measured(
+        self,
+        family: str,
+        segment: Segment,
+        n: int,
+        precision: Precision,
+        *,
+        rounds: int,
+        budget: float,
+        copy_bytes_per_s: float,
+    ) -> Record:
+        """Return what the results keep of a circuit; each start may take half of the budget, in seconds."""
+        ours = Ours(self.card, self.device, segment, n, precision)
+        work = {start: ours.work(start) for start in STARTS}
+        began = time.perf_counter()
+        ours.start("zero")
+        ours.run()
+        first = time.perf_counter() - began
+
+        def seconds_of(entry: Any, start: str) -> float:
+            return _seconds(self.card, ours, entry, start)
+
+        began = time.perf_counter()
+        candidates = [(peer.name, peer.entries(family, segment, n, lambda: ours.vector)) for peer in self.peers]
+        chosen = choose_settings(candidates, lambda entry: seconds_of(entry, entry.starts[-1]))
+        found: Record = {
+            "gates": len(segment.gates),
+            "goal": goal_at(family, n, str(precision)),
+            "plan_seconds": rounded(ours.plan_seconds),
+            "first_seconds": rounded(first),
+            "settings": chosen.settings,
+            "failed": chosen.failed,
         }
-
-
-def in_turn(card: Card, ours: Ours, peers: Sequence[Sequence[Entry]], *, rounds: int, budget: float) -> Times:
-    """Run A B C, A B C, ...
-
-    Parameters
-    ----------
-    peers
-        The entries of each peer, of which the fastest runs.
-    rounds
-        How often at least, after two runs of each that are not counted.
-    budget
-        Seconds after which no round is begun; one is always run from each start.
-    """
-    started = time.perf_counter()
-    times = Times()
-    chosen = [entry for settings in peers if (entry := _fastest(card, ours, settings, times))]
-    for start in STARTS:
-        entries: list[Any] = [ours, *(entry for entry in chosen if start in entry.starts)]
-        for _ in range(2):
-            _seconds(card, ours, ours, start)
-        seconds = times.seconds[start] = {entry.name: [] for entry in entries}
-        for _ in range(rounds):
-            for entry in entries:
-                seconds[entry.name].append(_seconds(card, ours, entry, start))
-            if time.perf_counter() - started > budget * (1 + STARTS.index(start)) / len(STARTS):
-                break
-    return times
-
-
-def _fastest(card: Card, ours: Ours, entries: Sequence[Entry], times: Times) -> Entry | None:
-    """Return the entry that is fastest, from a random state where it can begin with one."""
-    best: dict[int, float] = {}
-    for place, entry in enumerate(entries):
-        try:
-            best[place] = _seconds(card, ours, entry, entry.starts[-1])
-            if best[place] < _SHORT:
-                best[place] = min(_seconds(card, ours, entry, entry.starts[-1]) for _ in range(2))
-        except Exception as error:  # noqa: BLE001  # a peer that cannot run is named in the result
-            times.failed[f"{entry.name}, {entry.setting}"] = str(error)
-    if not best:
-        return None
-    chosen = entries[min(best, key=best.__getitem__)]
-    times.settings[chosen.name] = chosen.setting
-    return chosen
+        for number, start in enumerate(STARTS, 1):
+            entries: dict[str, Any] = {OURS: ours}
+            entries |= {name: entry for name, entry in chosen.entries.items() if start in entry.starts}
+            for _ in range(_WARM_UPS):
+                seconds_of(ours, start)
+            until = began + budget * number / len(STARTS)
+            seconds = in_turn(entries, lambda entry, start=start: seconds_of(entry, start), rounds=rounds, until=until)
+            found[start] = _summary(seconds, work[start], work[start]["bytes"] / copy_bytes_per_s)
+        ours.release()
+        return found
 
 
 def _seconds(card: Card, ours: Ours, entry: Any, start: str) -> float:
-    """Time one run; peers that need a state in memory share ours, so that twice the memory is never needed."""
+    """Time one run. Peers that need a state in memory use ours, so that the card never has to hold two."""
     if entry is not ours and ours.is_released:
         ours.start("random")
     entry.start(start)
     taken = card.seconds(entry.run)
     return getattr(entry, "seconds", taken)
+
+
+def _summary(seconds: dict[str, list[float]], work: dict[str, float], limit: float) -> Record:
+    """Return times and ratios, and how near ours come to the limit: the time in which the card copies our bytes."""
+    ours = median(seconds[OURS])
+    return {
+        "seconds": {name: [rounded(s) for s in taken] for name, taken in seconds.items()},
+        "ratios": {name: rounded(ratio) for name, ratio in median_ratios(seconds).items()},
+        "seconds_a_pass": rounded(ours / max(1, work["launches"])),
+        "limit_seconds": rounded(limit),
+        "fraction_of_limit": rounded(limit / ours),
+        **{name: rounded(number) if "seconds" in name else number for name, number in work.items()},
+    }

@@ -1,6 +1,7 @@
-"""NVIDIA's cuStateVec, by its C interface. Timed: its calls for a circuit, and the work that they start.
+"""NVIDIA's cuStateVec, called through its C interface.
 
-Outside, in its favour: fusing, and bringing matrices to the card. Of several ways to fuse the fastest is taken.
+Timed: its calls for a circuit, and the work that they start. Not timed, in its favour: fusion, and copying matrices to
+the card. It takes part with the fastest of several fusions.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpu.fusing import fused
+from gpu.goals import PEER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from gpu.card import Card
     from gpu.fusing import Matrix
 
-FUSIONS = ((5, 5), (5, 10), (4, 10), (3, 10))  # most qubits of a matrix, and of one that is diagonal
+FUSIONS = ((5, 5), (5, 10), (4, 10), (3, 10))  # the most qubits of a matrix, and of a diagonal one
 
 _DATA_TYPE = {np.dtype(np.complex128): 5, np.dtype(np.complex64): 4}  # CUDA_C_64F, CUDA_C_32F
 _COMPUTE_TYPE = {np.dtype(np.complex128): 16, np.dtype(np.complex64): 4}  # CUSTATEVEC_COMPUTE_64F, _32F
@@ -49,10 +51,10 @@ _SIGNATURES: dict[str, Sequence[Any]] = {
 }
 
 
-class Library:
-    """The library and a handle; making it raises ImportError where there is none."""
+class CuStateVec:
+    """The library and a handle; its constructor raises ImportError where there is no library."""
 
-    name = "cuStateVec"
+    name = PEER
     starts = ("zero", "random")
 
     def __init__(self, card: Card, path: Path | None = None) -> None:
@@ -63,41 +65,41 @@ class Library:
             function.argtypes, function.restype = signature, c_int
         self._library.custatevecGetErrorString.argtypes = [c_int]
         self._library.custatevecGetErrorString.restype = ctypes.c_char_p
-        card.cupy.empty(1, np.uint8)  # there has to be a context
+        card.cupy.empty(1, np.uint8)  # The library needs a CUDA context, which this call creates.
         self.handle = c_void_p()
         self.call("custatevecCreate", byref(self.handle))
 
     def call(self, name: str, *arguments: Any) -> None:
-        """Call a function; raise if it says that it failed."""
+        """Call a function of the library; raise an error if it reports one."""
         if status := getattr(self._library, name)(*arguments):
             words = self._library.custatevecGetErrorString(status).decode()
             raise RuntimeError(f"{name}: {words}")
 
     def bound(self, name: str, *arguments: Any) -> Callable[[], None]:
-        """Return a call that is ready to be made."""
+        """Return a call with its arguments, to be made later."""
         return lambda: self.call(name, *arguments)
 
     def entries(self, family: str, segment: Segment, n: int, vector: Callable[[], Any]) -> list[Circuit]:
-        """Return the circuit fused in every way, without those that come out alike."""
+        """Return the circuit in each of its fusions, leaving out those with equal results."""
         del family
-        ways: dict[tuple[Any, ...], Circuit] = {}
+        entries: dict[tuple[Any, ...], Circuit] = {}
         for widest, widest_diagonal in FUSIONS:
             matrices, wire_of = fused(segment, n, widest=widest, widest_diagonal=widest_diagonal)
             setting = f"{len(matrices)} matrices of up to {widest} qubits, diagonal ones of up to {widest_diagonal}"
-            same = tuple((m.targets, m.controls) for m in matrices)
-            ways.setdefault(same, Circuit(self, setting, matrices=matrices, wire_of=wire_of, n=n, vector=vector))
-        return list(ways.values())
+            qubits = tuple((m.targets, m.controls) for m in matrices)
+            entries.setdefault(qubits, Circuit(self, setting, matrices=matrices, wire_of=wire_of, n=n, vector=vector))
+        return list(entries.values())
 
 
 class Circuit:
     """A circuit as matrices, run on the state that `vector` returns."""
 
-    name = Library.name
-    starts = Library.starts
+    name = CuStateVec.name
+    starts = CuStateVec.starts
 
     def __init__(
         self,
-        library: Library,
+        library: CuStateVec,
         setting: str,
         *,
         matrices: Sequence[Matrix],
@@ -108,11 +110,11 @@ class Circuit:
         self.setting, self.wire_of = setting, wire_of
         self._library, self._matrices, self._n, self._vector = library, matrices, n, vector
         self._calls: list[Callable[[], None]] = []
-        self._kept: list[Any] = []  # what the calls point to
-        self._made_for = 0
+        self._kept: list[Any] = []  # the memory that the calls point to
+        self._made_for = 0  # the address of the state that the calls change
 
     def start(self, how: str) -> None:
-        """Make |0...0>; a random state is the one that is there."""
+        """Make |0...0>, or keep the state that is there, which is random."""
         vector = self._vector()
         if how == "zero":
             runtime = self._library.card.cupy.cuda.runtime
@@ -123,7 +125,7 @@ class Circuit:
             self._prepare(vector)
 
     def run(self) -> None:
-        """Queue all on the default stream."""
+        """Queue all calls on the default stream."""
         for call in self._calls:
             call()
 
@@ -160,16 +162,16 @@ class Circuit:
         work = (workspace.data.ptr if workspace is not None else None, most)
         for matrix, pointer, targets, controls, values in arguments:
             head = (library.handle, vector.data.ptr, data_type, self._n)
-            where = (targets, len(matrix.targets), controls, values, len(matrix.controls))
+            qubits = (targets, len(matrix.targets), controls, values, len(matrix.controls))
             self._calls.append(
                 library.bound(
                     "custatevecApplyGeneralizedPermutationMatrix",
-                    *(*head, None, pointer, data_type, 0, *where, *work),
+                    *(*head, None, pointer, data_type, 0, *qubits, *work),
                 )
                 if matrix.is_diagonal
                 else library.bound(
                     "custatevecApplyMatrix",
-                    *(*head, pointer, data_type, _ROW_MAJOR, 0, *where, compute, *work),
+                    *(*head, pointer, data_type, _ROW_MAJOR, 0, *qubits, compute, *work),
                 )
             )
         self._made_for = vector.data.ptr
@@ -180,7 +182,7 @@ def _integers(numbers: Sequence[int]) -> Any:
 
 
 def _loaded(path: Path | None, toolkit: str | None) -> ctypes.CDLL:
-    """Load the library from `path`, or from the wheel custatevec-cu13; it needs cuBLAS: a wheel's or the toolkit's."""
+    """Load the library from `path` or from the wheel custatevec-cu13, after cuBLAS from a wheel or from the toolkit."""
     folders = [Path(folder) for name in ("nvidia", "cuquantum") for folder in _folders(name)]
     if path is None:
         found = sorted(file for folder in folders for file in folder.glob("lib/libcustatevec.so.1"))

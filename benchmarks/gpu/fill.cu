@@ -1,5 +1,5 @@
-// Fills an array with numbers that are spread evenly between -scale and scale: the same ones for the same place, always.
-// They come from the place by splitmix64's finalizer (Steele, Lea and Flood, 2014).
+// Fills an array with numbers that are spread evenly between -scale and scale. Each number depends only on its index, of
+// which it is a hash: splitmix64's finalizer (Steele, Lea and Flood, 2014).
 
 template <class R>
 __global__ void fill(R* numbers, unsigned long long size, double scale) {

@@ -1,7 +1,7 @@
-"""The same circuit as few matrices, for simulators that read and write the whole state for each.
+"""Fuses a circuit into few matrices, for simulators that read and write the whole state for each matrix.
 
-Our planner chooses which gates become one matrix, as if a tile were the whole state; then neighbours are merged as long
-as they fit. Where merging the gates as they come gives fewer matrices, those are taken.
+Our planner chooses which gates become one matrix, as if a tile were the whole state. Then matrices are merged as long
+as the result is not too wide. If merging the gates themselves gives fewer matrices than that, these are taken instead.
 """
 
 from __future__ import annotations
@@ -27,27 +27,29 @@ if TYPE_CHECKING:
 
 
 class Matrix(NamedTuple):
-    """A matrix on `targets`, or only its diagonal; it acts where every control has its value.
+    """A matrix on `targets` that acts where every control has its value.
 
-    ``targets[0]`` is the least significant bit of a row's number.
+    ``targets[0]`` is the least significant bit of a row's index.
     """
 
-    data: NDArray[np.complexfloating]
+    data: NDArray[np.complexfloating]  # a matrix, or in one dimension the diagonal of a diagonal matrix
     targets: tuple[int, ...]
     controls: tuple[int, ...] = ()
     values: tuple[bool, ...] = ()
 
     @property
     def is_diagonal(self) -> bool:
-        """Whether `data` is the diagonal."""
+        """Whether `data` is only the diagonal."""
         return self.data.ndim == 1
 
 
 @dataclass(slots=True)
 class _Group:
+    """Gates that become one matrix."""
+
     gates: list[GateNumbers] = field(default_factory=list)
     wires: set[int] = field(default_factory=set)
-    mixed: set[int] = field(default_factory=set)  # wires on which it acts otherwise than diagonally
+    mixed: set[int] = field(default_factory=set)  # the wires on which the gates are not diagonal
 
     def joined(self, other: _Group) -> _Group:
         return _Group(self.gates + other.gates, self.wires | other.wires, self.mixed | other.mixed)
@@ -57,19 +59,24 @@ class _Group:
 
 
 def fused(segment: Segment, n: int, *, widest: int, widest_diagonal: int) -> tuple[list[Matrix], tuple[int, ...]]:
-    """Return matrices on at most so many qubits that together are the segment; diagonal ones may be wider.
+    """Return matrices whose product is the segment.
+
+    Parameters
+    ----------
+    widest, widest_diagonal
+        The most qubits of a matrix, and of a diagonal one. A gate on more qubits is a matrix of its own, with controls.
 
     Returns
     -------
     matrices
-        In the order in which they act. A gate that is wider than they may be stands alone, with its controls.
+        In the order in which they act.
     wire_of
-        The wire on which each qubit is at the end.
+        ``wire_of[q]`` is the wire on which qubit q is at the end.
     """
     costs = Costs(
         tile_qubits=n,
         shared_qubits=0,
-        product=(1.0,) * (widest + 1),  # whatever its width, a matrix takes one read and write of the state
+        product=(1.0,) * (widest + 1),  # A matrix of any width reads and writes the state once.
         rearrange=0.0,
         multiply=1.0,
         move=1.0,
@@ -86,7 +93,7 @@ def fused(segment: Segment, n: int, *, widest: int, widest_diagonal: int) -> tup
             together = together.joined(group)
         planned += [together] if isinstance(step, Product) and len(together.wires) <= widest else single
     best = min(
-        (_merged(some, widest, widest_diagonal) for some in (planned, groups)),
+        (_merged(candidate, widest, widest_diagonal) for candidate in (planned, groups)),
         key=len,
     )
     return [_matrix(group) for group in best], plan.wire_of
@@ -101,7 +108,7 @@ def _group(planned: PlannedGate, gate: Gate) -> _Group:
 
 
 def _merged(groups: Iterable[_Group], widest: int, widest_diagonal: int) -> list[_Group]:
-    """Join each group to an earlier one: to one that has its wires already, else to the earliest that has room."""
+    """Join each group to the last earlier one that has all of its wires, or else to the earliest that has room."""
     made: list[_Group] = []
     for group in groups:
         place = None
@@ -137,9 +144,9 @@ def _matrix(group: _Group) -> Matrix:
 
 
 def _controlled(gate: GateNumbers) -> Matrix:
-    """Return a gate with its controls as controls."""
+    """Return a gate as a matrix on its targets, with controls."""
     values = tuple(has_bit(gate.control_state, j) for j in range(len(gate.controls)))
-    if not gate.targets:  # a phase: one of its controls becomes the target
+    if not gate.targets:  # The gate is a phase, and one of its controls becomes the target.
         factor = complex(gate.data.reshape(-1)[0])
         diagonal = np.array([1, factor] if values[-1] else [factor, 1])
         return Matrix(diagonal, gate.controls[-1:], gate.controls[:-1], values[:-1])

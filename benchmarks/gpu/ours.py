@@ -1,13 +1,16 @@
-"""A circuit on our device. Timed: `state.run` with the plan and what it was bound to at hand; a state is made before.
+"""A circuit on our device.
 
-Planning and binding are timed apart, and so is the first run, which has to do both.
+Timed: `state.run`, with a plan that has been made and bound before. Not timed: allocation of the state. Planning and
+binding are timed separately, and so is the first run, which includes both.
 """
-# ruff: noqa: SLF001  # a random state is made on the card, where `load` would bring gigabytes there
+# ruff: noqa: SLF001  # A random state is made on the card, because `load` would copy gigabytes to it.
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+
+from harness.timing import OURS
 
 from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch, bind, first_places
 from basicaer.devices.gpu.work import DTYPES
@@ -24,9 +27,9 @@ STARTS = ("zero", "random")
 
 
 class Ours:
-    """A segment on `n` qubits, planned."""
+    """A planned segment on `n` qubits, and a state to run it on."""
 
-    name = "basicaer"
+    name = OURS
     setting = ""
     starts = STARTS
 
@@ -41,7 +44,7 @@ class Ours:
 
     @property
     def vector(self) -> Any:
-        """The amplitudes on the card, in whatever order they are."""
+        """The array of amplitudes on the card, in the order in which the device holds them."""
         return self._state._vector
 
     @property
@@ -50,7 +53,7 @@ class Ours:
         return self._state is None
 
     def start(self, how: str) -> None:
-        """Make the state to run on: |0...0>, or a random one, for which one that is random already is as good."""
+        """Make the state to run on: |0...0> or a random one, which may be the result of running on a random state."""
         if how == "zero" or self._state is None:
             self.release()
             self._state = self._device.new_state(self._n, self._precision)
@@ -62,28 +65,28 @@ class Ours:
             self._state._zero -= set(range(self._n))
 
     def randomise(self) -> None:
-        """Begin a random state anew."""
+        """Make the same random state as before."""
         self._card.randomise(self.vector)
         self._is_random = True
 
     def run(self) -> None:
-        """Run the circuit; it is over when this returns."""
+        """Run the circuit to its end."""
         self._state.run(self._segment, self._plan)
 
     def amplitudes(self) -> Any:
-        """Hand over all amplitudes in their own order."""
+        """Return all amplitudes in the order of their indices, and give up the state."""
         amplitudes = self._state.amplitudes()
         self._state = None
         return amplitudes
 
     def release(self) -> None:
-        """Give the state's memory back to the pool."""
+        """Return the state's memory to the pool."""
         if self._state is not None:
             self._state.release()
         self._state = None
 
     def bound(self, how: str) -> tuple[Launches, float]:
-        """Return the launches, and how many seconds it takes to bind the plan to numbers and to where wires stand."""
+        """Return the launches, and the seconds that it takes to bind the plan to gates and to the places of wires."""
         shape = self._device.shapes[self._precision]
         wires = max(self._n, shape.register_bits)
         place = first_places(self._plan, wires) if how == "zero" else tuple(range(wires))
@@ -93,7 +96,7 @@ class Ours:
         return bound, time.perf_counter() - started
 
     def work(self, how: str) -> dict[str, float]:
-        """Return what is done: launches of each kind, exchanges, operations, and bytes that go through memory."""
+        """Return what a run consists of: launches, exchanges, operations, and the bytes that it reads and writes."""
         bound, seconds = self.bound(how)
         wires = max(self._n, self._device.shapes[self._precision].register_bits)
         amplitudes = sum(_moved(launch, bound, wires) for launch in bound.launches)
@@ -108,12 +111,13 @@ class Ours:
 
 
 def _moved(launch: Any, bound: Launches, wires: int) -> int:
-    """Return how many amplitudes a launch reads and writes, together."""
+    """Return how many amplitudes a launch reads plus how many it writes."""
     match launch:
         case PassLaunch(number, thread_bits, block_bits):
             record = bound.passes[number]
             bits = thread_bits + block_bits + int(record["register_bits"])
-            zero_in_tile = int(record["zero"]).bit_count() - (wires - bits)  # not read, yet written
+            # Amplitudes that are known to be 0 are written but not read.
+            zero_in_tile = int(record["zero"]).bit_count() - (wires - bits)
             return int(2**bits + 2 ** (bits - zero_in_tile))
         case ClearLaunch(where):
             return int(2**wires - 2 ** (wires - where.bit_count()))

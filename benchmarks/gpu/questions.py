@@ -1,6 +1,6 @@
-"""What a pass of `run_pass` costs, piece by piece: moving amplitudes, exchanging them, and operations on them.
+"""What the parts of a pass of `run_pass` cost: moving amplitudes, exchanging them, and operations on them.
 
-All that the device's plans are made with rests on these numbers: see `_costs` in devices/gpu/device.py.
+The costs with which the device's plans are made rest on these numbers: see `_costs` in devices/gpu/device.py.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gpu.goals import EMPTY_PASS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from harness.goals import Goal
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.device import CupyDevice
@@ -34,7 +35,7 @@ _MOST_STAGES = 16
 
 @dataclass(frozen=True)
 class Question:
-    """One pass that is timed, with what `run_pass` reads; `goal` is a fraction of the copy bandwidth."""
+    """One pass that is timed, and the arrays that `run_pass` reads."""
 
     what: str
     tile: tuple[int, ...]
@@ -44,16 +45,16 @@ class Question:
     constants: NDArray[np.complexfloating]
     blocks: int
     threads: int
-    goal: float | None = None
+    goal: Goal | None = None
 
     @property
     def exchanges(self) -> int:
-        """How often the amplitudes of a tile change hands."""
+        """How often the threads of a block exchange the amplitudes of a tile."""
         return int((self.stages["exchange"] != 0).sum())
 
 
 def questions(shape: Shape, n: int) -> Iterator[Question]:
-    """Yield all passes over `n` qubits, each with tiles as large as the device holds them."""
+    """Yield all passes over `n` qubits, with the largest tiles that the device can hold."""
     random = np.random.default_rng(9)
     k = min(shape.tile_bits, n)
     rows = shape.row_bits
@@ -66,7 +67,7 @@ def questions(shape: Shape, n: int) -> Iterator[Question]:
     for name, tile in tiles.items():
         for way, permuted in (("straight", ()), ("permuted", random.permutation(k).tolist())):
             question = _question(f"empty, {name}, {way}", shape, n, tile, permuted=permuted)
-            # Tiles without the lowest bits are read in pieces of lines; plans have none.
+            # Tiles without the lowest bits read only parts of memory lines. Plans have none, so they have no goal.
             yield replace(question, goal=EMPTY_PASS if set(range(rows)) <= set(tile) else None)
     usual = tiles[f"{rows} lowest and the highest"]
     for exchanges in EXCHANGES:
@@ -77,7 +78,7 @@ def questions(shape: Shape, n: int) -> Iterator[Question]:
 
 
 def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, rounds: int) -> float:
-    """Return the seconds of a pass over a state; what it reads is on the card already."""
+    """Return the seconds of a pass over a state; copying its arrays to the card is not timed."""
     cupy = card.cupy
     module = device.module(Precision.DOUBLE if vector.dtype.itemsize == 16 else Precision.SINGLE)
     program = [
@@ -85,7 +86,7 @@ def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, roun
         for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32))
     ]
     constants = _uploaded(cupy, question.constants.astype(vector.dtype))
-    first = _uploaded(cupy, np.zeros(1, np.uint64))  # of one state
+    first = _uploaded(cupy, np.zeros(1, np.uint64))  # the index at which the only state begins
     arguments = (vector, *program, constants, np.uint32(0), first, np.uint64(0))
     tile_bytes = vector.dtype.itemsize * 2 ** len(question.tile)
 
@@ -109,7 +110,7 @@ def _question(
     exchanges: int = 0,
     kind: str = "",
 ) -> Question:
-    """Return a pass that moves its tile's bits as `permuted` says, with so many exchanges, and operations of a kind."""
+    """Return a pass that permutes its tile's bits, with the given number of exchanges, and operations of one kind."""
     tile = tuple(tile)
     target = dict(zip(tile, [tile[b] for b in permuted] or tile, strict=True))
     for stages in range(1, _MOST_STAGES):
@@ -118,7 +119,7 @@ def _question(
         if made >= exchanges:
             break
     else:
-        raise AssertionError(f"{what} is not to be had with tiles of {len(tile)} bits")
+        raise AssertionError(f"No pass with tiles of {len(tile)} bits has {what}.")
     stages_array = np.array(recorded.stages, STAGE)
     operations, constants = _operations(kind, shape, bits) if kind else (np.zeros(0, OPERATION), None)
     per_stage = np.array_split(np.arange(len(operations)), len(stages_array))
@@ -139,37 +140,40 @@ def _question(
 def _recorded(
     shape: Shape, n: int, tile: tuple[int, ...], target: dict[int, int], stages: int
 ) -> tuple[Recorded, tuple[int, int]]:
-    """Record a pass of stages that do nothing, with other wires in registers in each, as the device would."""
+    """Record, as the device would, a pass of stages that do nothing but have different wires in registers."""
     builder = PassBuilder(shape, tile, range(n), frozenset())
     held = shape.register_bits
-    movable = [wire for wire in reversed(tile) if wire >= shape.row_bits]  # what is in registers is in no line
+    # Wires that belong to memory lines stay out of registers.
+    movable = [wire for wire in reversed(tile) if wire >= shape.row_bits]
     for number in range(stages):
         wires = tuple(movable[:held] if number % 2 else movable[-held:])
         nothing = GateNumbers(Form.DIAGONAL, np.ones(2), wires[:1])
         builder.product(wires, [nothing])
     recorded = Recorded()
     finished = builder.finish(recorded, target)
-    assert finished is not None  # it has a stage at least
+    assert finished is not None  # It has at least one stage.
     return recorded, finished[1]
 
 
 def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
-    """Return operations of one kind on the register's bits in turn, and their numbers."""
+    """Return operations of one kind on each of the register's bits in turn, and their constants."""
     random = np.random.default_rng(10)
     operations = np.zeros(OPERATIONS, OPERATION)
     number = np.arange(OPERATIONS)
     operations["bit"] = number % shape.register_bits
     operations["at"] = 16 * (number % 16)
-    constants = np.zeros((16, 16), complex)  # constants[i] = the numbers of one operation
+    constants = np.zeros((16, 16), complex)  # constants[i] = the constants of one operation
     phases = np.exp(1j * random.uniform(0, 2 * np.pi, 16))
     match kind:
-        case "factors":  # as in a QFT: each thread gathers its own factor, by which amplitudes are multiplied once
+        case "factors":
+            # As in a QFT, each thread gathers a factor of its own, and multiplies its amplitudes by it once.
             operations["kind"] = Kind.FACTOR
             operations["on_thread"] = operations["want_thread"] = 2 ** (number % bits[0])
             operations["kind"][-1] = Kind.PHASE
             operations["on_thread"][-1] = operations["want_thread"][-1] = 0
             constants[:, 0] = phases
-        case "phases":  # by half of the registers, each with a factor of its own
+        case "phases":
+            # Half of the registers are multiplied, each by a factor of its own.
             operations["kind"] = np.where(number % 2, Kind.PHASE, Kind.FACTOR)
             odd = number % 2 == 1
             operations["on_register"][odd] = 2 ** (number[odd] // 2 % shape.register_bits)
@@ -177,12 +181,12 @@ def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray
             constants[:, 0] = phases
         case "flips":
             operations["kind"] = Kind.FLIP
-            operations["at"] = 2**32 - 1  # in all registers
+            operations["at"] = 2**32 - 1  # Amplitudes flip in all registers.
         case "real" | "crossed":
             operations["kind"] = Kind.REAL if kind == "real" else Kind.CROSSED
             angle = random.uniform(0, 2 * np.pi, 16)
             c, s = np.cos(angle), np.sin(angle)
-            # A row's two real numbers; crossed, the second column's and the first's are imaginary: RX.
+            # A constant holds the two entries of a row; those off the diagonal are imaginary if crossed, as in RX.
             constants[:, 0], constants[:, 1] = c - 1j * s, (s if kind == "real" else -s) + 1j * c
         case "dense":
             operations["kind"] = Kind.DENSE

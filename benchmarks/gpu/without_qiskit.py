@@ -1,6 +1,6 @@
-"""Makes basicaer's planner and devices importable where Qiskit is not installed, as on a machine that one has lent.
+"""Makes basicaer's planner and devices importable where Qiskit is not installed, as on a borrowed machine with a GPU.
 
-Neither uses it, but `import basicaer` brings in all that a user meets, and its errors derive from Qiskit's.
+Neither uses Qiskit, but `import basicaer` also imports the parts that do, and basicaer's errors derive from Qiskit's.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 _CHECKOUT = Path(__file__).parents[2] / "src" / "basicaer" / "__init__.py"
 
 
-def stand_in() -> None:
-    """Put an empty package in basicaer's place, and one exception in Qiskit's; nothing where Qiskit is installed."""
+def import_without_qiskit() -> None:
+    """Replace the package basicaer by an empty one, and Qiskit by one exception; do nothing if Qiskit is installed."""
     if importlib.util.find_spec("qiskit"):
         return
     for name in ("qiskit", "qiskit.exceptions"):
@@ -23,4 +23,5 @@ def stand_in() -> None:
     spec = importlib.util.find_spec("basicaer") or importlib.util.spec_from_file_location(
         "basicaer", _CHECKOUT, submodule_search_locations=[str(_CHECKOUT.parent)]
     )
-    sys.modules["basicaer"] = importlib.util.module_from_spec(spec)  # its __init__ is not run: that needs Qiskit
+    # The package's own __init__ is not run, because it needs Qiskit; submodules are found by the package's path.
+    sys.modules["basicaer"] = importlib.util.module_from_spec(spec)

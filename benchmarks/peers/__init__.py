@@ -1,1 +1,1 @@
-"""basicaer side by side with other statevector simulators: same circuits, same machine, same threads, in turn."""
+"""basicaer beside other statevector simulators on a CPU: the same circuits, machine and number of threads, in turn."""

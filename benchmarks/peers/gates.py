@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Gate(NamedTuple):
-    """A gate apart from its controls, so that CX, CCX and MCX are one gate, X, with so many controls."""
+    """A gate apart from its controls, so that CX, CCX and MCX are all the gate X with some number of controls."""
 
-    name: str  # Qiskit's
-    controls: tuple[int, ...]  # all of which must be 1
+    name: str  # Qiskit's name of the gate without controls
+    controls: tuple[int, ...]  # the gate acts where all of them are 1
     targets: tuple[int, ...]
     params: tuple[float, ...]
-    matrix: NDArray[np.complexfloating]  # bit k of a row's and a column's number belongs to targets[k]
+    matrix: NDArray[np.complexfloating]  # bit k of a row's or column's index belongs to targets[k]
 
 
 def gates_of(circuit: QuantumCircuit) -> Iterator[Gate]:

@@ -1,18 +1,17 @@
-"""Instructions that save something of the state for the result, under the names that they have in Aer.
+"""Instructions that save data of the state for the result, under the names that they have in Aer.
 
-Each is appended by a function of the same name, or by hand: ``circuit.append(SaveProbabilities(2), [0, 3])``. Circuits
-that carry Aer's own instructions are run just as well.
+Append one by the function of the same name, or by hand: ``circuit.append(SaveProbabilities(2), [0, 3])``. Circuits
+with Aer's own save instructions run as well.
 
-What is saved stands in ``result.data(circuit)`` under its label. A save inside a loop counts every time that it is
-passed, and what only some shots pass is of those alone.
+The saved values are in ``result.data(circuit)`` under their label. A save inside a loop saves a value in each
+iteration. A save that only some shots reach has the values of these shots only.
 
-Three settings say what becomes of the values that different shots see, which differ where something was measured or
-reset before:
+Shots see different values if a measurement or reset came before. Three settings say what is kept of them:
 
-- ``pershot``: all are kept, in a list in the order of shots. Otherwise there is one: the mean over the shots or, for
-  amplitudes and statevectors, that of the last shot.
-- ``unnormalized``: the sum over the shots in place of the mean.
-- ``conditional``: shots whose classical bits differ by then are kept apart, in a dictionary by their value in
+- ``pershot``: a list of all values, in the order of the shots. By default one value is kept: the mean over the shots
+  or, for amplitudes and statevectors, the value of the last shot.
+- ``unnormalized``: the sum over the shots instead of the mean.
+- ``conditional``: a dictionary with one entry for each value of the classical bits that shots have at the save, in
   hexadecimal.
 """
 
@@ -60,25 +59,25 @@ __all__ = [
 
 
 class SaveInstruction(Instruction):
-    """What all these instructions have in common. They change nothing, and cannot be applied to part of a state.
+    """The base class of all save instructions. They do not change the state.
 
     Parameters
     ----------
     num_qubits
         How many qubits it reads.
     label
-        Where the result has it.
+        The key of the saved value in the result's data.
     params
-        The numbers that say what is read, if any.
+        Numbers that say which part of the state is read, if the instruction needs any.
     pershot, conditional, unnormalized
-        See the module.
+        Which values of different shots are kept; see the module's documentation.
 
     Attributes
     ----------
     pershot, conditional, unnormalized : bool
     """
 
-    _directive = True  # Qiskit then leaves it out of depth and size, and neither inverts nor synthesises it
+    _directive = True  # Qiskit leaves a directive out of depth and size, and neither inverts nor synthesises it
     _name: str
     _default_label: str
 
@@ -100,8 +99,8 @@ class SaveInstruction(Instruction):
         self.conditional = conditional
         self.unnormalized = unnormalized
 
-    def inverse(self, annotated: bool = False) -> Self:  # noqa: ARG002, FBT001, FBT002  # as Qiskit calls it
-        """Return a copy: what changes nothing is its own inverse."""
+    def inverse(self, annotated: bool = False) -> Self:  # noqa: ARG002, FBT001, FBT002  # Qiskit's signature
+        """Return a copy: an instruction that changes nothing is its own inverse."""
         return copy.copy(self)
 
     def validate_parameter(self, parameter: Any) -> Any:
@@ -133,7 +132,7 @@ class SaveStatevectorDict(SaveInstruction):
 
 
 class SaveUnitary(SaveInstruction):
-    """Saves the unitary of all gates before it: a `qiskit.quantum_info.Operator`. For unitary_simulator alone."""
+    """Saves the unitary of all gates before it: a `qiskit.quantum_info.Operator`. Only unitary_simulator can run it."""
 
     _name = "save_unitary"
     _default_label = "unitary"
@@ -145,7 +144,7 @@ class SaveAmplitudes(SaveInstruction):
     Parameters
     ----------
     num_qubits
-        All qubits of the circuit.
+        The number of qubits of the circuit.
     params
         The indices, as numbers or as bit strings.
     """
@@ -208,7 +207,7 @@ class SaveExpectationValue(SaveInstruction):
 
     def __init__(self, operator: Any, label: str | None = None, **how: Any) -> None:
         paulis = self._paulis(operator)
-        # As Aer does: for each Pauli its factor in the operator and, where it is needed, in the operator's square.
+        # As in Aer's instruction: for each Pauli its factor in the operator and, for the variance, in its square.
         super().__init__(paulis.num_qubits, label, params=self._terms(paulis), **how)
 
     def _paulis(self, operator: Any) -> SparsePauliOp:

@@ -7,17 +7,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qiskit.quantum_info import DensityMatrix, Operator, Statevector
-from qiskit.result import ProbDistribution, Result
+from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
+from basicaer.compile.result_forms import as_qiskit, dictionary_entries
+from basicaer.compile.saves import SAVES
 from basicaer.devices.memory import check_dictionary
 from basicaer.engine.bits import all_ones, deposit_bits
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -38,8 +39,6 @@ __all__ = [
     "with_own_lists",
 ]
 
-_ZERO = 1e-15  # what is less has no place in a dictionary
-_DICTIONARIES = {"save_statevector_dict", "save_probabilities_dict"}
 _CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
 
 
@@ -168,70 +167,6 @@ def saved_of(outcome: Outcome, saves: Sequence[Save]) -> list[dict[str, Any]]:
     return found
 
 
-def _as_qiskit(
-    form: str, values: Any, poll: Callable[[], None], places: Sequence[int] | None, *, whole: bool = True
-) -> Any:
-    """Return saved values as Aer's results have them; poll now and then.
-
-    Parameters
-    ----------
-    places
-        Of the bits of an index among those of all qubits that were saved; None where there are all.
-    whole
-        Whether these are all the values of a save, neither those of a shot nor those of some classical bits.
-    """
-    poll()
-    if isinstance(values, dict):
-        return {bits: _as_qiskit(form, value, poll, places, whole=False) for bits, value in values.items()}
-    if isinstance(values, list):
-        if form == "save_expval":
-            return np.array(values)
-        return [_as_qiskit(form, value.copy(), poll, places, whole=False) for value in values]  # shots have shared it
-    match form:
-        case "save_statevector" | "save_state":
-            return _as_statevector(values)
-        case "save_statevector_dict":
-            return {hex(index): value for index, value in _not_zero(values, poll, places)}
-        case "save_unitary":
-            size = 2 ** (values.size.bit_length() // 2)
-            return Operator(values.reshape(size, size).T)  # the columns stand one after another
-        case "save_density_matrix":
-            return DensityMatrix(values)
-        case "save_probabilities_dict":
-            found = dict(_not_zero(values, poll, places))
-            return ProbDistribution(found) if whole else found
-        case "save_expval":
-            return float(values)
-        case _:
-            return values
-
-
-def _not_zero(
-    values: NDArray[Any], poll: Callable[[], None], places: Sequence[int] | None
-) -> Iterator[tuple[int, Any]]:
-    """Yield the index and value of what is not zero; poll now and then."""
-    in_order = places is None or list(places) == list(range(len(places)))
-    for start in range(0, len(values), _CHUNK):
-        poll()
-        part = values[start : start + _CHUNK]
-        found = np.flatnonzero(np.abs(part) >= _ZERO)
-        indices = (found + start).tolist()
-        if places is not None and not in_order:  # as whole numbers of Python, which may have more than 64 bits
-            indices = [deposit_bits(index, places) for index in indices]
-        yield from zip(indices, part[found].tolist(), strict=True)
-
-
-def _count_all(values: Any, poll: Callable[[], None]) -> Iterator[int]:
-    """Yield how many entries each dictionary will have that is made of a save's values; poll now and then."""
-    if isinstance(values, dict | list):
-        for value in values.values() if isinstance(values, dict) else values:
-            yield from _count_all(value, poll)
-        return
-    for start in range(0, len(values), _CHUNK):
-        poll()
-        yield int(np.count_nonzero(np.abs(values[start : start + _CHUNK]) >= _ZERO))
-
-
 def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda: None) -> ExperimentResult:
     """Return an experiment in Qiskit's form; poll now and then.
 
@@ -249,24 +184,14 @@ def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda:
     keys = experiment | {"header": with_own_lists(experiment["header"])}
     data = dict(keys.pop("data"))
     for save in keys.pop("saved"):
-        label, form, values, places = save["label"], save["form"], save["values"], save["places"]
+        label, name, values, places = save["label"], save["form"], save["values"], save["places"]
+        form = SAVES[name].result_form
         if label in data:  # the state that the simulator returns anyway
-            data[label] = _as_saved(form, data[label])
+            data[label] = form.of_value(data[label])
             continue
-        if form in _DICTIONARIES:
-            check_dictionary(form, sum(_count_all(values, poll)))
-        data[label] = _as_qiskit(form, values, poll, places)
+        check_dictionary(name, dictionary_entries(form, values, poll))
+        data[label] = as_qiskit(form, values, places, poll)
     return ExperimentResult(success=True, status="DONE", data=ExperimentResultData(**data), **keys)
-
-
-def _as_saved(form: str, state: Any) -> Any:
-    """Return a simulator's own result, on any device, in the form in which it was saved as well."""
-    return Operator(state) if form == "save_unitary" else _as_statevector(state)
-
-
-def _as_statevector(state: Any) -> Any:
-    """Return a state in Qiskit's type, which has double precision and the host's memory only; others as they are."""
-    return Statevector(state) if isinstance(state, np.ndarray) and state.dtype == np.complex128 else state
 
 
 def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any) -> Result:

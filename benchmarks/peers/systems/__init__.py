@@ -1,7 +1,8 @@
-"""The simulators that are timed. Each module says what of its work is inside the timing and what is outside.
+"""The simulators that are timed. The docstring of each module says which part of its work is timed and which is not.
 
-All are given the same task: from the circuit as its user would keep it, prepared once, to 100 shots of all qubits. What
-a simulator lets its user do beforehand, such as translation and optimisation, is outside. No state is copied out.
+All have the same task: from a circuit that was prepared once, as a user would keep it, to 100 shots of all qubits. What
+a simulator allows its user to do beforehand, such as translation and optimisation, is not timed. No state is copied
+out.
 """
 
 from __future__ import annotations
@@ -24,18 +25,17 @@ SHOTS = 100
 
 
 class System(Protocol):
-    """A simulator; making one imports its package, which raises ImportError where that is not installed."""
+    """A simulator; its constructor imports its package, and raises ImportError where that is not installed."""
 
     name: str
-    distribution: str  # as pip knows it
-    precisions: tuple[str, ...]  # of "double" and "single"
-    largest: int  # number of qubits
+    distribution: str  # the package's name for pip
+    precisions: tuple[str, ...]  # "double", "single" or both
+    largest: int  # the number of qubits up to which it is timed
 
     def __init__(self, threads: int) -> None: ...
 
     def entries(self, circuit: QuantumCircuit, precision: str, shots: int) -> list[Entry]:
-        """Return the circuit made ready, once for each setting that may be the fastest."""
+        """Return the circuit prepared to run, once for each setting that may be the fastest."""
 
 
-OURS = Ours.name
 SYSTEMS: dict[str, type[System]] = {s.name: s for s in (Ours, Aer, Qulacs, Lightning, Qsim, Basic)}

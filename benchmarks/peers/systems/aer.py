@@ -1,6 +1,7 @@
-"""Qiskit Aer's statevector method. Timed: all of `run(...).result()`, that is its assembly, fusion, evolution, counts.
+"""Qiskit Aer's statevector method, with fusion as it is by default.
 
-Outside: `transpile` at level 0 to its own gates, which keeps every gate of the families. Fusion is as it comes.
+Timed: all of `run(...).result()`, that is assembly, fusion, evolution and counts. Not timed: `transpile` at level 0 to
+Aer's own gates, which keeps every gate of the families.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Qiskit's BasicSimulator, NumPy only. Timed: all of `run(...).result()`. Outside: `transpile` at level 0.
+"""Qiskit's BasicSimulator, which uses NumPy only. It takes part up to 16 qubits; beyond, it takes minutes.
 
-That is given up to 16 qubits; beyond them it takes minutes.
+Timed: all of `run(...).result()`. Not timed: `transpile` at level 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Basic:
     largest = 16
 
     def __init__(self, threads: int) -> None:
-        """It has no option for threads: its arithmetic is `einsum`, in one."""
+        """Ignore the number of threads: its arithmetic is `einsum`, which uses one."""
 
     def entries(self, circuit: QuantumCircuit, precision: str, shots: int) -> list[Entry]:  # noqa: ARG002
         simulator = BasicSimulator()
@@ -34,7 +34,7 @@ class Basic:
 
         def amplitudes():
             run()
-            # It returns counts only, but shots are drawn from a state that it still has.
+            # It returns counts only, but keeps the state from which it has drawn the shots.
             return simulator._statevector.reshape(-1)  # noqa: SLF001
 
         return [Entry("", run, amplitudes)]

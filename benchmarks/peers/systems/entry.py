@@ -1,4 +1,4 @@
-"""A circuit made ready for one simulator in one setting."""
+"""A circuit that was prepared for one simulator in one of its settings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """What is timed, and how it is known to be right."""
+    """The run that is timed, and the final state by which it is checked."""
 
-    setting: str  # what of this simulator's choices it has; "" where there is no choice
-    run: Callable[[], object]  # from |0...0> to the shots
-    amplitudes: Callable[[], NDArray[np.complexfloating]]  # of the state in the end; bit q of an index is qubit q
+    setting: str  # "" for a simulator that has only one
+    run: Callable[[], object]  # runs from |0...0> to the shots
+    amplitudes: Callable[[], NDArray[np.complexfloating]]  # returns the final state; bit q of an index is qubit q

@@ -1,8 +1,11 @@
-"""PennyLane's lightning.qubit, complex128. Timed: the state set to |0...0>, its gate kernels in turn, 100 samples.
+"""PennyLane's lightning.qubit, in complex128. It fuses no gates.
 
-Outside: translation, memory for the state, and all of PennyLane: the kernels are called as `LightningStateVector` calls
-them, without the queue, the tape and the device around it, which take longer than a small circuit does. It fuses no
-gates. Threads are OpenMP's, set by OMP_NUM_THREADS, where its wheel has them: that of 0.45.0 for Linux used one.
+Timed: setting the state to |0...0>, the gate kernels one after another, and 100 samples. Not timed: translation, memory
+for the state, and all of PennyLane. The kernels are called as `LightningStateVector` calls them, without its queue,
+tape and device, which take longer than a small circuit does.
+
+Lightning uses the threads of OpenMP, set by OMP_NUM_THREADS, if its wheel was built with OpenMP; that of 0.45.0 for
+Linux used one thread.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ class Lightning:
 
     @staticmethod
     def _call(state: Any, gate: Gate, n: int) -> tuple[Any, tuple[Any, ...]]:
-        """Return a kernel and its arguments; wire 0 is the highest bit, as is a gate's first wire in its matrix."""
+        """Return a kernel and its arguments; wire 0 is the most significant bit, and so is a matrix's first wire."""
         controls, targets = ([n - 1 - q for q in qubits] for qubits in (gate.controls, gate.targets))
         params, inverse = list(gate.params), False
         if (gate.name, len(controls)) in _KERNELS:

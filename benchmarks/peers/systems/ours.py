@@ -1,6 +1,7 @@
-"""basicaer. Timed: all of `run(...).result()`, that is checks, lowering, planning, evolution and the counts.
+"""basicaer.
 
-What a first run of a circuit may leave behind for the next, a plan, is there, since one untimed run goes before.
+Timed: all of `run(...).result()`, that is checks, lowering, planning, evolution and counts. An untimed run precedes, so
+the plan that the first run of a circuit leaves for the next ones is there.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from harness.timing import OURS
 
 from basicaer import BasicAer
 from peers.systems.entry import Entry
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Ours:
-    name = "basicaer"
+    name = OURS
     distribution = "basicaer"
     precisions = ("double", "single")
     largest = 64
@@ -28,7 +30,7 @@ class Ours:
     def backend(self, kind: str, precision: str) -> Any:
         backend = BasicAer.get_backend(kind)
         backend.set_options(precision=precision)
-        if hasattr(backend.options, "max_parallel_threads"):  # versions before it are timed with this benchmark too
+        if hasattr(backend.options, "max_parallel_threads"):  # This benchmark also times versions without the option.
             backend.set_options(max_parallel_threads=self.threads)
         return backend
 
@@ -42,7 +44,7 @@ class Ours:
         return [Entry("", lambda: backend.run(measured, shots=shots).result(), amplitudes)]
 
     def plan(self, circuit: QuantumCircuit, precision: str) -> dict[str, int]:
-        """Return what is foretold of a run, where this version foretells it."""
+        """Return the predicted passes, bytes and operations of a run; nothing for a version that has no plans."""
         backend = self.backend("qasm_simulator", precision)
         if not hasattr(backend, "plan"):
             return {}

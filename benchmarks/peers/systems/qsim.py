@@ -1,7 +1,8 @@
-"""qsim, complex64 (it has no other). Timed: its fusion, memory for the state, evolution and 100 samples, all in C++.
+"""qsim, in complex64, the only precision that it has.
 
-Outside: translation to Cirq and from there to qsim's circuit, which `QSimSimulator.run` would do again in Python each
-time. Fusion into matrices on two, three and four qubits takes part: which is fastest depends on circuit and size.
+Timed: fusion, memory for the state, evolution and 100 samples, all of it in C++. Not timed: translation to Cirq and
+from there to qsim's circuit, which `QSimSimulator.run` would repeat in Python each time. It takes part with fusion into
+matrices on two, three and four qubits, because the fastest of these depends on circuit and size.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Qsim:
     def entries(self, circuit: QuantumCircuit, precision: str, shots: int) -> list[Entry]:  # noqa: ARG002
         qubits = self.cirq.LineQubit.range(circuit.num_qubits)
         translated = self.cirq.Circuit(self._translated(gate, qubits) for gate in gates_of(circuit))
-        # The first of an order is the highest bit in Cirq.
+        # In Cirq the first qubit of an order is the most significant bit.
         program, _ = self.qsimcirq.QSimCircuit(translated).translate_cirq_to_qsim(qubit_order=qubits[::-1])
         return [self._entry(program, fused, shots) for fused in (2, 3, 4)]
 
@@ -61,13 +62,14 @@ class Qsim:
             "p": lambda angle: cirq.ZPowGate(exponent=angle / pi),
             "rzz": lambda angle: cirq.ZZPowGate(exponent=angle / pi, global_shift=-0.5),
         }
-        if (gate.name, len(gate.controls)) in {("x", 1), ("z", 1), ("p", 1)}:  # gates of their own, which can be fused
+        if (gate.name, len(gate.controls)) in {("x", 1), ("z", 1), ("p", 1)}:
+            # Cirq has gates for these, which qsim can fuse.
             exponent = gate.params[0] / pi if gate.params else 1
             make = cirq.CXPowGate if gate.name == "x" else cirq.CZPowGate
             return make(exponent=exponent)(*(line[q] for q in gate.controls + gate.targets))
         if gate.name in special:
             target, order = special[gate.name](*gate.params), gate.targets
-        else:  # in a matrix too the first qubit is the highest bit
+        else:  # The first qubit of a matrix, too, is the most significant bit.
             target, order = cirq.MatrixGate(gate.matrix), gate.targets[::-1]
         if gate.controls:
             target = cirq.ControlledGate(target, num_controls=len(gate.controls))

@@ -1,10 +1,11 @@
-"""Qulacs, complex128. Timed: the state set to |0...0>, the circuit applied, 100 samples.
+"""Qulacs, in complex128, with the threads of OpenMP, set by OMP_NUM_THREADS.
 
-Outside: translation, memory for the state, and its optimiser, which merges gates into matrices. That does not always
-pay: circuits take part as given and merged into matrices on two qubits. Not so matrices on three and four, which took
-twice and three times as long at 16 and 20 qubits, nor `optimize_light`, which was level with these where it works, but
-has no bound: with a gate that all qubits control it makes a matrix on all qubits. Threads are OpenMP's, set by
-OMP_NUM_THREADS.
+Timed: setting the state to |0...0>, applying the circuit, and 100 samples. Not timed: translation, memory for the
+state, and the optimiser, which merges gates into matrices.
+
+Merging is not always faster, so circuits take part as given and merged into matrices on two qubits. Matrices on three
+and four qubits took twice and three times as long at 16 and 20 qubits, so they are left out. So is `optimize_light`: it
+was no faster than these, and merges without a bound, so that a gate controlled by all qubits becomes a matrix on all.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Turns what a user gives, a circuit or a Qobj, into a `Program`."""
+"""Turns circuits and Qobjs into programs."""

@@ -1,4 +1,4 @@
-"""Values for parameters: `parameter_binds` in Aer's form, and circuits with the values of one or many sets."""
+"""Circuits with values for their parameters, as given by `parameter_binds` in Aer's form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qiskit.circuit import ParameterVector, ParameterVectorElement
 from qiskit.circuit.classical import expr
 
 from basicaer.compile.family import Family, lower_family
-from basicaer.compile.known import lower_known
+from basicaer.compile.program_cache import lower_cached
 from basicaer.compile.values import Values
 from basicaer.errors import BasicAerError, shown
 
@@ -31,10 +31,18 @@ _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 @dataclass(slots=True)
 class _Sets:
-    """The sets of values of one circuit: ``columns[parameter][i]`` for set i, which are lowered together."""
+    """All sets of values of one circuit, which are lowered together.
+
+    Attributes
+    ----------
+    columns
+        ``columns[parameter][i]`` is the value of a parameter in set i.
+    families
+        The programs that have been lowered so far: with idle qubits under True, without them under False.
+    """
 
     columns: dict[Any, list[float]]
-    families: dict[bool, Family] = field(default_factory=dict)  # by whether idle qubits are kept
+    families: dict[bool, Family] = field(default_factory=dict)
 
     def program(self, circuit: QuantumCircuit, number: int, *, keep_idle: bool, poll: Callable[[], None]) -> Program:
         """Return the program of one set."""
@@ -45,17 +53,23 @@ class _Sets:
 
 
 class BoundCircuit(NamedTuple):
-    """A circuit, which stays as it is, with values of its parameters and input variables."""
+    """A circuit, which is not changed, with values for its parameters and input variables.
+
+    Attributes
+    ----------
+    sets, number
+        All sets of values of the circuit and the number of this one, if they are lowered together.
+    """
 
     circuit: QuantumCircuit
     values: Mapping[Parameter, float]
     inputs: Mapping[Any, Any]
     sets: _Sets | None = None
-    number: int = 0  # of this set among `sets`
+    number: int = 0
 
     @property
     def global_phase(self) -> float:
-        """The global phase in radians; 0 where it has no value."""
+        """The global phase in radians; 0 if it has no value."""
         phase = self.circuit.global_phase
         try:
             return Values(self.values).number(phase, f"global phase of circuit '{self.circuit.name}'")
@@ -63,20 +77,20 @@ class BoundCircuit(NamedTuple):
             return 0.0
 
     def program(self, *, keep_idle: bool = False, poll: Callable[[], None] = lambda: None) -> Program:
-        """Return its program; see `lower`."""
+        """Return the circuit's program; see `lower`."""
         if self.sets is not None:
             return self.sets.program(self.circuit, self.number, keep_idle=keep_idle, poll=poll)
-        return lower_known(self.circuit, keep_idle=keep_idle, values=Values(self.values, poll), inputs=self.inputs)
+        return lower_cached(self.circuit, keep_idle=keep_idle, values=Values(self.values, poll), inputs=self.inputs)
 
 
 def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any, Any]] | None) -> list[BoundCircuit]:
-    """Return one circuit with values for each set of them.
+    """Return each circuit with each of its sets of values.
 
     Parameters
     ----------
     binds
-        For each circuit a dictionary: parameter (or its name, a `ParameterVector`, an input variable) -> a value, or
-        a list of values, one for each set. None binds nothing.
+        For each circuit a dictionary. Its keys are parameters, their names, `ParameterVector` objects or input
+        variables. Its values are numbers, or lists with one number for each set. None gives no values.
 
     Raises
     ------
@@ -124,8 +138,8 @@ def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[BoundCircuit]:
 
 
 def _columns(circuit: QuantumCircuit, key: Any, value: Any) -> list[tuple[Any, list[Any]]]:
-    """Return the parameters or the input variable that a key stands for, each with its value in every set."""
-    target = _known(circuit, key)
+    """Return the parameters or the input variable that a key stands for, each with its values in all sets."""
+    target = _target_of(circuit, key)
     array = _numbers(target.name, value)
     if isinstance(target, ParameterVector):
         rows = array.reshape(1, -1) if array.ndim == 1 else array
@@ -142,19 +156,19 @@ def _columns(circuit: QuantumCircuit, key: Any, value: Any) -> list[tuple[Any, l
     return [(target, array.reshape(-1).tolist())]
 
 
-def _known(circuit: QuantumCircuit, key: Any) -> Any:
-    """Return the circuit's own parameter, vector or input variable for a key."""
-    known: dict[Any, Any] = {}
+def _target_of(circuit: QuantumCircuit, key: Any) -> Any:
+    """Return the parameter, vector or input variable of the circuit that a key stands for."""
+    targets: dict[Any, Any] = {}
     for parameter in circuit.parameters:
-        known[parameter] = known[parameter.name] = parameter
+        targets[parameter] = targets[parameter.name] = parameter
         if isinstance(parameter, ParameterVectorElement):
-            known[parameter.vector.name] = parameter.vector
+            targets[parameter.vector.name] = parameter.vector
     for variable in circuit.iter_input_vars():
-        known[variable] = known[variable.name] = variable
+        targets[variable] = targets[variable.name] = variable
     if isinstance(key, ParameterVector):
-        key = key.name if known.get(key.name) == key else key[0] if len(key) else key.name
-    if key in known:
-        return known[key]
+        key = key.name if targets.get(key.name) == key else key[0] if len(key) else key.name
+    if key in targets:
+        return targets[key]
     raise BasicAerError(
         f"parameter_binds names {shown(getattr(key, 'name', key))}, which circuit '{circuit.name}' does not have."
     )

@@ -1,4 +1,4 @@
-"""Collects the operations of one block: gates into segments, phases into one, measurements to the end."""
+"""Builds blocks: joins gates to segments, joins phases, and splits off the measurements at the end."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _ENDS_A_PHASE = (SetState, Save, Break, Continue, If, Switch, For, While)
 
 
 class BlockBuilder:
-    """A block in the making."""
+    """A block to which operations are appended one after another."""
 
     def __init__(self) -> None:
         self._operations: list[Operation] = []
-        self._gates: list[Gate] = []  # of the segment in the making
-        self._open = False  # whether any of them has a formula
-        self._phase: complex = 1.0
-        self._used = Footprint(frozenset(), frozenset())  # of the first `_looked_at` operations
-        self._looked_at = 0
+        self._gates: list[Gate] = []  # the gates of a segment that is not finished
+        self._open = False  # whether any of these has a formula
+        self._phase: complex = 1.0  # the product of all phases that have not been appended
+        self._used = Footprint(frozenset(), frozenset())  # the footprint of the first `_examined` operations
+        self._examined = 0
 
     def add_gates(self, gates: Iterable[Gate]) -> None:
-        """Append gates; one without qubits joins the block's phase, if it is known, which commutes with everything."""
+        """Append gates. A gate without qubits is a phase, which is collected unless it has a formula."""
         for gate in gates:
             if gate.formula is not None:
                 self._open = True
@@ -55,7 +55,7 @@ class BlockBuilder:
                 self._phase *= complex(gate.data[0])
 
     def add(self, operation: Operation) -> None:
-        """Append what is not a gate."""
+        """Append an operation other than a gate."""
         self._close_segment()
         if isinstance(operation, _ENDS_A_PHASE) and self._phase != 1.0:
             self._operations.append(Phase(self._phase))
@@ -69,16 +69,18 @@ class BlockBuilder:
             self._open = False
 
     def add_resets(self, qubits: Iterable[int | None], *, starts_at_zero: bool) -> None:
-        """Append resets of the qubits that are not |0> for certain: neither idle (None) nor untouched so far.
+        """Append resets of those qubits that may not be in |0>.
 
         Parameters
         ----------
+        qubits
+            State qubits, and None for idle ones, which are in |0>.
         starts_at_zero
-            Whether every qubit is |0> where the block begins.
+            Whether every qubit is |0> where the block begins, so that one that nothing has acted on is so still.
         """
         self._close_segment()
-        self._used = self._used.joined(footprint(operation) for operation in self._operations[self._looked_at :])
-        self._looked_at = len(self._operations)
+        self._used = self._used.joined(footprint(operation) for operation in self._operations[self._examined :])
+        self._examined = len(self._operations)
         used = self._used
         for qubit in qubits:
             if qubit is not None and (qubit in used.qubits or used.everything or not starts_at_zero):
@@ -91,7 +93,7 @@ class BlockBuilder:
 
 
 def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
-    """Split off the measurements that can all be taken together after the rest.
+    """Split off the measurements that can all be taken together after the other operations.
 
     A measurement can wait when nothing after it acts on its qubit, or reads or writes its classical bits, other than
     measurements that wait too.
@@ -121,7 +123,7 @@ def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
         return block[:first], tuple(final)
     builder = BlockBuilder()
     for operation in (*block[:first], *reversed(rest)):
-        if isinstance(operation, Segment):  # neighbours become one now that the measurements between them are gone
+        if isinstance(operation, Segment):  # segments with only such measurements between them become one
             builder.add_gates(operation.gates)
         else:
             builder.add(operation)

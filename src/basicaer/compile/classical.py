@@ -1,4 +1,4 @@
-"""Qiskit's classical expressions and conditions -> `basicaer.engine.classical`."""
+"""Lowers Qiskit's classical expressions and conditions to those of `basicaer.engine.classical`."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["lower_condition", "lower_expression", "lower_index", "lower_target"]
 
-_SECONDS = {"s": 0, "ms": 3, "us": 6, "ns": 9, "ps": 12}  # unit -> decimal places of a second
+_DECIMAL_PLACES = {"s": 0, "ms": 3, "us": 6, "ns": 9, "ps": 12}  # how many places each unit is below the second
 
 
 def lower_condition(condition: Any, scope: Scope) -> Expression:
-    """Lower what Qiskit takes as a condition: an expression, or a pair (bit or register, value)."""
+    """Lower a condition: an expression, or a bit or register together with the value that it must have."""
     if isinstance(condition, tuple):
         target, value = condition
         wanted = bool(value) if isinstance(target, Clbit) else int(value)
@@ -30,7 +30,7 @@ def lower_condition(condition: Any, scope: Scope) -> Expression:
 
 
 def lower_target(target: Any, scope: Scope) -> Expression:
-    """Lower what a switch may look at: a bit, a register or an expression."""
+    """Lower the target of a switch or a store: a bit, a register or an expression."""
     if isinstance(target, Clbit):
         return Bits((_bit(target, scope),), single=True)
     if isinstance(target, ClassicalRegister):
@@ -75,12 +75,12 @@ def lower_expression(node: Any, scope: Scope) -> Expression:
 
 
 def lower_index(node: Any, scope: Scope) -> tuple[Expression, Expression]:
-    """Lower what an index is of, and the position; one that is computed is checked whenever it is.
+    """Lower the target and the position of an index. A position that is computed is checked when the program runs.
 
     Raises
     ------
     BasicAerError
-        For a position beyond the width.
+        If a constant position is beyond the width.
     """
     width, position = node.target.type.width, lower_expression(node.index, scope)
     if not isinstance(position, Constant):
@@ -114,8 +114,8 @@ def _value(node: Any, scope: Scope) -> Any:
     if node.type.kind is not types.Duration:
         return node.value
     unit = node.value.unit()
-    if unit not in _SECONDS:
+    if unit not in _DECIMAL_PLACES:
         raise BasicAerError(f"A duration in '{unit}' has no length on a simulator ({scope.place}); give it in seconds.")
     if not isfinite(node.value.value()):
         raise BasicAerError(f"A duration of {node.value.value()} {unit} is no length of time ({scope.place}).")
-    return Fraction(node.value.value()) / 10 ** _SECONDS[unit]
+    return Fraction(node.value.value()) / 10 ** _DECIMAL_PLACES[unit]

@@ -1,4 +1,4 @@
-"""A circuit with parameters and many sets of values for them -> programs of one structure, lowered once."""
+"""Lowers a circuit with many sets of values for its parameters: to programs of one structure, which is lowered once."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Family", "lower_family"]
 
-_FEW_SETS = 4  # up to here, and up to as many as there are parameters, each is worked out by itself
+_FEW_SETS = 4  # an expression is evaluated set by set for so few sets, and for no more sets than it has parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Programs for several sets of parameters.
+    """The programs of one circuit for several sets of parameter values.
 
     Attributes
     ----------
     template
-        The program of one set; the others differ from it in numbers only. None where they could not be told to, and
-        each was lowered by itself.
+        The program of one set, from which those of the others differ in numbers only. None if each set was lowered by
+        itself, since this could not be made sure of.
     segments
-        For each segment of the template's body its place there and what it is in all sets.
+        ``segments[place]`` is the segment at a place of the template's body in all sets, where the sets differ.
     programs
-        The programs by themselves, where there is no template.
+        The program of each set, if there is no template.
     size
         How many sets there are.
     """
@@ -53,15 +53,15 @@ class Family:
 
     @property
     def first(self) -> Program:
-        """One of the programs: all have its qubits, its bits and its measurements."""
+        """One of the programs. All have the same qubits, bits and measurements."""
         return self.programs[0] if self.template is None else self.template
 
     def segments_at(self, place: int) -> SegmentBatch:
-        """Return what the segment at a place of the template's body is in all sets."""
+        """Return the segment at a place of the template's body in all sets."""
         if place in self.segments:
             return self.segments[place]
         segment = self.first.body[place]
-        assert isinstance(segment, Segment)  # the caller has looked  # noqa: S101
+        assert isinstance(segment, Segment)  # the caller asks for places of segments only  # noqa: S101
         return SegmentBatch(segment, {}, self.size)
 
     def program(self, number: int) -> Program:
@@ -83,9 +83,9 @@ def lower_family(
 ) -> Family:
     """Lower a circuit for many sets of values.
 
-    Where parameters stand in gates of the table only, and outside of control flow, the circuit is lowered once: which
-    numbers belong to which parameters is found out by lowering it with two different sets. Else it is lowered for each
-    set.
+    If parameters occur in gates of the table only, and outside of control flow, the circuit is lowered once: to find
+    out which numbers depend on which parameters, it is lowered with two different sets. Otherwise it is lowered for
+    each set.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def lower_family(
     Raises
     ------
     BasicAerError
-        From lowering, and for values that are not finite.
+        If the circuit cannot be lowered, or values are not finite.
     """
     size = len(values)
     if not np.isfinite(values).all():
@@ -107,18 +107,18 @@ def lower_family(
     parameters = list(circuit.parameters)
 
     def lowered(row: Sequence[float]) -> Program:
-        known = Values(dict(zip(parameters, row, strict=True)), poll)
-        return lower(circuit, keep_idle=keep_idle, values=known)
+        of_row = Values(dict(zip(parameters, row, strict=True)), poll)
+        return lower(circuit, keep_idle=keep_idle, values=of_row)
 
     if not parameters:
         return Family(lowered(()), {}, (), size)
     places = _parametric(circuit)
     if places is not None and size > 1:
-        # Values at which no two gates of the table, or expressions, look alike by accident.
+        # For these values, no two gates of the table, and no two expressions, are equal by accident.
         rows = [scattered(len(parameters)), scattered(len(parameters), len(parameters) + 1)]
         try:
             probes = [lowered(row) for row in rows]
-        except BasicAerError:  # at values that nobody has asked for: each set is lowered by itself
+        except BasicAerError:  # nobody has asked for these values, so that each set is lowered by itself
             probes = []
         columns = _Columns(parameters, values, f"circuit '{circuit.name}'", poll)
         segments = (
@@ -137,7 +137,7 @@ def lower_family(
 
 @contextlib.contextmanager
 def _in_set(number: int) -> Iterator[None]:
-    """Say which set it is where an expression has no value."""
+    """Name the set in the error that an expression is not a number."""
     try:
         yield
     except NoNumberError as error:
@@ -145,9 +145,9 @@ def _in_set(number: int) -> Iterator[None]:
 
 
 def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
-    """Return the table's record and the parameters of each gate that has any of the circuit's, in order.
+    """Return the table's record and the parameters of each gate in which parameters of the circuit occur, in order.
 
-    None if any stand elsewhere: in a definition, in control flow, in the global phase.
+    None if they occur elsewhere too: in a definition, in control flow, or in the global phase.
     """
     if isinstance(circuit.global_phase, ParameterExpression) and circuit.global_phase.parameters:
         return None
@@ -161,13 +161,13 @@ def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
             if record is None or not item.qubits:
                 return None
             found.append((record, list(item.params)))
-        elif not item.is_standard_gate():  # inside of it
+        elif not item.is_standard_gate():  # parameters occur inside of it
             return None
     return found
 
 
 def _has_parameters(operation: Any) -> bool:
-    """Tell whether any stand in an operation or its bodies; what a definition has of them stands there, too."""
+    """Tell whether parameters occur in an operation or its bodies; those of a definition are its operation's too."""
     params = getattr(operation, "params", ())
     inner = any(body.num_parameters for body in getattr(operation, "blocks", ()))
     return inner or any(isinstance(param, ParameterExpression) and param.parameters for param in params)
@@ -179,7 +179,7 @@ def _segments(
     columns: _Columns,
     at_probe: Values,
 ) -> dict[int, SegmentBatch] | None:
-    """Return what the segments are in all sets; None if the gates that differ are not those that have parameters."""
+    """Return the segments in all sets; None if the gates that differ are not those in which parameters occur."""
     first, second = (program.body for program in probes)
     if [type(operation) for operation in first] != [type(operation) for operation in second]:
         return None
@@ -206,7 +206,7 @@ def _segments(
 
 
 class _Columns:
-    """The values of gates' parameters in all sets."""
+    """Evaluates the parameters of gates in all sets."""
 
     def __init__(
         self, parameters: Sequence[Parameter], values: NDArray[np.float64], place: str, poll: Callable[[], None]

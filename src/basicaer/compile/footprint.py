@@ -1,4 +1,4 @@
-"""What an operation touches: the qubits, the classical bits, or the whole state."""
+"""The footprints of operations: the qubits and classical bits that they touch, or the whole state."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ __all__ = ["Footprint", "footprint"]
 
 
 class Footprint(NamedTuple):
-    """The state qubits acted on, the classical bits read or written, and whether the whole state is replaced."""
+    """The state qubits that are acted on and the classical bits that are read or written.
+
+    `everything` is whether the whole state is replaced or read.
+    """
 
     qubits: frozenset[int]
     bits: frozenset[int]
     everything: bool = False
 
     def joined(self, others: Iterable[Footprint]) -> Footprint:
-        """Return this and all others together."""
+        """Return the union of this footprint and others."""
         qubits, bits, everything = set(self.qubits), set(self.bits), self.everything
         for other in others:
             qubits |= other.qubits
@@ -47,7 +50,7 @@ _NONE: frozenset[int] = frozenset()
 
 
 def footprint(operation: Operation) -> Footprint:
-    """Return what an operation and all inside it touch."""
+    """Return the footprint of an operation and of all operations inside it."""
     match operation:
         case Segment(gates):
             here = Footprint(frozenset(q for g in gates for q in (*g.targets, *g.controls)), _NONE)
@@ -57,7 +60,7 @@ def footprint(operation: Operation) -> Footprint:
             here = Footprint(frozenset((qubit,)), _NONE)
         case Prepare(qubits, _):
             here = Footprint(frozenset(qubits), _NONE)
-        case SetState() | Save():  # what is saved depends on all that has been measured
+        case SetState() | Save():  # the state that is saved depends on all measurements before
             here = Footprint(_NONE, _NONE, everything=True)
         case Store(expression, bits, _):
             here = Footprint(_NONE, _bits_read(expression) | frozenset(bits))

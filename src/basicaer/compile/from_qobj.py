@@ -1,25 +1,20 @@
-"""An experiment of a Qobj -> `Program`. Takes the types of JSON, already checked against the schema.
+"""Turns an experiment of a Qobj, which has been checked against the schema, into a `Program`.
 
-A Qobj has two classical memories: the memory slots that are reported, and a register that conditions look at. The
-program's bits are the slots first, then the register.
+A Qobj has two classical memories: the memory slots, which are reported, and a register, which conditions look at. The
+bits of the program are the memory slots, followed by the register.
 """
 
 from __future__ import annotations
 
-import re
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
-from basicaer.compile.gates import BY_NAME
-from basicaer.compile.modifiers import permuted
-from basicaer.compile.paulis import pauli_string, table_gate
-from basicaer.compile.unitary import record_gates, unitary_gate
-from basicaer.engine.bits import positions_of
+from basicaer.compile.qobj_gates import complex_numbers, gates_by_name, power_of_two
+from basicaer.engine.bits import extract_bits, positions_of
 from basicaer.engine.classical import Apply, Bits, Constant
-from basicaer.engine.program import Form, Gate, If, Measure, Prepare, Program, Store
+from basicaer.engine.program import If, Measure, Prepare, Program, Store
 from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
@@ -29,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_size", "lower_experiment"]
 
-_MOST = 1_000_000  # qubits, and classical bits: what is proportional to them stays a matter of milliseconds
-_LARGEST = sys.float_info.max  # a whole number of JSON may be larger
-_OPEN_CONTROLS = re.compile(r"(?P<name>.+)_o(?P<state>[0-9]{1,4000})")  # Python reads no number of over 4,300 digits
+_MOST = 1_000_000  # qubits, or classical bits: work in proportion to so many takes milliseconds
 _RELATIONS = {"==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
 _LEAVE_IDLE = frozenset({"barrier", "bfunc", "delay", "id", "measure", "reset", "u0"})
 
@@ -49,17 +42,19 @@ def lower_experiment(
 
     Parameters
     ----------
+    experiment
+        It has the types of JSON.
     name, n_qubits, memory_slots
-        From the experiment's header or configuration, or the whole Qobj's.
+        The values of the experiment's header or configuration, or of those of the whole Qobj.
     keep_idle
-        Whether to simulate idle qubits too, as a given initial state needs.
+        Whether to simulate idle qubits too, as a given initial state requires.
     poll
         Called before each instruction.
 
     Raises
     ------
     BasicAerError
-        Naming the instruction that is not known or does not fit, and its place.
+        Naming the instruction that is unknown or does not fit, and its place.
     """
     n_qubits, memory_slots = int(n_qubits), int(memory_slots)
     check_size(n_qubits, "n_qubits", name)
@@ -78,18 +73,25 @@ def lower_experiment(
             register = max(register, _register_size(item, place()))
             if item["name"] not in _LEAVE_IDLE:
                 active.update(item.get("qubits", ()))
-        reader = _Reader(name, sorted(active), memory_slots, register, starts_at_zero=not keep_idle)
-        for position, item in enumerate(items):  # noqa: B007  # it is for the message
+        reader = _Reader(sorted(active), memory_slots, register, starts_at_zero=not keep_idle)
+        for position, item in enumerate(items):  # noqa: B007  # place() reads the position
             poll()
             reader.read(item, place())
     phase = experiment.get("header", {}).get("global_phase", 0.0)
-    reader.builder.add_gates(reader.gates("global_phase", (), [phase], f"header of experiment '{name}'"))
+    reader.builder.add_gates(gates_by_name("global_phase", (), [phase], f"header of experiment '{name}'"))
     body, final = with_final_measurements(reader.builder.block())
     return Program(name, tuple(sorted(active)), n_qubits, memory_slots, memory_slots + reader.register, body, final)
 
 
 def check_size(size: int, what: str, name: str) -> None:
-    """Refuse more qubits or bits than anything of that size should be made for.
+    """Refuse a number of qubits or bits that is too large to do anything in proportion to it.
+
+    Parameters
+    ----------
+    what
+        The key of the Qobj that gives the number.
+    name
+        The experiment's name, for the message.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def _listed(value: Any) -> list[int]:
 
 
 def _with_whole_numbers(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an instruction whose numbers of qubits and bits are ints; to the schema, as to JSON, 1.0 is one too."""
+    """Return an instruction whose numbers of qubits and bits are ints; JSON and the schema take 1.0 for one as well."""
     whole = dict(item)
     for key in ("qubits", "memory", "register"):
         if key in item:
@@ -141,41 +143,36 @@ def _register_size(item: dict[str, Any], place: str) -> int:
     return max(slots, default=-1) + 1
 
 
-def _power(exponent: int) -> str:
-    """Return a power of 2 as a message shows it."""
-    return str(2**exponent) if exponent <= 20 else f"2**{exponent}"
-
-
-def _complex(values: Any, name: str, place: str) -> np.ndarray:
-    """Return an array of complex numbers that stand as [real, imaginary]; reals may stand alone."""
-    pairs = [v if isinstance(v, list) else [v, 0.0] for v in values] if isinstance(values, list) else [[]]
-    if not all(len(pair) == 2 and all(isinstance(part, int | float) for part in pair) for pair in pairs):
-        raise BasicAerError(f"'{name}' ({place}) takes numbers and pairs [real, imaginary], and holds something else.")
-    parts = np.array(pairs, float).reshape(-1, 2)
-    if not np.isfinite(parts).all():
-        raise BasicAerError(f"'{name}' ({place}) takes finite numbers, and holds one that is not.")
-    return np.asarray(parts[:, 0] + 1j * parts[:, 1])
-
-
 class _Reader:
-    """The walk through the instructions of one experiment."""
+    """Reads the instructions of one experiment in order.
 
-    def __init__(self, name: str, active: list[int], slots: int, register: int, *, starts_at_zero: bool) -> None:
-        self.name = name
-        self.number = {q: i for i, q in enumerate(active)}  # number[q] = the state qubit of qubit q
+    Attributes
+    ----------
+    number
+        ``number[q]`` is the state qubit of the experiment's qubit q, which is not idle.
+    slots, register
+        How many memory slots and how many register slots there are.
+    starts_at_zero
+        Whether every qubit is |0> where the block that is read begins.
+    builder
+        The block that is read.
+    """
+
+    def __init__(self, active: list[int], slots: int, register: int, *, starts_at_zero: bool) -> None:
+        self.number = {q: i for i, q in enumerate(active)}
         self.slots = slots
         self.register = register
         self.starts_at_zero = starts_at_zero
         self.builder = BlockBuilder()
 
     def read(self, item: dict[str, Any], place: str) -> None:
-        """Add one instruction, inside an `If` where it is conditional."""
+        """Add one instruction; inside an `If` if it is conditional."""
         condition = self.condition(item.get("conditional"))
         if condition is None:
             self.unconditional(item, place)
             return
         outside, self.builder = self.builder, BlockBuilder()
-        at_zero, self.starts_at_zero = self.starts_at_zero, False  # what came before may have used the block's qubits
+        at_zero, self.starts_at_zero = self.starts_at_zero, False  # earlier instructions may have used its qubits
         self.unconditional(item, place)
         block, self.builder = self.builder.block(), outside
         self.starts_at_zero = at_zero
@@ -190,10 +187,11 @@ class _Reader:
         mask = int(conditional["mask"], 16)
         if not mask:
             return None
-        lowest = next(positions_of(mask))
-        window = Bits(tuple(range(lowest, min(mask.bit_length(), self.slots))))
-        mask //= 2**lowest
-        return Apply("equal", (Apply("bit_and", (window, Constant(mask))), Constant(int(conditional["val"], 16))))
+        # The value is compared from the lowest bit of the mask on.
+        positions = range(next(positions_of(mask)), mask.bit_length())
+        window = Bits(tuple([slot for slot in positions if slot < self.slots]))
+        masked = Apply("bit_and", (window, Constant(extract_bits(mask, positions))))
+        return Apply("equal", (masked, Constant(int(conditional["val"], 16))))
 
     def unconditional(self, item: dict[str, Any], place: str) -> None:
         """Add one instruction."""
@@ -214,10 +212,10 @@ class _Reader:
             case "copy" | "snapshot":
                 raise BasicAerError(f"'{name}' ({place}) is not supported; measure into more memory slots instead.")
             case _:
-                self.builder.add_gates(self.gates(name, qubits, parameters, place))  # type: ignore[arg-type]
+                self.builder.add_gates(gates_by_name(name, qubits, parameters, place))  # type: ignore[arg-type]
 
     def measure(self, item: dict[str, Any], qubits: tuple[int | None, ...], place: str) -> None:
-        """Measure each qubit into its memory slot, and its register slot if it has one."""
+        """Measure each qubit into its memory slot, and into its register slot if it has one."""
         memory, register = item["memory"], item.get("register", [])
         if len(memory) != len(qubits) or len(register) not in {0, len(qubits)}:
             raise BasicAerError(
@@ -237,71 +235,25 @@ class _Reader:
             self.builder.add(Store(expression, bits=(bit,)))
 
     def reset(self, qubits: tuple[int | None, ...]) -> None:
-        """Reset the qubits that are not |0> for certain."""
+        """Reset the qubits that may not be in |0>."""
         self.builder.add_resets(qubits, starts_at_zero=self.starts_at_zero)
 
     def initialize(self, qubits: tuple[int | None, ...], parameters: list[Any], place: str) -> None:
         """Reset qubits and put them into a state."""
-        amplitudes = _complex(parameters, "initialize", place)
+        amplitudes = complex_numbers(parameters, "initialize", place)
         if len(amplitudes) != 2 ** len(qubits) or round(float(np.linalg.norm(amplitudes)), 10) != 1:
             raise BasicAerError(
-                f"'initialize' ({place}) needs {_power(len(qubits))} amplitudes of norm 1 for {len(qubits)} qubits, "
-                f"not {len(amplitudes)} of norm {np.linalg.norm(amplitudes):.6g}."
+                f"'initialize' ({place}) needs {power_of_two(len(qubits))} amplitudes of norm 1 for {len(qubits)} "
+                f"qubits, not {len(amplitudes)} of norm {np.linalg.norm(amplitudes):.6g}."
             )
         self.reset(qubits)
         self.builder.add(Prepare(qubits, amplitudes))  # type: ignore[arg-type]
 
     def bfunc(self, item: dict[str, Any]) -> None:
-        """Compare the masked register with a value; the truth goes to a register slot, and to memory if named."""
+        """Compare the masked register with a value, and store whether this holds to a register slot and to memory."""
         mask = int(item["mask"], 16)
         register = Bits(tuple(range(self.slots, self.slots + mask.bit_length())))
         masked = Apply("bit_and", (register, Constant(mask)))
         truth = Apply(_RELATIONS[item["relation"]], (masked, Constant(int(item["val"], 16))))
-        # The register last: each bit's store evaluates the comparison, which may read the very slot that it writes.
+        # The register comes last: each store evaluates the comparison, which may read the slot that it writes.
         self.store(truth, (*item.get("memory", []), self.slots + item["register"][0]))
-
-    def gates(self, name: str, qubits: tuple[int, ...], parameters: list[Any], place: str) -> list[Gate]:
-        """Return the gates of a unitary instruction, by its name."""
-        size = 2 ** len(qubits)
-        if name == "unitary":
-            rows = [_complex(row, name, place) for row in parameters[0]]
-            matrix = np.stack(rows) if {len(row) for row in rows} == {size} else np.zeros(0)
-            if matrix.shape != (size, size) or not np.allclose(matrix.conj().T @ matrix, np.eye(size), atol=1e-10):
-                raise BasicAerError(
-                    f"'unitary' ({place}) needs a unitary {_power(len(qubits))} x {_power(len(qubits))} matrix "
-                    f"for {len(qubits)} qubits."
-                )
-            return [unitary_gate(matrix, qubits)]
-        if name == "diagonal":
-            factors = _complex(parameters, name, place)
-            if len(factors) != size or not np.allclose(abs(factors), 1, atol=1e-10):
-                raise BasicAerError(
-                    f"'diagonal' ({place}) needs {_power(len(qubits))} numbers of modulus 1 for {len(qubits)} qubits."
-                )
-            return [Gate(name, "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
-        if name == "pauli":
-            if len(parameters) != 1 or not re.fullmatch(f"[IXYZ]{{{len(qubits)}}}", str(parameters[0])):
-                raise BasicAerError(f"'pauli' ({place}) needs one string of {len(qubits)} letters I, X, Y and Z.")
-            return pauli_string(parameters[0][::-1], qubits)
-        if name == "permutation":
-            if not all(isinstance(p, int) for p in parameters) or sorted(parameters) != list(range(len(qubits))):
-                raise BasicAerError(f"'permutation' ({place}) needs the numbers 0 to {len(qubits) - 1}, each once.")
-            return permuted(parameters, qubits, table_gate("swap", (0, 1)))
-        open_controls = _OPEN_CONTROLS.fullmatch(name)
-        record = BY_NAME.get(open_controls["name"] if open_controls else name)
-        state = int(open_controls["state"]) if open_controls else None
-        if record is None or (state is not None and record.controls == 0):
-            raise BasicAerError(
-                f"Unknown instruction {shown(name)} ({place}); unroll it into gates, or give it as 'unitary'."
-            )
-        controls = len(qubits) - len(record.kinds) if record.controls is None else record.controls
-        if controls < 0 or controls + len(record.kinds) != len(qubits) or len(parameters) != record.parameters:
-            raise BasicAerError(
-                f"'{name}' ({place}) takes {len(record.kinds) + max(controls, 0)} qubits and {record.parameters} "
-                f"parameters, not {len(qubits)} and {len(parameters)}."
-            )
-        if not all(isinstance(p, int | float) and abs(p) <= _LARGEST for p in parameters):
-            raise BasicAerError(f"'{name}' ({place}) takes finite real numbers, not {shown(parameters)}.")
-        if state is not None and state.bit_length() > controls:
-            raise BasicAerError(f"{shown(name)} ({place}) has {controls} controls, which have no state {shown(state)}.")
-        return record_gates(record, qubits, parameters, state)

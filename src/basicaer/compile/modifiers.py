@@ -1,18 +1,18 @@
-"""Controlled, inverted and repeated sequences of gates."""
+"""Sequences of gates under control, inverted, raised to a power, and permutations as sequences of swaps."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.compile.gates import BY_NAME
+from basicaer.compile.gates import BY_NAME, inverted
 from basicaer.compile.values import Varies
-from basicaer.devices.cpu.fusion import eigen, product_matrices
-from basicaer.devices.cpu.gatewise import GateNumbers
-from basicaer.engine.bits import deposit_bits
+from basicaer.engine.bits import deposit_bits, has_bit
 from basicaer.engine.program import Form, Formula, Gate
+from basicaer.engine.unitaries import eigen_decomposition
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["controlled", "formula_numbers", "inverse", "permuted", "power", "unitary_gate"]
 
-_WIDEST_POWER = 6  # qubits of a sequence whose matrix is made to take a power of it
-_FEW_GATES = 64  # a power of no more gates is written out
+_WIDEST_POWER = 6  # qubits: a matrix is made of gates on no more than these, to take a power of it
+_FEW_GATES = 64  # powers of no more gates are written out
 _MOST_GATES = 10**6
-_HIGHEST_POWER = 10**9  # of angles that are no simple part of a turn: rounding them makes 1e-7 of it then
+# An angle that is no simple fraction of a turn is rounded to 1e-16, which becomes 1e-7 in a power as high as this.
+_HIGHEST_POWER = 10**9
 _HIGHEST_ORDER = 1024
 _SAME_TURN = 1e-14
 _BRANCH_CUT = np.pi * 1e-12  # radians beyond pi
@@ -51,73 +52,77 @@ def inverse(gates: Sequence[Gate]) -> list[Gate]:
     return [
         gate._replace(
             name=f"{gate.name}_dg",
-            data=_inverted(gate.form, gate.data),
+            data=inverted(gate.form, gate.data),
             formula=gate.formula and gate.formula._replace(inverted=not gate.formula.inverted),
         )
         for gate in reversed(gates)
     ]
 
 
-def _inverted(form: Form, data: NDArray[Any]) -> NDArray[Any]:
-    return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # of a diagonal, the transpose is itself
-
-
 def formula_numbers(formula: Formula, parameters: Sequence[float]) -> NDArray[Any]:
-    """Return the numbers of a gate inside a loop at values of its parameters."""
+    """Return the numbers of a gate inside a loop, for the values that its parameters have there."""
     record = BY_NAME[formula.gate]
-    data = record.data(parameters)
-    return _inverted(record.form, data) if formula.inverted else data
+    return record.inverse(parameters) if formula.inverted else record.data(parameters)
 
 
 def unitary_gate(matrix: Any, qubits: tuple[int, ...], name: str = "unitary") -> Gate:
     """Return a matrix as a gate; on no qubits it is a phase."""
-    own = np.array(matrix, complex)  # the caller may go on to change theirs
+    own = np.array(matrix, complex)  # a copy, since the caller may change their matrix later
     if not qubits:
         return Gate("global_phase", "", (), Form.DIAGONAL, own.reshape(1))
     return Gate(name, "G" * len(qubits), qubits, Form.MATRIX, own)
 
 
 def power(
-    gates: Sequence[Gate], exponent: float, qubits: tuple[int, ...], what: str, poll: Callable[[], None]
+    gates: Sequence[Gate], exponent: float, qubits: tuple[int, ...], description: str, poll: Callable[[], None]
 ) -> list[Gate]:
-    """Return a power of what a sequence on `qubits` does, the principal one where the exponent is not whole.
+    """Return a power of a sequence on `qubits`; the principal one if the exponent is not a whole number.
+
+    Parameters
+    ----------
+    description
+        What the sequence is, for messages: "'rx' (circuit 'x')".
+    poll
+        Called before a matrix is made of the gates.
 
     Raises
     ------
     BasicAerError
-        If the exponent is no number or too high, or the qubits are too many for a matrix, and the power is not whole or
-        takes too many gates.
+        If the exponent is not finite or too high; or if there are too many qubits for a matrix, and the exponent is not
+        whole or the power has too many gates.
     """
     if not (isinstance(exponent, int) or isfinite(exponent)):
-        raise BasicAerError(f"The power {exponent} of {what} must be a finite number.")
+        raise BasicAerError(f"The power {exponent} of {description} must be a finite number.")
     is_whole = isinstance(exponent, int) or exponent.is_integer()
     if is_whole:
         once, times = (list(gates) if exponent >= 0 else inverse(gates)), abs(int(exponent))
         if len(once) * times <= _FEW_GATES:
             return once * times
         if len(once) == 1 and once[0].form is not Form.MATRIX and once[0].formula is None:
-            return [once[0]._replace(data=_repeated(once[0], times, what))]
+            return [once[0]._replace(data=_power_of_numbers(once[0], times, description))]
         if len(qubits) > _WIDEST_POWER and len(once) * times <= _MOST_GATES:
             return once * times
     if len(qubits) > _WIDEST_POWER:
         can = f"whole powers of at most {_MOST_GATES} gates" if is_whole else "whole powers"
         raise BasicAerError(
-            f"The power {exponent} of {what} cannot be taken on {len(qubits)} qubits; on more than {_WIDEST_POWER} "
-            f"there are {can} only."
+            f"The power {exponent} of {description} cannot be taken on {len(qubits)} qubits; on more than "
+            f"{_WIDEST_POWER} there are {can} only."
         )
     poll()
-    vectors, values = eigen(Gate("power", "G" * len(qubits), qubits, Form.MATRIX, _matrix(gates, qubits)))
+    vectors, values = eigen_decomposition(_matrix(gates, qubits))
     if is_whole:
-        exponent = _lowest(values, int(exponent), what)
-    # By the phases, so that the power is as unitary as the matrix however high it is. As Qiskit takes roots, the phase
-    # of -1 is pi, also where rounding has put it just beyond.
+        exponent = _lowest_exponent(values, int(exponent), description)
+    # The phases are multiplied, not the eigenvalues, so that even a high power is as unitary as the matrix. As in
+    # Qiskit's roots, the phase of -1 is pi, also if rounding has put it just beyond the branch cut.
     phases = np.angle(values * np.exp(-1j * _BRANCH_CUT)) + _BRANCH_CUT
     raised = vectors * np.exp(1j * exponent * phases) @ vectors.conj().T
     return [unitary_gate(raised, qubits, "power")]
 
 
-def _lowest(values: NDArray[np.complexfloating], exponent: int, what: str) -> int:
-    """Return the lowest exponent, from 0 on, that gives the same power of numbers of modulus 1, if they have an order.
+def _lowest_exponent(values: NDArray[np.complexfloating], exponent: int, description: str) -> int:
+    """Return the lowest exponent, from 0 on, that gives the same power of numbers of modulus 1.
+
+    That is lower than `exponent` only if the numbers have an order: an exponent for which all powers are 1.
 
     Raises
     ------
@@ -132,38 +137,57 @@ def _lowest(values: NDArray[np.complexfloating], exponent: int, what: str) -> in
         return exponent % int(orders[fits.argmax()])
     if abs(exponent) > _HIGHEST_POWER:
         raise BasicAerError(
-            f"The power {exponent} of {what} cannot be taken: it would be made of digits of its angles that nobody "
-            f"knows; take one of at most {_HIGHEST_POWER}."
+            f"The power {exponent} of {description} cannot be taken: it would be made of digits of its angles that "
+            f"nobody knows; take one of at most {_HIGHEST_POWER}."
         )
     return exponent
 
 
-def _repeated(gate: Gate, times: int, what: str) -> NDArray[Any]:
-    """Return the numbers of a permutation or diagonal gate that is applied `times` times; exact for 1, -1, i and -i."""
+def _power_of_numbers(gate: Gate, times: int, description: str) -> NDArray[Any]:
+    """Return the numbers of a power of a permutation or diagonal gate; exact where they are 1, -1, i and -i."""
     size = len(gate.data)
-    power = gate.data
+    square = gate.data  # the gate applied 2**place times
     if gate.form is Form.DIAGONAL:
-        times = _lowest(power, times, what)
+        times = _lowest_exponent(square, times, description)
     total = np.arange(size) if gate.form is Form.PERMUTATION else np.ones(size, complex)
-    while times:
-        odd, times = times % 2, times // 2
+    for place in range(times.bit_length()):
         if gate.form is Form.PERMUTATION:
-            total = power[total] if odd else total
-            power = power[power]
+            total = square[total] if has_bit(times, place) else total
+            square = square[square]
         else:
-            total = total * power if odd else total
-            power = power * power
-            power /= np.abs(power)  # so that it stays unitary however often it is squared
+            total = total * square if has_bit(times, place) else total
+            square = square * square
+            square /= np.abs(square)  # so that it stays unitary however often it is squared
     return total
 
 
-def _matrix(gates: Sequence[Gate], qubits: tuple[int, ...]) -> NDArray[np.complexfloating]:
-    """Return what gates do together; bit j of a row or column is ``qubits[j]``."""
+def _matrix(gates: Sequence[Gate], qubits: tuple[int, ...]) -> NDArray[np.complex128]:
+    """Return the matrix of a sequence; bit j of a row or column is ``qubits[j]``."""
     if any(gate.formula is not None for gate in gates):
         raise Varies
-    numbers = [GateNumbers(g.form, g.data, g.targets, g.controls, g.control_state) for g in gates]
-    matrix: NDArray[np.complexfloating] = product_matrices(numbers, qubits, ())[0]
+    place = {qubit: j for j, qubit in enumerate(qubits)}
+    matrix = np.eye(2 ** len(qubits), dtype=complex)
+    for gate in gates:
+        targets, controls = (tuple([place[qubit] for qubit in some]) for some in (gate.targets, gate.controls))
+        rows = _rows(len(qubits), targets, controls, gate.control_state)
+        match gate.form:
+            case Form.MATRIX:
+                matrix[rows] = np.tensordot(gate.data, matrix[rows], 1)
+            case Form.DIAGONAL:
+                matrix[rows] *= gate.data[:, None, None]
+            case Form.PERMUTATION:
+                matrix[rows[gate.data]] = matrix[rows]
     return matrix
+
+
+@lru_cache(maxsize=256)
+def _rows(n_qubits: int, targets: tuple[int, ...], controls: tuple[int, ...], control_state: int) -> NDArray[np.int64]:
+    """Return ``rows[i, j]``: the basis states whose targets have the value i, and which the controls let through."""
+    others = [qubit for qubit in range(n_qubits) if qubit not in targets and qubit not in controls]
+    rest = deposit_bits(np.arange(2 ** len(others)), others) + deposit_bits(control_state, controls)
+    rows: NDArray[np.int64] = deposit_bits(np.arange(2 ** len(targets)), targets)[:, None] + rest
+    rows.flags.writeable = False  # it is shared
+    return rows
 
 
 def permuted(pattern: Sequence[int], qubits: Sequence[int], swap: Gate) -> list[Gate]:
@@ -174,7 +198,7 @@ def permuted(pattern: Sequence[int], qubits: Sequence[int], swap: Gate) -> list[
     swap
         A swap of any two qubits, to be repeated on others.
     """
-    holds = list(range(len(pattern)))  # holds[i] = which place's state is now at place i
+    holds = list(range(len(pattern)))  # holds[i] = the place whose state is now at place i
     gates = []
     for place, wanted in enumerate(pattern):
         source = holds.index(wanted)

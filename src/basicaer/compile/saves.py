@@ -1,4 +1,8 @@
-"""Save instructions, our own and Aer's, which are known by name and attributes -> `Save`."""
+"""THE table of saves, and the lowering of save instructions, our own and Aer's, to `Save`.
+
+A new save needs an instruction in `library.py`, a line in `SAVES` and, if it reads something new, a `Reading` of the
+engine. Instructions are known by their names and attributes, so that Aer's need no import.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qiskit.circuit import Gate
 
+from basicaer.compile.result_forms import (
+    ARRAY,
+    DENSITY_MATRIX,
+    NUMBER,
+    OPERATOR,
+    PROBABILITIES_DICT,
+    STATEVECTOR,
+    STATEVECTOR_DICT,
+    ResultForm,
+)
 from basicaer.engine.bits import mask_of
 from basicaer.engine.program import Over, Reading, Save
 from basicaer.errors import BasicAerError
@@ -17,79 +31,109 @@ if TYPE_CHECKING:
     from basicaer.compile.scope import Scope
     from basicaer.engine.program import Program
 
-__all__ = ["SAVES", "as_unitary", "is_save", "lower_save", "pauli_terms"]
-
-_RESERVED = {"counts", "memory"}
-_STATE, _UNITARY, _STATEVECTOR = "save_state", "save_unitary", "statevector"
-_OF_THE_METHOD = "_method_"  # a label of Aer's: that of the kind of state that is saved
+__all__ = ["SAVES", "SaveRecord", "as_unitary", "is_save", "lower_save", "pauli_terms"]
 
 
-class _Kind(NamedTuple):
-    """One save instruction: what it reads, whether it must be given all qubits, and whether it becomes a dictionary."""
+class SaveRecord(NamedTuple):
+    """One save instruction of the table.
 
+    Attributes
+    ----------
+    name
+        The instruction's name, which is Aer's.
+    reading
+        What is read of the state.
+    over
+        What is kept of the values that the shots see, unless the instruction's settings say otherwise: the last one, or
+        the mean.
+    result_form
+        The form of the values in a result.
+    """
+
+    name: str
     reading: Reading
-    whole: bool = False
-    becomes_dictionary: bool = False
+    over: Over
+    result_form: ResultForm
 
 
-SAVES = {
-    "save_state": _Kind(Reading.AMPLITUDES),
-    "save_statevector": _Kind(Reading.AMPLITUDES),
-    "save_statevector_dict": _Kind(Reading.AMPLITUDES, becomes_dictionary=True),
-    "save_unitary": _Kind(Reading.UNITARY, whole=True),
-    "save_amplitudes": _Kind(Reading.AMPLITUDES),
-    "save_amplitudes_sq": _Kind(Reading.SQUARES),
-    "save_probabilities": _Kind(Reading.PROBABILITIES),
-    "save_probabilities_dict": _Kind(Reading.PROBABILITIES, becomes_dictionary=True),
-    "save_density_matrix": _Kind(Reading.DENSITY_MATRIX),
-    "save_expval": _Kind(Reading.EXPECTATION),
-    "save_expval_var": _Kind(Reading.VARIANCE),
-}
-"""All save instructions that are known, by name."""
+_ROWS = (
+    SaveRecord("save_state", Reading.AMPLITUDES, Over.LAST, STATEVECTOR),  # Aer's only
+    SaveRecord("save_statevector", Reading.AMPLITUDES, Over.LAST, STATEVECTOR),
+    SaveRecord("save_statevector_dict", Reading.AMPLITUDES, Over.LAST, STATEVECTOR_DICT),
+    SaveRecord("save_unitary", Reading.UNITARY, Over.LAST, OPERATOR),
+    SaveRecord("save_amplitudes", Reading.AMPLITUDES, Over.LAST, ARRAY),
+    SaveRecord("save_amplitudes_sq", Reading.SQUARES, Over.MEAN, ARRAY),
+    SaveRecord("save_probabilities", Reading.PROBABILITIES, Over.MEAN, ARRAY),
+    SaveRecord("save_probabilities_dict", Reading.PROBABILITIES, Over.MEAN, PROBABILITIES_DICT),
+    SaveRecord("save_density_matrix", Reading.DENSITY_MATRIX, Over.MEAN, DENSITY_MATRIX),
+    SaveRecord("save_expval", Reading.EXPECTATION, Over.MEAN, NUMBER),
+    SaveRecord("save_expval_var", Reading.VARIANCE, Over.MEAN, ARRAY),
+)
+SAVES = {record.name: record for record in _ROWS}
 
-_AVERAGED = {Reading.SQUARES, Reading.PROBABILITIES, Reading.DENSITY_MATRIX, Reading.EXPECTATION, Reading.VARIANCE}
+_STATE, _UNITARY = SAVES["save_state"], SAVES["save_unitary"]
+_RESERVED_LABELS = {"counts", "memory"}
+_STATEVECTOR_LABEL, _UNITARY_LABEL = "statevector", "unitary"
+_METHOD_LABEL = "_method_"  # Aer's save_state has this label, which stands for the kind of state that is saved
 
 
 def is_save(operation: Any) -> bool:
-    """Tell whether an operation is a save: by its name, unless it is a gate or made of something."""
+    """Tell whether an operation is a save: it has the name of one, is no gate and has no definition."""
     return operation.name in SAVES and not isinstance(operation, Gate) and operation.definition is None
 
 
 def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> Save:
-    """Return what a save instruction on state qubits, None where idle, stands for.
+    """Lower a save instruction.
+
+    Parameters
+    ----------
+    qubits
+        The state qubits that it is given, None for an idle one.
 
     Raises
     ------
     BasicAerError
-        For a label that is taken, not all qubits where all are needed, or settings that were lost.
+        If the label is taken, qubits are missing where all are needed, or the instruction has lost its settings.
     """
-    kind = SAVES[operation.name]
-    per_shot, conditional, summed = _settings(operation, scope.place)
-    label = operation.label
-    if label == _OF_THE_METHOD:
-        label = _STATEVECTOR
-    if label in _RESERVED or label in scope.labels:
-        why = "stands for the outcomes of measurements" if label in _RESERVED else "is taken by another one"
+    record = SAVES[operation.name]
+    per_shot, conditional, unnormalized = _settings(operation, scope.place)
+    label = _STATEVECTOR_LABEL if operation.label == _METHOD_LABEL else operation.label
+    if label in _RESERVED_LABELS or label in scope.labels:
+        why = "stands for the outcomes of measurements" if label in _RESERVED_LABELS else "is taken by another one"
         raise BasicAerError(f"The label '{label}' of {operation.name} ({scope.place}) {why}; give it one of its own.")
     scope.labels.add(label)
-    if kind.whole and len(qubits) != scope.circuit_qubits:
+    if record is _UNITARY and len(qubits) != scope.circuit_qubits:
         raise BasicAerError(
             f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}."
         )
-    over = Over.EACH if per_shot else Over.LAST if kind.reading not in _AVERAGED else Over.SUM if summed else Over.MEAN
-    numbers = _numbers(kind.reading, operation.params, qubits, scope.place)
-    over_idle = not kind.becomes_dictionary
-    return Save(label, operation.name, kind.reading, qubits, numbers, over, conditional, scope.last_phase, over_idle)
+    over = record.over
+    if per_shot:
+        over = Over.EACH
+    elif unnormalized and over is Over.MEAN:
+        over = Over.SUM
+    return Save(
+        label,
+        record.name,
+        record.reading,
+        qubits,
+        _numbers(record.reading, operation.params, qubits, scope.place),
+        over,
+        conditional,
+        phase=scope.last_phase,
+        over_idle=record.result_form.key is None,  # a dictionary gets its entries for idle qubits from its keys
+    )
 
 
 def as_unitary(program: Program) -> Program:
-    """Return a program in which what saves the state, of whatever kind that is, saves the unitary."""
+    """Return a program in which each ``save_state`` saves the unitary, as it does in Aer's unitary simulator."""
     changed = {
         save: save._replace(
-            label="unitary" if save.label == _STATEVECTOR else save.label, form=_UNITARY, reading=Reading.UNITARY
+            label=_UNITARY_LABEL if save.label == _STATEVECTOR_LABEL else save.label,
+            form=_UNITARY.name,
+            reading=_UNITARY.reading,
         )
         for save in program.body
-        if isinstance(save, Save) and save.form == _STATE
+        if isinstance(save, Save) and save.form == _STATE.name
     }
     if not changed:
         return program
@@ -98,10 +142,12 @@ def as_unitary(program: Program) -> Program:
 
 
 def _settings(operation: Any, place: str) -> tuple[bool, bool, bool]:
-    """Return whether to save for each shot, on condition of the classical bits, and the sum."""
-    aer = getattr(operation, "_subtype", None)  # "c_list", "average", "accum", ...
-    if aer is not None:
-        return aer.endswith("list"), aer.startswith("c_"), aer.endswith("accum")
+    """Return the settings pershot, conditional and unnormalized of a save instruction."""
+    subtype = getattr(
+        operation, "_subtype", None
+    )  # Aer writes all three in one word: "c_list", "average", "accum", ...
+    if subtype is not None:
+        return subtype.endswith("list"), subtype.startswith("c_"), subtype.endswith("accum")
     if not hasattr(operation, "pershot"):
         raise BasicAerError(
             f"{operation.name} ({place}) has no settings, which a QPY file does not keep; append it anew."
@@ -110,6 +156,7 @@ def _settings(operation: Any, place: str) -> tuple[bool, bool, bool]:
 
 
 def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, ...], place: str) -> tuple[Any, ...]:
+    """Return the numbers of a `Save` from the parameters of its instruction."""
     match reading:
         case Reading.EXPECTATION:
             return pauli_terms(((pauli, factors[0]) for pauli, factors in params), qubits)
@@ -126,9 +173,9 @@ def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, 
 def pauli_terms(
     paulis: Iterable[tuple[str, float]], qubits: tuple[int | None, ...]
 ) -> tuple[tuple[int, int, float], ...]:
-    """Return masks and factor of each Pauli, the last letter of which is for the first qubit.
+    """Return the masks x and z and the factor of each Pauli string, whose last letter is for the first qubit.
 
-    On an idle qubit, which is |0>, Z is 1, and a Pauli with X or Y has no expectation value.
+    On an idle qubit, which is |0>, Z is 1, and a string with X or Y there has no expectation value.
     """
     factors: dict[tuple[int, int], float] = {}
     for pauli, factor in paulis:

@@ -1,4 +1,4 @@
-"""What names mean inside one circuit or control-flow body: its qubits, bits and variables as the program's numbers."""
+"""Maps the qubits, bits and variables of one circuit or control-flow body to those of the program."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ __all__ = ["Scope"]
 
 @dataclass(slots=True)
 class Scope:
-    """How one circuit's own names map to the program's.
+    """How the qubits, bits and variables of one circuit, definition or body map to those of the program.
 
     Attributes
     ----------
     qubits
-        ``qubits[q]`` is the state qubit of a `Qubit`, or None where it is idle.
+        ``qubits[q]`` is the state qubit of a `Qubit`; None if it is idle.
     bits
         ``bits[c]`` is the number of a `Clbit`.
-    slots, inputs
-        For each real-time variable of the program its slot, and the value given for an input variable; shared by all
-        scopes of a program, since a variable is the same object in every body that sees it.
-    values
-        What the parameters of the circuit stand for.
-    labels
-        Those of the save instructions so far; shared likewise.
-    circuit_qubits, last_phase
-        How many qubits the whole circuit has, and the global phase that is applied at its very end, as a factor.
     place
-        Where this is, for messages: "circuit 'x', in if_else".
+        The place of the circuit, for messages: "circuit 'x', in if_else".
+    values
+        The values of the circuit's parameters.
     in_loop
         Whether break and continue have a loop to refer to.
+    slots, inputs
+        The slot of each real-time variable, and the values given for input variables. All scopes of a program share
+        them, since a variable is the same object in every body that sees it.
+    labels
+        The labels of the save instructions so far, which all scopes share too.
+    circuit_qubits, last_phase
+        How many qubits the whole circuit has, and its global phase as a factor, which is applied at its very end.
     """
 
     qubits: dict[Any, int | None]
@@ -64,7 +64,7 @@ class Scope:
         )
 
     def counting(self, parameter: Any, value: Counter | float) -> Scope:
-        """Return this scope as the body of a for loop sees it, where a parameter has values of its own."""
+        """Return the scope of the body of a for loop that gives values to a parameter."""
         return replace(self, values=self.values.with_value(parameter, value))
 
     def new_slot(self) -> int:
@@ -72,5 +72,5 @@ class Scope:
         return self.slots.setdefault(object(), len(self.slots))
 
     def slot(self, variable: Any) -> int:
-        """Return the slot of a real-time variable, a new one at first sight."""
+        """Return the slot of a real-time variable; a new one the first time that it is asked for."""
         return self.slots.setdefault(variable, len(self.slots))

@@ -1,9 +1,9 @@
-"""Unitary operations of Qiskit -> gates: the table first, then what an operation says it is made of.
+"""Breaks unitary operations of Qiskit down into gates.
 
-The order: the gate table; operations with a form of their own (unitaries, diagonals, permutations, Pauli strings);
-controlled and annotated operations by their base; operations without a definition by Qiskit's high-level synthesis;
-definitions, recursively; matrices of up to six qubits; else an error that names the operation and its place. Parameters
-are looked up in `Values` where a gate's numbers are read.
+The following are tried in this order: the gate table; operations with a form of their own (unitaries, diagonals,
+permutations, Pauli strings); controlled and annotated operations by their base; operations without a definition by
+Qiskit's high-level synthesis; definitions, recursively; matrices of up to six qubits. If none applies, an error names
+the operation and its place. Parameters are looked up in `Values` when a gate's numbers are made.
 """
 
 from __future__ import annotations
@@ -25,70 +25,26 @@ from qiskit.circuit import (
 from qiskit.exceptions import QiskitError
 from qiskit.synthesis import ProductFormula
 
-from basicaer.compile.gates import BY_CLASS, BY_NAME, GateRecord
+from basicaer.compile.gates import BY_CLASS, BY_NAME
+from basicaer.compile.matrices import UNITARY_TO, is_unitary, matrix_of
 from basicaer.compile.modifiers import controlled, inverse, permuted, power, unitary_gate
-from basicaer.compile.paulis import pauli_rotation, pauli_rotation_parts, pauli_string, table_gate
-from basicaer.compile.values import Varies, Varying
+from basicaer.compile.paulis import pauli_rotation, pauli_string
+from basicaer.compile.table_gates import phase_gates, record_gates, table_gate, table_gates
+from basicaer.compile.values import Varies
 from basicaer.engine.bits import all_ones
-from basicaer.engine.classical import Apply, Constant
-from basicaer.engine.program import Form, Formula, Gate
+from basicaer.engine.program import Form, Gate
 from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from basicaer.compile.values import Values
 
-__all__ = [
-    "definition_of",
-    "gates_of",
-    "is_unitary",
-    "phase_gates",
-    "record_gates",
-    "table_gates",
-    "unitary_gate",
-    "with_numbers",
-]
+__all__ = ["definition_of", "gates_of", "with_numbers"]
 
 _WIDEST_MATRIX = 6
-_EXACTLY_TO = 2**8  # rows of a matrix that is multiplied by its own adjoint to see whether it is unitary
-_VECTORS = 16
-_UNITARY_TO = 1.1e-5  # Qiskit takes a matrix whose columns have a squared norm of 1 to 1e-5
 _PAULIS = frozenset("IXYZ")
-_NOTHING = frozenset({"id", "u0"})  # gates that do nothing, not even a phase
 _NOISE = frozenset({"kraus", "superop", "quantum_channel", "roerror", "roerror_vector"})
-
-
-def record_gates(
-    record: GateRecord, qubits: tuple[int, ...], parameters: Sequence[float | Varying], state: int | None
-) -> list[Gate]:
-    """Return a gate of the table on some qubits, its controls first; `state` None is all controls on."""
-    if record.name in _NOTHING:
-        return []
-    count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
-    formula = None
-    if any(isinstance(p, Varying) for p in parameters):
-        varying = [p if isinstance(p, Varying) else Varying(p, Constant(p)) for p in parameters]
-        formula = Formula(record.name, tuple(p.expression for p in varying))
-        parameters = [p.first for p in varying]
-    data = record.data(parameters)  # type: ignore[arg-type]  # numbers by now
-    if not count:
-        return [Gate(record.name, record.kinds, qubits, record.form, data, formula=formula)]
-    state = all_ones(count) if state is None else state
-    return [Gate(record.name, record.kinds, qubits[count:], record.form, data, qubits[:count], state, formula)]
-
-
-def table_gates(
-    record: GateRecord,
-    qubits: tuple[int, ...],
-    params: Sequence[Any],
-    values: Values,
-    place: str,
-    *,
-    state: int | None = None,
-) -> list[Gate]:
-    """Return a gate of the table with the parameters that an instruction has."""
-    return record_gates(record, qubits, [values.read(p, place) for p in params], state)
 
 
 def gates_of(operation: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
@@ -97,34 +53,35 @@ def gates_of(operation: Any, qubits: tuple[int, ...], place: str, values: Values
     Parameters
     ----------
     operation
-        Any `qiskit.circuit.Operation` that is unitary; it stays as it is.
+        Any `qiskit.circuit.Operation` that is unitary; it is not changed.
     qubits
-        The state qubits that it acts on, in its own order.
+        The state qubits on which it acts, in its own order.
     place
-        Where it stands, for messages.
+        The place where it stands, for messages.
     values
-        What its parameters stand for.
+        The values of its parameters.
 
     Raises
     ------
     BasicAerError
-        If it cannot be broken down, or is not unitary.
+        If it is not unitary, or nothing says which gates it is made of.
     Varies
-        If it can be only with numbers for parameters that vary in a for loop.
+        If its gates cannot be told without a number for a parameter that varies in a for loop.
     """
     values.poll()
     kind = getattr(operation, "base_class", type(operation))
     record = BY_CLASS.get(kind)
     if record is not None:
         state = getattr(operation, "ctrl_state", None)
-        return table_gates(record, qubits, operation.params, values, f"{place}, in {operation.name}", state=state)
+        inside = f"{place}, in {operation.name}"
+        return table_gates(record, qubits, operation.params, values, inside, control_state=state)
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(operation, qubits, place, values)
     if isinstance(operation, ControlledGate):
         count, base = operation.num_ctrl_qubits, operation.base_gate
         on = qubits[count:]
-        # A gate with ancillas (an MCX chain) is more than its base under control: that one goes by its definition.
+        # A gate with ancillas (an MCX chain) is more than its base under control, so that its definition is taken.
         if base.num_qubits == len(on):
             return controlled(_base_gates(base, on, place, values), qubits[:count], operation.ctrl_state)
         if isinstance(operation, library.MCMTGate):
@@ -135,17 +92,17 @@ def gates_of(operation: Any, qubits: tuple[int, ...], place: str, values: Values
     operation = with_numbers(operation, values, place)
     definition = definition_of(operation, place)
     if definition is not None:
-        return definition_gates(definition, qubits, f"{place}, in {operation.name}", values)
-    matrix = _matrix(operation) if len(qubits) <= _WIDEST_MATRIX else None
+        return _definition_gates(definition, qubits, f"{place}, in {operation.name}", values)
+    matrix = matrix_of(operation) if len(qubits) <= _WIDEST_MATRIX else None
     if matrix is None:
-        raise unknown(operation, place)
+        raise _unknown(operation, place)
     return [unitary_gate(matrix, qubits, operation.name)]
 
 
 def with_numbers(operation: Any, values: Values, place: str) -> Any:
-    """Return an operation whose parameters are numbers: itself, or a copy.
+    """Return an operation whose parameters are numbers: the operation itself, or a copy.
 
-    A definition that a gate was given keeps its parameters; one that its class makes is made of the numbers.
+    A definition that a gate was given keeps its parameters; one that its class makes is made from the numbers.
     """
     if not any(isinstance(param, ParameterExpression) for param in operation.params):
         return operation
@@ -155,39 +112,39 @@ def with_numbers(operation: Any, values: Values, place: str) -> Any:
             for param in operation.params
         ]
     except Varies:
-        if _has_definition(operation):  # whose own parameters may vary
+        if _has_definition(operation):  # the parameters may vary in the definition
             return operation
         raise
     copied = copy.copy(operation)
-    if isinstance(copied, ControlledGate):  # whose parameters are its base's
+    if isinstance(copied, ControlledGate):  # its parameters are those of its base
         copied.base_gate = copy.copy(copied.base_gate)
     copied.params = numbers
     return copied
 
 
 def definition_of(operation: Any, place: str) -> Any:
-    """Return what an operation is made of, None if nothing; its class may make that just now."""
+    """Return the definition of an operation, or None. Its class may make it in this moment, and fail."""
     with at_border(lambda why: BasicAerError(f"What '{operation.name}' ({place}) is made of cannot be read: {why}.")):
         return operation.definition
 
 
 def _has_definition(operation: Any) -> bool:
-    """Tell whether a gate carries its definition, as one that was made of a circuit does, or its class makes it."""
+    """Tell whether a gate has a definition already, as one that was made from a circuit does."""
     return getattr(operation, "_definition", None) is not None
 
 
 def _base_gates(base: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
-    if isinstance(base, library.UGate) and len(base.params) == 4:  # what a CU under more controls calls its base
+    if isinstance(base, library.UGate) and len(base.params) == 4:  # the base of a CU gate under further controls
         *angles, phase = (values.read(param, f"{place}, in {base.name}") for param in base.params)
         return [
-            *record_gates(BY_NAME["global_phase"], (), [phase], None),
-            *record_gates(BY_CLASS[library.UGate], qubits, angles, None),
+            *record_gates(BY_NAME["global_phase"], (), [phase]),
+            *record_gates(BY_CLASS[library.UGate], qubits, angles),
         ]
     return gates_of(base, qubits, place, values)
 
 
-def unknown(operation: Any, place: str) -> BasicAerError:
-    """Return the error for an operation that nothing here knows."""
+def _unknown(operation: Any, place: str) -> BasicAerError:
+    """Return the error for an operation of which no gates are known."""
     if operation.name in _NOISE:
         return BasicAerError(
             f"'{operation.name}' ({place}) is noise, which is not simulated; remove it, or use a simulator of noise."
@@ -199,8 +156,8 @@ def unknown(operation: Any, place: str) -> BasicAerError:
     )
 
 
-def definition_gates(definition: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
-    """Return the gates of a circuit that has nothing but unitary operations."""
+def _definition_gates(definition: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
+    """Return the gates of a circuit that consists of unitary operations."""
     number = {bit: qubits[i] for i, bit in enumerate(definition.qubits)}
     gates = phase_gates(definition.global_phase, place, values)
     for item in definition.data:
@@ -209,38 +166,8 @@ def definition_gates(definition: Any, qubits: tuple[int, ...], place: str, value
     return gates
 
 
-def phase_gates(angle: Any, place: str, values: Values) -> list[Gate]:
-    """Return a circuit's global phase as a gate, if it has any."""
-    if not isinstance(angle, ParameterExpression) and not angle:
-        return []
-    return table_gates(BY_NAME["global_phase"], (), [angle], values, f"global phase of {place}")
-
-
-def _matrix(operation: Any) -> Any:
-    try:
-        matrix = np.asarray(operation.to_matrix(), complex)
-    except (AttributeError, QiskitError, TypeError, ValueError):  # it has none, or a user's own class makes none
-        return None
-    return matrix if is_unitary(matrix, operation.num_qubits) else None
-
-
-def is_unitary(matrix: Any, n_qubits: int) -> bool:
-    """Tell whether this is a unitary matrix of so many qubits, as nearly as Qiskit wants it."""
-    size = 2**n_qubits
-    if matrix.shape != (size, size):
-        return False
-    # The squared Frobenius norm of M*M less the identity, without making that: it is checked for each gate.
-    if size <= _EXACTLY_TO:
-        product = matrix.conj().T.dot(matrix)
-        deviation = np.vdot(product, product).real - 2 * np.vdot(matrix, matrix).real + size
-    else:  # an estimate by random vectors (Hutchinson 1990), which reads the matrix but does not multiply it by itself
-        vectors = np.random.default_rng(0).normal(size=(size, _VECTORS))
-        off = matrix.T.dot(matrix.dot(vectors).conj()) - vectors
-        deviation = np.vdot(off, off).real / _VECTORS
-    return bool(deviation < size * _UNITARY_TO**2)  # and False where an entry is not finite
-
-
 def _synthesised(operation: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
+    """Return the gates that Qiskit's high-level synthesis makes of an operation."""
     from qiskit import QuantumCircuit
     from qiskit.transpiler.exceptions import TranspilerError
     from qiskit.transpiler.passes import HighLevelSynthesis
@@ -250,10 +177,13 @@ def _synthesised(operation: Any, qubits: tuple[int, ...], place: str, values: Va
     try:
         circuit = HighLevelSynthesis()(circuit)
     except (TranspilerError, QiskitError) as error:
-        raise unknown(operation, place) from error
+        raise _unknown(operation, place) from error
     if any(item.operation is operation or item.name == operation.name for item in circuit.data):
-        raise unknown(operation, place)
-    return definition_gates(circuit, qubits, f"{place}, in {operation.name}", values)
+        raise _unknown(operation, place)
+    return _definition_gates(circuit, qubits, f"{place}, in {operation.name}", values)
+
+
+# Operations with a form of their own.
 
 
 def _unitary(operation: Any, qubits: tuple[int, ...], place: str, _values: Values) -> list[Gate]:
@@ -265,7 +195,7 @@ def _unitary(operation: Any, qubits: tuple[int, ...], place: str, _values: Value
 
 def _diagonal(operation: Any, qubits: tuple[int, ...], place: str, _values: Values) -> list[Gate]:
     factors = np.array(operation.params, complex)
-    if not np.allclose(abs(factors), 1, rtol=0, atol=_UNITARY_TO):
+    if not np.allclose(abs(factors), 1, rtol=0, atol=UNITARY_TO):
         raise BasicAerError(f"The entries of 'diagonal' ({place}) must be numbers of modulus 1.")
     return [Gate("diagonal", "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
 
@@ -281,8 +211,8 @@ def _pauli(operation: Any, qubits: tuple[int, ...], _place: str, _values: Values
 def _pauli_evolution(operation: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
     """Return the product formula that the gate carries, term by term.
 
-    It is the gate's synthesis that says what is run, as in `transpile`; for a sum of terms that do not commute that is
-    an approximation of the exponential, and `MatrixExponential` is the synthesis for the exact one.
+    The gate's synthesis says what is run, as in `transpile`. For a sum of terms that do not commute this is an
+    approximation of the exponential; the synthesis `MatrixExponential` is exact.
     """
     inside = f"{place}, in {operation.name}"
     is_formula = isinstance(operation.synthesis, ProductFormula)
@@ -294,29 +224,20 @@ def _pauli_evolution(operation: Any, qubits: tuple[int, ...], place: str, values
     if is_formula:
         terms = [(p, q, values.read(angle, inside)) for p, q, angle in operation.synthesis.expand(operation)]
         if all(_PAULIS.issuperset(letters) for letters, _, _ in terms):
-            return [g for p, on, angle in terms for g in _rotation(p, [qubits[i] for i in on], angle)]
-    return definition_gates(definition_of(operation, place), qubits, inside, values)
+            return [g for p, on, angle in terms for g in pauli_rotation(p, [qubits[i] for i in on], angle)]
+    return _definition_gates(definition_of(operation, place), qubits, inside, values)
 
 
 def _pauli_product_rotation(operation: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
-    letters = operation.pauli().to_label().lstrip("-")[::-1]  # the sign is in the angle already
-    return _rotation(letters, qubits, values.read(operation.params[0], f"{place}, in {operation.name}"))
-
-
-def _rotation(letters: str, qubits: Sequence[int], angle: float | Varying) -> list[Gate]:
-    """Return a Pauli rotation; of one that varies, the gate that carries the angle is one of the table."""
-    if not isinstance(angle, Varying):
-        return pauli_rotation(letters, qubits, angle)
-    before, (name, on, factor), after = pauli_rotation_parts(letters, qubits)
-    turned = Varying(factor * angle.first, Apply("mul", (Constant(factor), angle.expression)))
-    return [*before, *record_gates(BY_NAME[name], on, [turned], None), *after]
+    letters = operation.pauli().to_label().lstrip("-")[::-1]  # the angle has the sign already
+    return pauli_rotation(letters, qubits, values.read(operation.params[0], f"{place}, in {operation.name}"))
 
 
 def _annotated(operation: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
     controls = sum(m.num_ctrl_qubits for m in operation.modifiers if isinstance(m, ControlModifier))
     base, on = operation.base_op, qubits[controls:]
     gates = gates_of(base, on, place, values)
-    for modifier in operation.modifiers:  # the first is applied first; later controls stand before earlier ones
+    for modifier in operation.modifiers:  # the first is applied first; the qubits of later controls come first
         match modifier:
             case InverseModifier():
                 gates = inverse(gates)

@@ -1,7 +1,7 @@
-"""What parameters stand for while a circuit is lowered: numbers, or what for loops count through.
+"""The values of parameters while a circuit is lowered: numbers, or counters of for loops.
 
-Qiskit never binds a circuit here: its `assign_parameters` shares the gates of control-flow bodies between a circuit and
-its bound copies, so that binding one changes the others. Instead a parameter is looked up where a number is read.
+Circuits are not bound by Qiskit: its `assign_parameters` shares the gates of control-flow bodies between a circuit and
+its bound copies, so that binding one changes the others. Instead a parameter is looked up whenever a number is read.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ __all__ = [
     "value_at",
 ]
 
-_LEAST_PATIENCE = 0.1  # seconds: a shorter time limit is left to the job, where what was reached is told
+_LEAST_PATIENCE = 0.1  # seconds; the job itself keeps shorter time limits, since it can tell how far it got
 _GOLDEN = (5**0.5 - 1) / 2
 _SAME = 1e-9
-_LARGEST_TABLE = 10**6  # numbers: some seconds, and 8 MB
+_LARGEST_TABLE = 10**6  # numbers, which take some seconds to compute, and 8 MB
 
 
 class Patience:
-    """How long circuits may be read: to be called between two pieces of work.
+    """The time limit for reading circuits; to be called between two pieces of work.
 
     Parameters
     ----------
     seconds
-        The time limit, counted from now; None for none.
+        The time limit, counted from now; None for no limit.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
@@ -54,7 +54,7 @@ class Patience:
         self._deadline = None if seconds is None else time.monotonic() + max(seconds, _LEAST_PATIENCE)
 
     def __call__(self) -> None:
-        """Return at once.
+        """Check the time.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Counter:
     Attributes
     ----------
     is_read
-        Whether anything has asked for it.
+        Whether any number that depends on it has been read.
     """
 
     def __init__(self, slot: int, name: str, values: Sequence[int]) -> None:
@@ -84,53 +84,60 @@ class Counter:
 
 
 class NoNumberError(BasicAerError):
-    """An expression of parameters is no finite real number at their values."""
+    """Raised when an expression is not a finite real number for the values of its parameters."""
 
 
 class Varying(NamedTuple):
-    """A number that depends on counters: what it is at their first values, and the expression that gives the others."""
+    """A number that depends on counters: its value for their first values, and an expression that gives all values."""
 
     first: float
     expression: Expression
 
 
-class Varies(Exception):  # noqa: N818  # no error: it asks a for loop to be written out
-    """A single number was needed where one depends on the counter of a for loop."""
+class Varies(Exception):  # noqa: N818  # it is no error, but asks for the for loop to be unrolled
+    """Raised when a single number is needed, and it depends on the counter of a for loop."""
 
 
 class Values:
-    """What the parameters of a circuit stand for.
+    """The values of a circuit's parameters.
 
     Parameters
     ----------
-    known
-        A number, or a counter, for each parameter.
+    of_parameters
+        The number or the counter of each parameter.
     poll
-        Called now and then while something takes long.
+        Called now and then during long work.
     """
 
     def __init__(
-        self, known: Mapping[Parameter, float | Counter] | None = None, poll: Callable[[], None] = lambda: None
+        self, of_parameters: Mapping[Parameter, float | Counter] | None = None, poll: Callable[[], None] = lambda: None
     ) -> None:
-        self._known = dict(known or {})
+        self._of_parameters = dict(of_parameters or {})
         self.poll = poll
 
     def __contains__(self, parameter: object) -> bool:
-        return parameter in self._known
+        return parameter in self._of_parameters
 
     def with_value(self, parameter: Parameter, value: Counter | float) -> Values:
-        """Return these values and one more, which hides any other of the same parameter."""
-        return Values({**self._known, parameter: value}, self.poll)
+        """Return these values with one more, which replaces any other value of the same parameter."""
+        return Values({**self._of_parameters, parameter: value}, self.poll)
 
     def number(self, param: Any, place: str) -> float:
         """Return a parameter of an instruction as a number.
+
+        Parameters
+        ----------
+        param
+            A number, a parameter or an expression of parameters.
+        place
+            The place of the instruction, for messages.
 
         Raises
         ------
         Varies
             If it depends on the counter of a for loop.
         BasicAerError
-            If it has no value, or none that is a finite real number.
+            If it has no value, or its value is not a finite real number.
         """
         number = self.read(param, place)
         if isinstance(number, Varying):
@@ -140,14 +147,14 @@ class Values:
     def read(self, param: Any, place: str) -> float | Varying:
         """Return a parameter of an instruction as a number, or as one that varies in a for loop.
 
-        A plain number may be infinite, which its gate refuses by its own name.
+        A plain number may be infinite; its gate refuses it in a message that names the gate.
 
         Raises
         ------
         BasicAerError
-            If it has no value, or an expression none that is a finite real number.
+            If it has no value, or an expression's value is not a finite real number.
         """
-        if type(param) is float:  # as nearly all are
+        if type(param) is float:  # nearly all parameters are
             return param
         if not isinstance(param, ParameterExpression):
             return _as_float(param, param, place, {})
@@ -164,14 +171,14 @@ class Values:
         firsts = {parameter: counter.values[0] for parameter, counter in counters.items()}
         first = value_at(param, numbers | firsts, place)
         expression = self._expression(_bound(param, numbers, place) if numbers else param, counters, place)
-        if isinstance(expression, Constant):  # a multiple by 0, say: so OpenQASM 3's loops name their parameter
+        if isinstance(expression, Constant):  # such as 0 times the parameter, which OpenQASM 3's loops contain
             return first
         for counter in counters.values():
             counter.is_read = True
         return Varying(first, expression)
 
     def _value_of(self, parameter: Parameter, place: str) -> float | Counter:
-        value: float | Counter | None = self._known.get(parameter)
+        value: float | Counter | None = self._of_parameters.get(parameter)
         if value is None:
             raise BasicAerError(
                 f"Parameter '{parameter.name}' ({place}) has no value; bind it with assign_parameters or "
@@ -180,7 +187,7 @@ class Values:
         return value
 
     def _expression(self, param: Any, counters: Mapping[Parameter, Counter], place: str) -> Expression:
-        """Return an expression of counters for the program: a sum of multiples where it is one, else a table."""
+        """Return an expression of counters for the program: a sum of multiples if it is one, else a table."""
         some = [[counter.values[at] for counter in counters.values()] for at in (0, -1)]
         multiples = sum_of_multiples(param, list(counters), some, place, self.poll)
         if multiples is not None:
@@ -213,22 +220,22 @@ def sum_of_multiples(
     place: str,
     poll: Callable[[], None],
 ) -> tuple[float, list[float]] | None:
-    """Return an expression as a constant and its parameters' factors; None if it does not look like such a sum.
+    """Return an expression as a constant and a factor for each parameter; None if it seems to be no such sum.
 
-    It is one if its derivatives are constants, and it agrees with them at some values: derivatives that are constants
-    may still jump, such as those of a sign, or of the arc tangent of a tangent.
+    It is one if its derivatives are constant, and its values agree with them at several points. Constant derivatives
+    alone do not suffice: a sign jumps, and so does the arc tangent of a tangent.
 
     Parameters
     ----------
     rows
-        Values of the parameters, where it has to agree; it has to at others, too.
+        Values of the parameters at which the sum must agree with the expression, besides some fixed ones.
     """
     factors = []
     for parameter in parameters:
         poll()
         try:
             slope = 1.0 if isinstance(param, Parameter) else param.gradient(parameter)
-        except Exception:  # noqa: BLE001  # Qiskit has no derivative of it, and raises what it likes
+        except Exception:  # noqa: BLE001  # Qiskit has no derivative of it, and raises errors of any type
             return None
         if isinstance(slope, ParameterExpression):
             return None
@@ -249,19 +256,25 @@ def sum_of_multiples(
 
 
 def scattered(count: int, first: int = 1) -> list[float]:
-    """Return different numbers between 0 and 1 that stand in no simple ratio to one another."""
+    """Return different numbers between 0 and 1, of which no two have a simple ratio."""
     return [(first + number) ** 2 * _GOLDEN % 1 for number in range(count)]
 
 
 def _bound(param: Any, values: Mapping[Any, Any], place: str) -> Any:
     try:
         return param.bind(values)
-    except Exception as error:  # whatever Qiskit makes of an expression that has no value there
+    except Exception as error:  # Qiskit raises errors of any type if an expression has no value there
         raise _no_number(param, place, values) from error
 
 
 def value_at(param: ParameterExpression, values: Mapping[Parameter, float], place: str) -> float:
-    """Return an expression's value where its parameters have these; a `NoNumberError` where it has none."""
+    """Return the value of an expression for values of its parameters.
+
+    Raises
+    ------
+    NoNumberError
+        If it is not a finite real number.
+    """
     if isinstance(param, Parameter):
         return _finite(values[param], param, place, values)
     return _finite(_bound(param, values, place), param, place, values)

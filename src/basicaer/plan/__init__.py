@@ -1,1 +1,1 @@
-"""Program -> plan: which gates run in which pass over the state. Integers only: no arrays, no devices, no Qiskit."""
+"""Decides which gates run in which pass over the state. Integers only: no arrays, no devices, no Qiskit."""

@@ -1,79 +1,111 @@
-"""Gates that run together in every plan: taken as one, they leave less to choose among."""
+"""Bundles of gates that run together in every plan: a plan has fewer bundles to choose among than gates."""
 
 from __future__ import annotations
 
 from array import array
 from typing import TYPE_CHECKING
 
-from basicaer.plan.items import polled
+from basicaer.plan.actions import polled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from basicaer.plan.items import Item
+    from basicaer.plan.actions import GateAction
 
 __all__ = ["Bundles"]
 
-_NONE = -1
+_NONE = -1  # the number of no gate
 
 
 class Bundles:
     """Gates that need the same wires local at the same time.
 
-    These are equal gates with none between them with which they do not commute, and what directly follows a gate on
-    wires that it mixes anyway. A bundle goes by the number of its first gate, and that gate's item stands for it.
+    A gate joins the bundle of an equal gate if it commutes with all gates between them. It joins the bundle before it
+    if it acts only on wires that this bundle mixes anyway. A bundle is known by its leader, its first gate, whose
+    action stands for all of it.
+
+    Parameters
+    ----------
+    actions
+        How each gate acts; equal actions are one object.
+    numbers
+        The gates to bundle, in program order.
 
     Attributes
     ----------
-    first
-        The first gates, in program order.
+    leaders
+        The first gate of each bundle, in program order.
     size
-        ``size[i]`` is how many gates there are in the bundle of gate i, where i is a first gate.
+        ``size[leader]`` is the number of gates in its bundle.
     """
 
     def __init__(
-        self, items: Sequence[Item], numbers: Iterable[int], n_qubits: int, poll: Callable[[], None] = lambda: None
+        self,
+        actions: Sequence[GateAction],
+        numbers: Iterable[int],
+        n_qubits: int,
+        poll: Callable[[], None] = lambda: None,
     ) -> None:
-        self.first = array("i")
-        self.size = array("i", [1]) * len(items)
-        self._next = array("i", [_NONE]) * len(items)  # the next gate of the same bundle
-        last = array("i", range(len(items)))  # last[i] = the last gate of the bundle of gate i
-        newest: dict[int, int] = {}  # the first gate of the last bundle for an item, by id: equal items are one object
-        layer = [_NONE] * n_qubits  # layer[q] = the first of the latest gates on wire q that all commute there
-        kind = [""] * n_qubits  # of that layer
+        self.leaders = array("i")
+        self.size = array("i", [1]) * len(actions)
+        self._next = array("i", [_NONE]) * len(actions)  # the next gate of the same bundle
+        self._last = array("i", range(len(actions)))  # _last[leader] is the last gate of its bundle
+        newest: dict[int, int] = {}  # newest[id(action)] is the leader of the last bundle with this action
+        layers = _Layers(n_qubits)
         for number in polled(numbers, poll):
-            item = items[number]
-            z, x, g, z_mask, x_mask, g_mask, _ = item
-            layers = [layer[q] for q in z + x + g]
-            latest = max(layers) if layers else _NONE
-            first = newest.get(id(item), _NONE)
-            if first < latest:
-                before = items[latest]
-                follows = not (z_mask | x_mask | g_mask) & ~before.g_mask and not before.permutes
-                first = latest if follows else _NONE
-            if first != _NONE:
-                self._next[last[first]] = number
-                last[first] = number
-                self.size[first] += 1
-                continue
-            self.first.append(number)
-            newest[id(item)] = number
-            for q in z:
-                if kind[q] != "z":
-                    layer[q], kind[q] = number, "z"
-            for q in x:
-                if kind[q] != "x":
-                    layer[q], kind[q] = number, "x"
-            for q in g:
-                layer[q], kind[q] = number, "g"
+            action = actions[number]
+            latest = layers.latest(action)
+            leader = newest.get(id(action), _NONE)
+            if leader < latest:  # the gates between do not all commute with this one
+                leader = latest if _is_mixed_by(actions[latest], action) else _NONE
+            if leader == _NONE:
+                self.leaders.append(number)
+                newest[id(action)] = number
+                layers.add(number, action)
+            else:
+                self._join(leader, number)
 
-    def gates_of(self, firsts: Iterable[int]) -> tuple[int, ...]:
+    def _join(self, leader: int, number: int) -> None:
+        self._next[self._last[leader]] = number
+        self._last[leader] = number
+        self.size[leader] += 1
+
+    def gates_of(self, leaders: Iterable[int]) -> tuple[int, ...]:
         """Return all gates of some bundles, in program order."""
         gates = []
-        for first in firsts:
-            number = first
+        for leader in leaders:
+            number = leader
             while number != _NONE:
                 gates.append(number)
                 number = self._next[number]
         gates.sort()
         return tuple(gates)
+
+
+class _Layers:
+    """On each wire the latest bundles that all commute with one another there."""
+
+    def __init__(self, n_qubits: int) -> None:
+        self._first = [_NONE] * n_qubits  # _first[q] is the leader of the first bundle of the layer on wire q
+        self._kind = [""] * n_qubits  # how the bundles of that layer act on wire q: "z", "x" or "g"
+
+    def latest(self, action: GateAction) -> int:
+        """Return the latest leader that begins a layer on any wire of an action."""
+        first = self._first
+        return max([first[q] for q in action.z + action.x + action.g], default=_NONE)
+
+    def add(self, leader: int, action: GateAction) -> None:
+        first, kind = self._first, self._kind
+        for q in action.z:
+            if kind[q] != "z":
+                first[q], kind[q] = leader, "z"
+        for q in action.x:
+            if kind[q] != "x":
+                first[q], kind[q] = leader, "x"
+        for q in action.g:
+            first[q], kind[q] = leader, "g"
+
+
+def _is_mixed_by(before: GateAction, action: GateAction) -> bool:
+    """Tell whether an action stays within the wires on which the one before it acts in a general way."""
+    return not action.wires & ~before.g_mask and not before.permutes

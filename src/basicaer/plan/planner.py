@@ -1,4 +1,4 @@
-"""Segment -> plan: the passes over the state, each chosen so that as many gates as possible run in it."""
+"""Plans a segment: chooses passes over the state in each of which as many gates as possible run."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 from basicaer.engine.bits import all_ones, mask_of, positions_of
 from basicaer.engine.kept import Kept
 from basicaer.engine.plan import Monomials, Pass, Plan
+from basicaer.plan.actions import pieces_of, polled, structure
 from basicaer.plan.bundles import Bundles
-from basicaer.plan.closure import grow, needs, weights_of
-from basicaer.plan.items import pieces_of, polled, structure
-from basicaer.plan.steps import Way, steps_of
+from basicaer.plan.local_wires import choose_wires, count_needs, runnable_gates
+from basicaer.plan.steps import FusionRule, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from basicaer.engine.plan import Costs, Step
     from basicaer.engine.program import Segment
-    from basicaer.plan.items import Item, Structure
+    from basicaer.plan.actions import GateAction, Structure
     from basicaer.plan.steps import Steps
 
 __all__ = ["plan_segment"]
 
-_WINDOW = 2048  # bundles that the passes choose among
+_WINDOW = 2048  # a pass chooses among so many bundles
 
-# The ways to choose the matrices of a pass, the most promising first; further ones are tried as long as that takes a
-# small part of what the pass will take, and of what a plan may take at all.
-_WAYS = tuple(Way(widest, per_wire) for per_wire in (True, False) for widest in (4, 5, 3, 6))
-_SECONDS_PER_GATE = 12e-6  # of trying one way (CPython 3.11, EPYC)
+# The most promising rule first. Further ones are tried as long as this takes a small part of the time that the pass
+# will take, and that a plan may take at all.
+_FUSION_RULES = tuple(FusionRule(widest, per_wire) for per_wire in (True, False) for widest in (4, 5, 3, 6))
+_SECONDS_PER_GATE = 12e-6  # to try one rule (CPython 3.11, EPYC)
 _PART_OF_RUN = 0.04
 _MOST_SECONDS = 0.12
 
@@ -43,16 +43,16 @@ def plan_segment(
     discard_phases: bool = False,
     poll: Callable[[], None] = lambda: None,
 ) -> Plan:
-    """Return the plan for a segment, made anew only where no segment of the same structure has been planned lately.
+    """Return the plan for a segment; it is made only if no segment of the same structure was planned lately.
 
     Parameters
     ----------
     costs
         What work costs on the device; see `Costs`.
     discard_phases
-        Whether to leave out what changes only phases at the segment's end, as when nothing but counts is wanted.
+        Whether to leave out the gates that change only phases at the segment's end, as when only counts are wanted.
     poll
-        Called before each pass and each step, and between so many gates that less than a tenth of a second passes.
+        Called before each pass and each step, and at least every tenth of a second between gates.
     """
     gates = structure(segment.gates, poll)
     return _plans.known_or_made(
@@ -63,70 +63,84 @@ def plan_segment(
 
 
 class _Planning:
-    """One plan in the making; gates go by bundles until the passes are written down."""
+    """One plan in the making. Its numbers of gates are leaders of bundles, which stand for all gates of these.
+
+    Attributes
+    ----------
+    waiting
+        The first bundles that have not run yet, as many as a pass chooses among.
+    upcoming
+        All bundles after these.
+    previous
+        The tile of the pass before, as a mask of wires.
+    """
 
     def __init__(
         self, gates: Structure, n_qubits: int, costs: Costs, *, discard_phases: bool, poll: Callable[[], None]
     ) -> None:
-        self.gates, self.origins, self.items, self.wire_of = pieces_of(gates, n_qubits, poll)
+        self.gates, self.origins, self.actions, self.wire_of = pieces_of(gates, n_qubits, poll)
         self.n_qubits = n_qubits
         self.costs = costs
         self.poll = poll
-        numbers = range(len(self.items))
-        self.bundles = Bundles(
-            self.items, _without_last_phases(self.items, poll) if discard_phases else numbers, n_qubits, poll
-        )
+        wanted = _without_last_phases(self.actions, poll) if discard_phases else range(len(self.actions))
+        self.bundles = Bundles(self.actions, wanted, n_qubits, poll)
         self.size = self.bundles.size
-        self.upcoming = iter(self.bundles.first)
-        self.todo: list[int] = []  # the first of those that have not run yet; all passes choose among so many
-        self.previous: int | None = None  # the tile of the pass before
+        self.upcoming = iter(self.bundles.leaders)
+        self.waiting: list[int] = []
+        self.previous: int | None = None
 
     def plan(self) -> Plan:
+        """Return the finished plan."""
         passes: list[Pass] = []
         while self.refilled():
             self.poll()
-            tile, runs, looked = self.next_tile()
+            tile, runs, examined = self.next_tile()
             chosen = self.best_steps(runs, tile)
             done = set(runs).difference(chosen.left)
-            self.todo[:looked] = [number for number in self.todo[:looked] if number not in done]
+            self.waiting[:examined] = [number for number in self.waiting[:examined] if number not in done]
             steps = chosen.steps
-            # Diagonal gates can run here as well as anywhere if nothing else is left, or if they take up all the room.
-            if not any(self.items[number].pairs for number in self.todo):
-                steps += (Monomials(tuple(self.todo)),) if self.todo else ()
-                self.todo = []
+            # Diagonal gates can run in any pass. They run in this one if no other gates are left, or if they take up
+            # most of the window.
+            if not any(self.actions[number].pairs for number in self.waiting):
+                steps += (Monomials(tuple(self.waiting)),) if self.waiting else ()
+                self.waiting = []
             elif len(chosen.left) > _WINDOW // 2:
                 steps += (Monomials(tuple(chosen.left)),)
                 left = set(chosen.left)
-                self.todo = [number for number in self.todo if number not in left]
+                self.waiting = [number for number in self.waiting if number not in left]
             passes.append(Pass(tuple(positions_of(tile)), tuple([self.of_all_gates(step) for step in steps])))
             self.previous = tile
         return Plan(self.n_qubits, tuple(self.gates), self.origins, tuple(passes), tuple(self.wire_of))
 
     def refilled(self) -> list[int]:
-        """Return what is to be done next, with as much upcoming as there is room for."""
-        self.todo += islice(self.upcoming, _WINDOW - len(self.todo))
-        return self.todo
+        """Return the waiting bundles, after filling them up with upcoming ones."""
+        self.waiting += islice(self.upcoming, _WINDOW - len(self.waiting))
+        return self.waiting
 
     def of_all_gates(self, step: Step) -> Step:
-        """Return a step with all gates of its bundles."""
+        """Return a step with all gates of its bundles in place of their leaders."""
         return step._replace(gates=self.bundles.gates_of(step.gates))
 
     def next_tile(self) -> tuple[int, list[int], int]:
-        """Return the tile of the next pass, the gates that can run in it, and among how many these were looked for."""
+        """Return the tile of the next pass, the gates that can run in it, and how many were examined to find them."""
         size = min(self.costs.tile_qubits, self.n_qubits)
         if size == self.n_qubits:
-            return all_ones(size), self.todo[:], len(self.todo)
-        found, looked = needs(self.items, self.todo, self.n_qubits, size)
-        weight = weights_of(found, self.size)
-        wide = 0 if weight else next((self.items[number].pairs for number in self.todo if self.items[number].pairs), 0)
-        if wide:  # the first gate that pairs amplitudes is wider than a tile, which grows for it
+            return all_ones(size), self.waiting[:], len(self.waiting)
+        runnable, examined = runnable_gates(self.actions, self.waiting, self.n_qubits, size)
+        need_counts = count_needs(runnable, self.size)
+        wide = (
+            0
+            if need_counts
+            else next((self.actions[number].pairs for number in self.waiting if self.actions[number].pairs), 0)
+        )
+        if wide:  # the first gate that pairs amplitudes is wider than a tile, so that the tile grows
             size = wide.bit_count()
-            found, looked = needs(self.items, self.todo, self.n_qubits, size)
-            weight = {wide: 1}
-        # Where nothing fits that keeps to the layout, slower rows are better than none.
-        tile = grow(weight, size, lambda tile: self.can_share_enough(tile, size), per_wire=False)
-        tile = self.padded(tile or grow(weight, size, per_wire=False), size)
-        return tile, [number for number, need in found if not need & ~tile], looked
+            runnable, examined = runnable_gates(self.actions, self.waiting, self.n_qubits, size)
+            need_counts = {wide: 1}
+        # If no need fits that shares enough wires with the tile before, reading shorter rows is better than no tile.
+        tile = choose_wires(need_counts, size, lambda tile: self.can_share_enough(tile, size), per_wire=False)
+        tile = self.padded(tile or choose_wires(need_counts, size, per_wire=False), size)
+        return tile, [number for number, need in runnable if not need & ~tile], examined
 
     def can_share_enough(self, tile: int, size: int) -> bool:
         """Tell whether a tile, filled up to `size`, can keep enough wires of the tile before."""
@@ -135,14 +149,14 @@ class _Planning:
         return (tile & self.previous).bit_count() + size - tile.bit_count() >= self.costs.shared_qubits
 
     def padded(self, tile: int, size: int) -> int:
-        """Fill a tile: first with what it should share with the one before, then with what the next gates pair."""
+        """Fill a tile up: first with wires of the tile before, then with wires on which the next gates pair."""
         previous = self.previous or 0
         for wire in positions_of(previous):
             if (tile & previous).bit_count() >= min(self.costs.shared_qubits, size):
                 break
             tile = _with_room(tile, wire, size)
-        for number in self.todo:
-            for wire in (*self.items[number].x, *self.items[number].g):
+        for number in self.waiting:
+            for wire in (*self.actions[number].x, *self.actions[number].g):
                 tile = _with_room(tile, wire, size)
             if tile.bit_count() == size:
                 return tile
@@ -151,20 +165,22 @@ class _Planning:
         return tile
 
     def best_steps(self, runs: list[int], tile: int) -> Steps:
-        """Return the cheapest of the ways to cut a pass into steps."""
+        """Return the cheapest steps that any rule finds for a pass."""
         best: Steps | None = None
         gates = sum(map(self.size.__getitem__, runs))
-        for tried, way in enumerate(_WAYS):
+        for tried, rule in enumerate(_FUSION_RULES):
             if best is not None:
                 seconds = (tried + 1) * _SECONDS_PER_GATE
                 if seconds * gates > _PART_OF_RUN * best.cost * 2.0**self.n_qubits:
                     break
-                if seconds * len(self.items) > _MOST_SECONDS:
+                if seconds * len(self.actions) > _MOST_SECONDS:
                     break
-            steps = steps_of(self.items, runs, tile, self.n_qubits, self.costs, way=way, size=self.size, poll=self.poll)
+            steps = steps_of(
+                self.actions, runs, tile, self.n_qubits, self.costs, rule=rule, size=self.size, poll=self.poll
+            )
             if best is None or steps.cost < best.cost:
                 best = steps
-        assert best is not None  # the first way is always tried  # noqa: S101
+        assert best is not None  # the first rule is always tried  # noqa: S101
         return best
 
 
@@ -172,14 +188,14 @@ def _with_room(tile: int, wire: int, size: int) -> int:
     return tile | mask_of((wire,)) if tile.bit_count() < size else tile
 
 
-def _without_last_phases(items: Sequence[Item], poll: Callable[[], None]) -> list[int]:
-    """Leave out the diagonal gates that no later gate has to wait for."""
-    x = g = 0  # wires on which later gates act otherwise than diagonally
+def _without_last_phases(actions: Sequence[GateAction], poll: Callable[[], None]) -> list[int]:
+    """Return the numbers of all gates but the diagonal ones for which no later gate has to wait."""
+    x = g = 0  # masks of the wires on which later gates act as functions of X, and in other ways
     kept = []
-    for number in polled(reversed(range(len(items))), poll):
-        item = items[number]
-        if item.pairs or item.z_mask & (x | g):
-            x, g = x | item.x_mask, g | item.g_mask
+    for number in polled(reversed(range(len(actions))), poll):
+        action = actions[number]
+        if action.pairs or action.z_mask & (x | g):
+            x, g = x | action.x_mask, g | action.g_mask
             kept.append(number)
     kept.reverse()
     return kept

@@ -8,7 +8,7 @@ from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, Switch, While, walk
-from basicaer.plan.items import pieces_of, structure
+from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.model import CircuitPlan, Kind, ShownGate, ShownStep, Stage
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.engine.plan import Costs, Pass, Plan, PlannedGate
     from basicaer.engine.program import Block, Gate, Operation
-    from basicaer.plan.items import Item
+    from basicaer.plan.actions import GateAction
     from basicaer.simulators.work import Experiment
 
 __all__ = ["plan_experiment"]
@@ -112,7 +112,7 @@ class _Planning:
             self.stages.append(self.one_by_one(segment, inside))
             return
         plan = plan_segment(segment, self.n_qubits, self.costs)
-        items = pieces_of(structure(segment.gates), self.n_qubits).items
+        items = pieces_of(structure(segment.gates), self.n_qubits).actions
         places = _Places(segment, plan)
         self.swaps += len(places.swaps)
         for current in plan.passes:
@@ -130,7 +130,7 @@ class _Planning:
         current: Pass,
         *,
         qubit_on: Sequence[int],
-        items: Sequence[Item],
+        items: Sequence[GateAction],
         costs: Costs,
         inside: str,
     ) -> Stage:

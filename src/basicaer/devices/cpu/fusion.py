@@ -12,6 +12,7 @@ from basicaer.devices.cpu.permutations import source_indices
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.plan import Part
 from basicaer.engine.program import Form
+from basicaer.engine.unitaries import eigen_decomposition, eigenvalues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,8 +26,6 @@ __all__ = ["eigen", "numbers_of", "product_matrices"]
 
 _ONE = (1.0, 0.0, 0.0, 1.0)
 _HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
-_TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians, of no meaning to any gate
-_GOOD_ENOUGH = 1e-14  # for each row: then no other turn is tried
 
 
 def numbers_of(planned: PlannedGate, gate: Gate) -> GateNumbers:
@@ -41,12 +40,7 @@ def numbers_of(planned: PlannedGate, gate: Gate) -> GateNumbers:
 
 
 def eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
-    """Return ``V`` and the diagonal of ``D`` with ``U = V D V*`` for the unitary U on a gate's targets.
-
-    U's Hermitian parts ``(U + U*) / 2`` and ``(U - U*) / 2i`` commute, so the eigenvectors of a combination of them are
-    U's, unless it gives two different eigenvalues of U the same or nearly the same value. So several combinations are
-    tried, until V and D make up U.
-    """
+    """Return ``V`` and the diagonal of ``D`` with ``U = V D V*`` for the unitary U on a gate's targets."""
     if gate.form is Form.PERMUTATION:
         matrix = np.zeros((len(gate.data),) * 2)
         matrix[gate.data, np.arange(len(gate.data))] = 1
@@ -54,27 +48,8 @@ def eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
         matrix = gate.data
     if set(gate.kinds) == {"X"}:
         hadamards: NDArray[Any] = reduce(np.kron, [_HADAMARD] * len(gate.targets))
-        return hadamards, _eigenvalues(matrix, hadamards)  # the eigenvectors of every such gate
-    best: tuple[NDArray[Any], NDArray[np.complexfloating]] | None = None
-    least = np.inf
-    for turn in _TURNS:
-        turned = matrix * np.exp(-1j * turn)
-        _, vectors = np.linalg.eigh(turned + turned.conj().T)
-        values = _eigenvalues(matrix, vectors)
-        error = float(np.abs(vectors * values @ vectors.conj().T - matrix).max())
-        if best is None or error < least:
-            best, least = (vectors, values), error
-        if least <= _GOOD_ENOUGH * len(matrix):
-            break
-    assert best is not None  # there are turns  # noqa: S101
-    return best
-
-
-def _eigenvalues(matrix: NDArray[Any], vectors: NDArray[Any]) -> NDArray[np.complexfloating]:
-    """Return the eigenvalues, of modulus 1, that belong to the eigenvectors of a unitary."""
-    values: NDArray[np.complexfloating] = np.einsum("ji,jk,ki->i", vectors.conj(), matrix, vectors)
-    values /= np.abs(values)
-    return values
+        return hadamards, eigenvalues(matrix, hadamards)  # the eigenvectors of every such gate
+    return eigen_decomposition(matrix)
 
 
 def product_matrices(

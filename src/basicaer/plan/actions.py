@@ -1,4 +1,4 @@
-"""What the planner sees of a gate: on which wires it acts diagonally, as a function of Pauli X, or in any other way."""
+"""How gates act on wires, which is all that the planner sees of them: diagonally, as a function of Pauli X, or else."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
     from basicaer.engine.program import Gate
 
-__all__ = ["Item", "Pieces", "Structure", "conflicts", "pieces_of", "polled", "structure"]
+__all__ = ["GateAction", "Pieces", "Structure", "conflicts", "pieces_of", "polled", "structure"]
 
 _T = TypeVar("_T")
 
-_MANY_CONTROLS = 3  # with fewer, a matrix is made for each of their values
-_WIDEST_SPLIT = 6  # targets of a gate whose eigenvectors are worth finding
+_MANY_CONTROLS = 3  # a gate with fewer is not split: a product has a matrix for each value of the controls
+_WIDEST_SPLIT = 6  # targets; a wider gate is not split, since its eigenvectors would take too long to find
 _BETWEEN_POLLS = 2**11  # gates, each of which takes microseconds
 
 
-class Item(NamedTuple):
-    """One gate, as wires by the way in which it acts there; as tuples to walk over and as bit masks to compare.
+class GateAction(NamedTuple):
+    """How one gate acts: on the wires `z` diagonally, on `x` as a function of X, on `g` in a general way.
 
-    Two items commute if on every wire that they share both are diagonal or both are functions of X.
+    Two actions commute if on every wire that they share both are diagonal or both are functions of X. The wires are
+    given as tuples, to loop over, and as masks, to compare. `permutes` is whether the gate only permutes basis states.
     """
 
     z: tuple[int, ...]
@@ -35,16 +36,16 @@ class Item(NamedTuple):
     z_mask: int
     x_mask: int
     g_mask: int
-    permutes: bool  # whether it only permutes basis states
+    permutes: bool
 
     @property
     def pairs(self) -> int:
-        """The wires on which it brings amplitudes together: these must be within the tile."""
+        """The mask of the wires on which it brings amplitudes together, which must be within the tile."""
         return self.x_mask | self.g_mask
 
     @property
     def wires(self) -> int:
-        """All wires it acts on."""
+        """The mask of all wires on which it acts."""
         return self.z_mask | self.x_mask | self.g_mask
 
 
@@ -52,32 +53,32 @@ Placement = tuple[str, tuple[int, ...], tuple[int, ...], Form, bool]  # kinds, t
 
 
 class Structure(NamedTuple):
-    """Gates without their numbers: `placements`, all different, and which of these each gate is, as packed integers."""
+    """Gates without their numbers: the different `placements`, and the place of each gate's among them, packed."""
 
     placements: tuple[Placement, ...]
     packed: bytes
 
     @property
     def each(self) -> memoryview[int]:
-        """``placements[each[i]]`` is that of gate i."""
+        """``placements[each[i]]`` is the placement of gate i."""
         return memoryview(self.packed).cast("I")
 
 
 def polled(things: Iterable[_T], poll: Callable[[], None]) -> Iterator[_T]:
-    """Yield things, polling before the first and then so often that no one has to wait."""
+    """Yield things, polling before the first one and then every few milliseconds."""
     for number, thing in enumerate(things):
         if number % _BETWEEN_POLLS == 0:
             poll()
         yield thing
 
 
-def conflicts(item: Item, z: int, x: int, g: int) -> bool:
-    """Tell whether an item does not commute with others that act on wires `z`, `x` and `g` in these ways."""
-    return bool(item.z_mask & (x | g) or item.x_mask & (z | g) or item.g_mask & (z | x | g))
+def conflicts(action: GateAction, z: int, x: int, g: int) -> bool:
+    """Tell whether an action does not commute with others that act on wires `z`, `x` and `g` in these ways."""
+    return bool(action.z_mask & (x | g) or action.x_mask & (z | g) or action.g_mask & (z | x | g))
 
 
 def structure(gates: Iterable[Gate], poll: Callable[[], None] = lambda: None) -> Structure:
-    """Return what a plan depends on: everything of the gates but their numbers."""
+    """Return everything of the gates but their numbers, which is all that a plan depends on."""
     numbers: dict[Placement, int] = {}
     which = array("I")
     for gate in polled(gates, poll):
@@ -97,7 +98,7 @@ def _is_swap(gate: Gate) -> bool:
 
 
 class Pieces(NamedTuple):
-    """What there is to plan. What is equal is one object, since there may be millions of each.
+    """The gates of a segment as they are planned. Equal ones are one object, and so are equal actions.
 
     Attributes
     ----------
@@ -105,66 +106,69 @@ class Pieces(NamedTuple):
         The gates to plan: those of the segment without its swaps, some of them split.
     origins
         ``origins[i]`` is the number in the segment of the gate that ``planned[i]`` is, or is a part of.
-    items
-        What the planner sees of each.
+    actions
+        How each of them acts.
     wire_of
-        The wire that each qubit is on at the end.
+        ``wire_of[q]`` is the wire that qubit q is on at the end.
     """
 
     planned: list[PlannedGate]
     origins: array[int]
-    items: list[Item]
+    actions: list[GateAction]
     wire_of: list[int]
 
 
 def pieces_of(gates: Structure, n_qubits: int, poll: Callable[[], None] = lambda: None) -> Pieces:
-    """Return what there is to plan."""
+    """Return the gates of a segment as they are planned."""
     wire_of = list(range(n_qubits))
     planned: list[PlannedGate] = []
     origins = array("I")
-    items: list[Item] = []
-    here: dict[int, list[tuple[PlannedGate, Item]]] = {}  # by placement on qubits, where they are until the next swap
-    shared: dict[Any, Any] = {}  # gates and items, each the one that all equal ones are
+    actions: list[GateAction] = []
+    # known[which] is what a gate of this placement becomes, as long as no swap moves its qubits to other wires.
+    known: dict[int, list[tuple[PlannedGate, GateAction]]] = {}
+    shared: dict[Any, Any] = {}  # shared[thing] is the one object for all gates, or actions, equal to it
     for number, which in enumerate(polled(gates.each, poll)):
-        pieces = here.get(which)
+        pieces = known.get(which)
         if pieces is None:
             kinds, targets, controls, form, is_swap = gates.placements[which]
             on_wires = tuple([wire_of[q] for q in targets])
             if is_swap:
                 wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)
-                here = {}
+                known = {}
                 continue
             made = _pieces(kinds, on_wires, tuple([wire_of[q] for q in controls]), form)
-            pieces = [(shared.setdefault(gate, gate), shared.setdefault(item, item)) for gate, item in made]
-            here[which] = pieces
-        for gate, item in pieces:
+            pieces = [(shared.setdefault(gate, gate), shared.setdefault(action, action)) for gate, action in made]
+            known[which] = pieces
+        for gate, action in pieces:
             planned.append(gate)
             origins.append(number)
-            items.append(item)
-    return Pieces(planned, origins, items, wire_of)
+            actions.append(action)
+    return Pieces(planned, origins, actions, wire_of)
 
 
 def _pieces(
     kinds: str, targets: tuple[int, ...], controls: tuple[int, ...], form: Form
-) -> list[tuple[PlannedGate, Item]]:
-    """Return a gate on wires: whole, or in three parts where it has so many controls that it is split."""
+) -> list[tuple[PlannedGate, GateAction]]:
+    """Return a gate on wires: whole, or in three parts if it has so many controls that it is split."""
     many_controls = len(controls) >= _MANY_CONTROLS and form is not Form.DIAGONAL
     if many_controls and len(targets) <= _WIDEST_SPLIT:
-        basis, values = _item("G" * len(targets), targets), _item("Z" * len(targets), targets, controls)
+        basis, values = _action("G" * len(targets), targets), _action("Z" * len(targets), targets, controls)
         return [
             (PlannedGate(Part.INTO_EIGENBASIS, targets, (), targets), basis),
             (PlannedGate(Part.EIGENVALUES, targets, controls, ()), values),
             (PlannedGate(Part.OUT_OF_EIGENBASIS, targets, (), targets), basis),
         ]
     gate = PlannedGate.whole(kinds, targets, controls)
-    if many_controls:  # so wide that it is better to hold the controls in the tile too
-        return [(gate, _item("G" * len(targets + controls), targets + controls, permutes=form is Form.PERMUTATION))]
-    return [(gate, _item(kinds, targets, controls, permutes=form is Form.PERMUTATION))]
+    if many_controls:  # the gate is so wide that the controls should be in the tile too
+        return [(gate, _action("G" * len(targets + controls), targets + controls, permutes=form is Form.PERMUTATION))]
+    return [(gate, _action(kinds, targets, controls, permutes=form is Form.PERMUTATION))]
 
 
-def _item(kinds: str, targets: tuple[int, ...], controls: tuple[int, ...] = (), *, permutes: bool = False) -> Item:
+def _action(
+    kinds: str, targets: tuple[int, ...], controls: tuple[int, ...] = (), *, permutes: bool = False
+) -> GateAction:
     on: dict[str, list[int]] = {"Z": [*controls], "X": [], "G": []}
     for wire, kind in zip(targets, kinds, strict=True):
         on[kind].append(wire)
     z, x, g = tuple(sorted(on["Z"])), tuple(on["X"]), tuple(on["G"])
-    return Item(z, x, g, mask_of(z), mask_of(x), mask_of(g), permutes)
+    return GateAction(z, x, g, mask_of(z), mask_of(x), mask_of(g), permutes)

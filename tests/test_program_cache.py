@@ -1,4 +1,4 @@
-"""Circuits that were lowered lately are found again by what they say, and never taken for others."""
+"""Programs of circuits that were lowered lately are found again, and never taken for those of other circuits."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,10 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit import CircuitInstruction, Gate, Instruction, Parameter, library
 from qiskit.quantum_info import Statevector, random_unitary
 
-from basicaer.compile import known
+from basicaer.compile import program_cache
 from basicaer.compile.gates import GATES
-from basicaer.compile.known import lower_known
 from basicaer.compile.lower import lower
+from basicaer.compile.program_cache import lower_cached
 from basicaer.engine.kept import Kept
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
@@ -18,8 +18,8 @@ from basicaer.errors import BasicAerError
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
     for name in ("_programs", "_recipes"):
-        monkeypatch.setattr(known, name, Kept(50_000, 50_000))
-    monkeypatch.setattr(known, "_FEW_INSTRUCTIONS", 0)
+        monkeypatch.setattr(program_cache, name, Kept(50_000, 50_000))
+    monkeypatch.setattr(program_cache, "_FEW_INSTRUCTIONS", 0)
 
 
 def circuit(angle=0.1, name="one"):
@@ -32,19 +32,19 @@ def circuit(angle=0.1, name="one"):
 
 
 def test_the_same_instructions_give_the_same_program():
-    assert lower_known(circuit()) is lower_known(circuit())
-    assert lower_known(circuit()) is lower_known(circuit().copy())
+    assert lower_cached(circuit()) is lower_cached(circuit())
+    assert lower_cached(circuit()) is lower_cached(circuit().copy())
     other_bits = QuantumCircuit(QuantumRegister(2, "other"), ClassicalRegister(2, "bits"), name="one")
     other_bits.compose(circuit(), range(2), range(2), inplace=True)
-    assert lower_known(circuit()) is lower_known(other_bits)
+    assert lower_cached(circuit()) is lower_cached(other_bits)
 
 
 def test_names_make_no_difference_but_in_messages():
-    program = lower_known(circuit())
-    named = lower_known(circuit(name="two"))
+    program = lower_cached(circuit())
+    named = lower_cached(circuit(name="two"))
     assert (program.name, named.name) == ("one", "two")
     assert named.body is program.body
-    assert lower_known(circuit()) is program
+    assert lower_cached(circuit()) is program
 
 
 def changed(change):
@@ -66,10 +66,10 @@ def changed(change):
     ids=["angle", "gate", "bit", "qubits", "phase", "order"],
 )
 def test_any_difference_is_seen(other):
-    program = lower_known(circuit())
-    assert lower_known(other) is not program
-    assert lower_known(circuit(), keep_idle=True) is not program
-    assert lower_known(circuit()) is program
+    program = lower_cached(circuit())
+    assert lower_cached(other) is not program
+    assert lower_cached(circuit(), keep_idle=True) is not program
+    assert lower_cached(circuit()) is program
 
 
 def test_what_instructions_alone_do_not_say_is_lowered_each_time():
@@ -82,8 +82,8 @@ def test_what_instructions_alone_do_not_say_is_lowered_each_time():
     with conditional.if_test((conditional.clbits[0], 0)):
         conditional.x(0)
     for made in (controlled, custom, unitary, conditional):
-        assert lower_known(made) is not lower_known(made)
-    assert not len(known._programs)
+        assert lower_cached(made) is not lower_cached(made)
+    assert not len(program_cache._programs)
 
 
 def with_unitary(matrix):
@@ -94,9 +94,9 @@ def with_unitary(matrix):
 
 def test_narrow_unitaries_are_told_apart_by_their_matrices():
     first, second = random_unitary(4, 1).data, random_unitary(4, 2).data
-    assert lower_known(with_unitary(first)) is lower_known(with_unitary(first.copy()))
-    assert lower_known(with_unitary(first)) is not lower_known(with_unitary(second))
-    assert lower_known(with_unitary(first)) is not lower_known(with_unitary(first.T))
+    assert lower_cached(with_unitary(first)) is lower_cached(with_unitary(first.copy()))
+    assert lower_cached(with_unitary(first)) is not lower_cached(with_unitary(second))
+    assert lower_cached(with_unitary(first)) is not lower_cached(with_unitary(first.T))
 
 
 def test_open_controls_are_not_taken_for_closed_ones(statevector):
@@ -162,7 +162,7 @@ def test_whole_angles_that_no_float_has_say_the_same_whatever_ran_before(stateve
     first = told()
     before = QuantumCircuit(1)
     before.rz(0.5, 0)
-    lower_known(before)
+    lower_cached(before)
     assert told() == first
 
 
@@ -180,16 +180,16 @@ def test_what_cannot_be_lowered_is_refused_each_time():
     made.rx(Parameter("a"), 0)
     for _ in range(2):
         with pytest.raises(BasicAerError, match="Parameters without a value"):
-            lower_known(made)
-    assert not len(known._programs)
+            lower_cached(made)
+    assert not len(program_cache._programs)
 
 
 def test_so_many_instructions_are_kept(monkeypatch):
-    monkeypatch.setattr(known, "_programs", Kept(50_000, 15))
-    programs = [lower_known(circuit(angle)) for angle in range(5)]
-    assert len(known._programs) == 15 // len(circuit().data)
-    assert lower_known(circuit(4)) is programs[4]
-    assert lower_known(circuit(1)) is not programs[1]
+    monkeypatch.setattr(program_cache, "_programs", Kept(50_000, 15))
+    programs = [lower_cached(circuit(angle)) for angle in range(5)]
+    assert len(program_cache._programs) == 15 // len(circuit().data)
+    assert lower_cached(circuit(4)) is programs[4]
+    assert lower_cached(circuit(1)) is not programs[1]
 
 
 def test_a_new_circuit_looks_at_no_other(monkeypatch):
@@ -204,12 +204,12 @@ def test_a_new_circuit_looks_at_no_other(monkeypatch):
 
         __eq__ = tuple.__eq__
 
-    real = known._key
-    monkeypatch.setattr(known, "_key", lambda *args, **keys: Counting(real(*args, **keys)))
+    real = program_cache._key
+    monkeypatch.setattr(program_cache, "_key", lambda *args, **keys: Counting(real(*args, **keys)))
     for angle in range(20):
-        lower_known(circuit(angle))
+        lower_cached(circuit(angle))
     before = Counting.looked
-    lower_known(circuit(20))
+    lower_cached(circuit(20))
     assert Counting.looked - before <= 4
 
 
@@ -240,10 +240,10 @@ def every_gate_with(angle, name):
 
 def test_other_angles_make_the_program_that_lowering_makes(monkeypatch):
     assert len(TAKING_ANGLES) > 15
-    lower_known(every_gate_with(0.1, "first"))
-    want = known.lower(every_gate_with(-0.37, "second"))
-    monkeypatch.setattr(known, "lower", lambda *_args, **_keys: pytest.fail("it was lowered again"))
-    made = lower_known(every_gate_with(-0.37, "second"))
+    lower_cached(every_gate_with(0.1, "first"))
+    want = program_cache.lower(every_gate_with(-0.37, "second"))
+    monkeypatch.setattr(program_cache, "lower", lambda *_args, **_keys: pytest.fail("it was lowered again"))
+    made = lower_cached(every_gate_with(-0.37, "second"))
     assert (made.name, made.qubits, made.final, made.bits) == (want.name, want.qubits, want.final, want.bits)
     for one, other in zip(made.body, want.body, strict=True):
         assert type(one) is type(other)
@@ -276,9 +276,9 @@ def test_a_phase_that_is_a_gate_has_no_place_among_the_gates(statevector):
 
 
 def test_few_instructions_are_not_kept_with_each_of_their_angles(monkeypatch):
-    monkeypatch.setattr(known, "_FEW_INSTRUCTIONS", 16)
-    programs = [lower_known(circuit(angle)) for angle in (0.1, 0.2, 0.3)]
-    assert not len(known._programs)
+    monkeypatch.setattr(program_cache, "_FEW_INSTRUCTIONS", 16)
+    programs = [lower_cached(circuit(angle)) for angle in (0.1, 0.2, 0.3)]
+    assert not len(program_cache._programs)
     assert [gates_of(program) for program in programs] == [gates_of(lower(circuit(angle))) for angle in (0.1, 0.2, 0.3)]
 
 

@@ -1,7 +1,7 @@
-"""Programs of circuits that were lowered lately, found again by what the circuits say.
+"""Keeps the programs of circuits that were lowered lately, under keys that describe the circuits.
 
-A circuit with the same instructions and other angles is not lowered again either: its program is the other one's, with
-other numbers in the gates that have angles.
+A circuit with the same instructions but other angles is not lowered again either: its program is that of the other
+circuit, with other numbers in the gates that have angles.
 """
 
 from __future__ import annotations
@@ -27,20 +27,25 @@ if TYPE_CHECKING:
     from basicaer.engine.classical import Value
     from basicaer.engine.program import Program
 
-__all__ = ["lower_known"]
+__all__ = ["lower_cached"]
 
-_MOST_INSTRUCTIONS = 50_000  # of all programs that are kept, together: some tens of megabytes
-_FEW_INSTRUCTIONS = 16  # whose other angles are put in sooner than they are found again
-_WIDEST_UNITARY = 2  # qubits: the matrices of wider ones would take more memory than all else that is kept
-_PLAIN = {"measure": Measure, "barrier": Barrier}
-_LARGEST_INT = 2**53  # of those that a float has all of
+_MOST_INSTRUCTIONS = 50_000  # in all programs that are kept; together they take some tens of megabytes
+_FEW_INSTRUCTIONS = 16  # in programs up to this length, angles are replaced faster than the program is found
+_WIDEST_UNITARY = 2  # qubits; the matrices of wider ones would take more memory than everything else that is kept
+_CACHED = {"measure": Measure, "barrier": Barrier}
+_LARGEST_INT = 2**53  # a float holds every smaller whole number exactly
 
 
 class _Recipe(NamedTuple):
-    """How a program is made of another one of the same structure, whose gates have other `numbers`.
+    """How to make a program from another one of the same structure.
 
-    ``angles`` has, for each segment with gates that take angles, its place in the body, and these gates' numbers in it
-    with their records of the table. It is None where gates and instructions are not one to one.
+    Attributes
+    ----------
+    program, numbers
+        The other program, and the parameters of its gates.
+    angles
+        For each segment with gates that take angles, its place in the body and, for each such gate, its place in the
+        segment and its record of the table. None if the gates with angles are not those of the circuit, one for one.
     """
 
     program: Program
@@ -48,7 +53,7 @@ class _Recipe(NamedTuple):
     angles: tuple[tuple[int, tuple[tuple[int, GateRecord], ...]], ...] | None
 
     def with_angles(self, name: str, angles: Iterable[Sequence[float]]) -> Program:
-        """Return the program of a circuit with other angles, given gate by gate."""
+        """Return the program of a circuit with other angles, which are given gate by gate."""
         body = list(self.program.body)
         waiting = iter(angles)
         for place, numbers in self.angles or ():
@@ -67,36 +72,36 @@ _programs: Kept[Program] = Kept(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
 _recipes: Kept[_Recipe] = Kept(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
 
 
-def lower_known(
+def lower_cached(
     circuit: QuantumCircuit,
     *,
     keep_idle: bool = False,
     values: Values | None = None,
     inputs: Mapping[Any, Value] | None = None,
 ) -> Program:
-    """Do what `lower` does, in less time where a circuit of the same instructions was lowered lately.
+    """Do what `lower` does, but faster if a circuit with the same instructions was lowered lately.
 
-    Circuits of standard gates, narrow unitaries, measurements and barriers are remembered; to read one takes a tenth
-    of lowering it.
+    Circuits of standard gates, narrow unitaries, measurements and barriers are kept; to make the key of one takes a
+    tenth of the time to lower it.
     """
     if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > _MOST_INSTRUCTIONS:
         return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs)
-    items = list(circuit.data)  # once: each look at `data` makes its instructions anew
+    items = list(circuit.data)  # only once, since each look at `data` makes all instructions anew
     lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values)
     try:
         key = _key(circuit, items, keep_idle=keep_idle)
         hash(key)
-    except Exception:  # noqa: BLE001  # a parameter that cannot be hashed, say: `lower` tells what is wrong with it
+    except Exception:  # noqa: BLE001  # for example a parameter that cannot be hashed; `lower` says what is wrong
         key = None
     if key is None:
         return lowered()
     structure, numbers = key
-    if all(_is_plain(one) for of_gate in numbers for one in of_gate):
+    if all(_is_plain(number) for numbers_of_gate in numbers for number in numbers_of_gate):
         recipe = _recipes.known_or_made(structure, len(items), lambda: _recipe(lowered(), numbers, items))
-        if recipe.numbers == numbers:  # it was made just now, or is of this very circuit
+        if recipe.numbers == numbers:  # it was made just now, or for a circuit with the same angles
             return _named(recipe.program, circuit)
         if recipe.angles is not None:
-            lowered = partial(recipe.with_angles, circuit.name, [[float(one) for one in own] for own in numbers])
+            lowered = partial(recipe.with_angles, circuit.name, [[float(number) for number in own] for own in numbers])
             if len(items) <= _FEW_INSTRUCTIONS:
                 return lowered()
     return _named(_programs.known_or_made(key, len(items), lowered), circuit)
@@ -113,9 +118,9 @@ def _is_plain(number: Any) -> bool:
 def _key(
     circuit: QuantumCircuit, instructions: Iterable[Any], *, keep_idle: bool
 ) -> tuple[Hashable, tuple[tuple[Any, ...], ...]] | None:
-    """Return all that a circuit's program depends on but its name: its structure, and the numbers of each gate.
+    """Return everything on which a circuit's program depends but its name: a structure, and the numbers of each gate.
 
-    None if its instructions alone do not say that.
+    None if the circuit has an instruction that is not kept.
     """
     qubits = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     clbits = {clbit: number for number, clbit in enumerate(circuit.clbits)}
@@ -127,7 +132,7 @@ def _key(
             operation = item.operation
             if type(operation) is UnitaryGate and len(item.qubits) <= _WIDEST_UNITARY:
                 params = (operation.params[0].tobytes(),)
-            elif not isinstance(operation, _PLAIN.get(item.name, ())):
+            elif not isinstance(operation, _CACHED.get(item.name, ())):
                 return None
             structure.append(tuple([clbits[bit] for bit in item.clbits]))
         structure.append((item.name, *[qubits[qubit] for qubit in item.qubits]))
@@ -137,7 +142,7 @@ def _key(
 
 
 def _recipe(program: Program, numbers: tuple[tuple[Any, ...], ...], instructions: Iterable[Any]) -> _Recipe:
-    """Return how to make a program with other angles."""
+    """Return how to make programs with other angles from this one."""
     waiting = [item.name for item in instructions if item.params and item.is_standard_gate()]
     waiting.reverse()
     angles = []
