@@ -17,6 +17,7 @@ from basicaer.devices.gpu.passes import Shape
 from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute, splitting, together
+from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import Precision
@@ -112,17 +113,20 @@ def unitary():
 class EvenDraws:
     """In place of a random generator: n draws are n numbers spread evenly, so that counts are probabilities.
 
-    They come shuffled, always in the same way, so that draws one after another are not correlated.
+    They come shuffled, always in the same way, so that draws one after another are not correlated; what shots draw at a
+    place is shuffled in a way of its own.
     """
 
-    def __init__(self, _seed: int, _shots: int = 0) -> None:
+    def __init__(self, _seed: int, shots: int = 0) -> None:
         self._shuffle = np.random.default_rng(0)
+        self._shots = shots
 
     def random(self, size: int) -> np.ndarray:
         return self._shuffle.permutation((np.arange(size) + 0.5) / size)
 
-    def of_shots(self, _place, _loops, shots: np.ndarray) -> np.ndarray:
-        return self.random(len(shots))
+    def of_shots(self, place, loops, shots: np.ndarray) -> np.ndarray:
+        shuffle = np.random.default_rng([place, *loops])
+        return shuffle.permutation((np.arange(self._shots) + 0.5) / self._shots)[shots]
 
 
 def even_ones(draws, branch, p_one):
@@ -134,8 +138,18 @@ def even_ones(draws, branch, p_one):
     return ones
 
 
+def even_found(ensemble, numbers, draws):
+    """In place of `Ensemble.found`: within each state the draws, which ascend there, are spread evenly."""
+    starts, counts = np.searchsorted(numbers, numbers), np.bincount(numbers)[numbers]
+    return FOUND(ensemble, numbers, (np.arange(len(draws)) - starts + 0.5) / counts)
+
+
+FOUND = Ensemble.found
+
+
 def draw_evenly(monkeypatch):
     monkeypatch.setattr(execute, "Draws", EvenDraws)
+    monkeypatch.setattr(Ensemble, "found", even_found)
     monkeypatch.setattr(splitting, "ones_of", even_ones)
     monkeypatch.setattr(together, "generator", EvenDraws)
 

@@ -15,9 +15,7 @@ def test_at_the_end_shots_draw_what_the_generator_of_the_seed_gives():
 
 
 @pytest.mark.parametrize("place", [FINAL, 3])
-@pytest.mark.parametrize(
-    "shots", [[0], [999], [1, 2, 3], [3, 4], [5, 900], [*range(17, 60, 5)], range(400, 700)], ids=lambda shots: str(list(shots)[:3])
-)
+@pytest.mark.parametrize("shots", [[0], [999], [1, 2, 3], [3, 4], [5, 900], [*range(17, 60, 5)], [*range(400, 700)]])
 def test_what_a_shot_draws_does_not_depend_on_the_others(place, shots):
     draws = Draws(7, SHOTS)
     together = draws.of_shots(place, (4,), ALL)

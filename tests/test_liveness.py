@@ -79,7 +79,7 @@ def test_break_and_continue_go_where_they_say():
 # Any programs: a bit is live if flipping it can change which bits are read on some path.
 
 
-def random_block(random, depth, in_loop):
+def random_block(random, depth, *, in_loop):
     operations = []
     for _ in range(random.integers(1, 4)):
         bit, kind = int(random.integers(BITS)), random.integers(8 if depth else 4)
@@ -91,15 +91,14 @@ def random_block(random, depth, in_loop):
             case 3:
                 operations.append(Store(Constant(value=True), bits=(bit,)))
             case 4 | 5:
-                blocks = [random_block(random, depth - 1, in_loop) for _ in range(2)]
+                blocks = [random_block(random, depth - 1, in_loop=in_loop) for _ in range(2)]
                 operations.append(If(reads(bit), *blocks))
             case 6:
-                operations.append(For((random_block(random, depth - 1, True),), int(random.integers(1, 3))))
+                operations.append(For((random_block(random, depth - 1, in_loop=True),), int(random.integers(1, 3))))
             case _:
-                operations.append(While(reads(bit), random_block(random, depth - 1, True)))
+                operations.append(While(reads(bit), random_block(random, depth - 1, in_loop=True)))
         if in_loop and random.random() < 0.2:
-            operations.append(random.choice([Break(), Continue()]) if random.random() < 0.5 else Break())
-            operations[-1] = Break() if random.random() < 0.5 else Continue()
+            operations.append(Break() if random.random() < 0.5 else Continue())
             break
     return tuple(operations)
 
@@ -126,8 +125,6 @@ def may_be_read(block, at, bit, follow, loop):
             return loop[0]()
         case Continue():
             return loop[1]()
-        case For(bodies) | While(_, (*bodies,)):
-            pass
     condition = operation.condition if isinstance(operation, While) else None
     body = operation.body if isinstance(operation, While) else operation.bodies[0]
     seen = []
@@ -138,8 +135,7 @@ def may_be_read(block, at, bit, follow, loop):
         if seen:
             return after()
         seen.append(1)
-        found = may_be_read(body, 0, bit, turn, (after, turn)) or after()
-        return found
+        return may_be_read(body, 0, bit, turn, (after, turn)) or after()
 
     return turn()
 

@@ -137,8 +137,8 @@ def test_a_state_that_is_no_state_names_the_gate(n, how):
     circuit.measure(range(n), range(n))
     if how == "in the middle":
         circuit.h(0)
+    request = Request(spoilt(circuit), Precision.DOUBLE, shots=10, seed=1)
     with pytest.raises(BasicAerError, match="circuit 'spoilt' has become unusable, since gate 'ry' has entries that"):
-        request = Request(spoilt(circuit), Precision.DOUBLE, shots=10, seed=1)
         execute(request, NumpyDevice(), plan_segment, Checkpoint())
 
 
@@ -146,7 +146,7 @@ def test_a_returned_state_that_is_no_state_names_the_gate(statevector, monkeypat
     circuit = QuantumCircuit(2, name="spoilt")
     circuit.h(0)
     circuit.ry(0.3, 1)
-    monkeypatch.setattr("basicaer.compile.binding.lower_known", lambda *_args, **_keys: spoilt(circuit))
+    monkeypatch.setattr("basicaer.compile.binding.lower_cached", lambda *_args, **_keys: spoilt(circuit))
     with pytest.raises(BasicAerError, match="circuit 'spoilt' has become unusable, since gate 'ry' has entries that"):
         statevector.run(circuit).result()
 

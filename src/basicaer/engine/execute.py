@@ -259,6 +259,7 @@ class _Execution:
             state.load(self.request.initial)
         elif self.request.unitary:
             state.set_identity()
+        self.records.clear(waiting.rows)  # they may have come through some of the program before
         return self.one_branch(Frame(self.program.body), state, waiting)
 
     def new_state(self) -> State:
@@ -310,16 +311,15 @@ class _Execution:
         """How many states the groups that wait have."""
         return sum(map(len, self.pending))
 
-    @property
-    def goes_abreast(self) -> bool:
-        """Whether groups wait for each other, so that they can be joined, rather than end one after another."""
-        return self.splitting.most_together > 1 and self.held < self.splitting.room() // 2
+    def go_abreast(self, states: int) -> bool:
+        """Tell whether groups of so many states wait for each other, to be joined, rather than end one by one."""
+        return self.splitting.most_together > 1 and states <= self.splitting.room() // 2
 
     def next_group(self) -> Group:
         """Return the group that stands farthest back, or where groups do not wait for each other, farthest on."""
         if len(self.pending) == 1:
             return self.pending.pop()
-        choose = min if self.goes_abreast else max
+        choose = min if self.go_abreast(self.held) else max
         return self.pending.pop(choose(range(len(self.pending)), key=lambda number: self.pending[number].order()))
 
     def follow(self, group: Group) -> None:
@@ -327,7 +327,7 @@ class _Execution:
         self.running = group
         while (frame := group.frame) is not None:
             self.checkpoint.poll()
-            if self.pending and self.goes_abreast:
+            if self.pending and self.go_abreast(self.held + len(group)):
                 self.join_those_here(group)
                 if any(other.order() < group.order() for other in self.pending):
                     self.pending.append(group)

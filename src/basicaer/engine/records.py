@@ -53,6 +53,10 @@ class Records:
         for j, bit in enumerate(bits):
             self.write(rows, bit, on=has_bit(number, j))
 
+    def clear(self, rows: NDArray[np.int64]) -> None:
+        """Clear all bits of some rows."""
+        self.words[:, rows] = 0
+
     def number(self, row: int) -> int:
         """Return all bits of a row as one number."""
         return number_of_words(self.words[:, row].tolist())

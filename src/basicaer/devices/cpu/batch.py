@@ -126,7 +126,7 @@ class NumpyBatch:
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         self._checkpoint.poll()
-        # States that are the same have the same overlap with any other, and so stand side by side in the order of these.
+        # States that are the same have the same overlap with any other: they stand side by side in its order.
         overlaps = self._states @ _any_state(self._states.shape[1]).astype(self._states.dtype)
         values = abs(overlaps) if up_to_phase else overlaps.real
         order = np.lexsort((values, keys))

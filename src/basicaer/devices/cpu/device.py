@@ -94,13 +94,19 @@ class NumpyState:
     """A statevector in one array; see `basicaer.engine.device.State` for what each method promises."""
 
     def __init__(
-        self, vector: NDArray[np.complexfloating], n_qubits: int, threads: int, checkpoint: Checkpoint
+        self,
+        vector: NDArray[np.complexfloating],
+        n_qubits: int,
+        threads: int,
+        checkpoint: Checkpoint,
+        *,
+        untouched: Iterable[int],
     ) -> None:
         self.n_qubits = n_qubits
         self._checkpoint = checkpoint
         self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
         self._place = tuple(range(n_qubits))
-        self._zero = frozenset(range(n_qubits))  # qubits that nothing has taken out of |0>
+        self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
         self._passes_done = 0  # of the segment that runs
         self._threads = threads
         self._gatewise = Gatewise(n_qubits, vector.dtype)
@@ -300,8 +306,8 @@ class NumpyState:
             filled += len(amplitudes)
 
     def copy(self) -> Self:
-        copied = type(self)(self._copied(), self.n_qubits, self._threads, self._checkpoint)
-        copied._place, copied._zero = self._place, self._zero  # noqa: SLF001  # of the same class
+        copied = type(self)(self._copied(), self.n_qubits, self._threads, self._checkpoint, untouched=self._zero)
+        copied._place = self._place  # noqa: SLF001  # of the same class
         return copied
 
     def _copied(self) -> NDArray[np.complexfloating]:
@@ -402,7 +408,7 @@ class NumpyDevice:
         with _refusal(dtype.itemsize * 2**n_qubits):
             vector = np.zeros(2**n_qubits, dtype)
         vector[0] = 1
-        return NumpyState(vector, n_qubits, self.threads, checkpoint or Checkpoint())
+        return NumpyState(vector, n_qubits, self.threads, checkpoint or Checkpoint(), untouched=range(n_qubits))
 
     def new_batch(
         self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None
@@ -411,9 +417,11 @@ class NumpyDevice:
         with _refusal(dtype.itemsize * count * 2**n_qubits):
             states = np.zeros((count, 2**n_qubits), dtype)
         states[:, 0] = 1
-        return NumpyBatch(
-            states, n_qubits, self.threads, checkpoint, lambda vector: NumpyState(vector, n_qubits, 1, checkpoint)
-        )
+
+        def as_state(vector: NDArray[np.complexfloating]) -> NumpyState:
+            return NumpyState(vector, n_qubits, 1, checkpoint, untouched=())
+
+        return NumpyBatch(states, n_qubits, self.threads, checkpoint, as_state)
 
     def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> NumpyBatch:
         batch = self.new_batch(states[0].n_qubits, precision, 0, checkpoint)
