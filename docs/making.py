@@ -77,9 +77,9 @@ def latency() -> str:
 
 def options_without_effect() -> str:
     """Return the options of other simulators that are taken, by what they say."""
-    from basicaer.options import WITHOUT_EFFECT
+    from basicaer.foreign_options import OPTIONS_WITHOUT_EFFECT
 
-    names = {what: ", ".join(f"`{name}`" for name in names) for what, names in WITHOUT_EFFECT.items()}
+    names = {what: ", ".join(f"`{name}`" for name in names) for what, names in OPTIONS_WITHOUT_EFFECT.items()}
     names = {"the method, where it is ours": "`method`"} | names
     rows = [f"| {what} | {listed} |" for what, listed in names.items()]
     return "\n".join(["| what it says | options |", "|---|---|", *rows])

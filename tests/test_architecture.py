@@ -18,7 +18,7 @@ LAYERS = (
     ("plan", ("plan",)),
     ("devices", ("devices",)),
     ("engine", ("engine",)),
-    ("leaves", ("options", "_version")),
+    ("leaves", ("foreign_options", "options", "wording", "_version")),
     ("errors", ("errors",)),
 )
 NAMES = [name for name, _ in LAYERS]
@@ -218,7 +218,7 @@ def test_an_upward_import_is_seen_wherever_it_stands(module, source):
     ("module", "source"),
     [
         ("", "from basicaer.provider import BasicAer"),
-        ("cli", "from basicaer.devices.memory import readable"),
+        ("cli", "from basicaer.devices.memory import largest_state"),
         ("compile.lower", "from basicaer.compile.gates import GATES\nfrom basicaer.engine.program import If"),
         ("plan.closure", "from basicaer.devices.registry import choose_device"),
         ("devices.memory", "from basicaer.options import Precision\nimport numpy"),

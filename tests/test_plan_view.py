@@ -22,9 +22,9 @@ from basicaer.options import DeviceChoice, DeviceOptions, Precision
 from basicaer.plan_view import making
 from basicaer.plan_view.layout import bands_of, laid_out
 from basicaer.plan_view.model import Kind
-from basicaer.plan_view.table import duration
 from basicaer.simulators import work
 from basicaer.simulators.work import Experiment
+from basicaer.wording import duration
 
 GHZ = Path(__file__).parents[1] / "examples" / "ghz.qasm"
 

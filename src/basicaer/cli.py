@@ -19,13 +19,14 @@ from rich.table import Table
 from basicaer._version import __version__
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.probe import probe_gpu
-from basicaer.devices.memory import largest_state, readable
+from basicaer.devices.memory import largest_state
 from basicaer.devices.registry import gpu_device
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, printable, shown
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
 from basicaer.watching import place_and_time, watch
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

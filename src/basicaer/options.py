@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import numbers
 import os
@@ -15,22 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, printable, shown
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 __all__ = [
-    "AERS_ALONE",
-    "WITHOUT_EFFECT",
     "ArrayPlace",
     "DeviceChoice",
     "DeviceOptions",
     "Precision",
     "check_option",
     "check_options",
-    "unknown_name",
-    "without_aers",
 ]
 
 
@@ -61,126 +56,12 @@ class ArrayPlace(StrEnum):
     DEVICE = "device"
 
 
-WITHOUT_EFFECT = {
-    "how Aer divides work": (
-        "batched_shots_gpu",
-        "batched_shots_gpu_max_qubits",
-        "blocking_enable",
-        "blocking_qubits",
-        "chunk_swap_buffer_qubits",
-        "cuStateVec_enable",
-        "max_job_size",
-        "max_parallel_shots",
-        "max_shot_size",
-        "num_threads_per_device",
-        "runtime_parameter_bind_enable",
-        "statevector_parallel_threshold",
-    ),
-    "how Aer runs gates and draws outcomes": (
-        "accept_distributed_results",
-        "enable_truncation",
-        "fusion_enable",
-        "fusion_max_qubit",
-        "fusion_threshold",
-        "fusion_verbose",
-        "shot_branching_enable",
-        "shot_branching_sampling_enable",
-        "statevector_sample_measure_opt",
-    ),
-    "what Aer checks, and when it gives up": ("max_memory_mb", "validation_threshold", "zero_threshold"),
-    "Aer's other methods": (
-        "extended_stabilizer_approximation_error",
-        "extended_stabilizer_metropolis_mixing_time",
-        "extended_stabilizer_norm_estimation_repetitions",
-        "extended_stabilizer_norm_estimation_samples",
-        "extended_stabilizer_parallel_threshold",
-        "extended_stabilizer_probabilities_snapshot_samples",
-        "extended_stabilizer_sampling_method",
-        "matrix_product_state_max_bond_dimension",
-        "matrix_product_state_truncation_threshold",
-        "mps_lapack",
-        "mps_log_data",
-        "mps_omp_threads",
-        "mps_parallel_threshold",
-        "mps_sample_measure_algorithm",
-        "mps_swap_direction",
-        "stabilizer_max_snapshot_probabilities",
-        "superoperator_parallel_threshold",
-        "tensor_network_num_sampling_qubits",
-        "unitary_parallel_threshold",
-        "use_cuTensorNet_autotuning",
-    ),
-    "how Qiskit's BasicSimulator works": ("use_clifford_optimization",),
-}
-"""Options of other simulators that change nothing that comes out here, by what they say; they are taken."""
-
-AERS_ALONE = frozenset(name for names in WITHOUT_EFFECT.values() for name in names)
-
-_OF_THE_TRANSPILER = frozenset({"basis_gates", "coupling_map"})
-_OF_AER = AERS_ALONE | _OF_THE_TRANSPILER | {"method", "noise_model"}
-_LEAST_PART = 3  # letters of a name that say which one is meant
-_NEAR = 0.75  # of 1: how much names have in common of which one may be meant by the other
-_LONGEST_NAME = 100
-
-
 class DeviceOptions(NamedTuple):
     """What was said of the device: which, how many threads may work on one state (0: one on each core), which GPU."""
 
     choice: DeviceChoice = DeviceChoice.AUTO
     threads: int = 0
     gpu: int = 0
-
-
-def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str] = ()) -> str:
-    """Return the sentence for a name that is not known, with the nearest one that is known or taken at least."""
-    # A long name is cut, which also bounds the search; not all that is raised with the sentence is a BasicAerError.
-    name = printable(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "...")
-    known = sorted(known)
-    possible = [*known, *sorted(taken)]
-    nearest = difflib.get_close_matches(name, possible, n=1, cutoff=_NEAR) or [
-        one for one in possible if len(name) >= _LEAST_PART and name in one
-    ]
-    hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
-    return f"Unknown {kind} '{name}': {hint}"
-
-
-def without_aers(options: dict[str, Any], methods: Iterable[str]) -> dict[str, Any]:
-    """Return options without those of Aer that change nothing here.
-
-    Parameters
-    ----------
-    methods
-        The methods of simulation that Aer has and that come to the same as what is done here.
-
-    Raises
-    ------
-    BasicAerError
-        For another method, a noise model that has any noise, and what `transpile` is to be told.
-    """
-    if _OF_AER.isdisjoint(options):
-        return options
-    if not _is_ideal(options.get("noise_model")):
-        raise BasicAerError("noise_model must be None or ideal: noise is not simulated here.")
-    for name in sorted(_OF_THE_TRANSPILER.intersection(options)):
-        if options[name] is not None:
-            raise BasicAerError(f"{name} is not for running: all gates run on any qubits here; give it to transpile().")
-    method = "automatic" if options.get("method") is None else options["method"]
-    if not isinstance(method, str) or str(method) not in {"automatic", *methods}:
-        named = ", ".join(repr(one) for one in ("automatic", *methods))
-        raise BasicAerError(
-            f"method must be one of {named}, not {shown(method)}: only states of all amplitudes are simulated."
-        )
-    return {name: value for name, value in options.items() if name not in _OF_AER}
-
-
-def _is_ideal(noise_model: Any) -> bool:
-    """Tell whether a noise model of Aer, which need not be installed, has no noise; None is such."""
-    if noise_model is None:
-        return True
-    try:
-        return noise_model.is_ideal() is True
-    except Exception:  # noqa: BLE001  # it is no noise model, or raises what it likes
-        return False
 
 
 class _Check(NamedTuple):

@@ -12,7 +12,8 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from basicaer.errors import BasicAerError, shown
 from basicaer.job import BasicAerJob
-from basicaer.options import check_options, unknown_name
+from basicaer.options import check_options
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     import os

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import JobStatus, JobTimeoutError
 
-from basicaer.plan_view.table import duration
+from basicaer.wording import duration
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # in a notebook without ipywidgets, where a line of text does as well

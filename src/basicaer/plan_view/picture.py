@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from basicaer.errors import BasicAerError
 from basicaer.plan_view.layout import bands_of, laid_out, runs
 from basicaer.plan_view.model import Kind
-from basicaer.plan_view.table import counted, duration, heading
+from basicaer.plan_view.table import heading
+from basicaer.wording import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from basicaer.devices.memory import readable
 from basicaer.plan_view.model import Kind
+from basicaer.wording import counted, duration, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from basicaer.plan_view.model import CircuitPlan, Stage
 
-__all__ = ["counted", "duration", "heading", "table_of"]
+__all__ = ["heading", "table_of"]
 
 _WIDTH = 100
 _ROWS = 60  # stages that a table shows
-_PLURALS = {"pass": "passes", "matrix": "matrices"}
 _SHORT = {Kind.PERMUTATION: "perm."}
 
 
@@ -59,24 +58,6 @@ def heading(plan: CircuitPlan) -> tuple[str, str]:
         f"{counted(plan.threads, 'thread')}, {plan.precision} precision"
     )
     return f"{plan.name}: {', '.join(counted(number, what) for number, what in sizes)}", what_it_takes
-
-
-def duration(seconds: float) -> str:
-    """Return a time as a person says it, in two digits or a few more."""
-    for unit, least in (("days", 172_800), ("h", 7200), ("min", 120), ("s", 1), ("ms", 1e-3)):
-        if seconds >= least * 0.995:
-            size = {"days": 86_400, "h": 3600, "min": 60}.get(unit, least)
-            return f"{_two_digits(seconds / size)} {unit}"
-    return f"{_two_digits(seconds * 1e6)} us"
-
-
-def _two_digits(number: float) -> str:
-    return f"{number:.0f}" if number >= 9.95 or not number else f"{number:.2g}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things."""
-    return f"{number} {what if number == 1 else _PLURALS.get(what, f'{what}s')}"
 
 
 def _table(plan: CircuitPlan) -> Table:

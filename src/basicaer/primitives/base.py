@@ -14,10 +14,11 @@ from basicaer.compile.values import Patience
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
 from basicaer.errors import BasicAerError, at_border, shown
-from basicaer.options import DeviceOptions, unknown_name
+from basicaer.options import DeviceOptions
 from basicaer.primitives.job import PrimitiveJob
 from basicaer.primitives.options import OF_RUN
 from basicaer.primitives.work import Settings, run_primitive
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from basicaer.errors import BasicAerError, shown
-from basicaer.options import check_option, check_options, unknown_name
+from basicaer.options import check_option, check_options
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cmath
-import numbers
 import secrets
 import time
 import uuid
@@ -27,16 +26,14 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.program import Over, Phase, Save, SetState, walk
 from basicaer.engine.sampling import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
+from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
 from basicaer.job import BasicAerJob
 from basicaer.options import (
-    AERS_ALONE,
     ArrayPlace,
     DeviceChoice,
     DeviceOptions,
     Precision,
     check_options,
-    unknown_name,
-    without_aers,
 )
 from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
@@ -44,6 +41,7 @@ from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
 from basicaer.simulators.target import build_target
 from basicaer.simulators.work import Experiment, Saving, Work, check_room, run_work
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +59,6 @@ __all__ = ["BasicAerSimulator", "check_initial_statevector", "check_initial_unit
 _ANY_ANGLE = 0.618  # in radians: a plan depends on no angle, and this one makes no gate anything special
 _WHOLE = ("shots", "seed_simulator", "max_parallel_threads")
 _NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "shots"})
-_OF_SIGNALS = frozenset({"meas_level", "meas_return"})  # what a measurement of a device returns
 _QOBJ_OPTIONS = (  # what a Qobj's configuration may set; the others make no sense in JSON
     "shots",
     "memory",
@@ -239,12 +236,12 @@ class BasicAerSimulator(BackendV2):
         others = [other._name for other in family if name in other._default_options()]  # noqa: SLF001  # of this family
         if others:
             return f"{self.name} has no option '{name}': it is one of {' and '.join(others)}."
-        taken = AERS_ALONE | _OF_SIGNALS | self._ignored | {"method"}
+        taken = ACCEPTED_NAMES | self._ignored
         return unknown_name(f"option of {self.name}", name, self._defaults, taken)
 
     def _with_effect(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return options without those that are taken because other simulators and devices have them."""
-        options = without_aers(_without_signals(options), self._methods)
+        options = without_foreign_options(options, self._methods)
         if self._ignored.isdisjoint(options):
             return options
         ignored = {name: options[name] for name in self._ignored.intersection(options)}
@@ -543,18 +540,6 @@ def check_initial_unitary(settings: dict[str, Any], program: Program, backend: s
 def _is_default(name: str, value: Any) -> bool:
     """Tell whether an option is given as None where that is what other simulators call their default."""
     return value is None and name in _NONE_IS_DEFAULT
-
-
-def _without_signals(options: dict[str, Any]) -> dict[str, Any]:
-    """Return options without those that say what a device's measurements return: bits is what is had here."""
-    if _OF_SIGNALS.isdisjoint(options):
-        return options
-    level, form = options.get("meas_level", 2), options.get("meas_return", "single")
-    if not isinstance(level, numbers.Integral) or level != 2:
-        raise BasicAerError(f"meas_level must be 2, not {shown(level)}: measurements give bits here, never signals.")
-    if not isinstance(form, str) or form not in {"single", "avg"}:
-        raise BasicAerError(f"meas_return must be one of 'single', 'avg', not {shown(form)}.")
-    return {name: value for name, value in options.items() if name not in _OF_SIGNALS}
 
 
 def _saving(settings: dict[str, Any]) -> Saving:
