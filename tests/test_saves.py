@@ -24,8 +24,9 @@ from basicaer.engine.saves import read
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
-from basicaer.result import experiment_of
-from basicaer.simulators import work
+from basicaer.records import FinishedExperiment, ResultData, SavedValues
+from basicaer.result import qiskit_experiment
+from basicaer.simulators import running
 from conftest import DEVICES, TOLERANCE
 
 OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III", "ZIX", "IZI"], [0.7, -0.4, 0.3, 0.2, 0.9, -0.6])
@@ -35,7 +36,7 @@ OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III", "ZIX", "IZI"], [0.7, -0.4,
 def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
-    monkeypatch.setattr(work, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
 
 
 def random_gates(n, layers, seed):
@@ -595,21 +596,21 @@ class Counting(Checkpoint):
 
 def test_making_a_dictionary_can_be_stopped():
     amplitudes = np.full(2**18, 2.0**-9, complex)
-    save = {"label": "a", "form": "save_statevector_dict", "values": amplitudes, "places": None}
-    experiment = {"data": {}, "header": {}, "saved": [save]}
+    saved = (SavedValues("a", "save_statevector_dict", amplitudes),)
+    experiment = FinishedExperiment("", 1, 0, 0.0, {}, ResultData(), saved, {"a": None}, {})
     whole = Counting()
-    experiment_of(experiment | {"shots": 1}, whole.poll)
+    qiskit_experiment(experiment, whole.poll)
     assert whole.polls > 8
     with pytest.raises(Cancelled):
-        experiment_of(experiment, Counting(cancel_at=whole.polls - 1).poll)
+        qiskit_experiment(experiment, Counting(cancel_at=whole.polls - 1).poll)
 
 
 def test_a_job_can_be_stopped_while_it_makes_its_results(qasm, monkeypatch):
     def cancelled_there(experiment, *poll):
         current_checkpoint.get().cancel()
-        return experiment_of(experiment, *poll)
+        return qiskit_experiment(experiment, *poll)
 
-    monkeypatch.setattr(work, "experiment_of", cancelled_there)
+    monkeypatch.setattr(running, "qiskit_experiment", cancelled_there)
     circuit = QuantumCircuit(1)
     lib.save_statevector_dict(circuit)
     job = qasm.run(circuit)

@@ -1,4 +1,4 @@
-"""Outcomes of the engine -> Qiskit's `Result`."""
+"""The engine's outcomes as plain values, and these as Qiskit's `Result`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from basicaer.devices.memory import check_dictionary
 from basicaer.engine.bits import all_ones, deposit_bits
 from basicaer.engine.saves import ALL_SHOTS
 from basicaer.errors import LostNormError
+from basicaer.records import SavedValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,23 +25,24 @@ if TYPE_CHECKING:
 
     from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Save
+    from basicaer.records import FinishedExperiment
 
 __all__ = [
     "chopped",
     "circuit_header",
     "counts_of",
-    "experiment_of",
     "joined",
     "memory_of",
     "on_all_qubits",
+    "qiskit_experiment",
     "result_of",
     "saved_of",
     "with_own_lists",
 ]
 
-_ZERO = 1e-15  # what is less has no place in a dictionary
+_ZERO = 1e-15  # a smaller modulus is left out of dictionaries
 _DICTIONARIES = {"save_statevector_dict", "save_probabilities_dict"}
-_CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
+_CHUNK = 2**16  # amplitudes that are looked at in one go; all at once would take the memory of a second state
 
 
 def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, An
     Parameters
     ----------
     global_phase
-        Of the circuit with values for its parameters, in radians.
+        The circuit's global phase with values for its parameters, in radians.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, An
         "global_phase": global_phase,
         "metadata": circuit.metadata or {},
     }
-    # Qiskit cuts a bit string into registers by these sizes: right only where the registers are all the bits in order.
+    # Qiskit cuts a bit string into registers by these sizes: that is right only if the registers are all bits in order.
     if [bit for register in circuit.cregs for bit in register] == circuit.clbits:
         header["creg_sizes"] = _sizes(cregs)
     return header
@@ -105,7 +107,7 @@ def counts_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> 
 
 def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> list[str]:
     """Return the value of the memory slots of each shot, in shot order, in hexadecimal; poll now and then."""
-    assert outcome.value_of_shot is not None  # asked for with the memory  # noqa: S101
+    assert outcome.value_of_shot is not None  # the engine keeps it where the memory is returned  # noqa: S101
     values = np.array(_hexadecimal(outcome.values, memory_slots), dtype=object)
     memory: list[str] = []
     for start in range(0, len(outcome.value_of_shot), _CHUNK):
@@ -115,14 +117,14 @@ def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> 
 
 
 def _hexadecimal(values: list[int], memory_slots: int) -> list[str]:
-    reported = all_ones(memory_slots)  # a Qobj's register stands above the memory slots and is not reported
+    reported = all_ones(memory_slots)  # a Qobj's register lies above the memory slots and is not reported
     return [hex(value & reported) for value in values]
 
 
 def on_all_qubits(
     amplitudes: NDArray[np.complexfloating], qubits: Sequence[int], circuit_qubits: int, poll: Callable[[], None]
 ) -> NDArray[np.complexfloating]:
-    """Return amplitudes over all of a circuit's qubits, of which those not in `qubits` are |0>; poll now and then."""
+    """Return amplitudes over all qubits of a circuit; those that are not in `qubits` are |0>. Polls now and then."""
     if len(qubits) == circuit_qubits:
         return amplitudes
     whole = np.zeros(2**circuit_qubits, amplitudes.dtype)
@@ -141,44 +143,41 @@ def chopped(
     Raises
     ------
     LostNormError
-        If any is not finite.
+        If an amplitude is not finite.
     """
     for start in range(0, len(amplitudes), _CHUNK):
         poll()
         part = amplitudes[start : start + _CHUNK]
         moduli = np.abs(part)
-        if not moduli.max() < np.inf:  # so too where any is no number
+        if not moduli.max() < np.inf:  # the comparison is false for NaN as well
             raise LostNormError(f"A state has the modulus {moduli.max()} among its amplitudes.")
         part[moduli < threshold] = 0
     return amplitudes
 
 
-def saved_of(outcome: Outcome, saves: Sequence[Save]) -> list[dict[str, Any]]:
-    """Return what was saved as plain values: for each save that any shot passed its label, form and values.
-
-    The values are one, or a list with one for each shot, or a dictionary of either by the memory slots in hexadecimal.
-    """
+def saved_of(outcome: Outcome, saves: Sequence[Save]) -> tuple[SavedValues, ...]:
+    """Return what each save has recorded, except for those that no shot has passed."""
     found = []
     for save in saves:
         if save.label not in outcome.saved:
             continue
         values: Any = outcome.saved[save.label]
         values = {hex(bits): value for bits, value in values.items()} if save.conditional else values[ALL_SHOTS]
-        found.append({"label": save.label, "form": save.form, "values": values})
-    return found
+        found.append(SavedValues(save.label, save.form, values))
+    return tuple(found)
 
 
 def _as_qiskit(
     form: str, values: Any, poll: Callable[[], None], places: Sequence[int] | None, *, whole: bool = True
 ) -> Any:
-    """Return saved values as Aer's results have them; poll now and then.
+    """Return saved values in the form that Aer's results have; poll now and then.
 
     Parameters
     ----------
     places
-        Of the bits of an index among those of all qubits that were saved; None where there are all.
+        As in `FinishedExperiment`.
     whole
-        Whether these are all the values of a save, neither those of a shot nor those of some classical bits.
+        Whether these are all values of a save; False for those of one shot or of one value of the classical bits.
     """
     poll()
     if isinstance(values, dict):
@@ -186,7 +185,8 @@ def _as_qiskit(
     if isinstance(values, list):
         if form == "save_expval":
             return np.array(values)
-        return [_as_qiskit(form, value.copy(), poll, places, whole=False) for value in values]  # shots have shared it
+        # A value that several shots share is copied, so that each may be changed by itself.
+        return [_as_qiskit(form, value.copy(), poll, places, whole=False) for value in values]
     match form:
         case "save_statevector" | "save_state":
             return _as_statevector(values)
@@ -194,7 +194,7 @@ def _as_qiskit(
             return {hex(index): value for index, value in _not_zero(values, poll, places)}
         case "save_unitary":
             size = 2 ** (values.size.bit_length() // 2)
-            return Operator(values.reshape(size, size).T)  # the columns stand one after another
+            return Operator(values.reshape(size, size).T)  # the values are stored column by column
         case "save_density_matrix":
             return DensityMatrix(values)
         case "save_probabilities_dict":
@@ -209,20 +209,20 @@ def _as_qiskit(
 def _not_zero(
     values: NDArray[Any], poll: Callable[[], None], places: Sequence[int] | None
 ) -> Iterator[tuple[int, Any]]:
-    """Yield the index and value of what is not zero; poll now and then."""
+    """Yield the index and value of each entry that is not zero; poll now and then."""
     in_order = places is None or list(places) == list(range(len(places)))
     for start in range(0, len(values), _CHUNK):
         poll()
         part = values[start : start + _CHUNK]
         found = np.flatnonzero(np.abs(part) >= _ZERO)
         indices = (found + start).tolist()
-        if places is not None and not in_order:  # as whole numbers of Python, which may have more than 64 bits
+        if places is not None and not in_order:  # one by one as Python's integers, since they may exceed 64 bits
             indices = [deposit_bits(index, places) for index in indices]
         yield from zip(indices, part[found].tolist(), strict=True)
 
 
 def _count_all(values: Any, poll: Callable[[], None]) -> Iterator[int]:
-    """Yield how many entries each dictionary will have that is made of a save's values; poll now and then."""
+    """Yield the numbers of entries of the dictionaries that a save's values will become; poll now and then."""
     if isinstance(values, dict | list):
         for value in values.values() if isinstance(values, dict) else values:
             yield from _count_all(value, poll)
@@ -232,40 +232,43 @@ def _count_all(values: Any, poll: Callable[[], None]) -> Iterator[int]:
         yield int(np.count_nonzero(np.abs(values[start : start + _CHUNK]) >= _ZERO))
 
 
-def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda: None) -> ExperimentResult:
-    """Return an experiment in Qiskit's form; poll now and then.
-
-    Parameters
-    ----------
-    experiment
-        Its ``data``, what it ``saved`` (see `saved_of`; with the ``places`` of what has no idle qubits, see `Save`) and
-        the keyword arguments of `ExperimentResult`.
+def qiskit_experiment(experiment: FinishedExperiment, poll: Callable[[], None] = lambda: None) -> ExperimentResult:
+    """Return an experiment as Qiskit's record of it; poll now and then.
 
     Raises
     ------
     BasicAerError
         If a dictionary that is to be returned does not fit into memory.
     """
-    keys = experiment | {"header": with_own_lists(experiment["header"])}
-    data = dict(keys.pop("data"))
-    for save in keys.pop("saved"):
-        label, form, values, places = save["label"], save["form"], save["values"], save["places"]
-        if label in data:  # the state that the simulator returns anyway
+    data = {name: value for name, value in experiment.data._asdict().items() if value is not None}
+    for label, form, values in experiment.saved:
+        if label in data:  # the save is of the very state that the simulator returns
             data[label] = _as_saved(form, data[label])
             continue
         if form in _DICTIONARIES:
             check_dictionary(form, sum(_count_all(values, poll)))
-        data[label] = _as_qiskit(form, values, poll, places)
-    return ExperimentResult(success=True, status="DONE", data=ExperimentResultData(**data), **keys)
+        data[label] = _as_qiskit(form, values, poll, experiment.places[label])
+    return ExperimentResult(
+        shots=experiment.shots,
+        success=True,
+        data=ExperimentResultData(**data),
+        status="DONE",
+        seed=experiment.seed,
+        header=with_own_lists(experiment.header),
+        name=experiment.name,
+        seed_simulator=experiment.seed,
+        time_taken=experiment.time_taken,
+        metadata=experiment.metadata,
+    )
 
 
 def _as_saved(form: str, state: Any) -> Any:
-    """Return a simulator's own result, on any device, in the form in which it was saved as well."""
+    """Return the state that a simulator returns, on any device, in the form of a save of that state."""
     return Operator(state) if form == "save_unitary" else _as_statevector(state)
 
 
 def _as_statevector(state: Any) -> Any:
-    """Return a state in Qiskit's type, which has double precision and the host's memory only; others as they are."""
+    """Return a state in Qiskit's type if it can hold it: double precision, in the host's memory; else unchanged."""
     return Statevector(state) if isinstance(state, np.ndarray) and state.dtype == np.complex128 else state
 
 
@@ -277,7 +280,7 @@ def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any)
     seconds
         How long the whole job took.
     names
-        What names the result: ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header``.
+        ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header`` of the result.
     """
     return Result(
         **names,
@@ -291,7 +294,7 @@ def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any)
 
 
 def joined(results: Sequence[Result]) -> Result:
-    """Return one result of several that belong to one job, their experiments in order; they ran beside each other."""
+    """Return the results of one job's pieces, which ran beside each other, as one; their experiments stay in order."""
     first = results[0]
     seconds = max(result.time_taken for result in results)
     return Result(
