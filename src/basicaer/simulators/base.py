@@ -30,7 +30,7 @@ from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
 from basicaer.simulation import Experiment, Persistence, SimulationPayload, check_room
-from basicaer.simulators.checks import check_states
+from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
 from basicaer.simulators.run_options import RunOptions
 from basicaer.simulators.running import run_simulation
@@ -175,9 +175,9 @@ class BasicAerSimulator(BackendV2):
         QobjValidationError
             For a Qobj that breaks the schema.
         """
-        if _is_qobj(run_input):
+        if is_qobj(run_input):
             return self._run_qobj(run_input, options)
-        circuits = _circuits(run_input)
+        circuits = circuits_in(run_input)
         if not circuits:
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
@@ -382,25 +382,6 @@ def _seed(settings: dict[str, Any]) -> int:
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:
     with at_border(lambda why: BasicAerError(f"parameter_binds cannot be read: {why}.")):
         return bound_circuits(circuits, settings["parameter_binds"])
-
-
-def _is_qobj(value: Any) -> bool:
-    try:
-        return isinstance(value, dict) or hasattr(value, "to_dict")
-    except Exception:  # noqa: BLE001  # an object's own __getattr__ may raise anything
-        return False
-
-
-def _circuits(value: Any) -> list[QuantumCircuit]:
-    """Return the circuits that `run` was given."""
-    is_list = isinstance(value, list | tuple)
-    with at_border(lambda why: BasicAerError(f"run() was given a list that cannot be read: {why}.")):
-        circuits = list(value) if is_list else [value]
-    for circuit in circuits:
-        if not isinstance(circuit, QuantumCircuit):
-            given = f"{'a list that holds ' if is_list else ''}an object of type {type(circuit).__name__}"
-            raise BasicAerError(f"run() takes a QuantumCircuit, a list of them or a Qobj, not {given}.")
-    return circuits
 
 
 def warn(message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a simulator checks of a lowered circuit and of the state that it starts from."""
+"""What a simulator checks of its input, of a lowered circuit and of an initial state."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import cmath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qiskit import QuantumCircuit
 
 from basicaer.engine.program import Over, Phase, Save, SetState, walk
 from basicaer.errors import BasicAerError, at_border, shown
@@ -15,7 +16,27 @@ if TYPE_CHECKING:
 
     from basicaer.engine.program import Program
 
-__all__ = ["check_initial_statevector", "check_initial_unitary", "check_states"]
+__all__ = ["check_initial_statevector", "check_initial_unitary", "check_states", "circuits_in", "is_qobj"]
+
+
+def is_qobj(value: Any) -> bool:
+    """Tell whether a value is meant as a Qobj: it is a dictionary or has ``to_dict()``."""
+    try:
+        return isinstance(value, dict) or hasattr(value, "to_dict")
+    except Exception:  # noqa: BLE001  # an object's own __getattr__ may raise anything
+        return False
+
+
+def circuits_in(value: Any) -> list[QuantumCircuit]:
+    """Return the circuits that `run` was given: one, or a list."""
+    is_list = isinstance(value, list | tuple)
+    with at_border(lambda why: BasicAerError(f"run() was given a list that cannot be read: {why}.")):
+        circuits = list(value) if is_list else [value]
+    for circuit in circuits:
+        if not isinstance(circuit, QuantumCircuit):
+            given = f"{'a list that holds ' if is_list else ''}an object of type {type(circuit).__name__}"
+            raise BasicAerError(f"run() takes a QuantumCircuit, a list of them or a Qobj, not {given}.")
+    return circuits
 
 
 def check_states(program: Program, simulator: str, returns: str) -> None:
