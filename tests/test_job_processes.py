@@ -197,7 +197,7 @@ def test_a_saved_job_is_in_its_workers_hands_while_that_lives_and_goes_on_here_w
         assert not job.in_final_state()
     os.kill(worker, signal.SIGSTOP)
     try:
-        with pytest.raises(BasicAerError, match="A job that runs is being saved in"):
+        with pytest.raises(BasicAerError, match="A running job is being saved in"):
             BasicAer.resume(tmp_path / "job")
     finally:
         os.kill(worker, signal.SIGKILL)

@@ -504,7 +504,11 @@ def with_a_phase_after():
         ),
         ("unitary", with_saves((lib.SaveStatevector(2), [0, 1])), "unitary_simulator cannot run 'save_statevector'"),
         ("unitary", with_saves((lib.SaveUnitary(2, "kept"), [1, 0])), "must be given the qubits in their order"),
-        ("unitary", on_the_way(lib.SaveUnitary(2)), "'unitary' .* is that of what unitary_simulator itself returns"),
+        (
+            "unitary",
+            on_the_way(lib.SaveUnitary(2)),
+            "'unitary' .* is reserved for what unitary_simulator itself returns",
+        ),
         ("statevector", on_the_way(lib.SaveStatevector(2)), "what statevector_simulator itself returns"),
         ("statevector", on_the_way(lib.SaveProbabilities(1, "statevector")), "what statevector_simulator itself"),
         ("statevector", with_saves((lib.SaveProbabilities(1, "statevector"), [0])), "itself returns"),
@@ -748,7 +752,7 @@ def test_a_unitary_is_set_and_saved_as_the_state(unitary):
     after = QuantumCircuit(2)
     after.h(0)
     after.cx(0, 1)
-    with pytest.raises(BasicAerError, match=r"'unitary' .* is that of what unitary_simulator itself"):
+    with pytest.raises(BasicAerError, match=r"'unitary' .* is reserved for what unitary_simulator itself"):
         unitary.run(circuit)
     del circuit.data[-4]
     data = unitary.run(circuit).result().data()

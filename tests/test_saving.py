@@ -295,7 +295,7 @@ def test_another_jobs_saves_are_refused(tmp_path, device, names):
             run(work_of(circuits), Persistence(str(folder), 0.0), lost, job_id=folder.name)
     for name in names:
         shutil.copy(folders[1] / f"{name}.save", folders[0])
-    with pytest.raises(BasicAerError, match=rf"is damaged .*{names[0]}.save is another job's.*; run it again"):
+    with pytest.raises(BasicAerError, match=rf"is damaged .*{names[0]}.save belongs to another job.*; run it again"):
         go_on(folders[0])
 
 
@@ -377,7 +377,7 @@ def test_a_folder_without_a_job_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["job.save", "job.json"])
 def test_a_job_that_another_version_has_saved_in_its_own_form_is_refused(tmp_path, name):
     (tmp_path / name).write_text('{"format": "basicaer saved job 2"}', "utf-8")
-    with pytest.raises(BasicAerError, match=f"{name} is not in the form that this version of basicaer writes"):
+    with pytest.raises(BasicAerError, match=f"{name} is not in the format that this version of basicaer writes"):
         load_job(tmp_path)
 
 
@@ -396,7 +396,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, device):
 
 def test_a_file_in_place_of_a_folder_is_refused_by_run(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(BasicAerError, match=r"checkpoint_dir .* is no folder; give a new one"):
+    with pytest.raises(BasicAerError, match=r"checkpoint_dir .* is not a folder; give a new one"):
         BACKEND.run(layers(5), checkpoint_dir=tmp_path / "file")
 
 
@@ -416,7 +416,9 @@ def test_where_the_plan_is_another_one_the_circuit_that_ran_starts_anew_with_a_w
     folder, work = lost
     want = outcome(run(work))
     monkeypatch.setattr(suspended, "_digest", lambda _plan: "another")
-    with pytest.warns(BasicAerWarning, match=r"goes on on the \w+ .*of another kind: circuit 'layers 1' starts anew"):
+    with pytest.warns(
+        BasicAerWarning, match=r"continues on the \w+ .*of another kind: circuit 'layers 1' starts from the beginning"
+    ):
         assert outcome(go_on(folder)) == want
 
 
@@ -429,7 +431,7 @@ def test_on_a_card_that_holds_tiles_otherwise_the_circuit_that_ran_starts_anew(l
         return real(self, *args)._replace(device="GPU (tiles of 13, 4 and 3 bits)")
 
     monkeypatch.setattr(JobPersister, "_continuation", on_another_card)
-    with pytest.warns(BasicAerWarning, match=r"saved on the GPU \(tiles of 13, 4 and 3 bits\) and goes on on the"):
+    with pytest.warns(BasicAerWarning, match=r"saved on the GPU \(tiles of 13, 4 and 3 bits\) and continues on the"):
         assert outcome(go_on(folder)) == want
 
 
@@ -438,7 +440,9 @@ def test_on_another_device_the_circuit_that_ran_starts_anew_with_a_warning(lost,
     want = outcome(run(work))
     device.name = "TPU"
     try:
-        with pytest.warns(BasicAerWarning, match=r"goes on on the TPU.*: circuit 'layers 1' starts anew"):
+        with pytest.warns(
+            BasicAerWarning, match=r"continues on the TPU.*: circuit 'layers 1' starts from the beginning"
+        ):
             assert outcome(go_on(folder)) == want
     finally:
         del device.name
@@ -564,9 +568,7 @@ def halted(one_thread, monkeypatch, tmp_path):
 def test_a_job_that_runs_is_not_resumed_and_its_folder_not_given_to_another(halted):
     _, folder = halted
     before = sorted(folder.rglob("*"))
-    with pytest.raises(
-        BasicAerError, match=r"A job that runs is being saved in .*; wait until it has ended, or cancel"
-    ):
+    with pytest.raises(BasicAerError, match=r"A running job is being saved in .*; wait until it has ended, or cancel"):
         BasicAer.resume(folder)
     with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
         BACKEND.run(layers(5), checkpoint_dir=folder)

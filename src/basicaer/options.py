@@ -1,4 +1,4 @@
-"""The words that options are given in, and the check of one option at a time."""
+"""The types of options, and the check of the value of each."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ __all__ = [
 
 
 class Precision(StrEnum):
-    """Of the amplitudes: complex128 or complex64."""
+    """The precision of amplitudes: complex128 or complex64."""
 
     DOUBLE = "double"
     SINGLE = "single"
 
     @property
     def amplitude_bytes(self) -> int:
-        """Bytes that one amplitude takes."""
+        """The number of bytes of one amplitude."""
         return 16 if self is Precision.DOUBLE else 8
 
 
 class DeviceChoice(StrEnum):
-    """Where to run: on a named device, or wherever is best."""
+    """Where to run: on a certain device, or on whichever is best."""
 
     AUTO = "auto"
     CPU = "CPU"
@@ -50,14 +50,14 @@ class DeviceChoice(StrEnum):
 
 
 class ArrayPlace(StrEnum):
-    """Where a statevector is returned: in the host's memory, or where it was made."""
+    """Where a statevector is returned: in the host's memory, or in that of the device."""
 
     HOST = "host"
     DEVICE = "device"
 
 
 class DeviceOptions(NamedTuple):
-    """What was said of the device: which, how many threads may work on one state (0: one on each core), which GPU."""
+    """The options of the device: which one, how many threads on one state (0: one for each core), and which GPU."""
 
     choice: DeviceChoice = DeviceChoice.AUTO
     threads: int = 0
@@ -65,23 +65,23 @@ class DeviceOptions(NamedTuple):
 
 
 class _Check(NamedTuple):
-    """What an option must be, in words that follow "must be", and what reads a value or raises anything."""
+    """What an option must be, in words that follow "must be", and a function that converts its value or raises."""
 
     expected: str
     read: Callable[[Any], Any]
 
 
-_MOST = 2**63 - 1  # of shots, threads and parts: what an array of NumPy can count
-_MOST_THREADS = 256  # or the number of cores: each takes memory for itself, and more would only wait for each other
+_MOST = 2**63 - 1  # shots, threads or parts: the largest number that an array of NumPy can hold
+_MOST_THREADS = 256  # or the number of cores: each thread takes memory, and more would only wait for one another
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    """Tell whether a value is a number of a kind; truth values and times of NumPy are none, whatever they are to it."""
+    """Tell whether a value is a number of a kind; no boolean and no time of NumPy counts as one."""
     return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
 
 
 def _whole(least: int, most: int = _MOST, written: str = "2**63 - 1") -> _Check:
-    """Return the check of a whole number, of which the largest is written so in the message."""
+    """Return the check of an integer in a range; `written` is the upper end as the message shows it."""
 
     def read(value: Any) -> int:
         if not _is_number(value, numbers.Integral) or value < least:
@@ -105,8 +105,8 @@ def _seconds(value: Any) -> float:
 
 
 def _wait(value: Any) -> float | None:
-    """Return how long to wait; None is for ever, and so is longer than the machine's clock can tell."""
-    if not _is_number(value, numbers.Real) or value != value:  # noqa: PLR0124  # as only what is not a number is
+    """Return how long to wait; None means for ever, as does a time longer than the system can wait."""
+    if not _is_number(value, numbers.Real) or value != value:  # noqa: PLR0124  # only NaN is not equal to itself
         raise ValueError
     return None if value >= threading.TIMEOUT_MAX else float(max(value, 0))
 
@@ -135,7 +135,7 @@ def _folder(value: Any) -> Path:
         raise ValueError
     path = Path(value).absolute()
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        path.lstat()  # whether it may be named at all: neither too long, nor with a zero byte, nor out of bounds
+        path.lstat()  # raises an error if the system does not accept the path, as with a zero byte or if it is too long
     return path
 
 
@@ -166,7 +166,7 @@ def _or_none(check: _Check, before: str = " or ") -> _Check:
 
 
 _SECONDS = _Check("a positive number of seconds", _seconds)
-_SEED = _whole(0, 10**4000, "10**4000")  # Python writes no decimal number of more than 4,300 digits
+_SEED = _whole(0, 10**4000, "10**4000")  # Python refuses to print longer numbers: the limit is 4,300 digits
 _TRUTH = _Check("True or False", lambda value: bool(_of_kind(value, bool | np.bool_)))
 
 _CHECKS: dict[str, _Check] = {
@@ -216,11 +216,11 @@ def check_option(name: str, value: Any, called: str | None = None) -> Any:
 
 
 def check_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with every value checked and in its own type; options not named here pass unchanged.
+    """Return the options with every value checked and in its own type; options without a check pass unchanged.
 
     Raises
     ------
     BasicAerError
-        Naming the option, the value and what it may be, whatever the check of the value raises.
+        Naming the option, the value and what it may be, for any exception of the check.
     """
     return {name: check_option(name, value) for name, value in options.items()}

@@ -106,9 +106,7 @@ class BasicAerProvider:
         job_id, payload = load_job(folder)
 
         def no_qobj() -> None:
-            raise BasicAerError(
-                f"Job {job_id} goes on from {folder}, where its circuits have no form as a Qobj any more."
-            )
+            raise BasicAerError(f"Job {job_id} was resumed from {folder}, which does not hold its circuits as a Qobj.")
 
         return submit_job(
             BasicAerJob,

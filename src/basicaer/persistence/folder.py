@@ -112,11 +112,11 @@ class JobFolder:
     def _leftovers(self) -> list[Path]:
         """Return the files in the folder, all of which a job has left that was lost before it was written."""
         if os.path.lexists(self._folder) and not self._folder.is_dir():
-            raise BasicAerError(f"checkpoint_dir {self._folder} is no folder; give a new one.")
+            raise BasicAerError(f"checkpoint_dir {self._folder} is not a folder; give a new one.")
         found = list(self._folder.iterdir()) if self._folder.is_dir() else []
         if not all(_is_leftover(path) for path in found):
             raise BasicAerError(
-                f"checkpoint_dir {self._folder} is not empty; give a new folder, or go on with BasicAer.resume()."
+                f"checkpoint_dir {self._folder} is not empty; give a new folder, or resume with BasicAer.resume()."
             )
         return found
 
@@ -132,7 +132,7 @@ class JobFolder:
             is_locked = self._lock.acquire()
         if not is_locked:
             raise BasicAerError(
-                f"A job that runs is being saved in {self._folder}; wait until it has ended, or cancel it."
+                f"A running job is being saved in {self._folder}; wait until it has ended, or cancel it."
             )
 
     def unlock(self) -> None:
@@ -206,8 +206,8 @@ class JobFolder:
                 self.lock()
                 self.unlock()
                 raise BasicAerError(
-                    f"The job of {self._folder} had not been saved when it was lost; "
-                    "run it again, which may be in the same folder."
+                    f"The job in {self._folder} was lost before it was saved; "
+                    "run it again, in the same folder if you like."
                 )
         raise BasicAerError(f"{self._folder} holds no saved job; give the checkpoint_dir of one.")
 
@@ -275,7 +275,7 @@ class JobFolder:
             self._poll()
             piece = file.read(min(size, _PIECE))
             if not piece:
-                raise ValueError("a save is shorter than it says")
+                raise ValueError("a record is shorter than it says")
             size -= len(piece)
             yield piece
 
@@ -322,7 +322,7 @@ def _bytes_of(row: NDArray[Any]) -> memoryview:
 
 
 def _other_format(name: str) -> ValueError:
-    return ValueError(f"{name} is not in the form that this version of basicaer writes")
+    return ValueError(f"{name} is not in the format that this version of basicaer writes")
 
 
 def _is_leftover(path: Path) -> bool:
@@ -334,7 +334,7 @@ def _size(path: Path) -> int:
     """Return the size of a file; refuse anything else, such as a pipe, reading which might never end."""
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
-        raise ValueError(f"{path.name} is no regular file")
+        raise ValueError(f"{path.name} is not a regular file")
     return found.st_size
 
 

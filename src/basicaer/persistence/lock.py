@@ -43,7 +43,7 @@ class FolderLock:
         if self._file is not None:
             return True
         if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(self._path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(self._path))
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(file)

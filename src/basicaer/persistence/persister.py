@@ -70,7 +70,7 @@ def load_job(folder: Path) -> tuple[str, SimulationPayload]:
         if written_by != __version__:
             raise BasicAerError(
                 f"The job in {folder} was saved by basicaer {shown(written_by)}, this is {__version__}; "
-                "install that version to go on with it, or run it again."
+                "install that version to resume it, or run it again."
             )
         payload = decoded(content["payload"], arrays)
         if not isinstance(job_id, str) or not job_id.isprintable() or not isinstance(payload, SimulationPayload):
@@ -198,7 +198,7 @@ class JobPersister:
     def _read(self, name: str) -> Record:
         record = self._job_folder.read(name)
         if record.job_id != self._job_id:
-            raise ValueError(f"{name}.save is another job's")
+            raise ValueError(f"{name}.save belongs to another job")
         return record
 
     def _write_outcomes(self) -> None:
@@ -220,7 +220,7 @@ class JobPersister:
             yield
         except OSError as error:
             warnings.warn(
-                f"The job could not be saved in {self._folder} ({error}); it goes on, and the save before stays.",
+                f"The job could not be saved in {self._folder} ({error}); it goes on, and the previous save is kept.",
                 BasicAerWarning,
                 stacklevel=2,
             )

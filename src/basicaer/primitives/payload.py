@@ -145,7 +145,7 @@ class PrimitivePayload:
         return self
 
     def split(self, _most: int) -> list[PrimitivePayload]:
-        """Return it as it is: the parameter sets of all PUBs share one count of seeds."""
+        """Return it as it is: PUBs run one after another."""
         return [self]
 
     def partial_result(self, _job_id: str, _finished: Mapping[int, FinishedExperiment | None]) -> None:

@@ -55,8 +55,8 @@ def check_states(program: Program, simulator: str, returns: str) -> None:
     for save in program.saves:
         if save.label == returns and not _is_final_state(save, program):
             raise BasicAerError(
-                f"The label '{save.label}' of {save.form} (circuit '{program.name}') is that of what {simulator} "
-                "itself returns; give it one of its own."
+                f"The label '{save.label}' of {save.form} (circuit '{program.name}') is reserved for what {simulator} "
+                "itself returns; choose another label."
             )
         if (save.form == "save_unitary") != is_unitary:
             remedy = "only unitary_simulator can" if save.form == "save_unitary" else "it saves unitaries only"

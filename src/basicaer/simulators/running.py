@@ -84,8 +84,8 @@ def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
         assert payload.persistence is not None  # it is resumed  # noqa: S101
         remedy = "free some memory and resume it again" if isinstance(error, MemoryError) else "run it from the start"
         failure = BasicAerError(
-            f"The job in {payload.persistence.folder} cannot go on ({reason_of(error)}), perhaps since it is damaged; "
-            f"{remedy}."
+            f"The job in {payload.persistence.folder} cannot be resumed ({reason_of(error)}), possibly because "
+            f"it is damaged; {remedy}."
         )
         failure.partial = getattr(error, "partial", None)
         raise failure from error
@@ -285,8 +285,8 @@ def _continued(continuation: Continuation, device_kind: str, name: str, run: Cal
             device_kind = f"{device_kind} of another kind"
     # Each device lays its states out in its own way, and a plan is made for one device.
     warnings.warn(
-        f"The job was saved on the {continuation.device} and goes on on the {device_kind}: circuit '{name}' starts "
-        "anew, and its last digits may differ.",
+        f"The job was saved on the {continuation.device} and continues on the {device_kind}: circuit '{name}' starts "
+        "from the beginning, and its last digits may differ.",
         BasicAerWarning,
         stacklevel=2,
     )
