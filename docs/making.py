@@ -76,9 +76,9 @@ def latency() -> str:
 
 def options_without_effect() -> str:
     """Return the table of the options of other simulators that are accepted and ignored."""
-    from basicaer.options import WITHOUT_EFFECT
+    from basicaer.foreign_options import OPTIONS_WITHOUT_EFFECT
 
-    names = {"the simulation method, if it is the simulator's own": ("method",)} | WITHOUT_EFFECT
+    names = {"the simulation method, if it is the simulator's own": ("method",)} | OPTIONS_WITHOUT_EFFECT
     rows = [f"| {controlled} | {', '.join(f'`{name}`' for name in listed)} |" for controlled, listed in names.items()]
     return "\n".join(["| what the options control | options |", "|---|---|", *rows])
 

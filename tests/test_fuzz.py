@@ -20,8 +20,8 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import execute
 from basicaer.errors import BasicAerWarning
 from basicaer.library import save_statevector
-from basicaer.primitives import work as work_of_primitives
-from basicaer.simulators import work as work_of_simulators
+from basicaer.primitives import running as running_of_primitives
+from basicaer.simulators import running as running_of_simulators
 from conftest import EvenDraws
 from random_programs import program
 
@@ -77,7 +77,7 @@ def check(number):
     before = described(drawn.circuit)
     with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():
         warnings.simplefilter("ignore", BasicAerWarning)  # of circuits that measure nothing
-        for module in (work_of_simulators, work_of_primitives):
+        for module in (running_of_simulators, running_of_primitives):
             patched.setattr(module, "choose_device", lambda *_: (LittleMemory(number), "a test wants it"))
         seen = check_states(drawn)
         check_counts(drawn)

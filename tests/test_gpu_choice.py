@@ -15,7 +15,7 @@ from basicaer.devices.gpu.probe import GpuProbe
 from basicaer.errors import BasicAerError, DeviceUnavailableError
 from basicaer.executor import executor_of_gpu
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
-from basicaer.simulators import base, work
+from basicaer.simulators import base, running
 from emulated_gpu.building import why_unavailable
 from emulated_gpu.stand_in import EmulatedCupy
 from jobs import GUARD
@@ -82,9 +82,9 @@ def test_a_job_on_the_gpu_gives_the_counts_of_the_cpu(qasm):
 def threads_of(monkeypatch):
     """A dictionary: circuit's name -> the thread that runs it."""
     found = {}
-    run = work.execute
+    run = running.execute
     monkeypatch.setattr(
-        work,
+        running,
         "execute",
         lambda program, *given, **keys: (
             found.update({program.name: threading.current_thread()}) or run(program, *given, **keys)
@@ -211,7 +211,7 @@ def test_measuring_runs_on_both_devices(gpu, monkeypatch):
 def spread(monkeypatch):
     """Record which GPU each circuit runs on, by itself, and in which thread; the work itself is done on the CPU."""
     ran = {}
-    real = work.execute
+    real = running.execute
 
     def chosen(options, _n_qubits, _precision, _crossover):
         device = NumpyDevice(1)
@@ -222,10 +222,10 @@ def spread(monkeypatch):
         ran[program.name] = device.number, threading.get_ident()
         return real(program, device, *arguments, **keys)
 
-    for module in (base, work):
+    for module in (base, running):
         monkeypatch.setattr(module, "choose_device", chosen)
-    monkeypatch.setattr(work, "execute", execute)
-    monkeypatch.setattr(work, "structure", lambda _program: None)
+    monkeypatch.setattr(running, "execute", execute)
+    monkeypatch.setattr(running, "structure", lambda _program: None)
     return ran
 
 
@@ -241,14 +241,14 @@ def named(names, n=2):
 def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread, monkeypatch):
     alone = qasm.run(named("abcde"), seed_simulator=5).result()
     assert {gpu for gpu, _ in spread.values()} == {0}
-    real, together = work.execute, threading.Barrier(2)
+    real, together = running.execute, threading.Barrier(2)
 
     def execute(program, *arguments, **keys):
         if program.name in {"a", "b"}:  # the first of each GPU: they run at the same time
             together.wait(20)
         return real(program, *arguments, **keys)
 
-    monkeypatch.setattr(work, "execute", execute)
+    monkeypatch.setattr(running, "execute", execute)
     result = qasm.run(named("abcde"), seed_simulator=5, target_gpus=[3, 1]).result()
     assert {name: gpu for name, (gpu, _) in spread.items()} == {"a": 3, "b": 1, "c": 3, "d": 1, "e": 3}
     assert len({thread for _, thread in spread.values()}) == 2
@@ -257,7 +257,7 @@ def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread
 
 
 def test_what_had_finished_on_any_gpu_is_kept_when_one_fails(qasm, spread, monkeypatch):
-    real = work.execute
+    real = running.execute
     go = threading.Event()
 
     def execute(program, *arguments, **keys):
@@ -269,7 +269,7 @@ def test_what_had_finished_on_any_gpu_is_kept_when_one_fails(qasm, spread, monke
             go.set()
         return done
 
-    monkeypatch.setattr(work, "execute", execute)
+    monkeypatch.setattr(running, "execute", execute)
     job = qasm.run(named("abc"), target_gpus=[0, 1])
     with pytest.raises(BasicAerError, match="on fire"):
         job.result()

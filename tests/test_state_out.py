@@ -10,7 +10,7 @@ from qiskit.quantum_info import Statevector
 
 from basicaer import BasicAerError
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.simulators import work
+from basicaer.simulators import running
 from conftest import DEVICES, TOLERANCE
 from jobs import GUARD
 
@@ -28,7 +28,7 @@ def turned(n=7):
 @pytest.fixture(params=["GPU-emulated", "GPU"])
 def card(request, monkeypatch):
     device = DEVICES[request.param]()
-    monkeypatch.setattr(work, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
     return device
 
 

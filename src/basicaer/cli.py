@@ -19,13 +19,14 @@ from rich.table import Table
 from basicaer._version import __version__
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.probe import probe_gpu
-from basicaer.devices.memory import largest_state, readable
+from basicaer.devices.memory import largest_state
 from basicaer.devices.registry import gpu_device
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, printable, shown
 from basicaer.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
 from basicaer.watching import place_and_time, watch
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ __all__ = ["main"]
 _ROWS = 24  # outcomes that a histogram shows
 _SECONDS_WITHOUT_BAR = 1.0
 _METADATA = ("device", "device_reason", "precision", "simulated_qubits", "lowering_seconds", "simulation_seconds")
-_INTERRUPTED = 130  # the exit status of what Ctrl-C has ended: 128 and the number of the signal
+_INTERRUPTED = 130  # the exit status after Ctrl-C: 128 plus the number of the signal
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -93,7 +94,7 @@ def run(
     def start() -> BasicAerJob:
         circuit = load_circuit(file)
         binds = _values_of_inputs(circuit, bind, file)
-        with _told_warnings():
+        with _warnings_printed():
             return BasicAer.get_backend("qasm_simulator").run(
                 circuit, seed_simulator=seed, parameter_binds=[binds] if binds else None, **options
             )
@@ -109,14 +110,14 @@ def resume(*, path: str, as_json: bool, plot: Path | None, progress: bool | None
     """Go on with the job that was saved in the folder PATH and whose process is gone."""
 
     def start() -> BasicAerJob:
-        with _told_warnings():
+        with _warnings_printed():
             return BasicAer.resume(path, **options)
 
     _show(start, as_json=as_json, plot=plot, progress=progress)
 
 
 def _show(start: Callable[[], BasicAerJob], *, as_json: bool, plot: Path | None, progress: bool | None) -> None:
-    """Wait for a job and show its result; of several circuits, one after another."""
+    """Wait for a job and show its result, circuit by circuit."""
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
     job = None
     try:
@@ -151,8 +152,8 @@ def _refusal(error: BasicAerError | MemoryError) -> click.ClickException:
 
 
 @contextlib.contextmanager
-def _told_warnings() -> Iterator[None]:
-    """Print the warnings of what is done, if it comes to its end."""
+def _warnings_printed() -> Iterator[None]:
+    """Print the warnings that are raised inside, unless an error is."""
     with warnings.catch_warnings(record=True, action="always", category=BasicAerWarning) as caught:
         yield
     for warning in caught:
@@ -187,8 +188,8 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _counts(experiment: ExperimentResult) -> dict[str, int]:
-    """Return the counts by bit string, most frequent first; none where there are no classical bits."""
-    counts = getattr(experiment.data, "counts", None)  # a job that is resumed may be another simulator's
+    """Return the counts by bit string, most frequent first; empty if there are no classical bits."""
+    counts = getattr(experiment.data, "counts", None)  # a resumed job may be one of another simulator, without counts
     named = format_counts(counts, experiment.header) if counts else {}
     return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
 
@@ -231,7 +232,7 @@ def _print_histogram(console: Console, summary: dict[str, Any]) -> None:
 
 
 def _check_picture(option: str, path: Path) -> None:
-    """Refuse a name that no picture can have, before there is a result that would be lost."""
+    """Refuse a file name that no picture can have, before a result is computed that would be lost."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -277,7 +278,7 @@ def plan(*, file: Path, device: str, precision: str, draw: Path | None) -> None:
         if draw is not None:
             _check_picture("--draw", draw)
         circuit = load_circuit(file)
-        with _told_warnings():
+        with _warnings_printed():
             made = BasicAer.get_backend("qasm_simulator").plan(circuit, device=device, precision=precision)
         if draw is not None:
             made.draw(draw)

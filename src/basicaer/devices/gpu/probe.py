@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from basicaer.devices.memory import readable
+from basicaer.wording import readable
 
 __all__ = ["GpuProbe", "probe_gpu"]
 
