@@ -21,14 +21,14 @@ REGISTER_BITS = {precision: usual_shape(precision, 2**16, 2**17, 1024).register_
 MOST_REGISTERS = {
     "run_pass": (128, 128),
     "multiply_wide": (64, 48),
-    "begin": (16, 20),
+    "begin_states": (16, 20),
     "clear": (16, 16),
     "set_identity": (16, 20),
     "collapse": (20, 24),
     "prepare": (64, 48),
-    "sum_weights": (48, 44),
-    "sum_products": (64, 44),
-    "read_weights": (48, 44),
+    "sum_probabilities": (48, 44),
+    "sum_pauli_products": (64, 44),
+    "read_probabilities": (48, 44),
     "find_draws": (64, 44),
 }
 

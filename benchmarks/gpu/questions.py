@@ -13,7 +13,8 @@ import numpy as np
 from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.encoding import Recorded
 from basicaer.devices.gpu.passes import PassBuilder
-from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE, Kind
+from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE
+from basicaer.devices.gpu.structs import OperationKind as Kind
 from basicaer.engine.program import Form
 from basicaer.options import Precision
 from gpu.goals import EMPTY_PASS

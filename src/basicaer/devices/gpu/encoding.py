@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.gpu.operations import Factors, Flip, Matrix, Operation, Table
-from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_REGISTER_BITS, MOST_THREAD_BITS, Kind
+from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_REGISTER_BITS, MOST_THREAD_BITS, OperationKind
 from basicaer.engine.bits import mask_of
 
 if TYPE_CHECKING:
@@ -65,19 +65,19 @@ class Encoder:
                 if self._register(wires[0]) != low:
                     order = [0, 2, 1, 3]
                     matrix = matrix[np.ix_(order, order)]
-                self._put(Kind.PAIR, condition, bit=low, at=self._recorded.add_constants(matrix))
+                self._put(OperationKind.PAIR, condition, bit=low, at=self._recorded.add_constants(matrix))
             case Flip(wire, condition, parity, value):
                 masks = [mask_of(self._where[w][1] for w in parity if self._where[w][0] == part) for part in range(3)]
                 holds = (r for r in range(2 ** len(self._bits[0])) if (r & masks[0]).bit_count() % 2 == value)
                 bit = self._register(wire)
-                self._put(Kind.FLIP, condition, bit=bit, at=mask_of(holds), columns=masks[2], threads=masks[1])
+                self._put(OperationKind.FLIP, condition, bit=bit, at=mask_of(holds), columns=masks[2], threads=masks[1])
             case Factors(inside, factors):
                 everywhere = complex(np.prod([factor for condition, factor in factors if not condition]))
                 others = [(condition, factor) for condition, factor in factors if condition]
                 at = self._recorded.add_constants(np.array([everywhere, *(factor for _, factor in others)]))
                 for number, (condition, _) in enumerate(others, start=1):
-                    self._put(Kind.FACTOR, condition, at=at + number)
-                self._put(Kind.PHASE, inside, at=at)
+                    self._put(OperationKind.FACTOR, condition, at=at + number)
+                self._put(OperationKind.PHASE, inside, at=at)
             case Table(wires, factors, condition, combined):
                 columns = np.zeros(MOST_REGISTER_BITS + MOST_THREAD_BITS + MOST_BLOCK_BITS, np.uint32)
                 first = (MOST_THREAD_BITS, 0, MOST_THREAD_BITS + MOST_REGISTER_BITS)
@@ -86,7 +86,9 @@ class Encoder:
                     columns[first[part] + bit] = combined[j] if combined else 2**j
                 self._recorded.columns.append(columns)
                 at = self._recorded.add_constants(factors)
-                self._put(Kind.TABLE, condition, at=at, columns=(len(self._recorded.columns) - 1) * len(columns))
+                self._put(
+                    OperationKind.TABLE, condition, at=at, columns=(len(self._recorded.columns) - 1) * len(columns)
+                )
 
     def registers(self) -> list[int]:
         """Return the wire of each register bit after what was added."""
@@ -108,7 +110,7 @@ class Encoder:
         """Make a wire in registers change places with the one that is register bit `bit`."""
         was = self._register(wire)
         other = next(other for other, where in self._where.items() if where == (0, bit))
-        self._put(Kind.SWAP, {}, bit=min(bit, was), other=max(bit, was))
+        self._put(OperationKind.SWAP, {}, bit=min(bit, was), other=max(bit, was))
         self._where[wire], self._where[other] = (0, bit), (0, was)
 
     def _register(self, wire: int) -> int:
@@ -118,7 +120,7 @@ class Encoder:
 
     def _put(
         self,
-        kind: Kind,
+        kind: OperationKind,
         condition: Mapping[int, bool],
         *,
         bit: int = 0,
@@ -136,11 +138,11 @@ class Encoder:
         self._recorded.operations.append(row)
 
 
-def _classified(matrix: NDArray[Any]) -> tuple[Kind, NDArray[Any]]:
+def _classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:
     """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
     (a, b), (c, d) = matrix.tolist()
     if not (a.imag or b.imag or c.imag or d.imag):
-        return Kind.REAL, np.array([complex(a.real, b.real), complex(c.real, d.real)])
+        return OperationKind.REAL, np.array([complex(a.real, b.real), complex(c.real, d.real)])
     if not (a.imag or d.imag or b.real or c.real):
-        return Kind.CROSSED, np.array([complex(a.real, b.imag), complex(c.imag, d.real)])
-    return Kind.DENSE, matrix
+        return OperationKind.CROSSED, np.array([complex(a.real, b.imag), complex(c.imag, d.real)])
+    return OperationKind.DENSE, matrix

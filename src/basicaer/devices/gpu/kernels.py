@@ -23,14 +23,14 @@ _INCLUDE = re.compile(r'^#include "([\w.]+)"$')
 _REALS = {Precision.DOUBLE: "double", Precision.SINGLE: "float"}
 _KERNELS = (
     "multiply_wide",
-    "begin",
+    "begin_states",
     "clear",
     "set_identity",
     "collapse",
     "prepare",
-    "sum_weights",
-    "sum_products",
-    "read_weights",
+    "sum_probabilities",
+    "sum_pauli_products",
+    "read_probabilities",
     "find_draws",
 )
 

@@ -11,7 +11,15 @@ from basicaer.devices.cpu.fusion import numbers_of
 from basicaer.devices.gpu.encoding import Recorded
 from basicaer.devices.gpu.operations import by_diagonal_targets, without_known
 from basicaer.devices.gpu.passes import PassBuilder, Shape, is_wide, paired_by
-from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, OPERATION, PASS, STAGE, WIDE
+from basicaer.devices.gpu.structs import (
+    MOST_BLOCK_BITS,
+    MOST_THREAD_BITS,
+    MOST_WIDE_TARGETS,
+    OPERATION,
+    PASS,
+    STAGE,
+    WIDE,
+)
 from basicaer.engine.bits import has_bit, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
 from basicaer.engine.program import Form
@@ -27,9 +35,6 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Gate, Segment
 
 __all__ = ["ClearLaunch", "Launch", "Launches", "PassLaunch", "WideLaunch", "bind", "bind_reordering", "first_places"]
-
-_WIDE_THREADS = 256
-_MOST_WIDE_TARGETS = 12
 
 
 class PassLaunch(NamedTuple):
@@ -52,7 +57,7 @@ class WideLaunch(NamedTuple):
     @property
     def groups_each(self) -> int:
         """How many groups of amplitudes each block mixes."""
-        return int(2 ** min(self.rest_bits, max(0, _WIDE_THREADS.bit_length() - 1 - self.targets)))
+        return int(2 ** min(self.rest_bits, max(0, MOST_THREAD_BITS - self.targets)))
 
 
 class ClearLaunch(NamedTuple):
@@ -279,7 +284,7 @@ class _Binding:
         recorded = builder.finish(self._recorded, target)
         if recorded is not None:
             number, (thread_bits, block_bits) = recorded
-            assert block_bits < MOST_BLOCK_BITS - 1  # a grid has no more, nor any card memory  # noqa: S101
+            assert block_bits <= MOST_BLOCK_BITS  # a grid has no more, nor any card memory  # noqa: S101
             self._launches.append(PassLaunch(number, thread_bits, block_bits))
             for wire, place in target.items():
                 self._place[wire] = place
@@ -314,9 +319,9 @@ class _Binding:
         gate = without_known(whole, dict.fromkeys(self._zero - set(whole.targets), False))
         if gate is None:
             return
-        if len(gate.targets) > _MOST_WIDE_TARGETS:
+        if len(gate.targets) > MOST_WIDE_TARGETS:
             raise BasicAerError(
-                f"A gate on {len(gate.targets)} qubits is wider than the {_MOST_WIDE_TARGETS} that the GPU takes; "
+                f"A gate on {len(gate.targets)} qubits is wider than the {MOST_WIDE_TARGETS} that the GPU takes; "
                 "decompose it or use device='CPU'."
             )
         if stale := self._zero & set(gate.targets):  # what is known to be 0 has not been written yet

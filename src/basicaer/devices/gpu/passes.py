@@ -16,7 +16,7 @@ from basicaer.devices.gpu.affine import Affine, affine_rows
 from basicaer.devices.gpu.encoding import Encoder, Recorded
 from basicaer.devices.gpu.lanes import LANE_BITS, bank_columns, ordered_threads
 from basicaer.devices.gpu.operations import Factors, StageOperations, Table, condition_of, moved_before, without_known
-from basicaer.devices.gpu.structs import EXCHANGE, EXCHANGE_AFTER_BARRIER, PASS, STAGE
+from basicaer.devices.gpu.structs import PASS, STAGE, Exchange
 from basicaer.engine.bits import mask_of, positions_of
 from basicaer.engine.program import Form
 
@@ -295,7 +295,7 @@ class PassBuilder:
             entry = np.zeros((), STAGE)
             if number > 0:
                 previous = self._stages[number - 1]
-                entry["exchange"] = EXCHANGE if same_places else EXCHANGE_AFTER_BARRIER
+                entry["exchange"] = Exchange.EXCHANGE if same_places else Exchange.EXCHANGE_AFTER_BARRIER
                 _fill(entry["put_thread"], [banks[wire] for wire in previous.threads])
                 _fill(entry["put_register"], [banks[wire] for wire in held])
                 get, flip = _columns(stage.before, banks)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from basicaer.devices.gpu.launches import bind_reordering
-from basicaer.devices.gpu.work import THREADS, CardWork, blocks_for
+from basicaer.devices.gpu.structs import MOST_THREADS
+from basicaer.devices.gpu.work import CardWork, blocks_for
 from basicaer.engine.bits import deposit_bits, mask_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,14 @@ class CupyState(CardWork):
             columns = self._columns(self._place[:block_qubits])
             blocks = blocks_for(2**block_qubits)
             self._module.launch(
-                "read_weights", blocks, THREADS, self._vector, first, columns, np.uint32(block_qubits), probabilities
+                "read_probabilities",
+                blocks,
+                MOST_THREADS,
+                self._vector,
+                first,
+                columns,
+                np.uint32(block_qubits),
+                probabilities,
             )
             return self._downloaded(probabilities)
 
@@ -94,7 +102,7 @@ class CupyState(CardWork):
             places = self._cupy.empty(len(blocks), np.uint64)
             columns = np.array([mask_of((p,)) for p in self._place[:block_qubits]], np.uint64)
             first = deposit_bits(hit.astype(np.int64), self._place[block_qubits : self.n_qubits])
-            threads = min(THREADS, 2**block_qubits)
+            threads = min(MOST_THREADS, 2**block_qubits)
             self._module.launch(
                 "find_draws",
                 len(hit),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.gpu.structs import WALK
+from basicaer.devices.gpu.structs import MOST_THREAD_BITS, TRAVERSAL
 from basicaer.engine.bits import mask_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SumWalk", "walk_over"]
 
-_MOST_THREAD_BITS = 8
 _ENOUGH_BLOCK_BITS = 11  # to keep every multiprocessor of a card busy
 
 
@@ -52,7 +51,7 @@ class SumWalk(NamedTuple):
 def walk_over(n_wires: int, places: Sequence[int]) -> SumWalk:
     """Return how to sum over a state of `n_wires`, once for each value of the index bits at `places`."""
     number_of = {place: number for number, place in enumerate(places)}
-    thread = list(range(min(_MOST_THREAD_BITS, n_wires)))  # side by side in memory
+    thread = list(range(min(MOST_THREAD_BITS, n_wires)))  # side by side in memory
     others = list(range(len(thread), n_wires))
     block = [place for place in others if place in number_of]
     for place in reversed(others):
@@ -62,7 +61,7 @@ def walk_over(n_wires: int, places: Sequence[int]) -> SumWalk:
             block.append(place)
     loop = [place for place in others if place not in block]
     kept = [bit for bit, place in enumerate(thread) if place in number_of]
-    record = np.zeros((), WALK)
+    record = np.zeros((), TRAVERSAL)
     for name, chosen in (("thread", thread), ("block", block), ("loop", loop)):
         record[name][: len(chosen)] = [mask_of((place,)) for place in chosen]
         record[f"{name}_bits"] = len(chosen)

@@ -13,6 +13,7 @@ from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.gpu.errors import reported
 from basicaer.devices.gpu.launches import ClearLaunch, Launches, PassLaunch, WideLaunch, bind, first_places
 from basicaer.devices.gpu.module import MOST_STATES
+from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.gpu.walks import SumWalk, walk_over
 from basicaer.engine.bits import deposit_bits, mask_of
 from basicaer.engine.suspended import check_passes_done
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
-__all__ = ["DTYPES", "THREADS", "CardWork", "blocks_for"]
+__all__ = ["DTYPES", "CardWork", "blocks_for"]
 
 DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
     Precision.SINGLE: np.dtype(np.complex64),
 }
-THREADS = 256
 _IN_FLIGHT = 2  # passes that are queued at a time, so that a cancelled run stops within two
 _MOST_BLOCKS = 4096  # of kernels whose threads take several indices each
 _ALIGNMENT, _INDEX_BYTES = 16, 8
@@ -46,7 +46,7 @@ _bound_plans: BoundPlans[Launches] = BoundPlans()
 @lru_cache
 def blocks_for(size: int) -> int:
     """Return how many blocks go through so many indices."""
-    return min(_MOST_BLOCKS, -(-size // THREADS))
+    return min(_MOST_BLOCKS, -(-size // MOST_THREADS))
 
 
 class CardWork:
@@ -73,7 +73,7 @@ class CardWork:
             self._module = device.module(precision)
             self._vector: Any = self._cupy.empty(count * 2**self._wires, self._dtype)
             self._begins = self._uploaded(self._first(range(count)))  # of each state the index where it begins
-            self._over_indices("begin", count, np.uint64(2**self._wires))
+            self._over_indices("begin_states", count, np.uint64(2**self._wires))
         # The amplitude at i of a state has bit _place[w] of i as the value of wire w; the first wires are the qubits.
         self._place = tuple(range(self._wires))
         self._zero = frozenset(range(self._wires))  # still |0>: amplitudes for which one of them is 1 are not written
@@ -158,7 +158,7 @@ class CardWork:
                         self._module.launch(
                             "multiply_wide",
                             2**launch.rest_bits // launch.groups_each,
-                            min(THREADS, group),
+                            min(MOST_THREADS, group),
                             *(self._vector, records[wide.index(number)], matrix, matrix, np.uint32(launch.permutes)),
                             *(first, np.uint64(0 if launch.permutes else launch.matrix.size)),
                             shared_bytes=group * self._dtype.itemsize,
@@ -214,7 +214,7 @@ class CardWork:
         with self._working("summing probabilities"):
             self._write_zeros()
             way = walk_over(self._wires, [self._place[q] for q in qubits])
-            sums = self._summed("sum_weights", way, way.sums * 2**way.block_bits, 1)
+            sums = self._summed("sum_probabilities", way, way.sums * 2**way.block_bits, 1)
             return np.array([way.by_value(own) for own in sums])
 
     def _expectations(self, x: int, z: int) -> NDArray[np.float64]:
@@ -223,7 +223,7 @@ class CardWork:
             self._write_zeros()
             way = walk_over(self._wires, ())
             masks = [np.uint64(deposit_bits(mask, self._place)) for mask in (x, z)]
-            sums = self._summed("sum_products", way, 2 * 2**way.block_bits, 2, *masks)
+            sums = self._summed("sum_pauli_products", way, 2 * 2**way.block_bits, 2, *masks)
             re, im = sums.reshape(self._count, -1, 2).sum(axis=1).T
         values = (re + 1j * im) * 1j ** (x & z).bit_count()
         return np.asarray(values.real / self._weights(()).sum(axis=1))
@@ -277,10 +277,12 @@ class CardWork:
     def _on_each(self, kernel: str, *arguments: Any, states: int) -> None:
         """Launch a kernel over the indices of so many states."""
         size = 2**self._wires
-        self._module.launch(kernel, blocks_for(size), THREADS, self._vector, np.uint64(size), *arguments, states=states)
+        self._module.launch(
+            kernel, blocks_for(size), MOST_THREADS, self._vector, np.uint64(size), *arguments, states=states
+        )
 
     def _over_indices(self, kernel: str, size: int, *arguments: Any) -> None:
-        self._module.launch(kernel, blocks_for(size), THREADS, self._vector, np.uint64(size), *arguments)
+        self._module.launch(kernel, blocks_for(size), MOST_THREADS, self._vector, np.uint64(size), *arguments)
 
     def _columns(self, places: Sequence[int]) -> Any:
         return self._uploaded(np.array([mask_of((place,)) for place in places] or [0], np.uint64))
