@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from basicaer.compile.lower import lower
+from basicaer.devices.gpu.binding import bind, first_places
 from basicaer.devices.gpu.device import CupyDevice
-from basicaer.devices.gpu.launches import Launches, PassLaunch, bind, first_places
-from basicaer.devices.gpu.passes import Shape
+from basicaer.devices.gpu.launches import Launches, PassLaunch
+from basicaer.devices.gpu.shape import TileShape
 from basicaer.engine.plan import Plan, Product
 from basicaer.engine.program import Segment
 from basicaer.options import Precision
@@ -19,7 +20,7 @@ from emulated_gpu import EmulatedCupy
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 FAMILIES = runpy.run_path(str(BENCHMARKS / "families.py"))["FAMILIES"]
-SHAPES = {Precision.DOUBLE: Shape(12, 4, 3), Precision.SINGLE: Shape(13, 5, 4)}  # on an H200
+SHAPES = {Precision.DOUBLE: TileShape(12, 4, 3), Precision.SINGLE: TileShape(13, 5, 4)}  # on an H200
 DTYPES = {Precision.DOUBLE: np.dtype(np.complex128), Precision.SINGLE: np.dtype(np.complex64)}
 SECTOR_BYTES, LINE_BYTES = 32, 128
 LANE_BITS = 5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import work
+from basicaer.devices.gpu import amplitudes
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
@@ -131,8 +131,8 @@ def test_permutations_of_their_own_are_launched_apart(tiny_gpu):
 
 def test_the_same_segment_is_bound_once(device, monkeypatch):
     bound = []
-    real = work.bind
-    monkeypatch.setattr(work, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
+    real = amplitudes.bind
+    monkeypatch.setattr(amplitudes, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
     gates = layers(4, 1)
     segment = Segment(tuple(gates))
     plan = plan_segment(segment, 4, device.costs(4, Precision.DOUBLE))
@@ -144,7 +144,7 @@ def test_the_same_segment_is_bound_once(device, monkeypatch):
 
 
 def test_more_states_than_a_launch_takes_are_several_launches(cupy, device, monkeypatch):
-    monkeypatch.setattr(work, "MOST_STATES", 2)
+    monkeypatch.setattr(amplitudes, "MOST_STATES", 2)
     each = [layers(6, seed) for seed in range(COUNT)]
     batch, _ = batch_of(device, each, 6)
     values = batch.expectations(3, [6])[:, 0]

@@ -140,7 +140,7 @@ def test_auto_takes_what_is_faster_and_says_why(n_qubits, least, name, reason):
 
 
 def test_auto_stays_on_the_cpu_where_the_gpu_has_no_room(gpu, monkeypatch):
-    monkeypatch.setattr(gpu.cupy.gpu, "total_bytes", 2**27)
+    monkeypatch.setattr(gpu.card.cupy.gpu, "total_bytes", 2**27)
     device, said = registry.choose_device(AUTO, 23, Precision.DOUBLE, crossover_at(12))
     assert device.name == "CPU"
     assert said.startswith("the state needs 192 MiB, and GPU 0 has ")
@@ -201,7 +201,7 @@ def test_without_a_place_for_the_file_it_is_still_measured(gpu, timed, tmp_path)
 def test_measuring_runs_on_both_devices(gpu, monkeypatch):
     monkeypatch.setattr(calibration, "_SIZES", range(4, 5, 2))
     assert calibration.measured_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) in {4, 5}
-    assert any("run_pass" in launch.kernel for launch in gpu.cupy.gpu.launches)
+    assert any("run_pass" in launch.kernel for launch in gpu.card.cupy.gpu.launches)
 
 
 # Several GPUs.

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import nvrtc
-from basicaer.devices.gpu.device import usual_shape
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.devices.gpu.shape import usual_shape
 from basicaer.options import Precision
 
 pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="the wheel nvidia-cuda-nvrtc (13) is not installed")

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from basicaer.devices.gpu.device import usual_shape
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
 from basicaer.devices.gpu.probe import probe_gpu
+from basicaer.devices.gpu.shape import usual_shape
 from basicaer.options import Precision
 from emulated_gpu import EmulatedCupy, memory, streams
 from emulated_gpu.kernels import RawKernel, RawModule

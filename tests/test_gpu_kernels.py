@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from basicaer.devices import gpu
 from basicaer.devices.gpu import kernels, structs
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_source
 from basicaer.engine import bits
@@ -40,6 +41,17 @@ def test_lines_keep_their_numbers():
         written = (ROOT / "kernels" / file).read_text("utf-8").splitlines()[number - 1]
         assert line == written or (line, written) == ("", "#pragma once"), (file, number)
         number += 1
+
+
+def test_each_file_of_the_device_imports_only_those_listed_before_it():
+    """So there are no circles; the list, and its order, is that of the package's docstring."""
+    folder = ROOT / "src" / "basicaer" / "devices" / "gpu"
+    headings = re.findall(r"^`.*`$", gpu.__doc__, re.MULTILINE)
+    order = re.findall(r"`(\w+)`", " ".join(headings))
+    assert sorted(order) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    for number, name in enumerate(order):
+        text = (folder / f"{name}.py").read_text("utf-8")
+        assert set(re.findall(r"from basicaer\.devices\.gpu\.(\w+) import", text)) <= set(order[:number]), name
 
 
 def test_missing_sources_are_said(monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from basicaer.devices.gpu import passes
-from basicaer.devices.gpu.launches import _Binding
+from basicaer.devices.gpu.binding import _Binding
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.options import Precision
 from emulated_gpu import why_unavailable
@@ -137,7 +137,7 @@ def places_unchanged(binding, builder, following, paired):
 
 MUTATIONS = {
     "lanes stand for any wires": (passes, "ordered_threads", in_any_order),
-    "banks are the lowest bits": (passes, "bank_columns", lambda bits, _: tuple(2**bit for bit in range(bits))),
+    "banks are the lowest bits": (passes, "shared_columns", lambda bits, _: tuple(2**bit for bit in range(bits))),
     "registers take lines": (PassBuilder, "_filled", holding_the_lowest),
     "an exchange after the load, one before the store": (PassBuilder, "_together", lambda *_: None),
     "phases by parities wait for an exchange": (passes, "moved_before", lambda *_: None),

@@ -6,8 +6,8 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from basicaer.devices.gpu.launches import bind, first_places
-from basicaer.devices.gpu.work import DTYPES
+from basicaer.devices.gpu.amplitudes import DTYPES
+from basicaer.devices.gpu.binding import bind, first_places
 from basicaer.plan.planner import plan_segment
 from gpu.results import rounded
 

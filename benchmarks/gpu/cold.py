@@ -49,7 +49,7 @@ def _main(family: str, n: int, precision: str, circuits: str, emulated: str) -> 
     device = CupyDevice(cupy=card.cupy)
     card.cupy.empty(1, "u1")
     over("context")
-    device.module(Precision(precision))
+    device.card.kernels(Precision(precision), device.shapes[Precision(precision)].register_bits)
     over("compile")
     segment = Circuits.read(Path(circuits)).segment(family, n)
     over("read")  # in place of making and lowering a circuit, so it does not count
