@@ -95,7 +95,7 @@ def on_card(array):
     return there
 
 
-STRUCTURES = ("Pass", "Stage", "Operation", "Wide", "Traversal")
+STRUCTURES = re.findall(r"(?<!>\n)^struct (?:alignas\(16\) )?(\w+) {", kernel_source(), re.MULTILINE)  # no templates
 LIMITS = re.findall(r"^constexpr int (\w+)", (ROOT / "kernels" / "limits.cuh").read_text("utf-8"), re.MULTILINE)
 SIZES = f"""
 template <int> __global__ void sizes(unsigned* out) {{
@@ -105,8 +105,17 @@ template <int> __global__ void sizes(unsigned* out) {{
 """
 
 
+def test_every_test_that_the_how_to_names_exists():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "kernels" / "README.md").read_text("utf-8")))
+    texts = [path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")]
+    defined = {name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
+    assert named
+    assert named <= defined
+
+
 @runs
 def test_structures_and_limits_have_the_sizes_that_the_kernels_see():
+    assert "Pass" in STRUCTURES
     out = on_card(np.zeros(len(STRUCTURES) + len(LIMITS), np.uint32))
     launched(kernel_source() + SIZES, "sizes<0>", 1, 1, out)
     sizes = out.get().tolist()

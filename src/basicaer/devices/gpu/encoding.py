@@ -6,7 +6,7 @@ To add a kind of operation, see "Adding an operation" in kernels/README.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -94,6 +94,8 @@ class Encoder:
                 self._put(OperationKind.PHASE, inside, at=at)
             case Table():
                 self._add_table(operation)
+            case _:
+                assert_never(operation)
 
     def registers(self) -> list[int]:
         """Return the wire of each register bit after what was added: pairs were brought together on the way."""
