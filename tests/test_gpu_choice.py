@@ -28,7 +28,7 @@ CARDS = ("0: Emulated GPU", "1: Emulated GPU")
 
 @pytest.fixture
 def gpu(monkeypatch, tmp_path):
-    """A GPU that can be used, and nothing measured yet."""
+    """A GPU that can be used, while nothing has been measured yet."""
     device = CupyDevice(cupy=EmulatedCupy())
     monkeypatch.setattr(registry, "probe_gpu", lambda: GpuProbe(cards=CARDS))
     monkeypatch.setattr(registry, "gpu_device", lambda _number: device)
@@ -38,7 +38,7 @@ def gpu(monkeypatch, tmp_path):
 
 @pytest.fixture
 def timed(monkeypatch):
-    """Set what every size takes on each device; return the sizes that were asked for."""
+    """A function that sets how long each size takes on each device; it returns the list of sizes that are asked for."""
     asked = []
 
     def use(cpu, gpu):
@@ -171,7 +171,7 @@ def test_the_first_size_at_which_the_gpu_is_not_slower_is_kept(gpu, timed):
     assert calibration.measured_crossover(cpu, gpu, Precision.DOUBLE) == 16
     assert calibration.known_crossover(cpu, gpu, Precision.DOUBLE) == 16
     assert asked == []
-    # Another precision, and another number of threads, are measured by themselves, and the first is not forgotten.
+    # Another precision or number of threads is measured separately, and the first result is kept.
     assert calibration.known_crossover(cpu, gpu, Precision.SINGLE) is None
     assert calibration.measured_crossover(NumpyDevice(2), gpu, Precision.DOUBLE) == 16
     assert asked

@@ -1,4 +1,4 @@
-"""What the GPU device does besides its sums: memory, launches in flight, uploads, and the ways in which a GPU fails."""
+"""The GPU device apart from arithmetic: memory, launches in flight, uploads, and the ways in which a GPU fails."""
 
 import gc
 from concurrent.futures import ThreadPoolExecutor

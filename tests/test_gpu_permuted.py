@@ -1,4 +1,4 @@
-"""Diagonal gates moved to before a permutation, by themselves and in runs; and the lanes that threads are given."""
+"""Diagonal gates that are moved to before a permutation, alone and within circuits; and how threads are ordered."""
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def test_phases_between_ladders_of_cx(n):
 
 
 @pytest.mark.parametrize(("tile", "registers", "rows"), [(12, 4, 3), (13, 5, 4), (11, 4, 3), (12, 5, 4)])
-def test_whatever_is_in_registers_lanes_use_different_banks_and_whole_lines(tile, registers, rows):
+def test_whatever_is_in_registers_threads_use_different_banks_and_whole_lines(tile, registers, rows):
     columns = dict(enumerate(shared_columns(tile, rows)))
     random = np.random.default_rng(tile)
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""What compute-sanitizer looks at on a card has every kernel and every kind of operation in it."""
+"""The program that compute-sanitizer watches on a card launches every kernel with every kind of operation."""
 
 import pytest
 
