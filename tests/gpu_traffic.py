@@ -101,9 +101,9 @@ def _traffic(launches, number, products, precision):
     stages = launches.stages[record["first_stage"] :][: record["stages"]]
     exchanges = [stage for stage in stages if stage["exchange"]]
     bank_bits, thread_bits = SHAPES[precision].row_bits, int(record["thread_bits"])
-    lanes = min(bank_bits, thread_bits)  # bits in which threads differ that access shared memory at a time
+    lane_bits = min(bank_bits, thread_bits)  # bits in which threads differ that access shared memory at a time
     banks = [
-        rank(int(column) % 2**bank_bits for column in stage[way][:lanes])
+        rank(int(column) % 2**bank_bits for column in stage[way][:lane_bits])
         for stage in exchanges
         for way in ("put_thread", "get_thread")
     ]
@@ -117,7 +117,7 @@ def _traffic(launches, number, products, precision):
         exchanges=len(exchanges),
         operations=int(stages["operations"].sum()),
         barriers=int(stages["exchange"].sum() + record["store_after_barrier"]),
-        conflict_degree=2 ** max((lanes - found for found in banks), default=0),
+        conflict_degree=2 ** max((lane_bits - found for found in banks), default=0),
         sectors_loaded=pieces[0],
         sectors_stored=pieces[1],
         halves_loaded=pieces[2],

@@ -136,7 +136,7 @@ def places_unchanged(binding, builder, following, paired):
 
 
 MUTATIONS = {
-    "lanes stand for any wires": (passes, "ordered_threads", in_any_order),
+    "threads differ in any wires": (passes, "ordered_threads", in_any_order),
     "banks are the lowest bits": (passes, "shared_columns", lambda bits, _: tuple(2**bit for bit in range(bits))),
     "registers take lines": (PassBuilder, "_filled", holding_the_lowest),
     "an exchange after the load, one before the store": (PassBuilder, "_together", lambda *_: None),
