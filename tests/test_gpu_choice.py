@@ -28,7 +28,7 @@ CARDS = ("0: Emulated GPU", "1: Emulated GPU")
 
 @pytest.fixture
 def gpu(monkeypatch, tmp_path):
-    """A GPU that can be used, and nothing measured yet."""
+    """A GPU that can be used, while nothing has been measured yet."""
     device = CupyDevice(cupy=EmulatedCupy())
     monkeypatch.setattr(registry, "probe_gpu", lambda: GpuProbe(cards=CARDS))
     monkeypatch.setattr(registry, "gpu_device", lambda _number: device)
@@ -38,7 +38,7 @@ def gpu(monkeypatch, tmp_path):
 
 @pytest.fixture
 def timed(monkeypatch):
-    """Set what every size takes on each device; return the sizes that were asked for."""
+    """A function that sets how long each size takes on each device; it returns the list of sizes that are asked for."""
     asked = []
 
     def use(cpu, gpu):
@@ -140,7 +140,7 @@ def test_auto_takes_what_is_faster_and_says_why(n_qubits, least, name, reason):
 
 
 def test_auto_stays_on_the_cpu_where_the_gpu_has_no_room(gpu, monkeypatch):
-    monkeypatch.setattr(gpu.cupy.gpu, "total_bytes", 2**27)
+    monkeypatch.setattr(gpu.card.cupy.gpu, "total_bytes", 2**27)
     device, said = registry.choose_device(AUTO, 23, Precision.DOUBLE, crossover_at(12))
     assert device.name == "CPU"
     assert said.startswith("the state needs 192 MiB, and GPU 0 has ")
@@ -171,7 +171,7 @@ def test_the_first_size_at_which_the_gpu_is_not_slower_is_kept(gpu, timed):
     assert calibration.measured_crossover(cpu, gpu, Precision.DOUBLE) == 16
     assert calibration.known_crossover(cpu, gpu, Precision.DOUBLE) == 16
     assert asked == []
-    # Another precision, and another number of threads, are measured by themselves, and the first is not forgotten.
+    # Another precision or number of threads is measured separately, and the first result is kept.
     assert calibration.known_crossover(cpu, gpu, Precision.SINGLE) is None
     assert calibration.measured_crossover(NumpyDevice(2), gpu, Precision.DOUBLE) == 16
     assert asked
@@ -201,7 +201,7 @@ def test_without_a_place_for_the_file_it_is_still_measured(gpu, timed, tmp_path)
 def test_measuring_runs_on_both_devices(gpu, monkeypatch):
     monkeypatch.setattr(calibration, "_SIZES", range(4, 5, 2))
     assert calibration.measured_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) in {4, 5}
-    assert any("run_pass" in launch.kernel for launch in gpu.cupy.gpu.launches)
+    assert any("run_pass" in launch.kernel for launch in gpu.card.cupy.gpu.launches)
 
 
 # Several GPUs.

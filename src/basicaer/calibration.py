@@ -90,7 +90,7 @@ def _layers(n_qubits: int) -> Segment:
 
 
 def _key(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) -> str:
-    return f"basicaer {__version__}, {gpu.card}, {cpu.threads} threads, {precision}"
+    return f"basicaer {__version__}, {gpu.card.name}, {cpu.threads} threads, {precision}"
 
 
 def _read() -> dict[str, int]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.state import CupyState
-from basicaer.devices.gpu.work import CardWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["CupyBatch"]
 
 
-class CupyBatch(CardWork):
+class CupyBatch(CupyAmplitudes):
     """States that have a plan in common. One launch changes all of them: a small state is one block of it.
 
-    So what a launch costs is paid once for many circuits, each of which by itself would leave most of a card idle.
+    So the cost of a launch is paid once for many circuits, each of which by itself would leave most of a card idle.
     """
 
     def __len__(self) -> int:
@@ -35,9 +35,9 @@ class CupyBatch(CardWork):
         Parameters
         ----------
         segments
-            One for each state, all with the structure that `plan` was made for. The same object for several states is
-            bound to the plan once. Where numbers give them different operations (a rotation by 0 has none), there is a
-            launch for each kind.
+            One for each state, all with the structure that `plan` was made for. If several states have the same object,
+            it is bound to the plan once. Where numbers give states different operations (a rotation by 0 has none),
+            there is a launch for each kind of state.
         """
         if len(segments) != self._count:
             raise ValueError(f"{len(segments)} segments for {self._count} states")
@@ -61,7 +61,10 @@ class CupyBatch(CardWork):
         return np.stack([self._expectations(x, z) for z in zs], axis=1)
 
     def state(self, number: int) -> CupyState:
-        """Return one of the states, to be read; on the same memory, so the batch cannot be used once it was changed."""
+        """Return one of the states, to be read.
+
+        It shares the batch's memory, so the batch is not to be used once the state was changed.
+        """
         one = object.__new__(CupyState)
         one.__dict__.update(self.__dict__)
         start = range(self._count)[number] * 2**self._wires
