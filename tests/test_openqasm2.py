@@ -11,7 +11,7 @@ from qiskit.quantum_info import Operator
 from basicaer import BasicAer, BasicAerError
 from basicaer.cli import main
 from basicaer.errors import JobTimeLimitError
-from basicaer.loading import load_circuit
+from basicaer.openqasm.loading import load_circuit
 from odd_values import ODD_VALUES
 
 HEADER = "OPENQASM 2.0;\n"
@@ -176,7 +176,7 @@ def test_an_opaque_gate_of_another_signature_is_the_files_own(loaded):
         ),
         (f"gate g(a) p {{ U({'sin(' * 10_001}a{')' * 10_001},0,0) p; }}", "2,14: this statement has more than 10000"),
         (f"gate g(a) p {{ CX p,p; U({'-' * 10_001}a,0,0) p; }}", "2,22: this statement has more than 10000 operations"),
-        ('include "loop.inc";', "loop.inc:1: 'loop.inc' includes itself"),
+        ('include "loop.inc";', "loop.inc:1,0: 'loop.inc' includes itself"),
         ('include "bytes.inc";', "bytes.inc:1,0: encountered a non-ASCII byte"),
         ('include "none.inc";', "2,8: unable to find 'none.inc' in the include search path"),
         (f'include "{"x" * 300}";', "2,8: unable to find"),
@@ -268,7 +268,7 @@ def test_a_panic_of_the_parser_is_said(loaded, monkeypatch):
     monkeypatch.setattr("qiskit.qasm2.loads", panics)
     with pytest.raises(BasicAerError, match="cannot be read as OpenQASM 2: PanicException: index out of bounds"):
         loaded(HEADER)
-    monkeypatch.setattr("qiskit_qasm3_import.convert", panics)
+    monkeypatch.setattr("qiskit_qasm3_import.converter.ConvertVisitor.convert", panics)
     with pytest.raises(BasicAerError, match="cannot be read as OpenQASM 3: PanicException: index out of bounds"):
         loaded("OPENQASM 3.0;\n")
 
