@@ -35,7 +35,7 @@ __all__ = [
 
 MOST_NUMBER_BITS = 4096  # of an integer on the way: it is exact until it is assigned
 _WORD = 64  # the bits of an integer type without a size
-_FLOATS = {16: np.float16, 32: np.float32, 64: np.float64}
+_FLOATS: dict[int, Any] = {16: np.float16, 32: np.float32, 64: np.float64}
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
@@ -108,7 +108,7 @@ def is_number(value: Value) -> bool:
     return isinstance(value, int | float | complex)
 
 
-def number_of(value: Value) -> int | float | complex:
+def number_of(value: Value) -> Any:
     """Return the number that a value is, also that of bits.
 
     Raises
@@ -133,7 +133,7 @@ def truth_of(value: Value) -> Truth:
         return _any_of(value)
     if isinstance(value, bool | Branch):
         return value
-    return number_of(value) != 0
+    return bool(number_of(value) != 0)
 
 
 def _any_of(bits: Iterable[Truth]) -> Truth:
@@ -191,7 +191,7 @@ def converted(value: Value, type_: Type) -> Value:
         if type_.kind == "angle":
             return math.tau * value.number() / 2 ** len(value)
         raise NoValueError(f"{_described(value)} cannot become a value of type '{type_}'; cast it to 'uint' first")
-    real: Any = number_of(value)
+    real = number_of(value)
     if isinstance(real, complex):
         raise NoValueError(f"a complex number cannot become a value of type '{type_}'; take 'real' or 'imag' of it")
     return _angle(float(real), type_.size) if type_.kind == "angle" else _rounded(float(real), type_.size)
@@ -219,7 +219,7 @@ def _bits(value: Value, type_: Type) -> Value:
     return bits_of_number(_whole(number_of(value)), type_.size)
 
 
-def _whole(number: complex) -> int:
+def _whole(number: Any) -> int:
     """Return a number without its fraction."""
     if isinstance(number, complex):
         raise NoValueError("a complex number cannot become an integer")
