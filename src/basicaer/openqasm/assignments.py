@@ -62,7 +62,7 @@ class Assignments(Names):
         value = None if initial is None else self._known(initial, known, name)
         if value is None and known.shape:
             value = _unset(known.shape)
-        self._add(node, name, Variable(known, value, is_constant=False, depth=self._depth))
+        self._add(node, name, Variable(known, value))
 
     def _known(self, node: Any, type_: Type, name: str) -> Value:
         try:
@@ -80,7 +80,7 @@ class Assignments(Names):
         if isinstance(node.init_expression, ast.QuantumMeasurement):
             raise error_at(node, f"'{name}' is a constant, so nothing can be measured into it")
         value = self._known(node.init_expression, type_, name)
-        self._add(node, name, Variable(type_, value, is_constant=True, depth=self._depth))
+        self._add(node, name, Variable(type_, value, is_constant=True))
 
     def _declare_input_or_output(self, node: ast.IODeclaration) -> None:
         name = node.identifier.name
@@ -91,7 +91,7 @@ class Assignments(Names):
         if name in self._inputs:
             with valueless(node):
                 value = _input(self._inputs[name], type_)
-            self._add(node, name, Variable(type_, value, is_constant=True, depth=0))
+            self._add(node, name, Variable(type_, value, is_constant=True))
         elif type_.kind in {"float", "angle"} and not type_.shape:
             self._add(node, name, Parameter(node.identifier))
             self._make(node, ast.IODeclaration(node.io_identifier, _sized(node.type, type_.size), node.identifier))
@@ -132,13 +132,8 @@ class Assignments(Names):
         if not isinstance(symbol, Variable) or symbol.is_constant:
             wrong = "is not defined" if symbol is None else "cannot be assigned to"
             raise error_at(node, f"'{name.name}' {wrong}")
-        if symbol.depth < self._depth:
-            raise error_at(
-                node,
-                f"whether '{name.name}' is assigned to depends on a measurement; only bits can be assigned to here",
-            )
         if isinstance(node.lvalue, ast.Identifier):
-            symbol.value = self._known(value, symbol.type, name.name)
+            self._write(symbol, self._known(value, symbol.type, name.name))
         else:
             self._assign_element(node, symbol, value)
 
@@ -153,14 +148,17 @@ class Assignments(Names):
             new = self._known(value, Type("bit", width), name)
             for place, bit in zip(places(at), new if isinstance(new, Bits) else [new], strict=True):
                 bits[place] = bit
-            symbol.value = Bits(bits)
+            self._write(symbol, Bits(bits))
             return
         if not type_.shape or len(indices) > len(type_.shape):
             raise error_at(node, f"'{name}' has no such element")
         chosen = [self._positions(node, index, size) for index, size in zip(indices, type_.shape, strict=False)]
         inner = type_.shape[len(indices) :]
         shape = (*(len(one) for one in chosen if not isinstance(one, int)), *inner)
-        _put(symbol.value, chosen, self._known(value, Type(type_.kind, type_.size, shape), name))
+        new = self._known(value, Type(type_.kind, type_.size, shape), name)
+        if isinstance(symbol.value, list):  # otherwise it depends on a measurement, and goes on to do so
+            self._note(symbol)
+            _put(symbol.value, chosen, new)
 
     def _assign_bits(self, node: Any, target: BitRegister, value: Any) -> None:
         type_ = Type("bit", None if target.is_single else len(target.bits))
@@ -177,19 +175,15 @@ class Assignments(Names):
         """Store values into bits, each after all that read what it held before."""
         with valueless(node):
             cases = self._expressions.all_cases(lambda: _tuple_of(value()))
-            left = {bit: _leaf(cases, i) for i, bit in enumerate(target.bits)}
-            left = {bit: truth for bit, truth in left.items() if truth != Branch(bit, low=False, high=True, cases=2)}
-            while left:
-                read = {bit: {other for other in bits_in(truth) if other is not bit} for bit, truth in left.items()}
-                ready = next((bit for bit in left if not any(bit in others for others in read.values())), None)
-                if ready is None:  # they go round in a circle: one case for each of their values
-                    everything = combine(lambda *truths: truths, *left.values())
-                    self._make_cases(node, _stores(everything, tuple(left)))
-                    break
-                self._make(node, Store(ready, left.pop(ready)))
-        for bit, truth in zip(target.bits, (_leaf(cases, i) for i in range(len(target.bits))), strict=True):
-            if truth != Branch(bit, low=False, high=True, cases=2):
-                self._write(bit, truth if isinstance(truth, bool) else None)
+            new = {bit: _leaf(cases, i) for i, bit in enumerate(target.bits)}
+            new = {bit: truth for bit, truth in new.items() if truth != Branch(bit, low=False, high=True, cases=2)}
+            in_order, in_circles = _ordered({bit: set(bits_in(truth)) - {bit} for bit, truth in new.items()})
+            self._make(node, *(Store(bit, new[bit]) for bit in in_order))
+            if in_circles:  # one case for each of their values
+                everything = combine(lambda *truths: truths, *(new[bit] for bit in in_circles))
+                self._make_cases(node, _stores(everything, in_circles))
+        for bit, truth in new.items():
+            self._write(bit, truth if isinstance(truth, bool) else None)
 
 
 def is_call(node: Any) -> bool:
@@ -213,6 +207,27 @@ def _as_expression(node: Any) -> Any:
     return expression
 
 
+def _ordered(read: dict[Bit, set[Bit]]) -> tuple[list[Bit], list[Bit]]:
+    """Return bits in an order in which each is written after it is read, and those for which there is no such order.
+
+    Parameters
+    ----------
+    read
+        For each bit that is written, the other bits that are read for it.
+    """
+    readers = dict.fromkeys(read, 0)
+    for others in read.values():
+        for other in others & readers.keys():
+            readers[other] += 1
+    ready = [bit for bit, count in readers.items() if count == 0]
+    for bit in ready:  # which grows
+        for other in read[bit] & readers.keys():
+            readers[other] -= 1
+            if readers[other] == 0:
+                ready.append(other)
+    return ready, [bit for bit, count in readers.items() if count]
+
+
 def _tuple_of(value: Value) -> tuple[Truth, ...]:
     return tuple(value) if isinstance(value, Bits) else (value,)
 
@@ -224,7 +239,7 @@ def _leaf(cases: Any, place: int) -> Any:
     return cases[place]
 
 
-def _stores(cases: Any, bits: tuple[Bit, ...]) -> Any:
+def _stores(cases: Any, bits: list[Bit]) -> Any:
     """Return a tree of stores into bits for a tree of what they hold then."""
     if isinstance(cases, Branch):
         return choose(cases.bit, _stores(cases.low, bits), _stores(cases.high, bits))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openqasm3 import ast
-from openqasm3.visitor import QASMVisitor
 
 from basicaer.errors import BasicAerError, shown
 from basicaer.openqasm.sources import MOST_BITS, error_at, number_in, wrong_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Check", "NotWrittenOutError"]
 
@@ -40,7 +42,7 @@ _STANDARD = {  # the gates of "stdgates.inc", by their numbers of parameters
 }
 
 
-class Check(QASMVisitor[None]):
+class Check:
     """The walk through a program; what it passes over, the importer refuses by itself."""
 
     def __init__(self) -> None:
@@ -49,7 +51,7 @@ class Check(QASMVisitor[None]):
         self._instructions = 0  # that the calls so far stand for
         self._around: list[type[ast.QASMNode]] = []  # the kinds of the nodes that this one is inside of
 
-    def visit(self, node: Any, _context: None = None) -> None:
+    def visit(self, node: Any) -> None:
         """Check a node and what is inside it."""
         before = self._instructions
         match node:
@@ -68,11 +70,18 @@ class Check(QASMVisitor[None]):
                 self._check_controls(node)
         _check_meaning(node, self._around)
         self._around.append(type(node))
-        self.generic_visit(node)
+        self._visit_all(vars(node).values())
         self._around.pop()
         if isinstance(node, ast.QuantumGateDefinition):
             self._define(node, self._instructions - before)
             self._instructions = before
+
+    def _visit_all(self, parts: Iterable[Any]) -> None:
+        for part in parts:
+            if isinstance(part, ast.QASMNode):
+                self.visit(part)
+            elif isinstance(part, list | tuple):  # indices stand in lists of lists
+                self._visit_all(part)
 
     def _declare(self, node: ast.Statement, kind: str, size: ast.Expression | None) -> None:
         self._count(node, kind, 1 if size is None else _number(size))

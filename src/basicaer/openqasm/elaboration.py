@@ -158,7 +158,7 @@ class _Elaboration(Functions):
         if len(widths) > 1:
             raise error_at(node, f"the operands have different widths ({', '.join(map(str, sorted(widths)))})")
         modifiers = [
-            ast.QuantumGateModifier(one.modifier, None if one.argument is None else self._number(one.argument))
+            ast.QuantumGateModifier(one.modifier, None if one.argument is None else self._known_number(one.argument))
             for one in node.modifiers
         ]
         if isinstance(node, ast.QuantumPhase):
@@ -201,6 +201,12 @@ class _Elaboration(Functions):
         number.span = node.span
         return number
 
+    def _known_number(self, node: Any) -> Any:
+        number = self._number(node)
+        if isinstance(number, Formula | ast.Identifier):
+            raise error_at(node, "the number of a modifier must be known before the program runs")
+        return number
+
     def _duration(self, node: Any) -> ast.DurationLiteral:
         value = self._expressions.known(node)
         if not isinstance(value, Duration) or value.value < 0:
@@ -220,13 +226,12 @@ class _Elaboration(Functions):
 
     def _box(self, node: ast.Box) -> None:
         duration = None if node.duration is None else self._duration(node.duration)
-        made: list[Any] = []
+        box = ast.Box(duration, [])
+        box.annotations = node.annotations
         try:
-            with self._made_apart() as made:
+            with self._made_apart() as box.body:
                 self._block(node.body)
         finally:
-            box = ast.Box(duration, made)
-            box.annotations = node.annotations
             self._make(node, box)
 
     def _define_gate(self, node: ast.QuantumGateDefinition) -> None:

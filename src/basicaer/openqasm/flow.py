@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,7 +15,7 @@ from basicaer.openqasm.importer import Decision
 from basicaer.openqasm.output import Left
 from basicaer.openqasm.sources import error_at
 from basicaer.openqasm.symbols import Loop, Variable
-from basicaer.openqasm.trees import names_in
+from basicaer.openqasm.trees import names_in, written_in
 from basicaer.openqasm.values import NoValueError, Value, converted, number_of, truth_of
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ class Flow(Assignments):
             (then if truth else otherwise)()
             return
         made = []
-        written: set[Bit] = set()
+        written: set[Bit | Variable] = set()
         for work in (then, otherwise):
-            with self._region() as (block, bits):
+            with self._region() as (block, cells):
                 work()
             made.append(block)
-            written.update(bits)
+            written.update(cells)
         self._forget(written)
         self._make_if(node, truth, *made)
 
@@ -76,7 +77,7 @@ class Flow(Assignments):
 
         def iteration(value: Value) -> None:
             with valueless(node):
-                constant = Variable(type_, converted(value, type_), is_constant=False, depth=self._depth)
+                constant = Variable(type_, converted(value, type_))
             with self._scope() as scope:
                 scope[name] = constant
                 self._block(node.block)
@@ -85,8 +86,12 @@ class Flow(Assignments):
         self._written_out(node, (partial(iteration, value) for value in values))
 
     def _while(self, node: ast.WhileLoop) -> None:
-        """Write a loop out while its condition is known; from where it depends on a measurement on, make a loop."""
-        is_endless = not names_in(node.while_condition)  # but for a break
+        """Write a loop out while its condition is known; from where it depends on a measurement on, make a loop.
+
+        One that only a break ends is made a loop unless it changes variables, which may decide when it ends.
+        """
+        changed = (self._symbol(ast.Identifier(name)) for name in written_in(node.block))
+        is_endless = not names_in(node.while_condition) and not any(isinstance(one, Variable) for one in changed)
 
         def iterations() -> Iterator[Callable[[], None]]:
             while True:
@@ -109,17 +114,14 @@ class Flow(Assignments):
         self._loops.append(loop)
         try:
             while True:  # until nothing is taken as known that an earlier iteration may have changed
-                loop.is_broken = False
                 truth = self._condition(node.while_condition)
                 with self._region() as (made, written):
                     self._block(node.block)
-                changed = [bit for bit in written if bit.content is not None]
-                self._forget(written)
-                if not changed:
+                if not self._forget(written):
                     break
         finally:
             self._loops.pop()
-        if truth is True and not loop.is_broken:
+        if truth is True and loop.broken_at is None:
             raise error_at(node, "this loop never ends")
         condition = Decision(truth)
         condition.span = node.span
@@ -134,48 +136,49 @@ class Flow(Assignments):
         loop = Loop(is_written_out=True, regions=self._regions)
         depth = self._depth
         self._loops.append(loop)
-        self._written.append({})
         made: list[Any] = []
-        was_continued = False
         try:
-            with self._made_apart() as made:
+            with self._journal() as written, suppress(_Break):
                 for iteration in iterations:
                     self._count(node, 1)
-                    start = self._depth
-                    with self._made_apart() as block:
-                        try:
-                            iteration()
-                        except _Continue:
-                            pass
-                        finally:
-                            made.extend([self._once(node, block)] if loop.is_continued else block)
-                    was_continued = was_continued or loop.is_continued
-                    loop.is_continued = False
-                    if not loop.is_broken:
-                        self._depth = start
-        except _Break:
-            pass
+                    self._iteration(node, loop, iteration, made)
         finally:
             self._loops.pop()
             self._depth = depth
-            written = self._written.pop()
-            for bit, content in written.items():
-                self._written[-1].setdefault(bit, content)
-            if loop.is_broken or was_continued or loop.is_continued:
-                self._forget(written)
-            self._make(node, *[self._once(node, made)] if loop.is_broken else made)
+            self._forget_since(loop.broken_at, written)
+            self._make_all(node, made if loop.broken_at is None else [self._once(node, made)])
+
+    def _iteration(self, node: Any, loop: Loop, work: Callable[[], None], made: list[Any]) -> None:
+        depth = self._depth
+        loop.continued_at = None
+        try:
+            with self._journal() as written, self._made_apart() as block, suppress(_Continue):
+                work()
+        finally:
+            self._forget_since(loop.continued_at, written)
+            made.extend(block if loop.continued_at is None else [self._once(node, block)])
+        if loop.broken_at is None:
+            self._depth = depth
+
+    def _forget_since(self, moment: int | None, written: Iterable[Bit | Variable]) -> None:
+        """Forget what was written after a measurement may have left the loop."""
+        if moment is not None:
+            self._forget([cell for cell in written if self._last_write[cell] > moment])
 
     def _leave(self, node: ast.BreakStatement | ast.ContinueStatement) -> NoReturn:
         loop = self._loops[-1]
         is_break = isinstance(node, ast.BreakStatement)
-        if self._regions == loop.regions and loop.is_written_out and not (is_break and loop.is_continued):
+        is_certain = self._regions == loop.regions and (loop.continued_at is None or not is_break)
+        if loop.is_written_out and is_certain:
             raise _Break if is_break else _Continue
-        if loop.is_written_out and (loop.is_continued if is_break else loop.is_broken):
+        if loop.is_written_out and (loop.continued_at if is_break else loop.broken_at) is not None:
             raise error_at(
                 node, "'break' and 'continue' cannot both depend on a measurement in one loop; use one of them"
             )
-        loop.is_broken = loop.is_broken or is_break
-        loop.is_continued = loop.is_continued or not is_break
+        if is_break and loop.broken_at is None:
+            loop.broken_at = self._writes
+        elif not is_break and loop.continued_at is None:
+            loop.continued_at = self._writes
         self._make(node, ast.BreakStatement() if is_break or loop.is_written_out else ast.ContinueStatement())
         raise Left
 

@@ -83,7 +83,7 @@ class Functions(Flow):
         type_ = self._expressions.type_of(argument.type)
         if type_.kind == "bit":
             return self._bits_argument(function, argument, given, type_)
-        return Variable(type_, self._known(given, type_, name), is_constant=False, depth=self._depth)
+        return Variable(type_, self._known(given, type_, name))
 
     def _array_argument(self, argument: Any, given: Any) -> Symbol:
         name = argument.name.name
@@ -101,7 +101,7 @@ class Functions(Flow):
             raise error_at(given, f"'{name}' takes another type of array than '{symbol.type}'")
         if argument.access is ast.AccessControl.mutable and not symbol.is_constant:
             return symbol
-        return Variable(symbol.type, symbol.value, is_constant=True, depth=self._depth)
+        return Variable(symbol.type, symbol.value, is_constant=True)
 
     def _bits_argument(self, function: Any, argument: Any, given: Any, type_: Type) -> Symbol:
         """Return the caller's bits themselves, if they are named and the function only reads them; else a copy."""
@@ -115,7 +115,7 @@ class Functions(Flow):
         if not is_written:
             cases = self._expressions.decided(given, lambda value: converted(value, type_))
             if not any(bits_in(cases)):
-                return Variable(type_, cases, is_constant=False, depth=self._depth)
+                return Variable(type_, cases)
         copy = self._own_bits(argument, name, type_.size)
         self._assign_bits(given, copy, given)
         return copy

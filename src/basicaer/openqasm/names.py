@@ -13,7 +13,7 @@ from basicaer.openqasm.expressions import CONSTANTS, Expressions, depends_on, pl
 from basicaer.openqasm.importer import operand_of
 from basicaer.openqasm.output import Output
 from basicaer.openqasm.sources import error_at
-from basicaer.openqasm.symbols import BitRegister, Call, Parameter, Qubit, QubitRegister, Symbol, Variable
+from basicaer.openqasm.symbols import LOST, BitRegister, Call, Parameter, Qubit, QubitRegister, Symbol, Variable
 from basicaer.openqasm.values import Bits, Value
 
 if TYPE_CHECKING:
@@ -90,10 +90,8 @@ class Names(Output, ABC):
     def _value_of_name(self, node: ast.Identifier) -> Value:
         symbol = self._symbol(node)
         match symbol:
-            case Variable(value=None):
-                raise error_at(node, f"'{node.name}' has no value yet; assign it one first")
-            case Variable(value=value) if value is not None:
-                return value
+            case Variable():
+                return _value_of(node, symbol)
             case Parameter():
                 return symbol.node
             case BitRegister():
@@ -188,6 +186,14 @@ class Names(Output, ABC):
             operand = operand_of(bit.name, bit.index, node.span)
             self._make(node, ast.QuantumMeasurementStatement(measurement, operand))
             self._write(bit, None)
+
+
+def _value_of(node: ast.Identifier, variable: Variable) -> Value:
+    if variable.value is None:
+        raise error_at(node, f"'{node.name}' has no value yet; assign it one first")
+    if variable.value is LOST:
+        raise error_at(node, f"the value of '{node.name}' depends on a measurement, and must be known here; use bits")
+    return variable.value
 
 
 def counted(count: int, what: str) -> str:

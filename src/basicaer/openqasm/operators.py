@@ -18,6 +18,7 @@ from basicaer.openqasm.values import (
     NoValueError,
     Value,
     bits_of_number,
+    is_integer,
     number_of,
     truth_of,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from openqasm3 import ast
 from basicaer.openqasm.decisions import Bit, Branch, Truth, combine
 from basicaer.openqasm.importer import Decision
 from basicaer.openqasm.sources import error_at
-from basicaer.openqasm.symbols import BitRegister, Loop
+from basicaer.openqasm.symbols import LOST, BitRegister, Loop, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +47,9 @@ class Output:
         self._loops: list[Loop] = []  # that the next statement stands in, the innermost last
         self._regions = 0  # choices and loops of the circuit that the next statement stands in
         self._depth = 0  # the same, and those that may have been left before it is reached
-        self._written: list[dict[Bit, bool | None]] = [{}]  # for each region, what the bits written in it held before
+        self._written: list[dict[Bit | Variable, Any]] = [{}]  # for each region, what is written in it held before
+        self._writes = 0
+        self._last_write: dict[Bit | Variable, int] = {}  # the number of the latest write
         self._count_of_bits = 0
         self._own: dict[int, list[BitRegister]] = {}  # bits made for a node of the tree, in use or not
         self._owner: dict[Bit, BitRegister] = {}  # of each of those bits, the register
@@ -72,6 +75,11 @@ class Output:
             yield self._made
         finally:
             self._made = outer
+
+    def _make_all(self, node: Any, block: list[Any]) -> None:
+        """Add what was made apart."""
+        self._count(node, len(block))
+        self._made.extend(block)
 
     def _make_if(self, node: Any, truth: Truth, then: list[Any], otherwise: list[Any]) -> None:
         if not then:
@@ -101,36 +109,49 @@ class Output:
         return once
 
     @contextmanager
-    def _region(self) -> Iterator[tuple[list[Any], dict[Bit, bool | None]]]:
-        """Make what may be run or not; afterwards the bits that it writes hold what they held before."""
+    def _region(self) -> Iterator[tuple[list[Any], dict[Bit | Variable, Any]]]:
+        """Make what may be run or not; afterwards what it writes holds what it held before."""
         outer = self._depth
         self._regions += 1
         self._depth += 1
-        self._written.append({})
-        written = self._written[-1]
         try:
-            with self._made_apart() as made, suppress(Left):
+            with self._journal() as written, self._made_apart() as made, suppress(Left):
                 yield made, written
         finally:
             self._regions -= 1
             self._depth = outer
-            self._written.pop()
-            for bit, content in written.items():
-                bit.content = content
-            if (
-                self._loops
-                and self._loops[-1].is_written_out
-                and (self._loops[-1].is_broken or self._loops[-1].is_continued)
-            ):
-                self._depth += 1  # what follows is run if the loop has not been left
+            for cell, content in written.items():
+                _set(cell, content)
+            if self._loops and self._loops[-1].may_be_left:
+                self._depth += 1
 
-    def _write(self, bit: Bit, content: bool | None) -> None:  # noqa: FBT001  # what a bit holds
-        self._written[-1].setdefault(bit, bit.content)
-        bit.content = content
+    def _write(self, cell: Bit | Variable, content: Any) -> None:
+        """Note what a bit or a variable holds from here on; None for a bit of which that is not known."""
+        self._note(cell)
+        _set(cell, content)
 
-    def _forget(self, bits: Iterable[Bit]) -> None:
-        for bit in bits:
-            self._write(bit, None)
+    def _note(self, cell: Bit | Variable) -> None:
+        """Remember what a bit or a variable holds before it is written."""
+        self._written[-1].setdefault(cell, _content_of(cell))
+        self._writes += 1
+        self._last_write[cell] = self._writes
+
+    def _forget(self, cells: Iterable[Bit | Variable]) -> bool:
+        """Note that measurements decide what these hold from here on; tell whether any was known."""
+        known = [cell for cell in cells if _content_of(cell) is not _unknown(cell)]
+        for cell in known:
+            self._write(cell, _unknown(cell))
+        return bool(known)
+
+    @contextmanager
+    def _journal(self) -> Iterator[dict[Bit | Variable, Any]]:
+        """Collect what is written, with what it held before; it counts as written around this, too."""
+        self._written.append({})
+        try:
+            yield self._written[-1]
+        finally:
+            for cell, content in self._written.pop().items():
+                self._written[-1].setdefault(cell, content)
 
     def _new_bits(self, node: Any, name: str, size: int | None) -> BitRegister:
         """Declare bits of the circuit."""
@@ -170,3 +191,20 @@ class Output:
             free = f"{name}_{number}"
         self._names.add(free)
         return free
+
+
+def _content_of(cell: Bit | Variable) -> Any:
+    if isinstance(cell, Bit):
+        return cell.content
+    return copy.deepcopy(cell.value) if isinstance(cell.value, list) else cell.value  # elements are written in place
+
+
+def _unknown(cell: Bit | Variable) -> Any:
+    return None if isinstance(cell, Bit) else LOST
+
+
+def _set(cell: Bit | Variable, content: Any) -> None:
+    if isinstance(cell, Bit):
+        cell.content = content
+    else:
+        cell.value = content

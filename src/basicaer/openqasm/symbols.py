@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from basicaer.openqasm.decisions import Bit
     from basicaer.openqasm.values import Type, Value
 
-__all__ = ["BitRegister", "Call", "Loop", "Parameter", "Qubit", "QubitRegister", "Symbol", "Variable"]
+__all__ = ["LOST", "BitRegister", "Call", "Loop", "Parameter", "Qubit", "QubitRegister", "Symbol", "Variable"]
+
+LOST = object()  # the value of a variable that depends on a measurement
 
 
 class Qubit(NamedTuple):
@@ -39,18 +41,17 @@ class BitRegister:
 
 @dataclass(eq=False)
 class Variable:
-    """A constant or variable whose value is known.
+    """A constant or variable.
 
     Attributes
     ----------
-    depth
-        How many choices that depend on measurements its declaration stands in; inside of more, it keeps its value.
+    value
+        None before it has one; `LOST` where it depends on a measurement.
     """
 
     type: Type
-    value: Value | None
-    is_constant: bool
-    depth: int
+    value: Value
+    is_constant: bool = False
 
 
 class Parameter(NamedTuple):
@@ -72,14 +73,19 @@ class Loop:
         Whether its iterations follow one another; otherwise it stays a loop of the circuit.
     regions
         How many choices that depend on measurements it stands in.
-    is_broken, is_continued
-        Whether a choice that depends on a measurement may leave it, or this iteration.
+    broken_at, continued_at
+        After how many writes a choice that depends on a measurement may leave it, or this iteration; None for never.
     """
 
     is_written_out: bool
     regions: int
-    is_broken: bool = False
-    is_continued: bool = False
+    broken_at: int | None = None
+    continued_at: int | None = None
+
+    @property
+    def may_be_left(self) -> bool:
+        """Whether what follows in it is run only if a measurement has not left it."""
+        return self.is_written_out and not (self.broken_at is None and self.continued_at is None)
 
 
 @dataclass(eq=False)

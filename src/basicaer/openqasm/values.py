@@ -53,7 +53,7 @@ class Bits(tuple[Truth, ...]):
         for bit in self:
             if isinstance(bit, Branch):
                 raise Undecided(bit.bit)
-        return sum(2**place for place, bit in enumerate(self) if bit)
+        return int("".join("1" if bit else "0" for bit in reversed(self)) or "0", 2)
 
 
 class Duration(NamedTuple):
@@ -145,7 +145,7 @@ def _any_of(bits: Iterable[Truth]) -> Truth:
 
 def bits_of_number(number: int, width: int) -> Bits:
     """Return the lowest bits of a number in two's complement."""
-    return Bits(bool(number // 2**place % 2) for place in range(width))
+    return Bits(digit == "1" for digit in f"{number % 2**width:0{width}b}"[::-1] if width)
 
 
 def cases_of(value: Value, result: Callable[[Value], Any]) -> Any:

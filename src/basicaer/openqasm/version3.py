@@ -37,7 +37,7 @@ _LANGUAGE = Language(
 _PLAINER = (  # the importer's words, and what they mean
     (r"node of type (\w+) is not supported", r"a statement of this kind (\1) is not supported"),
     (r"'(\w+)' cannot be resolved into a Qiskit value", r"an expression of this kind (\1) is not supported"),
-    (r"Symbol '(\w+)' already inserted.*", r"'\1' is already declared, perhaps as a gate of \"stdgates.inc\""),
+    (r"Symbol '(\w+)' already inserted.*", r"'\1' is already declared, perhaps as a gate of 'stdgates.inc'"),
 )
 
 
