@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -141,7 +142,7 @@ def _is_written_out(node: ast.RangeDefinition) -> bool:
 def _is_quotient_below_zero(node: ast.BinaryExpression) -> bool:
     try:
         return _number(node.lhs) < 0 or _number(node.rhs) < 0
-    except (NotWrittenOutError, ZeroDivisionError):
+    except NotWrittenOutError:
         return False
 
 
@@ -156,6 +157,7 @@ def _number(node: ast.Expression) -> int:
     if isinstance(node, ast.UnaryExpression) and node.op.name == "-":
         return -_number(node.expression)
     if isinstance(node, ast.BinaryExpression) and node.op.name in _ARITHMETIC:
-        value: int = _ARITHMETIC[node.op.name](_number(node.lhs), _number(node.rhs))
-        return value
+        with contextlib.suppress(ZeroDivisionError):
+            value: int = _ARITHMETIC[node.op.name](_number(node.lhs), _number(node.rhs))
+            return value
     raise _not_written_out(node, "a number of bits or controls must be written in whole numbers, without names")

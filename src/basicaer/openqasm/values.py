@@ -36,7 +36,7 @@ __all__ = [
 MOST_NUMBER_BITS = 4096  # of an integer on the way: it is exact until it is assigned
 _WORD = 64  # the bits of an integer type without a size
 _FLOATS: dict[int, Any] = {16: np.float16, 32: np.float32, 64: np.float64}
-_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_NANOSECONDS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 
 
 class NoValueError(Exception):
@@ -68,7 +68,7 @@ class Duration(NamedTuple):
             return self.value
         if "dt" in {self.unit, unit}:
             raise NoValueError("a duration in 'dt' and one in seconds cannot be compared")
-        return self.value * _SECONDS[self.unit] / _SECONDS[unit]
+        return self.value * _NANOSECONDS[self.unit] / _NANOSECONDS[unit]
 
 
 @dataclass
