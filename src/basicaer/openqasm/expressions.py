@@ -273,7 +273,7 @@ class Expressions:
 def depends_on(bit: Bit) -> str:
     """Return what is wrong where a value must be known before the program runs, and is not."""
     name = bit.name if bit.index is None else f"{bit.name}[{bit.index}]"
-    return f"this depends on the bit '{name}', and must be known before the program runs; only bits can be assigned it"
+    return f"this depends on the bit '{name}', and must be known before the program runs"
 
 
 def inclusive(start: int, step: int, end: int) -> range:
