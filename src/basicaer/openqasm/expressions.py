@@ -14,7 +14,7 @@ from openqasm3 import ast
 
 from basicaer.errors import shown
 from basicaer.openqasm.decisions import Bit, Branch, TooManyCasesError, Undecided, bits_in, choose
-from basicaer.openqasm.operators import BUILTIN, binary, function, integer_of, joined, unary
+from basicaer.openqasm.operators import BUILTIN, binary, function, integer_of, unary
 from basicaer.openqasm.sources import error_at
 from basicaer.openqasm.values import (
     Bits,
@@ -202,8 +202,6 @@ class Expressions:
                     return [self.evaluated(value) for value in node.values]
                 case ast.IndexExpression():
                     return self.indexed(self.evaluated(node.collection), node.index)
-                case ast.Concatenation():
-                    return joined(self.evaluated(node.lhs), self.evaluated(node.rhs))
         what = "'durationof'" if isinstance(node, ast.DurationOf) else f"an expression of this kind ({_kind(node)})"
         raise error_at(node, f"{what} is not supported")
 

@@ -26,7 +26,7 @@ from basicaer.openqasm.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["BUILTIN", "binary", "function", "integer_of", "joined", "unary"]
+__all__ = ["BUILTIN", "binary", "function", "integer_of", "unary"]
 
 _REAL = {
     "arccos": math.acos,
@@ -46,7 +46,7 @@ _OF_PARAMETERS: dict[str, Callable[[Any], Any]] = {  # of Qiskit's parameters
     **{name: operator.methodcaller(name) for name in ("arccos", "arcsin", "arctan", "cos", "exp", "log", "sin", "tan")},
     "sqrt": lambda parameter: parameter**0.5,
 }
-BUILTIN = frozenset({*_REAL, "mod", "popcount", "pow", "rotl", "rotr", "real", "imag"})
+BUILTIN = frozenset({*_REAL, "mod", "popcount", "rotl", "rotr", "real", "imag"})
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -73,16 +73,6 @@ def integer_of(value: Value, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise NoValueError(f"{what} must be an integer that is known before the program runs")
     return value
-
-
-def joined(first: Value, second: Value) -> Value:
-    """Return two bit strings or arrays as one."""
-    if isinstance(first, list) and isinstance(second, list):
-        return first + second
-    parts = [Bits((one,)) if isinstance(one, bool | Branch) else one for one in (first, second)]
-    if not all(isinstance(part, Bits) for part in parts):
-        raise NoValueError("only bits and arrays can be concatenated")
-    return Bits(parts[0] + parts[1])
 
 
 def unary(name: str, value: Value) -> Value:
@@ -240,8 +230,8 @@ def function(name: str, arguments: list[Value]) -> Value:
         if name not in _COMPLEX:
             raise NoValueError(f"'{name}' takes no complex numbers")
         return _COMPLEX[name](number)
-    if name in {"mod", "pow"}:
-        return binary({"mod": "%", "pow": "**"}[name], *_arguments(name, arguments, 2))
+    if name == "mod":
+        return binary("%", *_arguments(name, arguments, 2))
     if name in {"real", "imag"}:
         (value,) = _arguments(name, arguments, 1)
         number = complex(_numeric(value, name))
