@@ -302,6 +302,18 @@ if (c[0]) { x q[1]; }
 for int i in [0:2] { rx(0.1*i) q[0]; }
 c = measure q;
 """,
+    """OPENQASM 3.0;
+include "stdgates.inc";
+const int n = 3;
+def read(qubit q, int k) -> bit { bit b; rx(pi / k) q; b = measure q; return b; }
+array[int[8], 2] a = {1, 2};
+qubit[n] q;
+bit[n] c;
+c[0] = read(q[a[0]], a[1]);
+for int i in [0:n - 1] { if (c[0] && i > 0) { x q[i]; } else if (i == 2) break; }
+while (popcount(c) == 1) { c = measure q; c <<= 1; }
+switch (int(c)) { case 1, 2 { a[0] = 2; } default { c[1] = ~c[2] ^ c[0]; } }
+""",
 )
 EXTRA = '( ) { } ; , 0 -1 1e400 99999999999 q c U p gate opaque if " ^ // qreg pi [ ] -> sin u2 include 1/0 == measure'
 EXTRA = [*EXTRA.split(), "\n", "\0", "\u03c0", "\ud7ff"]

