@@ -192,6 +192,11 @@ def test_an_assignment_reads_all_bits_before_it_writes_any(expression, loaded):
     assert outcomes(circuit, shots=200) == want
 
 
+def test_an_assignment_of_many_bits_needs_no_cases(loaded):
+    circuit = loaded(f"{HEADER} qubit[20] q; bit[20] c; x q[0:2:19]; c = measure q; c <<= 1; c ^= c >> 1;")
+    assert outcomes(circuit) == {"1" * 20}
+
+
 @pytest.mark.parametrize(
     ("text", "outcome"),
     [
@@ -259,6 +264,7 @@ def test_what_depends_on_a_measurement_and_must_not_is_refused(text, place, word
             "def f(bit[2] b) -> bit { bit e; e = b[0] ^ b[1]; return e; } d[0] = 1; d[0] = f(d); if (d[0]) x q[1];",
             "010",
         ),
+        ("def f(bit b) -> bit { bit e; e = 1; if (b) e = 0; return e; } d[0] = f(d[0]); if (d[0]) x q[1];", "010"),
         ("def f(qubit r, int n) { if (n > 0) { x r; f(r, n - 1); } } f(q[0], 3); f(q[1], 4);", "001"),
         ("def fib(int n) -> int { if (n < 2) { return n; } return fib(n - 1) + fib(n - 2); } x q[fib(3)];", "100"),
         ("const int k = 2; def f() -> int { return k; } x q[f()];", "100"),

@@ -102,6 +102,10 @@ def test_the_version_is_found_without_its_statement(text, version, loaded):
     )
 
 
+def test_an_opaque_gate_is_of_version_2(loaded):
+    assert refusal(loaded, "opaque g a; nothing q;").startswith("states no version and cannot be read as OpenQASM 2: ")
+
+
 # Values of inputs.
 
 INPUTS = f"{HEADER}input float a; input int n; qubit[n] q; bit[n] c; rx(a) q[n - 1]; c = measure q;"
