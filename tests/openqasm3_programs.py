@@ -299,6 +299,12 @@ PROGRAMS = [
     ),
     Program(
         "Classical instructions",
+        "`break` and `continue` in one loop that is written out, where measurements decide both",
+        "qubit[3] q; bit c; for int i in [0:2] { c = measure q[i]; if (c) break; x q[i]; c = measure q[i]; if (c) continue; }",
+        refused="'break' and 'continue' cannot both depend on a measurement in one loop",
+    ),
+    Program(
+        "Classical instructions",
         "`switch`",
         "qubit[2] q; bit[2] c; x q[1]; c = measure q; switch (int(c)) { case 0, 1 { x q[1]; } case 2 { x q[0]; } default { } } c = measure q;",
         "11",

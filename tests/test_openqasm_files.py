@@ -126,6 +126,7 @@ def test_inputs_are_bound_when_a_program_is_loaded(loaded):
     [
         ({}, "3,15: the input 'n' needs a value; give it with --bind n=NUMBER"),
         ({"n": 1.5}, "3,15: an input of type 'int' cannot be 1.5"),
+        ({"n": 1e30}, "3,15: an input of type 'int' cannot be 1e+30"),
         ({"n": 1, "a": float("inf")}, "the value of the input 'a' must be finite, not inf"),
         ({"n": 1, "z": 1}, "has no input 'z'; its inputs are 'a', 'n'"),
     ],

@@ -14,7 +14,7 @@ from basicaer.openqasm.names import Names
 from basicaer.openqasm.operators import BUILTIN
 from basicaer.openqasm.sources import error_at
 from basicaer.openqasm.symbols import BitRegister, Parameter, Qubit, QubitRegister, Variable
-from basicaer.openqasm.values import Bits, NoValueError, Type, Value, converted
+from basicaer.openqasm.values import Bits, NoValueError, Type, Value, converted, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -221,7 +221,7 @@ def _ordered(read: dict[Bit, set[Bit]]) -> tuple[list[Bit], list[Bit]]:
             readers[other] += 1
     ready = [bit for bit, count in readers.items() if count == 0]
     for bit in ready:  # which grows
-        for other in read[bit] & readers.keys():
+        for other in sorted(read[bit] & readers.keys(), key=lambda one: one.number):
             readers[other] -= 1
             if readers[other] == 0:
                 ready.append(other)
@@ -267,9 +267,10 @@ def _input(number: float, type_: Type) -> Value:
     """Return the value of an input; a real number is taken as it is."""
     if type_.kind in {"float", "angle"}:
         return number
-    if number != int(number):
+    value = converted(int(number), type_)
+    if number_of(value) != number:
         raise NoValueError(f"an input of type '{type_}' cannot be {number}")
-    return converted(int(number), type_)
+    return value
 
 
 def _sized(type_: Any, size: int | None) -> Any:
