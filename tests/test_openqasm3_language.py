@@ -264,6 +264,16 @@ def test_what_depends_on_a_measurement_and_must_not_is_refused(text, place, word
             "def f(bit[2] b) -> bit { bit e; e = b[0] ^ b[1]; return e; } d[0] = 1; d[0] = f(d); if (d[0]) x q[1];",
             "010",
         ),
+        (
+            "def f(bit[2] b) -> bit[2] { return bit[2](uint(b) + 1); } "
+            "x q[0]; d[0] = measure q[0]; x q[0]; d = f(d); if (d == 2) x q[1];",
+            "010",
+        ),
+        ('def f(bit[2] b) -> bool { return b == 1; } if (f("01")) x q[1];', "010"),
+        (
+            "{ bit e; { let a = e; } if (true) { bit g; g = 1; } d[0] = e; } if (d[0]) x q[0];",
+            "000",
+        ),
         ("def f(bit b) -> bit { bit e; e = 1; if (b) e = 0; return e; } d[0] = f(d[0]); if (d[0]) x q[1];", "010"),
         ("def f(qubit r, int n) { if (n > 0) { x r; f(r, n - 1); } } f(q[0], 3); f(q[1], 4);", "001"),
         ("def fib(int n) -> int { if (n < 2) { return n; } return fib(n - 1) + fib(n - 2); } x q[fib(3)];", "100"),
@@ -290,12 +300,14 @@ def test_bits_of_a_function_are_used_again(loaded):
         ("x q[g(q[0])];", "2,4: 'g' returns nothing"),
         ("k();", ": 'm' cannot be seen in a function; make it an argument"),
         ("l();", ": 'q' cannot be seen in a function; make it an argument"),
+        ("bit c; c = measure q[0]; x q[v(c)];", "what this function returns depends on a measurement; only bits can"),
         ("deep(0);", "its parts stand inside one another too deeply"),
     ],
 )
 def test_wrong_calls_are_refused(text, words, loaded):
     definitions = (
         "int m = 0; qubit[3] q; def f(int n) -> int { return n; } def g(qubit r) { x r; } "
+        "def v(bit b) -> int { return 2 * int(b); } "
         "def k() -> int { return m; } def l() { x q[0]; } def deep(int n) { deep(n + 1); }"
     )
     with pytest.raises(BasicAerError) as caught:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-__all__ = ["Assignments", "is_call"]
+__all__ = ["Assignments", "is_call", "leaf_of"]
 
 
 class Assignments(Names):
@@ -175,7 +175,7 @@ class Assignments(Names):
         """Store values into bits, each after all that read what it held before."""
         with valueless(node):
             cases = self._expressions.all_cases(lambda: _tuple_of(value()))
-            new = {bit: _leaf(cases, i) for i, bit in enumerate(target.bits)}
+            new = {bit: leaf_of(cases, i) for i, bit in enumerate(target.bits)}
             new = {bit: truth for bit, truth in new.items() if truth != Branch(bit, low=False, high=True, cases=2)}
             in_order, in_circles = _ordered({bit: set(bits_in(truth)) - {bit} for bit, truth in new.items()})
             self._make(node, *(Store(bit, new[bit]) for bit in in_order))
@@ -232,10 +232,10 @@ def _tuple_of(value: Value) -> tuple[Truth, ...]:
     return tuple(value) if isinstance(value, Bits) else (value,)
 
 
-def _leaf(cases: Any, place: int) -> Any:
+def leaf_of(cases: Any, place: int) -> Any:
     """Return one of the truth values that stand at the ends of a tree together."""
     if isinstance(cases, Branch):
-        return choose(cases.bit, _leaf(cases.low, place), _leaf(cases.high, place))
+        return choose(cases.bit, leaf_of(cases.low, place), leaf_of(cases.high, place))
     return cases[place]
 
 

@@ -17,7 +17,7 @@ from basicaer.openqasm.expressions import valueless
 from basicaer.openqasm.functions import Functions
 from basicaer.openqasm.importer import operand_of
 from basicaer.openqasm.sources import error_at
-from basicaer.openqasm.symbols import Parameter, Qubit, QubitRegister
+from basicaer.openqasm.symbols import BitRegister, Parameter, Qubit, QubitRegister
 from basicaer.openqasm.trees import names_in
 from basicaer.openqasm.values import Duration, Formula
 
@@ -104,7 +104,7 @@ class _Elaboration(Functions):
             case ast.IODeclaration():
                 self._declare_input_or_output(node)
             case ast.AliasStatement():
-                self._add(node, node.target.name, self._register(node.value))
+                self._alias(node)
             case ast.ClassicalAssignment():
                 self._assign(node)
             case ast.ExpressionStatement():
@@ -142,6 +142,12 @@ class _Elaboration(Functions):
             case _:
                 kind = type(node).__name__
                 raise error_at(node, _UNSUPPORTED.get(kind, f"a statement of this kind ({kind}) is not supported"))
+
+    def _alias(self, node: ast.AliasStatement) -> None:
+        register = self._register(node.value)
+        if isinstance(register, BitRegister):  # another one: bits are free again when the scope of their own name ends
+            register = BitRegister(register.bits, register.is_single, register.is_constant)
+        self._add(node, node.target.name, register)
 
     def _gate(self, node: ast.QuantumGate | ast.QuantumPhase) -> None:
         """Make a gate once for each set of operands; where something depends on bits, one for each outcome."""

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 
 from openqasm3 import ast
 
-from basicaer.openqasm.decisions import bits_in
+from basicaer.openqasm.assignments import leaf_of
+from basicaer.openqasm.decisions import Branch, bits_in
 from basicaer.openqasm.flow import Flow
 from basicaer.openqasm.names import counted
 from basicaer.openqasm.sources import error_at
@@ -136,8 +137,7 @@ class Functions(Flow):
         if call.return_type is None:
             raise error_at(node, "this function has no type of what it returns; write it behind '->'")
         if not isinstance(node.expression, ast.QuantumMeasurement):
-            type_ = call.return_type
-            raise _Return(self._expressions.decided(node.expression, lambda value: converted(value, type_)))
+            raise _Return(self._result(node.expression, call.return_type))
         qubits = self._qubits(node.expression.qubit)
         register = BitRegister(call.target, is_single=qubits.is_single)
         if len(call.target) != len(qubits.qubits):
@@ -146,6 +146,15 @@ class Functions(Flow):
         self._measure_into(node, qubits, register)
         bits = Bits(map(self._expressions.truth_of_bit, register.bits))
         raise _Return(bits[0] if register.is_single else bits)
+
+    def _result(self, node: Any, type_: Type) -> Value:
+        """Return the value of what a function returns: bits that may depend on measurements, or what is known."""
+        cases = self._expressions.decided(node, lambda value: converted(value, type_))
+        if type_.kind == "bit":
+            return cases if type_.size is None else Bits(leaf_of(cases, i) for i in range(type_.size))
+        if isinstance(cases, Branch):
+            raise error_at(node, "what this function returns depends on a measurement; only bits can, so return bits")
+        return cases
 
 
 def _returned_name(function: ast.SubroutineDefinition) -> str | None:
