@@ -265,8 +265,7 @@ def test_what_depends_on_a_measurement_and_must_not_is_refused(text, place, word
             "010",
         ),
         (
-            "def f(bit[2] b) -> bit[2] { return bit[2](uint(b) + 1); } "
-            "x q[0]; d[0] = measure q[0]; x q[0]; d = f(d); if (d == 2) x q[1];",
+            "def f(bit[2] b) -> bit[2] { return bit[2](uint(b) + 1); } x r; d[0] = measure r; d = f(d); if (d == 2) x q[1];",
             "010",
         ),
         ('def f(bit[2] b) -> bool { return b == 1; } if (f("01")) x q[1];', "010"),
@@ -282,7 +281,7 @@ def test_what_depends_on_a_measurement_and_must_not_is_refused(text, place, word
     ],
 )
 def test_functions(text, outcome, loaded):
-    program = f"{HEADER} qubit[3] q; bit[3] c; bit[2] d; {text} c = measure q;"
+    program = f"{HEADER} qubit[3] q; qubit r; bit[3] c; bit[2] d; {text} c = measure q;"
     assert {got[-3:] for got in outcomes(loaded(program))} == {outcome}
 
 
