@@ -265,7 +265,7 @@ def test_what_depends_on_a_measurement_and_must_not_is_refused(text, place, word
             "010",
         ),
         (
-            "def f(bit[2] b) -> bit[2] { return bit[2](uint(b) + 1); } x r; d[0] = measure r; d = f(d); if (d == 2) x q[1];",
+            "def f(bit[2] b) -> bit[2] { return bit[2](uint(b) + 2); } d[0] = measure r; d = f(d); if (d == 2) x q[1];",
             "010",
         ),
         ('def f(bit[2] b) -> bool { return b == 1; } if (f("01")) x q[1];', "010"),
