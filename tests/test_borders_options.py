@@ -13,7 +13,7 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.errors import BasicAerWarning
-from basicaer.loading import load_circuit
+from basicaer.openqasm.loading import load_circuit
 from basicaer.wording import unknown_name
 from odd_values import ODD_VALUES
 

@@ -22,7 +22,7 @@ from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.devices.memory import largest_state
 from basicaer.devices.registry import gpu_device
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, printable, shown
-from basicaer.loading import load_circuit
+from basicaer.openqasm.loading import its_inputs, load
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
 from basicaer.watching import place_and_time, watch
@@ -53,6 +53,7 @@ def main() -> None:
 
 
 _Command = Callable[..., None]
+_BIND = click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="The value of an input; once for each.")
 
 
 def _showing(command: _Command) -> _Command:
@@ -73,7 +74,7 @@ def _showing(command: _Command) -> _Command:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--shots", default=1024, show_default=True, help="How often to repeat the circuit.")
 @click.option("--seed", type=int, help="Makes the outcomes reproducible.")
-@click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="The value of an input; once for each.")
+@_BIND
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, for resume.")
@@ -92,12 +93,14 @@ def run(
     """Run the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, and show how often each outcome occurred."""
 
     def start() -> BasicAerJob:
-        circuit = load_circuit(file)
-        binds = _values_of_inputs(circuit, bind, file)
-        with _warnings_printed():
-            return BasicAer.get_backend("qasm_simulator").run(
-                circuit, seed_simulator=seed, parameter_binds=[binds] if binds else None, **options
+        circuit = _load(file, bind)
+        missing = [parameter.name for parameter in circuit.parameters]
+        if missing:
+            raise BasicAerError(
+                f"{file} has inputs without a value ({_quoted(missing)}); give each with --bind NAME=NUMBER."
             )
+        with _warnings_printed():
+            return BasicAer.get_backend("qasm_simulator").run(circuit, seed_simulator=seed, **options)
 
     _show(start, as_json=as_json, plot=plot, progress=progress)
 
@@ -160,27 +163,27 @@ def _warnings_printed() -> Iterator[None]:
         click.echo(f"Warning: {warning.message}", err=True)
 
 
-def _values_of_inputs(circuit: QuantumCircuit, bind: tuple[str, ...], file: Path) -> dict[str, list[float]]:
-    """Return the values of a circuit's inputs by name, as ``parameter_binds`` takes them; each must have one."""
-    inputs = [one.name for one in (*circuit.parameters, *circuit.iter_input_vars())]
-    values: dict[str, list[float]] = {}
-    for given in bind:
-        name, _, number = given.partition("=")
+def _load(file: Path, bind: tuple[str, ...]) -> QuantumCircuit:
+    """Return the circuit in a file, whose inputs have the values that are given."""
+    numbers = [given.partition("=")[::2] for given in bind]
+    circuit, inputs = load(file, {name: value for name, number in numbers if (value := _number(number)) is not None})
+    seen: set[str] = set()
+    for given, (name, number) in zip(bind, numbers, strict=True):
         if name not in inputs:
-            has = f"its inputs are {_quoted(inputs)}" if inputs else "it has none"
-            raise BasicAerError(f"--bind {shown(given)} names no input of {file}; {has}.")
-        if name in values:
+            raise BasicAerError(f"--bind {shown(given)} names no input of {file}; {its_inputs(inputs)}.")
+        if name in seen:
             raise BasicAerError(f"--bind gives '{name}' twice; give it once.")
-        try:
-            values[name] = [float(number)]
-        except ValueError as error:
-            raise BasicAerError(f"--bind {shown(given)} has no number; give NAME=NUMBER.") from error
-    missing = [name for name in inputs if name not in values]
-    if missing:
-        raise BasicAerError(
-            f"{file} has inputs without a value ({_quoted(missing)}); give each with --bind NAME=NUMBER."
-        )
-    return values
+        seen.add(name)
+        if _number(number) is None:
+            raise BasicAerError(f"--bind {shown(given)} has no number; give NAME=NUMBER.")
+    return circuit
+
+
+def _number(written: str) -> float | None:
+    try:
+        return float(written)
+    except ValueError:
+        return None
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -272,12 +275,13 @@ def _draw(result: Result, path: Path) -> None:
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--draw", type=click.Path(path_type=Path), help="Draw the plan to a picture.")
-def plan(*, file: Path, device: str, precision: str, draw: Path | None) -> None:
+@_BIND
+def plan(*, file: Path, bind: tuple[str, ...], device: str, precision: str, draw: Path | None) -> None:
     """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
     try:
         if draw is not None:
             _check_picture("--draw", draw)
-        circuit = load_circuit(file)
+        circuit = _load(file, bind)
         with _warnings_printed():
             made = BasicAer.get_backend("qasm_simulator").plan(circuit, device=device, precision=precision)
         if draw is not None:
