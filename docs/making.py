@@ -76,13 +76,33 @@ def latency() -> str:
 
 def options_without_effect() -> str:
     """Return the table of the options of other simulators that are accepted and ignored."""
-    from basicaer.options import WITHOUT_EFFECT
+    from basicaer.foreign_options import OPTIONS_WITHOUT_EFFECT
 
-    names = {"the simulation method, if it is the simulator's own": ("method",)} | WITHOUT_EFFECT
+    names = {"the simulation method, if it is the simulator's own": ("method",)} | OPTIONS_WITHOUT_EFFECT
     rows = [f"| {controlled} | {', '.join(f'`{name}`' for name in listed)} |" for controlled, listed in names.items()]
     return "\n".join(["| what the options control | options |", "|---|---|", *rows])
 
 
-TABLES = {"latency": latency, "options_without_effect": options_without_effect} | {
+def openqasm3() -> str:
+    """Return what runs of OpenQASM 3: the programs of the tests."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    try:
+        from openqasm3_programs import PROGRAMS
+    finally:
+        sys.path.pop(0)
+    rows = ["| | program | outcome |", "|---|---|---|"]
+    chapter = ""
+    for program in PROGRAMS:
+        if program.chapter != chapter:
+            chapter = program.chapter
+            rows.append(f"| **{chapter}** | | |")
+        lines = "<br>".join(f"`{line}`" for line in program.text.splitlines())
+        bound = f"; with {program.inputs.replace(' ', ', ')}" if program.inputs else ""
+        outcome = f"refused: {program.refused}" if program.refused else f"`{program.outcome}`{bound}"
+        rows.append(f"| {program.feature} | {lines} | {outcome} |")
+    return "\n".join(rows)
+
+
+TABLES = {"latency": latency, "openqasm3": openqasm3, "options_without_effect": options_without_effect} | {
     f"peers_{n}": partial(peers, n) for n in (10, 16, 20, 24)
 }

@@ -1,19 +1,38 @@
-// The only home of bit tricks on the GPU; the names are those of src/basicaer/engine/bits.py.
+// Bit tricks: no other CUDA file shifts bits. The functions that Python needs as well have the same names in
+// src/basicaer/engine/bits.py; a test compares the two on all small inputs.
 #pragma once
 
 typedef unsigned long long Index;  // number of a basis state: bit q of it is the value of qubit q
 
-// Whether bit `position` of `value` is set.
+// 2^exponent: how many values a number of `exponent` bits has.
+template <class Number = int>
+__device__ __forceinline__ constexpr Number power_of_two(int exponent) {
+  return Number(1) << exponent;
+}
+
+// The number of which only the bit at `position` is set.
+__device__ __forceinline__ constexpr int bit_at(int position) { return 1 << position; }
+
+// The largest number of `width` bits.
+__device__ __forceinline__ Index all_ones(int width) { return power_of_two<Index>(width) - 1; }
+
+// `value` without its lowest `places` bits: those above move down.
+template <class Number>
+__device__ __forceinline__ Number shifted_down(Number value, int places) {
+  return value >> places;
+}
+
+// Whether the bit at `position` of `value` is set.
 __device__ __forceinline__ bool has_bit(Index value, int position) { return (value >> position & 1) != 0; }
 
-// 1 if an odd number of bits is set, else 0.
+// 1 if an odd number of bits of `value` are set, else 0.
 __device__ __forceinline__ int parity(Index value) { return __popcll(value) & 1; }
 
-// The position of the lowest set bit of `value`, which is not 0.
+// The position of the lowest set bit of `value`, which must not be 0.
 __device__ __forceinline__ int lowest_position(Index value) { return __popcll((value & (~value + 1)) - 1); }
 
-// Sum, modulo 2 in each bit, of `columns[p]` over the set bits p of `value`: a linear map over GF(2). Where each column is
-// one bit, this deposits the bits of `value` at these places.
+// The exclusive or of columns[p] over the set bits p of `value`, that is, the value of a linear map over GF(2) that is given
+// by its columns. Where each column has one bit, this deposits the bits of `value` at those positions.
 template <class Column>
 __device__ __forceinline__ Column combine(Index value, const Column* columns, int bits) {
   Column sum = 0;
@@ -21,9 +40,6 @@ __device__ __forceinline__ Column combine(Index value, const Column* columns, in
   return sum;
 }
 
-// The bits of `value` at `positions`, lowest first, put side by side.
-__device__ __forceinline__ Index extract_bits(Index value, const unsigned char* positions, int count) {
-  Index found = 0;
-  for (int p = 0; p < count; ++p) found |= Index(has_bit(value, positions[p])) << p;
-  return found;
-}
+// The `number`-th number in an order in which each differs from the one before in a single bit, the one at
+// lowest_position(number) (a Gray code).
+__device__ __forceinline__ constexpr unsigned gray_code(unsigned number) { return number ^ number >> 1; }

@@ -1,6 +1,8 @@
-// All accesses to arrays of amplitudes go through here, so that a build for tests can count them.
+// Access to arrays. Kernels read and write amplitudes, and whatever else each thread or block has of its own, through these
+// macros, so that a build for tests can count the accesses. What all threads of a launch read alike is not counted.
 #pragma once
 
+// Declares a pointer to the block's shared memory, whose size the launch gives.
 #ifndef SHARED_MEMORY
 #define SHARED_MEMORY(Type, name)                                        \
   extern __shared__ __align__(16) unsigned char name##_bytes[];          \

@@ -1,72 +1,87 @@
-// One pass over a statevector: each block keeps a tile of it on chip, and applies stages of gates before writing it back.
+// One pass over a statevector: each block keeps a tile of it on chip, and applies many gates before it writes the tile back.
 //
-// A tile's amplitudes are spread over the block's threads, 2^REGISTER_BITS in each one's registers. Which bits of an
-// amplitude's index its register number, its thread and its block stand for is the host's choice, stage by stage:
-// between two stages the amplitudes change hands through shared memory. All maps between these numbers and places in
-// memory are linear over GF(2), given by one column for each bit, so gates that permute basis states (X, CX, swaps)
-// cost nothing: they are part of the next map.
+// A tile's amplitudes are spread over the threads of a block, and each thread holds 2^REGISTER_BITS of them in registers. An
+// operation that mixes amplitudes needs them in the registers of one thread. So a pass is a sequence of stages, and between
+// two stages the amplitudes change hands through shared memory.
+//
+// An amplitude is found by three numbers: its register's, its thread's and its block's. The host chooses, for each stage,
+// which index bits their bits stand for. All maps from these numbers to places in memory are linear over GF(2) and given by
+// columns: the place is the combination (exclusive or) of the columns of the set bits. Gates that permute basis states
+// linearly (X, CX, swaps) therefore cost nothing: the host makes them part of the next map.
 #include "memory.cuh"
 #include "index.cuh"
+#include "limits.cuh"
 #include "scalar.cuh"
 
-constexpr int MOST_REGISTER_BITS = 5;
-constexpr int MOST_THREAD_BITS = 10;
-constexpr int MOST_BLOCK_BITS = 32;
-
-// Where the amplitudes of a tile are in the state. Columns are combinations of index bits.
+// Where the amplitudes of a tile are in the state. Columns are combinations of index bits: load_thread[b] is combined into
+// an index that is read where bit b of the thread's number is 1, and likewise for the others.
 struct Pass {
   Index load_thread[MOST_THREAD_BITS], load_register[MOST_REGISTER_BITS], load_block[MOST_BLOCK_BITS];
-  Index load_flip;  // combined with every index that is read
+  Index load_flip;  // combined into every index that is read
   Index store_thread[MOST_THREAD_BITS], store_register[MOST_REGISTER_BITS], store_block[MOST_BLOCK_BITS];
-  Index store_flip;  // combined with every index that is written
-  Index zero;        // amplitudes with any of these index bits set are 0 and are not read
-  unsigned thread_bits, register_bits, block_bits;
-  unsigned first_stage, stages;
-  unsigned store_after_barrier;  // where a thread writes what another one reads, and no exchange comes between
+  Index store_flip;  // combined into every index that is written
+  Index zero;        // amplitudes whose index has any of these bits set are 0, and are not read
+  unsigned thread_bits, register_bits, block_bits;  // how many columns there are
+  unsigned first_stage, stages;  // the pass's part of the array of stages
+  unsigned store_after_barrier;  // 1 where a thread writes to an index that another one reads, with no exchange in between
 };
 
-enum Exchange { NO_EXCHANGE = 0, EXCHANGE = 1, EXCHANGE_AFTER_BARRIER = 2 };
+enum Exchange {
+  NO_EXCHANGE = 0,  // in the first stage, whose amplitudes have just been read from the state
+  EXCHANGE = 1,     // each thread puts amplitudes where only it has read last, if any thread has
+  EXCHANGE_AFTER_BARRIER = 2,  // a thread puts amplitudes where another one may still have to read
+};
 
-// An exchange through shared memory, then operations on amplitudes in registers. Columns are places in shared memory.
+// An exchange through shared memory, then operations on amplitudes in registers. Columns are combinations of places in
+// shared memory: put_thread[b] is combined into a place that is written where bit b of the thread's number is 1.
 struct Stage {
   unsigned short put_thread[MOST_THREAD_BITS], put_register[MOST_REGISTER_BITS];
   unsigned short get_thread[MOST_THREAD_BITS], get_register[MOST_REGISTER_BITS], get_block[MOST_BLOCK_BITS];
-  unsigned short get_flip;        // combined with every place that is read
-  unsigned short get_block_bits;  // how many columns there are for the block: usually none, for all are 0
+  unsigned short get_flip;        // combined into every place that is read
+  unsigned short get_block_bits;  // how many columns of the block's number are looked at: 0 where all are 0, as they mostly are
   unsigned short exchange;        // one of Exchange
   unsigned short reserved;
-  unsigned first_operation, operations;
+  unsigned first_operation, operations;  // the stage's part of the array of operations
 };
 
-enum Kind {
-  FACTOR = 0,  // the thread's factor is multiplied by constants[at]
-  PHASE = 1,   // amplitudes are multiplied by constants[at] and by the thread's factor, which is then 1 again
-  TABLE = 2,   // amplitudes are multiplied by constants[at + i], i being the combination of `columns`
-  FLIP = 3,    // X on register bit `bit`, in the registers of `at` or, if thread & `threads` and block & `columns` together have
-               // an odd number of bits, in the others: so a sum, modulo 2, of any controls is one operation
-  DENSE = 4,   // the matrix constants[at + 2 row + column] on register bit `bit`
-  REAL = 5,    // a matrix of real numbers: constants[at + row] = (column 0, column 1)
-  CROSSED = 6, // a matrix whose diagonal is real and the rest imaginary, given in the same way
-  PAIR = 7,    // the matrix constants[at + 4 row + column] on register bits `bit` and `bit` + 1, for `bit` 0 or 2
-  SWAP = 8,    // register bits `bit` < `other` change places, wherever the thread and the block are
+// What an operation does. `constants` below begins at the operation's own numbers, constants[at] of the launch's. The
+// thread's factor is a number by which the thread's amplitudes will have to be multiplied; a thread begins with 1.
+enum OperationKind {
+  FACTOR = 0,   // multiplies the thread's factor by constants[0]
+  PHASE = 1,    // multiplies amplitudes by constants[0] and by the thread's factor, which is 1 afterwards
+  TABLE = 2,    // multiplies each amplitude by constants[i], where i combines columns of register, thread and block
+  FLIP = 3,     // X on register bit `bit`: see Operation::at
+  DENSE = 4,    // the matrix constants[2 * row + column] on register bit `bit`
+  REAL = 5,     // a real matrix on register bit `bit`: constants[row] = (column 0, column 1)
+  CROSSED = 6,  // a matrix whose diagonal is real and whose other two numbers are imaginary, given in the same way
+  PAIR = 7,     // the matrix constants[4 * row + column] on register bits `bit` (0 or 2, the row's lower bit) and `bit` + 1
+  SWAP = 8,     // exchanges register bits `bit` < `other`
 };
 
-// Acts where the bits `on` of the register's, the thread's and the block's number are those of `want`.
-struct alignas(16) Operation {  // so aligned that few loads read it
-  unsigned char kind, bit, other, reserved;
+// An operation acts on the amplitudes for which (number & on) == want holds for the register's, the thread's and the block's
+// number. It is aligned so that it is read in few loads.
+struct alignas(16) Operation {
+  unsigned char kind;        // one of OperationKind
+  unsigned char bit, other;  // register bits
+  unsigned char reserved;
   unsigned short on_register, want_register, on_thread, want_thread;
   unsigned on_block, want_block;
-  unsigned at;       // first of its numbers in `constants`
-  unsigned columns;  // TABLE: first of MOST_THREAD_BITS + MOST_REGISTER_BITS + MOST_BLOCK_BITS columns
-  unsigned threads;
+  unsigned at;  // the first of its constants. FLIP: bit r is set if X acts on register number r in threads where the parity
+                // of (thread & threads) and (block & columns) together is even; where it is odd, X acts on the others. So a
+                // sum modulo 2 of any wires controls X in one operation.
+  unsigned columns;  // TABLE: the first of its columns in the array of columns, all MOST_THREAD_BITS of the thread's number,
+                     // then MOST_REGISTER_BITS, then MOST_BLOCK_BITS. FLIP: a mask of bits of the block's number.
+  unsigned threads;  // FLIP: a mask of bits of the thread's number
 };
 
+// A number as a type, for arguments that the compiler must know.
 template <int VALUE>
 struct Constant {
   static constexpr int value = VALUE;
 };
 
-// Calls `act` with a register bit as a constant: registers have no addresses.
+// Calls `act` with a register bit, FIRST <= bit < END, as a Constant: registers have no addresses, so the compiler must know
+// which ones an operation changes.
 template <int FIRST, int END, class Act>
 __device__ __forceinline__ void with_bit(int bit, const Act& act) {
   if constexpr (FIRST < END) {
@@ -75,19 +90,21 @@ __device__ __forceinline__ void with_bit(int bit, const Act& act) {
   }
 }
 
-// Calls `act` with each register number r whose bits `CLEAR` are 0 and on which the operation acts.
+// Calls `act` with each register number that has 0 in the bits of CLEAR and on which the operation acts.
 template <int REGISTER_BITS, int CLEAR, class Act>
 __device__ __forceinline__ void for_each_register(const Operation& operation, const Act& act) {
 #pragma unroll
-  for (int r = 0; r < 1 << REGISTER_BITS; ++r)
+  for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
     if (!(r & CLEAR) && (r & operation.on_register) == operation.want_register) act(r);
 }
 
+// What a thread holds in registers.
 template <class R, int REGISTER_BITS>
 struct Registers {
-  Complex<R> amplitude[1 << REGISTER_BITS];
-  Complex<R> factor;
+  Complex<R> amplitude[power_of_two(REGISTER_BITS)];  // by register number
+  Complex<R> factor;                                  // the thread's factor: see OperationKind
 
+  // Applies any operation but FACTOR.
   __device__ __forceinline__ void apply(const Operation& operation, const Complex<R>* constants, const unsigned* columns) {
     const Complex<R>* numbers = constants + operation.at;
     switch (operation.kind) {
@@ -110,7 +127,7 @@ struct Registers {
         const bool odd = parity(threadIdx.x & operation.threads) != parity(blockIdx.x & operation.columns);
         const unsigned flipped = odd ? ~operation.at : operation.at;
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
-          constexpr int target = 1 << decltype(bit)::value;
+          constexpr int target = bit_at(decltype(bit)::value);
           for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
             if (!has_bit(flipped, r)) return;
             const Complex<R> kept = amplitude[r];
@@ -123,7 +140,7 @@ struct Registers {
       case DENSE: {
         const Complex<R> m00 = numbers[0], m01 = numbers[1], m10 = numbers[2], m11 = numbers[3];
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
-          constexpr int target = 1 << decltype(bit)::value;
+          constexpr int target = bit_at(decltype(bit)::value);
           for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
             const Complex<R> a = amplitude[r], b = amplitude[r | target];
             amplitude[r] = multiply_add(m01, b, multiply(m00, a));
@@ -137,27 +154,27 @@ struct Registers {
         const Complex<R> row0 = numbers[0], row1 = numbers[1];
         const bool real = operation.kind == REAL;
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
-          constexpr int target = 1 << decltype(bit)::value;
+          constexpr int target = bit_at(decltype(bit)::value);
           if (real)
             for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
               const Complex<R> a = amplitude[r], b = amplitude[r | target];
-              amplitude[r] = combine_real(row0.re, a, row0.im, b);
-              amplitude[r | target] = combine_real(row1.re, a, row1.im, b);
+              amplitude[r] = add_real_multiples(row0.re, a, row0.im, b);
+              amplitude[r | target] = add_real_multiples(row1.re, a, row1.im, b);
             });
           else
             for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
               const Complex<R> a = amplitude[r], b = amplitude[r | target];
-              amplitude[r] = combine_crossed(row0.re, a, row0.im, b);
-              amplitude[r | target] = combine_crossed(row1.im, b, row1.re, a);
+              amplitude[r] = add_real_and_imaginary_multiples(row0.re, a, row0.im, b);
+              amplitude[r | target] = add_real_and_imaginary_multiples(row1.im, b, row1.re, a);
             });
         });
         break;
       }
       case SWAP:
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
-          constexpr int low = 1 << decltype(bit)::value;
+          constexpr int low = bit_at(decltype(bit)::value);
           with_bit<decltype(bit)::value + 1, REGISTER_BITS>(operation.other, [&](auto other) {
-            constexpr int high = 1 << decltype(other)::value;
+            constexpr int high = bit_at(decltype(other)::value);
             for_each_register<REGISTER_BITS, low | high>(operation, [&](int r) {
               const Complex<R> kept = amplitude[r | low];
               amplitude[r | low] = amplitude[r | high];
@@ -168,7 +185,7 @@ struct Registers {
         break;
       case PAIR:
         with_bit<0, REGISTER_BITS / 2>(operation.bit / 2, [&](auto half) {
-          constexpr int low = 1 << 2 * decltype(half)::value, high = 2 * low;
+          constexpr int low = bit_at(2 * decltype(half)::value), high = 2 * low;
           for_each_register<REGISTER_BITS, low | high>(operation, [&](int r) {
             const Complex<R> a = amplitude[r], b = amplitude[r | low], c = amplitude[r | high], d = amplitude[r | low | high];
             const auto row = [&](int i) {
@@ -186,40 +203,45 @@ struct Registers {
   }
 };
 
-// Walks through the register numbers r in an order in which each differs from the one before in one bit only, and calls
-// `act` with r and its place: `place` combined with the columns of r's set bits.
+// Calls `act` with each register number and its place: `place` combined with the columns of the number's set bits. The order
+// is one in which each number differs from the one before in a single bit, so that a step is one exclusive or.
 template <int REGISTER_BITS, class Place, class Column, class Act>
-__device__ __forceinline__ void walk_registers(Place place, const Column* columns, const Act& act) {
+__device__ __forceinline__ void for_each_place(Place place, const Column* columns, const Act& act) {
   Place step[REGISTER_BITS];
 #pragma unroll
   for (int j = 0; j < REGISTER_BITS; ++j) step[j] = columns[j];
   act(0, place);
 #pragma unroll
-  for (unsigned i = 1; i < 1u << REGISTER_BITS; ++i) {
+  for (unsigned i = 1; i < power_of_two<unsigned>(REGISTER_BITS); ++i) {
     place ^= step[lowest_position(i)];
-    act(int(i ^ i >> 1), place);
+    act(int(gray_code(i)), place);
   }
 }
 
-// Launch: one block for each value of the index bits outside of the tile that may be 1, times the number of states in
-// y; 2^thread_bits threads; shared memory for one tile. A small circuit is one block for each state: the whole of it is
-// one launch for any number of states. Block (b, y) works on the state that begins at index first[y], a multiple
-// of its size, with the constants from y * constants_stride on.
+// Runs pass `number` on several states, laid out alike. Each amplitude is read and written once, in place.
+//
+// Launch: 2^thread_bits threads; in x 2^block_bits blocks, one for each value of the index bits outside of the tile that may
+// be 1; in y the states; shared memory for one tile. A circuit that fits a tile is one block for each state, so all of it is
+// one launch for any number of states.
+//
+// Block (b, y) works on the state that begins at index first[y], a multiple of its size. Its constants begin at
+// constants[y * constants_stride]; all else that a launch reads is the same for all states.
 template <class R, int REGISTER_BITS>
-__global__ void __launch_bounds__(256, 2)
+__global__ void __launch_bounds__(MOST_THREADS, BLOCKS_ON_A_MULTIPROCESSOR)
 run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const unsigned* columns,
          const Complex<R>* constants, unsigned number, const Index* first, Index constants_stride) {
   SHARED_MEMORY(Complex<R>, tile);
   const Pass& pass = passes[number];
-  require(pass.register_bits == REGISTER_BITS && blockDim.x == 1u << pass.thread_bits && gridDim.x == 1u << pass.block_bits);
-  require(pass.thread_bits <= MOST_THREAD_BITS && pass.block_bits < MOST_BLOCK_BITS);
+  require(pass.register_bits == REGISTER_BITS && blockDim.x == power_of_two<unsigned>(pass.thread_bits) &&
+          gridDim.x == power_of_two<unsigned>(pass.block_bits));
+  require(pass.thread_bits <= MOST_THREAD_BITS && pass.block_bits <= MOST_BLOCK_BITS);
   constants += blockIdx.y * constants_stride;
   const unsigned thread = threadIdx.x, block = blockIdx.x;
 
   Registers<R, REGISTER_BITS> held;
   held.factor = {R(1), R(0)};
   const Index zero = pass.zero;
-  walk_registers<REGISTER_BITS>(
+  for_each_place<REGISTER_BITS>(
       first[blockIdx.y] ^ combine(block, pass.load_block, pass.block_bits) ^
           combine(thread, pass.load_thread, pass.thread_bits) ^ pass.load_flip,
       pass.load_register,
@@ -231,28 +253,28 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
   for (unsigned s = pass.first_stage; s < pass.first_stage + pass.stages; ++s) {
     const Stage& stage = stages[s];
     if (stage.exchange != NO_EXCHANGE) {
-      // Without a barrier, threads write to the very places that they have read last.
+      // Without a barrier, each thread writes to the very places that it has read last.
       if (stage.exchange == EXCHANGE_AFTER_BARRIER) __syncthreads();
-      walk_registers<REGISTER_BITS>(unsigned(combine(thread, stage.put_thread, pass.thread_bits)), stage.put_register,
+      for_each_place<REGISTER_BITS>(unsigned(combine(thread, stage.put_thread, pass.thread_bits)), stage.put_register,
                                     [&](int r, unsigned place) { write_shared(tile, place, held.amplitude[r]); });
       __syncthreads();
       const unsigned from = combine(thread, stage.get_thread, pass.thread_bits) ^
                             combine(block, stage.get_block, stage.get_block_bits) ^ stage.get_flip;
-      walk_registers<REGISTER_BITS>(from, stage.get_register,
+      for_each_place<REGISTER_BITS>(from, stage.get_register,
                                     [&](int r, unsigned place) { held.amplitude[r] = read_shared(tile, place); });
     }
     for (unsigned o = stage.first_operation; o < stage.first_operation + stage.operations; ++o) {
       const Operation operation = operations[o];
       if ((thread & operation.on_thread) != operation.want_thread || (block & operation.on_block) != operation.want_block) continue;
-      // Most operations of many circuits are factors, and the least work: they are not searched for among the kinds.
+      // Many circuits have mostly factors, which take the least arithmetic: they are spared the search among the kinds.
       if (operation.kind == FACTOR) held.factor = multiply(held.factor, constants[operation.at]);
       else held.apply(operation, constants, columns);
     }
   }
 
   if (pass.store_after_barrier) __syncthreads();
-  walk_registers<REGISTER_BITS>(
-      first[blockIdx.y] ^ combine(block, pass.store_block, pass.block_bits) ^  // read again: registers are short
+  for_each_place<REGISTER_BITS>(
+      first[blockIdx.y] ^ combine(block, pass.store_block, pass.block_bits) ^  // computed again: registers are scarce
           combine(thread, pass.store_thread, pass.thread_bits) ^ pass.store_flip,
       pass.store_register, [&](int r, Index i) { write_global(states, i, held.amplitude[r]); });
 }

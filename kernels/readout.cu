@@ -1,13 +1,14 @@
-// What is read from a state: sums of probabilities, where draws fall, expectation values. Sums are in double precision
-// whatever that of the state, and always in the same order.
+// Kernels that read a state: sums of probabilities, expectation values, the places where draws fall. Sums are in double
+// precision whatever that of the state, and are always added in the same order.
 #include "memory.cuh"
 #include "index.cuh"
+#include "limits.cuh"
 #include "scalar.cuh"
 
-constexpr int SUM_THREADS = 256;
-
-// Sums each of `parts` values over the threads whose numbers differ only in the bits `summed`; the sums are then with
-// the threads that have 0 in all of them. `sums` is shared memory, parts * blockDim doubles.
+// Adds each of `parts` values over the threads whose numbers differ only in the bits of `summed`. Each sum is then with the
+// thread that has 0 in all of these bits.
+//
+// sums[p * blockDim.x + t] is value p of thread t, in shared memory.
 __device__ __forceinline__ void sum_over_threads(double* sums, unsigned summed, int parts) {
   for (unsigned bit = 1; bit < blockDim.x; bit *= 2) {
     if (!(summed & bit)) continue;
@@ -21,54 +22,67 @@ __device__ __forceinline__ void sum_over_threads(double* sums, unsigned summed, 
   __syncthreads();
 }
 
-// How a launch walks through states: each thread through 2^loop_bits indices of one; the y axis of the grid is for several
-// states, of which the y-th begins at states[first[y]] and has its sums after those of the one before.
-struct Walk {
-  Index thread[8], block[40], loop[40];  // index bits
-  unsigned thread_bits, block_bits, loop_bits;
-  unsigned summed;   // bits of the thread's number over which is summed
-  unsigned sum[8];   // columns of the number of a thread's sum among the block's
-  unsigned sums;     // of a block
+// The order in which a launch goes through all indices of a state: each thread through 2^loop_bits of them. An index is the
+// combination of the columns of the set bits of the thread's number, of the block's, and of the step in the thread's loop;
+// each column is one index bit.
+//
+// Launch: 2^thread_bits threads; in x 2^block_bits blocks, in y the states, of which the y-th begins at states[first[y]].
+struct Traversal {
+  Index thread[MOST_THREAD_BITS], block[MOST_INDEX_BITS], loop[MOST_INDEX_BITS];
+  unsigned thread_bits, block_bits, loop_bits;  // how many of the columns there are
+  unsigned summed;                              // the bits of the thread's number over which is summed
+  unsigned sum[MOST_THREAD_BITS];  // columns: which of the block's sums is with a thread that has 0 in all `summed` bits
+  unsigned sums;                   // how many sums a block makes
   unsigned reserved;
 };
 
+// Calls `act` with each index of this thread.
 template <class Act>
-__device__ __forceinline__ void walk(const Walk& way, const Act& act) {
-  require(blockDim.x == 1u << way.thread_bits && gridDim.x == 1u << way.block_bits);
-  Index i = combine(threadIdx.x, way.thread, way.thread_bits) ^ combine(blockIdx.x, way.block, way.block_bits);
+__device__ __forceinline__ void traverse(const Traversal& order, const Act& act) {
+  require(blockDim.x == power_of_two<unsigned>(order.thread_bits) && gridDim.x == power_of_two<unsigned>(order.block_bits));
+  Index i = combine(threadIdx.x, order.thread, order.thread_bits) ^ combine(blockIdx.x, order.block, order.block_bits);
   act(i);
-  for (Index step = 1; step < Index(1) << way.loop_bits; ++step) {
-    i ^= way.loop[lowest_position(step)];
+  for (Index step = 1; step < power_of_two<Index>(order.loop_bits); ++step) {  // in Gray code order: one bit changes
+    i ^= order.loop[lowest_position(step)];
     act(i);
   }
 }
 
-// The sums of the probabilities of all that the threads walk through, where their numbers differ in `summed` bits only.
+// Sums probabilities, separately for each value of some index bits: those that are columns of the block's number, and those
+// that are columns of a bit of the thread's number outside of `summed`.
+//
+// Launch: as Traversal says; shared memory for a double of each thread. sums[(y * gridDim.x + b) * order->sums + s] is the
+// s-th sum of block b of state y.
 template <class R>
-__global__ void __launch_bounds__(SUM_THREADS) sum_weights(const Complex<R>* states, const Walk* way, const Index* first, double* sums) {
+__global__ void __launch_bounds__(MOST_THREADS)
+sum_probabilities(const Complex<R>* states, const Traversal* order, const Index* first, double* sums) {
   SHARED_MEMORY(double, shared);
   const Complex<R>* const state = states + first[blockIdx.y];
   double sum = 0;
-  walk(*way, [&](Index i) { sum += weight(read_global(state, i)); });
+  traverse(*order, [&](Index i) { sum += squared_modulus(read_global(state, i)); });
   write_shared(shared, threadIdx.x, sum);
-  sum_over_threads(shared, way->summed, 1);
-  if (!(threadIdx.x & way->summed)) {
-    // the number of the sum: a state's are those of its blocks, one block after another
-    const Index number = (Index(blockIdx.y) * gridDim.x + blockIdx.x) * way->sums + combine(threadIdx.x, way->sum, way->thread_bits);
+  sum_over_threads(shared, order->summed, 1);
+  if (!(threadIdx.x & order->summed)) {
+    const Index number =
+        (Index(blockIdx.y) * gridDim.x + blockIdx.x) * order->sums + combine(threadIdx.x, order->sum, order->thread_bits);
     write_global(sums, number, read_shared(shared, threadIdx.x));
   }
 }
 
-// The sum over i of conj(state[i ^ flips]) * state[i] * (-1)^(number of bits that i and `signs` share), for each block of
-// each state: of the b-th of all of them, sums[2 b] is the real part, sums[2 b + 1] the imaginary part.
+// Sums what the expectation value of a product of Paulis is made of: over the indices i, conj(state[i ^ flips]) * state[i],
+// times -1 where i and `signs` share an odd number of bits. `flips` are the index bits of the X and Y, `signs` those of the
+// Z and Y.
+//
+// Launch: as Traversal says, with at least two threads; shared memory for two doubles of each thread. sums[2 * k] is the
+// real part and sums[2 * k + 1] the imaginary part of the sum of block b of state y, where k = y * gridDim.x + b.
 template <class R>
-__global__ void __launch_bounds__(SUM_THREADS)
-sum_products(const Complex<R>* states, const Walk* way, const Index* first, Index flips, Index signs, double* sums) {
+__global__ void __launch_bounds__(MOST_THREADS)
+sum_pauli_products(const Complex<R>* states, const Traversal* order, const Index* first, Index flips, Index signs, double* sums) {
   SHARED_MEMORY(double, shared);
-  require(blockDim.x >= 2);  // two threads write
+  require(blockDim.x >= 2);  // the first two threads each write one part
   const Complex<R>* const state = states + first[blockIdx.y];
   double re = 0, im = 0;
-  walk(*way, [&](Index i) {
+  traverse(*order, [&](Index i) {
     const Complex<R> a = read_global(state, i), b = read_global(state, i ^ flips);
     const double sign = parity(i & signs) ? -1 : 1;
     re += sign * (double(a.re) * b.re + double(a.im) * b.im);
@@ -77,44 +91,54 @@ sum_products(const Complex<R>* states, const Walk* way, const Index* first, Inde
   write_shared(shared, threadIdx.x, re);
   write_shared(shared, blockDim.x + threadIdx.x, im);
   sum_over_threads(shared, blockDim.x - 1, 2);
-  const Index block = Index(blockIdx.y) * gridDim.x + blockIdx.x;  // number of the block among those of all states
-  if (threadIdx.x < 2) write_global(sums, 2 * block + threadIdx.x, read_shared(shared, threadIdx.x * blockDim.x));
+  const Index number = Index(blockIdx.y) * gridDim.x + blockIdx.x;  // of the block, among those of all states
+  if (threadIdx.x < 2) write_global(sums, 2 * number + threadIdx.x, read_shared(shared, threadIdx.x * blockDim.x));
 }
 
-// probabilities[i] = that of the index made of `first` and the bits of i at `columns`.
+// probabilities[i] becomes that of the index which combines `first` with the columns of the set bits of i.
+//
+// Launch: any number of blocks and threads, which take the 2^bits values of i in turn.
 template <class R>
-__global__ void read_weights(const Complex<R>* state, Index first, const Index* columns, unsigned bits, double* probabilities) {
-  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < Index(1) << bits; i += Index(gridDim.x) * blockDim.x)
-    write_global(probabilities, i, weight(read_global(state, first ^ combine(i, columns, bits))));
+__global__ void read_probabilities(const Complex<R>* state, Index first, const Index* columns, unsigned bits, double* probabilities) {
+  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < power_of_two<Index>(bits); i += Index(gridDim.x) * blockDim.x)
+    write_global(probabilities, i, squared_modulus(read_global(state, first ^ combine(i, columns, bits))));
 }
 
-// amplitudes[i] = the one that stands at places[i], for i below `count`.
+// amplitudes[i] becomes the one that stands at places[i], for i below `count`.
+//
+// Launch: any number of blocks and threads, which take the values of i in turn.
 template <class R>
-__global__ void read_amplitudes(const Complex<R>* state, const Index* places, Index count, Complex<R>* amplitudes) {
+__global__ void read_amplitudes(const Complex<R>* state, Index count, const Index* places, Complex<R>* amplitudes) {
   for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += Index(gridDim.x) * blockDim.x)
     write_global(amplitudes, i, read_global(state, places[i]));
 }
 
-// Where draws fall. Block b of the launch serves draws begin[b] to begin[b + 1], all within the 2^bits indices that are
-// made of first[b] and a place's bits at the columns; draw d falls on the first place at which the sum of probabilities,
-// in the order of places, is above targets[d], or on the last place with any if rounding keeps the sum below.
-// `step[p]` combines columns 0 to p: what changes when a place ending in p ones is followed by the next.
+// Finds the places where draws fall.
+//
+// A block serves the draws begin[b] to begin[b + 1] - 1, which all fall within the same 2^bits indices: those that combine
+// first[b] with the columns of the set bits of a place, the number from 0 to 2^bits - 1 that is looked for. Draw d falls on
+// the first place up to which the probabilities sum to more than targets[d]; where rounding keeps the sum below, on the last
+// place that has any probability. That place is written to places[d].
+//
+// step[p] combines columns 0 to p: what changes in the index from one place to the next, whose lowest set bit is bit p.
+//
+// Launch: one block for each b; a power of two of threads that divides 2^bits; shared memory for a double of each thread.
 template <class R>
-__global__ void __launch_bounds__(SUM_THREADS)
+__global__ void __launch_bounds__(MOST_THREADS)
 find_draws(const Complex<R>* state, const Index* columns, const Index* step, unsigned bits, const Index* first, const Index* begin,
            const double* targets, Index* places) {
-  SHARED_MEMORY(double, ends);  // ends[t] = sum up to the end of the places of thread t
-  const Index each = (Index(1) << bits) / blockDim.x, start = first[blockIdx.x];
-  require(each * blockDim.x == Index(1) << bits);
-  const auto walk_part = [&](Index part, const auto& act) {  // through the places of a thread, until `act` says stop
-    Index place = part * each, i = start ^ combine(place, columns, bits);
+  SHARED_MEMORY(double, ends);  // ends[t] = the sum up to the last place of thread t
+  const Index each = power_of_two<Index>(bits) / blockDim.x, start = first[blockIdx.x];  // each = places of one thread
+  require(each * blockDim.x == power_of_two<Index>(bits));
+  const auto go_through = [&](Index thread, const auto& act) {  // the places of a thread in order, until `act` returns true
+    Index place = thread * each, i = start ^ combine(place, columns, bits);
     for (Index n = 0; n < each; ++n, ++place) {
-      if (act(place, weight(read_global(state, i)))) return;
+      if (act(place, squared_modulus(read_global(state, i)))) return;
       if (n + 1 < each) i ^= step[lowest_position(place + 1)];
     }
   };
   double own = 0;
-  walk_part(threadIdx.x, [&](Index, double p) { return own += p, false; });
+  go_through(threadIdx.x, [&](Index, double p) { return own += p, false; });
   write_shared(ends, threadIdx.x, own);
   __syncthreads();
   if (threadIdx.x == 0)
@@ -122,16 +146,16 @@ find_draws(const Complex<R>* state, const Index* columns, const Index* step, uns
   __syncthreads();
   for (Index d = begin[blockIdx.x] + threadIdx.x; d < begin[blockIdx.x + 1]; d += blockDim.x) {
     const double target = read_global(targets, d);
-    unsigned low = 0, high = blockDim.x - 1;  // the first part whose end is above the target; the last if none is
+    unsigned low = 0, high = blockDim.x - 1;  // bisected for the first thread whose end is above the target, or the last one
     while (low < high) {
       const unsigned middle = (low + high) / 2;
       if (read_shared(ends, middle) > target) high = middle;
       else low = middle + 1;
     }
-    while (low > 0 && read_shared(ends, low) == read_shared(ends, low - 1)) --low;  // back over parts without weight
+    while (low > 0 && read_shared(ends, low) == read_shared(ends, low - 1)) --low;  // back over threads without probability
     double sum = low ? read_shared(ends, low - 1) : 0;
     Index found = low * each;
-    walk_part(low, [&](Index place, double p) {
+    go_through(low, [&](Index place, double p) {
       if (p > 0) found = place;
       return (sum += p) > target;
     });

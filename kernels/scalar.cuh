@@ -1,11 +1,13 @@
-// The only home of complex arithmetic on the GPU.
+// Complex arithmetic: no other CUDA file has any. R is the type of the real and the imaginary part: float or double.
 #pragma once
+#include "memory.cuh"
 
 template <class R>
 struct alignas(2 * sizeof(R)) Complex {
   R re, im;
 };
 
+// a * b
 template <class R>
 __device__ __forceinline__ Complex<R> multiply(Complex<R> a, Complex<R> b) {
   count_multiply_adds(4);
@@ -21,20 +23,20 @@ __device__ __forceinline__ Complex<R> multiply_add(Complex<R> a, Complex<R> b, C
 
 // x * a + y * b for real x and y
 template <class R>
-__device__ __forceinline__ Complex<R> combine_real(R x, Complex<R> a, R y, Complex<R> b) {
+__device__ __forceinline__ Complex<R> add_real_multiples(R x, Complex<R> a, R y, Complex<R> b) {
   count_multiply_adds(4);
   return {x * a.re + y * b.re, x * a.im + y * b.im};
 }
 
 // x * a + i * y * b for real x and y
 template <class R>
-__device__ __forceinline__ Complex<R> combine_crossed(R x, Complex<R> a, R y, Complex<R> b) {
+__device__ __forceinline__ Complex<R> add_real_and_imaginary_multiples(R x, Complex<R> a, R y, Complex<R> b) {
   count_multiply_adds(4);
   return {x * a.re - y * b.im, x * a.im + y * b.re};
 }
 
 // |a|^2, in double precision whatever that of `a`
 template <class R>
-__device__ __forceinline__ double weight(Complex<R> a) {
+__device__ __forceinline__ double squared_modulus(Complex<R> a) {
   return double(a.re) * double(a.re) + double(a.im) * double(a.im);
 }

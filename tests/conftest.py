@@ -13,8 +13,8 @@ import pytest
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.device import CupyDevice
-from basicaer.devices.gpu.passes import Shape
 from basicaer.devices.gpu.probe import probe_gpu
+from basicaer.devices.gpu.shape import TileShape
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute, splitting, together
 from basicaer.engine.ensemble import Ensemble
@@ -26,7 +26,7 @@ from emulated_gpu.stand_in import EmulatedCupy
 from jobs import Clock, Held, ManualExecutor
 
 # Tiles are tiny in all but the first, so that every plan has many passes and tiles.
-TINY_SHAPES = {Precision.DOUBLE: Shape(5, 2, 1), Precision.SINGLE: Shape(6, 3, 2)}
+TINY_SHAPES = {Precision.DOUBLE: TileShape(5, 2, 1), Precision.SINGLE: TileShape(6, 3, 2)}
 DEVICES = {
     "CPU": NumpyDevice,
     "CPU-tiny-tiles": lambda: NumpyDevice(threads=3, tile_qubits=3),

@@ -1,4 +1,4 @@
-"""What the passes of a family ask of a card: planned for any number of qubits, and as the emulated card counts it."""
+"""What the passes of a circuit family ask of a card: as planned, for any size, and as the emulated card counts it."""
 
 import runpy
 from functools import cache
@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from basicaer.compile.lower import lower
+from basicaer.devices.gpu.binding import bind, first_places
 from basicaer.devices.gpu.device import CupyDevice
-from basicaer.devices.gpu.launches import Launches, PassLaunch, bind, first_places
-from basicaer.devices.gpu.passes import Shape
+from basicaer.devices.gpu.launches import Launches, PassLaunch
+from basicaer.devices.gpu.shape import TileShape
 from basicaer.engine.plan import Plan, Product
 from basicaer.engine.program import Segment
 from basicaer.options import Precision
@@ -19,10 +20,10 @@ from emulated_gpu import EmulatedCupy
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 FAMILIES = runpy.run_path(str(BENCHMARKS / "families.py"))["FAMILIES"]
-SHAPES = {Precision.DOUBLE: Shape(12, 4, 3), Precision.SINGLE: Shape(13, 5, 4)}  # on an H200
+SHAPES = {Precision.DOUBLE: TileShape(12, 4, 3), Precision.SINGLE: TileShape(13, 5, 4)}  # on an H200
 DTYPES = {Precision.DOUBLE: np.dtype(np.complex128), Precision.SINGLE: np.dtype(np.complex64)}
 SECTOR_BYTES, LINE_BYTES = 32, 128
-LANE_BITS = 5
+WARP_BITS = 5
 
 
 class Traffic(NamedTuple):
@@ -83,7 +84,7 @@ def planned(family, n, precision, *, zero=True):
 
 
 def counted(family, n, precision, *, zero=True):
-    """Run a family on the emulated card; return what each launch was counted to ask for."""
+    """Run a family on the emulated card; return the counts of each launch."""
     cupy = EmulatedCupy(counting=True)
     device = CupyDevice(cupy=cupy, shapes=SHAPES)
     segment = segment_of(family, n)
@@ -100,14 +101,14 @@ def _traffic(launches, number, products, precision):
     stages = launches.stages[record["first_stage"] :][: record["stages"]]
     exchanges = [stage for stage in stages if stage["exchange"]]
     bank_bits, thread_bits = SHAPES[precision].row_bits, int(record["thread_bits"])
-    lanes = min(bank_bits, thread_bits)  # of those that access shared memory at a time
+    lane_bits = min(bank_bits, thread_bits)  # bits in which threads differ that access shared memory at a time
     banks = [
-        rank(int(column) % 2**bank_bits for column in stage[way][:lanes])
+        rank(int(column) % 2**bank_bits for column in stage[way][:lane_bits])
         for stage in exchanges
         for way in ("put_thread", "get_thread")
     ]
     pieces = [
-        _pieces(record[way][: min(LANE_BITS, thread_bits)], piece // precision.amplitude_bytes)
+        _pieces(record[way][: min(WARP_BITS, thread_bits)], piece // precision.amplitude_bytes)
         for piece in (SECTOR_BYTES, LINE_BYTES // 2)
         for way in ("load_thread", "store_thread")
     ]
@@ -116,7 +117,7 @@ def _traffic(launches, number, products, precision):
         exchanges=len(exchanges),
         operations=int(stages["operations"].sum()),
         barriers=int(stages["exchange"].sum() + record["store_after_barrier"]),
-        conflict_degree=2 ** max((lanes - found for found in banks), default=0),
+        conflict_degree=2 ** max((lane_bits - found for found in banks), default=0),
         sectors_loaded=pieces[0],
         sectors_stored=pieces[1],
         halves_loaded=pieces[2],
@@ -126,7 +127,7 @@ def _traffic(launches, number, products, precision):
 
 
 def _pieces(columns, amplitudes):
-    """Return into how many pieces of memory of so many amplitudes a warp reaches, over how many its own would fill."""
+    """Return how many pieces of memory, of `amplitudes` each, a warp reaches, over how many its own would fill."""
     reached = rank(int(column) & -amplitudes for column in columns)
     return 2**reached * amplitudes // 2 ** len(columns)
 

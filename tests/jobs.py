@@ -11,6 +11,7 @@ from qiskit.result import Result
 from basicaer import BasicAer, BasicAerJob
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
+from basicaer.watching import draw_in_background
 
 GUARD = 30  # seconds after which a test that hangs fails; no test waits for it otherwise
 BACKEND = BasicAer.get_backend("qasm_simulator")
@@ -29,7 +30,9 @@ def valid_qobj():
     }
 
 
-def new_job(fn, *, qobj=None, **keys):
+def new_job(fn, *, qobj=None, progress=False, **keys):
+    """Make a job by hand; with `progress` it shows a bar, as the jobs of `run` do."""
+    keys |= {"bar": draw_in_background} if progress else {}
     return BasicAerJob(BACKEND, "job 7", fn, valid_qobj() if qobj is None else qobj, **keys)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Usage(NamedTuple):
-    """What a kernel takes of a multiprocessor for each thread: registers, and bytes of memory where these run out."""
+    """What each thread of a kernel takes: registers, and bytes of memory where these run out."""
 
     registers: int
     stack: int
@@ -25,7 +25,7 @@ class CompileError(Exception):
 
 
 class Compiled(NamedTuple):
-    """What came of a program: machine code, messages, and by name expression what the compiler calls each kernel."""
+    """A compiled program: its machine code, the messages, and for each name expression the kernel's mangled name."""
 
     cubin: bytes
     log: str

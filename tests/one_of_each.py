@@ -1,4 +1,4 @@
-"""Launches every kernel, and every kind of operation, on a state of real size: what compute-sanitizer looks at."""
+"""Launches every kernel, with every kind of operation, on states of a real size; compute-sanitizer watches it run."""
 
 import sys
 
@@ -41,7 +41,7 @@ def gates():
 
 
 def launch_all(device, precision):
-    """Go through all that a state can do; return its norm's square, which is 1."""
+    """Make a state do all that it can; return the square of its norm, which should be 1."""
     segment = Segment(tuple(gates()))
     plan = plan_segment(segment, N_QUBITS, device.costs(N_QUBITS, precision))
     state = device.new_state(N_QUBITS, precision)
@@ -68,6 +68,6 @@ def launch_all(device, precision):
 if __name__ == "__main__":
     import cupy
 
-    cupy.cuda.set_allocator(None)  # no pool: what reaches behind an array must not fall into another one
+    cupy.cuda.set_allocator(None)  # no pool: an access behind an array must not land in another one
     norms = [launch_all(CupyDevice(), precision) for precision in Precision]
     sys.exit(None if np.allclose(norms, 1, atol=1e-4) else f"the norms are {norms}")

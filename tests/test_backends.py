@@ -22,6 +22,7 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.errors import BasicAerWarning, DeviceUnavailableError
 from basicaer.options import Precision
+from basicaer.wording import readable
 from jobs import GUARD
 
 ALL = ["qasm_simulator", "statevector_simulator", "unitary_simulator"]
@@ -592,7 +593,7 @@ SIZES = {5: "5 bytes", 2048: "2 KiB", 1020 * 2**20: "1020 MiB", 2**64: "16384 Pi
 
 @pytest.mark.parametrize(("size", "said"), SIZES.items(), ids=SIZES.values())
 def test_sizes_are_readable(size, said):
-    assert memory.readable(size) == said
+    assert readable(size) == said
 
 
 def test_device_by_choice(qasm, monkeypatch):

@@ -13,8 +13,8 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.errors import BasicAerWarning
-from basicaer.loading import load_circuit
-from basicaer.options import unknown_name
+from basicaer.openqasm.loading import load_circuit
+from basicaer.wording import unknown_name
 from odd_values import ODD_VALUES
 
 NAMES = list(ODD_VALUES)

@@ -26,7 +26,7 @@ from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.devices.memory import largest_state
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.engine.suspended import Suspension
-from basicaer.loading import load_circuit
+from basicaer.openqasm.loading import load_circuit
 from basicaer.options import Precision
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -203,7 +203,7 @@ def test_a_plan_is_for_the_device_that_is_asked_for():
 
 
 def test_a_closed_standard_input_is_named(monkeypatch):
-    monkeypatch.setattr("basicaer.loading.sys.stdin", None)
+    monkeypatch.setattr("basicaer.openqasm.loading.sys.stdin", None)
     with pytest.raises(BasicAerError, match="Cannot read stdin: it is closed; give the name of a file"):
         load_circuit(Path("-"))
 
@@ -325,8 +325,8 @@ BAD_FILES = {  # what is wrong -> (what the file holds, words of the message)
     "empty": (b"", "is empty"),
     "only comments": (b"// nothing\n/* at\n all */\n", "is empty"),
     "binary": (bytes(range(128, 256)), "it is not a text file"),
-    "zeros": (bytes(64), "no OpenQASM"),
-    "text": (b"hello\n", "no OpenQASM"),
+    "zeros": (bytes(64), "states no version and cannot be read as OpenQASM 3: "),
+    "text": (b"hello\n", "states no version and cannot be read as OpenQASM 3: ", "syntax error"),
     "only a version": (b"OPENQASM 2", "as OpenQASM 2: "),
     "version 4": (b"OPENQASM 4.0;\nqubit q;\n", "is OpenQASM 4; versions 2 and 3 are known"),
     "syntax of 2": (QASM2.encode() + b"h q[0]\nx q[0];\n", "as OpenQASM 2: ", "5,0: needed ';'"),
@@ -443,10 +443,10 @@ def test_an_empty_name_of_a_folder_is_refused(tmp_path, monkeypatch, arguments):
 
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_full_memory_is_said(monkeypatch, command):
-    def load(_path):
+    def load(_path, _inputs):
         raise MemoryError
 
-    monkeypatch.setattr(cli, "load_circuit", load)
+    monkeypatch.setattr(cli, "load", load)
     assert the_sentence(basicaer(command, GHZ)) == "The memory is full; use a smaller circuit."
 
 

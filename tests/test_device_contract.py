@@ -337,8 +337,8 @@ def test_expectation_values_of_products_of_paulis(state_of, tolerance):
 def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
     n = 26
     if device.name == "GPU":
-        if hasattr(device.cupy, "gpu"):
-            device.cupy.gpu.fail_allocation(1)
+        if hasattr(device.card.cupy, "gpu"):
+            device.card.cupy.gpu.fail_allocation(1)
         else:
             n = 40  # on a card: more than any has
         words = "GPU 0 ran out of memory while making a state .*; use fewer qubits"

@@ -19,8 +19,8 @@ from basicaer import BasicAer, EstimatorV2, SamplerV2
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.errors import BasicAerWarning
 from basicaer.library import save_statevector
-from basicaer.primitives import work as work_of_primitives
-from basicaer.simulators import work as work_of_simulators
+from basicaer.primitives import running as running_of_primitives
+from basicaer.simulators import running as running_of_simulators
 from random_programs import program
 
 QASM = BasicAer.get_backend("qasm_simulator")
@@ -75,7 +75,7 @@ def check(number):
     before = described(drawn.circuit)
     with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():
         warnings.simplefilter("ignore", BasicAerWarning)  # of circuits that measure nothing
-        for module in (work_of_simulators, work_of_primitives):
+        for module in (running_of_simulators, running_of_primitives):
             patched.setattr(module, "choose_device", lambda *_: (LittleMemory(number), "a test wants it"))
         seen = check_states(drawn)
         check_counts(drawn)

@@ -15,10 +15,10 @@ from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
-from basicaer.persistence import store as store_module
-from basicaer.persistence.saver import load_work
-from basicaer.simulators import work as work_module
-from basicaer.simulators.work import Saving
+from basicaer.persistence import folder as folder_module
+from basicaer.persistence.persister import load_job
+from basicaer.simulation import Persistence
+from basicaer.simulators import running as running_module
 from jobs import GUARD
 from random_programs import program
 from test_saving import StopsAfter, layers, run, work_of
@@ -77,7 +77,7 @@ def seen(result):
 
 @pytest.fixture(autouse=True)
 def _quick_disk(monkeypatch):
-    monkeypatch.setattr(store_module.os, "fsync", lambda _file: None)
+    monkeypatch.setattr(folder_module.os, "fsync", lambda _file: None)
 
 
 def random_jobs(random, monkeypatch):
@@ -100,8 +100,8 @@ def tight(monkeypatch, random, n, tile_qubits=None):
     """Let at most three branches have a state of their own while they wait; others are run again from the start."""
     device, copies = NumpyDevice(threads=1, tile_qubits=tile_qubits), int(random.integers(4))
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2 * copies * STATE_BYTES * 2**n)
-    monkeypatch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
-    monkeypatch.setattr("basicaer.simulators.work.check_saves", lambda *_args, **_keys: None)
+    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr("basicaer.simulation.check_saves", lambda *_args, **_keys: None)
 
 
 def either_backend(random):
@@ -111,16 +111,16 @@ def either_backend(random):
 def stopped_and_resumed(random, work, folder):
     """Run a job whole, and again with stops; return what came of both, and how often it was stopped."""
     want = seen(run(work))
-    stops, saving, go_on = 0, Saving(str(folder), 0.0), False
+    stops, saving, go_on = 0, Persistence(str(folder), 0.0), False
     while stops < MOST_STOPS:
         try:
             result = run(work, saving._replace(resume=go_on), StopsAfter(int(random.integers(1, 12))))
         except Cancelled:
             stops, go_on = stops + 1, True
-            work = load_work(folder)[1]
+            work = load_job(folder)[1]
             continue
         return seen(result), want, stops
-    return seen(run(work, saving._replace(every=NEVER, resume=True))), want, stops
+    return seen(run(work, saving._replace(interval=NEVER, resume=True))), want, stops
 
 
 def cancelled_and_resumed(random, folder, monkeypatch):

@@ -1,4 +1,4 @@
-"""Every barrier of the kernels is needed, and one that is missing shows on the emulated GPU."""
+"""Every barrier of the kernels is needed: without any one of them, results on the emulated GPU are wrong."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import module
+from basicaer.devices.gpu import card
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.kernels import kernel_source
 from basicaer.engine.program import Segment
@@ -23,7 +23,7 @@ BARRIERS = [match.start() for match in re.finditer(r"__syncthreads\(\)", kernel_
 
 
 def is_right():
-    """Run gates in many passes, wide ones among them, and read what came of that in every way."""
+    """Run gates in many passes, wide ones among them; tell whether everything that is read of the state is right."""
     device = CupyDevice(cupy=EmulatedCupy(), shapes=TINY_SHAPES)
     for seed, widest in enumerate((2, 2, 2, 3, 4)):
         gates = random_gates(np.random.default_rng(seed), N, 60, widest=widest)
@@ -55,5 +55,5 @@ def test_with_all_barriers_all_is_right():
 @pytest.mark.parametrize("at", BARRIERS, ids=range(len(BARRIERS)))
 def test_without_a_barrier_something_is_wrong(at, monkeypatch):
     text = kernel_source()
-    monkeypatch.setattr(module, "kernel_source", lambda: text[:at] + text[at + len("__syncthreads()") :])
+    monkeypatch.setattr(card, "kernel_source", lambda: text[:at] + text[at + len("__syncthreads()") :])
     assert not is_right()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import work
+from basicaer.devices.gpu import amplitudes
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
@@ -71,7 +71,7 @@ def layers(n, seed):
 @pytest.mark.parametrize("n", [1, 3, 5, 8])
 @pytest.mark.parametrize("widest", [2, 3])
 def test_each_state_has_its_own_numbers(n, widest, tiny_gpu, precision, tolerance):
-    """From |0...0>, and again from what came of that; with gates that need launches of their own, too."""
+    """Gates run from |0...0>, and others from there; some gates need launches of their own."""
     gates = random_gates(np.random.default_rng([n, widest]), n, 20, widest=widest)
     each = [with_other_numbers(gates, seed) for seed in range(COUNT)]
     batch, plan = batch_of(tiny_gpu, each, n, precision)
@@ -106,7 +106,7 @@ def test_numbers_that_make_other_operations_are_launched_apart(cupy, device):
 
 
 def test_a_gate_by_itself_clears_what_its_own_states_have_not_written_only(tiny_gpu):
-    """Two groups of states: what the second has to clear, the first has filled already."""
+    """There are two groups of states, and where the second has to clear, the first has amplitudes already."""
     n, x = 4, Gate("x", "X", (3,), Form.PERMUTATION, np.array([1, 0]))
     each = []
     for number in range(4):
@@ -131,8 +131,8 @@ def test_permutations_of_their_own_are_launched_apart(tiny_gpu):
 
 def test_the_same_segment_is_bound_once(device, monkeypatch):
     bound = []
-    real = work.bind
-    monkeypatch.setattr(work, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
+    real = amplitudes.bind
+    monkeypatch.setattr(amplitudes, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
     gates = layers(4, 1)
     segment = Segment(tuple(gates))
     plan = plan_segment(segment, 4, device.costs(4, Precision.DOUBLE))
@@ -144,7 +144,7 @@ def test_the_same_segment_is_bound_once(device, monkeypatch):
 
 
 def test_more_states_than_a_launch_takes_are_several_launches(cupy, device, monkeypatch):
-    monkeypatch.setattr(work, "MOST_STATES", 2)
+    monkeypatch.setattr(amplitudes, "MOST_STATES", 2)
     each = [layers(6, seed) for seed in range(COUNT)]
     batch, _ = batch_of(device, each, 6)
     values = batch.expectations(3, [6])[:, 0]

@@ -15,7 +15,7 @@ from basicaer.devices.gpu.probe import GpuProbe
 from basicaer.errors import BasicAerError, DeviceUnavailableError
 from basicaer.executor import executor_of_gpu
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
-from basicaer.simulators import base, work
+from basicaer.simulators import base, running
 from emulated_gpu.building import why_unavailable
 from emulated_gpu.stand_in import EmulatedCupy
 from jobs import GUARD
@@ -28,7 +28,7 @@ CARDS = ("0: Emulated GPU", "1: Emulated GPU")
 
 @pytest.fixture
 def gpu(monkeypatch, tmp_path):
-    """A GPU that can be used, and nothing measured yet."""
+    """A GPU that can be used, while nothing has been measured yet."""
     device = CupyDevice(cupy=EmulatedCupy())
     monkeypatch.setattr(registry, "probe_gpu", lambda: GpuProbe(cards=CARDS))
     monkeypatch.setattr(registry, "gpu_device", lambda _number: device)
@@ -38,7 +38,7 @@ def gpu(monkeypatch, tmp_path):
 
 @pytest.fixture
 def timed(monkeypatch):
-    """Set what every size takes on each device; return the sizes that were asked for."""
+    """A function that sets how long each size takes on each device; it returns the list of sizes that are asked for."""
     asked = []
 
     def use(cpu, gpu):
@@ -82,9 +82,9 @@ def test_a_job_on_the_gpu_gives_the_counts_of_the_cpu(qasm):
 def threads_of(monkeypatch):
     """A dictionary: circuit's name -> the thread that runs it."""
     found = {}
-    run = work.execute
+    run = running.execute
     monkeypatch.setattr(
-        work,
+        running,
         "execute",
         lambda program, *given, **keys: (
             found.update({program.name: threading.current_thread()}) or run(program, *given, **keys)
@@ -140,7 +140,7 @@ def test_auto_takes_what_is_faster_and_says_why(n_qubits, least, name, reason):
 
 
 def test_auto_stays_on_the_cpu_where_the_gpu_has_no_room(gpu, monkeypatch):
-    monkeypatch.setattr(gpu.cupy.gpu, "total_bytes", 2**27)
+    monkeypatch.setattr(gpu.card.cupy.gpu, "total_bytes", 2**27)
     device, said = registry.choose_device(AUTO, 23, Precision.DOUBLE, crossover_at(12))
     assert device.name == "CPU"
     assert said.startswith("the state needs 192 MiB, and GPU 0 has ")
@@ -171,7 +171,7 @@ def test_the_first_size_at_which_the_gpu_is_not_slower_is_kept(gpu, timed):
     assert calibration.measured_crossover(cpu, gpu, Precision.DOUBLE) == 16
     assert calibration.known_crossover(cpu, gpu, Precision.DOUBLE) == 16
     assert asked == []
-    # Another precision, and another number of threads, are measured by themselves, and the first is not forgotten.
+    # Another precision or number of threads is measured separately, and the first result is kept.
     assert calibration.known_crossover(cpu, gpu, Precision.SINGLE) is None
     assert calibration.measured_crossover(NumpyDevice(2), gpu, Precision.DOUBLE) == 16
     assert asked
@@ -201,7 +201,7 @@ def test_without_a_place_for_the_file_it_is_still_measured(gpu, timed, tmp_path)
 def test_measuring_runs_on_both_devices(gpu, monkeypatch):
     monkeypatch.setattr(calibration, "_SIZES", range(4, 5, 2))
     assert calibration.measured_crossover(NumpyDevice(1), gpu, Precision.DOUBLE) in {4, 5}
-    assert any("run_pass" in launch.kernel for launch in gpu.cupy.gpu.launches)
+    assert any("run_pass" in launch.kernel for launch in gpu.card.cupy.gpu.launches)
 
 
 # Several GPUs.
@@ -211,7 +211,7 @@ def test_measuring_runs_on_both_devices(gpu, monkeypatch):
 def spread(monkeypatch):
     """Record which GPU each circuit runs on, by itself, and in which thread; the work itself is done on the CPU."""
     ran = {}
-    real = work.execute
+    real = running.execute
 
     def chosen(options, _n_qubits, _precision, _crossover):
         device = NumpyDevice(1)
@@ -222,10 +222,10 @@ def spread(monkeypatch):
         ran[program.name] = device.number, threading.get_ident()
         return real(program, device, *arguments, **keys)
 
-    for module in (base, work):
+    for module in (base, running):
         monkeypatch.setattr(module, "choose_device", chosen)
-    monkeypatch.setattr(work, "execute", execute)
-    monkeypatch.setattr(work, "structure", lambda _program: None)
+    monkeypatch.setattr(running, "execute", execute)
+    monkeypatch.setattr(running, "structure", lambda _program: None)
     return ran
 
 
@@ -241,14 +241,14 @@ def named(names, n=2):
 def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread, monkeypatch):
     alone = qasm.run(named("abcde"), seed_simulator=5).result()
     assert {gpu for gpu, _ in spread.values()} == {0}
-    real, together = work.execute, threading.Barrier(2)
+    real, together = running.execute, threading.Barrier(2)
 
     def execute(program, *arguments, **keys):
         if program.name in {"a", "b"}:  # the first of each GPU: they run at the same time
             together.wait(20)
         return real(program, *arguments, **keys)
 
-    monkeypatch.setattr(work, "execute", execute)
+    monkeypatch.setattr(running, "execute", execute)
     result = qasm.run(named("abcde"), seed_simulator=5, target_gpus=[3, 1]).result()
     assert {name: gpu for name, (gpu, _) in spread.items()} == {"a": 3, "b": 1, "c": 3, "d": 1, "e": 3}
     assert len({thread for _, thread in spread.values()}) == 2
@@ -257,7 +257,7 @@ def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread
 
 
 def test_what_had_finished_on_any_gpu_is_kept_when_one_fails(qasm, spread, monkeypatch):
-    real = work.execute
+    real = running.execute
     go = threading.Event()
 
     def execute(program, *arguments, **keys):
@@ -269,7 +269,7 @@ def test_what_had_finished_on_any_gpu_is_kept_when_one_fails(qasm, spread, monke
             go.set()
         return done
 
-    monkeypatch.setattr(work, "execute", execute)
+    monkeypatch.setattr(running, "execute", execute)
     job = qasm.run(named("abc"), target_gpus=[0, 1])
     with pytest.raises(BasicAerError, match="on fire"):
         job.result()

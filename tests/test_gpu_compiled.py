@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import nvrtc
-from basicaer.devices.gpu.device import usual_shape
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.devices.gpu.shape import usual_shape
 from basicaer.options import Precision
 
 pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="the wheel nvidia-cuda-nvrtc (13) is not installed")
@@ -16,19 +16,20 @@ ARCHITECTURES = [75, 80, 86, 89, 90, 100, 120]
 OPTIONS = (*COMPILE_OPTIONS, "-ftz=true", "--ptxas-options=-v")  # CuPy adds the second
 REGISTER_BITS = {precision: usual_shape(precision, 2**16, 2**17, 1024).register_bits for precision in Precision}
 
-# Registers of a thread, at most: on 7.5, where 1024 threads fill a multiprocessor, and elsewhere. A multiprocessor has
-# 65536: with 128 it holds two blocks of 256 threads, with 64 four. Others are what was found, and a few more.
+# How many registers a thread may take: on 7.5, where 1024 threads fill a multiprocessor, and on other architectures. A
+# multiprocessor has 65536: if a thread takes 128, it holds two blocks of 256 threads, with 64 it holds four. The other
+# bounds are what was found, and a few more.
 MOST_REGISTERS = {
     "run_pass": (128, 128),
     "multiply_wide": (64, 48),
-    "begin": (16, 20),
+    "begin_states": (16, 20),
     "clear": (16, 16),
     "set_identity": (16, 20),
     "collapse": (20, 24),
     "prepare": (64, 48),
-    "sum_weights": (48, 44),
-    "sum_products": (64, 44),
-    "read_weights": (48, 44),
+    "sum_probabilities": (48, 44),
+    "sum_pauli_products": (64, 44),
+    "read_probabilities": (48, 44),
     "read_amplitudes": (24, 24),
     "find_draws": (64, 44),
 }
@@ -36,7 +37,7 @@ MOST_REGISTERS = {
 
 @pytest.fixture(scope="module")
 def compiled():
-    """By architecture and precision what will come of compiling all kernels; two at a time."""
+    """Compile all kernels, two programs at a time: ``compiled[architecture, precision]`` is a future of the result."""
     with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
         works = {
             (architecture, precision): pool.submit(

@@ -1,4 +1,4 @@
-"""CuPy itself, where it is installed: what the emulated GPU stands in for; it imports without a driver.
+"""CuPy itself, where it is installed, has all that the emulated GPU stands in for; it imports without a driver.
 
 `nox -s kernels` installs it. The emulator has no more than the device and its benchmark call, and refuses the rest.
 """
@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from basicaer.devices.gpu.device import usual_shape
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
 from basicaer.devices.gpu.probe import probe_gpu
+from basicaer.devices.gpu.shape import usual_shape
 from basicaer.options import Precision
 from emulated_gpu import EmulatedCupy, memory, streams
 from emulated_gpu.kernels import RawKernel, RawModule
@@ -31,14 +31,14 @@ CLASSES = {  # the emulator's, and CuPy's
     "module": (RawModule, "RawModule"),
     "kernel": (RawKernel, "RawKernel"),
 }
-# Attributes of an object that the emulator sets when it makes it, or has for itself.
+# Attributes that the emulator sets when it makes an object, and those that only the emulator has.
 SET = {"ndarray": ["data", "shape", "dtype", "ndim", "size", "itemsize", "nbytes"], "device": ["id"]}
 SET |= {"memory": ["ptr", "mem"], "pinned": ["ptr"]}
 OWN = {"stream": ["know_finished"], "event": ["is_known_done"]}
 
 
 def found(path):
-    """What CuPy has at a path with dots."""
+    """Return what CuPy has under a dotted name."""
     at = cupy
     for name in path.split("."):
         at = getattr(at, name)
@@ -46,7 +46,7 @@ def found(path):
 
 
 def flat(namespace, before=""):
-    """Everything the emulator has in place of the module, by path."""
+    """Return all that the emulator has in place of the module, by dotted name."""
     for name, value in vars(namespace).items():
         if name.startswith("_") or name == "gpu":
             continue
@@ -71,7 +71,7 @@ def parameters(function):
 
 
 def takes(theirs, ours):
-    """Whether CuPy's function takes what the emulator's does: each by name, and by place those that may be so given."""
+    """Whether CuPy's function takes the parameters of the emulator's, by name and, where allowed there, by position."""
     known = parameters(theirs)
     own = [p for p in inspect.signature(ours).parameters.values() if p.name not in {"self", "gpu"}]
     own = [p for p in own if p.kind is not p.VAR_POSITIONAL and p.name not in {"counting", "sanitize"}]
@@ -132,8 +132,8 @@ def test_without_a_driver_the_probe_says_so():
     assert probe_gpu().problem == "there is no NVIDIA driver; install one"
 
 
-# Compiling as CuPy does, with its own options and cache, and without CUDA's headers, which it would tell the compiler
-# of; only that it would load the result is replaced.
+# The tests below compile as CuPy does, with its own options and cache, but without the folder of CUDA's headers that it
+# would give to the compiler. Only the loading of the result is replaced.
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def compile_with_cupy(monkeypatch, tmp_path):
     real, compiled = compiler._compile_using_nvrtc_no_warning, []
     monkeypatch.setattr(compiler, "function", SimpleNamespace(Module=Module))
     monkeypatch.setattr(compiler, "_kernel_cache_backend", DiskKernelCacheBackend(str(tmp_path)))
-    # The real one remembers its answer for each card, and asks the driver which that is.
+    # CuPy's own function remembers its answer for each card, and asks the driver which card there is.
     monkeypatch.setattr(compiler, "_get_arch_for_options_for_nvrtc", lambda arch: (f"-arch=sm_{arch}", "cubin"))
     monkeypatch.setattr(
         compiler, "_compile_using_nvrtc_no_warning", lambda *given: compiled.append(given) or real(*given)

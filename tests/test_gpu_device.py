@@ -1,4 +1,4 @@
-"""What the GPU device does besides its sums: memory, launches in flight, uploads, and the ways in which a GPU fails."""
+"""The GPU device apart from arithmetic: memory, launches in flight, uploads, and the ways in which a GPU fails."""
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import module as module_module
-from basicaer.devices.gpu import work as work_module
-from basicaer.devices.gpu.device import CupyDevice, usual_shape
-from basicaer.devices.gpu.passes import Shape
+from basicaer.devices.gpu import amplitudes, card
+from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.gpu.shape import TileShape, usual_shape
 from basicaer.devices.memory import check_fits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
@@ -92,8 +91,8 @@ def test_all_that_passes_read_is_uploaded_in_one_copy(cupy, device):
 
 def test_a_plan_is_bound_once_for_the_same_segment_and_layout(device, monkeypatch):
     bound = []
-    real = work_module.bind
-    monkeypatch.setattr(work_module, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
+    real = amplitudes.bind
+    monkeypatch.setattr(amplitudes, "bind", lambda *given, **keys: bound.append(1) or real(*given, **keys))
     same = segment()
     for _ in range(3):
         assert np.allclose(run(device, same).amplitudes(), expected(same), atol=1e-12)
@@ -164,7 +163,7 @@ def test_a_gpu_that_is_gone_is_one_sentence(cupy, missing):
 
 
 def test_kernels_that_do_not_compile_are_one_sentence(cupy, device, monkeypatch):
-    monkeypatch.setattr(module_module, "kernel_source", lambda: "this is no CUDA")
+    monkeypatch.setattr(card, "kernel_source", lambda: "this is no CUDA")
     with pytest.raises(BasicAerError, match=r"GPU 0 cannot compile the kernels .*device='CPU' works without"):
         device.new_state(2, Precision.DOUBLE)
 
@@ -195,11 +194,11 @@ def test_a_gate_wider_than_a_block_can_hold_is_refused(device):
 
 
 CARDS = {  # shared memory of a block, of a multiprocessor, and what a block loses, in KiB, as NVIDIA's tables give them
-    "7.5": (64, 64, 0, Shape(11, 4, 3), Shape(12, 5, 4)),
-    "8.0": (163, 164, 1, Shape(12, 4, 3), Shape(13, 5, 4)),
-    "8.6": (99, 100, 1, Shape(11, 4, 3), Shape(12, 5, 4)),
-    "9.0": (227, 228, 1, Shape(12, 4, 3), Shape(13, 5, 4)),
-    "12.0": (99, 100, 1, Shape(11, 4, 3), Shape(12, 5, 4)),
+    "7.5": (64, 64, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
+    "8.0": (163, 164, 1, TileShape(12, 4, 3), TileShape(13, 5, 4)),
+    "8.6": (99, 100, 1, TileShape(11, 4, 3), TileShape(12, 5, 4)),
+    "9.0": (227, 228, 1, TileShape(12, 4, 3), TileShape(13, 5, 4)),
+    "12.0": (99, 100, 1, TileShape(11, 4, 3), TileShape(12, 5, 4)),
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from basicaer.devices import gpu
 from basicaer.devices.gpu import kernels, structs
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_source
 from basicaer.engine import bits
@@ -40,6 +41,17 @@ def test_lines_keep_their_numbers():
         written = (ROOT / "kernels" / file).read_text("utf-8").splitlines()[number - 1]
         assert line == written or (line, written) == ("", "#pragma once"), (file, number)
         number += 1
+
+
+def test_each_file_of_the_device_imports_only_those_listed_before_it():
+    """So there are no circles; the list, and its order, is that of the package's docstring."""
+    folder = ROOT / "src" / "basicaer" / "devices" / "gpu"
+    headings = re.findall(r"^`.*`$", gpu.__doc__, re.MULTILINE)
+    order = re.findall(r"`(\w+)`", " ".join(headings))
+    assert sorted(order) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    for number, name in enumerate(order):
+        text = (folder / f"{name}.py").read_text("utf-8")
+        assert set(re.findall(r"from basicaer\.devices\.gpu\.(\w+) import", text)) <= set(order[:number]), name
 
 
 def test_missing_sources_are_said(monkeypatch, tmp_path):
@@ -83,29 +95,40 @@ def on_card(array):
     return there
 
 
-SIZES = """
-template <int> __global__ void sizes(unsigned* out) {
-  out[0] = sizeof(Pass); out[1] = sizeof(Stage); out[2] = sizeof(Operation);
-  out[3] = sizeof(Wide); out[4] = sizeof(Walk);
-  out[5] = MOST_THREAD_BITS; out[6] = MOST_REGISTER_BITS; out[7] = MOST_BLOCK_BITS;
-}
+STRUCTURES = re.findall(r"(?<!>\n)^struct (?:alignas\(16\) )?(\w+) {", kernel_source(), re.MULTILINE)  # no templates
+LIMITS = re.findall(r"^constexpr int (\w+)", (ROOT / "kernels" / "limits.cuh").read_text("utf-8"), re.MULTILINE)
+SIZES = f"""
+template <int> __global__ void sizes(unsigned* out) {{
+  const unsigned sizes[] = {{{", ".join([*(f"sizeof({name})" for name in STRUCTURES), *LIMITS])}}};
+  for (unsigned size : sizes) *out++ = size;
+}}
 """
 
 
+def test_every_test_that_the_how_to_names_exists():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "kernels" / "README.md").read_text("utf-8")))
+    texts = [path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py")]
+    defined = {name for text in texts for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
+    assert named
+    assert named <= defined
+
+
 @runs
-def test_structures_have_the_sizes_that_the_kernels_see():
-    out = on_card(np.zeros(8, np.uint32))
+def test_structures_and_limits_have_the_sizes_that_the_kernels_see():
+    assert "Pass" in STRUCTURES
+    out = on_card(np.zeros(len(STRUCTURES) + len(LIMITS), np.uint32))
     launched(kernel_source() + SIZES, "sizes<0>", 1, 1, out)
-    records = (structs.PASS, structs.STAGE, structs.OPERATION, structs.WIDE, structs.WALK)
-    limits = [structs.MOST_THREAD_BITS, structs.MOST_REGISTER_BITS, structs.MOST_BLOCK_BITS]
-    assert out.get().tolist() == [record.itemsize for record in records] + limits
+    sizes = out.get().tolist()
+    assert sizes[: len(STRUCTURES)] == [getattr(structs, name.upper()).itemsize for name in STRUCTURES]
+    found = dict(zip(LIMITS, sizes[len(STRUCTURES) :], strict=True))
+    assert found.pop("BLOCKS_ON_A_MULTIPROCESSOR") == 2  # only the compiler needs it
+    assert found == {name: getattr(structs, name) for name in structs.__all__ if name.startswith("MOST_")}
 
 
 def test_fields_come_in_the_order_in_which_the_kernels_have_them():
     """Names and numbers of the fields of each structure, read from the C++ text."""
-    limits = {name: getattr(structs, name) for name in ("MOST_THREAD_BITS", "MOST_REGISTER_BITS", "MOST_BLOCK_BITS")}
     kinds = {"Index": "u8", "unsigned": "u4", "unsigned short": "u2", "unsigned char": "u1"}
-    for name in ("Pass", "Stage", "Operation", "Wide", "Walk"):
+    for name in STRUCTURES:
         body = re.search(
             rf"^struct (?:alignas\(16\) )?{name} {{.*?$(.*?)^}};$", kernel_source(), re.MULTILINE | re.DOTALL
         )[1]
@@ -116,23 +139,42 @@ def test_fields_come_in_the_order_in_which_the_kernels_have_them():
             ).groups()
             for field in names.split(","):
                 plain, _, count = field.strip().rstrip("]").partition("[")
-                found.append((plain, kinds[kind], int(limits.get(count, count or 1))))
+                found.append((plain, kinds[kind], getattr(structs, count) if count else 1))
         record = getattr(structs, name.upper())
         fields = [(f, record[f].base.str[1:], int(np.prod(record[f].shape))) for f in record.names]
         assert fields == found
 
 
+@pytest.mark.parametrize("name", ["Exchange", "OperationKind"])
+def test_enumerations_have_the_numbers_that_the_kernels_have(name):
+    body = re.search(rf"^enum {name} {{\n(.*?)^}};$", kernel_source(), re.MULTILINE | re.DOTALL)[1]
+    found = re.findall(r"(\w+) = (\d+),", re.sub(r"//.*", "", body))
+    assert {one.name: one.value for one in getattr(structs, name)} == {word: int(number) for word, number in found}
+
+
+def test_the_number_of_threads_stands_in_one_place():
+    """Launch bounds and the Python side have it from limits.cuh and from its copy in structs.py."""
+    for path in (ROOT / "kernels").glob("*.cu"):
+        assert not re.search(r"__launch_bounds__\(\d", path.read_text("utf-8")), path.name
+    for path in (ROOT / "src/basicaer/devices/gpu").glob("*.py"):
+        assert not re.search(r"\b256\b", path.read_text("utf-8")), path.name
+
+
 BITS = """
 template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
   const Index value = threadIdx.x;
-  Index* own = out + 5 * value;
+  Index* own = out + 9 * value;
   Index columns[4];
-  for (int p = 0; p < 4; ++p) columns[p] = Index(1) << positions[p];
+  for (int p = 0; p < 4; ++p) columns[p] = bit_at(positions[p]);
   own[0] = has_bit(value, positions[0]);
   own[1] = parity(value);
   own[2] = value ? lowest_position(value) : 99;
   own[3] = combine(value, columns, 4);
-  own[4] = extract_bits(value, positions, 4);
+  own[4] = bit_at(positions[1]);
+  own[5] = all_ones(positions[2]);
+  own[6] = shifted_down(value, positions[3]);
+  own[7] = power_of_two<Index>(value);
+  own[8] = gray_code(value);
 }
 """
 
@@ -140,13 +182,36 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
 @runs
 def test_bit_tricks_are_those_of_the_python_side():
     for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
-        out = on_card(np.zeros(64 * 5, np.uint64))
+        out = on_card(np.zeros(64 * 9, np.uint64))
         launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
-        for value, row in enumerate(out.get().reshape(64, 5).tolist()):
-            lowest = next(bits.positions_of(value), 99)
-            spread = bits.deposit_bits(value % 16, positions)
-            packed = bits.extract_bits(value, positions)
-            assert row == [bits.has_bit(value, positions[0]), bits.parity(value), lowest, spread, packed]
+        rows = out.get().reshape(64, 9).tolist()
+        for value, row in enumerate(rows):
+            columns = [bits.bit_at(position) for position in positions]
+            assert row[:-1] == [
+                bits.has_bit(value, positions[0]),
+                bits.parity(value),
+                bits.lowest_position(value) if value else 99,
+                bits.combine(value % 16, columns),
+                bits.bit_at(positions[1]),
+                bits.all_ones(positions[2]),
+                int(bits.shifted(np.int64(value), -positions[3])),
+                2**value,
+            ]
+        codes = [row[-1] for row in rows]
+        assert sorted(codes) == list(range(64))
+        changes = [before ^ after for before, after in itertools.pairwise(codes)]
+        assert changes == [bits.bit_at(bits.lowest_position(number)) for number in range(1, 64)]
+
+
+def test_every_bit_trick_is_compared_and_stands_in_its_header():
+    """The kernels shift no bits themselves, and each function of the header is in the kernel above."""
+    header = re.sub(r"//.*", "", (ROOT / "kernels" / "index.cuh").read_text("utf-8"))
+    functions = re.findall(r"__forceinline__ (?:constexpr )?[\w ]+? (\w+)\(", header)
+    assert len(functions) == 9
+    assert all(f"{name}(" in BITS or f"{name}<" in BITS for name in functions)
+    for path in (ROOT / "kernels").glob("*.cu*"):
+        if path.name != "index.cuh":
+            assert not re.search(r"<<|>>", re.sub(r"//.*", "", path.read_text("utf-8"))), path.name
 
 
 @runs

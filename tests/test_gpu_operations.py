@@ -8,8 +8,9 @@ import pytest
 import reference
 from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.affine import Affine, affine_rows
-from basicaer.devices.gpu.operations import Factors, Flip, Matrix, StageOperations, Table, without_known
-from basicaer.devices.gpu.passes import is_wide
+from basicaer.devices.gpu.merging import StageOperations
+from basicaer.devices.gpu.operations import Factors, Flip, Matrix, Table
+from basicaer.devices.gpu.rewriting import is_wide, without_known
 from basicaer.engine.program import Form
 from basicaer.options import Precision
 from conftest import TINY_SHAPES
@@ -126,8 +127,8 @@ def test_a_flip_does_not_pass_what_it_does_not_commute_with(between):
 def test_phases_everywhere_are_taken_out():
     stage = StageOperations((0, 1))
     stage.add(diagonal([1j, 1j], 4))
-    assert stage.scalar() == 1j
-    assert stage.scalar() == 1
+    assert stage.take_scalar() == 1j
+    assert stage.take_scalar() == 1
     assert stage.operations() == []
 
 

@@ -1,4 +1,4 @@
-"""Diagonal gates moved to before a permutation, by themselves and in runs; and the lanes that threads are given."""
+"""Diagonal gates that are moved to before a permutation, alone and within circuits; and how threads are ordered."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import pytest
 import reference
 from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.affine import Affine
-from basicaer.devices.gpu.lanes import bank_columns, ordered_threads
-from basicaer.devices.gpu.operations import Table, moved_before
+from basicaer.devices.gpu.operations import Table
+from basicaer.devices.gpu.rewriting import moved_before
+from basicaer.devices.gpu.thread_order import ordered_threads, shared_columns
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -99,8 +100,8 @@ def test_phases_between_ladders_of_cx(n):
 
 
 @pytest.mark.parametrize(("tile", "registers", "rows"), [(12, 4, 3), (13, 5, 4), (11, 4, 3), (12, 5, 4)])
-def test_whatever_is_in_registers_lanes_use_different_banks_and_whole_lines(tile, registers, rows):
-    columns = dict(enumerate(bank_columns(tile, rows)))
+def test_whatever_is_in_registers_threads_use_different_banks_and_whole_lines(tile, registers, rows):
+    columns = dict(enumerate(shared_columns(tile, rows)))
     random = np.random.default_rng(tile)
     for _ in range(200):
         order = random.permutation(tile).tolist()

@@ -37,7 +37,7 @@ def test_long_random_circuits_of_narrow_gates(n, tiny_gpu, precision, tolerance)
 
 
 def test_wide_gates(tiny_gpu, precision, tolerance):
-    """Wider than a tile, among others."""
+    """Some of the gates are wider than a tile."""
     check(tiny_gpu, random_gates(np.random.default_rng(4), 9, 12, widest=7), 9, precision, 4 * tolerance)
 
 

@@ -1,4 +1,4 @@
-"""`.ci/gpu`, which tests a card, on machines that are made up: CuPy is the emulator, or finds nothing."""
+"""`.ci/gpu`, which tests on a card, where CuPy is the emulator, which has a driver or has none."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def tested(tmp_path):
-    """A function that runs the script on a card that is emulated; it returns what came of that."""
+    """A function that runs the script on the emulated card; it returns the completed process."""
 
     def run(*words, no_driver=False):
         package = tmp_path / "cupy"

@@ -1,6 +1,6 @@
-"""How fast the GPU's passes can be, counted without a card: memory in whole pieces, few exchanges, no bank conflicts.
+"""What the GPU's passes ask of a card, counted without one: memory in whole pieces, few exchanges, no bank conflicts.
 
-The table bounds the work of every family from above: what makes it more fails, what makes it less should lower it.
+The table bounds the work of every family from above: a change that adds work fails, one that saves work lowers it.
 """
 
 from math import ceil
@@ -9,14 +9,14 @@ from typing import NamedTuple
 import pytest
 
 from basicaer.devices.gpu import passes
-from basicaer.devices.gpu.launches import _Binding
+from basicaer.devices.gpu.binding import _Binding
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.options import Precision
 from emulated_gpu import why_unavailable
 from gpu_traffic import FAMILIES, SECTOR_BYTES, counted, planned, rank
 
-N = 28  # of what is only planned
-N_COUNTED = 16  # of what is run: some tiles
+N = 28  # qubits of circuits that are only planned
+N_COUNTED = 16  # qubits of circuits that are run: a few tiles
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 
 needs_compiler = pytest.mark.skipif(why_unavailable() is not None, reason=why_unavailable() or "")
@@ -96,13 +96,13 @@ def test_at_28_qubits_a_pass_of_s_products_has_s_exchanges_at_most_and_uses_memo
 @each_family
 @pytest.mark.parametrize("zero", [True, False], ids=["from zero", "from any state"])
 def test_what_is_counted_is_what_was_planned(family, precision, zero):
-    """So that the bounds at sizes that cannot be run are about what a card would do."""
+    """The bounds at sizes that cannot be run here hold for what a card would do, since the two agree at this size."""
     expected = planned(family, N_COUNTED, precision, zero=zero).traffic
     found = counted(family, N_COUNTED, precision, zero=zero)
     assert len(found) == len(expected)
     for one, counts in zip(expected, found, strict=True):
         assert counts.barriers == one.barriers
-        if not one.grows:  # else some blocks, and of others some threads, have nothing to read
+        if not one.grows:  # otherwise some blocks, and some threads of other blocks, have nothing to read
             assert counts.sectors_loaded == one.sectors_loaded * counts.bytes_loaded // SECTOR_BYTES
             assert counts.bytes_loaded == 2**N_COUNTED * precision.amplitude_bytes
         assert counts.sectors_stored == one.sectors_stored * counts.bytes_stored // SECTOR_BYTES
@@ -116,8 +116,8 @@ def test_arithmetic_and_memory_from_any_state(family, precision):
     assert ceil(sum(counts.multiply_adds for counts in found) / 2**N_COUNTED) <= MOST[family, precision].multiply_adds
     traffic = planned(family, N_COUNTED, precision, zero=False).traffic
     assert all(one.exchanges <= one.products + 1 for one in traffic)
-    # HACK: a plan's first tile is chosen as if its wires could stand anywhere, which is so from |0...0> only; a planner
-    # that knew would give it the lowest wires.
+    # HACK: a plan's first tile is chosen as if its wires could stand anywhere, which is true from |0...0> only. From
+    # other states, a planner should give the tile the lowest wires.
     assert all(one.sectors_loaded == one.sectors_stored == 1 for one in traffic[1:])
     assert all(one.sectors_loaded <= SECTOR_BYTES // precision.amplitude_bytes for one in traffic)
 
@@ -136,8 +136,8 @@ def places_unchanged(binding, builder, following, paired):
 
 
 MUTATIONS = {
-    "lanes stand for any wires": (passes, "ordered_threads", in_any_order),
-    "banks are the lowest bits": (passes, "bank_columns", lambda bits, _: tuple(2**bit for bit in range(bits))),
+    "threads differ in any wires": (passes, "ordered_threads", in_any_order),
+    "banks are the lowest bits": (passes, "shared_columns", lambda bits, _: tuple(2**bit for bit in range(bits))),
     "registers take lines": (PassBuilder, "_filled", holding_the_lowest),
     "an exchange after the load, one before the store": (PassBuilder, "_together", lambda *_: None),
     "phases by parities wait for an exchange": (passes, "moved_before", lambda *_: None),

@@ -68,7 +68,7 @@ say_when_waiting()
 try:
     {wait}
 except KeyboardInterrupt:
-    print("interrupted", job._cancelling)
+    print("interrupted", job._state._is_cancelled)
 job.wait_for_final_state()
 print(job.status().name)
 """

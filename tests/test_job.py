@@ -16,6 +16,7 @@ from basicaer import BasicAerError, BasicAerJob
 from basicaer import job as job_module
 from basicaer.errors import QobjValidationError
 from basicaer.executor import DaemonThreadExecutor
+from basicaer.payload import OpaquePayload
 from basicaer.qobj import QasmQobj
 from jobs import BACKEND, GUARD, OUTCOME, Clock, bell, new_job, submitted, succeed, unless_it_hangs, valid_qobj
 from odd_values import ODD_VALUES
@@ -76,6 +77,7 @@ def test_a_second_submit_is_refused_while_the_first_is_still_preparing(manual):
         with pytest.raises(JobError, match="submitted already") as refusal:
             job.submit()
         refusals.append(refusal)
+        return OpaquePayload(None)
 
     job = new_job(succeed, prepare=prepare, executor=manual)
     job.submit()
@@ -133,7 +135,7 @@ def test_the_payload_is_prepared_in_the_callers_thread_once_the_qobj_is_found_va
 
     def prepare():
         threads.append(threading.current_thread())
-        return "payload"
+        return OpaquePayload("payload")
 
     keys = {"prepare": prepare, "executor": manual}
     with pytest.raises(QobjValidationError):
@@ -151,6 +153,7 @@ def test_a_failure_to_prepare_comes_out_of_submit_and_leaves_the_job_unsubmitted
     def prepare():
         if faults:
             raise faults.pop()
+        return OpaquePayload(None)
 
     job = new_job(succeed, prepare=prepare, executor=manual)
     with pytest.raises(MemoryError, match="too big"):
@@ -293,7 +296,7 @@ def test_a_job_whose_status_is_final_has_its_result_at_once(manual):
             pass
 
     job = new_job(succeed, executor=manual)
-    job._ended = NeverSet()
+    job._state.ended = NeverSet()
     job.submit()
     manual.run_all()
     assert job.done()
@@ -393,7 +396,7 @@ def clocked_job(manual, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(job_module, "time", clock)
     job = new_job(succeed, executor=manual)
-    job._ended = TimedEvent(clock)
+    job._state.ended = TimedEvent(clock)
     job.submit()
     return job
 
@@ -401,7 +404,7 @@ def clocked_job(manual, monkeypatch):
 def test_waiting_ends_with_a_job_timeout_error_when_the_time_is_up(clocked_job):
     with pytest.raises(JobTimeoutError, match="job 7 has not ended after 12 s; it goes on"):
         unless_it_hangs(partial(clocked_job.wait_for_final_state, timeout=12))
-    assert clocked_job._ended.waits == [5, 5, 2]
+    assert clocked_job._state.ended.waits == [5, 5, 2]
     assert clocked_job.status() is JobStatus.QUEUED
 
 
@@ -418,10 +421,10 @@ OTHER_NUMBERS = ("one", "half", "Fraction", "np.int8", "np.float16", "1e-320", "
 @pytest.mark.parametrize("where", WAITS)
 @pytest.mark.parametrize("name", FOR_EVER)
 def test_any_wait_that_is_too_long_for_the_clock_is_for_ever(name, where, clocked_job):
-    clocked_job._ended.after_wait = clocked_job.cancel
+    clocked_job._state.ended.after_wait = clocked_job.cancel
     with contextlib.suppress(CancelledError):
         unless_it_hangs(partial(WAITS[where], clocked_job, ODD_VALUES[name]()))
-    assert clocked_job._ended.waits == [None]
+    assert clocked_job._state.ended.waits == [None]
 
 
 @pytest.mark.parametrize("where", ["result", "timeout"])
@@ -429,7 +432,7 @@ def test_any_wait_that_is_too_long_for_the_clock_is_for_ever(name, where, clocke
 def test_a_wait_that_is_over_already_ends_at_once(name, where, clocked_job):
     with pytest.raises((TimeoutError, JobTimeoutError), match="job 7 has not ended after 0 s; it goes on"):
         unless_it_hangs(partial(WAITS[where], clocked_job, ODD_VALUES[name]()))
-    assert clocked_job._ended.waits in ([], [0])
+    assert clocked_job._state.ended.waits in ([], [0])
 
 
 @pytest.mark.parametrize("where", WAITS)
@@ -437,7 +440,7 @@ def test_a_wait_that_is_over_already_ends_at_once(name, where, clocked_job):
 def test_a_wait_for_what_is_no_number_is_refused(name, where, clocked_job):
     with pytest.raises(BasicAerError, match=r"(timeout|wait) must be a number of seconds or None, not "):
         unless_it_hangs(partial(WAITS[where], clocked_job, ODD_VALUES[name]()))
-    assert clocked_job._ended.waits == []
+    assert clocked_job._state.ended.waits == []
 
 
 def test_the_callback_is_called_at_each_query_with_the_id_the_status_and_the_job(clocked_job, manual):
@@ -453,7 +456,7 @@ def test_the_callback_is_called_at_each_query_with_the_id_the_status_and_the_job
     assert unless_it_hangs(partial(clocked_job.wait_for_final_state, wait=7, callback=callback)) is None
     queued, running = JobStatus.QUEUED, JobStatus.RUNNING
     assert calls == [("job 7", status, clocked_job) for status in (queued, queued, running)]
-    assert clocked_job._ended.waits == [7, 7, 7]
+    assert clocked_job._state.ended.waits == [7, 7, 7]
 
 
 def test_the_callback_is_not_called_when_the_time_is_up_or_the_job_has_ended(clocked_job, manual):

@@ -149,7 +149,7 @@ def test_a_cancel_after_the_work_but_before_the_job_knows_of_it_holds():
 def test_a_cancel_right_after_the_job_has_ended_is_too_late(one_thread, held):
     answers = []
     job = submitted(held, executor=one_thread)
-    job._futures[0].add_done_callback(lambda _: answers.append(job.cancel()))  # called after the job's own
+    job._state.futures[0].add_done_callback(lambda _: answers.append(job.cancel()))  # called after the job's own
     held.go.set()
     one_thread.shutdown()
     assert answers == [False]

@@ -13,12 +13,14 @@ from basicaer import BasicAerError, WorkerLostError
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.handles import handle_for
+from basicaer.payload import OpaquePayload
 from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, dividing_by_zero, endless, submitted
 
 dask = pytest.importorskip("dask", reason="Dask is not installed")
 distributed = pytest.importorskip("distributed", reason="Dask is not installed")
 
-from basicaer.handles import dask as dask_module  # noqa: E402  # where Dask is not installed, nor can this be had
+from basicaer.handles import dask as dask_module  # noqa: E402  # cannot be imported without Dask
+from basicaer.handles import dask_worker  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def test_the_circuits_of_a_job_are_spread_over_the_workers(executor):
     circuits = [bell(name) for name in "abcd"]
     here = BACKEND.run(circuits, shots=50, seed_simulator=7).result()
     job = BACKEND.run(circuits, shots=50, seed_simulator=7, executor=executor, max_parallel_experiments=2)
-    assert len(job._parts) == 2
+    assert len(job._state.parts) == 2
     assert [one.data.counts for one in job.result(GUARD).results] == [one.data.counts for one in here.results]
 
 
@@ -147,7 +149,11 @@ def test_dask_runs_a_job_again_whose_worker_was_killed(client, executor, tmp_pat
     client.run_on_scheduler(allow, 3)
     try:
         job = submitted(
-            pid_and_wait, qobj=lambda: None, prepare=lambda: str(tmp_path), executor=executor, callback=watcher
+            pid_and_wait,
+            qobj=lambda: None,
+            prepare=lambda: OpaquePayload(str(tmp_path)),
+            executor=executor,
+            callback=watcher,
         )
         while not (tmp_path / "pid").exists():
             assert not job.in_final_state()
@@ -206,7 +212,7 @@ def test_work_whose_client_has_gone_stops(client, executor):
     with distributed.Client(client.scheduler.address, set_as_default=False) as other:
         job = BACKEND.run(endless(), executor=other.get_executor(), callback=watcher)
         assert watcher.begun.wait(GUARD)
-        job._parts[0].handle._mailbox.soon = lambda _call: None  # it dies without a word
+        job._state.parts[0].handle._mailbox.send_soon = lambda _call: None  # it dies without a word
     job.wait_for_final_state(GUARD)
     assert both_workers_are_free(executor)
     assert set(dask_module._mailboxes) == {client}  # that of the other is forgotten
@@ -221,7 +227,7 @@ def test_no_job_is_taken_by_the_executor_of_a_closed_client(client):
 
 def began(worker_end):
     """Begin, on a worker that hears nothing but the answer to its question."""
-    with mock.patch.object(dask_module._Link, "listen"), worker_end.at_work() as checkpoint:
+    with mock.patch.object(dask_worker._Link, "listen"), worker_end.at_work() as checkpoint:
         try:
             checkpoint.start()
         except Cancelled:
@@ -240,10 +246,10 @@ def test_work_that_was_cancelled_before_its_worker_looks_does_not_begin(executor
 
 def test_a_job_has_not_ended_before_all_was_heard_that_its_worker_said(executor, monkeypatch):
     go, done = threading.Event(), threading.Event()
-    hear = dask_module.DaskHandle.hear
-    monkeypatch.setattr(dask_module.DaskHandle, "hear", lambda *said: go.wait(GUARD) and hear(*said))
+    receive = dask_module.DaskHandle.receive
+    monkeypatch.setattr(dask_module.DaskHandle, "receive", lambda *said: go.wait(GUARD) and receive(*said))
     job = BACKEND.run([bell("a"), bell("b")], executor=executor)
-    job._futures[0].add_done_callback(lambda _: done.set())  # called after the job's own
+    job._state.futures[0].add_done_callback(lambda _: done.set())  # called after the job's own
     assert done.wait(GUARD)
     assert not job.in_final_state()
     go.set()
@@ -254,8 +260,8 @@ def test_a_job_has_not_ended_before_all_was_heard_that_its_worker_said(executor,
 def test_a_callback_that_fails_is_warned_of_and_ends_nothing(executor):
     told = mock.Mock(side_effect=SystemExit("on purpose"))
     job = BACKEND.run([bell("a"), bell("b")], executor=executor, callback=told)
-    job._ended.wait(GUARD)
-    job._parts[0].handle._calling.join(GUARD)
+    job._state.ended.wait(GUARD)
+    job._state.parts[0].handle._calling.join(GUARD)
     with pytest.warns(BasicAerWarning, match="failed .SystemExit: on purpose. and was not called again"):
         assert job.result(GUARD).success
     assert told.call_count == 1

@@ -17,13 +17,12 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.providers import JobError, JobStatus
 
-from basicaer import BasicAer, BasicAerError, BasicAerJob
-from basicaer import job as job_module
+from basicaer import BasicAer, BasicAerError, BasicAerJob, job_state
 from basicaer.devices.cpu.device import NumpyDevice, NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.handles.local import LocalHandle
-from basicaer.simulators import work
+from basicaer.simulators import running
 from jobs import (
     BACKEND,
     GUARD,
@@ -131,7 +130,7 @@ def interrupt():
     [
         (no_room, OSError, "no room at the inn"),
         (interrupt, KeyboardInterrupt, None),
-        (lambda: None, JobError, "gave None for a job's work, which is no future"),
+        (lambda: None, JobError, "returned None for job .*, which is not a future"),
     ],
 )
 def test_where_an_executor_does_not_take_all_parts_those_it_took_are_withdrawn(then, error, words):
@@ -140,7 +139,7 @@ def test_where_an_executor_does_not_take_all_parts_those_it_took_are_withdrawn(t
         BACKEND.run([bell("a"), bell("b")], executor=executor, max_parallel_experiments=2)
     ((future, _),) = executor.waiting
     assert future.cancelled()
-    assert job_module._unfinished == {}
+    assert job_state._unfinished == {}
 
 
 def test_an_interrupt_of_run_after_the_work_was_sent_stops_it(one_thread, held, monkeypatch):
@@ -168,7 +167,7 @@ def test_what_fn_returns_is_the_result_whatever_it_is(one_thread):
 def test_a_checkpoint_belongs_to_one_job_and_to_no_other_code(one_thread):
     jobs = [submitted(lambda *_: current_checkpoint.get(), executor=one_thread) for _ in range(2)]
     checkpoints = [job.result(GUARD) for job in jobs]
-    assert checkpoints == [job._parts[0].handle._checkpoint for job in jobs]
+    assert checkpoints == [job._state.parts[0].handle._checkpoint for job in jobs]
     assert one_thread.submit(current_checkpoint.get).result(GUARD) is None
 
 
@@ -180,7 +179,7 @@ def test_a_future_that_does_not_tell_its_state_is_a_job_error(manual, monkeypatc
     monkeypatch.setitem(ManualExecutor.submit.__globals__, "Future", Silent)
     job = submitted(succeed, executor=manual)
     for ask in (job.status, job.running, job.in_final_state, job.wait_for_final_state):
-        with pytest.raises(JobError, match="job 7 does not tell its state") as caught:
+        with pytest.raises(JobError, match="job 7 does not say whether it is running") as caught:
             ask()
         assert isinstance(caught.value.__cause__, ConnectionError)
     manual.run_all()
@@ -229,9 +228,9 @@ def before(monkeypatch):
             calls.get(program.name, lambda: None)()
             yield next(found)
 
-    run, run_together = work.execute, work.outcomes
-    monkeypatch.setattr(work, "execute", execute)
-    monkeypatch.setattr(work, "outcomes", outcomes)
+    run, run_together = running.execute, running.outcomes
+    monkeypatch.setattr(running, "execute", execute)
+    monkeypatch.setattr(running, "outcomes", outcomes)
     return calls
 
 
@@ -418,7 +417,7 @@ def test_a_job_that_nobody_holds_runs_to_its_end_and_is_forgotten_then(one_threa
     assert held.began.wait(GUARD)
     gc.collect()
     assert remembered() is not None
-    assert remembered() in {job for job, _ in job_module._unfinished.values()}
+    assert remembered() in {part.job for part in job_state._unfinished.values()}
     held.go.set()
     one_thread.shutdown()
     gc.collect()
@@ -430,7 +429,7 @@ def test_a_job_that_nobody_holds_runs_to_its_end_and_is_forgotten_then(one_threa
 PREAMBLE = """
 import os, signal, sys, threading
 from basicaer import BasicAer, BasicAerJob
-from basicaer import job as job_module
+from basicaer import job_state
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.errors import Cancelled
 from qiskit import QuantumCircuit
@@ -478,7 +477,7 @@ sys.exit(0)
 
 def test_the_interpreter_exits_with_a_job_that_never_stops():
     script = """
-job_module._EXIT_SECONDS = 0.01  # is one second otherwise
+job_state._EXIT_SECONDS = 0.01  # is one second otherwise
 submitted(deaf)
 begun.wait()
 """
@@ -495,7 +494,7 @@ bell.measure_all()
 backend = BasicAer.get_backend("qasm_simulator")
 busy = [submitted(endless) for _ in range(os.cpu_count())]
 begun.wait()
-busy[0]._lock.acquire()  # as held by a thread of the parent at that moment: in the child nobody will ever let it go
+busy[0]._state._lock.acquire()  # as if a thread of the parent held it now: in the child nobody will release it
 child = os.fork()
 if child == 0:
     signal.alarm(30)  # a child that hangs ends with a signal
@@ -503,7 +502,7 @@ if child == 0:
     assert sum(counts.values()) == 8
     sys.exit(0)  # through everything that is done at exit, unlike os._exit
 _, status = os.waitpid(child, 0)
-busy[0]._lock.release()
+busy[0]._state._lock.release()
 for job in busy:
     job.cancel()
     job.wait_for_final_state()
@@ -532,12 +531,12 @@ def looping():
 @pytest.mark.parametrize(("circuit", "here"), [(bell("few gates"), True), (idle_measured(), True), (looping(), False)])
 def test_what_is_over_sooner_than_a_hop_to_another_thread_runs_in_the_callers(circuit, here, monkeypatch):
     ran_in = []
-    real = work.execute
+    real = running.execute
 
     def execute(*arguments, **keys):
         ran_in.append(threading.current_thread())
         return real(*arguments, **keys)
 
-    monkeypatch.setattr(work, "execute", execute)
+    monkeypatch.setattr(running, "execute", execute)
     BACKEND.run(circuit).result(GUARD)
     assert (ran_in == [threading.current_thread()]) == here

@@ -12,11 +12,10 @@ import loky
 import pytest
 from qiskit.providers import JobStatus
 
-from basicaer import BasicAer, BasicAerError, WorkerLostError
+from basicaer import BasicAer, BasicAerError, WorkerLostError, simulation
 from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.errors import BasicAerWarning
-from basicaer.handles.processes import ProcessHandle, _switchboard
-from basicaer.simulators import work
+from basicaer.handles.processes import ProcessHandle, _worker_server
 from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
 
 POOLS = {
@@ -71,7 +70,7 @@ def test_the_circuits_of_a_job_are_spread_and_give_what_they_give_here(pool):
     circuits = [bell(name) for name in "abcd"]
     here = BACKEND.run(circuits, shots=50, seed_simulator=7).result()
     job = BACKEND.run(circuits, shots=50, seed_simulator=7, executor=pool, max_parallel_experiments=3)
-    assert len(job._parts) == 3
+    assert len(job._state.parts) == 3
     assert [one.data.counts for one in job.result(GUARD).results] == [one.data.counts for one in here.results]
 
 
@@ -106,7 +105,7 @@ def test_where_what_was_finished_cannot_be_had_a_job_ends_all_the_same(doomed, f
     worker, watcher = submitted(pid, executor=doomed).result(GUARD), InGates()
     job = BACKEND.run([bell("first"), endless()], executor=doomed, callback=watcher)
     assert watcher.begun.wait(GUARD)
-    monkeypatch.setattr(work, "experiment_of", mock.Mock(side_effect=failure))
+    monkeypatch.setattr(simulation, "qiskit_experiment", mock.Mock(side_effect=failure))
     os.kill(worker, signal.SIGKILL)
     with pytest.raises(WorkerLostError):
         job.result(GUARD)
@@ -198,7 +197,7 @@ def test_a_saved_job_is_in_its_workers_hands_while_that_lives_and_goes_on_here_w
         assert not job.in_final_state()
     os.kill(worker, signal.SIGSTOP)
     try:
-        with pytest.raises(BasicAerError, match="A job that runs is being saved in"):
+        with pytest.raises(BasicAerError, match="A running job is being saved in"):
             BasicAer.resume(tmp_path / "job")
     finally:
         os.kill(worker, signal.SIGKILL)
@@ -213,8 +212,8 @@ def test_a_worker_that_finds_its_job_gone_stops(pool):
     watcher = InGates()
     job = BACKEND.run(endless(), executor=pool, callback=watcher)
     assert watcher.begun.wait(GUARD)
-    handle = job._parts[0].handle
-    del _switchboard._handles[handle._number]
+    handle = job._state.parts[0].handle
+    del _worker_server._handles[handle._number]
     with socket.socket(fileno=os.dup(handle._connection.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)  # it calls again, and nobody knows its job
     job.wait_for_final_state(GUARD)

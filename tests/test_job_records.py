@@ -15,7 +15,7 @@ import pytest
 from qiskit.providers import JobError, JobStatus
 
 import basicaer
-from basicaer import BasicAerError, JobTimeLimitError, jobs
+from basicaer import BasicAerError, JobTimeLimitError, job_state, jobs
 from basicaer import job as job_module
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
@@ -187,9 +187,9 @@ def test_repr_says_what_and_where_and_how_it_is(one_thread, held):
     job.submit()
     assert held.began.wait(GUARD)
     assert repr(job) == "<BasicAerJob job 7 on qasm_simulator: RUNNING>"
-    job._inherited = True
+    job._state.is_inherited = True
     assert repr(job) == "<BasicAerJob job 7 on qasm_simulator: in the parent process>"
-    job._inherited = False
+    job._state.is_inherited = False
     job.cancel()
     held.go.set()
     job.wait_for_final_state(GUARD)
@@ -211,7 +211,7 @@ def stepping(monkeypatch):
             self.now += 1
             return self.now
 
-    monkeypatch.setattr(job_module, "time", Stepping())
+    monkeypatch.setattr(job_state, "time", Stepping())
 
 
 def test_times_are_those_of_making_submitting_and_ending(stepping, manual):
@@ -230,7 +230,7 @@ def test_times_tell_how_long_each_phase_took(one_thread, clock, monkeypatch):
 
     enter = Checkpoint.enter
     monkeypatch.setattr(Checkpoint, "enter", one_second_each)
-    monkeypatch.setattr(job_module, "time", clock)
+    monkeypatch.setattr(job_state, "time", clock)
     job = BACKEND.run([bell("a"), bell("b")], executor=one_thread)
     job.wait_for_final_state(GUARD)
     phases = {name: job.times[name] for name in ("planning", "gates", "sampling", "results")}
@@ -256,7 +256,7 @@ def test_of_parts_one_that_is_at_work_says_how_far_a_job_is(one_thread):
 def test_times_of_parts_are_added_up(one_thread, manual):
     together = BACKEND.run([bell("a"), bell("b")], executor=one_thread, max_parallel_experiments=2)
     together.wait_for_final_state(GUARD)
-    parts = [dict(part.handle.progress().phases) for part in together._parts]
+    parts = [dict(part.handle.progress().phases) for part in together._state.parts]
     assert together.times["sampling"] == pytest.approx(sum(part["sampling"] for part in parts))
     unknown = BACKEND.run(bell("a"), executor=manual)
     manual.run_all()
@@ -343,7 +343,7 @@ def test_an_executor_that_refuses_a_job_does_not_hold_it():
 
 def test_jobs_leaves_out_those_of_the_parent_process():
     job = submitted(succeed)
-    job._inherited = True
+    job._state.is_inherited = True
     with pytest.raises(JobError, match="forked"):
         job.status()
     assert job not in jobs()

@@ -9,7 +9,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.quantum_info import Pauli
 
-from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2, library, options
+from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2, library
+from basicaer.foreign_options import OPTIONS_WITHOUT_EFFECT
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from jobs import GUARD
@@ -76,7 +77,7 @@ def measured():
     return circuit
 
 
-@pytest.mark.parametrize("name", sorted(options.AERS_ALONE))
+@pytest.mark.parametrize("name", sorted(name for names in OPTIONS_WITHOUT_EFFECT.values() for name in names))
 def test_options_without_effect_are_taken_and_shown(name):
     backend = BasicAer.get_backend("qasm_simulator", **{name: 3})
     assert getattr(backend.options, name) == 3
@@ -85,7 +86,7 @@ def test_options_without_effect_are_taken_and_shown(name):
 
 
 def test_each_option_without_effect_stands_in_the_table_once():
-    names = [name for of_kind in options.WITHOUT_EFFECT.values() for name in of_kind]
+    names = [name for of_kind in OPTIONS_WITHOUT_EFFECT.values() for name in of_kind]
     assert len(names) == len(set(names))
     assert "{{ options_without_effect }}" in PAGE
 

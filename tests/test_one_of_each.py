@@ -1,4 +1,4 @@
-"""What compute-sanitizer looks at on a card has every kernel and every kind of operation in it."""
+"""The program that compute-sanitizer watches on a card launches every kernel with every kind of operation."""
 
 import pytest
 
@@ -6,7 +6,7 @@ import one_of_each
 from basicaer.devices.gpu import encoding
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.kernels import kernel_names
-from basicaer.devices.gpu.structs import Kind
+from basicaer.devices.gpu.structs import OperationKind
 from basicaer.options import Precision
 from emulated_gpu import EmulatedCupy, why_unavailable
 
@@ -24,6 +24,6 @@ def test_every_kernel_and_operation_is_launched(precision, tolerance, monkeypatc
     monkeypatch.setattr(encoding.Encoder, "_put", noted)
     cupy = EmulatedCupy()
     assert one_of_each.launch_all(CupyDevice(cupy=cupy), precision) == pytest.approx(1, abs=20 * tolerance)
-    assert kinds == set(Kind)
+    assert kinds == set(OperationKind)
     launched = {launch.kernel.partition("<")[0] for launch in cupy.gpu.launches}
     assert launched == set(kernel_names(Precision.DOUBLE, 4))

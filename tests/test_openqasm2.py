@@ -11,7 +11,7 @@ from qiskit.quantum_info import Operator
 from basicaer import BasicAer, BasicAerError
 from basicaer.cli import main
 from basicaer.errors import JobTimeLimitError
-from basicaer.loading import load_circuit
+from basicaer.openqasm.loading import load_circuit
 from odd_values import ODD_VALUES
 
 HEADER = "OPENQASM 2.0;\n"
@@ -176,7 +176,7 @@ def test_an_opaque_gate_of_another_signature_is_the_files_own(loaded):
         ),
         (f"gate g(a) p {{ U({'sin(' * 10_001}a{')' * 10_001},0,0) p; }}", "2,14: this statement has more than 10000"),
         (f"gate g(a) p {{ CX p,p; U({'-' * 10_001}a,0,0) p; }}", "2,22: this statement has more than 10000 operations"),
-        ('include "loop.inc";', "loop.inc:1: 'loop.inc' includes itself"),
+        ('include "loop.inc";', "loop.inc:1,0: 'loop.inc' includes itself"),
         ('include "bytes.inc";', "bytes.inc:1,0: encountered a non-ASCII byte"),
         ('include "none.inc";', "2,8: unable to find 'none.inc' in the include search path"),
         (f'include "{"x" * 300}";', "2,8: unable to find"),
@@ -268,7 +268,7 @@ def test_a_panic_of_the_parser_is_said(loaded, monkeypatch):
     monkeypatch.setattr("qiskit.qasm2.loads", panics)
     with pytest.raises(BasicAerError, match="cannot be read as OpenQASM 2: PanicException: index out of bounds"):
         loaded(HEADER)
-    monkeypatch.setattr("qiskit_qasm3_import.convert", panics)
+    monkeypatch.setattr("qiskit_qasm3_import.converter.ConvertVisitor.convert", panics)
     with pytest.raises(BasicAerError, match="cannot be read as OpenQASM 3: PanicException: index out of bounds"):
         loaded("OPENQASM 3.0;\n")
 
@@ -301,6 +301,18 @@ own(0.5) q[0];
 if (c[0]) { x q[1]; }
 for int i in [0:2] { rx(0.1*i) q[0]; }
 c = measure q;
+""",
+    """OPENQASM 3.0;
+include "stdgates.inc";
+const int n = 3;
+def read(qubit q, int k) -> bit { bit b; rx(pi / k) q; b = measure q; return b; }
+array[int[8], 2] a = {1, 2};
+qubit[n] q;
+bit[n] c;
+c[0] = read(q[a[0]], a[1]);
+for int i in [0:n - 1] { if (c[0] && i > 0) { x q[i]; } else if (i == 2) break; }
+while (popcount(c) == 1) { c = measure q; c <<= 1; }
+switch (int(c)) { case 1, 2 { a[0] = 2; } default { c[1] = ~c[2] ^ c[0]; } }
 """,
 )
 EXTRA = '( ) { } ; , 0 -1 1e400 99999999999 q c U p gate opaque if " ^ // qreg pi [ ] -> sin u2 include 1/0 == measure'

@@ -22,9 +22,9 @@ from basicaer.options import DeviceChoice, DeviceOptions, Precision
 from basicaer.plan_view import making
 from basicaer.plan_view.layout import bands_of, laid_out
 from basicaer.plan_view.model import Kind
-from basicaer.plan_view.table import duration
-from basicaer.simulators import work
-from basicaer.simulators.work import Experiment
+from basicaer.simulation import Experiment
+from basicaer.simulators import running
+from basicaer.wording import duration
 
 GHZ = Path(__file__).parents[1] / "examples" / "ghz.qasm"
 
@@ -38,7 +38,7 @@ def tiles_of(monkeypatch):
             return NumpyDevice(threads, tile_qubits=tile_qubits), "a test wants it"
 
         monkeypatch.setattr(making, "choose_device", choose_device)
-        monkeypatch.setattr(work, "choose_device", choose_device)
+        monkeypatch.setattr(running, "choose_device", choose_device)
         return NumpyDevice(threads, tile_qubits=tile_qubits).costs(tile_qubits, Precision.DOUBLE)
 
     return use

@@ -18,7 +18,8 @@ from basicaer.compile import family as family_module
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.library import save_statevector
 from basicaer.primitives import PrimitiveJob
-from basicaer.primitives import work as work_module
+from basicaer.primitives import running as running_module
+from basicaer.primitives.payload import Register
 from conftest import DEVICES
 from jobs import GUARD
 
@@ -29,7 +30,7 @@ OPERATORS = [SparsePauliOp(["ZZI", "XIY", "YYX", "III"], [1.0, 0.5, -0.3, 2.0]),
 def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
-    monkeypatch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
 
 
 @pytest.fixture(params=["batch", "one by one"])
@@ -173,14 +174,14 @@ def test_noise_of_a_given_precision():
 def test_the_estimator_refuses_what_leaves_no_single_state(spoil):
     circuit = QuantumCircuit(1, name="spoilt")
     spoil(circuit)
-    with pytest.raises(BasicAerError, match="Circuit 'spoilt' measures, resets or branches"):
+    with pytest.raises(BasicAerError, match="Circuit 'spoilt' contains measurement, reset or control flow"):
         EstimatorV2().run([(circuit, "Z")])
 
 
 def test_the_estimator_has_no_place_for_what_is_saved():
     circuit = QuantumCircuit(1, name="saving")
     save_statevector(circuit)
-    with pytest.raises(BasicAerError, match="Circuit 'saving' saves something of its state, for which an estimator's"):
+    with pytest.raises(BasicAerError, match="Circuit 'saving' has save instructions, whose values have no place"):
         EstimatorV2().run([(circuit, "Z")])
 
 
@@ -309,14 +310,14 @@ def test_a_circuit_without_registers_is_warned_of():
 
 def test_a_long_sweep_is_cancelled_while_it_runs(monkeypatch):
     began, go = threading.Event(), threading.Event()
-    real = work_module.pauli_values
+    real = running_module.pauli_values
 
     def halted(*arguments, **keys):
         began.set()
         assert go.wait(GUARD)
         return real(*arguments, **keys)
 
-    monkeypatch.setattr(work_module, "pauli_values", halted)
+    monkeypatch.setattr(running_module, "pauli_values", halted)
     monkeypatch.setattr(DEVICES["CPU"], "most_states", lambda *_: 2)
     job = EstimatorV2().run([(real_amplitudes(3, reps=1), "ZZZ", np.zeros((6, 6)))])
     assert isinstance(job, PrimitiveJob)
@@ -559,7 +560,7 @@ def test_no_sets_of_values_give_empty_arrays(shape):
 def test_bytes_of_registers_are_made_with_polls():
     polls = []
     values = [5, 2**70 + 1, *range(20000)]
-    rows = work_module.Register("a", (2, 70, 0)).bytes_of(values, lambda: polls.append(1))
+    rows = Register("a", (2, 70, 0)).bytes_of(values, lambda: polls.append(1))
     assert rows[:2].tolist() == [[0b101], [0b110]]
     assert np.array_equal(rows[2:, 0], [(v >> 2 & 1) + 4 * (v & 1) for v in range(20000)])
     assert len(polls) > 1

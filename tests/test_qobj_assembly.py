@@ -346,7 +346,7 @@ def test_other_control_flow_has_no_qobj_and_runs_all_the_same(qasm, put):
     put(circuit)
     circuit.measure(0, 1)
     job = qasm.run(circuit, shots=SHOTS)
-    with pytest.raises(BasicAerError, match="Circuit 'of no form' has no form as a Qobj: "):
+    with pytest.raises(BasicAerError, match="Circuit 'of no form' cannot be expressed as a Qobj: "):
         job.qobj()
     assert sum(job.result().get_counts().values()) == SHOTS
 
@@ -355,7 +355,7 @@ def test_what_has_neither_name_definition_nor_matrix_has_no_qobj(statevector):
     circuit = QuantumCircuit(2, name="of no form")
     set_state = Instruction("set_statevector", 2, 0, [reference.random_state(2)])
     circuit.append(set_state, [0, 1])
-    with pytest.raises(BasicAerError, match=r"'of no form' has no form as a Qobj: .*'set_statevector'"):
+    with pytest.raises(BasicAerError, match=r"'of no form' cannot be expressed as a Qobj: .*'set_statevector'"):
         statevector.run(circuit).qobj()
 
 
@@ -378,11 +378,11 @@ class Mystery(Operation):
 def test_what_cannot_be_run_either_has_no_qobj(operation):
     circuit = QuantumCircuit(2, name="of no form")
     circuit.append(operation, [0, 1])
-    with pytest.raises(BasicAerError, match=rf"'of no form' has no form as a Qobj: .*'{operation.name}'"):
+    with pytest.raises(BasicAerError, match=rf"'of no form' cannot be expressed as a Qobj: .*'{operation.name}'"):
         assemble(bound_circuits([circuit], None))
 
 
 def test_a_circuit_without_qubits_has_no_qobj(statevector):
     job = statevector.run(QuantumCircuit(name="of no form"))
-    with pytest.raises(BasicAerError, match="'of no form' has no form as a Qobj: it has no qubits"):
+    with pytest.raises(BasicAerError, match="'of no form' cannot be expressed as a Qobj: it has no qubits"):
         job.qobj()

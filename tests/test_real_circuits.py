@@ -8,7 +8,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
 import exact
-from basicaer.loading import load_circuit
+from basicaer.openqasm.loading import load_circuit
 
 HERE = Path(__file__).parents[1]
 BENCH = HERE.parent / "shared" / "qasmbench"

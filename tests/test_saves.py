@@ -25,8 +25,9 @@ from basicaer.engine.readings import read
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
-from basicaer.result import experiment_of
-from basicaer.simulators import work
+from basicaer.records import FinishedExperiment, ResultData, SavedValues
+from basicaer.result import qiskit_experiment
+from basicaer.simulators import running
 from conftest import DEVICES, TOLERANCE
 
 OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III", "ZIX", "IZI"], [0.7, -0.4, 0.3, 0.2, 0.9, -0.6])
@@ -36,7 +37,7 @@ OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III", "ZIX", "IZI"], [0.7, -0.4,
 def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
-    monkeypatch.setattr(work, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
 
 
 def random_gates(n, layers, seed):
@@ -117,7 +118,7 @@ def test_what_is_saved_of_a_state(name, precision, qasm):
 @pytest.mark.parametrize("name", SAVED)
 def test_what_is_saved_is_read_from_the_state_itself(name, device, monkeypatch, qasm):
     """A copy would take as much memory as the state."""
-    monkeypatch.setattr(work, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
     state_class = type(device.new_state(1, Precision.DOUBLE))
     monkeypatch.delattr(state_class, "copy")
     append, arguments, _ = SAVED[name]
@@ -526,7 +527,11 @@ def with_a_phase_after():
         ),
         ("unitary", with_saves((lib.SaveStatevector(2), [0, 1])), "unitary_simulator cannot run 'save_statevector'"),
         ("unitary", with_saves((lib.SaveUnitary(2, "kept"), [1, 0])), "must be given the qubits in their order"),
-        ("unitary", on_the_way(lib.SaveUnitary(2)), "'unitary' .* is that of what unitary_simulator itself returns"),
+        (
+            "unitary",
+            on_the_way(lib.SaveUnitary(2)),
+            "'unitary' .* is reserved for what unitary_simulator itself returns",
+        ),
         ("statevector", on_the_way(lib.SaveStatevector(2)), "what statevector_simulator itself returns"),
         ("statevector", on_the_way(lib.SaveProbabilities(1, "statevector")), "what statevector_simulator itself"),
         ("statevector", with_saves((lib.SaveProbabilities(1, "statevector"), [0])), "itself returns"),
@@ -618,21 +623,21 @@ class Counting(Checkpoint):
 
 def test_making_a_dictionary_can_be_stopped():
     amplitudes = np.full(2**18, 2.0**-9, complex)
-    save = {"label": "a", "form": "save_statevector_dict", "values": amplitudes, "places": None}
-    experiment = {"data": {}, "header": {}, "saved": [save]}
+    saved = (SavedValues("a", "save_statevector_dict", amplitudes),)
+    experiment = FinishedExperiment("", 1, 0, 0.0, {}, ResultData(), saved, {"a": None}, {})
     whole = Counting()
-    experiment_of(experiment | {"shots": 1}, whole.poll)
+    qiskit_experiment(experiment, whole.poll)
     assert whole.polls > 8
     with pytest.raises(Cancelled):
-        experiment_of(experiment, Counting(cancel_at=whole.polls - 1).poll)
+        qiskit_experiment(experiment, Counting(cancel_at=whole.polls - 1).poll)
 
 
 def test_a_job_can_be_stopped_while_it_makes_its_results(qasm, monkeypatch):
     def cancelled_there(experiment, *poll):
         current_checkpoint.get().cancel()
-        return experiment_of(experiment, *poll)
+        return qiskit_experiment(experiment, *poll)
 
-    monkeypatch.setattr(work, "experiment_of", cancelled_there)
+    monkeypatch.setattr(running, "qiskit_experiment", cancelled_there)
     circuit = QuantumCircuit(1)
     lib.save_statevector_dict(circuit)
     job = qasm.run(circuit)
@@ -770,7 +775,7 @@ def test_a_unitary_is_set_and_saved_as_the_state(unitary):
     after = QuantumCircuit(2)
     after.h(0)
     after.cx(0, 1)
-    with pytest.raises(BasicAerError, match=r"'unitary' .* is that of what unitary_simulator itself"):
+    with pytest.raises(BasicAerError, match=r"'unitary' .* is reserved for what unitary_simulator itself"):
         unitary.run(circuit)
     del circuit.data[-4]
     data = unitary.run(circuit).result().data()

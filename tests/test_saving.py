@@ -31,14 +31,15 @@ from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
 from basicaer.library import save_density_matrix, save_expectation_value, save_probabilities_dict, save_statevector_dict
+from basicaer.persistence import folder as folder_module
 from basicaer.persistence import lock as lock_module
-from basicaer.persistence import saver as saver_module
-from basicaer.persistence import store as store_module
+from basicaer.persistence import persister as persister_module
 from basicaer.persistence.codec import decoded, encoded
-from basicaer.persistence.saver import JobSaver, load_work, run_saved
-from basicaer.persistence.store import Store
-from basicaer.simulators import work as work_module
-from basicaer.simulators.work import Saving, run_work
+from basicaer.persistence.folder import JobFolder
+from basicaer.persistence.persister import JobPersister, load_job
+from basicaer.simulation import Persistence
+from basicaer.simulators import running as running_module
+from basicaer.simulators.running import run_resumed, run_simulation
 from conftest import DEVICES
 from jobs import GUARD, Clock
 
@@ -48,13 +49,13 @@ BACKEND = BasicAer.get_backend("qasm_simulator")
 @pytest.fixture(autouse=True)
 def _quick_disk(monkeypatch):
     """Writing through to the disk takes most of the time of so many small saves."""
-    monkeypatch.setattr(store_module.os, "fsync", lambda _file: None)
+    monkeypatch.setattr(folder_module.os, "fsync", lambda _file: None)
 
 
 @pytest.fixture(params=["CPU-tiny-tiles", "GPU-emulated"])
 def device(request, monkeypatch):
     device = DEVICES[request.param]()
-    monkeypatch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
     return device
 
 
@@ -136,7 +137,7 @@ class StopsAfter(Checkpoint):
                 raise Cancelled
 
 
-def run(work, saving=None, checkpoint=None, job_id="job 1"):
+def run(work, persistence=None, checkpoint=None, job_id="job 1"):
     def pass_done(suspension, suspended, state):
         original(suspension, suspended, state)
         if isinstance(checkpoint, StopsAfter):
@@ -147,7 +148,7 @@ def run(work, saving=None, checkpoint=None, job_id="job 1"):
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Suspension, "pass_done", pass_done)
-            return run_work(job_id, dataclasses.replace(work, saving=saving))
+            return run_simulation(job_id, dataclasses.replace(work, persistence=persistence))
     finally:
         checkpoint_module.current_checkpoint.reset(token)
 
@@ -176,20 +177,20 @@ def test_a_job_that_was_lost_at_any_save_ends_with_the_same_outcome(kind, memory
     for saves in (1, 2, 6, 13):
         folder = tmp_path / str(saves)
         try:
-            run(work, Saving(str(folder), 0.0), StopsAfter(saves))
+            run(work, Persistence(str(folder), 0.0), StopsAfter(saves))
         except Cancelled:
             lost += 1
         else:
             break
-        job_id, again = load_work(folder)
+        job_id, again = load_job(folder)
         assert job_id == "job 1"
         if saves == 2:  # this one is lost twice
             with pytest.raises(Cancelled):
-                run(again, Saving(str(folder), 0.0, resume=True), StopsAfter(2))
-        got = run(again, Saving(str(folder), 0.0, resume=True))
+                run(again, Persistence(str(folder), 0.0, resume=True), StopsAfter(2))
+        got = run(again, Persistence(str(folder), 0.0, resume=True))
         assert outcome(got) == want, saves
         # Going on with a job that has ended gives its result at once.
-        assert outcome(run(again, Saving(str(folder), 0.0, resume=True))) == want
+        assert outcome(run(again, Persistence(str(folder), 0.0, resume=True))) == want
     assert lost > 2
 
 
@@ -198,8 +199,8 @@ def test_statevectors_are_kept_exactly(device, tmp_path):
     work = work_of([layers(9, measured=False), layers(8, 2, measured=False)], backend=backend, shots=1)
     want = run(work)
     with pytest.raises(Cancelled):
-        run(work, Saving(str(tmp_path / "job"), 0.0), StopsAfter(3))
-    got = run(load_work(tmp_path / "job")[1], Saving(str(tmp_path / "job"), 0.0, resume=True))
+        run(work, Persistence(str(tmp_path / "job"), 0.0), StopsAfter(3))
+    got = run(load_job(tmp_path / "job")[1], Persistence(str(tmp_path / "job"), 0.0, resume=True))
     for one, other in zip(got.results, want.results, strict=True):
         assert np.array_equal(one.data.statevector, other.data.statevector)
 
@@ -228,13 +229,13 @@ def lost(tmp_path, device):
     work = work_of([layers(8, 1), layers(7, 2)])
     folder = tmp_path / "job"
     with pytest.raises(Cancelled):
-        run(work, Saving(str(folder), 0.0), StopsAfter(3))
+        run(work, Persistence(str(folder), 0.0), StopsAfter(3))
     return folder, work
 
 
 def go_on(folder):
-    job_id, work = load_work(folder)
-    return run(work, Saving(str(folder), 0.0, resume=True), job_id=job_id)
+    job_id, work = load_job(folder)
+    return run(work, Persistence(str(folder), 0.0, resume=True), job_id=job_id)
 
 
 @pytest.fixture
@@ -242,7 +243,7 @@ def half_done(tmp_path, device):
     """The folder of a saved job whose first circuit has ended, and whose second was running."""
     folder = tmp_path / "job"
     with pytest.raises(Cancelled):
-        run(work_of([layers(3, depth=1), layers(8, 1)]), Saving(str(folder), 0.0), StopsAfter(3))
+        run(work_of([layers(3, depth=1), layers(8, 1)]), Persistence(str(folder), 0.0), StopsAfter(3))
     assert sorted(path.stem for path in folder.iterdir()) == ["circuit-0", "job", "lock", "running"]
     return folder
 
@@ -299,10 +300,10 @@ def test_another_jobs_saves_are_refused(tmp_path, device, names):
             circuit.name = "same"
         lost = StopsAfter(3 if names == ["running"] else None)
         with contextlib.suppress(Cancelled):
-            run(work_of(circuits), Saving(str(folder), 0.0), lost, job_id=folder.name)
+            run(work_of(circuits), Persistence(str(folder), 0.0), lost, job_id=folder.name)
     for name in names:
         shutil.copy(folders[1] / f"{name}.save", folders[0])
-    with pytest.raises(BasicAerError, match=rf"is damaged .*{names[0]}.save is another job's.*; run it again"):
+    with pytest.raises(BasicAerError, match=rf"is damaged .*{names[0]}.save belongs to another job.*; run it again"):
         go_on(folders[0])
 
 
@@ -315,18 +316,18 @@ def test_a_save_under_another_name_is_refused(half_done, name, other):
 
 @pytest.mark.parametrize("saves", [1, 4])
 def test_each_circuit_that_has_ended_is_written_once(tmp_path, device, monkeypatch, saves):
-    written, real = [], Store._write
+    written, real = [], JobFolder._write_file
 
     def noted(self, path, parts):
         written.append(path.name)
         real(self, path, parts)
 
-    monkeypatch.setattr(Store, "_write", noted)
+    monkeypatch.setattr(JobFolder, "_write_file", noted)
     names = [f"circuit-{position}.save" for position in range(3)]
     work = work_of([layers(4, 1, depth=1)] * 3)
     with contextlib.suppress(Cancelled):
-        run(work, Saving(str(tmp_path / "job"), 0.0), StopsAfter(saves))
-    run(work, Saving(str(tmp_path / "job"), 1e9, resume=True))
+        run(work, Persistence(str(tmp_path / "job"), 0.0), StopsAfter(saves))
+    run(work, Persistence(str(tmp_path / "job"), 1e9, resume=True))
     assert [name for name in written if "circuit" in name] == [f"{name}.new" for name in names]
     assert sorted(path.name for path in (tmp_path / "job").iterdir()) == [*names, "job.save", "lock"]
 
@@ -342,9 +343,9 @@ ARRAYS = {
 @pytest.mark.parametrize("kind", ARRAYS)
 def test_a_job_is_stopped_while_large_arrays_are_written_and_read(tmp_path, kind):
     polls, array = [], ARRAYS[kind]((2**10, 2**11))
-    store = Store(tmp_path, lambda: polls.append(1))
-    pieces = array.nbytes // store_module._PIECE
-    store.save("circuit-0", "job 1", {}, [array])
+    store = JobFolder(tmp_path, lambda: polls.append(1))
+    pieces = array.nbytes // folder_module._PIECE
+    store.write("circuit-0", "job 1", {}, [array])
     assert len(polls) > pieces
     polls.clear()
     (read,) = store.read("circuit-0").arrays
@@ -363,80 +364,82 @@ def test_nothing_is_left_of_a_save_that_was_cancelled(tmp_path, poll):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        Store(tmp_path, cancel).save("circuit-0", "job 1", {}, [np.zeros(2**21)])
+        JobFolder(tmp_path, cancel).write("circuit-0", "job 1", {}, [np.zeros(2**21)])
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["arrays", "state"])
 def test_a_save_is_written_through_to_the_disk_before_it_has_its_name(tmp_path, monkeypatch, name):
     seen = []
-    monkeypatch.setattr(store_module.os, "fsync", lambda _: seen.extend(path.name for path in tmp_path.iterdir()))
+    monkeypatch.setattr(folder_module.os, "fsync", lambda _: seen.extend(path.name for path in tmp_path.iterdir()))
     numbers = {"arrays": ([np.zeros(4)], ()), "state": ([], [np.zeros(4)])}[name]
-    Store(tmp_path, lambda: None).save("circuit-0", "job 1", {}, *numbers)
+    JobFolder(tmp_path, lambda: None).write("circuit-0", "job 1", {}, *numbers)
     assert seen == ["circuit-0.save.new"]
 
 
 def test_a_folder_without_a_job_is_refused(tmp_path):
     with pytest.raises(BasicAerError, match="holds no saved job; give the checkpoint_dir of one"):
-        load_work(tmp_path)
+        load_job(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["job.save", "job.json"])
 def test_a_job_that_another_version_has_saved_in_its_own_form_is_refused(tmp_path, name):
     (tmp_path / name).write_text('{"format": "basicaer saved job 2"}', "utf-8")
-    with pytest.raises(BasicAerError, match=f"{name} is not in the form that this version of basicaer writes"):
-        load_work(tmp_path)
+    with pytest.raises(BasicAerError, match=f"{name} is not in the format that this version of basicaer writes"):
+        load_job(tmp_path)
 
 
 def test_a_folder_with_anything_in_it_is_not_written_to(tmp_path, device):
     (tmp_path / "precious").touch()
     with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
-        run(work_of([layers(5)]), Saving(str(tmp_path), 0.0))
+        run(work_of([layers(5)]), Persistence(str(tmp_path), 0.0))
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path, device):
     (tmp_path / "file").touch()
     with pytest.raises(BasicAerError, match="cannot be written"):
-        run(work_of([layers(5)]), Saving(str(tmp_path / "file" / "job"), 0.0))
+        run(work_of([layers(5)]), Persistence(str(tmp_path / "file" / "job"), 0.0))
 
 
 def test_a_file_in_place_of_a_folder_is_refused_by_run(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(BasicAerError, match=r"checkpoint_dir .* is no folder; give a new one"):
+    with pytest.raises(BasicAerError, match=r"checkpoint_dir .* is not a folder; give a new one"):
         BACKEND.run(layers(5), checkpoint_dir=tmp_path / "file")
 
 
 def test_another_version_is_refused_and_another_numpy_warned_of(lost, monkeypatch):
     folder, _ = lost
     with monkeypatch.context() as other:
-        other.setattr(saver_module, "__version__", "99.0")
+        other.setattr(persister_module, "__version__", "99.0")
         with pytest.raises(BasicAerError, match=r"was saved by basicaer .*, this is 99.0; install that version"):
-            load_work(folder)
+            load_job(folder)
     with monkeypatch.context() as other:
-        other.setattr(saver_module.np, "__version__", "0.1")
+        other.setattr(persister_module.np, "__version__", "0.1")
         with pytest.warns(BasicAerWarning, match="saved with NumPy .*, this is 0.1; the last digits may differ"):
-            load_work(folder)
+            load_job(folder)
 
 
 def test_where_the_plan_is_another_one_the_circuit_that_ran_starts_anew_with_a_warning(lost, monkeypatch):
     folder, work = lost
     want = outcome(run(work))
     monkeypatch.setattr(suspended, "_digest", lambda _plan: "another")
-    with pytest.warns(BasicAerWarning, match=r"goes on on the \w+ .*of another kind: circuit 'layers 1' starts anew"):
+    with pytest.warns(
+        BasicAerWarning, match=r"continues on the \w+ .*of another kind: circuit 'layers 1' starts from the beginning"
+    ):
         assert outcome(go_on(folder)) == want
 
 
 def test_on_a_card_that_holds_tiles_otherwise_the_circuit_that_ran_starts_anew(lost, monkeypatch):
     folder, work = lost
     want = outcome(run(work))
-    real = JobSaver._going_on
+    real = JobPersister._continuation
 
     def on_another_card(self, *args):
         return real(self, *args)._replace(device="GPU (tiles of 13, 4 and 3 bits)")
 
-    monkeypatch.setattr(JobSaver, "_going_on", on_another_card)
-    with pytest.warns(BasicAerWarning, match=r"saved on the GPU \(tiles of 13, 4 and 3 bits\) and goes on on the"):
+    monkeypatch.setattr(JobPersister, "_continuation", on_another_card)
+    with pytest.warns(BasicAerWarning, match=r"saved on the GPU \(tiles of 13, 4 and 3 bits\) and continues on the"):
         assert outcome(go_on(folder)) == want
 
 
@@ -445,7 +448,9 @@ def test_on_another_device_the_circuit_that_ran_starts_anew_with_a_warning(lost,
     want = outcome(run(work))
     device.name = "TPU"
     try:
-        with pytest.warns(BasicAerWarning, match=r"goes on on the TPU.*: circuit 'layers 1' starts anew"):
+        with pytest.warns(
+            BasicAerWarning, match=r"continues on the TPU.*: circuit 'layers 1' starts from the beginning"
+        ):
             assert outcome(go_on(folder)) == want
     finally:
         del device.name
@@ -454,7 +459,7 @@ def test_on_another_device_the_circuit_that_ran_starts_anew_with_a_warning(lost,
 def test_a_full_disk_does_not_end_the_job_and_the_save_before_stays(tmp_path, device, monkeypatch):
     work, folder = work_of([layers(7)]), tmp_path / "job"
     want = outcome(run(work))
-    written, real = [], Store._write
+    written, real = [], JobFolder._write_file
 
     def full(self, path, parts):
         written.append(path.name)
@@ -462,17 +467,17 @@ def test_a_full_disk_does_not_end_the_job_and_the_save_before_stays(tmp_path, de
             raise OSError(errno.ENOSPC, "No space left on device")
         real(self, path, parts)
 
-    monkeypatch.setattr(Store, "_write", full)
+    monkeypatch.setattr(JobFolder, "_write_file", full)
     with pytest.warns(BasicAerWarning, match=r"could not be saved in .*No space left on device.*it goes on"):
-        assert outcome(run(work, Saving(str(folder), 0.0))) == want
-    monkeypatch.setattr(Store, "_write", real)
+        assert outcome(run(work, Persistence(str(folder), 0.0))) == want
+    monkeypatch.setattr(JobFolder, "_write_file", real)
     assert sorted(path.name for path in folder.iterdir()) == ["job.save", "lock", "running.save"]
     assert outcome(go_on(folder)) == want
 
 
 @pytest.mark.filterwarnings("ignore:The job could not be saved")
 def test_what_a_full_disk_did_not_take_is_saved_before_what_comes_after_it(tmp_path, device, monkeypatch):
-    work, folder, real = work_of([layers(4, seed) for seed in range(4)]), tmp_path / "job", Store._write
+    work, folder, real = work_of([layers(4, seed) for seed in range(4)]), tmp_path / "job", JobFolder._write_file
     fails = [False, True, True, False]  # to save each of the circuits
     written = []
 
@@ -482,9 +487,9 @@ def test_what_a_full_disk_did_not_take_is_saved_before_what_comes_after_it(tmp_p
         real(self, path, parts)
         written.append(path.name.removesuffix(".save.new"))
 
-    monkeypatch.setattr(Store, "_write", full)
+    monkeypatch.setattr(JobFolder, "_write_file", full)
     fails += [False] * 9
-    want = outcome(run(work, Saving(str(folder), 1e9)))
+    want = outcome(run(work, Persistence(str(folder), 1e9)))
     assert written == ["job", *(f"circuit-{position}" for position in range(4))]
     assert outcome(go_on(folder)) == want == outcome(run(work))
 
@@ -493,17 +498,17 @@ def test_where_warnings_are_errors_a_save_that_fails_is_told_as_that(lost, monke
     def full(*_given):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    job_id, work = load_work(lost[0])
-    monkeypatch.setattr(Store, "save", full)
+    job_id, work = load_job(lost[0])
+    monkeypatch.setattr(JobFolder, "write", full)
     with pytest.raises(
         BasicAerWarning, match=r"could not be saved in .*No space left on device"
     ):  # as all warnings here
-        run_saved(job_id, dataclasses.replace(work, saving=Saving(str(lost[0]), 0.0, resume=True)))
+        run_resumed(job_id, dataclasses.replace(work, persistence=Persistence(str(lost[0]), 0.0, resume=True)))
 
 
 def test_where_warnings_are_errors_a_lock_that_cannot_be_is_told_as_that(tmp_path):
-    store = Store(tmp_path, lambda: None)
-    with pytest.raises(BasicAerWarning, match="no locks"), store.sound("job"):
+    store = JobFolder(tmp_path, lambda: None)
+    with pytest.raises(BasicAerWarning, match="no locks"), store.damage_reported("job"):
         raise BasicAerWarning("a file system that knows no locks")
 
 
@@ -529,20 +534,20 @@ TOO_MUCH = {"state": (wide(22), 1), "saves": (saving_much(), 1), "shots": (wide(
 @pytest.mark.parametrize("kind", TOO_MUCH)
 def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, monkeypatch, kind):
     circuit, shots = TOO_MUCH[kind]
-    saver = JobSaver(tmp_path, "job 1", 0.0, lambda: None)
+    saver = JobPersister(tmp_path, "job 1", 0.0, lambda: None)
     saver.begin(work_of([wide(3), circuit], shots=shots, device="CPU"))
     saver.close()
-    load_work(tmp_path)
+    load_job(tmp_path)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**24)
     monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**24)
     with pytest.raises(BasicAerError, match=r"Circuit 'wide' needs .* are free") as of_run:
         BACKEND.run(circuit, shots=shots, device="CPU")
     with pytest.raises(BasicAerError) as of_resume:
-        load_work(tmp_path)
+        load_job(tmp_path)
     assert of_resume.value.message == of_run.value.message
     for position in range(2):
         (tmp_path / f"circuit-{position}.save").touch()
-    load_work(tmp_path)  # what has ended needs no state any more
+    load_job(tmp_path)  # what has ended needs no state any more
 
 
 # Whose folder it is.
@@ -571,9 +576,7 @@ def halted(one_thread, monkeypatch, tmp_path):
 def test_a_job_that_runs_is_not_resumed_and_its_folder_not_given_to_another(halted):
     _, folder = halted
     before = sorted(folder.rglob("*"))
-    with pytest.raises(
-        BasicAerError, match=r"A job that runs is being saved in .*; wait until it has ended, or cancel"
-    ):
+    with pytest.raises(BasicAerError, match=r"A running job is being saved in .*; wait until it has ended, or cancel"):
         BasicAer.resume(folder)
     with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
         BACKEND.run(layers(5), checkpoint_dir=folder)
@@ -607,18 +610,18 @@ def test_of_two_jobs_with_one_folder_the_second_is_refused_in_words(manual, tmp_
 
 
 def test_of_two_jobs_that_find_a_folder_empty_at_once_one_gets_it(tmp_path, device, monkeypatch):
-    other = Store(tmp_path, lambda: None)
-    hold = Store.hold
+    other = JobFolder(tmp_path, lambda: None)
+    lock = JobFolder.lock
 
     def after_another(store):
-        monkeypatch.setattr(Store, "hold", hold)
+        monkeypatch.setattr(JobFolder, "lock", lock)
         other.begin("job 2", {}, [])
-        other.let_go()
-        hold(store)
+        other.unlock()
+        lock(store)
 
-    monkeypatch.setattr(Store, "hold", after_another)
+    monkeypatch.setattr(JobFolder, "lock", after_another)
     with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
-        run(work_of([layers(5)]), Saving(str(tmp_path), 0.0))
+        run(work_of([layers(5)]), Persistence(str(tmp_path), 0.0))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks are called otherwise there")
@@ -629,7 +632,7 @@ def test_where_there_are_no_locks_jobs_are_saved_with_a_warning(tmp_path, device
     monkeypatch.setattr(lock_module, "_lock", cannot)
     work = work_of([layers(7)])
     with pytest.warns(BasicAerWarning, match="file system that knows no locks .Function not implemented.; see to it"):
-        got = run(work, Saving(str(tmp_path / "job"), 0.0))
+        got = run(work, Persistence(str(tmp_path / "job"), 0.0))
     assert outcome(got) == outcome(run(work))
 
 
@@ -639,7 +642,7 @@ def test_a_lock_that_fails_in_another_way_is_told(tmp_path, device, monkeypatch)
 
     monkeypatch.setattr(lock_module, "_lock", fails)
     with pytest.raises(BasicAerError, match=r"cannot be written: .*Input/output error"):
-        run(work_of([layers(7)]), Saving(str(tmp_path / "job"), 0.0))
+        run(work_of([layers(7)]), Persistence(str(tmp_path / "job"), 0.0))
 
 
 FORK = """
@@ -648,7 +651,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from basicaer.persistence.lock import FolderLock
 lock, other = FolderLock(Path(sys.argv[1])), FolderLock(Path(sys.argv[1]))
-assert lock.take() and lock.take() and not other.take()
+assert lock.acquire() and lock.acquire() and not other.acquire()
 (ready, begins), (ends, end) = os.pipe(), os.pipe()
 if os.fork() == 0:
     os.close(end)
@@ -657,7 +660,7 @@ if os.fork() == 0:
     os._exit(0)
 os.read(ready, 1)
 os.close(lock._file)  # as if it were killed here: nothing of ours is done
-assert other.take()
+assert other.acquire()
 """
 
 
@@ -676,10 +679,10 @@ def test_a_folder_is_meant_as_it_was_when_the_job_was_submitted(manual, tmp_path
 
 def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(saver_module, "time", clock)
+    monkeypatch.setattr(persister_module, "time", clock)
     saved = []
-    saver = JobSaver(tmp_path, "job 1", 10.0, lambda: None)
-    monkeypatch.setattr(saver, "_keep", lambda name, *_: saved.append((name, clock.now)))
+    saver = JobPersister(tmp_path, "job 1", 10.0, lambda: None)
+    monkeypatch.setattr(saver, "_write", lambda name, *_: saved.append((name, clock.now)))
     suspended, state = SimpleNamespace(_asdict=dict), SimpleNamespace(layout=dict, amplitude_parts=list)
     for seconds in (3, 6, 2, 9, 1):
         clock.now += seconds

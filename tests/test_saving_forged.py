@@ -29,12 +29,12 @@ from basicaer.library import (
     save_statevector,
     save_unitary,
 )
-from basicaer.persistence import saver as saver_module
-from basicaer.persistence import store as store_module
-from basicaer.persistence.saver import load_work, run_saved
-from basicaer.persistence.store import Store
-from basicaer.simulators import work as work_module
-from basicaer.simulators.work import Saving
+from basicaer.persistence import folder as folder_module
+from basicaer.persistence.folder import JobFolder
+from basicaer.persistence.persister import load_job
+from basicaer.simulation import Persistence
+from basicaer.simulators import running as running_module
+from basicaer.simulators.running import run_resumed
 from conftest import DEVICES
 from test_saving import StopsAfter, layers, outcome, run, work_of
 
@@ -47,8 +47,8 @@ SHARE = float(os.environ.get("BASICAER_SOAK_SHARE", "1"))  # of the slow test
 def _small_and_quick():
     device = DEVICES["CPU-tiny-tiles"]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work_module, "choose_device", lambda *_: (device, "a test wants it"))
-        patch.setattr(store_module.os, "fsync", lambda _file: None)
+        patch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+        patch.setattr(folder_module.os, "fsync", lambda _file: None)
         yield
 
 
@@ -83,7 +83,7 @@ def saved(tmp_path_factory):
     want = outcome(run(work))
     folder = tmp_path_factory.mktemp("saved") / "job"
     with pytest.raises(Cancelled):
-        run(work, Saving(str(folder), 0.0), StopsAfter(20))
+        run(work, Persistence(str(folder), 0.0), StopsAfter(20))
     assert sorted(path.stem for path in folder.iterdir()) == ["circuit-0", "job", "lock", "running"]
     return folder, want
 
@@ -113,16 +113,16 @@ def rewrite(folder, name, body=None, numbers=None, first=None):
     """Put other bytes into a save, and make its length and checksum right."""
     _, body_before, numbers_before = parts_of(folder, name)
     body = body_before if body is None else body
-    first = json.dumps({"format": "basicaer saved job 3", "length": len(body)}).encode() if first is None else first
+    first = json.dumps({"format": "basicaer saved job 4", "length": len(body)}).encode() if first is None else first
     content = first + b"\n" + body + (numbers_before if numbers is None else numbers)
     (folder / f"{name}.save").write_bytes(content + checksum(content))
 
 
 def go_on(folder):
-    job_id, work = load_work(folder)
+    job_id, work = load_job(folder)
     token = checkpoint_module.current_checkpoint.set(Checkpoint())
     try:
-        return run_saved(job_id, dataclasses.replace(work, saving=Saving(str(folder), 1e9, resume=True)))
+        return run_resumed(job_id, dataclasses.replace(work, persistence=Persistence(str(folder), 1e9, resume=True)))
     finally:
         checkpoint_module.current_checkpoint.reset(token)
 
@@ -267,7 +267,7 @@ def test_what_a_result_shows_can_be_shown_whatever_was_forged(tmp_path, name, ki
     backend = BasicAer.get_backend("statevector_simulator" if kind == "a state" else "qasm_simulator")
     work = work_of([circuit], shots=SHOTS, memory=kind != "a state", backend=backend)
     whole, folder = tmp_path / "whole", tmp_path / "job"
-    want = outcome(run(work, Saving(str(whole), 0.0)))
+    want = outcome(run(work, Persistence(str(whole), 0.0)))
     shutil.copytree(whole, folder)
     body = body_of(whole, name)
     paths = [path for path in places(body) if READERS[name] & set(path) and path[0] != "arrays"]
@@ -285,7 +285,7 @@ def test_what_no_job_is_saved_with_is_refused_when_it_is_read(folder, field, val
     path = (*entries[0][:-1], 1) if entries else (field,)
     rewrite(folder, "job", json.dumps(replaced(body, path, value)).encode())
     with pytest.raises(BasicAerError, match=DAMAGED):
-        load_work(folder)
+        load_job(folder)
 
 
 def test_what_is_not_forged_gives_what_the_job_would_have_given(saved, folder):
@@ -321,9 +321,9 @@ SIMULATORS = {"qasm_simulator": idling, "statevector_simulator": idling, "unitar
 @pytest.mark.parametrize("name", SIMULATORS)
 def test_what_any_simulator_saves_is_read_again(name, tmp_path):
     work = work_of([SIMULATORS[name]()] * 2, backend=BasicAer.get_backend(name), shots=3)
-    whole = run(work, Saving(str(tmp_path / "whole"), 0.0))
+    whole = run(work, Persistence(str(tmp_path / "whole"), 0.0))
     with pytest.raises(Cancelled):
-        run(work, Saving(str(tmp_path / "lost"), 0.0), StopsAfter(2))
+        run(work, Persistence(str(tmp_path / "lost"), 0.0), StopsAfter(2))
     for folder in ("whole", "lost"):
         got = go_on(tmp_path / folder)
         assert repr(got.to_dict()["results"][-1]["data"]) == repr(whole.to_dict()["results"][-1]["data"])
@@ -362,7 +362,7 @@ ARRAYS = {
 def test_forged_arrays_are_damaged(folder, name, kind, monkeypatch):
     made = []
     empty = np.empty
-    monkeypatch.setattr(store_module.np, "empty", lambda *given: made.append(empty(*given)) or made[-1])
+    monkeypatch.setattr(folder_module.np, "empty", lambda *given: made.append(empty(*given)) or made[-1])
     body = body_of(folder, name) | {"arrays": ARRAYS[kind], "is": {"!": "dict", "is": []}}
     rewrite(folder, name, json.dumps(body).encode(), numbers=bytes(2**14))
     with pytest.raises(BasicAerError, match=DAMAGED):
@@ -391,16 +391,16 @@ def test_a_job_that_fails_for_want_of_memory_says_so(folder, monkeypatch):
         raise MemoryError("no room")
 
     with monkeypatch.context() as here:
-        here.setattr(Store, "_array", no_room)
+        here.setattr(JobFolder, "_array", no_room)
         with pytest.raises(BasicAerError, match=r"does not fit into memory \(no room\); free some"):
             go_on(folder)
-    monkeypatch.setattr(saver_module, "run_work", no_room)
-    with pytest.raises(BasicAerError, match=r"cannot go on .*free some memory and resume it again"):
+    monkeypatch.setattr(running_module, "run_simulation", no_room)
+    with pytest.raises(BasicAerError, match=r"cannot be resumed .*free some memory and resume it again"):
         go_on(folder)
 
 
 LENGTHS = [
-    json.dumps({"format": "basicaer saved job 3", "length": length}) for length in (-1, 0, 2**60, None, 0.5, "x")
+    json.dumps({"format": "basicaer saved job 4", "length": length}) for length in (-1, 0, 2**60, None, 0.5, "x")
 ]
 
 
@@ -418,8 +418,8 @@ def test_a_link_in_the_place_of_a_save_is_replaced_and_not_written_through(folde
     letter.write_text("precious", "utf-8")
     (folder / new).unlink(missing_ok=True)
     (folder / new).symlink_to(letter)
-    store = Store(folder, lambda: None)
-    store.save("running", "job 1", {}, [])
+    store = JobFolder(folder, lambda: None)
+    store.write("running", "job 1", {}, [])
     assert not (folder / "running.save").is_symlink()
     (folder / new).unlink(missing_ok=True)
     (folder / new).symlink_to(letter)
@@ -461,7 +461,7 @@ def test_what_is_no_regular_file_is_refused_at_once(folder, make, name, monkeypa
     monkeypatch.chdir(folder)
     (folder / name).unlink()
     make(folder / name)
-    with pytest.raises(BasicAerError, match=r"is no regular file"):
+    with pytest.raises(BasicAerError, match=r"is not a regular file"):
         BasicAer.resume(folder).result()
 
 
@@ -483,9 +483,7 @@ def leave(folder, names):
 def test_a_folder_in_which_nothing_was_saved_yet_can_be_run_in_again(tmp_path, kind, manual):
     folder = tmp_path / "job"
     leave(folder, BEFORE_THE_FIRST_SAVE[kind])
-    with pytest.raises(
-        BasicAerError, match=r"had not been saved when it was lost; run it again, .* in the same folder"
-    ):
+    with pytest.raises(BasicAerError, match=r"was lost before it was saved; run it again, in the same folder"):
         BasicAer.resume(folder)
     backend = BasicAer.get_backend("qasm_simulator")
     job = backend.run(layers(4), checkpoint_dir=folder, executor=manual, seed_simulator=1)
@@ -514,13 +512,13 @@ def test_a_folder_with_anything_else_in_it_is_not_run_in(tmp_path, other):
 def test_a_job_that_is_just_being_written_down_keeps_its_folder(tmp_path):
     folder = tmp_path / "job"
     leave(folder, ["job.save.new"])
-    other = Store(folder, lambda: None)
-    other.hold()
-    with pytest.raises(BasicAerError, match="A job that runs is being saved in"):
+    other = JobFolder(folder, lambda: None)
+    other.lock()
+    with pytest.raises(BasicAerError, match="A running job is being saved in"):
         BasicAer.get_backend("qasm_simulator").run(layers(4), checkpoint_dir=folder)
-    with pytest.raises(BasicAerError, match="A job that runs is being saved in"):
+    with pytest.raises(BasicAerError, match="A running job is being saved in"):
         BasicAer.resume(folder)
-    other.let_go()
+    other.unlock()
 
 
 @pytest.mark.parametrize("place", ["\0", "x" * 300])

@@ -27,7 +27,8 @@ import psutil
 from qiskit import QuantumCircuit
 from qiskit.providers import JobStatus
 from basicaer import BasicAer, BasicAerJob, jobs
-from basicaer import job as job_module
+from basicaer import job_state
+from basicaer.payload import OpaquePayload
 from basicaer.engine.checkpoint import current_checkpoint
 
 count, seed = int(sys.argv[1]), int(sys.argv[2])
@@ -58,7 +59,7 @@ def one(executor, canceller):
         job = backend.run(CIRCUITS[kind], shots=20, seed_simulator=1, executor=executor)
     else:
         rounds = draw.randrange(2000)
-        job = BasicAerJob(backend, "own", polls, lambda: None, prepare=lambda: rounds, executor=executor)
+        job = BasicAerJob(backend, "own", polls, lambda: None, prepare=lambda: OpaquePayload(rounds), executor=executor)
         job.submit()
     how = draw.randrange(4)
     answer = None
@@ -109,7 +110,7 @@ gc.collect()
 assert sum(ends.values()) == count + count // 5 + 50
 assert all(ends.values()), ends
 assert threading.active_count() <= threads, threading.enumerate()
-assert job_module._unfinished == {} and jobs() == []
+assert job_state._unfinished == {} and jobs() == []
 assert not [item for item in gc.get_objects() if isinstance(item, (Future, BasicAerJob))]
 grown = psutil.Process().memory_info().rss - memory
 assert grown < 16 * 2**20, f"{grown / 2**20} MiB more"

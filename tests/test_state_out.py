@@ -10,7 +10,7 @@ from qiskit.quantum_info import Statevector
 
 from basicaer import BasicAerError
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.simulators import work
+from basicaer.simulators import running
 from conftest import DEVICES, TOLERANCE
 from jobs import GUARD
 
@@ -26,13 +26,13 @@ def turned(n=7):
 
 
 @pytest.fixture(params=["GPU-emulated", "GPU"])
-def card(request, monkeypatch):
+def device(request, monkeypatch):
     device = DEVICES[request.param]()
-    monkeypatch.setattr(work, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
     return device
 
 
-def test_a_gpus_state_stays_on_it(card, statevector, precision):
+def test_a_gpus_state_stays_on_it(device, statevector, precision):
     circuit = turned()
     array = statevector.run(circuit, array="device", precision=precision).result(GUARD).data()["statevector"]
     assert not isinstance(array, np.ndarray)
@@ -41,8 +41,8 @@ def test_a_gpus_state_stays_on_it(card, statevector, precision):
     assert np.allclose(array.get(), Statevector(circuit).data, rtol=0, atol=4 * TOLERANCE[precision])
 
 
-def test_its_memory_is_given_back_with_the_last_reference(card, statevector):
-    pool = card.cupy.get_default_memory_pool()
+def test_its_memory_is_given_back_with_the_last_reference(device, statevector):
+    pool = device.card.cupy.get_default_memory_pool()
     gc.collect()
     before = pool.used_bytes()
     array = statevector.run(turned(), array="device").result(GUARD).data()["statevector"]

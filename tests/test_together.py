@@ -10,7 +10,7 @@ from basicaer import BasicAerError
 from basicaer.compile.lower import lower
 from basicaer.engine.together import structure
 from basicaer.library import save_statevector
-from basicaer.simulators import base, work
+from basicaer.simulators import base, running
 from conftest import DEVICES
 from qobjs import experiment, instruction, measure, qobj_of
 
@@ -21,7 +21,7 @@ SHOTS = 300
 def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
-    for module in (base, work):
+    for module in (base, running):
         monkeypatch.setattr(module, "choose_device", lambda *_: (device, "a test wants it"))
 
 
@@ -29,13 +29,13 @@ def on_device(request, monkeypatch):
 def evolved(monkeypatch):
     """The names of the circuits that were evolved together, one list for each time."""
     seen = []
-    real = work.evolved
+    real = running.evolved
 
     def evolving(programs, *args, **keys):
         seen.append([program.name for program in programs])
         return real(programs, *args, **keys)
 
-    monkeypatch.setattr(work, "evolved", evolving)
+    monkeypatch.setattr(running, "evolved", evolving)
     return seen
 
 
@@ -182,14 +182,14 @@ def test_what_does_not_run_together(one, another):
 
 
 def test_a_state_without_a_norm_is_named_and_those_before_it_are_kept(qasm, evolved, monkeypatch):
-    real = work.evolved
+    real = running.evolved
 
     def evolved_badly(*args, **keys):
         batch = real(*args, **keys)
         batch._states[2] = np.nan
         return batch
 
-    monkeypatch.setattr(work, "evolved", evolved_badly)
+    monkeypatch.setattr(running, "evolved", evolved_badly)
     job = qasm.run([other(number) for number in range(5)], shots=9)
     with pytest.raises(BasicAerError, match=r"state of circuit 'other 2' has become unusable"):
         job.result()

@@ -121,7 +121,7 @@ def test_a_bar_closes_even_if_nobody_waits(terminal, work, held, one_thread):
     job._bar.join(GUARD)
     assert terminal.frames()[-1] == (100, "done in 3 s")
     assert terminal.getvalue().endswith("\n")
-    assert job._bar not in watching._beside
+    assert job._bar not in watching._drawing
 
 
 def test_what_is_printed_after_result_stands_below_the_bar(terminal, one_thread):
@@ -278,6 +278,7 @@ def test_when_the_interpreter_exits_the_bar_ends_and_nothing_else_is_written():
 import os, sys, threading
 from basicaer import BasicAerJob
 from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.watching import draw_in_background
 
 class Terminal:
     encoding = "utf-8"
@@ -296,7 +297,7 @@ def endless(job_id, payload):
         current_checkpoint.get().poll()
 
 real, sys.stderr = sys.stderr, Terminal()
-job = BasicAerJob(None, "job 7", endless, lambda: None, progress=True)
+job = BasicAerJob(None, "job 7", endless, lambda: None, bar=draw_in_background)
 job.submit()
 sys.stderr = real
 begun.wait()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from harness.results import rounded
 from harness.timing import in_turn, stopwatch
 
-from basicaer.devices.gpu.launches import bind, first_places
-from basicaer.devices.gpu.work import DTYPES
+from basicaer.devices.gpu.amplitudes import DTYPES
+from basicaer.devices.gpu.binding import bind, first_places
 from basicaer.plan.planner import plan_segment
 
 if TYPE_CHECKING:

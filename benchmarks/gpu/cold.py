@@ -48,7 +48,7 @@ def _main(family: str, n: int, precision: str, circuits: str, emulated: str) -> 
     device = CupyDevice(cupy=card.cupy)
     card.cupy.empty(1, "u1")
     ended("context")
-    device.module(Precision(precision))
+    device.card.kernels(Precision(precision), device.shapes[Precision(precision)].register_bits)
     ended("compile")
     segment = Circuits.read(Path(circuits)).segment(family, n)
     ended("read")  # It replaces making and lowering a circuit, so it is not counted.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.timing import OURS
 
-from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch, bind, first_places
-from basicaer.devices.gpu.work import DTYPES
+from basicaer.devices.gpu.amplitudes import DTYPES
+from basicaer.devices.gpu.binding import bind, first_places
+from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch
 from basicaer.plan.planner import plan_segment
 
 if TYPE_CHECKING:

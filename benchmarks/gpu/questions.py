@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.cpu.gatewise import GateNumbers
-from basicaer.devices.gpu.encoding import Recorded
+from basicaer.devices.gpu.encoding import PassArrays as Recorded
 from basicaer.devices.gpu.passes import PassBuilder
-from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE, Kind
+from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE
+from basicaer.devices.gpu.structs import OperationKind as Kind
 from basicaer.engine.program import Form
 from basicaer.options import Precision
 from gpu.goals import EMPTY_PASS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.device import CupyDevice
-    from basicaer.devices.gpu.passes import Shape
+    from basicaer.devices.gpu.shape import TileShape as Shape
     from gpu.card import Card
 
 OPERATIONS = 100
@@ -80,7 +81,8 @@ def questions(shape: Shape, n: int) -> Iterator[Question]:
 def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, rounds: int) -> float:
     """Return the seconds of a pass over a state; copying its arrays to the card is not timed."""
     cupy = card.cupy
-    module = device.module(Precision.DOUBLE if vector.dtype.itemsize == 16 else Precision.SINGLE)
+    precision = Precision.DOUBLE if vector.dtype.itemsize == 16 else Precision.SINGLE
+    module = device.card.kernels(precision, device.shapes[precision].register_bits)
     program = [
         _uploaded(cupy, array)
         for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32))
@@ -152,7 +154,7 @@ def _recorded(
     recorded = Recorded()
     finished = builder.finish(recorded, target)
     assert finished is not None  # It has at least one stage.
-    return recorded, finished[1]
+    return recorded, finished[1:]
 
 
 def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:

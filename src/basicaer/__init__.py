@@ -1,4 +1,4 @@
-"""Statevector simulators for Qiskit, driven by jobs that can be waited for, watched and cancelled while they run.
+"""Statevector simulators for Qiskit that run as jobs, which can be watched, waited for and cancelled while they run.
 
 >>> from qiskit import QuantumCircuit
 >>> from basicaer import BasicAer
@@ -39,11 +39,11 @@ __all__ = [
     "watch",
 ]
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet, until the program that uses it wants to listen
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet unless the program configures logging
 
 
 def __getattr__(name: str) -> Any:
-    """Bring in what takes a while to import when it is first asked for."""
+    """Import on first use what takes a while to import."""
     if name in {"EstimatorV2", "SamplerV2"}:
         from basicaer import primitives
 

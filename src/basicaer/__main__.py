@@ -1,4 +1,4 @@
-"""`python -m basicaer` is the command line."""
+"""Runs the command line for `python -m basicaer`."""
 
 from basicaer.cli import main
 

@@ -1,6 +1,6 @@
-"""From how many qubits on a GPU is faster than the CPU: measured once on each machine, and kept in a file.
+"""Measures the number of qubits from which a GPU is faster than the CPU, once on each machine.
 
-It only decides which device `device="auto"` takes. Plans never depend on it.
+The number decides only which device `device="auto"` chooses. Plans never depend on it.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 __all__ = ["calibration_file", "known_crossover", "measured_crossover"]
 
 _SIZES = range(SMALLEST_ON_GPU, 23, 2)
-_RUNS = 4  # the first one compiles and plans
+_RUNS = 4  # the first run is not counted, since it compiles and plans
 _lock = threading.Lock()
 
 
 def calibration_file() -> Path:
-    """Return the file that keeps what was measured."""
+    """Return the file in which measured numbers are stored."""
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("basicaer")) / "calibration.json"
 
 
 def known_crossover(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) -> int | None:
-    """Return from how many qubits on the GPU is faster, if it has been measured."""
+    """Return the number of qubits from which the GPU is faster; None if it has not been measured."""
     return _read().get(_key(cpu, gpu, precision))
 
 
 def measured_crossover(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) -> int:
-    """Return from how many qubits on the GPU is faster, measured now if it has not been: that takes some seconds.
+    """Return the number of qubits from which the GPU is faster; if it is not known, measure it, which takes seconds.
 
-    What is timed is a layered circuit of rotations and CX chains on states of more and more qubits.
+    The measurement runs layers of rotations and CX chains on states of more and more qubits.
     """
     with _lock:
         known = known_crossover(cpu, gpu, precision)
@@ -65,7 +65,7 @@ def measured_crossover(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) 
 
 
 def _seconds(device: Device, segment: Segment, n_qubits: int, precision: Precision) -> float:
-    """Return the least time that a run takes, to the sums that sampling begins with."""
+    """Return the shortest time of a run, up to the sums of probabilities that sampling begins with."""
     times = []
     costs = device.costs(n_qubits, precision)
     for _ in range(_RUNS):
@@ -90,7 +90,7 @@ def _layers(n_qubits: int) -> Segment:
 
 
 def _key(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) -> str:
-    return f"basicaer {__version__}, {gpu.card}, {cpu.threads} threads, {precision}"
+    return f"basicaer {__version__}, {gpu.card.name}, {cpu.threads} threads, {precision}"
 
 
 def _read() -> dict[str, int]:
@@ -102,7 +102,7 @@ def _read() -> dict[str, int]:
 
 
 def _write(measured: dict[str, int]) -> None:
-    """Keep what was measured, if a file can be written; else it is measured again by the next process."""
+    """Store what was measured, if the file can be written; otherwise the next process measures again."""
     file = calibration_file()
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)

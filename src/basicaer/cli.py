@@ -19,13 +19,14 @@ from rich.table import Table
 from basicaer._version import __version__
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.probe import probe_gpu
-from basicaer.devices.memory import largest_state, readable
+from basicaer.devices.memory import largest_state
 from basicaer.devices.registry import gpu_device
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border, printable, shown
-from basicaer.loading import load_circuit
+from basicaer.openqasm.loading import its_inputs, load
 from basicaer.options import Precision
 from basicaer.provider import BasicAer
 from basicaer.watching import place_and_time, watch
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ __all__ = ["main"]
 _ROWS = 24  # outcomes that a histogram shows
 _SECONDS_WITHOUT_BAR = 1.0
 _METADATA = ("device", "device_reason", "precision", "simulated_qubits", "lowering_seconds", "simulation_seconds")
-_INTERRUPTED = 130  # the exit status of what Ctrl-C has ended: 128 and the number of the signal
+_INTERRUPTED = 130  # the exit status after Ctrl-C: 128 plus the number of the signal
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,6 +53,7 @@ def main() -> None:
 
 
 _Command = Callable[..., None]
+_BIND = click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="The value of an input; once for each.")
 
 
 def _showing(command: _Command) -> _Command:
@@ -72,7 +74,7 @@ def _showing(command: _Command) -> _Command:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--shots", default=1024, show_default=True, help="How often to repeat the circuit.")
 @click.option("--seed", type=int, help="Makes the outcomes reproducible.")
-@click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="The value of an input; once for each.")
+@_BIND
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, for resume.")
@@ -91,12 +93,14 @@ def run(
     """Run the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, and show how often each outcome occurred."""
 
     def start() -> BasicAerJob:
-        circuit = load_circuit(file)
-        binds = _values_of_inputs(circuit, bind, file)
-        with _told_warnings():
-            return BasicAer.get_backend("qasm_simulator").run(
-                circuit, seed_simulator=seed, parameter_binds=[binds] if binds else None, **options
+        circuit = _load(file, bind)
+        missing = [parameter.name for parameter in circuit.parameters]
+        if missing:
+            raise BasicAerError(
+                f"{file} has inputs without a value ({_quoted(missing)}); give each with --bind NAME=NUMBER."
             )
+        with _warnings_printed():
+            return BasicAer.get_backend("qasm_simulator").run(circuit, seed_simulator=seed, **options)
 
     _show(start, as_json=as_json, plot=plot, progress=progress)
 
@@ -109,14 +113,14 @@ def resume(*, path: str, as_json: bool, plot: Path | None, progress: bool | None
     """Go on with the job that was saved in the folder PATH and whose process is gone."""
 
     def start() -> BasicAerJob:
-        with _told_warnings():
+        with _warnings_printed():
             return BasicAer.resume(path, **options)
 
     _show(start, as_json=as_json, plot=plot, progress=progress)
 
 
 def _show(start: Callable[[], BasicAerJob], *, as_json: bool, plot: Path | None, progress: bool | None) -> None:
-    """Wait for a job and show its result; of several circuits, one after another."""
+    """Wait for a job and show its result, circuit by circuit."""
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
     job = None
     try:
@@ -151,35 +155,35 @@ def _refusal(error: BasicAerError | MemoryError) -> click.ClickException:
 
 
 @contextlib.contextmanager
-def _told_warnings() -> Iterator[None]:
-    """Print the warnings of what is done, if it comes to its end."""
+def _warnings_printed() -> Iterator[None]:
+    """Print the warnings that are raised inside, unless an error is."""
     with warnings.catch_warnings(record=True, action="always", category=BasicAerWarning) as caught:
         yield
     for warning in caught:
         click.echo(f"Warning: {warning.message}", err=True)
 
 
-def _values_of_inputs(circuit: QuantumCircuit, bind: tuple[str, ...], file: Path) -> dict[str, list[float]]:
-    """Return the values of a circuit's inputs by name, as ``parameter_binds`` takes them; each must have one."""
-    inputs = [one.name for one in (*circuit.parameters, *circuit.iter_input_vars())]
-    values: dict[str, list[float]] = {}
-    for given in bind:
-        name, _, number = given.partition("=")
+def _load(file: Path, bind: tuple[str, ...]) -> QuantumCircuit:
+    """Return the circuit in a file, whose inputs have the values that are given."""
+    numbers = [given.partition("=")[::2] for given in bind]
+    circuit, inputs = load(file, {name: value for name, number in numbers if (value := _number(number)) is not None})
+    seen: set[str] = set()
+    for given, (name, number) in zip(bind, numbers, strict=True):
         if name not in inputs:
-            has = f"its inputs are {_quoted(inputs)}" if inputs else "it has none"
-            raise BasicAerError(f"--bind {shown(given)} names no input of {file}; {has}.")
-        if name in values:
+            raise BasicAerError(f"--bind {shown(given)} names no input of {file}; {its_inputs(inputs)}.")
+        if name in seen:
             raise BasicAerError(f"--bind gives '{name}' twice; give it once.")
-        try:
-            values[name] = [float(number)]
-        except ValueError as error:
-            raise BasicAerError(f"--bind {shown(given)} has no number; give NAME=NUMBER.") from error
-    missing = [name for name in inputs if name not in values]
-    if missing:
-        raise BasicAerError(
-            f"{file} has inputs without a value ({_quoted(missing)}); give each with --bind NAME=NUMBER."
-        )
-    return values
+        seen.add(name)
+        if _number(number) is None:
+            raise BasicAerError(f"--bind {shown(given)} has no number; give NAME=NUMBER.")
+    return circuit
+
+
+def _number(written: str) -> float | None:
+    try:
+        return float(written)
+    except ValueError:
+        return None
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -187,8 +191,8 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _counts(experiment: ExperimentResult) -> dict[str, int]:
-    """Return the counts by bit string, most frequent first; none where there are no classical bits."""
-    counts = getattr(experiment.data, "counts", None)  # a job that is resumed may be another simulator's
+    """Return the counts by bit string, most frequent first; empty if there are no classical bits."""
+    counts = getattr(experiment.data, "counts", None)  # a resumed job may be one of another simulator, without counts
     named = format_counts(counts, experiment.header) if counts else {}
     return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
 
@@ -231,7 +235,7 @@ def _print_histogram(console: Console, summary: dict[str, Any]) -> None:
 
 
 def _check_picture(option: str, path: Path) -> None:
-    """Refuse a name that no picture can have, before there is a result that would be lost."""
+    """Refuse a file name that no picture can have, before a result is computed that would be lost."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -271,13 +275,14 @@ def _draw(result: Result, path: Path) -> None:
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--draw", type=click.Path(path_type=Path), help="Draw the plan to a picture.")
-def plan(*, file: Path, device: str, precision: str, draw: Path | None) -> None:
+@_BIND
+def plan(*, file: Path, bind: tuple[str, ...], device: str, precision: str, draw: Path | None) -> None:
     """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
     try:
         if draw is not None:
             _check_picture("--draw", draw)
-        circuit = load_circuit(file)
-        with _told_warnings():
+        circuit = _load(file, bind)
+        with _warnings_printed():
             made = BasicAer.get_backend("qasm_simulator").plan(circuit, device=device, precision=precision)
         if draw is not None:
             made.draw(draw)

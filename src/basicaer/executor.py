@@ -1,4 +1,4 @@
-"""The executor that jobs run on unless they are given another: threads that never hold up the interpreter's exit."""
+"""The default executor of jobs: threads that never delay the exit of the interpreter."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ class DaemonThreadExecutor(Executor):
     """Runs calls on daemon threads, started when needed and never more than `max_workers`.
 
     The standard ThreadPoolExecutor joins its threads when the interpreter exits, before any `atexit` function runs, so
-    that a long simulation would hold the process until it is done. Threads do not survive a fork: in the child the
-    executor starts empty, and calls that were queued stay with the parent.
+    that a long simulation would delay the exit until it is done. Threads do not survive a fork: in the child the
+    executor starts empty, and queued calls stay with the parent.
 
     Parameters
     ----------
     max_workers
-        How many calls may run at once; by default one per core, since a simulation keeps a core busy.
+        The number of calls, at most, that run at the same time; by default one per core, since a simulation keeps a
+        core busy.
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
@@ -47,7 +48,7 @@ class DaemonThreadExecutor(Executor):
         self._lock = threading.Lock()
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._unclaimed = 0  # idle threads less queued tasks
+        self._unclaimed = 0  # the number of idle threads minus that of queued tasks
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         """Queue a call and return its future."""
@@ -58,7 +59,7 @@ class DaemonThreadExecutor(Executor):
             if self._unclaimed < 1 and len(self._threads) < self._max_workers:
                 name = f"basicaer-{len(self._threads)}"
                 thread = threading.Thread(target=self._work, args=(self._tasks,), name=name, daemon=True)
-                thread.start()  # before anything else: where the system gives no more threads, nothing has changed
+                thread.start()  # first of all: if the system allows no more threads, nothing has changed
                 self._threads.append(thread)
                 self._unclaimed += 1
             self._tasks.put((future, fn, args, kwargs))
@@ -67,17 +68,17 @@ class DaemonThreadExecutor(Executor):
 
     @staticmethod
     def call_here(fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-        """Make a call in this thread at once: for one so short that the hop to another would take longer."""
+        """Make a call in this thread at once; for calls so short that handing them to another would take longer."""
         future: Future[_T] = Future()
         _run(future, fn, args, kwargs)
         if isinstance(error := future.exception(), KeyboardInterrupt):
-            raise error  # meant for this thread, not for whoever asks for the result
+            raise error  # it interrupts this thread, and is no result of the call
         return future
 
     def _work(self, tasks: queue.SimpleQueue[_Task | None]) -> None:
         while (task := tasks.get()) is not None:
             _run(*task)
-            del task  # an idle thread keeps nothing of its last call alive
+            del task  # an idle thread must not refer to its last call
             with self._lock:
                 self._unclaimed += 1
 
@@ -91,23 +92,23 @@ class DaemonThreadExecutor(Executor):
                     taken.append(self._tasks.get_nowait())
         cancelled = [task for task in taken if task is not None]
         for future, *_ in cancelled:
-            future.cancel()  # outside of the lock, since its callbacks may come back here
+            future.cancel()  # not under the lock, since callbacks of the future may use the executor
         for task in [*cancelled, *[None] * len(self._threads)]:
-            self._tasks.put(task)  # a thread still has to see the cancelled ones, to tell those who wait
+            self._tasks.put(task)  # threads also take the cancelled ones, in order to notify those who wait for them
         if wait:
             for thread in self._threads:
                 thread.join()
 
 
-_of_gpus: dict[int, DaemonThreadExecutor] = {}  # by the GPU's number
+_executors_of_gpus: dict[int, DaemonThreadExecutor] = {}  # by the number of the GPU
 
 
 def executor_of_gpu(number: int) -> DaemonThreadExecutor:
-    """Return the executor of a GPU, which has one worker: jobs beside each other would only slow each other down there.
+    """Return the executor of a GPU, which has one worker: jobs that share a GPU would only slow each other down.
 
-    They queue in the order in which they were submitted, and keep no thread from jobs on the CPU.
+    Jobs wait in the order in which they were submitted, and take no threads from jobs on the CPU.
     """
-    return _of_gpus.get(number) or _of_gpus.setdefault(number, DaemonThreadExecutor(1))
+    return _executors_of_gpus.get(number) or _executors_of_gpus.setdefault(number, DaemonThreadExecutor(1))
 
 
 def _run(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -117,6 +118,6 @@ def _run(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwa
         result = fn(*args, **kwargs)
     except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to whoever asks for the result
         future.set_exception(error)
-        del future  # the error's traceback holds this frame, and would hold the future that holds the error
+        del future  # the error's traceback refers to this frame, and the future refers to the error
     else:
         future.set_result(result)

@@ -1,9 +1,8 @@
-"""The words that options are given in, and the check of one option at a time."""
+"""The types of options, and the check of the value of each."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import numbers
 import os
@@ -15,39 +14,35 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, printable, shown
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 __all__ = [
-    "AERS_ALONE",
-    "WITHOUT_EFFECT",
     "ArrayPlace",
     "DeviceChoice",
     "DeviceOptions",
     "Precision",
     "check_option",
     "check_options",
-    "unknown_name",
-    "without_aers",
 ]
 
 
 class Precision(StrEnum):
-    """Of the amplitudes: complex128 or complex64."""
+    """The precision of amplitudes: complex128 or complex64."""
 
     DOUBLE = "double"
     SINGLE = "single"
 
     @property
     def amplitude_bytes(self) -> int:
-        """Bytes that one amplitude takes."""
+        """The number of bytes of one amplitude."""
         return 16 if self is Precision.DOUBLE else 8
 
 
 class DeviceChoice(StrEnum):
-    """Where to run: on a named device, or wherever is best."""
+    """Where to run: on a certain device, or on whichever is best."""
 
     AUTO = "auto"
     CPU = "CPU"
@@ -55,152 +50,38 @@ class DeviceChoice(StrEnum):
 
 
 class ArrayPlace(StrEnum):
-    """Where a statevector is returned: in the host's memory, or where it was made."""
+    """Where a statevector is returned: in the host's memory, or in that of the device."""
 
     HOST = "host"
     DEVICE = "device"
 
 
-WITHOUT_EFFECT = {
-    "how Aer divides work": (
-        "batched_shots_gpu",
-        "batched_shots_gpu_max_qubits",
-        "blocking_enable",
-        "blocking_qubits",
-        "chunk_swap_buffer_qubits",
-        "cuStateVec_enable",
-        "max_job_size",
-        "max_parallel_shots",
-        "max_shot_size",
-        "num_threads_per_device",
-        "runtime_parameter_bind_enable",
-        "statevector_parallel_threshold",
-    ),
-    "how Aer runs gates and draws outcomes": (
-        "accept_distributed_results",
-        "enable_truncation",
-        "fusion_enable",
-        "fusion_max_qubit",
-        "fusion_threshold",
-        "fusion_verbose",
-        "shot_branching_enable",
-        "shot_branching_sampling_enable",
-        "statevector_sample_measure_opt",
-    ),
-    "what Aer checks, and when it gives up": ("max_memory_mb", "validation_threshold", "zero_threshold"),
-    "Aer's other methods": (
-        "extended_stabilizer_approximation_error",
-        "extended_stabilizer_metropolis_mixing_time",
-        "extended_stabilizer_norm_estimation_repetitions",
-        "extended_stabilizer_norm_estimation_samples",
-        "extended_stabilizer_parallel_threshold",
-        "extended_stabilizer_probabilities_snapshot_samples",
-        "extended_stabilizer_sampling_method",
-        "matrix_product_state_max_bond_dimension",
-        "matrix_product_state_truncation_threshold",
-        "mps_lapack",
-        "mps_log_data",
-        "mps_omp_threads",
-        "mps_parallel_threshold",
-        "mps_sample_measure_algorithm",
-        "mps_swap_direction",
-        "stabilizer_max_snapshot_probabilities",
-        "superoperator_parallel_threshold",
-        "tensor_network_num_sampling_qubits",
-        "unitary_parallel_threshold",
-        "use_cuTensorNet_autotuning",
-    ),
-    "how Qiskit's BasicSimulator works": ("use_clifford_optimization",),
-}
-"""Options of other simulators that change nothing that comes out here, by what they say; they are taken."""
-
-AERS_ALONE = frozenset(name for names in WITHOUT_EFFECT.values() for name in names)
-
-_OF_THE_TRANSPILER = frozenset({"basis_gates", "coupling_map"})
-_OF_AER = AERS_ALONE | _OF_THE_TRANSPILER | {"method", "noise_model"}
-_LEAST_PART = 3  # letters of a name that say which one is meant
-_NEAR = 0.75  # of 1: how much names have in common of which one may be meant by the other
-_LONGEST_NAME = 100
-
-
 class DeviceOptions(NamedTuple):
-    """What was said of the device: which, how many threads may work on one state (0: one on each core), which GPU."""
+    """The options of the device: which one, how many threads on one state (0: one for each core), and which GPU."""
 
     choice: DeviceChoice = DeviceChoice.AUTO
     threads: int = 0
     gpu: int = 0
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], taken: Iterable[str] = ()) -> str:
-    """Return the sentence for a name that is not known, with the nearest one that is known or taken at least."""
-    # A long name is cut, which also bounds the search; not all that is raised with the sentence is a BasicAerError.
-    name = printable(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "...")
-    known = sorted(known)
-    possible = [*known, *sorted(taken)]
-    nearest = difflib.get_close_matches(name, possible, n=1, cutoff=_NEAR) or [
-        one for one in possible if len(name) >= _LEAST_PART and name in one
-    ]
-    hint = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}."
-    return f"Unknown {kind} '{name}': {hint}"
-
-
-def without_aers(options: dict[str, Any], methods: Iterable[str]) -> dict[str, Any]:
-    """Return options without those of Aer that change nothing here.
-
-    Parameters
-    ----------
-    methods
-        The methods of simulation that Aer has and that come to the same as what is done here.
-
-    Raises
-    ------
-    BasicAerError
-        For another method, a noise model that has any noise, and what `transpile` is to be told.
-    """
-    if _OF_AER.isdisjoint(options):
-        return options
-    if not _is_ideal(options.get("noise_model")):
-        raise BasicAerError("noise_model must be None or ideal: noise is not simulated here.")
-    for name in sorted(_OF_THE_TRANSPILER.intersection(options)):
-        if options[name] is not None:
-            raise BasicAerError(f"{name} is not for running: all gates run on any qubits here; give it to transpile().")
-    method = "automatic" if options.get("method") is None else options["method"]
-    if not isinstance(method, str) or str(method) not in {"automatic", *methods}:
-        named = ", ".join(repr(one) for one in ("automatic", *methods))
-        raise BasicAerError(
-            f"method must be one of {named}, not {shown(method)}: only states of all amplitudes are simulated."
-        )
-    return {name: value for name, value in options.items() if name not in _OF_AER}
-
-
-def _is_ideal(noise_model: Any) -> bool:
-    """Tell whether a noise model of Aer, which need not be installed, has no noise; None is such."""
-    if noise_model is None:
-        return True
-    try:
-        return noise_model.is_ideal() is True
-    except Exception:  # noqa: BLE001  # it is no noise model, or raises what it likes
-        return False
-
-
 class _Check(NamedTuple):
-    """What an option must be, in words that follow "must be", and what reads a value or raises anything."""
+    """What an option must be, in words that follow "must be", and a function that converts its value or raises."""
 
     expected: str
     read: Callable[[Any], Any]
 
 
-_MOST = 2**63 - 1  # of shots, threads and parts: what an array of NumPy can count
-_MOST_THREADS = 256  # or the number of cores: each takes memory for itself, and more would only wait for each other
+_MOST = 2**63 - 1  # shots, threads or parts: the largest number that an array of NumPy can hold
+_MOST_THREADS = 256  # or the number of cores: each thread takes memory, and more would only wait for one another
 
 
 def _is_number(value: Any, kind: type) -> bool:
-    """Tell whether a value is a number of a kind; truth values and times of NumPy are none, whatever they are to it."""
+    """Tell whether a value is a number of a kind; no boolean and no time of NumPy counts as one."""
     return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
 
 
 def _whole(least: int, most: int = _MOST, written: str = "2**63 - 1") -> _Check:
-    """Return the check of a whole number, of which the largest is written so in the message."""
+    """Return the check of an integer in a range; `written` is the upper end as the message shows it."""
 
     def read(value: Any) -> int:
         if not _is_number(value, numbers.Integral) or value < least:
@@ -224,8 +105,8 @@ def _seconds(value: Any) -> float:
 
 
 def _wait(value: Any) -> float | None:
-    """Return how long to wait; None is for ever, and so is longer than the machine's clock can tell."""
-    if not _is_number(value, numbers.Real) or value != value:  # noqa: PLR0124  # as only what is not a number is
+    """Return how long to wait; None means for ever, as does a time longer than the system can wait."""
+    if not _is_number(value, numbers.Real) or value != value:  # noqa: PLR0124  # only NaN is not equal to itself
         raise ValueError
     return None if value >= threading.TIMEOUT_MAX else float(max(value, 0))
 
@@ -254,7 +135,7 @@ def _folder(value: Any) -> Path:
         raise ValueError
     path = Path(value).absolute()
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        path.lstat()  # whether it may be named at all: neither too long, nor with a zero byte, nor out of bounds
+        path.lstat()  # raises an error if the system does not accept the path, as with a zero byte or if it is too long
     return path
 
 
@@ -285,7 +166,7 @@ def _or_none(check: _Check, before: str = " or ") -> _Check:
 
 
 _SECONDS = _Check("a positive number of seconds", _seconds)
-_SEED = _whole(0, 10**4000, "10**4000")  # Python writes no decimal number of more than 4,300 digits
+_SEED = _whole(0, 10**4000, "10**4000")  # Python refuses to print longer numbers: the limit is 4,300 digits
 _TRUTH = _Check("True or False", lambda value: bool(_of_kind(value, bool | np.bool_)))
 
 _CHECKS: dict[str, _Check] = {
@@ -335,11 +216,11 @@ def check_option(name: str, value: Any, called: str | None = None) -> Any:
 
 
 def check_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with every value checked and in its own type; options not named here pass unchanged.
+    """Return the options with every value checked and in its own type; options without a check pass unchanged.
 
     Raises
     ------
     BasicAerError
-        Naming the option, the value and what it may be, whatever the check of the value raises.
+        Naming the option, the value and what it may be, for any exception of the check.
     """
     return {name: check_option(name, value) for name, value in options.items()}

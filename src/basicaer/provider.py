@@ -1,6 +1,6 @@
-"""`BasicAer`, the provider: where the simulators are to be had by name.
+"""`BasicAer`, the provider, which returns simulators by name.
 
-They are imported when the first of them is asked for, which keeps ``import basicaer`` short.
+The simulators are imported when the first of them is asked for, so that ``import basicaer`` stays fast.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from basicaer.errors import BasicAerError, shown
 from basicaer.job import BasicAerJob
-from basicaer.options import check_options, unknown_name
+from basicaer.options import check_options
+from basicaer.submission import submit_job
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     import os
@@ -26,12 +28,12 @@ __all__ = ["BasicAer", "BasicAerProvider"]
 
 
 class BasicAerProvider:
-    """Makes simulator backends; each call makes new ones, so that nobody's options change under them."""
+    """Makes simulator backends; each call makes new ones, so that options that are set on one affect no other."""
 
     def backends(
         self, name: str | None = None, filters: Callable[[BasicAerSimulator], bool] | None = None
     ) -> list[BasicAerSimulator]:
-        """Return a backend of each simulator; only those called `name`, and of which `filters` says True, if given."""
+        """Return a backend of each simulator; if given, `name` and the function `filters` select among them."""
         from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
 
         backends = [kind(provider=self) for kind in (QasmSimulator, StatevectorSimulator, UnitarySimulator)]
@@ -39,14 +41,14 @@ class BasicAerProvider:
         return [b for b in named if filters is None or filters(b)]
 
     def get_backend(self, name: str = "qasm_simulator", **options: Any) -> BasicAerSimulator:
-        """Return the simulator called `name`, with these options of `run` set for all its runs.
+        """Return the simulator called `name`, with these options set for all its runs.
 
         Raises
         ------
         QiskitBackendNotFoundError
-            If there is none of this name; the message names the nearest.
+            If there is no simulator of this name; the message suggests the nearest name.
         AttributeError, BasicAerError
-            As from the backend's ``set_options``.
+            As for the backend's ``set_options``.
         """
         for backend in self.backends(name):
             backend.set_options(**options)
@@ -65,26 +67,27 @@ class BasicAerProvider:
         progress: bool = False,
         cancel_on_interrupt: bool = True,
     ) -> BasicAerJob:
-        """Go on with a job that was saved by ``run(..., checkpoint_dir=...)`` and whose process is gone.
+        """Resume a job that was saved by ``run(..., checkpoint_dir=...)`` and whose process has ended.
 
-        It ends with the counts that it would have ended with, on the same kind of device and the same NumPy.
+        On the same kind of device and with the same NumPy, it returns the counts that it would have returned.
 
         Parameters
         ----------
         checkpoint_dir
-            The folder. The job goes on being saved there.
+            The folder of the job, which continues to be saved there.
         checkpoint_every, executor, timeout, callback, progress, cancel_on_interrupt
             As for ``run``.
 
         Raises
         ------
         BasicAerError
-            If the folder holds no saved job, a damaged one, one that runs, or one of another version; if the job was
-            lost before anything of it was saved, so that it is to be run again, which may be in the same folder; for
-            options that `run` would refuse.
+            If the folder holds no saved job, or one that is damaged, that is running, or that another version has
+            saved; if the job was lost before it was saved, so that it has to be run again (the same folder may be
+            used); for options that `run` would refuse.
         """
-        from basicaer.persistence.saver import load_work, run_saved
-        from basicaer.simulators.work import Saving
+        from basicaer.persistence.persister import load_job
+        from basicaer.simulation import Persistence
+        from basicaer.simulators.running import run_resumed
 
         checked = check_options(
             {
@@ -100,23 +103,20 @@ class BasicAerProvider:
         folder, every = checked.pop("checkpoint_dir"), checked.pop("checkpoint_every")
         if folder is None:
             raise BasicAerError("resume() takes the folder of a saved job, not None.")
-        job_id, work = load_work(folder)
+        job_id, payload = load_job(folder)
 
         def no_qobj() -> None:
-            raise BasicAerError(
-                f"Job {job_id} goes on from {folder}, where its circuits have no form as a Qobj any more."
-            )
+            raise BasicAerError(f"Job {job_id} was resumed from {folder}, which does not hold its circuits as a Qobj.")
 
-        job = BasicAerJob(
-            self.get_backend(work.backend_name),
-            job_id,
-            run_saved,
+        return submit_job(
+            BasicAerJob,
+            self.get_backend(payload.backend_name),
+            run_resumed,
             no_qobj,
-            prepare=lambda: replace(work, saving=Saving(str(folder), every, resume=True)),
-            **checked,
+            prepare=lambda: replace(payload, persistence=Persistence(str(folder), every, resume=True)),
+            settings=checked,
+            job_id=job_id,
         )
-        job.submit()
-        return job
 
     def __str__(self) -> str:
         return "BasicAer"

@@ -1,4 +1,4 @@
-"""Outcomes of the engine -> Qiskit's `Result`."""
+"""The engine's outcomes as plain values, and these as Qiskit's `Result`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from basicaer.devices.memory import check_dictionary
 from basicaer.engine.bits import all_ones, deposit_bits
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.errors import LostNormError
+from basicaer.records import SavedValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,21 +26,22 @@ if TYPE_CHECKING:
 
     from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Save
+    from basicaer.records import FinishedExperiment
 
 __all__ = [
     "chopped",
     "circuit_header",
     "counts_of",
-    "experiment_of",
     "joined",
     "memory_of",
     "on_all_qubits",
+    "qiskit_experiment",
     "result_of",
     "saved_of",
     "with_own_lists",
 ]
 
-_CHUNK = 2**16  # amplitudes looked at in one go, so that no second state is made
+_CHUNK = 2**16  # amplitudes that are looked at in one go; all at once would take the memory of a second state
 
 
 def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, An
     Parameters
     ----------
     global_phase
-        Of the circuit with values for its parameters, in radians.
+        The circuit's global phase with values for its parameters, in radians.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, An
         "global_phase": global_phase,
         "metadata": circuit.metadata or {},
     }
-    # Qiskit cuts a bit string into registers by these sizes: right only where the registers are all the bits in order.
+    # Qiskit cuts a bit string into registers by these sizes: that is right only if the registers are all bits in order.
     if [bit for register in circuit.cregs for bit in register] == circuit.clbits:
         header["creg_sizes"] = _sizes(cregs)
     return header
@@ -104,7 +106,7 @@ def counts_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> 
 
 def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> list[str]:
     """Return the value of the memory slots of each shot, in shot order, in hexadecimal; poll now and then."""
-    assert outcome.value_of_shot is not None  # asked for with the memory  # noqa: S101
+    assert outcome.value_of_shot is not None  # the engine keeps it where the memory is returned  # noqa: S101
     values = np.array(_hexadecimal(outcome.values, memory_slots), dtype=object)
     memory: list[str] = []
     for start in range(0, len(outcome.value_of_shot), _CHUNK):
@@ -114,14 +116,14 @@ def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> 
 
 
 def _hexadecimal(values: list[int], memory_slots: int) -> list[str]:
-    reported = all_ones(memory_slots)  # a Qobj's register stands above the memory slots and is not reported
+    reported = all_ones(memory_slots)  # a Qobj's register lies above the memory slots and is not reported
     return [hex(value & reported) for value in values]
 
 
 def on_all_qubits(
     amplitudes: NDArray[np.complexfloating], qubits: Sequence[int], circuit_qubits: int, poll: Callable[[], None]
 ) -> NDArray[np.complexfloating]:
-    """Return amplitudes over all of a circuit's qubits, of which those not in `qubits` are |0>; poll now and then."""
+    """Return amplitudes over all qubits of a circuit; those that are not in `qubits` are |0>. Polls now and then."""
     if len(qubits) == circuit_qubits:
         return amplitudes
     whole = np.zeros(2**circuit_qubits, amplitudes.dtype)
@@ -140,58 +142,58 @@ def chopped(
     Raises
     ------
     LostNormError
-        If any is not finite.
+        If an amplitude is not finite.
     """
     for start in range(0, len(amplitudes), _CHUNK):
         poll()
         part = amplitudes[start : start + _CHUNK]
         moduli = np.abs(part)
-        if not moduli.max() < np.inf:  # so too where any is no number
+        if not moduli.max() < np.inf:  # the comparison is false for NaN as well
             raise LostNormError(f"A state has the modulus {moduli.max()} among its amplitudes.")
         part[moduli < threshold] = 0
     return amplitudes
 
 
-def saved_of(outcome: Outcome, saves: Sequence[Save]) -> list[dict[str, Any]]:
-    """Return what was saved as plain values: for each save that any shot passed its label, form and values.
-
-    The values are one, or a list with one for each shot, or a dictionary of either by the memory slots in hexadecimal.
-    """
+def saved_of(outcome: Outcome, saves: Sequence[Save]) -> tuple[SavedValues, ...]:
+    """Return what each save has recorded, except for those that no shot has passed."""
     found = []
     for save in saves:
         if save.label not in outcome.saved:
             continue
         values: Any = outcome.saved[save.label]
         values = {hex(bits): value for bits, value in values.items()} if save.conditional else values[ALL_SHOTS]
-        found.append({"label": save.label, "form": save.form, "values": values})
-    return found
+        found.append(SavedValues(save.label, save.form, values))
+    return tuple(found)
 
 
-def experiment_of(experiment: dict[str, Any], poll: Callable[[], None] = lambda: None) -> ExperimentResult:
+def qiskit_experiment(experiment: FinishedExperiment, poll: Callable[[], None] = lambda: None) -> ExperimentResult:
     """Return an experiment in Qiskit's form; poll now and then.
-
-    Parameters
-    ----------
-    experiment
-        Its ``data``, what it ``saved`` (see `saved_of`; with the ``places`` of what has no idle qubits, see `Save`) and
-        the keyword arguments of `ExperimentResult`.
 
     Raises
     ------
     BasicAerError
         If a dictionary that is to be returned does not fit into memory.
     """
-    keys = experiment | {"header": with_own_lists(experiment["header"])}
-    data = dict(keys.pop("data"))
-    for save in keys.pop("saved"):
-        label, name, values, places = save["label"], save["form"], save["values"], save["places"]
+    data = {name: value for name, value in experiment.data._asdict().items() if value is not None}
+    for label, name, values in experiment.saved:
         form = SAVES[name].result_form
-        if label in data:  # the state that the simulator returns anyway
+        if label in data:  # the save is of the very state that the simulator returns
             data[label] = form.of_value(data[label])
             continue
         check_dictionary(name, dictionary_entries(form, values, poll))
-        data[label] = as_qiskit(form, values, places, poll)
-    return ExperimentResult(success=True, status="DONE", data=ExperimentResultData(**data), **keys)
+        data[label] = as_qiskit(form, values, experiment.places[label], poll)
+    return ExperimentResult(
+        shots=experiment.shots,
+        success=True,
+        data=ExperimentResultData(**data),
+        status="DONE",
+        seed=experiment.seed,
+        header=with_own_lists(experiment.header),
+        name=experiment.name,
+        seed_simulator=experiment.seed,
+        time_taken=experiment.time_taken,
+        metadata=experiment.metadata,
+    )
 
 
 def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any) -> Result:
@@ -202,7 +204,7 @@ def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any)
     seconds
         How long the whole job took.
     names
-        What names the result: ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header``.
+        ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header`` of the result.
     """
     return Result(
         **names,
@@ -216,7 +218,7 @@ def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any)
 
 
 def joined(results: Sequence[Result]) -> Result:
-    """Return one result of several that belong to one job, their experiments in order; they ran beside each other."""
+    """Return the results of one job's pieces, which ran beside each other, as one; their experiments stay in order."""
     first = results[0]
     seconds = max(result.time_taken for result in results)
     return Result(

@@ -1,4 +1,4 @@
-"""A bar that shows how far a job is: of `watch`, and of `run` with ``progress=True``."""
+"""Shows how far a job is in a bar: for `watch`, and for `run` with ``progress=True``."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import JobStatus, JobTimeoutError
 
-from basicaer.plan_view.table import duration
+from basicaer.wording import duration
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # in a notebook without ipywidgets, where a line of text does as well
+    warnings.simplefilter("ignore")  # tqdm warns in a notebook without ipywidgets, where a line of text will do
     from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from basicaer.engine.progress import Progress
     from basicaer.job import BasicAerJob
 
-__all__ = ["draw_beside", "place_and_time", "watch"]
+__all__ = ["draw_in_background", "place_and_time", "watch"]
 
-_SECONDS = 0.1  # between two looks at a job
+_SECONDS = 0.1  # between two looks at the progress
 _FORMAT = "{percentage:3.0f}%|{bar}| {desc}"
-_TEXT = 52  # characters at least beside a bar, filled up with blanks so that it keeps its length
-_OVER = {"ended", "stopped"}  # phases in which nothing moves any more
+_TEXT_WIDTH = 52  # characters, at least: the text is filled up with blanks so that the bar keeps its length
+_FINAL_PHASES = {"ended", "stopped"}
 _EXIT_SECONDS = 0.5  # how long the interpreter's exit may wait for the bars
 
 _log = logging.getLogger("basicaer")
-_beside: set[threading.Thread] = set()  # that draw bars now
-_leaving = threading.Event()  # set when the interpreter exits
+_drawing: set[threading.Thread] = set()  # the threads that draw bars now
+_exiting = threading.Event()  # set when the interpreter exits
 
 
 def watch(job: BasicAerJob, *, delay: float = 0.0, leave: bool = True) -> BasicAerJob:
     """Show a bar in the terminal or notebook until a job has ended, and return the job.
 
-    Where standard error is neither, this only waits. However the job ends, nothing is raised: `job.result()` does that.
+    If standard error is neither, this only waits. It raises nothing when the job fails; `job.result()` does.
 
     Parameters
     ----------
     delay
-        Seconds to wait before a bar is shown, so that there is none for what is soon over.
+        Seconds to wait before the bar is shown, so that short jobs show none.
     leave
-        Whether the bar stays when the job has ended.
+        Whether the bar stays on the screen when the job has ended.
 
     Raises
     ------
     JobError
         If the job was not submitted.
     KeyboardInterrupt
-        If the wait is interrupted, at once; the job is cancelled then unless its ``cancel_on_interrupt`` is False.
+        If the wait is interrupted; the job is cancelled then unless its ``cancel_on_interrupt`` is False.
 
     Examples
     --------
@@ -81,86 +81,86 @@ def watch(job: BasicAerJob, *, delay: float = 0.0, leave: bool = True) -> BasicA
     return job
 
 
-def draw_beside(job: BasicAerJob) -> threading.Thread | None:
-    """Show a bar until a job has ended, from a thread of its own, which is returned; None where no bar can be seen."""
+def draw_in_background(job: BasicAerJob) -> threading.Thread | None:
+    """Start a thread that shows a bar until a job has ended, and return it; None if no bar can be shown."""
     try:
         bar = _Bar(job)
-    except Exception:  # noqa: BLE001  # whatever the terminal's fault, the job must not be lost for it
+    except Exception:  # noqa: BLE001  # whatever the terminal raises, the job must not be lost
         _log.exception("The bar of job %s cannot be drawn; the job goes on.", job.job_id())
         return None
-    if not bar.is_seen:
+    if not bar.is_visible:
         return None
     thread = threading.Thread(target=_draw_to_the_end, args=(bar, job), name="basicaer-bar", daemon=True)
-    _beside.add(thread)
+    _drawing.add(thread)
     thread.start()
     return thread
 
 
 def _draw_to_the_end(bar: _Bar, job: BasicAerJob) -> None:
     try:
-        while not _leaving.is_set() and not job._ended.wait(_SECONDS):  # noqa: SLF001  # an interrupt is not for here
+        while not _exiting.is_set() and not job._state.ended.wait(_SECONDS):  # noqa: SLF001  # waits without the job's warnings
             bar.draw()
         bar.close()
     except Exception:  # noqa: BLE001  # as above
         _log.exception("The bar of job %s can no longer be drawn; the job goes on.", job.job_id())
     finally:
-        _beside.discard(threading.current_thread())
+        _drawing.discard(threading.current_thread())
 
 
 @atexit.register
 def _close_all() -> None:
-    """Let no daemon thread write into the interpreter's end; the jobs are cancelled after this."""
-    _leaving.set()
-    for thread in list(_beside):
+    """Stop the threads that draw, which must not write while the interpreter ends; jobs are cancelled after this."""
+    _exiting.set()
+    for thread in list(_drawing):
         thread.join(_EXIT_SECONDS)
 
 
 def _in_notebook() -> bool:
-    """Tell whether a notebook shows what is printed, which its standard error, being no terminal, does not say."""
+    """Tell whether output goes to a notebook; standard error does not say so, since it is no terminal there."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and "IPKernelApp" in shell.config
 
 
-class _Line(tqdm):  # type: ignore[type-arg]  # it goes through nothing
-    """A bar of tqdm that lets go of the lock that all bars share when an interrupt comes while it writes."""
+class _Line(tqdm):  # type: ignore[type-arg]  # it iterates over nothing
+    """A bar of tqdm that releases the lock, which all bars share, if an interrupt comes while it is being drawn."""
 
     def refresh(self, *_args: Any, **_keys: Any) -> None:
-        """Write the line anew."""
+        """Draw the line again."""
         with self.get_lock():  # type: ignore[no-untyped-call]  # its stubs are not complete
             super().refresh(nolock=True)
 
 
 class _Bar:
-    """One job's bar, drawn by whoever calls its methods."""
+    """The bar of one job, drawn in the thread that calls its methods."""
 
     def __init__(self, job: BasicAerJob, *, leave: bool = True) -> None:
         self._job = job
-        self._width = _TEXT
+        self._width = _TEXT_WIDTH
         progress = job.progress()
         self._line = _Line(
             total=1.0,
             bar_format=_FORMAT,
-            desc=_running(progress).ljust(_TEXT),
-            initial=0.0 if progress.phase in _OVER else progress.fraction,
+            desc=_running(progress).ljust(_TEXT_WIDTH),
+            initial=0.0 if progress.phase in _FINAL_PHASES else progress.fraction,
             leave=leave,
             dynamic_ncols=True,
             disable=False if _in_notebook() else None,
         )
 
     @property
-    def is_seen(self) -> bool:
-        """Whether there is a terminal or notebook to draw in."""
+    def is_visible(self) -> bool:
+        """Whether the bar appears in a terminal or notebook."""
         return not self._line.disable
 
     def draw(self) -> None:
         """Show how far the job is now."""
         progress = self._job.progress()
-        if progress.phase not in _OVER:
+        if progress.phase not in _FINAL_PHASES:
             self._show(_running(progress), progress.fraction)
 
     def close(self) -> None:
-        """Show how the job has ended, or that it has not, and leave the line."""
+        """Show how the job has ended, or that watching it was interrupted, and end the line."""
         status = self._job.status()
         progress = self._job.progress()
         if status is JobStatus.DONE:
@@ -178,20 +178,20 @@ class _Bar:
 
 
 def place_and_time(progress: Progress) -> str:
-    """Say how far a job came that has stopped: ``"after 3.1 s, 12 of 40 passes"``; nothing where it had not begun."""
+    """Return how far a job came before it stopped: ``"after 3.1 s, 12 of 40 passes"``; empty if it had not begun."""
     if not progress.elapsed:
         return ""
     if progress.phase == "gates":
-        progress = progress._replace(phase="stopped")  # the passes say enough
+        progress = progress._replace(phase="stopped")  # the number of passes shows that gates were running
     return ", ".join(filter(None, [f"after {duration(progress.elapsed)}", _place(progress)]))
 
 
 def _place(progress: Progress) -> str:
-    """Say where in its work a job is: ``"circuit 2 of 5: gates, 12 of 40 passes"``."""
-    words = [] if progress.phase in _OVER else [progress.phase]
-    if progress.phase in {"gates", *_OVER} and progress.total_passes:
+    """Return where a job is: ``"circuit 2 of 5: gates, 12 of 40 passes"``."""
+    words = [] if progress.phase in _FINAL_PHASES else [progress.phase]
+    if progress.phase in {"gates", *_FINAL_PHASES} and progress.total_passes:
         words.append(f"{int(progress.passes)} of {progress.total_passes} passes")
-    elif progress.phase in {"gates", "sampling", *_OVER} and progress.total_shots:
+    elif progress.phase in {"gates", "sampling", *_FINAL_PHASES} and progress.total_shots:
         words.append(f"{progress.shots} of {progress.total_shots} shots")
     where = ", ".join(words)
     if progress.experiments > 1:

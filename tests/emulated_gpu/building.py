@@ -1,4 +1,4 @@
-"""Compile kernels with g++ into libraries that Python loads, each once per machine and text."""
+"""Compiles kernels with g++ into libraries that Python loads. Each text is compiled once on a machine."""
 
 import ctypes
 import functools
@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 
 def why_unavailable():
-    """Return in a word or two why kernels cannot run here, None if they can."""
+    """Return why kernels cannot run here, in a word or two; None if they can."""
     if sys.platform != "linux":
         return "not Linux"
     return None if shutil.which("g++") else "no g++"
@@ -44,7 +44,7 @@ def _compiler_version():
 
 
 def _cache_folder():
-    """Return a folder of this user's own: what lies there is loaded into the process."""
+    """Return a folder that belongs to this user, since what lies there is loaded into the process."""
     folder = Path(tempfile.gettempdir(), f"basicaer-emulated-gpu-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
@@ -53,7 +53,7 @@ def _cache_folder():
 
 
 def _flags(options, *, counting, sanitize):
-    """Return g++'s flags: of NVRTC's options those that g++ has too, the rest is about the card."""
+    """Return g++'s flags. Of NVRTC's options it has those that g++ knows too; the others are about the card."""
     shared = [option for option in options if option.startswith(("-D", "-U", "-I", "-std="))]
     shared += [option[1:] for option in options if option.startswith("--std=")]
     counted = ["-DBASICAER_COUNTING"] if counting else []
@@ -61,7 +61,7 @@ def _flags(options, *, counting, sanitize):
 
 
 def _check_sanitizer():
-    """Refuse before the library is loaded: without its runtime preloaded, AddressSanitizer ends the process."""
+    """Raise before a library is loaded that would end the process: AddressSanitizer must have been preloaded."""
     if not hasattr(ctypes.CDLL(None), "__asan_init"):
         raise RuntimeError("sanitized kernels need Python started with LD_PRELOAD=$(g++ -print-file-name=libasan.so)")
 
@@ -124,4 +124,4 @@ def _compile(source, flags, path):
         done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CompileException(done.stderr, source, path.name, flags)
-        result.replace(path)  # whole or not at all, whoever else builds the same
+        result.replace(path)  # atomic, since others may build the same library

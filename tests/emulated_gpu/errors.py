@@ -18,7 +18,7 @@ _DRIVER = {
 
 
 class _StatusError(RuntimeError):
-    """An error with CUDA's number in `status`; `why` is what the emulator knows beyond CUDA's words."""
+    """An error with CUDA's number in `status`; `why` is what the emulator knows besides."""
 
     words: ClassVar = {}
 

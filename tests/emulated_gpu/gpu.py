@@ -1,4 +1,4 @@
-"""The emulated card: its settings, what it was asked to do, and the failures a test wants of it."""
+"""The emulated card: its settings, a record of what it was asked to do, and failures that tests inject."""
 
 import gc
 import threading
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from emulated_gpu.errors import CUDARuntimeError, OutOfMemoryError
 
-# Of an H200; `totalGlobalMem` is added.
+# These are an H200's; `totalGlobalMem` is added.
 _PROPERTIES = {
     "name": b"Emulated GPU",
     "major": 9,
@@ -34,7 +34,7 @@ _POOL_UNIT = 512  # CuPy's pool hands out multiples of it
 
 @dataclass(frozen=True)
 class Launch:
-    """A launch as it was asked for; `counts` is filled in a counting build."""
+    """A launch and how it was asked for; only a counting build has `counts`."""
 
     kernel: str
     grid: tuple
@@ -64,7 +64,7 @@ class EmulatedGpu:
     total_bytes, taken_by_others
         Size of the memory, and how much of it other processes hold.
     no_driver, no_device
-        Whether every call fails for want of one.
+        Whether every call fails because there is none.
     driver_version, runtime_version, properties
         What is reported; `properties` goes over the emulator's own in `getDeviceProperties`.
     errors_are_late
@@ -72,15 +72,15 @@ class EmulatedGpu:
     errors_stick
         Whether every call after a failure raises it again, as on a card, until `recover`.
     seed
-        Of the orders in which threads and blocks run; launch k takes `seed` + k.
+        The orders in which threads and blocks run are drawn from it; launch k takes `seed` + k.
     launches, copies
         All of them, in order.
     events_recorded, events_waited_for
-        How many; asking `done` is not waiting.
+        How many events were recorded, and how many were waited for; asking `done` is not waiting.
     launches_in_flight, most_launches_in_flight
-        Launches that no call has waited for since, now and at most.
+        How many launches no call has waited for, now and at most.
     live_bytes
-        Held by arrays, not rounded.
+        Bytes that arrays hold, not rounded.
     """
 
     def __init__(self):
@@ -95,8 +95,8 @@ class EmulatedGpu:
         self.events_recorded = self.events_waited_for = 0
         self.launches_in_flight = self.most_launches_in_flight = 0
         self.live_bytes = 0
-        self.lock = threading.RLock()  # again by the same thread: arrays die wherever the garbage collector runs
-        self.memories = weakref.WeakSet()  # allocations that live
+        self.lock = threading.RLock()  # reentrant: the garbage collector may free arrays at any moment
+        self.memories = weakref.WeakSet()  # allocations that were not freed
         self.streams = threading.local()  # streams.entered is the stack of streams that the thread is in
         self.null_stream = None
         self.all_streams = []
@@ -106,23 +106,23 @@ class EmulatedGpu:
         self._pending = None
         self._stuck = None
 
-    # What tests ask for
+    # Failures that tests inject
 
     def fail_allocation(self, k=1):
-        """Let the k-th allocation of device memory from now fail."""
+        """Make the k-th allocation of device memory from now fail."""
         self._allocations_to_failure = k
 
     def fail_launch(self, k=1, error=None, *, late=True):
-        """Let the k-th launch from now not run and raise: a launch failure, unless `error` is given."""
+        """Make the k-th launch from now raise instead of running: a launch failure, unless `error` is given."""
         self._launches_to_failure = k
         self._launch_error = error or CUDARuntimeError(_LAUNCH_FAILURE, "injected")
         self._launch_error_is_late = late
 
     def recover(self):
-        """Forget errors, raised or to be raised."""
+        """Forget all errors, those that were raised and those that wait to be."""
         self._pending = self._stuck = None
 
-    # What the stand-in asks
+    # What the stand-in calls
 
     def check(self):
         """Raise if no call can succeed."""
@@ -134,7 +134,7 @@ class EmulatedGpu:
             raise self._stuck
 
     def raise_late_error(self):
-        """Raise, in a call that waits for the device, what has gone wrong since the last one."""
+        """Raise what has gone wrong since the last call that waited for the device; called by those that wait."""
         self.check()
         error, self._pending = self._pending, None
         if error:
@@ -149,7 +149,7 @@ class EmulatedGpu:
         return (getattr(self.streams, "entered", None) or [self.null_stream])[-1]
 
     def start_launch(self, stream):
-        """Return whether the launch shall run; raise what was injected."""
+        """Return whether the launch should run; raise the error that was injected."""
         self.check()
         with self.lock:
             stream.launched += 1

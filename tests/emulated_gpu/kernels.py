@@ -1,4 +1,4 @@
-"""`RawModule`: kernels by name, and launching them."""
+"""Stands in for CuPy's `RawModule`: finds kernels by name and launches them."""
 
 import ctypes
 import math
@@ -15,7 +15,7 @@ _MOST_SHARED_BYTES_UNASKED = 48 << 10
 
 
 class Counts(ctypes.Structure):
-    """What a launch asked of memory; each field is explained in counting.h, whose struct this is."""
+    """What a launch asked of memory. This is the struct of counting.h, which explains each field."""
 
     _fields_ = (
         *[
@@ -33,7 +33,10 @@ class Counts(ctypes.Structure):
 
 
 class RawModule:
-    """Compiled when the first function is asked for, as CuPy's is; every kernel's name expression must be given."""
+    """A text that is compiled when its first function is asked for, as with CuPy.
+
+    Every kernel's name expression must be given.
+    """
 
     def __init__(self, gpu, *, counting, sanitize, code, options=(), backend="nvrtc", name_expressions=()):
         if not isinstance(options, tuple):
@@ -41,7 +44,7 @@ class RawModule:
         self._gpu = gpu
         self._code, self._names, self._options = code, tuple(name_expressions), options
         self._counting, self._sanitize = counting, sanitize
-        self._shared_bytes_allowed = {}  # by name: on a card, too, the function has it, not the object
+        self._shared_bytes_allowed = {}  # by name, since on a card it belongs to the function, not to the object
 
     def get_function(self, name):
         self._gpu.check()

@@ -9,8 +9,8 @@ import numpy as np
 from emulated_gpu.errors import CUDARuntimeError
 from emulated_gpu.gpu import Copy
 
-_ALIGNMENT = 512  # of every allocation, as CuPy's pool does it
-_GARBAGE = 0xFF  # NaN for floats: reading what nobody wrote shows
+_ALIGNMENT = 512  # every allocation is aligned so, as in CuPy's pool
+_GARBAGE = 0xFF  # NaN for floats, so that it shows when what nobody wrote is read
 _libc = ctypes.CDLL(None)
 _libc.free.argtypes = [ctypes.c_void_p]
 
@@ -21,7 +21,7 @@ def _release(gpu, pointer, size):
 
 
 class DeviceMemory:
-    """An allocation of exactly `size` bytes, so that AddressSanitizer sees what reaches behind it."""
+    """An allocation of exactly `size` bytes, so that AddressSanitizer notices accesses behind it."""
 
     def __init__(self, gpu, size):
         self.size = size
@@ -50,7 +50,7 @@ class DevicePointer:
 
 
 class DeviceArray:
-    """`cupy.ndarray`, as far as it is used: contiguous, sliced and viewed, copied to and from the host."""
+    """Stands in for `cupy.ndarray` as far as it is used: contiguous, sliced and viewed, copied to and from the host."""
 
     def __init__(self, gpu, data, shape, dtype):
         self._gpu = gpu

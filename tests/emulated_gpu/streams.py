@@ -1,4 +1,4 @@
-"""Streams and events. Work is done when it is asked for; what they keep is which launches the host has waited for."""
+"""Streams and events. Launches run at once; what is recorded is which of them the host has waited for."""
 
 import time
 
@@ -6,7 +6,7 @@ from emulated_gpu.errors import CUDARuntimeError
 
 
 class Stream:
-    """`launched` and `finished` count launches: all, and those that the host knows to be over."""
+    """`launched` counts all launches, `finished` those that the host knows to be over."""
 
     def __init__(self, gpu, null=False, non_blocking=False, ptds=False):  # noqa: FBT002  CuPy's signature
         if not null:
@@ -88,7 +88,7 @@ class Event:
 
 
 def get_elapsed_time(start_event, end_event):
-    """Milliseconds between two events. Strict where a card depends on its speed: both must be known to be done."""
+    """Milliseconds between two events. Both must be known to be done, which a fast card might not insist on."""
     if start_event._time is None or end_event._time is None:
         raise CUDARuntimeError(400)
     if not (start_event.is_known_done and end_event.is_known_done):

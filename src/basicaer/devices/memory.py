@@ -10,6 +10,7 @@ import psutil
 from basicaer.engine.readings import kept_bytes
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from basicaer.engine.device import Device
@@ -22,7 +23,6 @@ __all__ = [
     "check_shots",
     "free_host_bytes",
     "largest_state",
-    "readable",
 ]
 
 _TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system costs 0.1 ms, as much as a small circuit
@@ -46,17 +46,6 @@ def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
             continue
         available = min(available, left + int(rows.get(cache, 0)))
     return max(available, 0)
-
-
-def readable(size: float) -> str:
-    """Return a number of bytes as a person says it."""
-    if size >= 2**80:
-        return f"2**{int(size).bit_length() - 1} bytes"
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB"):
-        if size < 1024 or unit == "PiB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}" if size < 1000 else f"{size:.0f} {unit}"
 
 
 def largest_state(device: Device, precision: Precision) -> int:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.probe import probe_gpu
-from basicaer.devices.memory import readable
 from basicaer.errors import DeviceUnavailableError
 from basicaer.options import DeviceChoice, DeviceOptions
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every bit trick of the Python side; `kernels/index.cuh` holds the same ones for the GPU under the same names.
+"""Every bit trick of the Python side. Those that the CUDA kernels need too have the same names in `kernels/index.cuh`.
 
 An *index* is the number of a basis state: its bit ``q`` is the value of qubit ``q``, so qubit 0 is the least
 significant. Functions that take an index take an integer array of indices as well.
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 __all__ = [
     "WORD_BITS",
     "all_ones",
+    "bit_at",
+    "combine",
     "deposit_bits",
     "extract_bits",
     "has_bit",
+    "lowest_position",
     "mask_of",
     "mask_words",
     "number_of_words",
@@ -42,6 +45,11 @@ WORD_BITS = 64
 _LONG_RUN = 64
 
 
+def bit_at(position: int) -> int:
+    """Return the number of which only the bit at `position` is set."""
+    return 1 << position
+
+
 def mask_of(positions: Iterable[int]) -> int:
     """Return the number whose set bits stand at `positions`."""
     mask = 0
@@ -55,12 +63,16 @@ def all_ones(width: int) -> int:
     return (1 << width) - 1
 
 
+def lowest_position(value: int) -> int:
+    """Return the position of the lowest set bit of `value`, which must not be 0."""
+    return (value & -value).bit_length() - 1
+
+
 def positions_of(mask: int) -> Iterator[int]:
     """Yield the positions of the set bits of `mask`, lowest first."""
     while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
+        yield lowest_position(mask)
+        mask &= mask - 1
 
 
 def shifted(index: NDArray[np.int64], places: int) -> NDArray[np.int64]:
@@ -94,6 +106,18 @@ def parities(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the parity of each of many values."""
     odd: NDArray[np.int64] = np.bitwise_count(values).astype(np.int64) & 1
     return odd
+
+
+def combine(value: int, columns: Sequence[int] | Mapping[int, int]) -> int:
+    """Return the exclusive or of ``columns[p]`` over the set bits p of `value`.
+
+    This is the value of a linear map over GF(2) that is given by its columns. Where each column is a single bit, the
+    bits of `value` are deposited there.
+    """
+    combined = 0
+    for position in positions_of(value):
+        combined ^= columns[position]
+    return combined
 
 
 @overload

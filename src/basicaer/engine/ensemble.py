@@ -184,8 +184,9 @@ class Ensemble:
         return Ensemble(self._device, states, self._precision, self._checkpoint)
 
     def _fits_a_batch(self, count: int) -> bool:
-        most = min(self._device.most_states(self.n_qubits, self._precision), _BATCH_AMPLITUDES // 2**self.n_qubits)
-        return count <= most
+        if count * 2**self.n_qubits > _BATCH_AMPLITUDES:
+            return False
+        return count <= self._device.most_states(self.n_qubits, self._precision)
 
     def _side_by_side(self) -> None:
         if isinstance(self._states, list):

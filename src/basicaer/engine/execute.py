@@ -45,7 +45,7 @@ from basicaer.engine.suspended import Suspended, Suspension, Waiting
 from basicaer.errors import BasicAerError, LostNormError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -475,7 +475,7 @@ class _Execution:
             ways.append((chosen, after if number is None else _inside(cases[number][1], number, after)))
         self.go_apart(group, ways)
 
-    def go_apart(self, group: Group, ways: list[tuple[NDArray[np.bool_], Frame | None]]) -> None:
+    def go_apart(self, group: Group, ways: Sequence[tuple[NDArray[np.bool_], Frame | None]]) -> None:
         """Send the branches of a group to several places; it goes on itself with those of the last."""
         left = np.arange(len(group))
         for chosen, frame in ways[:-1]:

@@ -104,16 +104,29 @@ def frame_at(body: Block, steps: tuple[Step, ...]) -> Frame:
 
     Raises
     ------
-    IndexError
+    ValueError
         If there is no such place.
     """
-    frame = Frame(body, steps[0].at)
-    for step in steps[1:]:
-        operation = frame.block[frame.at - 1]
-        loop = operation if isinstance(operation, For | While) else None
-        block = loop.body(step.iteration) if isinstance(loop, For) else children(operation)[step.child]
-        frame = Frame(block, step.at, loop, step.iteration, step.child, frame)
-    return frame
+    frame: Frame | None = None
+    blocks: tuple[Block, ...]
+    for step in steps:
+        if frame is None:
+            frame, blocks, most = Frame(body, step.at), (body,), 1
+        else:
+            operation = frame.block[frame.at - 1] if frame.at else None
+            blocks = () if operation is None else children(operation)
+            loop = operation if isinstance(operation, For | While) else None
+            most = loop.iterations if isinstance(loop, For) else 1 if loop is None else step.iteration + 1
+            if not (0 <= step.child < len(blocks) and 0 <= step.iteration < most):
+                break
+            block = loop.body(step.iteration) if isinstance(loop, For) else blocks[step.child]
+            frame = Frame(block, step.at, loop, step.iteration, step.child, frame)
+        if not 0 <= step.at <= len(frame.block):
+            break
+    else:
+        if frame is not None:
+            return frame
+    raise ValueError("there is no such place in the program")
 
 
 def innermost_loop(frame: Frame) -> Frame:

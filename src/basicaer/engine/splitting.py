@@ -181,7 +181,7 @@ class Splitting:
         """Return how much of a row measures 1."""
         if self._shots is Shots.SPLIT:
             random = self._draws.of_split(here.number(), here.loops(), row.to_bytes(8, "little"))
-            return int(random.binomial(whole, p_one))
+            return int(random.binomial(int(whole), p_one))
         one, zero = whole * p_one, whole * (1 - p_one)
         if min(one, zero) < LEAST_PROBABILITY:
             self.cut += min(one, zero)

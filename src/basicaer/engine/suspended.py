@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class Suspended(NamedTuple):
 
     rows: NDArray[np.int64]
     steps: tuple[Step, ...]
-    variables: Mapping[int, Value]
+    variables: dict[int, Value]
     phase: complex
     saved_until: Place | None
     plan: str

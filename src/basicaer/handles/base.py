@@ -1,4 +1,4 @@
-"""What a job asks of the handles on its work, and what of it those on other processes have in common."""
+"""What a job asks of the handles on its parts, and what the handles for other processes have in common."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.records import FinishedExperiment
 
     Listener = Callable[[Progress], Any]
 
-__all__ = ["Finished", "Handle", "PlainHandle", "RemoteHandle", "Told", "WorkerEnd"]
+__all__ = ["Finished", "Handle", "PlainHandle", "ProgressCallback", "RemoteHandle", "WorkerEnd"]
 
 _CALLBACK_SECONDS = 0.1  # between two calls of a job's callback
 
@@ -29,30 +30,30 @@ _log = logging.getLogger("basicaer")
 
 
 class WorkerEnd(Protocol):
-    """What is sent to the worker along with the work."""
+    """The worker's end of the connection, which is sent along with the work."""
 
     def at_work(self) -> AbstractContextManager[Checkpoint]:
-        """Return a context that gives the checkpoint to work with; the work ends with it."""
+        """Return a context that lasts as long as the work and gives it its checkpoint."""
 
 
 class Handle(Protocol):
-    """A job's end of the connection to where it runs.
+    """A job's end of the connection to where one of its parts runs.
 
     Attributes
     ----------
     can_cancel
         Whether work that has started can be cancelled through it.
     cancels_futures
-        Whether the future of work that waits may be cancelled. Not that of a process pool: when a worker dies, Python's
-        (3.11 at least) sets an exception on every future, stumbles over one that was cancelled, and leaves the others
-        waiting for ever.
+        Whether the future of work that has not started may be cancelled. A process pool's may not: when a worker dies,
+        the pool (of Python 3.11 at least) sets an exception on every future, fails at one that was cancelled, and
+        leaves the others waiting for ever.
     """
 
     can_cancel: bool
     cancels_futures: bool
 
     def for_worker(self) -> WorkerEnd:
-        """Return what the worker gets, to be sent as the executor sends."""
+        """Return the worker's end, which the executor can send."""
 
     def cancel(self) -> bool | None:
         """Ask the work to stop.
@@ -60,33 +61,35 @@ class Handle(Protocol):
         Returns
         -------
         bool or None
-            True if it has not begun and never will, False if it had begun; None if only the executor knows.
+            True if it has not begun and never will, False if it has begun; None if only the executor knows.
         """
 
     def has_started(self) -> bool | None:
         """Tell whether a worker has begun; None if only the executor knows."""
 
     def progress(self) -> Progress:
-        """Return how far the work is, as far as that is known."""
+        """Return how far the work is, as far as the job's end knows."""
 
-    def finished(self) -> dict[int, Any]:
-        """Return what the worker has handed over of its finished experiments, by their positions."""
+    def finished(self) -> dict[int, FinishedExperiment | None]:
+        """Return the finished experiments that the worker has handed over, by position."""
 
-    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
-        """Call a function with the work's future once that is done and everything was heard that the worker said."""
+    def when_done(self, future: Future[Any], conclude: Callable[[Future[Any]], None]) -> None:
+        """Call a function with the work's future once it is done and all messages of the worker have been received."""
 
     def close(self) -> None:
-        """Note that the work has ended, however it did."""
+        """Note that the work has ended, in whatever way."""
 
 
-class Told:
-    """Passes the progress of all parts of a job on to its callback, whose failures are its own.
+class ProgressCallback:
+    """Calls a job's callback with the progress of any part, and keeps the callback's exceptions from the job.
+
+    It can be the link of a checkpoint.
 
     Attributes
     ----------
     failure
-        Says how the callback has failed; None if it has not. Who waits for the job is to be warned: where the callback
-        is called, a warning that is made an error would end the work or the connection to it.
+        The exception of the callback in words; None if there was none. The warning is left to whoever waits for the
+        job: where the callback is called, a warning that was turned into an error would end the work or the connection.
     """
 
     interval = _CALLBACK_SECONDS
@@ -96,14 +99,14 @@ class Told:
         self._listener: Listener | None = listener
 
     def exchange(self, progress: Progress) -> bool:
-        """Call the callback; one that fails is not called again."""
+        """Call the callback, unless it has raised an exception before."""
         listener = self._listener
         if listener is not None:
             interrupts = _Interrupts()
             try:
                 with interrupts:
                     listener(progress)
-            except BaseException as error:  # whatever it is, it must not end the job
+            except BaseException as error:  # whatever it raises must not end the job
                 self._listener = None
                 if isinstance(error, KeyboardInterrupt) and interrupts.seen:
                     raise
@@ -111,17 +114,17 @@ class Told:
                 _log.exception("The callback of a job failed and is not called again; the job goes on.")
         return False
 
-    def deliver(self, position: int, experiment: Any) -> None:
-        """Keep nothing: who shares memory with the work has its results anyway."""
+    def deliver(self, position: int, experiment: FinishedExperiment | None) -> None:
+        """Ignore a finished experiment: work that shares memory with its job loses nothing."""
 
 
 class _Interrupts:
-    """Notices whether Ctrl-C came in a block, since a KeyboardInterrupt does not say who raised it.
+    """Notices whether Ctrl-C was pressed during a block, since a KeyboardInterrupt does not say who raised it.
 
     Attributes
     ----------
     seen
-        Whether it did; only in the main thread, which is where Python answers signals.
+        Whether it was; known only in the main thread, in which Python handles signals.
     """
 
     def __init__(self) -> None:
@@ -131,7 +134,7 @@ class _Interrupts:
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
-            if callable(before):  # else no Python code answers
+            if callable(before):  # otherwise no Python code handles the signal
                 self._before = before
                 with contextlib.suppress(ValueError):  # the main thread of a subinterpreter gets no signals
                     signal.signal(signal.SIGINT, self._answer)
@@ -146,42 +149,42 @@ class _Interrupts:
 
 
 class Finished(NamedTuple):
-    """What a worker says when it has finished an experiment."""
+    """The message in which a worker hands over a finished experiment."""
 
     position: int
-    experiment: Any
+    experiment: FinishedExperiment | None
 
 
 class PlainHandle:
-    """What most handles do: they hand nothing over, need no last words and leave nothing to be closed."""
+    """What most handles do: nothing is handed over, no last messages are awaited, and nothing has to be closed."""
 
     cancels_futures = True
 
-    def finished(self) -> dict[int, Any]:
+    def finished(self) -> dict[int, FinishedExperiment | None]:
         return {}
 
-    def when_done(self, future: Future[Any], settle: Callable[[Future[Any]], None]) -> None:
-        future.add_done_callback(settle)
+    def when_done(self, future: Future[Any], conclude: Callable[[Future[Any]], None]) -> None:
+        future.add_done_callback(conclude)
 
     def close(self) -> None:
         pass
 
 
 class RemoteHandle(PlainHandle):
-    """What handles on work in other processes have in common: they know what they were told.
+    """What handles on work in other processes have in common: they know what they have received from the worker.
 
-    Who derives from it notes in `_started` that a worker has begun, and calls `_hear` with what it says then.
+    A derived class notes in `_started` that a worker has begun, and calls `_receive` with its messages from then on.
     """
 
     can_cancel = True
 
-    def __init__(self, told: Told | None) -> None:
+    def __init__(self, callback: ProgressCallback | None) -> None:
         self._lock = threading.Lock()  # guards what follows
         self._cancelled = False
         self._started = False
         self._progress = Progress()
-        self._finished: dict[int, Any] = {}
-        self._told = told
+        self._finished: dict[int, FinishedExperiment | None] = {}
+        self._callback = callback
         self._next_call = 0.0
 
     def has_started(self) -> bool:
@@ -190,22 +193,22 @@ class RemoteHandle(PlainHandle):
     def progress(self) -> Progress:
         return self._progress
 
-    def finished(self) -> dict[int, Any]:
+    def finished(self) -> dict[int, FinishedExperiment | None]:
         return self._finished
 
     def close(self) -> None:
         self._finished = {}
 
-    def _hear(self, said: Progress | Finished) -> None:
-        if not self._started:  # it was cancelled before, and only says good-bye
+    def _receive(self, message: Progress | Finished) -> None:
+        if not self._started:  # the work was cancelled before it began; this is its last progress
             return
-        if isinstance(said, Finished):
-            self._finished[said.position] = said.experiment
+        if isinstance(message, Finished):
+            self._finished[message.position] = message.experiment
             return
-        self._progress = said
-        if self._told is not None and (now := time.monotonic()) >= self._next_call:
-            self._next_call = now + self._told.interval
-            self._call(self._told, said)
+        self._progress = message
+        if self._callback is not None and (now := time.monotonic()) >= self._next_call:
+            self._next_call = now + self._callback.interval
+            self._call(self._callback, message)
 
-    def _call(self, told: Told, progress: Progress) -> None:
-        told.exchange(progress)
+    def _call(self, callback: ProgressCallback, progress: Progress) -> None:
+        callback.exchange(progress)

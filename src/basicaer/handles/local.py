@@ -1,4 +1,4 @@
-"""Handles for work that shares memory with its job, and for work that is beyond reach."""
+"""Handles for work that shares memory with its job, and for work that cannot be reached once it runs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from basicaer.handles.base import PlainHandle
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from basicaer.handles.base import Told
+    from basicaer.handles.base import ProgressCallback
 
 __all__ = ["LocalHandle", "UnknownHandle"]
 
 
 class LocalHandle(PlainHandle):
-    """For threads: the checkpoint itself."""
+    """For threads: job and worker share the checkpoint."""
 
     can_cancel = True
 
-    def __init__(self, timeout: float | None, told: Told | None) -> None:
-        self._checkpoint = Checkpoint(timeout, told)
+    def __init__(self, timeout: float | None, callback: ProgressCallback | None) -> None:
+        self._checkpoint = Checkpoint(timeout, callback)
 
     def for_worker(self) -> LocalHandle:
         return self
@@ -41,8 +41,8 @@ class LocalHandle(PlainHandle):
         return self._checkpoint.progress()
 
 
-class _Limit:
-    """All that goes to an executor of a kind that is not known."""
+class _TimeLimit:
+    """The worker's end on an executor of an unknown kind: it knows only the time limit."""
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
@@ -52,15 +52,15 @@ class _Limit:
 
 
 class UnknownHandle(PlainHandle):
-    """For executors of a kind that is not known: work is beyond reach once it has started."""
+    """For executors of an unknown kind: work cannot be reached once it has started."""
 
     can_cancel = False
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
 
-    def for_worker(self) -> _Limit:
-        return _Limit(self._timeout)
+    def for_worker(self) -> _TimeLimit:
+        return _TimeLimit(self._timeout)
 
     def cancel(self) -> None:
         pass

@@ -1,9 +1,9 @@
-"""The handle for processes on the same machine: workers call their job's process over a local socket.
+"""The handle for processes on the same machine: workers connect to their job's process over a local socket.
 
-A worker connects when its work begins, names its handle and is told whether to begin. From then on it says how far it
-is and hands over finished experiments without waiting for an answer, and hears if it is to stop. At the end it waits
-for a word that all was heard, so that the job knows everything before it ends. Whoever dies is noticed by the other:
-sockets break.
+A worker connects when its work begins, names its handle and receives whether to begin. From then on it sends its
+progress and finished experiments without waiting for an answer, and receives whether to stop. At the end it waits for a
+confirmation that everything was received, so that the job knows everything before it ends. If one side dies, the other
+notices that the socket is closed.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from basicaer.engine.progress import Progress
-    from basicaer.handles.base import Told
+    from basicaer.handles.base import ProgressCallback
+    from basicaer.records import FinishedExperiment
 
 __all__ = ["ProcessHandle"]
 
 _INTERVAL = 0.01  # seconds between two exchanges
-_PATIENCE = 1.0  # seconds for the other side to hear the last words
-_PAUSE = 0.1  # seconds before the next try where the system gives no socket
-_BACKLOG = 128  # workers that may call at once
+_PATIENCE = 1.0  # seconds for the other side to receive the last messages
+_PAUSE = 0.1  # seconds until the next attempt if the system has no socket left
+_BACKLOG = 128  # workers that may connect at the same time
 
 _BROKEN = (OSError, EOFError, AuthenticationError)  # what a connection raises when the other side is gone
 
@@ -45,61 +46,61 @@ _log = logging.getLogger("basicaer")
 
 
 class ProcessHandle(RemoteHandle):
-    """For a pool of processes: ends when its worker's connection does.
+    """For a pool of processes.
 
-    Of work that is cancelled before it begins the pool keeps the future and sends the work; the worker hears that it is
-    not to begin.
+    If work is cancelled before it begins, its future stays as it is and the pool sends the work all the same; the
+    worker receives that it is not to begin.
     """
 
     cancels_futures = False
 
-    def __init__(self, timeout: float | None, told: Told | None) -> None:
-        super().__init__(told)
+    def __init__(self, timeout: float | None, callback: ProgressCallback | None) -> None:
+        super().__init__(callback)
         self._timeout = timeout
         self._connection: Connection[Any, Any] | None = None
-        self._hung_up = threading.Event()
-        self._hung_up.set()
-        self._address, self._key, self._number = _switchboard.register(self)
+        self._disconnected = threading.Event()
+        self._disconnected.set()
+        self._address, self._key, self._number = _worker_server.register(self)
 
-    def for_worker(self) -> _Caller:
-        return _Caller(self._address, self._key, self._number, self._timeout)
+    def for_worker(self) -> _ProcessWorkerEnd:
+        return _ProcessWorkerEnd(self._address, self._key, self._number, self._timeout)
 
     def cancel(self) -> bool:
         with self._lock:
             if not self._cancelled and self._connection is not None:
                 with contextlib.suppress(*_BROKEN):
-                    self._connection.send(True)  # noqa: FBT003  # whether to stop
+                    self._connection.send(True)  # noqa: FBT003  # it means: stop
             self._cancelled = True
             return not self._started
 
-    def finished(self) -> dict[int, Any]:
-        self._hung_up.wait(_PATIENCE)  # the worker may be dead, its last words still on the way
+    def finished(self) -> dict[int, FinishedExperiment | None]:
+        self._disconnected.wait(_PATIENCE)  # even if the worker is dead, its last messages may be on the way
         return super().finished()
 
     def serve(self, connection: Connection[Any, Any]) -> None:
-        """Answer a worker until it hangs up."""
+        """Receive a worker's messages until it disconnects."""
         with self._lock:
             self._connection = connection
-            self._hung_up.clear()
+            self._disconnected.clear()
             self._started = self._started or not self._cancelled
             connection.send(self._cancelled)
         try:
-            while (said := connection.recv()) is not None:
-                self._hear(said)
+            while (message := connection.recv()) is not None:
+                self._receive(message)
             with self._lock:
                 connection.send(None)
         finally:
             with self._lock:
-                if self._connection is connection:  # it has not called again meanwhile
+                if self._connection is connection:  # the worker has not connected again meanwhile
                     self._connection = None
-                    self._hung_up.set()
+                    self._disconnected.set()
 
 
-class _Switchboard:
-    """Takes the calls of this process's workers, and connects each with the handle that it names.
+class _WorkerServer:
+    """Accepts the connections of this process's workers, and passes each to the handle that the worker names.
 
-    A forked child starts with none, and closes the connections that it inherits: else workers would not notice the
-    death of the process that they work for.
+    A forked child starts with no handles and closes the connections that it has inherited. Otherwise workers would not
+    notice the death of the process that they work for.
     """
 
     def __init__(self) -> None:
@@ -123,27 +124,27 @@ class _Switchboard:
         self._start_empty()
 
     def register(self, handle: ProcessHandle) -> tuple[Any, bytes, int]:
-        """Return where to call, the key that proves who calls, and the handle's number."""
+        """Return the address to connect to, the key that a worker must know, and the handle's number."""
         with self._lock:
             if self._listener is None:
                 self._listener = Listener(backlog=_BACKLOG)
                 threading.Thread(
-                    target=self._answer, args=(self._listener,), name="basicaer-listener", daemon=True
+                    target=self._accept, args=(self._listener,), name="basicaer-listener", daemon=True
                 ).start()
             number = next(self._numbers)
             self._handles[number] = handle
             return self._listener.address, self._key, number
 
-    def _answer(self, listener: Listener) -> None:
+    def _accept(self, listener: Listener) -> None:
         while True:
             try:
                 connection = listener.accept()
             except OSError as error:
-                _log.warning("A worker process could not be answered: %s", error)
+                _log.warning("The connection of a worker process could not be accepted: %s", error)
                 time.sleep(_PAUSE)
                 continue
             self._connections.add(connection)
-            # A stranger who says nothing must not keep others waiting: even the key is asked for on a thread.
+            # Any process may connect and then send nothing, which must not block others: each has its own thread.
             threading.Thread(target=self._serve, args=(connection,), name="basicaer-worker", daemon=True).start()
 
     def _serve(self, connection: Connection[Any, Any]) -> None:
@@ -152,20 +153,20 @@ class _Switchboard:
             answer_challenge(connection, self._key)
             handle = self._handles.get(connection.recv())
             if handle is None:
-                connection.send(True)  # noqa: FBT003  # to stop: nobody waits for this work
+                connection.send(True)  # noqa: FBT003  # it means: stop, since nobody waits for this work
             else:
                 handle.serve(connection)
         except _BROKEN as error:
-            _log.debug("A worker process has hung up: %r", error)
+            _log.debug("A worker process has disconnected: %r", error)
         finally:
             self._connections.discard(connection)
             connection.close()
 
 
-_switchboard = _Switchboard()
+_worker_server = _WorkerServer()
 
 
-class _Caller(NamedTuple):
+class _ProcessWorkerEnd(NamedTuple):
     """A worker's end of a `ProcessHandle`."""
 
     address: Any
@@ -189,8 +190,8 @@ class _Link:
 
     interval = _INTERVAL
 
-    def __init__(self, caller: _Caller) -> None:
-        self._caller = caller
+    def __init__(self, end: _ProcessWorkerEnd) -> None:
+        self._end = end
         self._lock = threading.Lock()
         self._connection: Connection[Any, Any] | None = None
         self._delivered = 0
@@ -198,42 +199,42 @@ class _Link:
 
     def exchange(self, progress: Progress) -> bool:
         self._experiments = progress.experiments
-        return self._say(progress)
+        return self._send(progress)
 
-    def deliver(self, position: int, experiment: Any) -> None:
+    def deliver(self, position: int, experiment: FinishedExperiment | None) -> None:
         self._delivered += 1
-        if self._delivered != self._experiments:  # the last one comes at once with the result
-            self._say(Finished(position, experiment))
+        if self._delivered != self._experiments:  # the last one arrives with the result, at once
+            self._send(Finished(position, experiment))
 
-    def _say(self, words: Progress | Finished) -> bool:
-        """Say something and return whether to stop; call again, once, if the connection is broken."""
+    def _send(self, message: Progress | Finished) -> bool:
+        """Send a message and return whether to stop; connect once more if the connection is broken."""
         with self._lock:
             try:
-                return self._say_once(words)
+                return self._send_once(message)
             except _BROKEN:
                 self._connection = None
             try:
-                return self._say_once(words)
+                return self._send_once(message)
             except _BROKEN as error:
                 raise WorkerLostError(
                     f"A worker process cannot reach the process that its job belongs to ({error!r}), and has stopped. "
                     "Run the job again."
                 ) from error
 
-    def _say_once(self, words: Progress | Finished) -> bool:
+    def _send_once(self, message: Progress | Finished) -> bool:
         stop = False
         if self._connection is None:
-            self._connection = Client(self._caller.address, authkey=self._caller.key)
-            self._connection.send(self._caller.number)
+            self._connection = Client(self._end.address, authkey=self._end.key)
+            self._connection.send(self._end.number)
             stop = self._connection.recv()
         if not stop:
-            self._connection.send(words)
+            self._connection.send(message)
             while self._connection.poll():
                 stop = self._connection.recv()
         return stop
 
     def end(self, progress: Progress) -> None:
-        """Hang up, once all that was said has been heard."""
+        """Close the connection once all messages have been received."""
         with self._lock, contextlib.suppress(*_BROKEN):
             if self._connection is not None:
                 self._connection.send(progress)
@@ -245,7 +246,7 @@ class _Link:
 
 @contextlib.contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C, which a terminal sends to workers as well: whether a job stops, its own process decides."""
+    """Ignore Ctrl-C, which a terminal sends to workers as well, since only the job's own process decides to stop."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,1 +1,1 @@
-"""Jobs on disk: what is needed to go on with one after the process that ran it is gone."""
+"""Jobs on disk, so that another process can continue a job whose own process is gone."""

@@ -1,6 +1,7 @@
-"""Programs, settings and results as JSON with arrays beside it; no pickle: such a file can do nothing but be read.
+"""Programs, settings and results as JSON, with arrays beside it.
 
-What is read has the types that the classes declare; `basicaer.persistence.checks` looks at the rest.
+This is not pickle: reading such a file runs no code of it. What is read has the types that the classes declare;
+`basicaer.persistence.checks` checks the rest.
 """
 
 from __future__ import annotations
@@ -19,43 +20,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from basicaer.engine import classical, program
+from basicaer.engine.groups import Place, Step
+from basicaer.engine.suspended import Waiting
 from basicaer.errors import BasicAerError
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
-from basicaer.simulators.work import Experiment, Work
+from basicaer.records import ExperimentOutcome, ResultData, SavedValues
+from basicaer.simulation import Experiment, SimulationPayload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["check_types", "decoded", "encoded"]
 
-_KIND, _VALUE = "!", "is"  # the two keys of everything that JSON has no form for
-_RECORDS: dict[str, Any] = {
+_KIND, _VALUE = "!", "is"  # the two keys of every value that JSON has no form for
+_CLASSES: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         *(getattr(program, name) for name in program.__all__ if isinstance(getattr(program, name), type)),
         *(getattr(classical, name) for name in ("Apply", "Bits", "Constant", "Lookup", "Variable")),
+        Step,
+        Waiting,
         DeviceOptions,
         DeviceChoice,
         Precision,
         Experiment,
-        Work,
+        ExperimentOutcome,
+        ResultData,
+        SavedValues,
+        SimulationPayload,
     )
 }
 
-_FORMS: dict[str, Any] = {  # in which a value of each kind is written; a record as the dictionary of its fields
+_FORMS: dict[str, Any] = {  # the type in JSON of each kind of value; a class is written as a dictionary of its fields
     "array": int,
     **dict.fromkeys(("complex", "Fraction", "range", "tuple", "frozenset", "dict"), list),
-    **{name: str for name, kind in _RECORDS.items() if issubclass(kind, Enum)},
+    **{name: str for name, kind in _CLASSES.items() if issubclass(kind, Enum)},
 }
 
 
 def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
-    """Return a value as JSON can hold it; arrays are added to `arrays` and referred to by their number there.
+    """Return a value in a form that JSON can hold; arrays are added to `arrays` and referred to by their number there.
 
     Raises
     ------
     BasicAerError
-        For an object that a job does not need to hold, as a circuit's metadata may.
+        For an object of a type that no job needs, which a circuit's metadata may hold.
     """
 
     def inner(part: Any) -> Any:
@@ -64,7 +73,7 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
     name = type(value).__name__
     if isinstance(value, Enum):
         return {_KIND: name, _VALUE: value.value}
-    if _RECORDS.get(name) is type(value):
+    if _CLASSES.get(name) is type(value):
         named: Any = value
         fields = named._fields if isinstance(value, tuple) else [field.name for field in dataclasses.fields(named)]
         return {_KIND: name, _VALUE: {field: inner(getattr(value, field)) for field in fields}}
@@ -95,12 +104,12 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
 
 
 def decoded(value: Any, arrays: list[Any]) -> Any:
-    """Return what `encoded` was given; each array is taken from `arrays` once, and None is left in its place.
+    """Return the value that `encoded` was given; each array is taken from `arrays` once, and None is left in its place.
 
     Raises
     ------
     Exception
-        Of any kind, if it is nothing that `encoded` returns.
+        Of any type, if the value is not one that `encoded` returns.
     """
 
     def inner(part: Any) -> Any:
@@ -131,43 +140,44 @@ def decoded(value: Any, arrays: list[Any]) -> Any:
             return frozenset(inner(part) for part in held)
         case "dict":
             return {inner(key): inner(part) for key, part in held}
-    record = _RECORDS[kind]
-    if issubclass(record, Enum):
-        return record(held)
+    cls = _CLASSES[kind]
+    if issubclass(cls, Enum):
+        return cls(held)
     fields = {field: inner(part) for field, part in held.items()}
-    check_types(record, fields)
-    return record(**fields)
+    check_types(cls, fields)
+    return cls(**fields)
 
 
-def check_types(record: Any, fields: Mapping[str, Any]) -> None:
-    """Check that the fields of a record have the types that it declares.
+def check_types(cls: Any, fields: Mapping[str, Any]) -> None:
+    """Check that the fields of an object have the types that its class declares.
 
     Raises
     ------
     ValueError
-        Naming one that has not.
+        Naming a field that has another type.
     """
-    for name, hint in _hints(record).items():
+    for name, hint in _hints(cls).items():
         if name in fields and not _is_of(fields[name], hint):
-            raise ValueError(f"{name} of {record.__name__} cannot be {reprlib.repr(fields[name])}")
+            raise ValueError(f"{name} of {cls.__name__} cannot be {reprlib.repr(fields[name])}")
 
 
 @cache
-def _hints(record: Any) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     names = {
         **vars(program),
         **vars(classical),
-        **_RECORDS,
+        **_CLASSES,
         "np": np,
         "NDArray": NDArray,
         "Any": Any,
         "Sequence": Sequence,
+        "Place": Place,
     }
-    return typing.get_type_hints(record, localns=names)
+    return typing.get_type_hints(cls, localns=names)
 
 
 def _is_of(value: Any, hint: Any) -> bool:
-    """Tell whether a value is of a type, in the forms in which the records declare theirs."""
+    """Tell whether a value is of a type, of which only the forms that the classes use are known."""
     if hint is Any:
         return True
     kind, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
@@ -177,7 +187,7 @@ def _is_of(value: Any, hint: Any) -> bool:
         return type(value) in _NUMBERS[kind]
     if not isinstance(value, kind):
         return False
-    if isinstance(value, range):  # of whole numbers, and perhaps very many
+    if isinstance(value, range):  # it holds only integers, perhaps too many to look at
         return True
     if kind is np.ndarray:
         (scalar,) = typing.get_args(inner[1])
@@ -189,7 +199,7 @@ def _is_of(value: Any, hint: Any) -> bool:
     return not inner or all(_is_of(part, inner[0]) for part in value)
 
 
-_NUMBERS: dict[Any, set[type]] = {  # what may stand for each: numbers that are whole are written as they are
+_NUMBERS: dict[Any, set[type]] = {  # the types that a value may have for each declared one: 2.0 may be written as 2
     bool: {bool},
     int: {int},
     float: {int, float},

@@ -1,4 +1,4 @@
-"""A lock on a folder that dies with the process that holds it, so that a job whose machine was lost can go on."""
+"""A lock on a folder that ends with the process that holds it, so that a job can be resumed after a crash."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderLock"]
 
-_TAKEN = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-_CANNOT = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}  # some file systems of clusters
+_HELD_BY_ANOTHER = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+_NOT_SUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}  # on some file systems of clusters
 
 
 class FolderLock:
-    """The system's lock on a file, which it takes back when the process ends in any way.
+    """The operating system's lock on a file, which the system releases when the process ends in any way.
 
-    Packages for this fall back, where a file system has no locks, to a file that is there or not: such a file would
-    outlive a process that is killed, and the job would be refused for good.
+    Packages for file locks fall back to a marker file on a file system without locks. Such a file would outlive a
+    process that is killed, and the job could never be resumed.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
 
-    def take(self) -> bool:
-        """Take the lock, which this process may hold already, and tell whether that could be done.
+    def acquire(self) -> bool:
+        """Take the lock, which this object may hold already; return False if another one holds it.
 
         Raises
         ------
         OSError
-            If the file cannot be written, or something else stands in its place.
+            If the file cannot be written, or something that is not a file has its name.
         """
         if self._file is not None:
             return True
         if os.path.lexists(self._path) and not stat.S_ISREG(os.lstat(self._path).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(self._path))
+            raise OSError(errno.EINVAL, "it is not a regular file", str(self._path))
         file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             _lock(file)
         except OSError as error:
-            if error.errno not in _CANNOT:
+            if error.errno not in _NOT_SUPPORTED:
                 os.close(file)
-                if error.errno in _TAKEN:
+                if error.errno in _HELD_BY_ANOTHER:
                     return False
                 raise
             warnings.warn(
@@ -60,24 +60,24 @@ class FolderLock:
                 stacklevel=2,
             )
         self._file = file
-        _held.add(self)
+        _acquired.add(self)
         return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Leave the lock to others."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
-            _held.discard(self)
+            _acquired.discard(self)
 
 
-_held: weakref.WeakSet[FolderLock] = weakref.WeakSet()
+_acquired: weakref.WeakSet[FolderLock] = weakref.WeakSet()
 
 
 def _leave_to_parent() -> None:
-    """In a forked child: let go of what would keep the parent's locks after its death."""
-    for lock in list(_held):
-        lock.give_back()
+    """Close in a forked child the files that would keep the parent's locks after its death."""
+    for lock in list(_acquired):
+        lock.release()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,1 +1,1 @@
-"""Plans as a person sees them: `backend.plan(circuit)`, its table and its picture."""
+"""Plans to look at: what `backend.plan(circuit)` returns, its table and its picture."""

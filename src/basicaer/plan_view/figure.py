@@ -1,4 +1,4 @@
-"""A figure of matplotlib that notebooks show; apart, since matplotlib may be missing."""
+"""A figure of matplotlib that notebooks show; in a module of its own, since matplotlib may be missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ShownFigure"]
 
 
 class ShownFigure(Figure):
-    """Shown by a notebook also where pyplot, which would see to that, has drawn nothing yet."""
+    """A figure that a notebook shows even if pyplot, which would otherwise arrange that, was never imported."""
 
     def _repr_png_(self) -> bytes:
         written = BytesIO()

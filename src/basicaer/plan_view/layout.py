@@ -1,4 +1,4 @@
-"""Where the gates of a plan stand in its picture: in which column, and in which of the rows that the page has."""
+"""Places the gates of a plan in its picture: in columns, and in bands below one another."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Strip", "bands_of", "laid_out", "runs"]
 
-_HEAD = 2.0  # rows that a band has above its qubits, about, for the names of passes
+_HEAD = 2.0  # height of the names of passes above a band, approximately, in rows
 _GAP = 1  # columns between two passes
-_ASPECT = 1.7  # of all bands together, width to height, where there is more than one
-_SHORTEST = 26  # columns of a band, at least, before anything is folded
+_ASPECT = 1.7  # width to height of the picture, if it has more than one band
+_SHORTEST = 26  # columns: a picture of so few has one band
 
 
 class Block(NamedTuple):
-    """The place of a step: columns `start` to `end`, and the column of each of its gates."""
+    """The place of a step: columns from `start` to before `end`, and the column of each of its gates."""
 
     gates: tuple[ShownGate, ...]
-    matrix: tuple[int, ...]  # its qubits, if the gates are applied as one
+    matrix: tuple[int, ...]  # the qubits of the matrix as which the gates are applied, if they are
     columns: tuple[int, ...]
     start: int
     end: int
@@ -32,7 +32,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The place of a stage, and its number among the passes, 0 for one that is none."""
+    """The place of a stage, and its number among the passes; 0 if it is no pass."""
 
     stage: Stage
     number: int
@@ -50,13 +50,13 @@ class Strip:
 
 
 def laid_out(stages: Iterable[Stage], row_of: Mapping[int, int]) -> list[Strip]:
-    """Give each gate a column: steps one after another, gates of a step side by side where they do not overlap."""
+    """Give each gate a column: steps follow one another, and gates of a step share a column if they do not overlap."""
     strips: list[Strip] = []
     number = 0
     for stage in stages:
         column = strips[-1].end + _GAP if strips else 0
         number += bool(stage.tile)
-        # Gates that are applied one by one are not in anything together, and so need no columns of their own either.
+        # Gates that are applied one by one belong to no step, so that they may share columns as if they were one step.
         steps = [(step.gates, step.matrix) for step in stage.steps] if stage.tile else [(stage.gates, ())]
         blocks: list[Block] = []
         for gates, matrix in steps:
@@ -66,7 +66,7 @@ def laid_out(stages: Iterable[Stage], row_of: Mapping[int, int]) -> list[Strip]:
 
 
 def _block(gates: tuple[ShownGate, ...], matrix: tuple[int, ...], start: int, row_of: Mapping[int, int]) -> Block:
-    free = [start] * len(row_of)  # free[row] = the first column that has room there
+    free = [start] * len(row_of)  # free[row] = the first column with room in that row
     columns = []
     for gate in gates:
         rows = [row_of[qubit] for qubit in (*gate.targets, *gate.controls)]
@@ -79,28 +79,28 @@ def _block(gates: tuple[ShownGate, ...], matrix: tuple[int, ...], start: int, ro
 
 
 def bands_of(strips: Sequence[Strip], rows: int) -> list[tuple[int, int]]:
-    """Fold the columns as lines of text are folded, where possible between steps: first and last column of each band.
+    """Wrap the columns as lines of text are wrapped, between steps if possible: (first, end) of each band.
 
     Parameters
     ----------
     rows
-        Qubits.
+        Number of rows, one for each qubit.
     """
     blocks = [block for strip in strips for block in strip.blocks]
     total = blocks[-1].end if blocks else _SHORTEST
     bands = max(1, round(sqrt(total / (_ASPECT * (rows + _HEAD)))))
     longest = max(-(-total // bands), _SHORTEST)
-    folded: list[tuple[int, int]] = []
+    wrapped: list[tuple[int, int]] = []
     first = 0
     while total - first > longest * 1.1:
         last = max((block.end for block in blocks if first < block.end <= first + longest), default=first)
-        if last - first < longest / 2:  # the next step is so long that it is cut
+        if last - first < longest / 2:  # the next step is so long that it is split
             last = first + longest
-        folded.append((first, last))
+        wrapped.append((first, last))
         first = next((block.start for block in blocks if block.start >= last), last) if _ends(blocks, last) else last
     if first < total:
-        folded.append((first, total))
-    return folded
+        wrapped.append((first, total))
+    return wrapped
 
 
 def _ends(blocks: Iterable[Block], column: int) -> bool:
@@ -108,7 +108,7 @@ def _ends(blocks: Iterable[Block], column: int) -> bool:
 
 
 def runs(rows: Iterable[int]) -> list[tuple[int, int]]:
-    """Return the first and the last of rows that lie side by side.
+    """Return the first and the last row of each group of adjacent rows.
 
     >>> runs([5, 0, 1, 2])
     [(0, 2), (5, 5)]

@@ -1,4 +1,4 @@
-"""A program -> what a person sees of its plan, made by the planner that runs use and for the same device."""
+"""Makes the plan of a program to show, with the same planner and for the same device as a run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, S
 from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
-from basicaer.plan_view.model import CircuitPlan, Kind, ShownGate, ShownStep, Stage
-from basicaer.simulators.work import SECONDS_PER_AMPLITUDE, SECONDS_PER_GATE
+from basicaer.plan_view.circuit_plan import CircuitPlan
+from basicaer.plan_view.model import Kind, ShownGate, ShownStep, Stage
+from basicaer.simulation import SECONDS_PER_AMPLITUDE, SECONDS_PER_GATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Costs, Pass, Plan, PlannedGate
     from basicaer.engine.program import Block, Gate, Operation
     from basicaer.plan.actions import GateAction
-    from basicaer.simulators.work import Experiment
+    from basicaer.simulation import Experiment
 
 __all__ = ["plan_experiment"]
 
@@ -29,7 +30,7 @@ __all__ = ["plan_experiment"]
 def plan_experiment(
     experiment: Experiment, *, unitary: bool = False, free_parameters: tuple[str, ...] = ()
 ) -> CircuitPlan:
-    """Plan each of a program's segments once, those inside loops and branches too, in the order of the program."""
+    """Plan each segment of a program once, also inside loops and branches, in the order of the program."""
     program, precision = experiment.program, experiment.precision
     qubits = list(program.qubits)
     if unitary:  # the upper half of the state's qubits is the number of the column
@@ -57,7 +58,7 @@ def plan_experiment(
 
 
 class _Planning:
-    """The walk through a program, as a state goes through it: what is known to be |0> need not be touched."""
+    """Walks through a program as its state does, and follows which qubits are still |0>."""
 
     def __init__(self, device: Device, qubits: Sequence[int], experiment: Experiment, *, starts_at_zero: bool) -> None:
         self.qubits = qubits  # qubits[q] = the number that state qubit q is shown with
@@ -87,7 +88,7 @@ class _Planning:
             case Switch(_, cases):
                 self.branches([block for _, block in cases], _within(inside, "switch"))
             case For() as loop if loop.iterations:
-                once = len({_structure(body) for body in loop.bodies}) == 1  # bodies that differ in angles at most
+                once = len({_structure(body) for body in loop.bodies}) == 1  # bodies differ in angles at most
                 times = loop.iterations if once else loop.repeats
                 for body in loop.bodies[:1] if once else loop.bodies:
                     self.block(body, _within(inside, f"for x{times}") if times > 1 else inside)
@@ -95,7 +96,7 @@ class _Planning:
                 self.branches((body,), _within(inside, "while"))
 
     def branches(self, blocks: Iterable[Block], inside: str) -> None:
-        """Walk through blocks of which at most one is run: what any takes out of |0> may not be |0> afterwards."""
+        """Walk through blocks of which at most one runs: a qubit is |0> afterwards if it is after each of them."""
         before = after = self.zero
         for block in blocks:
             self.zero = before
@@ -134,7 +135,7 @@ class _Planning:
         costs: Costs,
         inside: str,
     ) -> Stage:
-        """Return what is seen of a pass; ``qubit_on[w]`` is the number shown for the qubit on wire w."""
+        """Return a pass as a stage; ``qubit_on[w]`` is the number that is shown for the qubit on wire w."""
         tiles = 2 ** (self.n_qubits - len(self.zero.union(current.tile)))
         tile_size = 2 ** len(current.tile)
         per_amplitude = costs.move + cost_of(current.steps, items, costs)
@@ -161,7 +162,7 @@ class _Planning:
 
     def one_by_one(self, segment: Segment, inside: str) -> Stage:
         size = 2**self.n_qubits
-        touched = [size // 2 ** len(gate.controls) for gate in segment.gates]  # the controls leave so many amplitudes
+        touched = [size // 2 ** len(gate.controls) for gate in segment.gates]  # amplitudes that the controls select
         shown = [_shown(gate, None, self.qubits) for gate in segment.gates]
         flops = 0
         for gate, view, amplitudes in zip(segment.gates, shown, touched, strict=True):
@@ -179,7 +180,7 @@ class _Planning:
 
 
 class _Places:
-    """Which qubit is on which wire in the course of a segment."""
+    """Knows which qubit is on which wire at each point of a segment."""
 
     def __init__(self, segment: Segment, plan: Plan) -> None:
         planned = set(plan.origins)
@@ -187,7 +188,7 @@ class _Places:
         self.plan = plan
 
     def before(self, current: Pass) -> list[int]:
-        """Return the state qubit on each wire when the first gate of a pass has its turn in the circuit."""
+        """Return the state qubit on each wire just before the first gate of a pass, in the order of the circuit."""
         first = min(self.plan.origins[i] for step in current.steps for i in step.gates)
         wire_of = list(range(self.plan.n_qubits))
         for gate, a, b in self.swaps:
@@ -208,7 +209,7 @@ def _structure(body: Block) -> tuple[object, ...]:
 
 
 def _shown(gate: Gate, planned: PlannedGate | None, qubit_on: Sequence[int]) -> ShownGate:
-    """Return what is seen of a gate; on its own qubits where it is not planned."""
+    """Return a gate as it is shown; on its own qubits if it is not planned."""
     part = Part.WHOLE if planned is None else planned.part
     targets, controls = (gate.targets, gate.controls) if planned is None else (planned.targets, planned.controls)
     if part is Part.EIGENVALUES or gate.form is Form.DIAGONAL:

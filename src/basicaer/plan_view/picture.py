@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from basicaer.errors import BasicAerError
 from basicaer.plan_view.layout import bands_of, laid_out, runs
 from basicaer.plan_view.model import Kind
-from basicaer.plan_view.table import counted, duration, heading
+from basicaer.plan_view.table import heading
+from basicaer.wording import counted, duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.path import Path
 
     from basicaer.plan_view.layout import Strip
-    from basicaer.plan_view.model import CircuitPlan, ShownGate
+    from basicaer.plan_view.model import PlanFacts, ShownGate
 
 __all__ = ["picture_of"]
 
@@ -28,10 +29,10 @@ class _Style(NamedTuple):
     color: str
     marker: str
     size: float  # in columns
-    text: str = "white"  # the color of a name on it
+    text: str = "white"  # the color of the name in the mark
 
 
-# Okabe and Ito's colours, which the colour-blind tell apart; the shapes differ as well, for print in grey.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; the shapes differ as well, for grey prints.
 _STYLES = {
     Kind.DIAGONAL: _Style("#0072B2", "o", 0.6),
     Kind.PERMUTATION: _Style("#E69F00", "D", 0.58, "black"),
@@ -41,17 +42,17 @@ _STYLES = {
 _CONTROL_SIZE, _LINE_WIDTH = 0.32, 0.1  # in columns
 _TILE, _FRAME, _WIRE, _TEXT = "#DCE6F0", "#4D4D4D", "#C4CBD2", "#333333"
 
-_CELL = 0.36  # inches for a qubit and for a column, at most
-_WIDEST, _NARROWEST = 18.0, 6.4  # inches of columns; of the figure
-_NAMES_FROM = 0.34  # inches of a cell: from here on there is room for the names of gates
-_LEFT, _RIGHT, _TOP, _HEAD, _BOTTOM = 0.6, 0.2, 0.85, 0.34, 0.4  # inches around the bands, and on top of each
-_TEXT_SIZE = 8.0  # points; on pictures wider than a page, which are looked at from further away, these are larger
-_PAGE = 11.0  # inches
+_CELL = 0.36  # inches of a row and of a column, at most
+_WIDEST, _NARROWEST = 18.0, 6.4  # inches: the width of all columns at most; that of the figure at least
+_NAMES_FROM = 0.34  # inches: larger cells have room for the names of gates
+_LEFT, _RIGHT, _TOP, _HEAD, _BOTTOM = 0.6, 0.2, 0.85, 0.34, 0.4  # inches around the bands; _HEAD is above each
+_TEXT_SIZE = 8.0  # points; larger on pictures that are wider than a page, since they are viewed from further away
+_PAGE = 11.0  # inches: the width of a page
 _DPI = 160
 
 
-def picture_of(plan: CircuitPlan, filename: str | PathLike[str] | None = None) -> Figure:
-    """Draw a plan and write the picture if there is a file name; see `CircuitPlan.draw`."""
+def picture_of(plan: PlanFacts, filename: str | PathLike[str] | None = None) -> Figure:
+    """Draw a plan, and write the picture if a file name is given; see `CircuitPlan.draw`."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -89,13 +90,13 @@ def picture_of(plan: CircuitPlan, filename: str | PathLike[str] | None = None) -
 
 
 def _draw_wires(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], cell: float, text_size: float) -> None:
-    """Draw what lies behind the gates: the qubits, and for each pass its tile and name."""
+    """Draw what is behind the gates: the lines of the qubits, and the tile and name of each pass."""
     from matplotlib.collections import LineCollection, PatchCollection
     from matplotlib.patches import Rectangle
 
     start, end = axes.get_xlim()
     points = cell * 72
-    every = max(1, round(7 / points))  # qubits with a number
+    every = max(1, round(7 / points))  # every so many qubits have a number
     labels = [str(qubit) if row % every == 0 else "" for qubit, row in row_of.items()]
     axes.set_yticks(range(len(row_of)), labels, fontsize=min(text_size, 0.8 * every * points), color=_TEXT)
     top = -axes.get_ylim()[1] - 0.5  # rows
@@ -123,18 +124,18 @@ def _draw_wires(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], 
 
 
 def _names(strip: Strip, *, continued: bool) -> tuple[str, ...]:
-    """Return what may be written above a stage, the longest first."""
+    """Return the texts that may be written above a stage, the longest first."""
     stage = strip.stage
     name = f"pass {strip.number}" if strip.number else "one by one"
     if continued:
         return f"{name}, continued", str(strip.number or "")
     facts = [stage.inside, counted(len(stage.gates), "gate"), counted(len(stage.matrices), "matrix")]
-    told = ", ".join(fact for fact in (*facts, duration(stage.seconds)) if fact and not fact.startswith("0 "))
-    return f"{name}: {told}", name, str(strip.number or "")
+    known = ", ".join(fact for fact in (*facts, duration(stage.seconds)) if fact and not fact.startswith("0 "))
+    return f"{name}: {known}", name, str(strip.number or "")
 
 
 def _draw_gates(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], cell: float) -> None:
-    """Draw the marks of the gates, and frames around those that are applied as one matrix."""
+    """Draw the marks of the gates, and frames around gates that are applied as one matrix."""
     from matplotlib.collections import LineCollection, PatchCollection, PathCollection
     from matplotlib.patches import FancyBboxPatch
 
@@ -169,7 +170,7 @@ def _draw_gates(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], 
 
 
 def _mark(gate: ShownGate, x: float, row_of: Mapping[int, int]) -> Path:
-    """Return the outline of a gate: its shape on each target, a dot on each control, and what connects them."""
+    """Return the outline of a gate: a shape on each target, a dot on each control, and a line that connects them."""
     from matplotlib.path import Path
 
     rows = [row_of[qubit] for qubit in (*gate.targets, *gate.controls)]
@@ -193,8 +194,8 @@ def _shape(marker: str, size: float, x: float, y: float) -> Path:
     return style.get_path().transformed(style.get_transform() + place)
 
 
-def _write_around(figure: Figure, plan: CircuitPlan, text_size: float) -> None:
-    """Write the title, and say what colours, shapes and frames mean."""
+def _write_around(figure: Figure, plan: PlanFacts, text_size: float) -> None:
+    """Write the title, and a legend of colours, shapes and frames."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -10,30 +10,29 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from basicaer.devices.memory import readable
 from basicaer.plan_view.model import Kind
+from basicaer.wording import counted, duration, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from basicaer.plan_view.model import CircuitPlan, Stage
+    from basicaer.plan_view.model import PlanFacts, Stage
 
-__all__ = ["counted", "duration", "heading", "table_of"]
+__all__ = ["heading", "table_of"]
 
 _WIDTH = 100
 _ROWS = 60  # stages that a table shows
-_PLURALS = {"pass": "passes", "matrix": "matrices"}
 _SHORT = {Kind.PERMUTATION: "perm."}
 
 
-def table_of(plan: CircuitPlan) -> str:
-    """Return a plan as lines of at most 100 characters: a heading, a row for each stage, and what else to know."""
+def table_of(plan: PlanFacts) -> str:
+    """Return a plan as lines of at most 100 characters: a heading, a row for each stage, and remarks."""
     text = StringIO()
     console = Console(
         file=text,
         width=_WIDTH,
         color_system=None,
-        force_jupyter=False,  # in a notebook, rich would show the lines itself and leave none to return
+        force_jupyter=False,  # in a notebook, rich would display the lines instead of writing them to the file
         highlight=False,
         markup=False,
         emoji=False,
@@ -51,35 +50,17 @@ def table_of(plan: CircuitPlan) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())
 
 
-def heading(plan: CircuitPlan) -> tuple[str, str]:
-    """Return what is to be done, and what it will take."""
+def heading(plan: PlanFacts) -> tuple[str, str]:
+    """Return two lines: the size of the circuit, and the predicted time and memory."""
     sizes = ((plan.n_qubits, "qubit"), (plan.n_gates, "gate"), (len(plan.passes), "pass"))
-    what_it_takes = (
+    prediction = (
         f"about {duration(plan.seconds)} and {readable(plan.memory)} of memory on the {plan.device} with "
         f"{counted(plan.threads, 'thread')}, {plan.precision} precision"
     )
-    return f"{plan.name}: {', '.join(counted(number, what) for number, what in sizes)}", what_it_takes
+    return f"{plan.name}: {', '.join(counted(number, what) for number, what in sizes)}", prediction
 
 
-def duration(seconds: float) -> str:
-    """Return a time as a person says it, in two digits or a few more."""
-    for unit, least in (("days", 172_800), ("h", 7200), ("min", 120), ("s", 1), ("ms", 1e-3)):
-        if seconds >= least * 0.995:
-            size = {"days": 86_400, "h": 3600, "min": 60}.get(unit, least)
-            return f"{_two_digits(seconds / size)} {unit}"
-    return f"{_two_digits(seconds * 1e6)} us"
-
-
-def _two_digits(number: float) -> str:
-    return f"{number:.0f}" if number >= 9.95 or not number else f"{number:.2g}"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things."""
-    return f"{number} {what if number == 1 else _PLURALS.get(what, f'{what}s')}"
-
-
-def _table(plan: CircuitPlan) -> Table:
+def _table(plan: PlanFacts) -> Table:
     kinds = [kind for kind in Kind if any(stage.kinds[kind] for stage in plan.stages)]
     in_control_flow = any(stage.inside for stage in plan.stages)
     table = Table(box=None, pad_edge=False)
@@ -107,7 +88,7 @@ def _table(plan: CircuitPlan) -> Table:
 
 
 def _numbered(stages: Sequence[Stage]) -> Iterator[tuple[int, Stage]]:
-    """Yield each stage with its number among the passes; 0 for one that is none."""
+    """Yield each stage with its number among the passes; 0 if it is no pass."""
     number = 0
     for stage in stages:
         number += bool(stage.tile)
@@ -115,7 +96,7 @@ def _numbered(stages: Sequence[Stage]) -> Iterator[tuple[int, Stage]]:
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Return ascending numbers in few words.
+    """Return ascending numbers as ranges.
 
     >>> _ranges((0, 1, 2, 4, 8, 9))
     '0-2 4 8 9'
@@ -128,11 +109,11 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def _sizes(matrices: Iterable[int]) -> str:
-    """Return how many matrices there are on how many qubits, the largest first."""
+    """Return the number of matrices of each number of qubits, the largest first."""
     return ", ".join(f"{count} of {size}q" for size, count in sorted(Counter(matrices).items(), reverse=True))
 
 
-def _remarks(plan: CircuitPlan) -> Iterator[str]:
+def _remarks(plan: PlanFacts) -> Iterator[str]:
     if plan.unitary:
         yield f"Qubits from {plan.n_qubits // 2} on are the bits of a column's number."
     if plan.free_parameters:

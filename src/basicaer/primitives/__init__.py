@@ -1,4 +1,4 @@
-"""Qiskit's primitives, native: the sampler and the estimator, whose jobs can be cancelled and watched."""
+"""The sampler and the estimator of Qiskit's primitives, whose jobs can be cancelled and watched."""
 
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.primitives.job import PrimitiveJob

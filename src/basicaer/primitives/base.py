@@ -1,9 +1,8 @@
-"""What sampler and estimator share: their options, and how their jobs are made."""
+"""What the sampler and the estimator share: their options, and how their jobs are made."""
 
 from __future__ import annotations
 
 import secrets
-import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -14,10 +13,15 @@ from basicaer.compile.values import Patience
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
 from basicaer.errors import BasicAerError, at_border, shown
-from basicaer.options import DeviceOptions, unknown_name
+from basicaer.options import DeviceOptions
 from basicaer.primitives.job import PrimitiveJob
-from basicaer.primitives.options import OF_RUN
-from basicaer.primitives.work import Settings, run_primitive
+from basicaer.primitives.options import RUN_OPTIONS
+from basicaer.primitives.payload import PrimitivePayload
+from basicaer.primitives.running import run_primitive
+from basicaer.simulators import QasmSimulator
+from basicaer.simulators.base import BasicAerSimulator
+from basicaer.submission import submit_job
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +31,7 @@ if TYPE_CHECKING:
     from basicaer.compile.family import Family
     from basicaer.engine.device import Device
     from basicaer.primitives.options import PrimitiveOptions
-    from basicaer.primitives.work import Task
-    from basicaer.simulators.base import BasicAerSimulator
+    from basicaer.primitives.payload import Task
 
 __all__ = ["Primitive", "read_pubs"]
 
@@ -36,18 +39,18 @@ _Pub = TypeVar("_Pub")
 
 
 class Primitive:
-    """The part of a primitive that is the same for both.
+    """The base class of both primitives.
 
     Parameters
     ----------
     backend
-        Whose options are the defaults; None for a new ``qasm_simulator``.
+        The backend whose options serve as defaults; None for a new ``qasm_simulator``.
     own
         The primitive's own keyword arguments, under the names that its options have.
     options
-        The options as Qiskit's and Aer's primitives take them: they go before the keyword arguments.
-    of_run
-        Options of ``backend.run``, given as keyword arguments; they go before all others.
+        The options in the form of Qiskit's and Aer's primitives; they override the keyword arguments.
+    run_options
+        Options of ``backend.run``, given as keyword arguments; they override all others.
     """
 
     _options_type: ClassVar[type[PrimitiveOptions]]
@@ -57,30 +60,27 @@ class Primitive:
         backend: BasicAerSimulator | None,
         own: dict[str, Any],
         options: dict[str, Any] | None,
-        of_run: dict[str, Any],
+        run_options: dict[str, Any],
     ) -> None:
-        from basicaer.provider import BasicAer
-        from basicaer.simulators.base import BasicAerSimulator
-
-        self._backend = BasicAer.get_backend("qasm_simulator") if backend is None else backend
+        self._backend = QasmSimulator() if backend is None else backend
         if not isinstance(self._backend, BasicAerSimulator):
             raise BasicAerError(
                 f"{type(self).__name__} runs on a simulator of basicaer, not on {shown(backend)}; leave out the "
                 "backend, or use qiskit.primitives with it."
             )
-        for name in of_run:
-            if name not in OF_RUN:
-                raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, OF_RUN))
+        for name in run_options:
+            if name not in RUN_OPTIONS:
+                raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, RUN_OPTIONS))
         if not isinstance(options, dict | None):
             raise BasicAerError(f"options must be a dictionary or None, not {shown(options)}.")
         self._options_type.check_names(options or {})
         self._options = self._options_type(**own | (options or {}))
-        self._options.run_options |= of_run
+        self._options.run_options |= run_options
         self._settings()
 
     @classmethod
     def from_backend(cls, backend: BasicAerSimulator, **options: Any) -> Self:
-        """Return one that runs on a backend, as Aer's does; the same as calling the class.
+        """Return a primitive that runs on a backend; for programs that call Aer's method of this name.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class Primitive:
 
     @property
     def seed(self) -> int | np.random.Generator | None:
-        """The seed, or the generator of seeds, that was given."""
+        """The seed, or the generator that each run draws a seed from."""
         return self._options.seed
 
     def _seed_of_run(self) -> int:
@@ -106,7 +106,7 @@ class Primitive:
         return self._options.settings(self._backend)
 
     def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
-        """Lower a circuit for all sets of values, and check that a state fits."""
+        """Lower a circuit for all sets of values, and check that its state fits into memory."""
         with at_border(lambda why: PubError(f"The values for circuit '{circuit.name}' cannot be read: {why}.")):
             values = np.asarray(bindings.as_array(circuit.parameters), float)
         values = values.reshape(bindings.size, circuit.num_parameters)
@@ -119,38 +119,27 @@ class Primitive:
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
         widest = max((task.family.first.state_qubits for task in tasks), default=0)
         gpu = 0 if _expected_device(widest, settings).name == "GPU" else None
-        work = Settings(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
+        payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
 
         def no_qobj() -> None:
-            """Stand where a job's circuits do; `PrimitiveJob.qobj` says that there are none."""
+            """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
 
-        job = PrimitiveJob(
-            self._backend,
-            str(uuid.uuid4()),
-            run_primitive,
-            no_qobj,
-            prepare=lambda: work,
-            executor=settings["executor"],
-            timeout=settings["timeout"],
-            callback=settings["callback"],
-            cancel_on_interrupt=settings["cancel_on_interrupt"],
-            progress=settings["progress"],
+        return submit_job(
+            PrimitiveJob, self._backend, run_primitive, no_qobj, prepare=lambda: payload, settings=settings
         )
-        job.submit()
-        return job
 
 
 class PubError(BasicAerError, ValueError, TypeError):
-    """A PUB that cannot be read; also what Qiskit's own primitives raise then."""
+    """A PUB that cannot be read; it has the types that Qiskit's own primitives raise then."""
 
 
 def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
-    """Return PUBs in Qiskit's own form, as its check `coerce` makes them.
+    """Return PUBs in Qiskit's own form, made by its method `coerce`.
 
     Raises
     ------
     PubError
-        Naming the PUB, with the reason in the check's own words.
+        Naming the PUB, with Qiskit's reason.
     """
     with at_border(lambda why: PubError(f"run() takes a list of PUBs, not {shown(pubs)} ({why}).")):
         pubs = iter(pubs)

@@ -1,4 +1,4 @@
-"""`EstimatorV2`: expectation values of observables, exact from the state, for arrays of both."""
+"""`EstimatorV2`: exact expectation values, for arrays of observables and of parameter values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from basicaer.errors import BasicAerError
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.options import EstimatorOptions
-from basicaer.primitives.work import EstimatorTask
+from basicaer.primitives.payload import EstimatorTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EstimatorV2"]
 
-# Qiskit's letters for projectors, as sums of Paulis.
+# Qiskit's letters for projectors, as sums of Paulis: letter -> ((Pauli, factor), ...).
 _PROJECTORS = {
     letter: (("I", 0.5), (pauli, sign * 0.5))
     for letter, pauli, sign in [
@@ -50,17 +50,18 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
     Parameters
     ----------
     backend
-        Whose options of those below are the defaults; None for a new ``qasm_simulator``.
+        The backend whose options serve as defaults for those below; None for a new ``qasm_simulator``.
     default_precision
-        Of a PUB that names none: the standard deviation of the normal noise that is added to the exact values; 0 adds
-        none.
+        Default for PUBs without a precision: the standard deviation of the normal noise that is added to the exact
+        values; 0 adds none.
     seed
-        Makes that noise reproducible; it depends on the seed and on the PUB's position only. Each run draws one from a
-        generator of NumPy.
+        Makes that noise reproducible: it depends only on the seed and on the position of the PUB. Each run draws a seed
+        from a generator of NumPy.
     options
-        The same in the form of Qiskit's and Aer's primitives, which goes before the other: a dictionary of
-        ``default_precision``, ``seed_simulator``, ``backend_options`` and ``run_options``; see `EstimatorOptions`.
-    of_run
+        The same options in the form of Qiskit's and Aer's primitives, which override the keyword arguments: a
+        dictionary of ``default_precision``, ``seed_simulator``, ``backend_options`` and ``run_options``; see
+        `EstimatorOptions`.
+    run_options
         ``device``, ``precision`` (of the amplitudes), ``max_parallel_threads``, ``executor``, ``timeout``, ``callback``
         and ``progress``, as for ``backend.run``.
 
@@ -85,19 +86,19 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         default_precision: float = 0.0,
         seed: int | np.random.Generator | None = None,
         options: dict[str, Any] | None = None,
-        **of_run: Any,
+        **run_options: Any,
     ) -> None:
         own = {"default_precision": default_precision, "seed_simulator": seed}
-        super().__init__(backend, own, options, of_run)
+        super().__init__(backend, own, options, run_options)
 
     @property
     def options(self) -> EstimatorOptions:
-        """What was set; each may be set again, for the runs to come."""
+        """The options; each may be set again, for later runs."""
         return self._options
 
     @property
     def default_precision(self) -> float:
-        """Of a PUB that names none."""
+        """Default for PUBs without a precision."""
         return self._options.default_precision
 
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> PrimitiveJob:
@@ -108,34 +109,34 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         pubs
             As `qiskit.primitives.BaseEstimatorV2.run` takes them; observables and values are broadcast.
         precision
-            Of the PUBs that name none; see the class.
+            Default for PUBs without a precision; see the class.
 
         Returns
         -------
         PrimitiveJob
-            Submitted already. Its result has for each PUB a `DataBin` with ``evs`` and ``stds``, float64.
+            The job, already submitted. Its result has for each PUB a `DataBin` with ``evs`` and ``stds``, float64.
 
         Raises
         ------
         BasicAerError
-            For what cannot be run, before the job is queued.
-            What is no PUB raises one that is a ValueError and a TypeError too, as Qiskit's own primitives do.
+            For anything that cannot be run, before the job is queued. For a bad PUB the error is also a ValueError and
+            a TypeError, which Qiskit's own primitives raise.
         """
-        of_run = self._options.default_precision if precision is None else precision
-        coerced = read_pubs(pubs, partial(EstimatorPub.coerce, precision=of_run))
+        default = self._options.default_precision if precision is None else precision
+        coerced = read_pubs(pubs, partial(EstimatorPub.coerce, precision=default))
         settings = self._settings()
         tasks = []
         for pub in coerced:
             family = self._lowered(pub.circuit, pub.parameter_values, settings)
             _check_unitary(family, pub.circuit.name)
             sets = np.arange(prod(pub.parameter_values.shape)).reshape(pub.parameter_values.shape)
-            numbers = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
-            sets, numbers = np.broadcast_arrays(sets, numbers)
+            observables = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
+            sets, observables = np.broadcast_arrays(sets, observables)
             terms = tuple(_terms(observable, family) for observable in _each(pub.observables))
             target = self._options.default_precision
             if pub.precision is not None:
                 target = check_option("default_precision", pub.precision, called="precision")
-            tasks.append(EstimatorTask(family, pub.shape, pub.circuit.metadata, target, terms, sets, numbers))
+            tasks.append(EstimatorTask(family, pub.shape, pub.circuit.metadata, target, terms, sets, observables))
         return self._submitted(tasks, settings)
 
 
@@ -143,25 +144,25 @@ def _check_unitary(family: Family, name: str) -> None:
     program = family.first
     if program.saves:
         raise BasicAerError(
-            f"Circuit '{name}' saves something of its state, for which an estimator's result has no place; "
-            "run it on a backend, or leave that out."
+            f"Circuit '{name}' has save instructions, whose values have no place in an estimator's result; "
+            "run it on a backend, or remove them."
         )
     straight = Segment | Phase | Prepare | SetState
     if program.final or not all(isinstance(operation, straight) for operation in program.body):
         raise BasicAerError(
-            f"Circuit '{name}' measures, resets or branches, so that its state is not one; leave that out, "
-            "remove_final_measurements() does where it stands at the end."
+            f"Circuit '{name}' contains measurement, reset or control flow, so it has no single final state; remove "
+            "these, with remove_final_measurements() if they are at the end."
         )
 
 
 def _each(observables: Any) -> Iterator[Mapping[str, float]]:
-    """Yield the observables one after another, each as factors of Pauli strings."""
+    """Yield the observables one after another, each as a dictionary: label -> factor."""
     for index in np.ndindex(observables.shape):
         yield observables[index]
 
 
 def _terms(observable: Mapping[str, float], family: Family) -> tuple[tuple[int, int, float], ...]:
-    """Return an observable as masks of state qubits and factors; see `pauli_terms`."""
+    """Return an observable as terms on the state's qubits; see `pauli_terms`."""
     state_qubit = {qubit: number for number, qubit in enumerate(family.first.qubits)}
     qubits = tuple(state_qubit.get(qubit) for qubit in range(family.first.circuit_qubits))
     return pauli_terms(_in_paulis(observable), qubits)

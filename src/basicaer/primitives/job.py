@@ -10,13 +10,13 @@ from basicaer.errors import BasicAerError
 from basicaer.job import BasicAerJob
 
 if TYPE_CHECKING:
-    from basicaer.primitives.work import Estimated, Sampled
+    from basicaer.primitives.payload import Estimated, Sampled
 
 __all__ = ["PrimitiveJob"]
 
 
 class PrimitiveJob(BasicAerJob, BasePrimitiveJob):
-    """What ``run`` of a primitive returns: all that a `BasicAerJob` can, cancelled while it runs, too."""
+    """The job that a primitive's ``run`` returns; it does what a `BasicAerJob` does, except for `qobj`."""
 
     def result(self, timeout: float | None = None) -> PrimitiveResult[Any]:
         """Wait for the job and return its result; see `BasicAerJob.result`."""
@@ -24,7 +24,7 @@ class PrimitiveJob(BasicAerJob, BasePrimitiveJob):
         return self._as_qiskit(found)
 
     def partial_result(self) -> PrimitiveResult[Any] | None:
-        """Return the result of a job that is done, else None: PUBs are not handed over one by one."""
+        """Return the result of a job that is done, else None: PUBs are not finished one by one."""
         found: Any = super().partial_result()
         return None if found is None else self._as_qiskit(found)
 
@@ -33,7 +33,7 @@ class PrimitiveJob(BasicAerJob, BasePrimitiveJob):
         return PrimitiveResult([one.as_qiskit() for one in found], metadata={"version": 2})
 
     def qobj(self) -> Any:
-        """Refuse: what a primitive runs has no form as a Qobj.
+        """Raise an error, since a primitive's PUBs cannot be expressed as a Qobj.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What a primitive is told, under the names that Qiskit's and Aer's primitives have for it."""
+"""The options of the primitives, under the names that Qiskit's and Aer's primitives have for them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from basicaer.errors import BasicAerError, shown
-from basicaer.options import check_option, check_options, unknown_name
+from basicaer.options import check_option, check_options
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from basicaer.simulators.base import BasicAerSimulator
 
-__all__ = ["OF_RUN", "EstimatorOptions", "PrimitiveOptions", "SamplerOptions"]
+__all__ = ["RUN_OPTIONS", "EstimatorOptions", "PrimitiveOptions", "SamplerOptions"]
 
-OF_RUN = ("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress")
-"""Options of ``backend.run`` that a primitive takes as its own."""
+RUN_OPTIONS = ("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress")
+"""Options of ``backend.run`` that a primitive takes as keyword arguments."""
 
-_OF_DICTIONARIES = (*OF_RUN, "cancel_on_interrupt", "max_parallel_experiments", "seed_simulator")
+_IN_DICTIONARIES = (*RUN_OPTIONS, "cancel_on_interrupt", "max_parallel_experiments", "seed_simulator")
 
 
 @dataclass
 class PrimitiveOptions:
-    """The options of a primitive; one that is set again is checked, and meant for the runs to come.
+    """The options of a primitive; each may be set again, and is then checked and used by later runs.
 
     Attributes
     ----------
     seed_simulator
         The primitive's ``seed``.
     backend_options, run_options
-        Options of ``backend.run``, of which those of a run go before those of the backend: those that the primitive
-        takes as keywords, ``cancel_on_interrupt``, and ``seed_simulator`` where the primitive has no seed.
-        ``max_parallel_experiments``, and what backends take and do not use, has no effect.
+        Options of ``backend.run``: those that the primitive takes as keyword arguments, ``cancel_on_interrupt``, and
+        ``seed_simulator`` in case the primitive has no seed. `run_options` override `backend_options`.
+        ``max_parallel_experiments``, and options that backends accept and ignore, have no effect.
     """
 
     seed_simulator: int | np.random.Generator | None = None
@@ -49,7 +50,7 @@ class PrimitiveOptions:
 
     @classmethod
     def check_names(cls, names: Any) -> None:
-        """Refuse what is no option of the primitive."""
+        """Refuse names that are not options of the primitive."""
         known = [one.name for one in fields(cls)]
         for name in names:
             if name not in known:
@@ -65,7 +66,7 @@ class PrimitiveOptions:
             case "seed_simulator":
                 return value if isinstance(value, np.random.Generator) else check_option("seed", value)
             case "abelian_grouping":
-                return check_option("progress", value, called=name)  # that one is True or False, too
+                return check_option("progress", value, called=name)  # the check for True or False is the same
             case _:
                 return check_option(name, value)
 
@@ -78,20 +79,20 @@ class PrimitiveOptions:
         return found
 
     def settings(self, backend: BasicAerSimulator) -> dict[str, Any]:
-        """Return all options of a backend as they are for a run of the primitive, checked."""
+        """Return all options of a backend for a run of the primitive, checked."""
         dictionaries = {"backend_options": self.backend_options, "run_options": self.run_options}
         given: dict[str, Any] = {}
         for where, options in dictionaries.items():
             given |= self._with_effect(where, options, backend)
-        return backend._settings(given)  # noqa: SLF001  # it is one of ours
+        return backend._settings(given)  # noqa: SLF001  # a class of this package
 
     def _with_effect(self, where: str, options: Mapping[str, Any], backend: BasicAerSimulator) -> dict[str, Any]:
-        taken = backend._with_effect(dict(options))  # noqa: SLF001
+        taken = backend._run_options.with_effect(dict(options))  # noqa: SLF001  # as above
         own = [one.name for one in fields(self)]
         for name in taken:
-            if name not in _OF_DICTIONARIES:
+            if name not in _IN_DICTIONARIES:
                 kind = f"option in {where} of {self._primitive}"
-                raise BasicAerError(unknown_name(kind, str(name), _OF_DICTIONARIES, own))
+                raise BasicAerError(unknown_name(kind, str(name), _IN_DICTIONARIES, own))
         checked: dict[str, Any] = check_options(taken)
         return checked
 
@@ -103,7 +104,7 @@ class SamplerOptions(PrimitiveOptions):
     Attributes
     ----------
     default_shots
-        Shots of a PUB that names none.
+        Default for PUBs without shots.
     """
 
     default_shots: int = 1024
@@ -118,9 +119,9 @@ class EstimatorOptions(PrimitiveOptions):
     Attributes
     ----------
     default_precision
-        Of a PUB that names none.
+        Default for PUBs without a precision.
     abelian_grouping
-        How Qiskit's estimator measures; without effect, since nothing is measured here.
+        Affects how Qiskit's estimator measures; it has no effect here, where nothing is measured.
     """
 
     default_precision: float = 0.0

@@ -1,4 +1,4 @@
-"""`SamplerV2`: outcomes of every shot, register by register, for arrays of parameter values."""
+"""`SamplerV2`: the outcome of every shot, register by register, for arrays of parameter values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from basicaer.devices.memory import check_shots
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.options import SamplerOptions
-from basicaer.primitives.work import Register, SamplerTask
+from basicaer.primitives.payload import Register, SamplerTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,21 +28,22 @@ __all__ = ["SamplerV2"]
 
 
 class SamplerV2(Primitive, BaseSamplerV2):
-    """Samples circuits: Qiskit's `BaseSamplerV2`, with measurements in the middle and control flow.
+    """Samples circuits: Qiskit's `BaseSamplerV2`, also for circuits with mid-circuit measurement and control flow.
 
     Parameters
     ----------
     backend
-        Whose options of those below are the defaults; None for a new ``qasm_simulator``.
+        The backend whose options serve as defaults for those below; None for a new ``qasm_simulator``.
     default_shots
-        Shots of a PUB that names none.
+        Default for PUBs without shots.
     seed
-        Makes outcomes reproducible: those of a PUB's parameter set depend on the seed and on its position among all
-        sets of the job only. Each run draws one from a generator of NumPy.
+        Makes outcomes reproducible: the outcomes of a parameter set depend only on the seed and on the position of the
+        set among all sets of the job. Each run draws a seed from a generator of NumPy.
     options
-        The same in the form of Qiskit's and Aer's primitives, which goes before the other: a dictionary of
-        ``default_shots``, ``seed_simulator``, ``backend_options`` and ``run_options``; see `SamplerOptions`.
-    of_run
+        The same options in the form of Qiskit's and Aer's primitives, which override the keyword arguments: a
+        dictionary of ``default_shots``, ``seed_simulator``, ``backend_options`` and ``run_options``; see
+        `SamplerOptions`.
+    run_options
         ``device``, ``precision``, ``max_parallel_threads``, ``executor``, ``timeout``, ``callback`` and ``progress``,
         as for ``backend.run``.
 
@@ -67,19 +68,19 @@ class SamplerV2(Primitive, BaseSamplerV2):
         default_shots: int = 1024,
         seed: int | np.random.Generator | None = None,
         options: dict[str, Any] | None = None,
-        **of_run: Any,
+        **run_options: Any,
     ) -> None:
         own = {"default_shots": default_shots, "seed_simulator": seed}
-        super().__init__(backend, own, options, of_run)
+        super().__init__(backend, own, options, run_options)
 
     @property
     def options(self) -> SamplerOptions:
-        """What was set; each may be set again, for the runs to come."""
+        """The options; each may be set again, for later runs."""
         return self._options
 
     @property
     def default_shots(self) -> int:
-        """Shots of a PUB that names none."""
+        """Default for PUBs without shots."""
         return self._options.default_shots
 
     def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> PrimitiveJob:
@@ -90,22 +91,22 @@ class SamplerV2(Primitive, BaseSamplerV2):
         pubs
             As `qiskit.primitives.BaseSamplerV2.run` takes them.
         shots
-            Of the PUBs that name none.
+            Default for PUBs without shots.
 
         Returns
         -------
         PrimitiveJob
-            Submitted already. Its result has for each PUB a `DataBin` with a `BitArray` for each classical register, of
-            the shape of the parameter values.
+            The job, already submitted. Its result has for each PUB a `DataBin` with a `BitArray` for each classical
+            register, of the shape of the parameter values.
 
         Raises
         ------
         BasicAerError
-            For what cannot be run, before the job is queued.
-            What is no PUB raises one that is a ValueError and a TypeError too, as Qiskit's own primitives do.
+            For anything that cannot be run, before the job is queued. For a bad PUB the error is also a ValueError and
+            a TypeError, which Qiskit's own primitives raise.
         """
-        of_run = self._options.default_shots if shots is None else shots
-        coerced = read_pubs(pubs, partial(SamplerPub.coerce, shots=of_run))
+        default = self._options.default_shots if shots is None else shots
+        coerced = read_pubs(pubs, partial(SamplerPub.coerce, shots=default))
         settings = self._settings()
         tasks = []
         for pub in coerced:

@@ -1,6 +1,6 @@
-"""The Qobj of OpenQASM circuits: its parts, its schema, and circuits as one.
+"""The Qobj of OpenQASM circuits: its parts, and its schema.
 
-A Qobj is what Qiskit's simulators were given before they took circuits (McKay et al., arXiv:1809.03452).
+A Qobj is the input that Qiskit's simulators took before they took circuits (McKay et al., arXiv:1809.03452).
 """
 
 from basicaer.qobj.model import (

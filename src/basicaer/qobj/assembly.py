@@ -1,4 +1,4 @@
-"""Circuits -> Qobj, as far as a Qobj can say them."""
+"""Makes a Qobj of circuits, as far as a Qobj can express them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _WIDEST_MATRIX = 6
 
 
 def assemble(bound: Sequence[BoundCircuit], qobj_id: str | None = None, **config: Any) -> QasmQobj:
-    """Return circuits with the values of their parameters as one Qobj; they stay as they are.
+    """Return circuits with the values of their parameters as one Qobj; the circuits are not changed.
 
     An `if` without `else`, on a bit or register compared with a value, becomes a ``bfunc`` and conditional
     instructions. Gates that a Qobj has no name for are unrolled by their definitions.
@@ -51,7 +51,7 @@ def assemble(bound: Sequence[BoundCircuit], qobj_id: str | None = None, **config
     Raises
     ------
     BasicAerError
-        If a circuit has no form as a Qobj, naming the instruction; the circuit can be run all the same.
+        If a circuit cannot be expressed as a Qobj, naming the instruction; the circuit can be run all the same.
     """
     experiments = [_experiment(one) for one in bound]
     sizes = {
@@ -76,7 +76,7 @@ def _experiment(bound: BoundCircuit) -> QasmQobjExperiment:
 
 
 class _Assembler:
-    """The walk through one circuit, its definitions and the bodies of its ifs."""
+    """Walks through one circuit, its definitions and the bodies of its ifs."""
 
     def __init__(self, circuit: QuantumCircuit, values: Values) -> None:
         self.name = circuit.name
@@ -85,13 +85,15 @@ class _Assembler:
         self.instructions: list[QasmQobjInstruction] = []
         self.global_phase = 0.0
         self.slots = circuit.num_clbits
-        self.next_slot = self.slots  # the register slots below it mirror the memory
+        self.next_slot = self.slots  # the first register slots hold copies of the memory slots
 
     def refuse(self, what: str) -> BasicAerError:
-        return BasicAerError(f"Circuit '{self.name}' has no form as a Qobj: {what}. It can be run as a circuit.")
+        return BasicAerError(
+            f"Circuit '{self.name}' cannot be expressed as a Qobj: {what}. It can be run as a circuit."
+        )
 
     def finished(self) -> list[QasmQobjInstruction]:
-        """Return the instructions; measurements write to the register only where a condition looks at it."""
+        """Return the instructions; measurements write to the register only if there is a condition."""
         if self.next_slot == self.slots:
             for instruction in self.instructions:
                 instruction.register = None
@@ -105,7 +107,7 @@ class _Assembler:
         return [self.values.number(param, self.place) for param in params]
 
     def phase(self, param: Any, conditional: int | None) -> None:
-        """Put a global phase: into the header, or as an instruction where it is conditional."""
+        """Add a global phase: to the header, or as an instruction if it is conditional."""
         (angle,) = self.numbers([param])
         if conditional is None:
             self.global_phase += angle
@@ -135,13 +137,14 @@ class _Assembler:
                 self.add(_AS_THEY_ARE[kind], on, conditional, params=list(operation.params))
             elif kind is library.PermutationGate:
                 self.add("permutation", on, conditional, params=[int(place) for place in operation.pattern])
-            elif kind is library.Initialize and len(operation.params) == 2 ** len(on):  # not by labels or a number
+            # The parameters of an Initialize may be labels or a number instead of amplitudes; then it is unrolled.
+            elif kind is library.Initialize and len(operation.params) == 2 ** len(on):
                 self.add("initialize", on, conditional, params=list(operation.params))
             else:
                 self.unroll(item, operation, on, clbits, conditional)
 
     def unroll(self, item: Any, operation: Any, on: list[int], clbits: list[int], conditional: int | None) -> None:
-        """Put an operation as what it is made of, or as a matrix."""
+        """Add an operation as its definition, or as a matrix."""
         if isinstance(operation, Instruction) and not item.is_control_flow():
             operation = with_numbers(operation, self.values, self.place)
         definition = _definition(operation)
@@ -158,7 +161,7 @@ class _Assembler:
         self.add("unitary", on, conditional, params=[matrix])
 
     def conditional(self, item: Any, operation: Any, on: list[int], bits: dict[Any, int], outer: int | None) -> None:
-        """Put an `if` as a comparison of the register and instructions that depend on it."""
+        """Add an `if` as a comparison of the register, and instructions that depend on its result."""
         if len(operation.blocks) > 1:
             raise self.refuse("an if with an else cannot be put as conditional instructions")
         if not isinstance(operation.condition, tuple) or outer is not None:
@@ -168,7 +171,8 @@ class _Assembler:
         positions = [bits[target]] if single else [bits[bit] for bit in target]
         value = int(bool(value)) if single else int(value)
         past = max(positions, default=-1) + 1
-        overflow = range(past, past + value.bit_length())  # bits of a value too large for the register: never equal
+        # A value that is too large for the register has bits beyond it, so that it is never equal.
+        overflow = range(past, past + value.bit_length())
         slot, self.next_slot = self.next_slot, self.next_slot + 1
         mask, wanted = mask_of(positions), deposit_bits(value, (*positions, *overflow))
         self.instructions.append(
@@ -180,14 +184,14 @@ class _Assembler:
 
 
 def _table_name(operation: Any, kind: type) -> str:
-    """Return the table's name for a gate, with the state of its controls where they are not all 1."""
+    """Return the table's name for a gate, with the control state if that is not all ones."""
     name = BY_CLASS[kind].name
     state = getattr(operation, "ctrl_state", None)
     return name if state is None or state == all_ones(operation.num_ctrl_qubits) else f"{name}_o{state}"
 
 
 def _definition(operation: Any) -> QuantumCircuit | None:
-    """Return the circuit that an operation is made of, or None."""
+    """Return the circuit that defines an operation; None if there is none."""
     if isinstance(operation, Instruction):
         return operation.definition
     from qiskit.transpiler.passes import HighLevelSynthesis

@@ -1,4 +1,4 @@
-"""The parts of a Qobj, each with its keys as attributes, `to_dict` and `from_dict`."""
+"""The parts of a Qobj, each with attributes for its keys, `to_dict` and `from_dict`."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def plain(value: Any) -> Any:
 
 
 class QobjItem(SimpleNamespace):
-    """A part of a Qobj: attributes of any name, of which some are parts themselves."""
+    """A part of a Qobj: attributes of any name, some of which are parts themselves."""
 
-    _parts: ClassVar[dict[str, type[QobjItem]]] = {}  # key -> what its value (or each of its values) is
+    _parts: ClassVar[dict[str, type[QobjItem]]] = {}  # key -> the class of its value, or of each value in its list
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the part in the types of JSON, without what is None."""
+        """Return the part in the types of JSON, without attributes that are None."""
         return {key: plain(value) for key, value in vars(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the part that a dictionary describes, its own parts included."""
+        """Return the part that a dictionary describes, including its own parts."""
         values = dict(data)
         for key, part in cls._parts.items():
             if isinstance(values.get(key), list):
@@ -62,11 +62,11 @@ class QobjItem(SimpleNamespace):
 
 
 class QobjHeader(QobjItem):
-    """What a user says about a Qobj; comes back unchanged with the result."""
+    """A user's notes on a Qobj, which come back unchanged with the result."""
 
 
 class QobjExperimentHeader(QobjItem):
-    """What is needed to read an experiment's results: name, n_qubits, memory_slots, creg_sizes and their like."""
+    """What is needed to read an experiment's results, such as name, n_qubits, memory_slots and creg_sizes."""
 
 
 class QasmQobjConfig(QobjItem):
@@ -74,11 +74,11 @@ class QasmQobjConfig(QobjItem):
 
 
 class QasmQobjExperimentConfig(QobjItem):
-    """Settings of one experiment, which go before those of all."""
+    """Settings of one experiment, which override those of all experiments."""
 
 
 class QasmQobjInstruction(QobjItem):
-    """One instruction: a name, and params, qubits, memory, register, conditional, ... as it needs them."""
+    """One instruction: a name, and params, qubits, memory, register, conditional and others as needed."""
 
     def __init__(self, name: str, **keys: Any) -> None:
         super().__init__(name=name, **keys)

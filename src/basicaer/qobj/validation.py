@@ -1,4 +1,4 @@
-"""Checks a Qobj against the JSON schema beside this file."""
+"""Checks a Qobj against the JSON schema in this folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def as_dict(qobj: Any) -> dict[str, Any]:
         data = qobj.to_dict() if not isinstance(qobj, dict | type) and hasattr(qobj, "to_dict") else qobj
         if isinstance(data, dict):
             return plain(data)  # type: ignore[no-any-return]
-    raise QobjValidationError(f"A Qobj is a dictionary or has to_dict() that gives one; a {kind} is neither.")
+    raise QobjValidationError(
+        f"A Qobj is a dictionary or has a method to_dict() that returns one; a {kind} is neither."
+    )
 
 
 def validate(qobj: Any) -> None:

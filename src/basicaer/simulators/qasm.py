@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.providers import Options
 
-from basicaer.simulators.base import BasicAerSimulator, check_initial_statevector, warn
+from basicaer.simulation import RETURNED_BY
+from basicaer.simulators.base import BasicAerSimulator, warn
+from basicaer.simulators.checks import check_initial_statevector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +24,9 @@ class QasmSimulator(BasicAerSimulator):
 
     _name = "qasm_simulator"
     _description = "Counts of measurement outcomes, with mid-circuit measurement and control flow"
-    _returns = "counts"
-    # Other packages compare circuits with a number. It is above that of any device, as idle qubits are not simulated;
-    # but `transpile` looks at each of them, which takes 30 ms for these, and as much again for as many more.
+    _returns = RETURNED_BY[_name]
+    # Other packages compare the size of a circuit with this number. Idle qubits cost nothing to simulate, so it may be
+    # larger than any device; but `transpile` looks at each qubit, which takes 30 ms for so many.
     _num_qubits = 2048
 
     @classmethod
@@ -32,7 +34,7 @@ class QasmSimulator(BasicAerSimulator):
         return Options(**dict(super()._default_options()), initial_statevector=None)
 
     def _check(self, program: Program) -> None:
-        if program.saves:  # these are what is wanted
+        if program.saves:  # the circuit returns what it saves
             return
         if not program.memory_slots:
             warn(f"Circuit '{program.name}' has no classical bits, so its counts are empty; add measure_all().")
@@ -40,4 +42,4 @@ class QasmSimulator(BasicAerSimulator):
             warn(f"Circuit '{program.name}' measures nothing, so its classical bits stay zero; add measurements.")
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
-        return check_initial_statevector(settings, program, self.name)
+        return check_initial_statevector(settings["initial_statevector"], program, self.name)

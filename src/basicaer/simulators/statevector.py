@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from qiskit.providers import Options
 
 from basicaer.options import ArrayPlace
-from basicaer.simulators.base import BasicAerSimulator, check_initial_statevector
+from basicaer.simulation import RETURNED_BY
+from basicaer.simulators.base import BasicAerSimulator
+from basicaer.simulators.checks import check_initial_statevector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,7 @@ class StatevectorSimulator(BasicAerSimulator):
 
     _name = "statevector_simulator"
     _description = "The final statevector, and counts where anything is measured"
-    _returns = "statevector"
+    _returns = RETURNED_BY[_name]
 
     @classmethod
     def _default_options(cls) -> Options:
@@ -31,4 +33,4 @@ class StatevectorSimulator(BasicAerSimulator):
         return Options(**inherited, initial_statevector=None, array=ArrayPlace.HOST)
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
-        return check_initial_statevector(settings, program, self.name)
+        return check_initial_statevector(settings["initial_statevector"], program, self.name)

@@ -1,4 +1,4 @@
-"""What the transpiler may leave as it is: every gate of the table, and whatever else is taken whole."""
+"""The transpiler target: every gate of the table, and all other instructions that run without being decomposed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_target"]
 
-_MOST_CONTROLS = 2  # of the gates that `.control()` makes; a target of a thousand names slows `transpile` down
+_MOST_CONTROLS = 2  # of gates made by `.control()`: with thousands of names in the target, `transpile` would be slow
 _BY_CLASS = {
     "annotated": AnnotatedOperation,
     "clifford": Clifford,
@@ -55,7 +55,7 @@ _BY_CLASS = {
     "ucrz": library.UCRZGate,
     "unitary": library.UnitaryGate,
 }
-_SINCE_LATER_VERSIONS = {  # of Qiskit than 2.0
+_IN_LATER_VERSIONS = {  # than Qiskit 2.0
     "pauli_product_rotation": "PauliProductRotationGate",
     "pauli_product_measurement": "PauliProductMeasurement",
 }
@@ -72,7 +72,7 @@ _NOT_UNITARY = {"initialize", "isometry", "set_statevector", "pauli_product_meas
 
 
 def _table_gates() -> dict[str, Any]:
-    """Return the gates of the table by name, as instances; as classes where the width or the parameters vary."""
+    """Return the gates of the table by name: an instance of each, or its class if width or parameters vary."""
     gates: dict[str, Any] = {}
     for record in GATES:
         if record.gate_class is None:
@@ -92,7 +92,7 @@ def _named(gate: Any) -> tuple[str, Any]:
 
 
 def _controlled_names() -> Iterator[str]:
-    """Yield the names that ``.control()`` gives to controlled gates; with few controls."""
+    """Yield the names that ``.control()`` gives to gates with few controls."""
     bases = [record.name for record in GATES if record.gate_class is not None and not record.controls and record.kinds]
     for count in range(1, _MOST_CONTROLS + 1):
         counted = "c" * count if count < 3 else f"c{count}"
@@ -103,18 +103,19 @@ def _controlled_names() -> Iterator[str]:
 
 @cache
 def build_target(*, unitary_only: bool = False, num_qubits: int | None = None) -> Target:
-    """Return a target without connections and costs.
+    """Return a target that has neither a coupling map nor error rates.
 
     Parameters
     ----------
     unitary_only
-        Whether to leave out what is no unitary operation.
+        Whether to leave out all operations that are not unitary.
     num_qubits
-        Its size, to which `transpile` widens a circuit that is given an ``initial_layout``; None widens none.
+        The size of the target, to which `transpile` widens a circuit that is given an ``initial_layout``; None for no
+        size, so that no circuit is widened.
     """
     taken_whole = _table_gates() | _BY_CLASS | {"delay": Delay(Parameter("delay"))}
     taken_whole |= dict.fromkeys(["save_unitary"] if unitary_only else SAVES.keys() - {"save_unitary"}, Instruction)
-    for name, kind in _SINCE_LATER_VERSIONS.items():
+    for name, kind in _IN_LATER_VERSIONS.items():
         if hasattr(library, kind):
             taken_whole[name] = getattr(library, kind)
     if not unitary_only:

@@ -8,7 +8,9 @@ from qiskit.providers import Options
 
 from basicaer.engine.program import If, Measure, Prepare, Reset, SetState, Store, Switch, While, walk
 from basicaer.errors import BasicAerError
-from basicaer.simulators.base import BasicAerSimulator, check_initial_unitary
+from basicaer.simulation import RETURNED_BY
+from basicaer.simulators.base import BasicAerSimulator
+from basicaer.simulators.checks import check_initial_unitary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +37,10 @@ class UnitarySimulator(BasicAerSimulator):
 
     _name = "unitary_simulator"
     _description = "The unitary matrix of a circuit of gates"
-    _returns = "unitary"
+    _returns = RETURNED_BY[_name]
     _unitary_only = True
     _methods = ("unitary",)
-    _ignored = frozenset({"shots", "memory", "seed_simulator"})  # what is written for any simulator gives them
+    _ignored = frozenset({"shots", "memory", "seed_simulator"})  # programs that are written for any simulator give them
 
     @classmethod
     def _default_options(cls) -> Options:
@@ -54,7 +56,7 @@ class UnitarySimulator(BasicAerSimulator):
         if not found:
             return
         first = found[0]
-        if isinstance(first, Reset):  # an initialize begins with the resets of its qubits
+        if isinstance(first, Reset):  # an initialize begins with resets of its qubits
             after = next((operation for operation in found if not isinstance(operation, Reset)), first)
             first = after if isinstance(after, Prepare) and first.qubit in after.qubits else first
         raise BasicAerError(
@@ -63,4 +65,4 @@ class UnitarySimulator(BasicAerSimulator):
         )
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
-        return check_initial_unitary(settings, program, self.name)
+        return check_initial_unitary(settings["initial_unitary"], program, self.name)

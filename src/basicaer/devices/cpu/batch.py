@@ -16,6 +16,7 @@ from basicaer.devices.cpu.expectations import signs_of, signs_of_turns
 from basicaer.devices.cpu.gatewise import GateNumbers, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.threads import run_parts
+from basicaer.devices.likeness import are_alike, largest_distance
 from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, positions_of
 from basicaer.engine.program import Form
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["NumpyBatch"]
 
 _WIDEST = 5  # qubits whose matrices become one
-_SAME = 1e4  # units of the precision that states may be apart which are taken for the same one
 _PART_AMPLITUDES = 2**17  # of all states that one thread works on at a time: 2 MiB in double
 
 
@@ -101,7 +101,8 @@ class NumpyBatch:
     def weights(self, qubit: int) -> NDArray[np.float64]:
         self._checkpoint.poll()
         parts = self._states.view(self._states.real.dtype).reshape(len(self), -1, 2, 2 ** (qubit + 1))
-        return np.einsum("shvl,shvl->sv", parts, parts, dtype=np.float64)
+        weights: NDArray[np.float64] = np.einsum("shvl,shvl->sv", parts, parts, dtype=np.float64)
+        return weights
 
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         self._checkpoint.poll()
@@ -130,10 +131,10 @@ class NumpyBatch:
         overlaps = self._states @ _any_state(self._states.shape[1]).astype(self._states.dtype)
         values = abs(overlaps) if up_to_phase else overlaps.real
         order = np.lexsort((values, keys))
-        most = _SAME * np.finfo(self._states.dtype).eps
-        near = (np.diff(values[order]) < most * self._states.shape[1] ** 0.5) & (np.diff(keys[order]) == 0)
+        most = largest_distance(self._states.dtype) * self._states.shape[1] ** 0.5
+        near = (np.diff(values[order]) < most) & (np.diff(keys[order]) == 0)
         for place in near.nonzero()[0].tolist():
-            near[place] = _distance(*self._states[order[place : place + 2]], up_to_phase=up_to_phase) < most
+            near[place] = are_alike(*self._states[order[place : place + 2]], up_to_phase=up_to_phase)
         run = np.concatenate([[0], np.cumsum(~near)])  # which run of same states each one stands in
         first = np.full(run[-1] + 1, len(order))
         np.minimum.at(first, run, order)
@@ -249,14 +250,6 @@ class _Walk:
         for state, matrix in zip(self._states, np.broadcast_to(own, (len(self._states), size, size)), strict=True):
             for rows in rows_of(state, self._n, gate.targets, gate.controls, gate.control_state):
                 rows[...] = matrix.dot(rows.reshape(size, -1)).reshape(rows.shape)
-
-
-def _distance(one: NDArray[np.complexfloating], other: NDArray[np.complexfloating], *, up_to_phase: bool) -> float:
-    """Return the norm of the difference of two states, turned so that it is least."""
-    if up_to_phase:
-        product = np.vdot(one, other)
-        one = one * (product / abs(product) if product else 1)
-    return float(np.linalg.norm(other - one))
 
 
 @lru_cache(maxsize=16)

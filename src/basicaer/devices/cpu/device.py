@@ -18,7 +18,7 @@ from basicaer.devices.cpu.blas import has_small_kernels, single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, squares, weight
 from basicaer.devices.cpu.threads import run_passes
-from basicaer.devices.memory import free_host_bytes, readable
+from basicaer.devices.memory import free_host_bytes
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
@@ -26,6 +26,7 @@ from basicaer.engine.sampling import last_with_weight
 from basicaer.engine.suspended import check_passes_done
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

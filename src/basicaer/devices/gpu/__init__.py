@@ -1,1 +1,17 @@
-"""The GPU: plans as launches of the CUDA kernels in `kernels/`, through CuPy."""
+"""The GPU: plans as launches of the CUDA kernels in `kernels/`, through CuPy.
+
+These are the files, in an order in which each imports only those before it:
+
+`structs`, `shape`, `thread_order`, `affine`
+    What kernels read, as NumPy types; how tiles are held; how threads are ordered; permutations that cost nothing.
+`operations`, `rewriting`, `merging`
+    What is done to amplitudes in registers; gates as other gates; the gates of a stage as few operations.
+`launches`, `encoding`, `recording`, `passes`, `binding`
+    Operations, then a pass, then a whole plan as structures that kernels read.
+`errors`, `kernels`, `card`
+    What CUDA raises, in sentences; the CUDA sources; all that talks to a card.
+`summation`, `running`, `amplitudes`, `state`, `batch`, `device`
+    Sums over a state; launches with what they read; states in a card's memory; the device that makes them.
+`probe`
+    Whether there is a card that can be used, and why not.
+"""

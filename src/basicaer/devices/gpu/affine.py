@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from basicaer.engine.bits import has_bit, mask_of, positions_of
+from basicaer.engine.bits import bit_at, combine, has_bit, mask_of, parity, positions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ def affine_rows(goes_to: NDArray[Any]) -> list[tuple[int, bool]] | None:
     """
     values = goes_to.tolist()
     bits = len(values).bit_length() - 1
-    columns = [values[2**p] ^ values[0] for p in range(bits)]
+    columns = [values[bit_at(p)] ^ values[0] for p in range(bits)]
     image = [values[0]]
     for column in columns:  # image[i] = what i becomes if the permutation is affine
         image += [other ^ column for other in image]
@@ -34,7 +34,9 @@ def affine_rows(goes_to: NDArray[Any]) -> list[tuple[int, bool]] | None:
 
 
 class Affine:
-    """What the wires of a tile become: each the parity of some wires, in the tile or outside of it, perhaps flipped.
+    """A permutation of basis states: each wire of a tile becomes the parity of some wires, perhaps flipped.
+
+    Wires outside of the tile stay what they are, but those of the tile may depend on them.
 
     Parameters
     ----------
@@ -44,9 +46,9 @@ class Affine:
 
     def __init__(self, wires: Iterable[int]) -> None:
         self._wires = tuple(wires)
-        self._parity = {wire: mask_of((wire,)) for wire in self._wires}  # masks of wires, also outside of the tile
-        self._changed: set[int] = set()  # wires whose parity is not their own
-        self._flips: set[int] = set()
+        self._parity = {wire: bit_at(wire) for wire in self._wires}  # the mask of the wires whose parity each becomes
+        self._changed: set[int] = set()  # wires that become the parity of others than themselves
+        self._flips: set[int] = set()  # wires that are flipped besides
 
     @property
     def is_identity(self) -> bool:
@@ -57,12 +59,12 @@ class Affine:
         """Tell whether any of some wires does not simply stay what it is."""
         return any(wire in self._changed or wire in self._flips for wire in wires)
 
-    def traced(self, wire: int) -> tuple[int, bool]:
+    def made_of(self, wire: int) -> tuple[int, bool]:
         """Return what a wire has become: the mask of the wires whose parity it is, and whether that is flipped."""
-        return self._parity.get(wire, mask_of((wire,))), wire in self._flips
+        return self._parity.get(wire, bit_at(wire)), wire in self._flips
 
     def flip(self, target: int, controls: Mapping[int, bool]) -> None:
-        """Apply X to `target` where the one control, if there is one, has its value."""
+        """Apply X to `target`, where the control has its value if there is one; there is one at most."""
         for control, value in controls.items():
             self._add(target, control)
             if not value:
@@ -72,24 +74,21 @@ class Affine:
 
     def permute(self, targets: Sequence[int], rows: Sequence[tuple[int, bool]]) -> None:
         """Apply a permutation as `affine_rows` gives it."""
-        parity = [self._parity[wire] for wire in targets]
-        flipped = [wire in self._flips for wire in targets]
+        parities = [self._parity[wire] for wire in targets]
+        flipped = mask_of(j for j, wire in enumerate(targets) if wire in self._flips)
         for wire, (mask, flip) in zip(targets, rows, strict=True):
-            new, odd = 0, flip
-            for j in positions_of(mask):
-                new ^= parity[j]
-                odd ^= flipped[j]
-            self._set(wire, new)
-            self._flips = self._flips | {wire} if odd else self._flips - {wire}
+            self._set(wire, combine(mask, parities))
+            self._flips = self._flips | {wire} if parity(mask & flipped) != flip else self._flips - {wire}
 
     def _add(self, target: int, control: int) -> None:
-        self._set(target, self._parity[target] ^ self._parity.get(control, mask_of((control,))))
+        """Add a wire to another, modulo 2."""
+        self._set(target, self._parity[target] ^ self._parity.get(control, bit_at(control)))
         if control in self._flips:
             self._flips ^= {target}
 
-    def _set(self, wire: int, parity: int) -> None:
-        self._parity[wire] = parity
-        if parity == mask_of((wire,)):
+    def _set(self, wire: int, mask: int) -> None:
+        self._parity[wire] = mask
+        if mask == bit_at(wire):
             self._changed.discard(wire)
         else:
             self._changed.add(wire)
@@ -113,10 +112,7 @@ class Affine:
         for wire in self._wires:
             for source in positions_of(self._parity[wire]):
                 columns[source] = columns.get(source, 0) ^ position[wire]
-        flip = 0
-        for wire in self._flips:
-            flip ^= position[wire]
-        return columns, flip
+        return columns, combine(mask_of(self._flips), position)
 
     def sources(self, position: Mapping[int, int]) -> tuple[dict[int, int], int]:
         """Return where amplitudes come from: as `images`, with before and afterwards exchanged.
@@ -129,35 +125,36 @@ class Affine:
             for new in positions_of(made_of):
                 columns[new] ^= position[wire]
         inside = mask_of(self._wires)
-        flip = 0
-        for new in self._changed | self._flips:
+        flip = combine(mask_of(self._flips), columns)
+        for new in self._changed:
             for outside in positions_of(self._parity[new] & ~inside):
                 columns[outside] = columns.get(outside, 0) ^ columns[new]
-            if new in self._flips:
-                flip ^= columns[new]
         return columns, flip
 
     def _solved(self) -> dict[int, int]:
-        """Return of which new wires of the tile each old one is the parity, what is outside of it left aside."""
-        solved = {wire: mask_of((wire,)) for wire in self._wires}
+        """Return for each wire of the tile, as it was, the mask of the wires, as they are, whose parity it is.
+
+        Wires outside of the tile are left aside.
+        """
+        solved = {wire: bit_at(wire) for wire in self._wires}
         changed = sorted(self._changed)
         if not changed:
             return solved
         inside = mask_of(self._wires)
         same = inside & ~mask_of(changed)
-        # Solve for those that change by elimination: rows (parity of old wires that change, what makes it of new ones).
+        # Solve for those that change by elimination. Each row is two masks: the parity of some old wires that change is
+        # the parity of some new wires.
         rows = []
         for wire in changed:
-            parity = self._parity[wire] & inside
-            rows.append((parity & ~same, mask_of((wire,)) ^ parity & same))
+            mask = self._parity[wire] & inside
+            rows.append((mask & ~same, bit_at(wire) ^ mask & same))
         for number, wire in enumerate(changed):
-            bit = mask_of((wire,))
-            pivot = next(row for row in range(number, len(rows)) if rows[row][0] & bit)
+            pivot = next(row for row in range(number, len(rows)) if has_bit(rows[row][0], wire))
             rows[number], rows[pivot] = rows[pivot], rows[number]
-            parity, made_of = rows[number]
-            for row, (p, m) in enumerate(rows):
-                if p & bit and row != number:
-                    rows[row] = p ^ parity, m ^ made_of
-        for wire, (_, made_of) in zip(changed, rows, strict=True):  # each row's parity is now its own old wire
+            old, new = rows[number]
+            for row, (other_old, other_new) in enumerate(rows):
+                if has_bit(other_old, wire) and row != number:
+                    rows[row] = other_old ^ old, other_new ^ new
+        for wire, (_, made_of) in zip(changed, rows, strict=True):  # a row's old wires are now the one wire alone
             solved[wire] = made_of
         return solved

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.state import CupyState
-from basicaer.devices.gpu.work import CardWork
+from basicaer.devices.likeness import are_alike, largest_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CupyBatch"]
 
+_MARK_QUBITS = 6  # by whose probabilities states are told apart before they are compared
 
-class CupyBatch(CardWork):
+
+class CupyBatch(CupyAmplitudes):
     """States that have a plan in common. One launch changes all of them: a small state is one block of it.
 
-    So what a launch costs is paid once for many circuits, each of which by itself would leave most of a card idle.
+    So the cost of a launch is paid once for many circuits, each of which by itself would leave most of a card idle.
     """
 
     def __len__(self) -> int:
@@ -35,18 +38,16 @@ class CupyBatch(CardWork):
         Parameters
         ----------
         segments
-            One for each state, all with the structure that `plan` was made for. The same object for several states is
-            bound to the plan once. Where numbers give them different operations (a rotation by 0 has none), there is a
-            launch for each kind.
+            One for each state, all with the structure that `plan` was made for. If several states have the same object,
+            it is bound to the plan once. Where numbers give states different operations (a rotation by 0 has none),
+            there is a launch for each kind of state.
         """
         if len(segments) != self._count:
             raise ValueError(f"{len(segments)} segments for {self._count} states")
         self._run(segments, plan, counted=False)
 
-    def probabilities_of_one(self, qubit: int) -> NDArray[np.float64]:
-        """Return each state's probability of measuring 1, relative to its norm."""
-        zero, one = self._weights([qubit]).T
-        return np.asarray(one / (zero + one))
+    def weights(self, qubit: int) -> NDArray[np.float64]:
+        return self._weights([qubit])
 
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         """Project `qubit` of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""
@@ -60,10 +61,69 @@ class CupyBatch(CardWork):
         """Return ``values[i, j]``: for state i what `State.expectations` returns for ``zs[j]``."""
         return np.stack([self._expectations(x, z) for z in zs], axis=1)
 
+    def take(self, numbers: NDArray[np.intp]) -> Self:
+        with self._working("copying states"):
+            vector = self._queue.gather([self._part(number) for number in numbers.tolist()])
+        return self._with(vector, len(numbers))
+
+    def join(self, other: Self) -> Self:
+        for batch in (self, other):
+            batch.in_order()
+        with self._working("copying states"):
+            vector = self._queue.gather([self._vector, other._vector])  # of the same class
+        return self._with(vector, len(self) + len(other))
+
+    def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
+        # States that are the same have the same probabilities; only those that may be are brought to the host.
+        digits = int(-np.log10(largest_distance(self._dtype))) - 1
+        marks = np.column_stack([keys, self._weights(range(self.n_qubits)[-_MARK_QUBITS:]).round(digits)])
+        _, mark = np.unique(marks, axis=0, return_inverse=True)
+        first = np.arange(len(self))
+        self.in_order()
+        for value in np.flatnonzero(np.bincount(mark) > 1):
+            seen: list[tuple[int, NDArray[np.complexfloating]]] = []  # one of each kind
+            for number in np.flatnonzero(mark == value).tolist():
+                with self._working("comparing states"):
+                    own = self._queue.download(self._part(number))
+                for other, amplitudes in seen:
+                    if are_alike(amplitudes, own, up_to_phase=up_to_phase):
+                        first[number] = other
+                        break
+                else:
+                    seen.append((number, own))
+        return first
+
+    def _part(self, number: int) -> Any:
+        """Return the amplitudes of one state."""
+        start = range(self._count)[number] * 2**self._wires
+        return self._vector[start : start + 2**self._wires]
+
+    def _with(self, vector: Any, count: int) -> Self:
+        """Return a batch of other states, which are laid out in the same way."""
+        batch = object.__new__(type(self))
+        batch.__dict__.update(self.__dict__)
+        with self._working("copying states"):
+            first = self._queue.upload(self._first(range(count)))
+        batch.__dict__.update(_count=count, _vector=vector, _first_of_each=first)
+        return batch
+
+    @classmethod
+    def of(cls, states: Sequence[CupyState]) -> Self:
+        """Return a batch of copies of states."""
+        for state in states:
+            state.in_order()
+        batch = object.__new__(cls)
+        batch.__dict__.update(states[0].__dict__)
+        with batch._working("copying states"):  # of the same class
+            vector = batch._queue.gather([state._vector for state in states])  # noqa: SLF001
+        return batch._with(vector, len(states))
+
     def state(self, number: int) -> CupyState:
-        """Return one of the states, to be read; on the same memory, so the batch cannot be used once it was changed."""
+        """Return one of the states, to be read.
+
+        It shares the batch's memory, so the batch is not to be used once the state was changed.
+        """
         one = object.__new__(CupyState)
         one.__dict__.update(self.__dict__)
-        start = range(self._count)[number] * 2**self._wires
-        one.__dict__.update(_count=1, _vector=self._vector[start : start + 2**self._wires])
+        one.__dict__.update(_count=1, _vector=self._part(number))
         return one

@@ -1,40 +1,28 @@
-"""The GPU as a device: states in its memory, changed and read by the kernels, driven through CuPy."""
+"""The GPU as a device: which tiles a card holds, what passes over the state cost there, and states in its memory."""
 
 from __future__ import annotations
 
-import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from basicaer.devices.gpu.batch import CupyBatch
-from basicaer.devices.gpu.errors import reported
-from basicaer.devices.gpu.module import Module
-from basicaer.devices.gpu.passes import Shape
+from basicaer.devices.gpu.card import Card
+from basicaer.devices.gpu.shape import TileShape, usual_shape
 from basicaer.devices.gpu.state import CupyState
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
 from basicaer.options import Precision
 
-__all__ = ["CupyDevice", "usual_shape"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_SCRATCH_BYTES = 2**26  # what a run uploads, and sums on their way back
+    from basicaer.engine.device import State
 
+__all__ = ["CupyDevice"]
 
-def usual_shape(precision: Precision, per_block: int, per_multiprocessor: int, reserved: int) -> Shape:
-    """Return how tiles are held on a card: as large as lets two blocks share a multiprocessor, up to 64 KiB.
-
-    Parameters
-    ----------
-    per_block, per_multiprocessor
-        Bytes of shared memory that a block may have, and that blocks on a multiprocessor share.
-    reserved
-        Bytes of each block that the driver keeps.
-    """
-    registers, rows = (4, 3) if precision is Precision.DOUBLE else (5, 4)
-    most = min(2**16, per_block, per_multiprocessor // 2 - reserved)
-    return Shape((most // precision.amplitude_bytes).bit_length() - 1, registers, rows)
+_SCRATCH_BYTES = 2**26  # what a run uploads, and the sums that it downloads
 
 
-def _costs(shape: Shape, precision: Precision) -> Costs:
+def _costs(shape: TileShape, precision: Precision) -> Costs:
     """Return what to plan with: a pass costs most, an exchange a sixth of it, arithmetic little.
 
     Derived from the memory bandwidth and the arithmetic of an H200, not measured yet.
@@ -74,36 +62,34 @@ class CupyDevice:
     name = "GPU"
     is_host = False
 
-    def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, Shape] | None = None) -> None:
-        cupy = cupy or _cupy()
-        self.cupy = cupy
-        self.number = number
-        with reported(cupy, number, "being looked at"):
-            properties = cupy.cuda.runtime.getDeviceProperties(number)
-        self.card: str = properties["name"].decode()
-        sizes = [
+    def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, TileShape] | None = None) -> None:
+        self.card = Card(number, cupy or _cupy())
+        properties = self.card.properties
+        sizes = (
             properties["sharedMemPerBlockOptin"],
             properties["sharedMemPerMultiprocessor"],
             properties.get("reservedSharedMemPerBlock", 1024),
-        ]
-        self.shapes = shapes or {p: usual_shape(p, *sizes) for p in Precision}
-        self._modules: dict[Precision, Module] = {}
-        self._lock = threading.Lock()
-        self._streams = threading.local()
+        )
+        self.shapes = shapes or {precision: usual_shape(precision, *sizes) for precision in Precision}
 
     def kind(self, precision: Precision) -> str:
-        """Return its name and how it holds tiles, which cards with less shared memory do otherwise."""
+        """Return its name and how it holds tiles, which differs between cards with more and with less shared memory."""
         tile, register, row = self.shapes[precision]
         return f"{self.name} (tiles of {tile}, {register} and {row} bits)"
 
     def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> CupyState:
-        return CupyState(self, n_qubits, precision, checkpoint or Checkpoint())
+        return CupyState(self.card, self.shapes[precision], n_qubits, precision, checkpoint=checkpoint or Checkpoint())
 
     def new_batch(
         self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None
     ) -> CupyBatch:
-        """Return `count` states, each |0...0>, that are changed together; see `CupyBatch`."""
-        return CupyBatch(self, n_qubits, precision, checkpoint or Checkpoint(), count)
+        return CupyBatch(
+            self.card, self.shapes[precision], n_qubits, precision, checkpoint=checkpoint or Checkpoint(), count=count
+        )
+
+    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> CupyBatch:
+        del precision, checkpoint  # those of the states
+        return CupyBatch.of([state for state in states if isinstance(state, CupyState)])
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
         """Return how many states of a batch fit the card's free memory."""
@@ -119,23 +105,8 @@ class CupyDevice:
         return True
 
     def free_bytes(self) -> int:
-        with reported(self.cupy, self.number, "telling how much memory is free"), self.cupy.cuda.Device(self.number):
-            free, _ = self.cupy.cuda.runtime.memGetInfo()
-            return int(free) + int(self.cupy.get_default_memory_pool().free_bytes())
+        return self.card.free_bytes()
 
     def scratch_bytes(self, precision: Precision) -> int:
         del precision
         return _SCRATCH_BYTES
-
-    def stream(self) -> Any:
-        """Return the calling thread's stream; CuPy's pool gives memory that was freed to the same stream only."""
-        if not hasattr(self._streams, "own"):
-            self._streams.own = self.cupy.cuda.Stream(non_blocking=True)
-        return self._streams.own
-
-    def module(self, precision: Precision) -> Module:
-        """Return the compiled kernels, compiled now if they are not yet."""
-        with self._lock:
-            if precision not in self._modules:
-                self._modules[precision] = Module(self.cupy, precision, self.shapes[precision].register_bits)
-            return self._modules[precision]

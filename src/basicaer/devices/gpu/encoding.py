@@ -1,27 +1,34 @@
-"""Operations of a stage -> the structures that `run_pass` reads."""
+"""Operations of a stage -> the structures that `run_pass` reads.
+
+To add a kind of operation, see "Adding an operation" in kernels/README.md.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from basicaer.devices.gpu.operations import Factors, Flip, Matrix, Operation, Table
-from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_REGISTER_BITS, MOST_THREAD_BITS, Kind
-from basicaer.engine.bits import mask_of
+from basicaer.devices.gpu.operations import OTHER_WIRE_ORDER, Factors, Flip, Matrix, Operation, Table
+from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_REGISTER_BITS, MOST_THREAD_BITS, OperationKind
+from basicaer.engine.bits import bit_at, mask_of, parity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Encoder", "Recorded"]
+__all__ = ["Encoder", "PassArrays"]
+
+_REGISTER, _THREAD, _BLOCK = range(3)  # the three numbers by which an amplitude is found
+_FIRST_COLUMN = {_THREAD: 0, _REGISTER: MOST_THREAD_BITS, _BLOCK: MOST_THREAD_BITS + MOST_REGISTER_BITS}  # of a table
+_COLUMNS_OF_A_TABLE = MOST_THREAD_BITS + MOST_REGISTER_BITS + MOST_BLOCK_BITS
 
 
 @dataclass
-class Recorded:
-    """What the launches of a run read, collected: each kind of structure in one list."""
+class PassArrays:
+    """The arrays that `run_pass` reads, as they are collected; `constants` in pieces, of `constants_size` numbers."""
 
     passes: list[NDArray[Any]] = field(default_factory=list)
     stages: list[NDArray[Any]] = field(default_factory=list)
@@ -31,11 +38,16 @@ class Recorded:
     constants_size: int = 0
 
     def add_constants(self, numbers: NDArray[Any]) -> int:
-        """Add complex numbers; return where they are."""
+        """Add complex numbers; return where they begin."""
         at = self.constants_size
         self.constants.append(numbers.reshape(-1))
         self.constants_size += numbers.size
         return at
+
+    def add_columns(self, columns: NDArray[np.uint32]) -> int:
+        """Add the columns of a table; return where they begin."""
+        self.columns.append(columns)
+        return (len(self.columns) - 1) * _COLUMNS_OF_A_TABLE
 
 
 class Encoder:
@@ -43,61 +55,76 @@ class Encoder:
 
     Parameters
     ----------
+    arrays
+        Where the operations, and the numbers that they need, are added.
     registers, threads, outside
-        The wires that these bits stand for, lowest first.
+        The wires that the bits of these numbers stand for, lowest first.
     """
 
     def __init__(
-        self, recorded: Recorded, registers: Sequence[int], threads: Sequence[int], outside: Sequence[int]
+        self, arrays: PassArrays, registers: Sequence[int], threads: Sequence[int], outside: Sequence[int]
     ) -> None:
-        self._recorded = recorded
-        self._bits = (tuple(registers), tuple(threads), tuple(outside))
-        self._where = {wire: (part, bit) for part, wires in enumerate(self._bits) for bit, wire in enumerate(wires)}
+        self._arrays = arrays
+        self._registers = tuple(registers)
+        self._bit_of = {  # wire -> which number it is a bit of, and which bit
+            wire: (number, bit)
+            for number, wires in ((_REGISTER, registers), (_THREAD, threads), (_BLOCK, outside))
+            for bit, wire in enumerate(wires)
+        }
 
     def add(self, operation: Operation) -> None:
         """Add an operation."""
         match operation:
             case Matrix(wires, matrix, condition) if len(wires) == 1:
                 kind, numbers = _classified(matrix)
-                self._put(kind, condition, bit=self._register(wires[0]), at=self._recorded.add_constants(numbers))
+                self._put(kind, condition, bit=self._register(wires[0]), at=self._arrays.add_constants(numbers))
             case Matrix(wires, matrix, condition):
                 low = self._brought_together(wires)
                 if self._register(wires[0]) != low:
-                    order = [0, 2, 1, 3]
-                    matrix = matrix[np.ix_(order, order)]
-                self._put(Kind.PAIR, condition, bit=low, at=self._recorded.add_constants(matrix))
-            case Flip(wire, condition, parity, value):
-                masks = [mask_of(self._where[w][1] for w in parity if self._where[w][0] == part) for part in range(3)]
-                holds = (r for r in range(2 ** len(self._bits[0])) if (r & masks[0]).bit_count() % 2 == value)
-                bit = self._register(wire)
-                self._put(Kind.FLIP, condition, bit=bit, at=mask_of(holds), columns=masks[2], threads=masks[1])
+                    matrix = matrix[np.ix_(OTHER_WIRE_ORDER, OTHER_WIRE_ORDER)]
+                self._put(OperationKind.PAIR, condition, bit=low, at=self._arrays.add_constants(matrix))
+            case Flip():
+                self._add_flip(operation)
             case Factors(inside, factors):
                 everywhere = complex(np.prod([factor for condition, factor in factors if not condition]))
                 others = [(condition, factor) for condition, factor in factors if condition]
-                at = self._recorded.add_constants(np.array([everywhere, *(factor for _, factor in others)]))
+                at = self._arrays.add_constants(np.array([everywhere, *(factor for _, factor in others)]))
                 for number, (condition, _) in enumerate(others, start=1):
-                    self._put(Kind.FACTOR, condition, at=at + number)
-                self._put(Kind.PHASE, inside, at=at)
-            case Table(wires, factors, condition, combined):
-                columns = np.zeros(MOST_REGISTER_BITS + MOST_THREAD_BITS + MOST_BLOCK_BITS, np.uint32)
-                first = (MOST_THREAD_BITS, 0, MOST_THREAD_BITS + MOST_REGISTER_BITS)
-                for j, wire in enumerate(wires):
-                    part, bit = self._where[wire]
-                    columns[first[part] + bit] = combined[j] if combined else 2**j
-                self._recorded.columns.append(columns)
-                at = self._recorded.add_constants(factors)
-                self._put(Kind.TABLE, condition, at=at, columns=(len(self._recorded.columns) - 1) * len(columns))
+                    self._put(OperationKind.FACTOR, condition, at=at + number)
+                self._put(OperationKind.PHASE, inside, at=at)
+            case Table():
+                self._add_table(operation)
+            case _:
+                assert_never(operation)
 
     def registers(self) -> list[int]:
-        """Return the wire of each register bit after what was added."""
-        return sorted(self._bits[0], key=self._register)
+        """Return the wire of each register bit after what was added: pairs were brought together on the way."""
+        return sorted(self._registers, key=self._register)
+
+    def _add_flip(self, flip: Flip) -> None:
+        mask = [0, 0, 0]  # of register, thread and block: the bits whose parity says where X acts
+        for wire in flip.parity:
+            number, bit = self._bit_of[wire]
+            mask[number] |= bit_at(bit)
+        registers = range(2 ** len(self._registers))
+        acts = mask_of(r for r in registers if parity(r & mask[_REGISTER]) == flip.value)
+        bit = self._register(flip.wire)
+        self._put(OperationKind.FLIP, flip.condition, bit=bit, at=acts, columns=mask[_BLOCK], threads=mask[_THREAD])
+
+    def _add_table(self, table: Table) -> None:
+        columns = np.zeros(_COLUMNS_OF_A_TABLE, np.uint32)
+        for j, wire in enumerate(table.wires):
+            number, bit = self._bit_of[wire]
+            columns[_FIRST_COLUMN[number] + bit] = table.columns[j] if table.columns else bit_at(j)
+        at = self._arrays.add_constants(table.factors)
+        self._put(OperationKind.TABLE, table.condition, at=at, columns=self._arrays.add_columns(columns))
 
     def _brought_together(self, wires: Sequence[int]) -> int:
         """Bring two wires to register bits 0 and 1, or 2 and 3, unless they are there; return the lower bit."""
         bits = sorted(map(self._register, wires))
         if bits in ([0, 1], [2, 3]):
             return bits[0]
-        low = bits[0] - bits[0] % 2 if bits[0] < 4 and bits[0] - bits[0] % 2 + 1 < len(self._bits[0]) else 0
+        low = 2 if bits[0] in (2, 3) and len(self._registers) > 3 else 0  # so that one of them stays, if it can
         free = [bit for bit in (low, low + 1) if bit not in bits]
         for wire in wires:
             if self._register(wire) not in {low, low + 1}:
@@ -107,18 +134,19 @@ class Encoder:
     def _swap(self, wire: int, bit: int) -> None:
         """Make a wire in registers change places with the one that is register bit `bit`."""
         was = self._register(wire)
-        other = next(other for other, where in self._where.items() if where == (0, bit))
-        self._put(Kind.SWAP, {}, bit=min(bit, was), other=max(bit, was))
-        self._where[wire], self._where[other] = (0, bit), (0, was)
+        other = next(other for other, found in self._bit_of.items() if found == (_REGISTER, bit))
+        self._put(OperationKind.SWAP, {}, bit=min(bit, was), other=max(bit, was))
+        self._bit_of[wire], self._bit_of[other] = (_REGISTER, bit), (_REGISTER, was)
 
     def _register(self, wire: int) -> int:
-        part, bit = self._where[wire]
-        assert part == 0, f"wire {wire} is not in registers"  # noqa: S101  # planned so
+        """Return the register bit that a wire is."""
+        number, bit = self._bit_of[wire]
+        assert number == _REGISTER, f"wire {wire} is not in registers"  # noqa: S101  # the stage was planned so
         return bit
 
     def _put(
         self,
-        kind: Kind,
+        kind: OperationKind,
         condition: Mapping[int, bool],
         *,
         bit: int = 0,
@@ -127,20 +155,22 @@ class Encoder:
         columns: int = 0,
         threads: int = 0,
     ) -> None:
+        """Add an `OPERATION` that acts where a condition holds."""
         on, want = [0, 0, 0], [0, 0, 0]
         for wire, value in condition.items():
-            part, position = self._where[wire]
-            on[part] |= mask_of((position,))
-            want[part] |= mask_of((position,)) if value else 0
-        row = (int(kind), bit, other, 0, on[0], want[0], on[1], want[1], on[2], want[2], at, columns, threads)
-        self._recorded.operations.append(row)
+            number, position = self._bit_of[wire]
+            on[number] |= bit_at(position)
+            want[number] |= bit_at(position) if value else 0
+        where = (on[_REGISTER], want[_REGISTER], on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK])
+        reserved = 0
+        self._arrays.operations.append((int(kind), bit, other, reserved, *where, at, columns, threads))
 
 
-def _classified(matrix: NDArray[Any]) -> tuple[Kind, NDArray[Any]]:
+def _classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:
     """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
     (a, b), (c, d) = matrix.tolist()
     if not (a.imag or b.imag or c.imag or d.imag):
-        return Kind.REAL, np.array([complex(a.real, b.real), complex(c.real, d.real)])
+        return OperationKind.REAL, np.array([complex(a.real, b.real), complex(c.real, d.real)])
     if not (a.imag or d.imag or b.real or c.real):
-        return Kind.CROSSED, np.array([complex(a.real, b.imag), complex(c.imag, d.real)])
-    return Kind.DENSE, matrix
+        return OperationKind.CROSSED, np.array([complex(a.real, b.imag), complex(c.imag, d.real)])
+    return OperationKind.DENSE, matrix

@@ -1,4 +1,4 @@
-"""What CUDA, its compiler and CuPy's memory pool raise, as one sentence with the driver's own words."""
+"""Errors of CUDA, its compiler and CuPy's memory pool, turned into one sentence that has the driver's own words."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ __all__ = ["reported"]
 def reported(cupy: Any, number: int, doing: str) -> Iterator[None]:
     """Turn the errors of a GPU into a BasicAerError that says which GPU, what it was doing, and what helps.
 
-    The frames of the error itself are let go: they would hold memory of the GPU for as long as anybody keeps the error.
+    The traceback of the original error is dropped: its frames would hold memory of the GPU for as long as anybody keeps
+    the error.
     """
     cuda = cupy.cuda
     try:
         yield
     except cuda.memory.OutOfMemoryError as error:
-        said = f"ran out of memory while {doing}"
+        happened = f"ran out of memory while {doing}"
         remedy = "use fewer qubits, precision='single' or device='CPU', or free what else uses its memory"
         failure: Exception = error
     except cuda.compiler.CompileException as error:
-        said = "cannot compile the kernels"
+        happened = "cannot compile the kernels"
         remedy = "this is a fault of basicaer or of the CUDA installation; device='CPU' works without"
         failure = error
     except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
-        said = f"failed while {doing}"
+        happened = f"failed while {doing}"
         remedy = "if the next job fails too, start Python again, or use device='CPU'"
         failure = error
     else:
         return
-    raise BasicAerError(f"GPU {number} {said} ({_words(failure)}); {remedy}.") from failure.with_traceback(None)
+    raise BasicAerError(f"GPU {number} {happened} ({_words(failure)}); {remedy}.") from failure.with_traceback(None)
 
 
 def _words(error: Exception) -> str:
+    """Return what an error says, on one line and not too long."""
     words = " ".join(str(error).split())
     return words if len(words) <= 300 else f"{words[:300]}..."

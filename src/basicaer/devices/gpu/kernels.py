@@ -1,4 +1,4 @@
-"""The CUDA sources as they are compiled: one text for each precision, with the names of the kernels in it."""
+"""The CUDA sources as they are compiled: one text, and the names of the kernels that are instantiated from it."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _INCLUDE = re.compile(r'^#include "([\w.]+)"$')
 _REALS = {Precision.DOUBLE: "double", Precision.SINGLE: "float"}
 _KERNELS = (
     "multiply_wide",
-    "begin",
+    "begin_states",
     "clear",
     "set_identity",
     "collapse",
     "prepare",
-    "sum_weights",
-    "sum_products",
-    "read_weights",
+    "sum_probabilities",
+    "sum_pauli_products",
+    "read_probabilities",
     "read_amplitudes",
     "find_draws",
 )
 
 
 def kernel_names(precision: Precision, register_bits: int) -> dict[str, str]:
-    """Return for each kernel the C++ name of its instance."""
+    """Return for each kernel the C++ name of its instance, such as ``clear<double>``."""
     real = _REALS[precision]
     return {name: f"{name}<{real}>" for name in _KERNELS} | {"run_pass": f"run_pass<{real}, {register_bits}>"}
 
@@ -46,13 +46,13 @@ def kernel_names(precision: Precision, register_bits: int) -> dict[str, str]:
 def kernel_source() -> str:
     """Return all sources as one text.
 
-    Headers stand in the text itself, since CuPy's cache of compiled kernels does not see those that the compiler reads;
-    ``#line`` keeps the names of files and the numbers of lines in its messages.
+    Headers are copied into the text, since CuPy's cache of compiled kernels would not notice a change of one that the
+    compiler reads. ``#line`` keeps the names of files and the numbers of lines in the compiler's messages.
 
     Raises
     ------
     BasicAerError
-        If the sources are not there.
+        If the sources are missing.
     """
     folder = _folder()
     included: set[str] = set()

@@ -1,39 +1,23 @@
-"""A plan bound to numbers and to a layout, as launches of kernels and the arrays that these read."""
+"""What binding a plan makes: launches of kernels, and the arrays that they read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from basicaer.devices.cpu.fusion import numbers_of
-from basicaer.devices.gpu.encoding import Recorded
-from basicaer.devices.gpu.operations import by_diagonal_targets, without_known
-from basicaer.devices.gpu.passes import PassBuilder, Shape, is_wide, paired_by
-from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, OPERATION, PASS, STAGE, WIDE
-from basicaer.engine.bits import has_bit, mask_of
-from basicaer.engine.plan import Part, PlannedGate, Product
-from basicaer.engine.program import Form
-from basicaer.errors import BasicAerError
+from basicaer.devices.gpu.structs import MOST_THREAD_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.gatewise import GateNumbers
-    from basicaer.engine.plan import Pass, Plan, Step
-    from basicaer.engine.program import Gate, Segment
-
-__all__ = ["ClearLaunch", "Launch", "Launches", "PassLaunch", "WideLaunch", "bind", "bind_reordering", "first_places"]
-
-_WIDE_THREADS = 256
-_MOST_WIDE_TARGETS = 12
+__all__ = ["ClearLaunch", "Launch", "Launches", "PassLaunch", "WideLaunch"]
 
 
 class PassLaunch(NamedTuple):
-    """A launch of `run_pass`, by the number of its pass."""
+    """A launch of `run_pass`: the number of its pass, and how many bits the numbers of its threads and blocks have."""
 
     number: int
     thread_bits: int
@@ -41,24 +25,34 @@ class PassLaunch(NamedTuple):
 
 
 class WideLaunch(NamedTuple):
-    """A launch of `multiply_wide`."""
+    """A launch of `multiply_wide`.
+
+    Attributes
+    ----------
+    record
+        What the kernel reads as a `Wide`.
+    matrix
+        The gate's matrix or, for a permutation, the basis state that each becomes.
+    targets, rest_bits
+        How many qubits the gate acts on, and how many bits the number of a group of amplitudes has.
+    """
 
     record: NDArray[Any]
-    matrix: NDArray[Any]  # or, for a permutation, what becomes of each basis state
+    matrix: NDArray[Any]
     permutes: bool
     targets: int
     rest_bits: int
 
     @property
     def groups_each(self) -> int:
-        """How many groups of amplitudes each block mixes."""
-        return int(2 ** min(self.rest_bits, max(0, _WIDE_THREADS.bit_length() - 1 - self.targets)))
+        """How many groups of amplitudes a block mixes: one, or as many as there are threads for."""
+        return int(2 ** min(self.rest_bits, max(0, MOST_THREAD_BITS - self.targets)))
 
 
 class ClearLaunch(NamedTuple):
-    """A launch of `clear`: amplitudes with any of these index bits become 0."""
+    """A launch of `clear`: amplitudes whose index has any bit of `mask` set become 0."""
 
-    where: int
+    mask: int
 
 
 Launch = PassLaunch | WideLaunch | ClearLaunch
@@ -70,10 +64,12 @@ class Launches:
 
     Attributes
     ----------
+    launches
+        In the order in which they run.
     passes, stages, operations, columns, constants
-        What `run_pass` reads.
+        The arrays that `run_pass` reads.
     place, zero
-        Where each wire stands afterwards, and which are |0> still.
+        The index bit where each wire stands afterwards, and the wires that are still |0>.
     """
 
     launches: tuple[Launch, ...]
@@ -87,7 +83,7 @@ class Launches:
 
     @property
     def structure(self) -> Hashable:
-        """What is the same in the launches of two segments exactly when they can be made together."""
+        """What agrees between the launches of two segments exactly if one grid can do both, each with its numbers."""
         launches = tuple(
             (launch.record.tobytes(), launch.matrix.tobytes() if launch.permutes else b"")
             if isinstance(launch, WideLaunch)
@@ -96,256 +92,3 @@ class Launches:
         )
         arrays = (self.passes, self.stages, self.operations, self.columns)
         return launches, *(array.tobytes() for array in arrays)
-
-
-def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
-    """Return where each wire should stand when the first pass begins, all of them being |0>."""
-    first = plan.passes[0]
-    paired = next((set(step.wires) for step in first.steps if isinstance(step, Product)), set())
-    order = sorted(first.tile, key=paired.__contains__)  # those that are not in registers at once stand lowest
-    for later in plan.passes[1:]:
-        order += [wire for wire in later.tile if wire not in order]
-    order += [wire for wire in range(n_wires) if wire not in order]
-    place = [0] * n_wires
-    for position, wire in enumerate(order):
-        place[wire] = position
-    return tuple(place)
-
-
-def bind(
-    plan: Plan | None,
-    segment: Segment,
-    shape: Shape,
-    place: Sequence[int],
-    zero: frozenset[int],
-    *,
-    dtype: np.dtype[Any],
-) -> Launches:
-    """Bind a plan; or without one the segment's gates, as many in a pass as follow one another in a tile.
-
-    Parameters
-    ----------
-    place
-        ``place[w]`` is where wire w stands in an amplitude's index.
-    zero
-        Wires that are |0>.
-    """
-    binding = _Binding(shape, place, zero)
-    if plan is None:
-        whole = [(PlannedGate.whole(gate.kinds, gate.targets, gate.controls), gate) for gate in segment.gates]
-        binding.one_by_one([(piece, planned.paired) for planned, gate in whole for piece in _pieces(planned, gate)])
-        return binding.launches(dtype)
-    pieces = [_pieces(gate, segment.gates[origin]) for gate, origin in zip(plan.gates, plan.origins, strict=True)]
-    paired = [gate.paired for gate in plan.gates]
-    for number, current in enumerate(plan.passes):
-        following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
-        if len(current.tile) > shape.tile_bits:
-            gates_of_pass = [gate for step in current.steps for gate in step.gates]
-            binding.one_by_one([(piece, paired[gate]) for gate in gates_of_pass for piece in pieces[gate]])
-        else:
-            binding.one_pass(current, following, pieces, paired)
-    return binding.launches(dtype)
-
-
-def bind_reordering(shape: Shape, place: Sequence[int], zero: frozenset[int], dtype: np.dtype[Any]) -> Launches:
-    """Return what brings each wire w to place w."""
-    binding = _Binding(shape, place, zero)
-    binding.settle()
-    return binding.launches(dtype)
-
-
-class _Binding:
-    """The launches of a segment in the making."""
-
-    def __init__(self, shape: Shape, place: Sequence[int], zero: frozenset[int]) -> None:
-        self._shape = shape
-        self._place = list(place)
-        self._zero = zero
-        self._recorded = Recorded()
-        self._launches: list[Launch] = []
-
-    def one_pass(
-        self,
-        current: Pass,
-        following: Pass | None,
-        pieces: Sequence[Sequence[GateNumbers]],
-        paired: Sequence[Sequence[int]],
-    ) -> None:
-        """Add a pass of a plan; a gate is given as pieces, and the wires that it may take out of |0>."""
-        builder = self._builder(current.tile)
-        done: set[int] = set()
-        for step in current.steps:
-            narrow: list[GateNumbers] = []
-            for gate in step.gates:
-                for piece in pieces[gate]:
-                    if is_wide(piece, self._shape):
-                        self._add_step(builder, step, narrow)
-                        narrow = []
-                        self._end(builder, {wire: self._place[wire] for wire in builder.wires}, done)
-                        self._wide(piece, paired[gate])
-                        builder, done = self._builder(current.tile), set()
-                    else:
-                        narrow.append(piece)
-                        done.update(paired[gate])
-            self._add_step(builder, step, narrow)
-        self._end(builder, self._targets(builder, following, paired), done)
-
-    def one_by_one(self, gates: Sequence[tuple[GateNumbers, Sequence[int]]]) -> None:
-        """Add gates, each with the wires that it may take out of |0>, in tiles as they come."""
-        tile: list[int] = []
-        waiting: list[tuple[GateNumbers, Sequence[int]]] = []
-
-        def end() -> None:
-            if waiting:
-                builder = self._builder(self._filled(tile))
-                for gate, _ in waiting:
-                    if gate.form is Form.MATRIX:
-                        builder.product(gate.targets, [gate])
-                    else:
-                        builder.monomials([gate])
-                stay = {wire: self._place[wire] for wire in builder.wires}
-                self._end(builder, stay, {wire for _, wires in waiting for wire in wires})
-            tile.clear()
-            waiting.clear()
-
-        for gate, paired in gates:
-            if is_wide(gate, self._shape):
-                end()
-                self._wide(gate, paired)
-                continue
-            needed = [] if gate.form is Form.DIAGONAL else [wire for wire in gate.targets if wire not in tile]
-            if len(tile) + len(needed) > self._shape.tile_bits:
-                end()
-                needed = list(gate.targets)
-            tile += needed
-            waiting.append((gate, paired))
-        end()
-
-    def settle(self) -> None:
-        """Bring every wire home."""
-        while any(place != wire for wire, place in enumerate(self._place)):
-            wire_at = _inverse(self._place)
-            size = min(self._shape.tile_bits, len(self._place))
-            places = dict.fromkeys(range(min(self._shape.row_bits, size)))
-            for first in [p for p, wire in enumerate(wire_at) if p != wire]:
-                at = first
-                while at not in places and len(places) < size:
-                    places[at] = None
-                    at = wire_at[at]
-            for at in range(len(wire_at)):
-                if len(places) == size:
-                    break
-                places[at] = None
-            builder = self._builder([wire_at[p] for p in places])
-            self._end(builder, self._home(builder.wires), set())
-
-    def launches(self, dtype: np.dtype[Any]) -> Launches:
-        """Return all that was added."""
-        recorded = self._recorded
-        constants = np.concatenate(recorded.constants) if recorded.constants else np.zeros(1)
-        return Launches(
-            tuple(self._launches),
-            np.array(recorded.passes, PASS),
-            np.array(recorded.stages, STAGE),
-            np.array(recorded.operations, OPERATION),
-            np.concatenate(recorded.columns) if recorded.columns else np.zeros(1, np.uint32),
-            constants.astype(dtype),
-            tuple(self._place),
-            self._zero,
-        )
-
-    def _builder(self, tile: Iterable[int]) -> PassBuilder:
-        return PassBuilder(self._shape, self._filled(tile), self._place, self._zero)
-
-    def _filled(self, tile: Iterable[int]) -> list[int]:
-        """Add wires to a tile until it has whole lines of memory, where it has room, and registers are filled."""
-        wires = list(tile)
-        wire_at = _inverse(self._place)
-        row = [wire for wire in wire_at[: self._shape.row_bits] if wire not in wires]
-        wires += row[: self._shape.tile_bits - len(wires)]
-        least = min(self._shape.register_bits + self._shape.row_bits, self._shape.tile_bits, len(self._place))
-        more = [wire for wire in wire_at if wire not in wires]
-        return wires + more[: max(0, least - len(wires))]
-
-    @staticmethod
-    def _add_step(builder: PassBuilder, step: Step, gates: Sequence[GateNumbers]) -> None:
-        if isinstance(step, Product):
-            together = {wire: None for gate in gates for wire in paired_by(gate)}
-            builder.product(tuple(together), gates)
-        else:
-            builder.monomials(gates)
-
-    def _end(self, builder: PassBuilder, target: Mapping[int, int], paired: set[int]) -> None:
-        recorded = builder.finish(self._recorded, target)
-        if recorded is not None:
-            number, (thread_bits, block_bits) = recorded
-            assert block_bits < MOST_BLOCK_BITS - 1  # a grid has no more, nor any card memory  # noqa: S101
-            self._launches.append(PassLaunch(number, thread_bits, block_bits))
-            for wire, place in target.items():
-                self._place[wire] = place
-        self._zero -= paired
-
-    def _targets(self, builder: PassBuilder, following: Pass | None, paired: Sequence[Sequence[int]]) -> dict[int, int]:
-        """Return where a pass writes each wire of its tile: for the next one, or home."""
-        wires = builder.wires
-        if following is None:
-            return self._home(wires)
-        product = next((step.gates for step in following.steps if isinstance(step, Product)), ())
-        first = {wire for gate in product for wire in paired[gate]}
-        # Lowest stand those that the next tile has, best such as neither pass has in registers when it is in memory.
-        written_from = builder.written_from()
-
-        def unfit(wire: int) -> tuple[bool, int, int]:
-            made_of, in_registers = written_from[wire]
-            return wire not in following.tile, in_registers + (wire in first), made_of
-
-        order = sorted(wires, key=unfit)
-        places = sorted(self._place[wire] for wire in wires)
-        return dict(zip(order, places, strict=True))
-
-    def _home(self, wires: Sequence[int]) -> dict[int, int]:
-        """Return the place of each wire's own number where that is among the tile's places; the others go anywhere."""
-        places = {self._place[wire] for wire in wires}
-        target = {wire: wire for wire in wires if wire in places}
-        free = sorted(places - target.keys())
-        return target | dict(zip([wire for wire in wires if wire not in target], free, strict=True))
-
-    def _wide(self, whole: GateNumbers, paired: Sequence[int]) -> None:
-        gate = without_known(whole, dict.fromkeys(self._zero - set(whole.targets), False))
-        if gate is None:
-            return
-        if len(gate.targets) > _MOST_WIDE_TARGETS:
-            raise BasicAerError(
-                f"A gate on {len(gate.targets)} qubits is wider than the {_MOST_WIDE_TARGETS} that the GPU takes; "
-                "decompose it or use device='CPU'."
-            )
-        if stale := self._zero & set(gate.targets):  # what is known to be 0 has not been written yet
-            self._launches.append(ClearLaunch(mask_of(self._place[wire] for wire in stale)))
-        record = np.zeros((), WIDE)
-        record["target"][: len(gate.targets)] = [mask_of((self._place[wire],)) for wire in gate.targets]
-        taken = {*gate.targets, *gate.controls, *self._zero}
-        rest = [wire for wire in _inverse(self._place) if wire not in taken]
-        record["rest"][: len(rest)] = [mask_of((self._place[wire],)) for wire in rest]
-        record["on"] = mask_of(
-            self._place[wire] for j, wire in enumerate(gate.controls) if has_bit(gate.control_state, j)
-        )
-        record["targets"], record["rest_bits"] = len(gate.targets), len(rest)
-        launch = WideLaunch(record, gate.data, gate.form is Form.PERMUTATION, len(gate.targets), len(rest))
-        record["groups_each"] = launch.groups_each
-        self._launches.append(launch)
-        self._zero -= set(paired)
-
-
-def _pieces(planned: PlannedGate, gate: Gate) -> list[GateNumbers]:
-    """Return a gate's numbers; one that acts diagonally on some of its targets is one gate for each of their values."""
-    numbers = numbers_of(planned, gate)
-    if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.kinds:
-        return [numbers]
-    return by_diagonal_targets(numbers, [j for j, kind in enumerate(gate.kinds) if kind == "Z"])
-
-
-def _inverse(places: Sequence[int]) -> list[int]:
-    wire_at = [0] * len(places)
-    for wire, place in enumerate(places):
-        wire_at[place] = wire
-    return wire_at

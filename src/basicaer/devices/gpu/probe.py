@@ -1,4 +1,4 @@
-"""Finds out whether a GPU could be used through CuPy, and if not, why not, in words a person can act on."""
+"""Finds out whether a GPU can be used through CuPy, and if not, why, and what the user can do about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from basicaer.devices.memory import readable
+from basicaer.wording import readable
 
 __all__ = ["GpuProbe", "probe_gpu"]
 
@@ -20,14 +20,14 @@ _ELSEWHERE = "set CUPY_CACHE_DIR to a folder that can be written"
 
 @dataclass(frozen=True, slots=True)
 class GpuProbe:
-    """What stands between this process and a GPU.
+    """What was found of a GPU and of the software that it needs.
 
     Attributes
     ----------
     problem
-        Why no GPU can be used, and the remedy; empty where one can.
+        Why no GPU can be used, and the remedy; empty if one can be used.
     cupy, driver, runtime
-        Versions, where known.
+        Versions, empty where they are not known.
     cards
         One line per card: number, name, compute capability, memory.
     kernel_cache
@@ -43,6 +43,7 @@ class GpuProbe:
 
 
 def _installed_builds() -> list[str]:
+    """Return the CuPy packages that are installed, with their versions; two would overwrite each other's files."""
     found = []
     for name in _CUPY_BUILDS:
         try:
@@ -53,6 +54,7 @@ def _installed_builds() -> list[str]:
 
 
 def _cuda_version(number: int) -> str:
+    """Return a version of CUDA, which it gives as a number such as 12090, as people write it."""
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
@@ -60,7 +62,7 @@ def _cuda_version(number: int) -> str:
 def probe_gpu() -> GpuProbe:
     """Look for CuPy, a driver that is new enough, a card and CUDA's compiler, in this order.
 
-    The first that is missing is the problem. CUDA's headers are not looked for: the kernels include none.
+    The first that is missing is the problem. CUDA's headers may be missing: the kernels include none of them.
     """
     builds = _installed_builds()
     if len(builds) > 1:
@@ -75,19 +77,23 @@ def probe_gpu() -> GpuProbe:
         version = str(cupy.__version__)
     except Exception as error:  # noqa: BLE001  # a broken or half-removed install raises anything
         reason = " ".join(str(error.__cause__ or error).split())  # CuPy wraps the reason in a banner of many lines
-        if isinstance(error, OSError):  # it makes its folder when it is imported
+        if isinstance(error, OSError):  # CuPy makes its folder when it is imported
             return GpuProbe(f"CuPy cannot make the folder of its kernels ({reason}); {_ELSEWHERE}")
         return GpuProbe(f"CuPy does not import ({reason}); reinstall it: {_INSTALL}")
     try:
         driver = cupy.cuda.runtime.driverGetVersion()
-        if driver == 0:  # before anything else is asked, which would raise
+        if driver == 0:  # there is none, so any other question would raise
             return GpuProbe("there is no NVIDIA driver; install one", version)
         runtime = cupy.cuda.runtime.runtimeGetVersion()
-        kept = os.environ.get("CUPY_CACHE_DIR", str(Path.home() / ".cupy" / "kernel_cache"))
+        cache_folder = os.environ.get("CUPY_CACHE_DIR", str(Path.home() / ".cupy" / "kernel_cache"))
         known = partial(
-            GpuProbe, cupy=version, driver=_cuda_version(driver), runtime=_cuda_version(runtime), kernel_cache=kept
+            GpuProbe,
+            cupy=version,
+            driver=_cuda_version(driver),
+            runtime=_cuda_version(runtime),
+            kernel_cache=cache_folder,
         )
-        if driver // 1000 < runtime // 1000:  # with such a driver all that follows would raise
+        if driver // 1000 < runtime // 1000:  # with such a driver, all calls below would raise
             return known(
                 f"the driver is for CUDA {_cuda_version(driver)} and CuPy for {_cuda_version(runtime)}; "
                 f"update the driver, or {_INSTALL}"

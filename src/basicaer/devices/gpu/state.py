@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from basicaer.devices.gpu.launches import bind_reordering
-from basicaer.devices.gpu.work import THREADS, CardWork, blocks_for
-from basicaer.engine.bits import deposit_bits, mask_of
+from basicaer.devices.gpu.amplitudes import CupyAmplitudes
+from basicaer.devices.gpu.running import blocks_for
+from basicaer.devices.gpu.structs import MOST_THREADS
+from basicaer.engine.bits import bit_at, deposit_bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CupyState"]
 
-_PART_AMPLITUDES = 2**20  # that are brought to the host at a time
+_PART_AMPLITUDES = 2**20  # how many are brought to the host at a time where not all are needed at once
 
 
-class CupyState(CardWork):
+class CupyState(CupyAmplitudes):
     """See `basicaer.engine.device.State` for what each method promises."""
 
     @property
@@ -34,14 +35,13 @@ class CupyState(CardWork):
         with self._working("making the identity"):
             self._forget_layout()
             self._write_zeros()
-            self._over_indices("set_identity", 2**self.n_qubits, np.uint32(self.n_qubits // 2))
+            self._go_through("set_identity", 2**self.n_qubits, np.uint32(self.n_qubits // 2))
 
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
         with self._working("loading a state"):
             self._forget_layout()
             self._write_zeros()
-            self._vector[: 2**self.n_qubits].set(np.ascontiguousarray(amplitudes, self._dtype))
-            self._stream.synchronize()  # until then the host's array may be read
+            self._queue.fill(self._vector[: 2**self.n_qubits], np.ascontiguousarray(amplitudes, self._dtype))
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
         self._run([segment], plan, counted=True, after_pass=after_pass)
@@ -51,15 +51,15 @@ class CupyState(CardWork):
             self._write_zeros()
             self._zero -= set(qubits)
             taken = [self._place[q] for q in qubits]
-            rest = [p for p in range(self._wires) if p not in taken]
-            self._over_indices(
+            others = [place for place in range(self._wires) if place not in taken]
+            self._go_through(
                 "prepare",
-                2 ** len(rest),
-                self._columns(rest),
-                np.uint32(len(rest)),
+                2 ** len(others),
+                self._columns(others),
+                np.uint32(len(others)),
                 self._columns(taken),
                 np.uint32(len(taken)),
-                self._uploaded(np.ascontiguousarray(amplitudes, self._dtype)),
+                self._queue.upload(np.ascontiguousarray(amplitudes, self._dtype)),
             )
 
     def weights(self, qubit: int) -> tuple[float, float]:
@@ -70,10 +70,7 @@ class CupyState(CardWork):
         self._collapse(qubit, np.array([outcome]), np.array([probability]))
 
     def settle(self) -> None:
-        bound = bind_reordering(self._shape, self._place, self._zero, self._dtype)
-        with self._working("bringing amplitudes into order"):
-            self._launch([bound], counted=False)
-        self._place, self._zero = bound.place, bound.zero
+        self.in_order()
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         weights: NDArray[np.float64] = self._weights(range(block_qubits, self.n_qubits))[0]
@@ -82,38 +79,37 @@ class CupyState(CardWork):
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         with self._working("reading probabilities"):
             self._write_zeros()
-            probabilities = self._cupy.empty(2**block_qubits, np.float64)
+            size = 2**block_qubits
+            probabilities = self._queue.empty(size, np.float64)
             first = np.uint64(deposit_bits(block, self._place[block_qubits : self.n_qubits]))
             columns = self._columns(self._place[:block_qubits])
-            blocks = blocks_for(2**block_qubits)
-            self._module.launch(
-                "read_weights", blocks, THREADS, self._vector, first, columns, np.uint32(block_qubits), probabilities
-            )
-            return self._downloaded(probabilities)
+            arguments = self._vector, first, columns, np.uint32(block_qubits), probabilities
+            self._kernels.launch("read_probabilities", blocks_for(size), MOST_THREADS, *arguments)
+            return self._queue.download(probabilities)
 
     def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
-        hit, begin = np.unique(blocks, return_index=True)
+        hit, begin = np.unique(blocks, return_index=True)  # each block that has draws, and its first one
         with self._working("looking up draws"):
             self._write_zeros()
-            places = self._cupy.empty(len(blocks), np.uint64)
-            columns = np.array([mask_of((p,)) for p in self._place[:block_qubits]], np.uint64)
+            places = self._queue.empty(len(blocks), np.uint64)
+            columns = np.array([bit_at(place) for place in self._place[:block_qubits]], np.uint64)
             first = deposit_bits(hit.astype(np.int64), self._place[block_qubits : self.n_qubits])
-            threads = min(THREADS, 2**block_qubits)
-            self._module.launch(
+            threads = min(MOST_THREADS, 2**block_qubits)
+            self._kernels.launch(
                 "find_draws",
                 len(hit),
                 threads,
                 self._vector,
-                self._uploaded(columns),
-                self._uploaded(np.bitwise_xor.accumulate(columns)),
+                self._queue.upload(columns),
+                self._queue.upload(np.bitwise_xor.accumulate(columns)),
                 np.uint32(block_qubits),
-                self._uploaded(first.astype(np.uint64)),
-                self._uploaded(np.array([*begin, len(blocks)], np.uint64)),
-                self._uploaded(targets),
+                self._queue.upload(first.astype(np.uint64)),
+                self._queue.upload(np.array([*begin, len(blocks)], np.uint64)),
+                self._queue.upload(targets),
                 places,
-                shared_bytes=8 * threads,
+                shared_bytes=targets.itemsize * threads,
             )
-            found: NDArray[np.int64] = self._downloaded(places).astype(np.int64) + blocks * 2**block_qubits
+            found: NDArray[np.int64] = self._queue.download(places).astype(np.int64) + blocks * 2**block_qubits
         return found
 
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
@@ -127,12 +123,11 @@ class CupyState(CardWork):
         with self._working("bringing amplitudes to the host"):
             self._write_zeros()
             if indices is None:
-                return self._downloaded(self._vector[: 2**self.n_qubits])
-            where = deposit_bits(indices.reshape(-1), self._place[: self.n_qubits]).astype(np.uint64)
-            found = self._cupy.empty(where.size, self._dtype)
-            arguments = self._vector, self._uploaded(where), np.uint64(where.size), found
-            self._module.launch("read_amplitudes", blocks_for(where.size), THREADS, *arguments)
-            return self._downloaded(found).reshape(indices.shape)
+                return self._queue.download(self._vector[: 2**self.n_qubits])
+            places = deposit_bits(indices.reshape(-1), self._place[: self.n_qubits]).astype(np.uint64)
+            found = self._queue.empty(places.size, self._dtype)
+            self._go_through("read_amplitudes", places.size, self._queue.upload(places), found)
+            return self._queue.download(found).reshape(indices.shape)
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
         vector = self.read()
@@ -143,7 +138,7 @@ class CupyState(CardWork):
         self.settle()
         with self._working("finishing a state"):
             self._write_zeros()
-            self._stream.synchronize()
+            self._queue.wait()
         vector = self._vector[: 2**self.n_qubits]
         self.release()
         return vector
@@ -154,7 +149,7 @@ class CupyState(CardWork):
     def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
         for start in range(0, self._vector.size, _PART_AMPLITUDES):
             with self._working("bringing amplitudes to the host"):
-                part = self._downloaded(self._vector[start : start + _PART_AMPLITUDES])
+                part = self._queue.download(self._vector[start : start + _PART_AMPLITUDES])
             yield part
 
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
@@ -164,23 +159,17 @@ class CupyState(CardWork):
         for part in parts:
             amplitudes = np.frombuffer(part, self._dtype)
             with self._working("loading a state"):
-                self._vector[filled : filled + len(amplitudes)].set(amplitudes)
-                self._stream.synchronize()
+                self._queue.fill(self._vector[filled : filled + len(amplitudes)], amplitudes)
             filled += len(amplitudes)
 
     def copy(self) -> Self:
         copied = object.__new__(type(self))
         copied.__dict__.update(self.__dict__)
         with self._working("copying a state"):
-            vector = self._cupy.empty(2**self._wires, self._dtype)
-            runtime = self._cupy.cuda.runtime
-            runtime.memcpyAsync(
-                vector.data.ptr, self._vector.data.ptr, vector.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr
-            )
-            self._stream.synchronize()
-        copied._vector = vector
+            copied._vector = self._queue.gather([self._vector])
         return copied
 
     def _forget_layout(self) -> None:
+        """Let every wire stand at its own number; the extra ones are |0>, the qubits are whatever is written next."""
         self._place = tuple(range(self._wires))
         self._zero = frozenset(range(self.n_qubits, self._wires))

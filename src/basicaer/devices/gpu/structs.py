@@ -1,4 +1,7 @@
-"""The structures that kernels read, as NumPy sees them; the sources in `kernels/` say what each field holds."""
+"""The structures that kernels read, as NumPy sees them. The sources in `kernels/` say what each field holds.
+
+The limits are those of `kernels/limits.cuh`, under the same names.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,39 @@ from enum import IntEnum
 import numpy as np
 
 __all__ = [
-    "EXCHANGE",
-    "EXCHANGE_AFTER_BARRIER",
     "MOST_BLOCK_BITS",
+    "MOST_INDEX_BITS",
     "MOST_REGISTER_BITS",
+    "MOST_THREADS",
     "MOST_THREAD_BITS",
+    "MOST_WIDE_TARGETS",
     "OPERATION",
     "PASS",
     "STAGE",
-    "WALK",
+    "TRAVERSAL",
     "WIDE",
-    "Kind",
+    "Exchange",
+    "OperationKind",
 ]
 
+MOST_THREAD_BITS = 8
+MOST_THREADS: int = 2**MOST_THREAD_BITS
 MOST_REGISTER_BITS = 5
-MOST_THREAD_BITS = 10
-MOST_BLOCK_BITS = 32
-EXCHANGE, EXCHANGE_AFTER_BARRIER = 1, 2
+MOST_BLOCK_BITS = 30
+MOST_INDEX_BITS = 40
+MOST_WIDE_TARGETS = 12
 
 
-class Kind(IntEnum):
-    """What an operation does."""
+class Exchange(IntEnum):
+    """Whether amplitudes change hands before a stage, and whether threads wait for each other before they do."""
+
+    NO_EXCHANGE = 0
+    EXCHANGE = 1
+    EXCHANGE_AFTER_BARRIER = 2
+
+
+class OperationKind(IntEnum):
+    """What an operation does; `kernels/pass.cu` says what numbers each takes."""
 
     FACTOR = 0
     PHASE = 1
@@ -40,26 +55,27 @@ class Kind(IntEnum):
     SWAP = 8
 
 
-def _structure(**fields: tuple[str, int]) -> np.dtype[np.void]:
-    return np.dtype([(name, kind, (count,)) if count > 1 else (name, kind) for name, (kind, count) in fields.items()])
+def _structure(**fields: str | tuple[str, int]) -> np.dtype[np.void]:
+    """Return a structure type, given for each field its type or, for an array, type and length."""
+    return np.dtype([(name, kind) if isinstance(kind, str) else (name, *kind) for name, kind in fields.items()])
 
 
 PASS = _structure(
     load_thread=("u8", MOST_THREAD_BITS),
     load_register=("u8", MOST_REGISTER_BITS),
     load_block=("u8", MOST_BLOCK_BITS),
-    load_flip=("u8", 1),
+    load_flip="u8",
     store_thread=("u8", MOST_THREAD_BITS),
     store_register=("u8", MOST_REGISTER_BITS),
     store_block=("u8", MOST_BLOCK_BITS),
-    store_flip=("u8", 1),
-    zero=("u8", 1),
-    thread_bits=("u4", 1),
-    register_bits=("u4", 1),
-    block_bits=("u4", 1),
-    first_stage=("u4", 1),
-    stages=("u4", 1),
-    store_after_barrier=("u4", 1),
+    store_flip="u8",
+    zero="u8",
+    thread_bits="u4",
+    register_bits="u4",
+    block_bits="u4",
+    first_stage="u4",
+    stages="u4",
+    store_after_barrier="u4",
 )
 STAGE = _structure(
     put_thread=("u2", MOST_THREAD_BITS),
@@ -67,46 +83,46 @@ STAGE = _structure(
     get_thread=("u2", MOST_THREAD_BITS),
     get_register=("u2", MOST_REGISTER_BITS),
     get_block=("u2", MOST_BLOCK_BITS),
-    get_flip=("u2", 1),
-    get_block_bits=("u2", 1),
-    exchange=("u2", 1),
-    reserved=("u2", 1),
-    first_operation=("u4", 1),
-    operations=("u4", 1),
+    get_flip="u2",
+    get_block_bits="u2",
+    exchange="u2",
+    reserved="u2",
+    first_operation="u4",
+    operations="u4",
 )
 OPERATION = _structure(
-    kind=("u1", 1),
-    bit=("u1", 1),
-    other=("u1", 1),
-    reserved=("u1", 1),
-    on_register=("u2", 1),
-    want_register=("u2", 1),
-    on_thread=("u2", 1),
-    want_thread=("u2", 1),
-    on_block=("u4", 1),
-    want_block=("u4", 1),
-    at=("u4", 1),
-    columns=("u4", 1),
-    threads=("u4", 1),
+    kind="u1",
+    bit="u1",
+    other="u1",
+    reserved="u1",
+    on_register="u2",
+    want_register="u2",
+    on_thread="u2",
+    want_thread="u2",
+    on_block="u4",
+    want_block="u4",
+    at="u4",
+    columns="u4",
+    threads="u4",
 )
 WIDE = _structure(
-    target=("u8", 16),
-    rest=("u8", 40),
-    on=("u8", 1),
-    targets=("u4", 1),
-    rest_bits=("u4", 1),
-    groups_each=("u4", 1),
-    reserved=("u4", 1),
+    target=("u8", MOST_WIDE_TARGETS),
+    rest=("u8", MOST_INDEX_BITS),
+    on="u8",
+    targets="u4",
+    rest_bits="u4",
+    groups_each="u4",
+    reserved="u4",
 )
-WALK = _structure(
-    thread=("u8", 8),
-    block=("u8", 40),
-    loop=("u8", 40),
-    thread_bits=("u4", 1),
-    block_bits=("u4", 1),
-    loop_bits=("u4", 1),
-    summed=("u4", 1),
-    sum=("u4", 8),
-    sums=("u4", 1),
-    reserved=("u4", 1),
+TRAVERSAL = _structure(
+    thread=("u8", MOST_THREAD_BITS),
+    block=("u8", MOST_INDEX_BITS),
+    loop=("u8", MOST_INDEX_BITS),
+    thread_bits="u4",
+    block_bits="u4",
+    loop_bits="u4",
+    summed="u4",
+    sum=("u4", MOST_THREAD_BITS),
+    sums="u4",
+    reserved="u4",
 )

@@ -1,32 +1,28 @@
-"""OpenQASM 3: what is read in any time or memory, or refused in riddles, is checked before it is made a circuit.
-
-The parser and the importer are the two that Qiskit's `qasm3.loads` calls; the check walks the tree between them.
-"""
+"""Finds in an OpenQASM 3 program what would take too much time or memory, or what the importer would misread."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import operator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import openqasm3
-import qiskit_qasm3_import
 from openqasm3 import ast
-from openqasm3.visitor import QASMVisitor
-from qiskit.exceptions import QiskitError
 
 from basicaer.errors import BasicAerError, shown
-from basicaer.openqasm2 import MOST_BITS, number_in, wrong_count
+from basicaer.openqasm.sources import MOST_BITS, error_at, number_in, wrong_count
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    from collections.abc import Iterable
 
-__all__ = ["parse_openqasm3"]
+__all__ = ["Check", "NotWrittenOutError"]
 
 _MOST_INSTRUCTIONS = 1_000_000  # that a gate of the program's own stands for: the importer copies them for each call
 _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
+
+
+class NotWrittenOutError(BasicAerError):
+    """The importer would read something in another way than it is meant; its values must be worked out first."""
 
 
 class _Gate(NamedTuple):
@@ -47,45 +43,16 @@ _STANDARD = {  # the gates of "stdgates.inc", by their numbers of parameters
 }
 
 
-def parse_openqasm3(text: str) -> QuantumCircuit:
-    """Return the circuit of a program.
-
-    Raises
-    ------
-    BasicAerError
-        For sizes that are too large and calls that do not fit their gates, with the place.
-    QiskitError
-        With the parser's own words, for whatever else it is that a bad program makes happen.
-    """
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # the parser prints some errors as well as raising them
-            program = openqasm3.parse(text)
-            _Check().visit(program)
-            return qiskit_qasm3_import.convert(program)
-    except (QiskitError, MemoryError, RecursionError):
-        raise
-    except Exception as error:  # a syntax error, often without a word, or anything
-        raise QiskitError(str(error) or _where(error)) from error
-
-
-def _where(error: BaseException) -> str:
-    """Return the place of a syntax error, which the parser leaves in the error's cause."""
-    for reason in getattr(error.__cause__, "args", ()):
-        token = getattr(reason, "offendingToken", None)
-        if token is not None:
-            return f"{token.line},{token.column}: syntax error at '{token.text}'"
-    return "syntax error"
-
-
-class _Check(QASMVisitor[None]):
+class Check:
     """The walk through a program; what it passes over, the importer refuses by itself."""
 
     def __init__(self) -> None:
         self._bits = {"qubits": 0, "classical bits": 0}  # declared so far
         self._gates = {"U": _Gate(3)}  # known so far
         self._instructions = 0  # that the calls so far stand for
+        self._around: list[type[ast.QASMNode]] = []  # the kinds of the nodes that this one is inside of
 
-    def visit(self, node: Any, _context: None = None) -> None:
+    def visit(self, node: Any) -> None:
         """Check a node and what is inside it."""
         before = self._instructions
         match node:
@@ -102,10 +69,20 @@ class _Check(QASMVisitor[None]):
                 self._check_controls(node)
             case ast.QuantumPhase():
                 self._check_controls(node)
-        self.generic_visit(node)
+        _check_meaning(node, self._around)
+        self._around.append(type(node))
+        self._visit_all(vars(node).values())
+        self._around.pop()
         if isinstance(node, ast.QuantumGateDefinition):
             self._define(node, self._instructions - before)
             self._instructions = before
+
+    def _visit_all(self, parts: Iterable[Any]) -> None:
+        for part in parts:
+            if isinstance(part, ast.QASMNode):
+                self.visit(part)
+            elif isinstance(part, list | tuple):  # indices stand in lists of lists
+                self._visit_all(part)
 
     def _declare(self, node: ast.Statement, kind: str, size: ast.Expression | None) -> None:
         self._count(node, kind, 1 if size is None else _number(size))
@@ -113,7 +90,7 @@ class _Check(QASMVisitor[None]):
     def _count(self, node: ast.QASMNode, kind: str, more: int) -> None:
         self._bits[kind] += more
         if self._bits[kind] > MOST_BITS:
-            raise _error(node, f"there would be more than {MOST_BITS} {kind} in all; use fewer")
+            raise error_at(node, f"there would be more than {MOST_BITS} {kind} in all; use fewer")
 
     def _call(self, node: ast.QuantumGate) -> None:
         name, got = node.name.name, len(node.arguments)
@@ -121,13 +98,13 @@ class _Check(QASMVisitor[None]):
         if gate is None:
             return
         if gate.parameters != got:
-            raise _error(node, wrong_count(name, gate.parameters, got))
+            raise error_at(node, wrong_count(name, gate.parameters, got))
         self._instructions += gate.instructions
 
     def _define(self, node: ast.QuantumGateDefinition, instructions: int) -> None:
         name = node.name.name
         if instructions > _MOST_INSTRUCTIONS:
-            raise _error(node, f"'{name}' stands for more than {_MOST_INSTRUCTIONS} gates; use loops in their place")
+            raise error_at(node, f"'{name}' stands for more than {_MOST_INSTRUCTIONS} gates; use loops in their place")
         self._gates[name] = _Gate(len(node.arguments), instructions)
 
     @staticmethod
@@ -137,9 +114,40 @@ class _Check(QASMVisitor[None]):
             if modifier.modifier in _CONTROLS and modifier.argument is not None:
                 controls = _number(modifier.argument)
                 if not 0 <= controls <= len(node.qubits):
-                    raise _error(
+                    raise error_at(
                         node, f"{shown(controls)} controls do not fit the number of qubits, {len(node.qubits)}"
                     )
+
+
+def _check_meaning(node: Any, around: list[type[ast.QASMNode]]) -> None:
+    """Refuse what the importer takes and reads in another way than it is meant."""
+    match node:
+        case ast.ForInLoop() if ast.QuantumGateDefinition in around:
+            wrong = "a loop in a gate must be written out"  # its variable stays in the gate as a parameter
+        case ast.QuantumPhase(qubits=[]) if ast.ForInLoop in around:
+            wrong = "a global phase in a loop must be written out"  # the importer adds it once
+        case ast.RangeDefinition() if around[-1:] != [ast.ForInLoop] and not _is_written_out(node):
+            wrong = "a range of indices must be written in whole numbers"  # negative ones are other places
+        case ast.BinaryExpression(op=ast.BinaryOperator(name="/")) if _is_quotient_below_zero(node):
+            wrong = "a quotient of negative integers must be worked out"  # which is rounded towards zero
+        case _:
+            return
+    raise _not_written_out(node, wrong)
+
+
+def _is_written_out(node: ast.RangeDefinition) -> bool:
+    return all(one is None or isinstance(one, ast.IntegerLiteral) for one in (node.start, node.end, node.step))
+
+
+def _is_quotient_below_zero(node: ast.BinaryExpression) -> bool:
+    try:
+        return _number(node.lhs) < 0 or _number(node.rhs) < 0
+    except NotWrittenOutError:
+        return False
+
+
+def _not_written_out(node: Any, words: str) -> NotWrittenOutError:
+    return NotWrittenOutError(error_at(node, words).message)
 
 
 def _number(node: ast.Expression) -> int:
@@ -149,10 +157,7 @@ def _number(node: ast.Expression) -> int:
     if isinstance(node, ast.UnaryExpression) and node.op.name == "-":
         return -_number(node.expression)
     if isinstance(node, ast.BinaryExpression) and node.op.name in _ARITHMETIC:
-        value: int = _ARITHMETIC[node.op.name](_number(node.lhs), _number(node.rhs))
-        return value
-    raise _error(node, "a number of bits or controls must be written in whole numbers, without names")
-
-
-def _error(node: Any, words: str) -> BasicAerError:
-    return BasicAerError(f"{node.span.start_line},{node.span.start_column}: {words}")
+        with contextlib.suppress(ZeroDivisionError):
+            value: int = _ARITHMETIC[node.op.name](_number(node.lhs), _number(node.rhs))
+            return value
+    raise _not_written_out(node, "a number of bits or controls must be written in whole numbers, without names")

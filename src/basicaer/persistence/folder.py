@@ -1,16 +1,16 @@
-"""A folder that holds a saved job: written so that at any moment it can be read, whatever happens to the writer.
+"""The folder of a persisted job, which can be read at any moment, whatever happens to the process that writes it.
 
-``job.save`` is the work and does not change. ``circuit-0.save`` and so on are what came of the circuits that have
-ended, each written once. ``running.save`` is the circuit that was running: it is replaced by the next save of it, and
-removed when that circuit has ended. ``lock`` is held by the process in which the job runs: the system lets go of it
-when that dies.
+The folder holds records, one in each file. ``job.save`` is the payload of the job and does not change.
+``circuit-0.save`` and so on are the outcomes of the circuits that have ended, each written once. ``running.save`` is
+the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. The
+process in which the job runs locks ``lock``; the system releases the lock when the process dies.
 
-Each save is one file, which gets its name in one step when it is complete. Its first line names the form and gives the
-length of what follows: JSON with the id of the job, the save's name, its content, and the type and shape of each array.
-Then come the elements of the arrays, the amplitudes of a state, and the checksum of all that.
+A file gets its name in one step when it is complete. Its first line names the format and gives the length of the JSON
+that follows: the id of the job, the record's name, its content, and the type and shape of each array. After the JSON
+come the elements of the arrays, the amplitudes of a state, and the checksum of everything before it.
 
-What is read is data that anybody may have written: it leads to no other file, nothing that is made of it is larger than
-its bytes in the file, and whatever goes wrong with it is one error, `Store.sound`.
+Anybody may have written such a file. So reading it leads to no other file, makes nothing that is larger than its bytes
+in the file, and reports whatever goes wrong as one error, see `JobFolder.damage_reported`.
 """
 
 from __future__ import annotations
@@ -38,40 +38,41 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["JOB", "RUNNING", "Saved", "Store", "circuit_name"]
+__all__ = ["JOB", "RUNNING", "JobFolder", "Record", "circuit_name"]
 
 JOB, RUNNING = "job", "running"
-_FORMAT = "basicaer saved job 3"
-_BEFORE = "job.json"  # what stands in a folder that an older version has saved a job in
+_FORMAT = "basicaer saved job 4"
+_FIRST_FORMAT = "job.json"  # the file that holds the job in a folder of the first format
 _LOCK = "lock"
-_SUFFIX, _NEW = ".save", ".save.new"  # of a save, and of one that is being written
+_SUFFIX, _NEW = ".save", ".save.new"  # the endings of a record's file, complete and while it is being written
 _PIECE = 2**22  # bytes that are written or read between two polls
 _DIGITS = 32  # of a checksum
 _LONGEST_FIRST_LINE = 200
-_LONGEST_REASON = 200  # letters of an error's own words
-_AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe would wait for a writer
+_LONGEST_REASON = 200  # letters of an error's own message
+# Without O_NONBLOCK, opening a pipe would wait for a writer.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def circuit_name(position: int) -> str:
-    """Return the name of the save of a circuit that is finished."""
+    """Return the name of the record of a circuit that has ended."""
     return f"circuit-{position}"
 
 
-class Saved(NamedTuple):
-    """What one save holds.
+class Record(NamedTuple):
+    """What one file holds.
 
     Attributes
     ----------
     job_id
-        Of the job that it is of; not checked yet.
+        The id of the job that has written it; not checked yet.
     content
-        What JSON can hold of it.
+        What JSON can hold.
     arrays
-        What the content refers to by number.
+        The arrays that the content refers to by number.
     state_bytes
-        How many bytes the amplitudes of its state have; 0 if there is none.
+        How many bytes the amplitudes of a state have; 0 if there is no state.
     state
-        These bytes in pieces, which are read when they are taken.
+        These bytes in pieces, each read when it is asked for.
     """
 
     job_id: Any
@@ -81,7 +82,7 @@ class Saved(NamedTuple):
     state: Iterator[bytes]
 
 
-class Store:
+class JobFolder:
     """The folder of one job.
 
     Parameters
@@ -96,50 +97,50 @@ class Store:
         self._lock = FolderLock(folder / _LOCK)
 
     def check_new(self) -> None:
-        """Check that no job, nor anything else, is in the folder, but for what a job leaves that was never saved.
+        """Check that a job may be persisted here: the folder is missing, empty, or has only leftovers of a lost job.
 
         Raises
         ------
         BasicAerError
-            If there is, or it is no folder, or a job that runs is about to be saved there.
+            If anything else is there, it is not a folder, or a running job is about to be written there.
         """
         with self._writing():
             if self._leftovers():
-                self.hold()
-                self.let_go()
+                self.lock()
+                self.unlock()
 
     def _leftovers(self) -> list[Path]:
-        """Return what is in the folder, which is what a job leaves that was never saved, or nothing."""
+        """Return the files in the folder, all of which a job has left that was lost before it was written."""
         if os.path.lexists(self._folder) and not self._folder.is_dir():
-            raise BasicAerError(f"checkpoint_dir {self._folder} is no folder; give a new one.")
+            raise BasicAerError(f"checkpoint_dir {self._folder} is not a folder; give a new one.")
         found = list(self._folder.iterdir()) if self._folder.is_dir() else []
         if not all(_is_leftover(path) for path in found):
             raise BasicAerError(
-                f"checkpoint_dir {self._folder} is not empty; give a new folder, or go on with BasicAer.resume()."
+                f"checkpoint_dir {self._folder} is not empty; give a new folder, or resume with BasicAer.resume()."
             )
         return found
 
-    def hold(self) -> None:
-        """Keep others from the folder until `let_go`.
+    def lock(self) -> None:
+        """Keep other jobs from the folder until `unlock`.
 
         Raises
         ------
         BasicAerError
-            If a job that runs holds it, or it cannot be written.
+            If a running job has locked it, or it cannot be written.
         """
         with self._writing():
-            is_held = self._lock.take()
-        if not is_held:
+            is_locked = self._lock.acquire()
+        if not is_locked:
             raise BasicAerError(
-                f"A job that runs is being saved in {self._folder}; wait until it has ended, or cancel it."
+                f"A running job is being saved in {self._folder}; wait until it has ended, or cancel it."
             )
 
-    def let_go(self) -> None:
-        """Leave the folder to others."""
-        self._lock.give_back()
+    def unlock(self) -> None:
+        """Leave the folder to other jobs."""
+        self._lock.release()
 
     def begin(self, job_id: str, job: Any, arrays: list[NDArray[Any]]) -> None:
-        """Make the folder ready for a job, and hold it; another job's files in it are refused.
+        """Make and lock the folder, and write a new job into it.
 
         Raises
         ------
@@ -149,28 +150,28 @@ class Store:
         with self._writing():
             self._folder.mkdir(parents=True, exist_ok=True)
             self._leftovers()
-            self.hold()
-            self._leftovers()  # again, since another job may have come between
-            self.save(JOB, job_id, job, arrays)
+            self.lock()
+            self._leftovers()  # again, since another job may have come in between
+            self.write(JOB, job_id, job, arrays)
 
-    def save(
+    def write(
         self, name: str, job_id: str, content: Any, arrays: list[NDArray[Any]], state: Iterable[NDArray[Any]] = ()
     ) -> None:
-        """Write a save through to the disk, then put it in the place of the one of that name, if there is one.
+        """Write a record through to the disk, then give it its name, which replaces an older record of that name.
 
         Raises
         ------
         OSError
-            If it cannot be written; the one before stays.
+            If it cannot be written; the older record stays.
         """
         path, new = (self._folder / f"{name}{suffix}" for suffix in (_SUFFIX, _NEW))
         forms = [[array.dtype.str, array.shape] for array in arrays]
         body = json.dumps({"job": job_id, "name": name, "arrays": forms, "is": content}).encode()
         head = json.dumps({"format": _FORMAT, "length": len(body)}).encode() + b"\n"
         numbers = itertools.chain.from_iterable(map(_in_pieces, arrays))
-        new.unlink(missing_ok=True)  # a process that was killed may have left it; what a link names stays
+        new.unlink(missing_ok=True)  # a process that was killed may have left it; of a link only the link is removed
         try:
-            self._write(new, itertools.chain([head, body], map(_bytes_of, itertools.chain(numbers, state))))
+            self._write_file(new, itertools.chain([head, body], map(_bytes_of, itertools.chain(numbers, state))))
             new.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -178,45 +179,45 @@ class Store:
             raise
 
     def remove(self, name: str) -> None:
-        """Remove a save, and what a process that was killed has written of the next one."""
+        """Remove a record, and what a process that was killed has written of the next one of that name."""
         for suffix in (_SUFFIX, _NEW):
             with contextlib.suppress(OSError):
                 (self._folder / f"{name}{suffix}").unlink()
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a save of that name, of which nothing else is known yet."""
+        """Tell whether there is a file for a record of that name; whatever it holds."""
         return os.path.lexists(self._folder / f"{name}{_SUFFIX}")
 
-    def job(self) -> Saved:
-        """Return the work as it was begun.
+    def read_job(self) -> Record:
+        """Return the record of the job itself.
 
         Raises
         ------
         BasicAerError
             If the folder holds no job, or a damaged one.
         """
-        with self.sound(JOB):
+        with self.damage_reported(JOB):
             if self.has(JOB):
                 return self.read(JOB)
-            if os.path.lexists(self._folder / _BEFORE):
-                raise _other_form(_BEFORE)
+            if os.path.lexists(self._folder / _FIRST_FORMAT):
+                raise _other_format(_FIRST_FORMAT)
             found = list(self._folder.iterdir()) if os.path.isdir(self._folder) else []  # noqa: PTH112  # False for any text
             if found and all(_is_leftover(path) for path in found):
-                self.hold()
-                self.let_go()
+                self.lock()
+                self.unlock()
                 raise BasicAerError(
-                    f"The job of {self._folder} had not been saved when it was lost; "
-                    "run it again, which may be in the same folder."
+                    f"The job in {self._folder} was lost before it was saved; "
+                    "run it again, in the same folder if you like."
                 )
         raise BasicAerError(f"{self._folder} holds no saved job; give the checkpoint_dir of one.")
 
-    def read(self, name: str) -> Saved:
-        """Read a save; to be called within `sound`, since it raises anything if the save is damaged."""
+    def read(self, name: str) -> Record:
+        """Read a record; call it within `damage_reported`, since a damaged file may raise anything."""
         path = self._folder / f"{name}{_SUFFIX}"
         with _opened(path) as file:
             head = json.loads(file.readline(_LONGEST_FIRST_LINE))
             if not isinstance(head, dict) or head.get("format") != _FORMAT:
-                raise _other_form(path.name)
+                raise _other_format(path.name)
             start, end = file.tell(), _size(path) - _DIGITS
             file.seek(0)
             digest = _digest()
@@ -230,30 +231,30 @@ class Store:
                 raise ValueError(f"{path.name} was written under another name")
             arrays = [self._array(file, kind, shape, end) for kind, shape in body["arrays"]]
             after = file.tell()
-        return Saved(body["job"], body["is"], arrays, end - after, self._state(path, after, end - after))
+        return Record(body["job"], body["is"], arrays, end - after, self._state(path, after, end - after))
 
     @contextlib.contextmanager
-    def sound(self, what: str) -> Iterator[None]:
-        """Be around all that is done with what was read: whatever goes wrong with it, the saved job is damaged.
+    def damage_reported(self, what: str) -> Iterator[None]:
+        """Report whatever goes wrong with what was read as damage of the saved job.
 
-        There is no list of what may go wrong: files that nobody of us has written may raise anything.
+        Files that this package has not written may raise any exception, so that there is no list of them.
         """
         try:
             yield
-        except (BasicAerError, Cancelled, Warning):  # a warning that is made an error is about something else
+        except (BasicAerError, Cancelled, Warning):  # a warning that was turned into an error is no sign of damage
             raise
-        except MemoryError as error:  # arrays are no larger than their files, which has been checked
+        except MemoryError as error:  # no damage: arrays were checked to be no larger than their files
             raise BasicAerError(
                 f"The saved job in {self._folder} does not fit into memory ({error}); free some, and resume it again."
             ) from error
         except Exception as error:
-            words = str(error) if type(error) is ValueError or isinstance(error, OSError) else repr(error)
+            reason = str(error) if type(error) is ValueError or isinstance(error, OSError) else repr(error)
             raise BasicAerError(
-                f"The saved job in {self._folder} is damaged ({what}: {textwrap.shorten(words, _LONGEST_REASON)}); "
+                f"The saved job in {self._folder} is damaged ({what}: {textwrap.shorten(reason, _LONGEST_REASON)}); "
                 "run it again from the start."
             ) from error
 
-    def _write(self, path: Path, parts: Iterable[Any]) -> None:
+    def _write_file(self, path: Path, parts: Iterable[Any]) -> None:
         """Write a new file and its checksum through to the disk."""
         digest = _digest()
         with path.open("xb") as file:
@@ -269,21 +270,21 @@ class Store:
             os.fsync(file.fileno())
 
     def _pieces(self, file: IO[bytes], size: int) -> Iterator[bytes]:
-        """Read so many bytes."""
+        """Yield the next `size` bytes of a file in pieces."""
         while size > 0:
             self._poll()
             piece = file.read(min(size, _PIECE))
             if not piece:
-                raise ValueError("a save is shorter than it says")
+                raise ValueError("a record is shorter than it says")
             size -= len(piece)
             yield piece
 
     def _array(self, file: IO[bytes], kind: str, shape: list[int], end: int) -> NDArray[Any]:
-        """Read an array that stands before `end`; none is made that is larger than what is there."""
+        """Read an array that ends before `end`; no array is made that is larger than what the file holds."""
         dtype = np.dtype(kind)
         size = dtype.itemsize * math.prod(shape)
-        is_ours = dtype.kind in "biufc" and all(type(length) is int and length >= 0 for length in shape)
-        if not is_ours or size > end - file.tell():
+        is_allowed = dtype.kind in "biufc" and all(type(length) is int and length >= 0 for length in shape)
+        if not is_allowed or size > end - file.tell():
             raise ValueError(f"an array cannot be {reprlib.repr(shape)} numbers of type {reprlib.repr(kind)}")
         array = np.empty(shape, dtype)
         whole, filled = _bytes_of(array.reshape(-1)), 0
@@ -299,7 +300,7 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Be around what needs the folder to be written; a path that the system does not take is a ValueError."""
+        """Report errors of writing the folder; a path that the system does not accept raises a ValueError."""
         try:
             yield
         except (OSError, ValueError) as error:
@@ -320,23 +321,23 @@ def _bytes_of(row: NDArray[Any]) -> memoryview:
     return row.view(np.uint8).data
 
 
-def _other_form(name: str) -> ValueError:
-    return ValueError(f"{name} is not in the form that this version of basicaer writes")
+def _other_format(name: str) -> ValueError:
+    return ValueError(f"{name} is not in the format that this version of basicaer writes")
 
 
 def _is_leftover(path: Path) -> bool:
-    """Tell whether this is what a job leaves whose process is killed before anything of it was saved."""
+    """Tell whether a job leaves such a file if its process is killed before the job was written."""
     return path.name in {_LOCK, f"{JOB}{_NEW}"} and stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def _size(path: Path) -> int:
-    """Return the size of a file; what is none, as a pipe that may never have anything to say, is refused."""
+    """Return the size of a file; refuse anything else, such as a pipe, reading which might never end."""
     found = os.lstat(path)
     if not stat.S_ISREG(found.st_mode):
-        raise ValueError(f"{path.name} is no regular file")
+        raise ValueError(f"{path.name} is not a regular file")
     return found.st_size
 
 
 def _opened(path: Path) -> IO[bytes]:
     _size(path)
-    return os.fdopen(os.open(path, _AT_ONCE), "rb")
+    return os.fdopen(os.open(path, _OPEN_FLAGS), "rb")

@@ -1,0 +1,283 @@
+"""The amplitudes of a state, or of a batch of states, in a card's memory, and what both do with them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.devices.bound_plans import BoundPlans
+from basicaer.devices.gpu.binding import bind, bind_reordering, first_places
+from basicaer.devices.gpu.card import MOST_STATES
+from basicaer.devices.gpu.launches import Launches, PassLaunch
+from basicaer.devices.gpu.running import UploadedLaunches, blocks_for
+from basicaer.devices.gpu.structs import MOST_THREADS
+from basicaer.devices.gpu.summation import Summation, summation_by
+from basicaer.engine.bits import bit_at, deposit_bits, mask_of
+from basicaer.engine.suspended import check_passes_done
+from basicaer.options import Precision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.devices.gpu.card import Card
+    from basicaer.devices.gpu.shape import TileShape
+    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.plan import Plan
+    from basicaer.engine.program import Segment
+
+__all__ = ["DTYPES", "CupyAmplitudes"]
+
+DTYPES: dict[Precision, np.dtype[Any]] = {
+    Precision.DOUBLE: np.dtype(np.complex128),
+    Precision.SINGLE: np.dtype(np.complex64),
+}
+_IN_FLIGHT = 2  # launches that are queued at a time, so that a cancelled run stops within two
+_INDEX_BYTES = np.dtype(np.uint64).itemsize
+
+_bound_plans: BoundPlans[Launches] = BoundPlans()
+
+
+class CupyAmplitudes:
+    """States of `n_qubits` qubits in a card's memory, `count` of them one after another, all laid out alike.
+
+    A state has 2**wires amplitudes. Its wires are its qubits and, if these are fewer than a thread holds in registers,
+    some more that stay |0>.
+
+    Attributes
+    ----------
+    _vector
+        The amplitudes on the card: `count` times 2**wires.
+    _place
+        ``_place[w]`` is the index bit that holds wire w. The first `n_qubits` wires are the qubits.
+    _zero
+        Wires that are |0> still. Amplitudes for which one of them is 1 may not have been written.
+    _passes_done
+        How many launches of the segment that runs are done; more than 0 only where it was paused.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        shape: TileShape,
+        n_qubits: int,
+        precision: Precision,
+        *,
+        checkpoint: Checkpoint,
+        count: int = 1,
+    ) -> None:
+        self.n_qubits = n_qubits
+        self._count = count
+        self._checkpoint = checkpoint
+        self._dtype = DTYPES[precision]
+        self._shape = shape
+        self._wires = max(n_qubits, shape.register_bits)
+        self._checkpoint.poll()
+        self._queue = card.queue("making a state")
+        with self._working("making a state"):
+            self._kernels = card.kernels(precision, shape.register_bits)
+            self._vector: Any = self._queue.empty(count * 2**self._wires, self._dtype)
+            self._first_of_each = self._queue.upload(self._first(range(count)))
+            self._go_through("begin_states", count, np.uint64(2**self._wires))
+        self._place = tuple(range(self._wires))
+        self._zero = frozenset(range(self._wires))
+        self._passes_done = 0
+
+    def release(self) -> None:
+        """Give the memory back; the amplitudes are not to be used afterwards."""
+        self._vector = None
+
+    @contextlib.contextmanager
+    def _working(self, doing: str) -> Iterator[None]:
+        """Poll, then work on the card for a while; errors say what was being done."""
+        self._checkpoint.poll()
+        with self._queue.working(doing):
+            yield
+
+    # Gates
+
+    def _run(
+        self,
+        segments: Sequence[Segment],
+        plan: Plan | None,
+        *,
+        counted: bool,
+        after_pass: Callable[[], None] | None = None,
+    ) -> None:
+        """Apply to each state its own of `segments`, all of which `plan` is for."""
+        wire_of = (*(plan.wire_of if plan else range(self.n_qubits)), *range(self.n_qubits, self._wires))
+        if plan is None or plan.passes:
+            if plan and len(self._zero) == self._wires:
+                self._place = first_places(plan, self._wires)
+            alike: dict[Hashable, list[tuple[int, Launches]]] = {}  # states by what their launches have in common
+            for number, segment in enumerate(segments):
+                bound = self._bound(segment, plan)
+                alike.setdefault(bound.structure if len(segments) > 1 else None, []).append((number, bound))
+            with self._working("running gates"):
+                for members in alike.values():
+                    for start in range(0, len(members), MOST_STATES):
+                        numbers, several = zip(*members[start : start + MOST_STATES], strict=True)
+                        self._launch(several, numbers, counted=counted, after_pass=after_pass)
+            self._place, self._zero = bound.place, bound.zero
+        self._place = tuple([self._place[wire] for wire in wire_of])
+        self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in self._zero)
+
+    def _bound(self, segment: Segment, plan: Plan | None) -> Launches:
+        self._checkpoint.poll()
+        to = self._shape, self._place, self._zero, self._dtype
+        return _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to[:3], dtype=self._dtype))
+
+    def _launch(
+        self,
+        bound: Sequence[Launches],
+        states: Sequence[int] = (0,),
+        *,
+        counted: bool,
+        after_pass: Callable[[], None] | None = None,
+    ) -> None:
+        """Run the launches of states that have the same structure, and return when all are done.
+
+        Polls before each launch, of which a few are in flight at a time.
+
+        Parameters
+        ----------
+        bound
+            For each of the states its launches.
+        states
+            The numbers of the states.
+        counted
+            Whether they are passes of the program that runs: these are told to the checkpoint.
+        after_pass
+            As of `State.run`.
+        """
+        if counted:
+            check_passes_done(self._passes_done, len(bound[0].launches))
+        uploaded = UploadedLaunches(self._queue, bound, self._first(states), self._wires)
+        in_flight: deque[Any] = deque()
+        try:
+            for number, launch in enumerate(uploaded.launches):
+                if number < self._passes_done:  # done before this state was saved
+                    continue
+                self._checkpoint.poll()
+                uploaded.start(number, self._kernels, self._vector)
+                in_flight.append(self._queue.mark())
+                if len(in_flight) >= _IN_FLIGHT:
+                    in_flight.popleft().synchronize()
+                if counted and isinstance(launch, PassLaunch):
+                    self._checkpoint.advance(1)
+                if after_pass is not None:
+                    self._passes_done = number + 1
+                    after_pass()
+            if counted:
+                self._passes_done = 0
+        finally:
+            self._queue.wait()  # until then the kernels read what was uploaded
+
+    def in_order(self) -> None:
+        """Bring the amplitudes into the order of their indices, and write those that are known to be 0."""
+        if self._place != tuple(range(self._wires)):
+            bound = bind_reordering(self._shape, self._place, self._zero, self._dtype)
+            with self._working("bringing amplitudes into order"):
+                for states, _ in self._in_turn():
+                    self._launch([bound] * len(states), states, counted=False)
+            self._place, self._zero = bound.place, bound.zero
+        with self._working("bringing amplitudes into order"):
+            self._write_zeros()
+
+    # Sums
+
+    def _weights(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``weights[k, v]``, the sum of the probabilities of state k where `qubits` have the value v."""
+        with self._working("summing probabilities"):
+            self._write_zeros()
+            summation = summation_by([self._place[q] for q in qubits], self._wires)
+            sums = self._summed("sum_probabilities", summation, summation.sums, 1)
+            return np.array([summation.by_value(own) for own in sums])
+
+    def _expectations(self, x: int, z: int) -> NDArray[np.float64]:
+        """Return each state's expectation value of a product of Paulis, relative to its norm.
+
+        It has X on the qubits whose bits are set in `x`, Z on those of `z`, and Y where both are.
+        """
+        with self._working("computing an expectation value"):
+            self._write_zeros()
+            summation = summation_by((), self._wires)
+            flips, signs = (np.uint64(deposit_bits(mask, self._place)) for mask in (x, z))
+            sums = self._summed("sum_pauli_products", summation, 2 * summation.sums, 2, flips, signs)
+            re, im = sums.reshape(self._count, -1, 2).sum(axis=1).T
+        values = (re + 1j * im) * 1j ** (x & z).bit_count()  # Y = iXZ
+        return np.asarray(values.real / self._weights(()).sum(axis=1))
+
+    def _summed(
+        self, kernel: str, summation: Summation, sums_each: int, parts: int, *arguments: Any
+    ) -> NDArray[np.float64]:
+        """Launch a kernel that sums over each state; return a row of sums for each.
+
+        Parameters
+        ----------
+        sums_each
+            How many sums the kernel writes for a state.
+        parts
+            How many doubles of shared memory each thread needs.
+        """
+        rows = []
+        traversal = self._queue.upload(summation.record)
+        for states, first in self._in_turn():
+            sums = self._queue.empty(len(states) * sums_each, np.float64)
+            self._kernels.launch(
+                kernel,
+                2**summation.block_bits,
+                2**summation.thread_bits,
+                *(self._vector, traversal, first, *arguments, sums),
+                shared_bytes=parts * sums.itemsize * 2**summation.thread_bits,
+                states=len(states),
+            )
+            rows.append(self._queue.download(sums).reshape(len(states), -1))
+        return np.concatenate(rows)
+
+    # Changes of amplitudes where they are
+
+    def _collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
+        """Project a qubit of each state onto its outcome, and renormalise."""
+        factors = np.zeros((self._count, 2))
+        factors[np.arange(self._count), outcomes.astype(int)] = probabilities**-0.5
+        with self._working("collapsing a qubit"):
+            self._write_zeros()
+            uploaded = self._queue.upload(factors)
+            for states, first in self._in_turn():
+                own = uploaded[states.start * factors[0].nbytes : states.stop * factors[0].nbytes]
+                arguments = np.uint32(self._place[qubit]), first, own
+                self._go_through("collapse", 2**self._wires, *arguments, states=len(states))
+            self._queue.wait()  # until then the kernels read what was uploaded
+
+    def _write_zeros(self) -> None:
+        """Write the amplitudes that are known to be 0 and have not been written."""
+        if unwritten := mask_of(self._place[wire] for wire in self._zero):
+            for states, first in self._in_turn():
+                self._go_through("clear", 2**self._wires, np.uint64(unwritten), first, states=len(states))
+        self._zero = frozenset(range(self.n_qubits, self._wires))
+
+    def _go_through(self, kernel: str, size: int, *arguments: Any, states: int = 1) -> None:
+        """Launch a kernel whose threads go through `size` numbers, mostly indices of a state."""
+        arguments = self._vector, np.uint64(size), *arguments
+        self._kernels.launch(kernel, blocks_for(size), MOST_THREADS, *arguments, states=states)
+
+    # What launches are given
+
+    def _first(self, states: Sequence[int]) -> NDArray[np.uint64]:
+        """Return the index of each state's first amplitude."""
+        return np.array(states, np.uint64) * np.uint64(2**self._wires)
+
+    def _in_turn(self) -> Iterator[tuple[range, Any]]:
+        """Yield states, as many as a launch takes, and the array on the card that says where each begins."""
+        for start in range(0, self._count, MOST_STATES):
+            states = range(start, min(start + MOST_STATES, self._count))
+            yield states, self._first_of_each[states.start * _INDEX_BYTES : states.stop * _INDEX_BYTES]
+
+    def _columns(self, places: Sequence[int]) -> Any:
+        """Return an array on the card of a column for each index bit."""
+        return self._queue.upload(np.array([bit_at(place) for place in places] or [0], np.uint64))

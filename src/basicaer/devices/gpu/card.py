@@ -1,0 +1,185 @@
+"""One card: its memory, its kernels, and the queue in which a thread's launches and copies are done in order."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.devices.gpu.errors import reported
+from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.options import Precision
+
+__all__ = ["MOST_STATES", "Card", "Kernels", "Queue"]
+
+MOST_STATES = 65535  # states of a launch: the y axis of a grid has no more
+_SHARED_BYTES_UNASKED = 48 * 1024  # a kernel that needs more shared memory has to be told
+_ALIGNMENT = 16  # bytes, of each array in an upload
+
+
+class Card:
+    """A card, as the driver numbers it.
+
+    Parameters
+    ----------
+    number
+        The driver's number of the card.
+    cupy
+        The module, or what stands in for it.
+
+    Attributes
+    ----------
+    name
+        What the maker calls it.
+    properties
+        What CUDA tells of it, by CUDA's names.
+    """
+
+    def __init__(self, number: int, cupy: Any) -> None:
+        self.number = number
+        self.cupy = cupy
+        with reported(cupy, number, "being looked at"):
+            self.properties: dict[str, Any] = cupy.cuda.runtime.getDeviceProperties(number)
+        self.name: str = self.properties["name"].decode()
+        self._kernels: dict[tuple[Precision, int], Kernels] = {}
+        self._lock = threading.Lock()
+        self._queues = threading.local()
+
+    @contextlib.contextmanager
+    def working(self, doing: str) -> Iterator[None]:
+        """Make this CuPy's current card for a while; errors say what was being done."""
+        with reported(self.cupy, self.number, doing), self.cupy.cuda.Device(self.number):
+            yield
+
+    def free_bytes(self) -> int:
+        """Return how much memory is free: the driver's, and what CuPy's pool keeps to hand out again."""
+        with self.working("telling how much memory is free"):
+            free, _ = self.cupy.cuda.runtime.memGetInfo()
+            return int(free) + int(self.cupy.get_default_memory_pool().free_bytes())
+
+    def queue(self, doing: str) -> Queue:
+        """Return the calling thread's queue, made now if there is none; if that fails, the error says what for.
+
+        All states of a thread share it, since CuPy's pool hands out freed memory again on the same stream only.
+        """
+        if not hasattr(self._queues, "own"):
+            with self.working(doing):
+                self._queues.own = Queue(self, self.cupy.cuda.Stream(non_blocking=True))
+        own: Queue = self._queues.own
+        return own
+
+    def kernels(self, precision: Precision, register_bits: int) -> Kernels:
+        """Return the kernels of a precision, compiled now if they are not yet; only while `working`."""
+        with self._lock:
+            key = precision, register_bits
+            if key not in self._kernels:
+                self._kernels[key] = Kernels(self.cupy, precision, register_bits)
+            return self._kernels[key]
+
+
+class Kernels:
+    """The kernels of one precision, ready to be launched.
+
+    They are compiled when this is made. CuPy keeps what it compiles in a folder, where the next process finds it.
+
+    Raises
+    ------
+    BasicAerError
+        If that folder cannot be used.
+    """
+
+    def __init__(self, cupy: Any, precision: Precision, register_bits: int) -> None:
+        names = kernel_names(precision, register_bits)
+        module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=tuple(names.values()))
+        try:
+            self._functions = {name: module.get_function(instance) for name, instance in names.items()}
+        except OSError as error:
+            raise BasicAerError(
+                f"CuPy cannot keep the compiled kernels ({error}); set CUPY_CACHE_DIR to a folder that can be written, "
+                "or CUPY_CACHE_IN_MEMORY=1."
+            ) from error
+
+    def launch(
+        self, name: str, blocks: int, threads: int, *arguments: Any, shared_bytes: int = 0, states: int = 1
+    ) -> None:
+        """Launch a kernel in the current queue, on a grid of `blocks` in x and `states` in y."""
+        function = self._functions[name]
+        if shared_bytes > max(_SHARED_BYTES_UNASKED, function.max_dynamic_shared_size_bytes):
+            function.max_dynamic_shared_size_bytes = shared_bytes
+        function((blocks, states), (threads,), arguments, shared_mem=shared_bytes)
+
+
+class Queue:
+    """A stream on a card: what is sent there, launches and copies, is done in order. Used while `working`."""
+
+    def __init__(self, card: Card, stream: Any) -> None:
+        self._card = card
+        self._cupy = card.cupy
+        self._stream = stream
+
+    @contextlib.contextmanager
+    def working(self, doing: str) -> Iterator[None]:
+        """Make this CuPy's current card and stream for a while; errors say what was being done."""
+        with self._card.working(doing), self._stream:
+            yield
+
+    def empty(self, size: int, dtype: Any) -> Any:
+        """Return an array on the card, of whatever was in its memory."""
+        return self._cupy.empty(size, dtype)
+
+    def upload(self, array: NDArray[Any]) -> Any:
+        """Copy a host array to the card; return a view on its bytes there."""
+        return self.upload_together([array])[0]
+
+    def upload_together(self, arrays: Sequence[NDArray[Any]]) -> list[Any]:
+        """Copy host arrays to the card in one transfer from pinned memory; return a view on the bytes of each."""
+        ends = np.cumsum([-(-max(array.nbytes, 1) // _ALIGNMENT) * _ALIGNMENT for array in arrays]).tolist()
+        pinned = self._cupy.cuda.alloc_pinned_memory(ends[-1])
+        host = np.frombuffer(pinned, np.uint8, ends[-1])
+        starts = [0, *ends[:-1]]
+        for start, array in zip(starts, arrays, strict=True):
+            host[start : start + array.nbytes] = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
+        buffer = self.empty(ends[-1], np.uint8)
+        buffer.set(host, self._stream)
+        self.wait()  # the pinned memory is given back when this returns
+        return [buffer[start:end] for start, end in zip(starts, ends, strict=True)]
+
+    def download(self, array: Any) -> NDArray[Any]:
+        """Return a host copy of an array on the card."""
+        copied: NDArray[Any] = array.get(stream=self._stream)
+        self.wait()
+        return copied
+
+    def fill(self, array: Any, values: NDArray[Any]) -> None:
+        """Copy a host array of the same type and size into one on the card."""
+        array.set(values, self._stream)
+        self.wait()  # until then the host array is read
+
+    def gather(self, parts: Sequence[Any]) -> Any:
+        """Return an array of copies of arrays, one after another, on the card too."""
+        copied = self.empty(sum(part.size for part in parts), parts[0].dtype)
+        runtime, to = self._cupy.cuda.runtime, copied.data.ptr
+        for part in parts:
+            runtime.memcpyAsync(to, part.data.ptr, part.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr)
+            to += part.nbytes
+        self.wait()
+        return copied
+
+    def mark(self) -> Any:
+        """Return an event that has happened once all is done that the queue was given so far."""
+        event = self._cupy.cuda.Event(disable_timing=True)
+        event.record(self._stream)
+        return event
+
+    def wait(self) -> None:
+        """Return when all is done."""
+        self._stream.synchronize()

@@ -1,0 +1,112 @@
+"""Launches with all that they read on the card, ready to be started one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch, WideLaunch
+from basicaer.devices.gpu.structs import MOST_THREADS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.devices.gpu.card import Kernels, Queue
+    from basicaer.devices.gpu.launches import Launch, Launches
+
+__all__ = ["UploadedLaunches", "blocks_for"]
+
+_MOST_BLOCKS = 4096  # of kernels whose threads take several indices each
+
+
+def blocks_for(size: int) -> int:
+    """Return how many blocks of `MOST_THREADS` threads should go through `size` indices."""
+    return min(_MOST_BLOCKS, -(-size // MOST_THREADS))
+
+
+class UploadedLaunches:
+    """The launches of several states that have the same structure, each state with numbers of its own.
+
+    All that the launches read is copied to the card in one transfer.
+
+    Parameters
+    ----------
+    bound
+        For each state its launches.
+    first
+        For each state the index of its first amplitude.
+    n_wires
+        Each state has 2**n_wires amplitudes.
+    """
+
+    def __init__(self, queue: Queue, bound: Sequence[Launches], first: NDArray[np.uint64], n_wires: int) -> None:
+        one = bound[0]  # what it does not share with the others are constants and matrices
+        self.launches = one.launches
+        self._passes = one.passes
+        self._states = len(bound)
+        self._size = 2**n_wires
+        wide = [number for number, launch in enumerate(one.launches) if isinstance(launch, WideLaunch)]
+        uploaded = queue.upload_together(
+            [
+                *(one.passes, one.stages, one.operations, one.columns, first),
+                np.array([each.constants for each in bound]),
+                *(_wide(one, number).record for number in wide),
+                *(_matrices(bound, number) for number in wide),
+            ]
+        )
+        self._program, self._first, self._constants = uploaded[:4], uploaded[4], uploaded[5]
+        self._constants_stride = np.uint64(one.constants.size)
+        records, matrices = uploaded[6 : 6 + len(wide)], uploaded[6 + len(wide) :]
+        self._wide = dict(zip(wide, zip(records, matrices, strict=True), strict=True))
+
+    def start(self, number: int, kernels: Kernels, vector: Any) -> None:
+        """Start one of the launches on the states that stand in `vector`."""
+        launch = self.launches[number]
+        match launch:
+            case PassLaunch():
+                self._start_pass(launch, kernels, vector)
+            case WideLaunch():
+                self._start_wide(launch, *self._wide[number], kernels, vector)
+            case ClearLaunch(mask):
+                arguments = vector, np.uint64(self._size), np.uint64(mask), self._first
+                kernels.launch("clear", blocks_for(self._size), MOST_THREADS, *arguments, states=self._states)
+
+    def _start_pass(self, launch: PassLaunch, kernels: Kernels, vector: Any) -> None:
+        tile_bits = launch.thread_bits + int(self._passes[launch.number]["register_bits"])
+        kernels.launch(
+            "run_pass",
+            2**launch.block_bits,
+            2**launch.thread_bits,
+            *(vector, *self._program, self._constants, np.uint32(launch.number), self._first, self._constants_stride),
+            shared_bytes=vector.itemsize * 2**tile_bits,
+            states=self._states,
+        )
+
+    def _start_wide(self, launch: WideLaunch, record: Any, matrix: Any, kernels: Kernels, vector: Any) -> None:
+        amplitudes = launch.groups_each * 2**launch.targets  # of a block
+        stride = 0 if launch.permutes else launch.matrix.size
+        kernels.launch(
+            "multiply_wide",
+            2**launch.rest_bits // launch.groups_each,
+            min(MOST_THREADS, amplitudes),
+            *(vector, record, matrix, matrix, np.uint32(launch.permutes), self._first, np.uint64(stride)),
+            shared_bytes=amplitudes * vector.itemsize,
+            states=self._states,
+        )
+
+
+def _wide(bound: Launches, number: int) -> WideLaunch:
+    launch: Launch = bound.launches[number]
+    assert isinstance(launch, WideLaunch)  # noqa: S101  # for the type checker
+    return launch
+
+
+def _matrices(bound: Sequence[Launches], number: int) -> NDArray[Any]:
+    """Return the matrices of all states for a wide gate or, for a permutation, the one that all share."""
+    launch = _wide(bound[0], number)
+    if launch.permutes:
+        return launch.matrix.astype(np.uint32)
+    return np.array([_wide(each, number).matrix for each in bound], bound[0].constants.dtype)

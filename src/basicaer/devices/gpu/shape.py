@@ -1,0 +1,42 @@
+"""How a card holds a tile: how many amplitudes it has in all, in a thread's registers, and in a line of memory."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from basicaer.options import Precision
+
+__all__ = ["TileShape", "usual_shape"]
+
+
+class TileShape(NamedTuple):
+    """Powers of two, given by their exponents.
+
+    Attributes
+    ----------
+    tile_bits
+        A tile has at most 2**tile_bits amplitudes.
+    register_bits
+        A thread holds 2**register_bits of them in registers.
+    row_bits
+        2**row_bits amplitudes are 128 bytes: a line of memory, and what the banks of shared memory serve at a time.
+    """
+
+    tile_bits: int
+    register_bits: int
+    row_bits: int
+
+
+def usual_shape(precision: Precision, per_block: int, per_multiprocessor: int, reserved: int) -> TileShape:
+    """Return the largest tile with which two blocks share a multiprocessor, up to 64 KiB.
+
+    Parameters
+    ----------
+    per_block, per_multiprocessor
+        Bytes of shared memory that a block may have, and that all blocks on a multiprocessor share.
+    reserved
+        Bytes of each block that the driver keeps for itself.
+    """
+    registers, rows = (4, 3) if precision is Precision.DOUBLE else (5, 4)
+    most = min(2**16, per_block, per_multiprocessor // 2 - reserved)
+    return TileShape((most // precision.amplitude_bytes).bit_length() - 1, registers, rows)

@@ -1,0 +1,78 @@
+"""Which wire each bit of a thread's number stands for: such that a warp uses memory in whole lines and all banks.
+
+A warp's threads are told apart by the five lowest bits of their number. Those that access shared memory at a time,
+2**row_bits of them, are told apart by the lowest `row_bits`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from basicaer.engine.bits import all_ones, bit_at
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+__all__ = ["WARP_BITS", "ordered_threads", "shared_columns"]
+
+WARP_BITS = 5  # a warp has 32 threads
+
+
+@lru_cache
+def shared_columns(tile_bits: int, bank_bits: int) -> tuple[int, ...]:
+    """Return the column of each tile bit: the places in shared memory that are combined for a tile's amplitude.
+
+    The bank of a place is its lowest `bank_bits` bits. Each higher tile bit is combined into the bank as well, and the
+    first of them into single bits of it: whichever few wires are in registers, the others still reach all banks.
+    """
+    single = [bit_at(j) for j in range(bank_bits)]
+    cycle = [*single, *(bank for bank in range(1, 2**bank_bits) if bank not in single)]
+    return tuple(bit_at(bit) ^ (cycle[bit % len(cycle)] if bit >= bank_bits else 0) for bit in range(tile_bits))
+
+
+def ordered_threads(
+    wires: Sequence[int], lines: Collection[int], views: Sequence[Mapping[int, int]], row_bits: int
+) -> tuple[int, ...]:
+    """Return the wires that the bits of a thread's number stand for, lowest bit first.
+
+    Parameters
+    ----------
+    wires
+        All of them, the preferred ones first.
+    lines
+        Wires that must be told apart within a warp, at most `WARP_BITS`: those of a line of memory.
+    views
+        Maps of wires to columns of places in shared memory. Under each of them, threads that access shared memory at a
+        time should use different banks.
+    """
+    size = min(row_bits, len(wires))
+    first = [wire for wire in wires if wire in lines]
+    order = [*first, *(wire for wire in wires if wire not in lines)]
+    bank_mask = all_ones(row_bits)
+    banks = [[view[wire] & bank_mask for view in views] for wire in order]
+    beyond = WARP_BITS - size  # as many of `lines` may be told apart by the warp's other bits
+    best: list[int] = []
+
+    def found(chosen: list[int], spans: list[list[int]]) -> bool:
+        """Choose more positions in `order`, each with a bank that the others do not reach under any view.
+
+        ``spans[v]`` are the banks that the chosen positions reach under view v. Tells whether `size` are found.
+        """
+        nonlocal best
+        if len(chosen) > len(best):
+            best = chosen
+        if len(chosen) == size:
+            return True
+        for at in range(chosen[-1] + 1 if chosen else 0, len(order)):
+            if min(at, len(first)) - sum(c < len(first) for c in chosen) > beyond:
+                break
+            if all(bank not in span for bank, span in zip(banks[at], spans, strict=True)):
+                wider = [span + [b ^ bank for b in span] for bank, span in zip(banks[at], spans, strict=True)]
+                if found([*chosen, at], wider):
+                    return True
+        return False
+
+    found([], [[0] for _ in views])
+    lowest = [order[at] for at in best]
+    return (*lowest, *(wire for wire in order if wire not in lowest))

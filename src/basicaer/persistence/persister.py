@@ -1,0 +1,235 @@
+"""Persists a job now and then while it runs, and finds out where a persisted job continues."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from basicaer._version import __version__
+from basicaer.calibration import known_crossover
+from basicaer.devices.registry import choose_device
+from basicaer.engine.suspended import Suspended
+from basicaer.errors import BasicAerError, BasicAerWarning, shown
+from basicaer.persistence.checks import check_layout, check_outcome, check_payload, check_suspended
+from basicaer.persistence.codec import check_types, decoded, encoded
+from basicaer.persistence.folder import JOB, RUNNING, JobFolder, circuit_name
+from basicaer.records import ExperimentOutcome
+from basicaer.simulation import SimulationPayload, check_room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from basicaer.engine.device import State
+    from basicaer.persistence.folder import Record
+
+__all__ = ["Continuation", "JobPersister", "load_job"]
+
+
+class Continuation(NamedTuple):
+    """Where a persisted job continues.
+
+    Attributes
+    ----------
+    position
+        The position of the experiment that was running.
+    device
+        The kind of device that it was running on.
+    suspended
+        How far the experiment was.
+    restore
+        Turns a new state, on the same kind of device, into the state that was persisted.
+    """
+
+    position: int
+    device: str
+    suspended: Suspended
+    restore: Callable[[State], None]
+
+
+def load_job(folder: Path) -> tuple[str, SimulationPayload]:
+    """Return the id and the payload of a persisted job.
+
+    Raises
+    ------
+    BasicAerError
+        If the folder holds no job, or one that is damaged, that runs, that another version has written, or that does
+        not fit into memory here.
+    """
+    job_folder = JobFolder(folder, _no_poll)
+    job_id, content, arrays, *_ = job_folder.read_job()
+    job_folder.lock()
+    job_folder.unlock()
+    with job_folder.damage_reported(JOB):
+        written_by, written_with = (content["versions"][name] for name in ("basicaer", "numpy"))
+        if written_by != __version__:
+            raise BasicAerError(
+                f"The job in {folder} was saved by basicaer {shown(written_by)}, this is {__version__}; "
+                "install that version to resume it, or run it again."
+            )
+        payload = decoded(content["payload"], arrays)
+        if not isinstance(job_id, str) or not job_id.isprintable() or not isinstance(payload, SimulationPayload):
+            raise ValueError("it is not a job")
+        check_payload(payload)
+    _check_room(payload, job_folder)
+    if written_with != np.__version__:
+        warnings.warn(
+            f"The job in {folder} was saved with NumPy {shown(written_with)}, this is {np.__version__}; "
+            "the last digits may differ.",
+            BasicAerWarning,
+            stacklevel=3,
+        )
+    return job_id, payload
+
+
+def _check_room(payload: SimulationPayload, job_folder: JobFolder) -> None:
+    """Check that the circuits that are still to be run fit into memory here, as `run` does."""
+    for position, experiment in enumerate(payload.experiments):
+        if not job_folder.has(circuit_name(position)):
+            qubits = experiment.program.state_qubits * (2 if payload.returns == "unitary" else 1)
+            device, _ = choose_device(experiment.devices, qubits, experiment.precision, known_crossover)
+            check_room(device, experiment.program, experiment.precision, experiment.shots, payload.returns)
+
+
+class JobPersister:
+    """Persists one job in a folder.
+
+    Parameters
+    ----------
+    folder
+        The folder of the job.
+    job_id
+        The job's id; records of another job are refused.
+    interval
+        Seconds between two records of the experiment that is running.
+    poll
+        Called while files are written and read.
+    """
+
+    def __init__(self, folder: Path, job_id: str, interval: float, poll: Callable[[], None]) -> None:
+        self._job_folder = JobFolder(folder, poll)
+        self._folder = folder
+        self._job_id = job_id
+        self._interval = interval
+        self._last = time.monotonic()
+        self._unwritten: list[tuple[int, ExperimentOutcome]] = []  # experiments that have ended: position and outcome
+        self._position = 0
+        self._device = ""
+
+    def begin(self, payload: SimulationPayload) -> None:
+        """Write the payload into the folder, which must be empty or missing."""
+        arrays: list[Any] = []
+        content = {"versions": _versions(), "payload": encoded(dataclasses.replace(payload, persistence=None), arrays)}
+        self._job_folder.begin(self._job_id, content, arrays)
+
+    def close(self) -> None:
+        """Leave the folder to whoever resumes the job."""
+        self._job_folder.unlock()
+
+    def note_running(self, position: int, device: str) -> None:
+        """Note which experiment runs from now on, and on which kind of device."""
+        self._position, self._device = position, device
+
+    def finish(self, position: int, outcome: ExperimentOutcome) -> None:
+        """Persist the outcome of an experiment, the next one in order."""
+        self._unwritten.append((position, outcome))
+        with self._failures_warned():
+            self._write_outcomes()
+
+    def save(self, suspended: Callable[[], Suspended], state: State) -> None:
+        """Persist the experiment that is running, if the interval has passed; see `basicaer.engine.suspended.Saver`."""
+        if time.monotonic() - self._last < self._interval:
+            return
+        running = {
+            "position": self._position,
+            "device": self._device,
+            "suspended": suspended()._asdict(),
+            "layout": state.layout(),
+        }
+        with self._failures_warned():
+            self._write_outcomes()
+            self._write(RUNNING, running, state.amplitude_parts())
+
+    def resume(self, payload: SimulationPayload) -> tuple[list[ExperimentOutcome], Continuation | None]:
+        """Lock the folder; return the outcomes of the experiments that have ended, and where the next one continues."""
+        self._job_folder.lock()
+        ended: list[ExperimentOutcome] = []
+        for position in range(len(payload.experiments)):
+            name = circuit_name(position)
+            if not self._job_folder.has(name):
+                break
+            with self._job_folder.damage_reported(name):
+                record = self._read(name)
+                outcome = decoded(record.content, record.arrays)
+                if not isinstance(outcome, ExperimentOutcome):
+                    raise ValueError("it is not the outcome of a circuit")  # noqa: TRY004  # as for any other damage
+                check_outcome(outcome, position, payload)
+                ended.append(outcome)
+        if not self._job_folder.has(RUNNING):
+            return ended, None
+        with self._job_folder.damage_reported(RUNNING):
+            return ended, self._continuation(payload, len(ended))
+
+    def _continuation(self, payload: SimulationPayload, position: int) -> Continuation | None:
+        """Return where an experiment continues; None if the record is of an earlier one, which has ended since."""
+        record = self._read(RUNNING)
+        running = decoded(record.content, record.arrays)
+        of, device, layout = running["position"], running["device"], running["layout"]
+        if type(of) is not int or of not in range(position + 1) or not isinstance(device, str):
+            raise ValueError(f"circuit {of} cannot have been running on {device}")
+        if of < position:
+            return None
+        check_types(Suspended, running["suspended"])
+        suspended, experiment = Suspended(**running["suspended"]), payload.experiments[position]
+        check_suspended(suspended, experiment)
+
+        def restore(state: State) -> None:
+            with self._job_folder.damage_reported(RUNNING):
+                check_layout(layout, state.layout(), record.state_bytes, experiment.precision.amplitude_bytes)
+                state.restore(layout, record.state)
+
+        return Continuation(position, device, suspended, restore)
+
+    def _read(self, name: str) -> Record:
+        record = self._job_folder.read(name)
+        if record.job_id != self._job_id:
+            raise ValueError(f"{name}.save belongs to another job")
+        return record
+
+    def _write_outcomes(self) -> None:
+        """Write the outcomes of experiments that have ended, first those that could not be written when they ended."""
+        while self._unwritten:
+            position, outcome = self._unwritten[0]
+            self._write(circuit_name(position), outcome)
+            self._job_folder.remove(RUNNING)
+            del self._unwritten[0]
+
+    def _write(self, name: str, content: Any, state: Iterable[Any] = ()) -> None:
+        arrays: list[Any] = []
+        self._job_folder.write(name, self._job_id, encoded(content, arrays), arrays, state)
+
+    @contextlib.contextmanager
+    def _failures_warned(self) -> Iterator[None]:
+        """Turn an error of the disk into a warning, since the job can run without being persisted."""
+        try:
+            yield
+        except OSError as error:
+            warnings.warn(
+                f"The job could not be saved in {self._folder} ({error}); it goes on, and the previous save is kept.",
+                BasicAerWarning,
+                stacklevel=2,
+            )
+        self._last = time.monotonic()
+
+
+def _versions() -> dict[str, str]:
+    return {"basicaer": __version__, "numpy": np.__version__}
+
+
+def _no_poll() -> None:
+    """Poll nothing, where little is read."""

@@ -1,0 +1,84 @@
+"""`CircuitPlan`, which `backend.plan(circuit)` returns: a plan that can be printed and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from basicaer.plan_view.model import PlanFacts
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from matplotlib.figure import Figure
+
+__all__ = ["CircuitPlan"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CircuitPlan(PlanFacts):
+    """How a circuit will be run; ``print`` it, or `draw` it.
+
+    A loop is counted as if its body ran once, and every branch as if it were taken. Predictions are for the gates; the
+    time for measurements, sampling, save instructions and returning amplitudes comes on top.
+
+    Attributes
+    ----------
+    name
+        The name of the circuit.
+    n_qubits
+        Number of qubits of the state, which holds no idle qubits; for a unitary, twice the number of the circuit.
+    qubits
+        The number that each of them has in `stages`.
+    n_gates
+        Number of gates, including swaps.
+    swaps
+        Number of gates that only relabel two qubits.
+    stages
+        Passes, and runs of gates that are applied one by one, in order.
+    memory
+        Bytes of the state and of the tiles that threads work on. Mid-circuit measurements may need copies of the state
+        in addition, up to half of the free memory.
+    device, device_reason
+        The device that will be used, and why it was chosen.
+    threads
+        Number of threads, at most, that work on the state.
+    free_parameters
+        Names of the parameters without a value; the plan is the same for all their values.
+    unitary
+        Whether the state is a unitary, stored column by column.
+    """
+
+    def __repr__(self) -> str:
+        return (
+            f"<CircuitPlan of '{self.name}': {self.n_qubits} qubits, {self.n_gates} gates, {len(self.passes)} passes>"
+        )
+
+    def __str__(self) -> str:
+        from basicaer.plan_view.table import table_of  # it imports rich, which is needed only for printing
+
+        return table_of(self)
+
+    def draw(self, filename: str | PathLike[str] | None = None) -> Figure:
+        """Draw the gates over the passes, coloured by kind; needs matplotlib, the extra `plot`.
+
+        Time runs to the right, and continues in another row if there is not enough space. The tile of each pass is
+        shaded. Gates in a frame are applied together, as one matrix on the qubits that the frame encloses.
+
+        Parameters
+        ----------
+        filename
+            A file to which the picture is also written, in the format of its suffix.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        BasicAerError
+            If matplotlib is missing, or the picture cannot be written.
+        """
+        from basicaer.plan_view.picture import picture_of
+
+        return picture_of(self, filename)

@@ -1,0 +1,157 @@
+"""What a primitive's job sends to where it runs, and the records in which results come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.compile.family import Family
+    from basicaer.options import DeviceOptions, Precision
+    from basicaer.records import FinishedExperiment
+
+__all__ = ["Estimated", "EstimatorTask", "PrimitivePayload", "Register", "Sampled", "SamplerTask", "Task"]
+
+_VALUES_AT_ONCE = 2**14  # values that are turned into bytes between two polls
+
+Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), with x and z as `State.expectations` takes them
+
+
+class Register(NamedTuple):
+    """A classical register, whose bit j is classical bit ``bits[j]`` of the circuit."""
+
+    name: str
+    bits: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes a value takes in a `BitArray`."""
+        return (len(self.bits) + 7) // 8
+
+    def bytes_of(self, values: Sequence[int], poll: Callable[[], None]) -> NDArray[np.uint8]:
+        """Return this register's part of values of all classical bits; poll now and then.
+
+        Row i has the bytes of the register's part of ``values[i]``, the highest byte first.
+        """
+        rows = np.empty((len(values), self.n_bytes), np.uint8)
+        for start in range(0, len(values), _VALUES_AT_ONCE):
+            poll()
+            part = values[start : start + _VALUES_AT_ONCE]
+            n_bytes = (max(max(part).bit_length(), *(bit + 1 for bit in self.bits), 1) + 7) // 8
+            whole = np.frombuffer(b"".join([value.to_bytes(n_bytes, "little") for value in part]), np.uint8)
+            bits = np.unpackbits(whole.reshape(len(part), n_bytes), axis=1, bitorder="little")[:, list(self.bits)]
+            rows[start : start + len(part)] = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerTask:
+    """A PUB of the sampler, lowered."""
+
+    family: Family
+    shape: tuple[int, ...]
+    metadata: Any
+    shots: int
+    registers: tuple[Register, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorTask:
+    """A PUB of the estimator, lowered.
+
+    At each place of its shape it has observable ``observables[place]`` and parameter set ``sets[place]``, by number;
+    ``terms[k]`` is observable k as a sum of Paulis.
+    """
+
+    family: Family
+    shape: tuple[int, ...]
+    metadata: Any
+    precision: float
+    terms: tuple[Terms, ...]
+    sets: NDArray[np.intp]
+    observables: NDArray[np.intp]
+
+
+Task = SamplerTask | EstimatorTask
+
+
+# Results travel as plain arrays and become Qiskit's where they are asked for, since Qiskit 2.0 cannot pickle its own.
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """The outcomes of a `SamplerTask`: ``arrays[j][set, shot, byte]`` for register j, the highest byte first."""
+
+    shape: tuple[int, ...]
+    metadata: Any
+    shots: int
+    registers: tuple[Register, ...]
+    arrays: list[NDArray[np.uint8]]
+
+    def as_qiskit(self) -> SamplerPubResult:
+        """Return the result as Qiskit's."""
+        bits = {
+            one.name: BitArray(array.reshape(*self.shape, self.shots, one.n_bytes), len(one.bits))
+            for one, array in zip(self.registers, self.arrays, strict=True)
+        }
+        return SamplerPubResult(
+            DataBin(**bits, shape=self.shape), metadata={"shots": self.shots, "circuit_metadata": self.metadata}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """The values of an `EstimatorTask`, in the order of its places."""
+
+    shape: tuple[int, ...]
+    metadata: Any
+    precision: float
+    values: NDArray[np.float64]
+
+    def as_qiskit(self) -> PubResult:
+        """Return the result as Qiskit's."""
+        values = self.values.reshape(self.shape)
+        data = DataBin(evs=values, stds=np.full_like(values, self.precision), shape=self.shape)
+        return PubResult(data, metadata={"target_precision": self.precision, "circuit_metadata": self.metadata})
+
+
+@dataclass(frozen=True, slots=True)
+class PrimitivePayload:
+    """The payload of a primitive's job: PUBs and how to run them.
+
+    Attributes
+    ----------
+    gpu
+        As in `basicaer.payload.Payload`.
+    """
+
+    tasks: tuple[Task, ...]
+    seed: int
+    devices: DeviceOptions
+    precision: Precision
+    gpu: int | None
+    is_quick: bool = False
+
+    @property
+    def argument(self) -> PrimitivePayload:
+        """The payload itself."""
+        return self
+
+    def split(self, _most: int) -> list[PrimitivePayload]:
+        """Return it as it is: PUBs run one after another."""
+        return [self]
+
+    def partial_result(self, _job_id: str, _finished: Mapping[int, FinishedExperiment | None]) -> None:
+        """Return nothing: finished PUBs are not handed over before the others."""
+        return
+
+    def join(self, results: Sequence[list[Sampled | Estimated]]) -> list[Sampled | Estimated]:
+        """Return the result of the only piece."""
+        return results[0]

@@ -1,0 +1,216 @@
+"""The payload of a simulator's job: experiments, and how to run and persist them."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from basicaer.devices.memory import check_fits, check_saves, check_shots
+from basicaer.engine.program import Segment
+from basicaer.errors import BasicAerError
+from basicaer.result import joined, qiskit_experiment, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from qiskit.result import Result
+    from qiskit.result.models import ExperimentResult
+
+    from basicaer.engine.device import Device
+    from basicaer.engine.program import Program
+    from basicaer.options import DeviceOptions, Precision
+    from basicaer.records import FinishedExperiment
+
+__all__ = [
+    "RETURNED_BY",
+    "SECONDS_PER_AMPLITUDE",
+    "SECONDS_PER_GATE",
+    "Experiment",
+    "Persistence",
+    "SimulationPayload",
+    "check_room",
+]
+
+RETURNED_BY = {"qasm_simulator": "counts", "statevector_simulator": "statevector", "unitary_simulator": "unitary"}
+"""What each simulator returns, by its name."""
+
+_QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the caller's thread is the better place
+SECONDS_PER_GATE = 8e-6
+SECONDS_PER_AMPLITUDE = 1e-8  # of one gate
+_SECONDS_PER_SHOT = 3e-7
+_SECONDS_PER_PRODUCT = 1e-8  # of two numbers, where a wide matrix is applied and, before, checked and reordered
+_LONGEST_PREDICTION = 1e9  # seconds: what control flow leaves open counts as this much when experiments are split
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One program with the settings to run it.
+
+    Attributes
+    ----------
+    header
+        As in `ExperimentResult`.
+    memory
+        Whether to return what each shot measured.
+    initial
+        Amplitudes to start from instead of |0...0>; for a unitary, the columns of a matrix one after another.
+    lowering_seconds
+        How long it took to make the program from its circuit.
+    expected_device
+        The name of the device that is expected to run it; what ``"auto"`` means is decided where it runs.
+    on_device
+        Whether the final state stays in the memory of the device.
+    """
+
+    program: Program
+    header: dict[str, Any]
+    shots: int
+    seed: int
+    memory: bool
+    precision: Precision
+    devices: DeviceOptions
+    chop_threshold: float
+    initial: NDArray[np.complexfloating] | None
+    lowering_seconds: float
+    expected_device: str = "CPU"
+    on_device: bool = False
+
+    @property
+    def predicted_seconds(self) -> float:
+        """A rough guess, good enough to tell the tiny from the rest; infinite where control flow leaves it open."""
+        if not self.program.is_straight:
+            return float("inf")
+        amplitudes = 2**self.program.state_qubits
+        per_gate = SECONDS_PER_GATE + SECONDS_PER_AMPLITUDE * amplitudes
+        seconds = self.shots * _SECONDS_PER_SHOT
+        for operation in self.program.body:
+            gates = operation.gates if isinstance(operation, Segment) else ()
+            widest = max([len(gate.targets) for gate in gates], default=0)
+            seconds += max(len(gates), 1) * per_gate + 2**widest * amplitudes * _SECONDS_PER_PRODUCT
+        return seconds
+
+
+class Persistence(NamedTuple):
+    """Where and how often a job is persisted while it runs.
+
+    Attributes
+    ----------
+    folder
+        The folder that holds the job.
+    interval
+        Seconds between two records of the circuit that is running.
+    resume
+        Whether the folder holds the job already, and it continues from there.
+    """
+
+    folder: str
+    interval: float
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationPayload:
+    """The payload of a simulator's job: experiments and how to run them, and nothing that belongs to a backend.
+
+    See `basicaer.payload.Payload` for what is not described here.
+
+    Attributes
+    ----------
+    returns
+        What the simulator returns: ``"counts"``, ``"statevector"`` or ``"unitary"``.
+    header
+        As in a Qobj; it comes back with the result.
+    persistence
+        How the job is persisted; None if it is not.
+    """
+
+    backend_name: str
+    backend_version: str
+    qobj_id: str
+    returns: str
+    experiments: tuple[Experiment, ...]
+    header: dict[str, Any] | None = None
+    persistence: Persistence | None = None
+
+    @property
+    def argument(self) -> SimulationPayload:
+        """The payload itself."""
+        return self
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether it runs in less time than it takes to hand it to another thread."""
+        left = _QUICK_SECONDS if self.persistence is None else -1.0
+        for experiment in self.experiments:
+            left -= experiment.predicted_seconds
+            if left < 0:
+                return False
+        return True
+
+    @property
+    def gpu(self) -> int | None:
+        """The number of the GPU that all of it is expected to run on; None if there is no such GPU."""
+        numbers = {one.devices.gpu if one.expected_device == "GPU" else None for one in self.experiments}
+        return numbers.pop() if len(numbers) == 1 else None
+
+    def split(self, most: int) -> list[SimulationPayload]:
+        """Return the experiments in order as payloads of about equal predicted time, `most` at most."""
+        seconds = [min(experiment.predicted_seconds, _LONGEST_PREDICTION) for experiment in self.experiments]
+        ends = list(accumulate(seconds))  # ends[i] = seconds until experiment i has ended, if they run one by one
+        groups: dict[int, list[Experiment]] = {}
+        for experiment, own, end in zip(self.experiments, seconds, ends, strict=True):
+            number = int((end - own / 2) / ends[-1] * most) if ends[-1] else 0
+            groups.setdefault(number, []).append(experiment)
+        return [replace(self, experiments=tuple(group)) for group in groups.values()]
+
+    def partial_result(self, job_id: str, finished: Mapping[int, FinishedExperiment | None]) -> Result:
+        """Return a result of the experiments that are finished, by position, as a worker has handed them over.
+
+        An experiment whose result does not fit into memory here is left out.
+        """
+        made = {}
+        for position, experiment in finished.items():
+            if experiment is not None:
+                with contextlib.suppress(BasicAerError, MemoryError):
+                    made[position] = qiskit_experiment(experiment)
+        return self.result(job_id, made, 0.0)
+
+    def result(self, job_id: str, finished: Mapping[int, ExperimentResult], seconds: float) -> Result:
+        """Return a result of the experiments that are finished, by position; the job took so many seconds."""
+        return result_of(
+            [finished[position] for position in sorted(finished)],
+            seconds,
+            backend_name=self.backend_name,
+            backend_version=self.backend_version,
+            job_id=job_id,
+            qobj_id=self.qobj_id,
+            header=self.header,
+        )
+
+    def join(self, results: Sequence[Result]) -> Result:
+        """Return the results of the pieces, in their order, as one."""
+        return joined(results)
+
+
+def check_room(device: Device, program: Program, precision: Precision, shots: int, returns: str) -> None:
+    """Check that a circuit, what it saves, and its result fit into memory.
+
+    Parameters
+    ----------
+    returns
+        As in `SimulationPayload`.
+
+    Raises
+    ------
+    BasicAerError
+        If anything does not; with the bytes that are needed and free.
+    """
+    what, is_unitary = f"Circuit '{program.name}'", returns == "unitary"
+    n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
+    check_fits(device, what, n_qubits, precision, unitary=is_unitary)
+    check_saves(device, what, program, precision, shots, unitary=is_unitary)
+    check_shots(what, shots)

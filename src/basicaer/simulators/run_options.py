@@ -1,0 +1,99 @@
+"""The options that one simulator's `run` takes: their defaults, and the check of given values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from basicaer.errors import BasicAerError
+from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
+from basicaer.options import ArrayPlace, check_options
+from basicaer.wording import unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["RunOptions"]
+
+_NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "shots"})
+
+
+class RunOptions(NamedTuple):
+    """The options that one simulator's `run` takes.
+
+    Attributes
+    ----------
+    simulator
+        The name of the simulator.
+    defaults
+        The default of each option that has an effect.
+    methods
+        Aer's names for the simulation methods that compute what the simulator computes.
+    ignored
+        Options that are checked and have no effect.
+    simulators_with
+        Returns the names of all simulators that have a certain option.
+    """
+
+    simulator: str
+    defaults: dict[str, Any]
+    methods: tuple[str, ...]
+    ignored: frozenset[str]
+    simulators_with: Callable[[str], list[str]]
+
+    def settings(self, backend_options: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        """Return all options with an effect, checked: `given` overrides the options of the backend.
+
+        Raises
+        ------
+        BasicAerError
+            For an unknown option, a value that an option cannot have, and options that exclude each other.
+        """
+        given = {name: value for name, value in given.items() if not _means_default(name, value)}
+        settings = self.with_effect(backend_options | given)
+        changed = {}
+        for name, value in settings.items():
+            if name not in self.defaults:
+                raise BasicAerError(self.unknown_option(name))
+            if value is not self.defaults[name]:
+                changed[name] = value
+        settings |= check_options(changed)
+        if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
+            raise BasicAerError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
+        return settings
+
+    def with_effect(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return options without those that are accepted and ignored, once their values are accepted."""
+        options = without_foreign_options(options, self.methods)
+        if self.ignored.isdisjoint(options):
+            return options
+        ignored = {name: options[name] for name in self.ignored.intersection(options)}
+        check_options({name: value for name, value in ignored.items() if not _means_default(name, value)})
+        return {name: value for name, value in options.items() if name not in self.ignored}
+
+    def checked_for_backend(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return new values for the options of a backend, checked; of options that are ignored only the check remains.
+
+        Raises
+        ------
+        AttributeError
+            For an unknown option, as Qiskit's backends do.
+        """
+        options = self.with_effect(options)
+        for name in options:
+            if name not in self.defaults:
+                raise AttributeError(self.unknown_option(name))
+        return check_options(
+            {name: self.defaults[name] if _means_default(name, value) else value for name, value in options.items()}
+        )
+
+    def unknown_option(self, name: str) -> str:
+        """Return the sentence for an option that this simulator does not have."""
+        others = self.simulators_with(name)
+        if others:
+            return f"{self.simulator} has no option '{name}': it is one of {' and '.join(others)}."
+        return unknown_name(f"option of {self.simulator}", name, self.defaults, ACCEPTED_NAMES | self.ignored)
+
+
+def _means_default(name: str, value: Any) -> bool:
+    """Tell whether a value is None for an option where other simulators take None as their default."""
+    return value is None and name in _NONE_IS_DEFAULT

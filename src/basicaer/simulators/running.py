@@ -1,0 +1,296 @@
+"""Runs the experiments of a simulator's job, in whichever process or thread its executor has chosen."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+import warnings
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from basicaer.calibration import measured_crossover
+from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.registry import choose_device
+from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
+from basicaer.engine.execute import Request, execute
+from basicaer.engine.sampling import SHOTS_AT_ONCE
+from basicaer.engine.suspended import PlannedOtherwiseError
+from basicaer.engine.together import evolved, outcomes, structure
+from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, reason_of
+from basicaer.persistence.persister import JobPersister
+from basicaer.plan.planner import plan_segment
+from basicaer.records import ExperimentOutcome
+from basicaer.result import qiskit_experiment, saved_of
+from basicaer.simulators.outcomes import data_of, finished_experiment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from qiskit.result import Result
+    from qiskit.result.models import ExperimentResult
+
+    from basicaer.engine.device import Device
+    from basicaer.engine.execute import Outcome
+    from basicaer.persistence.persister import Continuation
+    from basicaer.simulation import Experiment, SimulationPayload
+
+__all__ = ["run_resumed", "run_simulation"]
+
+_SMALLEST_BATCH = 4  # experiments: two or three gain little or nothing by running as one batch
+_BATCH_SECONDS = 0.1  # predicted for one batch: only between batches can the job say which experiments are finished
+
+
+def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
+    """Run every experiment and return the result; the function of every job that a backend makes.
+
+    Raises
+    ------
+    BasicAerError
+        From an experiment. Like any other exception, it has as ``partial`` a result of the experiments that had
+        finished.
+    """
+    checkpoint = current_checkpoint.get() or Checkpoint()
+    checkpoint.expect_experiments(len(payload.experiments))
+    started = time.perf_counter()
+    simulation = _Simulation(job_id, payload, checkpoint)
+    try:
+        simulation.run()
+    except Exception as error:
+        seconds = time.perf_counter() - started
+        error.partial = payload.result(job_id, simulation.finished, seconds)  # type: ignore[attr-defined]
+        _clear_frames(error)
+        raise
+    finally:
+        simulation.close()
+    return payload.result(job_id, simulation.finished, time.perf_counter() - started)
+
+
+def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
+    """Run a job that was persisted; the function of every job that is resumed.
+
+    Raises
+    ------
+    BasicAerError
+        From an experiment, and in place of any other error, since the circuits have run before or were refused.
+    """
+    try:
+        return run_simulation(job_id, payload)
+    except (BasicAerError, Cancelled, Warning):  # a warning that was turned into an error is no sign of damage
+        raise
+    except Exception as error:
+        assert payload.persistence is not None  # it is resumed  # noqa: S101
+        remedy = "free some memory and resume it again" if isinstance(error, MemoryError) else "run it from the start"
+        failure = BasicAerError(
+            f"The job in {payload.persistence.folder} cannot be resumed ({reason_of(error)}), possibly because "
+            f"it is damaged; {remedy}."
+        )
+        failure.partial = getattr(error, "partial", None)
+        raise failure from error
+
+
+def _clear_frames(error: BaseException) -> None:
+    """Release what an error's tracebacks refer to: the job keeps the error, and the error would keep the state."""
+    current: BaseException | None = error
+    while current is not None:
+        traceback.clear_frames(current.__traceback__)
+        current = current.__context__
+
+
+class _Simulation:
+    """The experiments of one job while they run.
+
+    Attributes
+    ----------
+    finished
+        The results of the experiments that are finished, by position.
+    """
+
+    def __init__(self, job_id: str, payload: SimulationPayload, checkpoint: Checkpoint) -> None:
+        self.finished: dict[int, ExperimentResult] = {}
+        self._payload = payload
+        self._checkpoint = checkpoint
+        self._has_failed = threading.Event()
+        self._continuation: Continuation | None = None
+        self._persister: JobPersister | None = None
+        if payload.persistence is not None:
+            folder, interval, _ = payload.persistence
+            self._persister = JobPersister(Path(folder), job_id, interval, checkpoint.poll)
+
+    def run(self) -> None:
+        """Run all experiments; those on different GPUs beside each other."""
+        if self._persister is not None:
+            self._begin_persistence(self._persister)
+        positions_on: dict[int, list[int]] = {}  # by the number of the GPU
+        for position, experiment in enumerate(self._payload.experiments):
+            positions_on.setdefault(experiment.devices.gpu, []).append(position)
+        if len(positions_on) == 1:
+            self._run_some(range(len(self._payload.experiments)))
+            return
+        with ThreadPoolExecutor(len(positions_on)) as pool:
+            for future in as_completed([pool.submit(self._run_some, some) for some in positions_on.values()]):
+                if future.exception() is not None:
+                    self._has_failed.set()
+                future.result()
+
+    def close(self) -> None:
+        """Leave the folder of a persisted job to whoever resumes it."""
+        if self._persister is not None:
+            self._persister.close()
+
+    def _begin_persistence(self, persister: JobPersister) -> None:
+        """Write the job down, or finish the experiments that had ended when it was persisted."""
+        assert self._payload.persistence is not None  # there is a persister  # noqa: S101
+        if not self._payload.persistence.resume:
+            persister.begin(self._payload)
+            return
+        ended, self._continuation = persister.resume(self._payload)
+        for position, outcome in enumerate(ended):
+            self._finish(position, outcome)
+
+    def _run_some(self, positions: Sequence[int]) -> None:
+        """Run some experiments, unless they are finished already."""
+        for group in _groups(self._payload, [position for position in positions if position not in self.finished]):
+            for position, outcome in self._outcomes(group):
+                self._finish(position, outcome)
+                if self._persister is not None:
+                    self._persister.finish(position, outcome)
+                if self._has_failed.is_set():
+                    return
+
+    def _finish(self, position: int, outcome: ExperimentOutcome) -> None:
+        """Note what came of an experiment, and hand it over to the job."""
+        experiment = finished_experiment(self._payload.experiments[position], outcome)
+        self.finished[position] = qiskit_experiment(experiment, self._checkpoint.poll)
+        self._checkpoint.finish_experiment(position, experiment)
+
+    def _outcomes(self, group: Sequence[int]) -> Iterator[tuple[int, ExperimentOutcome]]:
+        """Run the experiments of a group; yield the position and outcome of each."""
+        first = self._payload.experiments[group[0]]
+        if len(group) > 1:
+            n_qubits = first.program.state_qubits
+            device, reason = choose_device(first.devices, n_qubits, first.precision, measured_crossover)
+            most = min(device.most_states(n_qubits, first.precision), int(_BATCH_SECONDS / first.predicted_seconds))
+            if most >= _SMALLEST_BATCH:
+                for start in range(0, len(group), most):
+                    yield from self._batch_outcomes(group[start : start + most], device, reason)
+                return
+        for position in group:
+            yield position, self._outcome(position)
+
+    def _batch_outcomes(
+        self, positions: Sequence[int], device: Device, reason: str
+    ) -> Iterator[tuple[int, ExperimentOutcome]]:
+        """Run experiments of one structure as a batch of states."""
+        experiments = [self._payload.experiments[position] for position in positions]
+        programs, first, checkpoint = [one.program for one in experiments], experiments[0], self._checkpoint
+        started = time.perf_counter()
+        checkpoint.enter("gates")
+        checkpoint.poll()
+        batch = evolved(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
+        share = (time.perf_counter() - started) / len(positions)
+        checkpoint.enter("sampling")
+        engine_outcomes = outcomes(
+            programs,
+            batch,
+            shots=first.shots,
+            seeds=[experiment.seed for experiment in experiments],
+            keep_order=first.memory,
+            checkpoint=checkpoint,
+        )
+        started = time.perf_counter()
+        for position, experiment, outcome in zip(positions, experiments, engine_outcomes, strict=True):
+            yield position, self._converted(experiment, outcome, (device.name, reason), started - share)
+            checkpoint.enter("sampling")
+            started = time.perf_counter()
+
+    def _outcome(self, position: int) -> ExperimentOutcome:
+        """Run one experiment by itself."""
+        experiment, returns = self._payload.experiments[position], self._payload.returns
+        program = experiment.program
+        n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
+        device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
+        kind = device.kind(experiment.precision)
+        if self._persister is not None:
+            self._persister.note_running(position, kind)
+        started = time.perf_counter()
+        request = Request(
+            program,
+            experiment.precision,
+            experiment.shots,
+            experiment.seed,
+            initial=experiment.initial,
+            unitary=returns == "unitary",
+            keep_order=experiment.memory,
+            keep_state=returns != "counts",
+            on_device=experiment.on_device,
+        )
+        run = partial(
+            execute,
+            request,
+            device,
+            plan_segment,
+            self._checkpoint,
+            numbers_of=formula_numbers,
+            saver=self._persister,
+        )
+        outcome = None
+        if self._continuation is not None and self._continuation.position == position:
+            outcome = _continued(self._continuation, kind, program.name, run)
+        if outcome is None:
+            outcome = run()
+        return self._converted(experiment, outcome, (device.name, reason), started)
+
+    def _converted(
+        self, experiment: Experiment, outcome: Outcome, device: tuple[str, str], started: float
+    ) -> ExperimentOutcome:
+        """Return the engine's outcome of an experiment as that of the experiment.
+
+        Parameters
+        ----------
+        device
+            The name of the device, and why it was chosen.
+        started
+            When the experiment began, on the clock of `time.perf_counter`.
+        """
+        seconds = time.perf_counter() - started
+        self._checkpoint.enter("results")
+        data = data_of(experiment, self._payload.returns, outcome, self._checkpoint.poll)
+        saved = saved_of(outcome, experiment.program.saves) if outcome.saved else ()
+        return ExperimentOutcome(data, saved, time.perf_counter() - started, seconds, *device)
+
+
+def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the positions of experiments that may run as a batch; groups are ordered by their first experiment."""
+    if payload.returns != "counts" or payload.persistence is not None or len(positions) == 1:
+        yield from ([position] for position in positions)
+        return
+    groups: dict[Hashable, list[int]] = {}
+    for position in positions:
+        one = payload.experiments[position]
+        common = structure(one.program) if one.initial is None and one.shots <= SHOTS_AT_ONCE else None
+        key = position if common is None else (common, one.devices, one.precision, one.shots, one.memory)
+        groups.setdefault(key, []).append(position)
+    found = list(groups.values())
+    batches = [group for group in found if len(group) >= _SMALLEST_BATCH]
+    singles = [[position] for group in found if len(group) < _SMALLEST_BATCH for position in group]
+    yield from sorted([*batches, *singles])
+
+
+def _continued(continuation: Continuation, device_kind: str, name: str, run: Callable[..., Outcome]) -> Outcome | None:
+    """Run a program from where it was persisted; return None, with a warning, if it has to start from the beginning."""
+    if continuation.device == device_kind:
+        try:
+            return run(resume=(continuation.suspended, continuation.restore))
+        except PlannedOtherwiseError:
+            device_kind = f"{device_kind} of another kind"
+    # Each device lays its states out in its own way, and a plan is made for one device.
+    warnings.warn(
+        f"The job was saved on the {continuation.device} and continues on the {device_kind}: circuit '{name}' starts "
+        "from the beginning, and its last digits may differ.",
+        BasicAerWarning,
+        stacklevel=2,
+    )
+    return None

@@ -1,0 +1,29 @@
+"""The bit tricks of the Python side, against plain arithmetic; test_gpu_kernels.py compares those of CUDA to them."""
+
+import pytest
+
+from basicaer.engine import bits
+
+
+@pytest.mark.parametrize("position", [0, 1, 5, 63, 64, 200])
+def test_a_single_bit_is_found_where_it_was_set(position):
+    value = bits.bit_at(position)
+    assert f"{value:b}" == "1" + "0" * position
+    assert bits.lowest_position(value) == position
+    assert list(bits.positions_of(value)) == [position]
+
+
+@pytest.mark.parametrize("value", [*range(1, 40), 2**70 + 2**3, 2**64])
+def test_positions_are_those_of_the_ones_in_binary(value):
+    ones = [position for position, digit in enumerate(reversed(f"{value:b}")) if digit == "1"]
+    assert list(bits.positions_of(value)) == ones
+    assert bits.lowest_position(value) == ones[0]
+
+
+@pytest.mark.parametrize("value", range(16))
+def test_combining_single_bits_deposits_and_other_columns_add_modulo_2(value):
+    places = (3, 0, 5, 1)
+    assert bits.combine(value, [2**place for place in places]) == bits.deposit_bits(value, places)
+    columns = {0: 6, 1: 3, 2: 6, 3: 0}
+    wanted = [sum((column >> j & 1) * (value >> p & 1) for p, column in columns.items()) % 2 for j in range(3)]
+    assert bits.combine(value, columns) == sum(bit * 2**j for j, bit in enumerate(wanted))

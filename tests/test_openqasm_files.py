@@ -1,0 +1,161 @@
+"""OpenQASM files of both versions: files that they include, versions that they do not state, and values of inputs."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from basicaer import BasicAerError
+from basicaer.cli import main
+from basicaer.openqasm.loading import load_circuit
+
+HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """A function that writes a program, and the files that it includes, and loads it."""
+
+    def load(text, inputs=None, **beside):
+        for name, included in beside.items():
+            (tmp_path / f"{name}.inc").write_text(included, "utf-8")
+        path = tmp_path / "program.qasm"
+        path.write_text(text, "utf-8")
+        return load_circuit(path, inputs)
+
+    return load
+
+
+def refusal(load, text, **beside):
+    with pytest.raises(BasicAerError) as caught:
+        load(text, **beside)
+    return caught.value.message.partition("program.qasm ")[2]
+
+
+# Included files.
+
+
+def test_files_beside_a_program_of_version_3_are_included(loaded):
+    circuit = loaded(
+        f"{HEADER}include \"mine.inc\"; include 'other.inc'; qubit[n] q; mine q[1];",
+        mine="OPENQASM 3.0;\n// a gate\ngate mine a { x a; x a; }",
+        other='/* "*/ include "nested.inc";',
+        nested="const int n = 2;\n",
+    )
+    assert (circuit.num_qubits, [item.name for item in circuit.data]) == (2, ["mine"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('include "none.inc";', "3,0: there is no file 'none.inc' beside the program"),
+        ('include "qelib1.inc";', "3,0: 'qelib1.inc' is of OpenQASM 2; its gates are in \"stdgates.inc\""),
+        ('include "loop.inc";', "loop.inc:2,3: 'loop.inc' includes itself"),
+        ('include "syntax.inc"; qubit q;', "syntax.inc:3,2: syntax error at 'x'"),
+        ('include "token.inc"; qubit q;', "token.inc:2,1: token recognition error"),
+        ('qubit q;\ninclude "wrong.inc"; x q;', "wrong.inc:2,2: gate 'nothing' is not defined"),
+        ('qubit q;\ninclude "known.inc"; x q[k];', "known.inc:2,18: this has no value (math domain error)"),
+        ('qubit q;\ninclude "fine.inc"; nothing q;', "4,20: gate 'nothing' is not defined"),
+        ('include "fine.inc"; qubit q;\nrx(1, 2) q;', "4,0: 'rx' takes 1 parameter, but got 2"),
+        ('include "gate.inc"; gate g a { }', "3,20: 'g' is already defined. Previous definition on line gate.inc:2"),
+    ],
+)
+def test_errors_in_included_files_name_them(text, words, loaded):
+    files = {
+        "loop": '/*\n*/ include "loop.inc";',
+        "syntax": "// one\nqubit r\n  x r;",
+        "token": "// one\n \\",
+        "wrong": "// one\n  nothing q;",
+        "known": "// one\n  const float k = sqrt(-1);",
+        "fine": "gate fine a { }\n\n",
+        "gate": "// one\ngate g a { }",
+    }
+    assert f"cannot be read as OpenQASM 3: {words}" in refusal(loaded, HEADER + text, **files)
+
+
+def test_a_comment_of_version_3_may_hold_anything(loaded):
+    text = '/* include "none.inc"; \n */ qubit q; // include "none.inc";\n/* // */ x q; // /*\nx q;'
+    assert len(loaded(HEADER + text).data) == 2
+
+
+# Programs that do not state their version.
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ('include "stdgates.inc"; qubit q; x q;', "3"),
+        ('include "stdgates.inc"; qreg q[1]; x q;', "3"),
+        ('include "qelib1.inc"; qreg q[1]; x q[0];', "2"),
+        ("qreg q[1]; U(0, 0, 0) q[0];", "2"),
+        ("// qreg q[1];\nqubit q; U(0, 0, 0) q;", "3"),
+        ("opaque g a; qreg q[1]; g q[0];", "2"),
+        ("gate g a { U(0, 0, 0) a; } qubit q; g q;", "3"),
+    ],
+)
+def test_the_version_is_found_without_its_statement(text, version, loaded):
+    assert len(loaded(text).data) == 1
+    assert refusal(loaded, f"{text}\n  nothing q;").startswith(
+        f"states no version and cannot be read as OpenQASM {version}: 2,2: "
+        if "//" not in text
+        else "states no version"
+    )
+
+
+def test_an_opaque_gate_is_of_version_2(loaded):
+    assert refusal(loaded, "opaque g a; nothing q;").startswith("states no version and cannot be read as OpenQASM 2: ")
+
+
+# Values of inputs.
+
+INPUTS = f"{HEADER}input float a; input int n; qubit[n] q; bit[n] c; rx(a) q[n - 1]; c = measure q;"
+
+
+def test_inputs_are_bound_when_a_program_is_loaded(loaded):
+    circuit = loaded(INPUTS, {"a": 0.5, "n": 3})
+    assert (circuit.num_qubits, len(circuit.parameters)) == (3, 0)
+    assert circuit.data[0].operation.params == [0.5]
+    assert [parameter.name for parameter in loaded(INPUTS, {"n": 2}).parameters] == ["a"]
+    simple = loaded(f"{HEADER}input angle a; input float b; qubit q; rx(a) q; rx(b) q;", {"a": 7.5})
+    assert simple.data[0].operation.params == [7.5]
+    assert [parameter.name for parameter in simple.parameters] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({}, "3,15: the input 'n' needs a value; give it with --bind n=NUMBER"),
+        ({"n": 1.5}, "3,15: an input of type 'int' cannot be 1.5"),
+        ({"n": 1e30}, "3,15: an input of type 'int' cannot be 1e+30"),
+        ({"n": 1, "a": float("inf")}, "the value of the input 'a' must be finite, not inf"),
+        ({"n": 1, "z": 1}, "has no input 'z'; its inputs are 'a', 'n'"),
+    ],
+)
+def test_values_of_inputs_that_cannot_be_are_refused(inputs, words, loaded):
+    with pytest.raises(BasicAerError) as caught:
+        loaded(INPUTS, inputs)
+    assert words in caught.value.message
+
+
+def test_a_program_of_version_2_has_no_inputs(loaded):
+    with pytest.raises(BasicAerError, match="has no input 'a'; it has none"):
+        loaded("OPENQASM 2.0; qreg q[1];", {"a": 1})
+
+
+def basicaer(*arguments):
+    return CliRunner().invoke(main, [str(word) for word in arguments])
+
+
+def test_the_commands_bind_inputs(tmp_path):
+    path = tmp_path / "open.qasm"
+    path.write_text(INPUTS, "utf-8")
+    done = basicaer("run", path, "--json", "--bind", "a=3.141592653589793", "--bind", "n=2")
+    assert json.loads(done.stdout)["counts"] == {"10": 1024}
+    done = basicaer("plan", path, "--bind", "n=2")
+    assert (done.exit_code, "the same for all values of 'a'" in done.stdout) == (0, True)
+    done = basicaer("plan", path, "--bind", "n=2", "--bind", "a=1")
+    assert (done.exit_code, "the same for all values" in done.stdout) == (0, False)
+    for command in ("run", "plan"):
+        assert "the input 'n' needs a value; give it with --bind n=NUMBER." in basicaer(command, path).stderr
+        done = basicaer(command, path, "--bind", "n=2", "--bind", "m=2")
+        assert f"--bind 'm=2' names no input of {path}; its inputs are 'a', 'n'." in done.stderr
