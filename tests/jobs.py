@@ -13,6 +13,7 @@ from basicaer.engine.checkpoint import current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.watching import draw_in_background
 
+NEXT_TO_NOTHING = 1e-12
 GUARD = 30  # seconds after which a test that hangs fails; no test waits for it otherwise
 BACKEND = BasicAer.get_backend("qasm_simulator")
 OUTCOME = Result(backend_name="made by hand", success=True, results=[])
@@ -174,3 +175,25 @@ def layers(n, depth=4):
         circuit.cx(range(n - 1), range(1, n))
     circuit.measure_all()
     return circuit
+
+
+def check_alike(got, want, path="result"):
+    """Check that results agree: numbers but for rounding, since branches may have gone side by side; all else exactly.
+
+    Of dictionaries by outcome, whoever leaves out what is next to nothing may have left out one more.
+    """
+    if isinstance(want, dict):
+        assert isinstance(got, dict), path
+        for key in {*got, *want}:
+            if key in got and key in want:
+                check_alike(got[key], want[key], f"{path}[{key!r}]")
+            else:
+                assert abs(got.get(key, want.get(key))) < NEXT_TO_NOTHING, f"{path}[{key!r}]"
+    elif isinstance(want, list | tuple):
+        assert len(got) == len(want), path
+        for place, (one, other) in enumerate(zip(got, want, strict=True)):
+            check_alike(one, other, f"{path}[{place}]")
+    elif isinstance(want, float | complex):
+        assert abs(got - want) < NEXT_TO_NOTHING, path
+    else:
+        assert got == want, path

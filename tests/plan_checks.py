@@ -11,7 +11,7 @@ from functools import reduce
 import numpy as np
 
 import reference
-from basicaer.devices.cpu.fusion import numbers_of
+from basicaer.devices.numbers import numbers_of
 from basicaer.engine.bits import mask_of
 from basicaer.engine.plan import Costs, Monomials, Product
 from basicaer.engine.program import Form, Gate, Segment

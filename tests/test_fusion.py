@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from basicaer.devices.cpu.fusion import product_matrices
-from basicaer.devices.cpu.gatewise import GateNumbers
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form
 from plan_checks import in_program_order, random_gate
 

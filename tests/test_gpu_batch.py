@@ -176,8 +176,8 @@ def test_what_is_read_of_all_states_at_once(n, tiny_gpu, precision, tolerance):
     for block_qubits in range(n + 1):
         want = weights.reshape(COUNT, -1, 2**block_qubits).sum(axis=2)
         assert np.allclose(batch.block_weights(block_qubits), want, atol=4 * tolerance)
-    one = weights.reshape(COUNT, -1, 2, 2).sum(axis=(1, 3))[:, 1]
-    assert np.allclose(batch.probabilities_of_one(1), one, atol=4 * tolerance)
+    of_values = weights.reshape(COUNT, -1, 2, 2).sum(axis=(1, 3))
+    assert np.allclose(batch.weights(1), of_values, atol=4 * tolerance)
 
 
 def test_shots_that_are_measured_in_the_middle(tiny_gpu, tolerance):
@@ -186,8 +186,8 @@ def test_shots_that_are_measured_in_the_middle(tiny_gpu, tolerance):
     before, after = layers(n, 1), layers(n, 2)
     batch, plan = batch_of(tiny_gpu, [before] * COUNT, n)
     outcomes = np.array([True, False, True, True, False])
-    one = batch.probabilities_of_one(3)
-    batch.collapse(3, outcomes, np.where(outcomes, one, 1 - one))
+    weights = batch.weights(3)
+    batch.collapse(3, outcomes, weights[np.arange(COUNT), outcomes.astype(int)])
     segment = Segment(tuple(after))
     batch.run([segment] * COUNT, plan)
     start = in_program_order(before, reference.zero(n))

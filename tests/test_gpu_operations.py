@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.affine import Affine, affine_rows
 from basicaer.devices.gpu.merging import StageOperations
 from basicaer.devices.gpu.operations import Factors, Flip, Matrix, Table
 from basicaer.devices.gpu.rewriting import is_wide, without_known
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form
 from basicaer.options import Precision
 from conftest import TINY_SHAPES

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.affine import Affine
 from basicaer.devices.gpu.operations import Table
 from basicaer.devices.gpu.rewriting import moved_before
 from basicaer.devices.gpu.thread_order import ordered_threads, shared_columns
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment

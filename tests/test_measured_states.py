@@ -10,8 +10,9 @@ from basicaer import BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.execute import Request, execute
+from basicaer.engine.execute import execute
 from basicaer.engine.program import Segment
+from basicaer.engine.request import Request
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 

@@ -9,8 +9,9 @@ from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.execute import Outcome, Request, execute
+from basicaer.engine.execute import execute
 from basicaer.engine.progress import Progress
+from basicaer.engine.request import Outcome, Request
 from basicaer.errors import Cancelled
 from basicaer.library import save_probabilities
 from basicaer.options import Precision

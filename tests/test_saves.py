@@ -20,8 +20,9 @@ from basicaer.compile.lower import lower
 from basicaer.compile.saves import SAVES
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import Request, execute
+from basicaer.engine.execute import execute
 from basicaer.engine.readings import read
+from basicaer.engine.request import Request
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment

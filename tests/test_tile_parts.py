@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.cpu.fusion import numbers_of, product_matrices
-from basicaer.devices.cpu.gatewise import GateNumbers
+from basicaer.devices.cpu.fusion import product_matrices
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
+from basicaer.devices.numbers import GateNumbers, numbers_of
 from basicaer.engine import unitaries
 from basicaer.engine.plan import Part, PlannedGate
 from basicaer.engine.program import Form

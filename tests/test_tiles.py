@@ -8,8 +8,9 @@ from basicaer.devices.cpu import binding
 from basicaer.devices.cpu import device as numpy_device
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.execute import Request, execute
+from basicaer.engine.execute import execute
 from basicaer.engine.program import Form, Gate, Program, Segment
+from basicaer.engine.request import Request
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from plan_checks import (

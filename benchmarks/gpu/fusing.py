@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.cpu.fusion import numbers_of, product_matrices
-from basicaer.devices.cpu.gatewise import GateNumbers, Gatewise
+from basicaer.devices.cpu.fusion import product_matrices
+from basicaer.devices.cpu.gatewise import Gatewise
+from basicaer.devices.numbers import GateNumbers, numbers_of
 from basicaer.engine.bits import has_bit
 from basicaer.engine.plan import Costs, Part, PlannedGate, Product
 from basicaer.engine.program import Form

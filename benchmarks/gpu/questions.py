@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.cpu.gatewise import GateNumbers
 from basicaer.devices.gpu.encoding import PassArrays as Recorded
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE
 from basicaer.devices.gpu.structs import OperationKind as Kind
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form
 from basicaer.options import Precision
 from gpu.goals import EMPTY_PASS

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
 
-    from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Save
+    from basicaer.engine.request import Outcome
     from basicaer.records import FinishedExperiment
 
 __all__ = [

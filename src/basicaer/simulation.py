@@ -60,8 +60,9 @@ class Experiment:
         Amplitudes to start from instead of |0...0>; for a unitary, the columns of a matrix one after another.
     lowering_seconds
         How long it took to make the program from its circuit.
-    expected_device
-        The name of the device that is expected to run it; what ``"auto"`` means is decided where it runs.
+    queue
+        The queue of jobs of the device that is expected to run it, see `Device`; what ``"auto"`` means is decided where
+        it runs.
     on_device
         Whether the final state stays in the memory of the device.
     """
@@ -76,7 +77,7 @@ class Experiment:
     chop_threshold: float
     initial: NDArray[np.complexfloating] | None
     lowering_seconds: float
-    expected_device: str = "CPU"
+    queue: int | None = None
     on_device: bool = False
 
     @property
@@ -154,8 +155,8 @@ class SimulationPayload:
     @property
     def gpu(self) -> int | None:
         """The number of the GPU that all of it is expected to run on; None if there is no such GPU."""
-        numbers = {one.devices.gpu if one.expected_device == "GPU" else None for one in self.experiments}
-        return numbers.pop() if len(numbers) == 1 else None
+        queues = {experiment.queue for experiment in self.experiments}
+        return queues.pop() if len(queues) == 1 else None
 
     def split(self, most: int) -> list[SimulationPayload]:
         """Return the experiments in order as payloads of about equal predicted time, `most` at most."""

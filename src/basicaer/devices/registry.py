@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.probe import probe_gpu
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Crossover = Callable[[NumpyDevice, CupyDevice, Precision], int | None]
 
-__all__ = ["SMALLEST_ON_GPU", "choose_device", "gpu_device", "why_no_gpu"]
+__all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "why_no_gpu"]
 
 SMALLEST_ON_GPU = 12  # qubits: what is smaller is over on a CPU in the time that a GPU needs to answer at all
 
@@ -38,6 +38,51 @@ def gpu_device(number: int) -> CupyDevice:
     return CupyDevice(number)
 
 
+class DeviceKind(NamedTuple):
+    """What there is to know of a kind of device before one is made.
+
+    Attributes
+    ----------
+    problem
+        Returns why no such device can be used here, and what would change that; an empty text if one can.
+    make
+        Returns the device that options ask for.
+    share_of_work
+        Returns how many threads work on a state of some qubits in a precision, and whether its gates run by a plan;
+        also where there is no such device, since results may come from elsewhere.
+    """
+
+    problem: Callable[[], str]
+    make: Callable[[DeviceOptions], Device]
+    share_of_work: Callable[[DeviceOptions, int, Precision], tuple[int, bool]]
+
+
+@lru_cache(maxsize=64)
+def _cpu(threads: int) -> NumpyDevice:
+    return NumpyDevice(threads)
+
+
+def _share_of_cpu(options: DeviceOptions, n_qubits: int, precision: Precision) -> tuple[int, bool]:
+    device = _cpu(options.threads)
+    return device.threads, device.costs(n_qubits, precision) is not None
+
+
+def _numbered_gpu(options: DeviceOptions) -> CupyDevice:
+    count = len(probe_gpu().cards)
+    if options.gpu >= count:
+        raise DeviceUnavailableError(
+            f"GPU {options.gpu} of target_gpus is not there; the driver sees {count}, numbered from 0."
+        )
+    return gpu_device(options.gpu)
+
+
+KINDS = {
+    DeviceChoice.CPU: DeviceKind(lambda: "", lambda options: NumpyDevice(options.threads), _share_of_cpu),
+    DeviceChoice.GPU: DeviceKind(why_no_gpu, _numbered_gpu, lambda _options, _n_qubits, _precision: (1, True)),
+}
+"""The kinds of devices that can be asked for. The name of a device is that of its kind."""
+
+
 def choose_device(
     options: DeviceOptions, n_qubits: int, precision: Precision, crossover: Crossover
 ) -> tuple[Device, str]:
@@ -51,25 +96,21 @@ def choose_device(
     Raises
     ------
     DeviceUnavailableError
-        If a GPU is asked for and cannot be used; the message says why.
+        If a device is asked for and cannot be used; the message says why.
     """
-    cpu = NumpyDevice(options.threads)
-    if options.choice is DeviceChoice.CPU:
-        return cpu, "device='CPU' was asked for"
-    probe = probe_gpu()
-    if options.choice is DeviceChoice.GPU:
-        if probe.problem:
+    if options.choice is not DeviceChoice.AUTO:
+        kind = KINDS[options.choice]
+        if problem := kind.problem():
             raise DeviceUnavailableError(
-                f"device='GPU' cannot be used: {probe.problem}; device='CPU' works everywhere."
+                f"device='{options.choice}' cannot be used: {problem}; device='CPU' works everywhere."
             )
-        _check_number(options.gpu, len(probe.cards))
-        return gpu_device(options.gpu), "device='GPU' was asked for"
-    if probe.problem:
-        return cpu, f"no GPU: {probe.problem}"
+        return kind.make(options), f"device='{options.choice}' was asked for"
+    cpu = NumpyDevice(options.threads)
+    if problem := why_no_gpu():
+        return cpu, f"no GPU: {problem}"
     if n_qubits < SMALLEST_ON_GPU:
         return cpu, f"the CPU is faster below {SMALLEST_ON_GPU} qubits"
-    _check_number(options.gpu, len(probe.cards))
-    gpu = gpu_device(options.gpu)
+    gpu = _numbered_gpu(options)
     needed = precision.amplitude_bytes * 2**n_qubits + gpu.scratch_bytes(precision)
     if needed > (free := gpu.free_bytes()):
         return cpu, f"the state needs {readable(needed)}, and GPU {options.gpu} has {readable(free)} free"
@@ -79,10 +120,3 @@ def choose_device(
     if n_qubits < least:
         return cpu, f"the CPU is faster below {least} qubits, as measured here"
     return gpu, f"GPU {options.gpu} is faster from {least} qubits on, as measured here"
-
-
-def _check_number(number: int, count: int) -> None:
-    if number >= count:
-        raise DeviceUnavailableError(
-            f"GPU {number} of target_gpus is not there; the driver sees {count}, numbered from 0."
-        )

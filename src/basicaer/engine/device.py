@@ -228,6 +228,7 @@ class Device(Protocol):
 
     name: str
     is_host: bool  # whether its states lie in the memory of the host
+    queue: int | None  # the number of the card whose jobs run one after another; None where jobs need not wait
 
     def kind(self, precision: Precision) -> str:
         """Return what kind of device it is: its name, and what else the layout of its states depends on."""

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from basicaer.engine.device import State
     from basicaer.engine.draws import Draws
-    from basicaer.engine.execute import Request
     from basicaer.engine.groups import Group
     from basicaer.engine.planning import Planning
     from basicaer.engine.records import Records
+    from basicaer.engine.request import Request
 
 __all__ = ["Finishing"]
 

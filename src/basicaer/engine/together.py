@@ -16,8 +16,9 @@ from basicaer.engine.bits import with_bits
 from basicaer.engine.classical import Constant
 from basicaer.engine.device import side_by_side
 from basicaer.engine.draws import generator
-from basicaer.engine.execute import Outcome, lost
+from basicaer.engine.execute import lost
 from basicaer.engine.program import Form, Phase, Segment, Store
+from basicaer.engine.request import Outcome
 from basicaer.engine.sampling import classical_values, counts_by_index, sample_values, value_counts
 from basicaer.errors import LostNormError
 

@@ -118,7 +118,7 @@ class Primitive:
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
         widest = max((task.family.first.state_qubits for task in tasks), default=0)
-        gpu = 0 if _expected_device(widest, settings).name == "GPU" else None
+        gpu = _expected_device(widest, settings).queue
         payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
 
         def no_qobj() -> None:

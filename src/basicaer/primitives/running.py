@@ -17,9 +17,10 @@ from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.draws import generator, seed_of_experiment
-from basicaer.engine.execute import Request, execute, lost
+from basicaer.engine.execute import execute, lost
 from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import Over, Phase, Reading, Save, Segment
+from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, sample_values
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.together import evolve
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
     from basicaer.compile.family import Family
     from basicaer.engine.device import Batch, Device
-    from basicaer.engine.execute import Outcome
     from basicaer.engine.program import Program
+    from basicaer.engine.request import Outcome
     from basicaer.primitives.payload import EstimatorTask, PrimitivePayload
 
 __all__ = ["run_primitive"]

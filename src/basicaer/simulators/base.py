@@ -346,7 +346,7 @@ class BasicAerSimulator(BackendV2):
             settings["chop_threshold"],
             initial,
             time.perf_counter() - started,
-            device.name,
+            device.queue,
             on_device,
         )
 

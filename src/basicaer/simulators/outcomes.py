@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.registry import KINDS
 from basicaer.engine.execute import lost
 from basicaer.engine.program import Measure, Reset, walk
 from basicaer.errors import LostNormError
+from basicaer.options import DeviceChoice
 from basicaer.records import FinishedExperiment, ResultData
 from basicaer.result import chopped, counts_of, memory_of, on_all_qubits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from basicaer.engine.execute import Outcome
-    from basicaer.options import Precision
+    from basicaer.engine.request import Outcome
     from basicaer.records import ExperimentOutcome
     from basicaer.simulation import Experiment
 
@@ -74,10 +73,10 @@ def finished_experiment(experiment: Experiment, outcome: ExperimentOutcome) -> F
 def _aer_metadata(experiment: Experiment, outcome: ExperimentOutcome) -> dict[str, Any]:
     """Return what Aer's metadata says of an experiment, under Aer's names and in its forms."""
     program, is_unitary = experiment.program, outcome.data.unitary is not None
-    n_qubits, threads, is_planned = program.state_qubits, 1, True
-    if outcome.device == NumpyDevice.name:
-        state_qubits = n_qubits * (2 if is_unitary else 1)
-        threads, is_planned = _on_cpu(experiment.devices.threads, state_qubits, experiment.precision)
+    n_qubits = program.state_qubits
+    kind = KINDS[DeviceChoice(outcome.device)]
+    state_qubits = n_qubits * (2 if is_unitary else 1)
+    threads, is_planned = kind.share_of_work(experiment.devices, state_qubits, experiment.precision)
     return {
         "method": "unitary" if is_unitary else "statevector",
         "num_qubits": n_qubits,
@@ -90,10 +89,3 @@ def _aer_metadata(experiment: Experiment, outcome: ExperimentOutcome) -> dict[st
         "parallel_state_update": threads,
         "time_taken": outcome.time_taken,
     }
-
-
-@lru_cache(maxsize=64)
-def _on_cpu(threads: int, n_qubits: int, precision: Precision) -> tuple[int, bool]:
-    """Return how many threads may work on a state on the CPU, and whether its gates are planned."""
-    device = NumpyDevice(threads)
-    return device.threads, device.costs(n_qubits, precision) is not None

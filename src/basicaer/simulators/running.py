@@ -15,7 +15,8 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import Request, execute
+from basicaer.engine.execute import execute
+from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
 from basicaer.engine.together import evolved, outcomes, structure
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from qiskit.result.models import ExperimentResult
 
     from basicaer.engine.device import Device
-    from basicaer.engine.execute import Outcome
+    from basicaer.engine.request import Outcome
     from basicaer.persistence.persister import Continuation
     from basicaer.simulation import Experiment, SimulationPayload
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from basicaer.devices.cpu.expectations import signs_of, signs_of_turns
-from basicaer.devices.cpu.gatewise import GateNumbers, rows_of, squares
+from basicaer.devices.cpu.gatewise import rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.devices.likeness import are_alike, largest_distance
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, positions_of
 from basicaer.engine.program import Form
 

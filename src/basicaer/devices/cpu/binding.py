@@ -19,10 +19,11 @@ import numpy as np
 
 from basicaer.devices.cpu.arrangement import arranged, facing, is_ready
 from basicaer.devices.cpu.blas import has_small_kernels
-from basicaer.devices.cpu.fusion import numbers_of, product_matrices
+from basicaer.devices.cpu.fusion import product_matrices
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
 from basicaer.devices.cpu.tiles import BoundPass, Multiply, Phase, Take
+from basicaer.devices.numbers import numbers_of
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.gatewise import GateNumbers
     from basicaer.devices.cpu.tiles import Work
+    from basicaer.devices.numbers import GateNumbers
     from basicaer.engine.plan import Monomials, Pass, Plan
     from basicaer.engine.program import Segment
 

@@ -16,9 +16,10 @@ from basicaer.devices.cpu.batch import NumpyBatch
 from basicaer.devices.cpu.binding import Bound, bind, bind_reordering, first_places
 from basicaer.devices.cpu.blas import has_small_kernels, single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
-from basicaer.devices.cpu.gatewise import BoundGate, GateNumbers, Gatewise, along_targets, rows_of, squares, weight
+from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, rows_of, squares, weight
 from basicaer.devices.cpu.threads import run_passes
 from basicaer.devices.memory import free_host_bytes
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
@@ -395,6 +396,7 @@ class NumpyDevice:
 
     name = "CPU"
     is_host = True
+    queue: int | None = None
 
     def __init__(self, threads: int = 0, *, tile_qubits: int | None = None) -> None:
         self.threads = threads or _usable_cores()

@@ -16,23 +16,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.numbers import GateNumbers
+
     _Scratch = tuple[NDArray[Any], NDArray[Any]]  # two arrays of a block each, or of a gate's rows if that is more
 
-__all__ = ["FEW_AMPLITUDES", "BoundGate", "GateNumbers", "Gatewise", "along_targets", "rows_of", "squares", "weight"]
+__all__ = ["FEW_AMPLITUDES", "BoundGate", "Gatewise", "along_targets", "rows_of", "squares", "weight"]
 
 _BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double: a block and its scratch stay in the second-level cache
 FEW_AMPLITUDES = 2**11
 _FEW_TARGETS = 4  # up to here a diagonal goes row by row, skipping what does not change
-
-
-class GateNumbers(NamedTuple):
-    """A gate by its numbers alone; the fields are those of `basicaer.engine.program.Gate`."""
-
-    form: Form
-    data: NDArray[Any]
-    targets: tuple[int, ...]
-    controls: tuple[int, ...] = ()
-    control_state: int = 0
 
 
 class _Blocks(NamedTuple):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.gatewise import GateNumbers
+    from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["source_indices"]
 

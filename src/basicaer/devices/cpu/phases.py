@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.cpu.gatewise import GateNumbers, Gatewise, along_targets
+from basicaer.devices.cpu.gatewise import Gatewise, along_targets
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import extract_bits, has_bit, mask_of
 from basicaer.engine.program import Form
 

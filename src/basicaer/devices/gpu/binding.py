@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.cpu.fusion import numbers_of
 from basicaer.devices.gpu.encoding import PassArrays
 from basicaer.devices.gpu.launches import ClearLaunch, Launch, Launches, WideLaunch
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.rewriting import by_diagonal_targets, is_wide, paired_by, without_known
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_WIDE_TARGETS, OPERATION, PASS, STAGE, WIDE
+from basicaer.devices.numbers import numbers_of
 from basicaer.engine.bits import bit_at, has_bit, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
 from basicaer.engine.program import Form
@@ -20,8 +20,8 @@ from basicaer.errors import BasicAerError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from basicaer.devices.cpu.gatewise import GateNumbers
     from basicaer.devices.gpu.shape import TileShape
+    from basicaer.devices.numbers import GateNumbers
     from basicaer.engine.plan import Pass, Plan, Step
     from basicaer.engine.program import Gate, Segment
 

@@ -64,6 +64,7 @@ class CupyDevice:
 
     def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, TileShape] | None = None) -> None:
         self.card = Card(number, cupy or _cupy())
+        self.queue: int | None = number
         properties = self.card.properties
         sizes = (
             properties["sharedMemPerBlockOptin"],

@@ -20,10 +20,10 @@ from basicaer.engine.program import Form
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from basicaer.devices.cpu.gatewise import GateNumbers
     from basicaer.devices.gpu.encoding import PassArrays
     from basicaer.devices.gpu.launches import PassLaunch
     from basicaer.devices.gpu.shape import TileShape
+    from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["PassBuilder"]
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.gatewise import GateNumbers
     from basicaer.devices.gpu.affine import Affine
     from basicaer.devices.gpu.operations import Operation, Table
+    from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["PassLayout", "PassRecorder", "Stage"]
 

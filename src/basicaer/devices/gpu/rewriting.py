@@ -23,9 +23,9 @@ from basicaer.engine.program import Form
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from basicaer.devices.cpu.gatewise import GateNumbers
     from basicaer.devices.gpu.affine import Affine
     from basicaer.devices.gpu.shape import TileShape
+    from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["by_diagonal_targets", "condition_of", "is_wide", "moved_before", "paired_by", "without_known"]
 

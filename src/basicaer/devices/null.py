@@ -1,0 +1,165 @@
+"""A device that computes nothing, so that everything but arithmetic can be tested and timed anywhere, at any size.
+
+Plans are made for it, passes are counted and polled, and jobs on it can be watched, cancelled and saved. What is read
+of its states is what |0...0> would give, except that a measurement in the middle finds both outcomes equally likely.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.engine.checkpoint import Checkpoint
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.device import Batch, State
+    from basicaer.engine.plan import Costs, Plan
+    from basicaer.engine.program import Segment
+    from basicaer.options import Precision
+
+__all__ = ["NullDevice", "NullState"]
+
+
+class NullState:
+    """The name of a state, without amplitudes; see `basicaer.engine.device.State` for what each method promises."""
+
+    def __init__(self, n_qubits: int, checkpoint: Checkpoint) -> None:
+        self.n_qubits = n_qubits
+        self.any_untouched = True
+        self._checkpoint = checkpoint
+        self._passes_done = 0
+
+    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
+        del segment
+        self.any_untouched = False
+        for _ in plan.passes[self._passes_done :] if plan else ():
+            self._checkpoint.poll()
+            self._checkpoint.advance(1)
+            self._passes_done += 1
+            if after_pass is not None:
+                after_pass()
+        self._passes_done = 0
+
+    def set_identity(self) -> None:
+        self._checkpoint.poll()
+
+    def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
+        del amplitudes
+        self._checkpoint.poll()
+
+    def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
+        del qubits, amplitudes
+        self._checkpoint.poll()
+
+    def weights(self, qubit: int) -> tuple[float, float]:
+        del qubit
+        self._checkpoint.poll()
+        return 0.5, 0.5
+
+    def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        del qubit, outcome, probability
+        self._checkpoint.poll()
+
+    def settle(self) -> None:
+        self._checkpoint.poll()
+
+    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
+        self._checkpoint.poll()
+        weights = np.zeros(2 ** (self.n_qubits - block_qubits))
+        weights[0] = 1
+        return weights
+
+    def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
+        self._checkpoint.poll()
+        probabilities = np.zeros(2**block_qubits)
+        probabilities[0] = block == 0
+        return probabilities
+
+    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
+        del block_qubits, targets
+        self._checkpoint.poll()
+        return np.zeros_like(blocks)
+
+    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+        self._checkpoint.poll()
+        return np.full(len(zs), 0.0 if x else 1.0)
+
+    def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
+        self._checkpoint.poll()
+        if indices is None:
+            raise BasicAerError("The null device has no amplitudes; ask for some indices, or run on another device.")
+        return np.where(indices == 0, 1.0 + 0j, 0j)
+
+    def amplitudes(self) -> NDArray[np.complexfloating]:
+        return self.read()
+
+    def device_array(self) -> Any:
+        return self.read()
+
+    def layout(self) -> dict[str, Any]:
+        return {"place": [], "zero": [], "passes_done": self._passes_done}
+
+    def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
+        yield np.ones(1, np.complex128)
+
+    def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
+        list(parts)
+        self._passes_done, self.any_untouched = layout["passes_done"], False
+
+    def copy(self) -> Self:
+        self._checkpoint.poll()
+        copied = type(self)(self.n_qubits, self._checkpoint)
+        copied.any_untouched = self.any_untouched
+        return copied
+
+    def release(self) -> None:
+        pass
+
+
+class NullDevice:
+    """See the module. It plans as the CPU does, and has all the memory in the world."""
+
+    name = "CPU"  # the device that it stands for
+    is_host = True
+    queue: int | None = None
+
+    def __init__(self) -> None:
+        self._plans_as = NumpyDevice(1)
+
+    def kind(self, precision: Precision) -> str:
+        del precision
+        return "null"
+
+    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> NullState:
+        del precision
+        return NullState(n_qubits, checkpoint or Checkpoint())
+
+    def new_batch(self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None) -> Batch:
+        raise NotImplementedError  # it has no batches, as `most_states` says
+
+    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> Batch:
+        raise NotImplementedError  # as above
+
+    def most_states(self, n_qubits: int, precision: Precision) -> int:
+        del n_qubits, precision
+        return 0
+
+    def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
+        return self._plans_as.costs(n_qubits, precision)
+
+    def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
+        return self._plans_as.runs_by_plan(n_gates, n_qubits, precision, any_untouched=any_untouched)
+
+    def free_bytes(self) -> int:
+        return 2**100
+
+    def scratch_bytes(self, precision: Precision) -> int:
+        del precision
+        return 0

@@ -1,0 +1,93 @@
+"""What a run of a program is asked for, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basicaer.engine.program import Program
+    from basicaer.options import Precision
+
+__all__ = ["Outcome", "Request"]
+
+_MOST_TOLD_APART = 2**20  # shots; of more, where only counts are asked for, numbers of shots are split
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be run, and what is wanted of it.
+
+    Attributes
+    ----------
+    initial
+        Amplitudes to start from instead of |0...0>; with `unitary`, the columns of a matrix one after another.
+    unitary
+        Whether to evolve a whole matrix, the identity unless `initial` is given: a state of twice the qubits, of which
+        the upper half, the number of the column, is never touched. The program then has gates only.
+    keep_order
+        Whether to say what each shot ended with.
+    keep_state
+        Whether to return the final state of the last shot.
+    on_device
+        Whether to return it in the device's own kind of array.
+    exact
+        Whether every outcome is followed with its probability, so that no numbers are drawn; there is one shot then.
+    """
+
+    program: Program
+    precision: Precision
+    shots: int
+    seed: int
+    initial: NDArray[np.complexfloating] | None = None
+    unitary: bool = False
+    keep_order: bool = False
+    keep_state: bool = False
+    on_device: bool = False
+    exact: bool = False
+
+    @property
+    def n_qubits(self) -> int:
+        """Qubits of the state that is evolved."""
+        return self.program.state_qubits * (2 if self.unitary else 1)
+
+    @property
+    def tells_shots_apart(self) -> bool:
+        """Whether each shot draws its own numbers; otherwise numbers of shots are split among outcomes."""
+        return (
+            self.shots <= _MOST_TOLD_APART
+            or self.keep_order
+            or self.keep_state
+            or any(save.over.is_of_single_shots for save in self.program.saves)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a program.
+
+    Attributes
+    ----------
+    values, counts
+        Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots ended
+        with each, or of an exact run its probability; a value may be there several times.
+    value_of_shot
+        ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
+    amplitudes
+        The final state of the last shot over the state qubits, where it was asked for; the device's own kind of array
+        where that was.
+    saved
+        What the program has saved, by label and by classical bits or `ALL_SHOTS`; see `Saved.finished`.
+    cut
+        The probability of the outcomes that were too unlikely to be followed.
+    """
+
+    values: list[int]
+    counts: list[int]
+    value_of_shot: NDArray[np.int64] | None
+    amplitudes: NDArray[np.complexfloating] | None
+    saved: dict[str, dict[int, Any]] = field(default_factory=dict)
+    cut: float = 0.0
