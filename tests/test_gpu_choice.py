@@ -86,8 +86,8 @@ def threads_of(monkeypatch):
     monkeypatch.setattr(
         running,
         "execute",
-        lambda program, *given, **keys: (
-            found.update({program.name: threading.current_thread()}) or run(program, *given, **keys)
+        lambda request, *given, **keys: (
+            found.update({request.program.name: threading.current_thread()}) or run(request, *given, **keys)
         ),
     )
     return found
@@ -218,9 +218,9 @@ def spread(monkeypatch):
         device.number = options.gpu
         return device, ""
 
-    def execute(program, device, *arguments, **keys):
-        ran[program.name] = device.number, threading.get_ident()
-        return real(program, device, *arguments, **keys)
+    def execute(request, device, *arguments, **keys):
+        ran[request.program.name] = device.number, threading.get_ident()
+        return real(request, device, *arguments, **keys)
 
     for module in (base, running):
         monkeypatch.setattr(module, "choose_device", chosen)
@@ -243,10 +243,10 @@ def test_circuits_are_spread_over_gpus_and_results_keep_their_order(qasm, spread
     assert {gpu for gpu, _ in spread.values()} == {0}
     real, together = running.execute, threading.Barrier(2)
 
-    def execute(program, *arguments, **keys):
-        if program.name in {"a", "b"}:  # the first of each GPU: they run at the same time
+    def execute(request, *arguments, **keys):
+        if request.program.name in {"a", "b"}:  # the first of each GPU: they run at the same time
             together.wait(20)
-        return real(program, *arguments, **keys)
+        return real(request, *arguments, **keys)
 
     monkeypatch.setattr(running, "execute", execute)
     result = qasm.run(named("abcde"), seed_simulator=5, target_gpus=[3, 1]).result()
@@ -260,12 +260,12 @@ def test_what_had_finished_on_any_gpu_is_kept_when_one_fails(qasm, spread, monke
     real = running.execute
     go = threading.Event()
 
-    def execute(program, *arguments, **keys):
-        if program.name == "b":
+    def execute(request, *arguments, **keys):
+        if request.program.name == "b":
             go.wait(20)
             raise BasicAerError("GPU 1 is on fire.")
-        done = real(program, *arguments, **keys)
-        if program.name == "c":
+        done = real(request, *arguments, **keys)
+        if request.program.name == "c":
             go.set()
         return done
 
@@ -275,3 +275,7 @@ def test_what_had_finished_on_any_gpu_is_kept_when_one_fails(qasm, spread, monke
         job.result()
     assert spread.keys() == {"a", "c"}
     assert [one.name for one in job.partial_result().results] == ["a", "c"]
+
+
+def test_every_choice_has_a_kind():
+    assert {DeviceChoice.AUTO, *registry.KINDS} == set(DeviceChoice)

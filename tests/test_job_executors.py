@@ -218,9 +218,9 @@ def before(monkeypatch):
     """A dictionary: circuit's name -> what is to be called before that circuit is run, or sampled among others."""
     calls = {}
 
-    def execute(program, *args, **keys):
-        calls.get(program.name, lambda: None)()
-        return run(program, *args, **keys)
+    def execute(request, *args, **keys):
+        calls.get(request.program.name, lambda: None)()
+        return run(request, *args, **keys)
 
     def outcomes(programs, *args, **keys):
         found = run_together(programs, *args, **keys)

@@ -170,14 +170,6 @@ def test_noise_of_a_given_precision():
     assert not np.array_equal(EstimatorV2(seed=4).run([pubs[0]]).result()[0].data.evs, first.data.evs)
 
 
-@pytest.mark.parametrize("spoil", [lambda c: c.measure_all(), lambda c: (c.h(0), c.reset(0))])
-def test_the_estimator_refuses_what_leaves_no_single_state(spoil):
-    circuit = QuantumCircuit(1, name="spoilt")
-    spoil(circuit)
-    with pytest.raises(BasicAerError, match="Circuit 'spoilt' contains measurement, reset or control flow"):
-        EstimatorV2().run([(circuit, "Z")])
-
-
 def test_the_estimator_has_no_place_for_what_is_saved():
     circuit = QuantumCircuit(1, name="saving")
     save_statevector(circuit)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Crossover = Callable[[NumpyDevice, CupyDevice, Precision], int | None]
 
-__all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "why_no_gpu"]
+__all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "share_of_work", "why_no_gpu"]
 
 SMALLEST_ON_GPU = 12  # qubits: what is smaller is over on a CPU in the time that a GPU needs to answer at all
 
@@ -81,6 +81,12 @@ KINDS = {
     DeviceChoice.GPU: DeviceKind(why_no_gpu, _numbered_gpu, lambda _options, _n_qubits, _precision: (1, True)),
 }
 """The kinds of devices that can be asked for. The name of a device is that of its kind."""
+
+
+def share_of_work(name: str, options: DeviceOptions, n_qubits: int, precision: Precision) -> tuple[int, bool]:
+    """Return what `DeviceKind.share_of_work` says of a device; of one that is unknown here, that of a GPU."""
+    kind = next((kind for choice, kind in KINDS.items() if choice == name), KINDS[DeviceChoice.GPU])
+    return kind.share_of_work(options, n_qubits, precision)
 
 
 def choose_device(

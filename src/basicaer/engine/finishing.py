@@ -13,7 +13,6 @@ from basicaer.engine.records import Shots
 from basicaer.engine.sampling import (
     SHOTS_AT_ONCE,
     sample_values,
-    shared_values,
     split_values,
     value_counts,
 )
@@ -112,17 +111,14 @@ class Finishing:
         self._counts += counts
 
     def _split(self, state: State, row: int, bits: int) -> None:
-        """Split a row, whose bits are given, among the outcomes of the final measurements."""
+        """Split the shots of a row, whose bits are given, among the outcomes of the final measurements."""
         whole, poll = self._records.shots[row].item(), self._checkpoint.poll
         if not self._program.final:
             self._count(0, [bits], [whole], None)
-        elif self._shots is Shots.SPLIT:
+        else:
             random = self._draws.of_split(FINAL, (), row.to_bytes(8, "little"))
             for values, counts in split_values(state, whole, random, self._program.final, bits, poll):
                 self._count(0, values, counts, None)
-        else:
-            for values, shares in shared_values(state, self._program.final, bits, poll):
-                self._count(0, values, [whole * share for share in shares], None)
 
     def _finish_rows(self, group: Group) -> int:
         """Draw for each row of a group, and write to its bits; return the index that the last one falls on."""

@@ -36,6 +36,7 @@ class Request:
         Whether to return it in the device's own kind of array.
     exact
         Whether every outcome is followed with its probability, so that no numbers are drawn; there is one shot then.
+        Only what is saved as a mean is wanted of such a run: which bits lead to which state is not kept.
     """
 
     program: Program
@@ -73,7 +74,7 @@ class Outcome:
     ----------
     values, counts
         Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots ended
-        with each, or of an exact run its probability; a value may be there several times.
+        with each; a value may be there several times. They mean nothing after an exact run.
     value_of_shot
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
     amplitudes

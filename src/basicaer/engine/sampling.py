@@ -32,7 +32,6 @@ __all__ = [
     "sample_indices",
     "sample_side_by_side",
     "sample_values",
-    "shared_values",
     "split_values",
     "value_counts",
 ]
@@ -272,23 +271,6 @@ def split_values(  # noqa: PLR0917  # what, how, and where to
             hit = counts.nonzero()[0]
             values, which = classical_values(hit + block * 2**block_qubits, measures, before)
             yield values, np.bincount(which, counts[hit]).astype(np.int64).tolist()
-
-
-def shared_values(
-    state: State, measures: tuple[Measure, ...], before: int, poll: Callable[[], None]
-) -> Iterator[tuple[list[int], list[float]]]:
-    """Yield values that the classical bits may have after `measures`, and the probability of each.
-
-    A value may come several times.
-    """
-    block_qubits = min(state.n_qubits, _SPLIT_QUBITS)
-    norm = float(state.block_weights(block_qubits).sum())
-    _check_norm(norm)
-    for block, probabilities in _blocks(state, block_qubits, poll):
-        possible = probabilities.nonzero()[0]
-        if len(possible):
-            values, which = classical_values(possible + block * 2**block_qubits, measures, before)
-            yield values, (np.bincount(which, probabilities[possible]) / norm).tolist()
 
 
 def _blocks(state: State, block_qubits: int, poll: Callable[[], None]) -> Iterator[tuple[int, NDArray[np.float64]]]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
 
 _COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
-_MOST_ROWS = 2**20  # where rows are split, each in turn
+_MOST_ROWS, _MOST_PROBABILITIES = 2**18, 2**12  # in a group, where rows are split one by one
 LEAST_PROBABILITY = 1e-12
 """Outcomes that are less likely, with all that led to them, are not followed where rows are probabilities."""
 
@@ -171,7 +171,7 @@ class Splitting:
                 new_branch.append(branch)
             else:
                 ones[i] = part > 0
-        if len(self._records.shots) > _MOST_ROWS:
+        if len(group.rows) > (_MOST_PROBABILITIES if self._shots is Shots.WEIGHED else _MOST_ROWS):
             raise NoRoomError
         group.rows = np.append(group.rows, np.array(new_rows, np.int64))
         group.branch = np.append(group.branch, np.array(new_branch, np.intp))
@@ -189,8 +189,9 @@ class Splitting:
         return one
 
     def _join_rows(self, group: Group) -> None:
-        """Let rows of a branch that have written the same bits be one."""
-        columns = np.vstack([group.branch.astype(np.uint64), self._records.words[:, group.rows]])
+        """Let rows of a branch be one: all of them where rows are probabilities, else those with the same bits."""
+        written = self._records.words[: 0 if self._shots is Shots.WEIGHED else None, group.rows]
+        columns = np.vstack([group.branch.astype(np.uint64), written])
         _, first, number = np.unique(columns, axis=1, return_index=True, return_inverse=True)
         if len(first) < len(group.rows):
             shots = np.zeros(len(first), self._records.shots.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from itertools import product
 from math import prod
@@ -12,8 +13,8 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from basicaer.compile.saves import pauli_terms
-from basicaer.engine.program import Phase, Prepare, Segment, SetState
-from basicaer.errors import BasicAerError
+from basicaer.engine.bits import mask_of
+from basicaer.errors import BasicAerError, BasicAerWarning
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.options import EstimatorOptions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from basicaer.compile.family import Family
     from basicaer.primitives.job import PrimitiveJob
+    from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["EstimatorV2"]
@@ -46,6 +48,12 @@ _PROJECTORS = {
 
 class EstimatorV2(Primitive, BaseEstimatorV2):
     """Estimates expectation values: Qiskit's `BaseEstimatorV2`, exact unless a precision is asked for.
+
+    A circuit may measure, reset and branch. The value is then the mean over all outcomes. Each outcome is followed with
+    its probability; the PUB's metadata says ``"simulation": "exact"``, and ``"neglected_probability"`` is the
+    probability of the outcomes that were too unlikely to be followed. If there are too many outcomes, shots are taken
+    instead. The metadata then says ``"simulation": "shots"`` and how many, and ``stds`` are the standard errors of the
+    means. There are 10,000 shots or, for a precision p, 1 / p**2 of them, from 100 to 2**20.
 
     Parameters
     ----------
@@ -128,11 +136,12 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         tasks = []
         for pub in coerced:
             family = self._lowered(pub.circuit, pub.parameter_values, settings)
-            _check_unitary(family, pub.circuit.name)
+            _check_saves(family, pub.circuit.name)
             sets = np.arange(prod(pub.parameter_values.shape)).reshape(pub.parameter_values.shape)
             observables = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
             sets, observables = np.broadcast_arrays(sets, observables)
             terms = tuple(_terms(observable, family) for observable in _each(pub.observables))
+            terms = _without_measured(terms, family, pub.circuit.name)
             target = self._options.default_precision
             if pub.precision is not None:
                 target = check_option("default_precision", pub.precision, called="precision")
@@ -140,19 +149,26 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         return self._submitted(tasks, settings)
 
 
-def _check_unitary(family: Family, name: str) -> None:
-    program = family.first
-    if program.saves:
+def _check_saves(family: Family, name: str) -> None:
+    if family.first.saves:
         raise BasicAerError(
             f"Circuit '{name}' has save instructions, whose values have no place in an estimator's result; "
             "run it on a backend, or remove them."
         )
-    straight = Segment | Phase | Prepare | SetState
-    if program.final or not all(isinstance(operation, straight) for operation in program.body):
-        raise BasicAerError(
-            f"Circuit '{name}' contains measurement, reset or control flow, so it has no single final state; remove "
-            "these, with remove_final_measurements() if they are at the end."
+
+
+def _without_measured(terms: tuple[Terms, ...], family: Family, name: str) -> tuple[Terms, ...]:
+    """Leave out the terms that are 0 because a qubit that they flip has been measured at the end of the circuit."""
+    measured = mask_of(measure.qubit for measure in family.first.final)
+    left = tuple(tuple(term for term in of_one if not term[0] & measured) for of_one in terms)
+    if left != terms:
+        warnings.warn(
+            f"Circuit '{name}' measures qubits at its end, so terms of the observables with X or Y on these are 0; "
+            "remove_final_measurements() leaves the measurements out.",
+            BasicAerWarning,
+            stacklevel=3,
         )
+    return left
 
 
 def _each(observables: Any) -> Iterator[Mapping[str, float]]:

@@ -114,12 +114,14 @@ class Estimated:
     metadata: Any
     precision: float
     values: NDArray[np.float64]
+    stds: NDArray[np.float64]
+    how: dict[str, Any]
 
     def as_qiskit(self) -> PubResult:
         """Return the result as Qiskit's."""
-        values = self.values.reshape(self.shape)
-        data = DataBin(evs=values, stds=np.full_like(values, self.precision), shape=self.shape)
-        return PubResult(data, metadata={"target_precision": self.precision, "circuit_metadata": self.metadata})
+        data = DataBin(evs=self.values.reshape(self.shape), stds=self.stds.reshape(self.shape), shape=self.shape)
+        metadata = {"target_precision": self.precision, "circuit_metadata": self.metadata, **self.how}
+        return PubResult(data, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from basicaer.engine.program import Over, Phase, Reading, Save, Segment
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, sample_values
 from basicaer.engine.saved import ALL_SHOTS
+from basicaer.engine.splitting import NoRoomError
 from basicaer.engine.together import evolve
 from basicaer.errors import LostNormError
 from basicaer.plan.planner import plan_segment
@@ -39,7 +41,12 @@ if TYPE_CHECKING:
     from basicaer.engine.request import Outcome
     from basicaer.primitives.payload import EstimatorTask, PrimitivePayload
 
+    _Evaluate = Callable[[Program, "_FamilyRun", int, dict[str, Any], Sequence[tuple[int, int]]], NDArray[np.float64]]
+
 __all__ = ["run_primitive"]
+
+_LABEL = "values"
+_FEWEST_SHOTS, _USUAL_SHOTS = 100, 10_000
 
 
 def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Estimated]:
@@ -142,25 +149,47 @@ def _sampled(task: SamplerTask, run: _FamilyRun, position: int) -> Sampled:
 
 
 def _estimated(task: EstimatorTask, run: _FamilyRun, number: int) -> Estimated:
+    try:
+        values, stds, how = _estimates(task, run, _exact_values)
+    except NoRoomError:
+        shots = _shots_for(task.precision)
+        values, stds, how = _estimates(task, run, partial(_values_of_shots, shots=shots))
+        return Estimated(task.shape, task.metadata, task.precision, values, stds, how | {"shots": shots})
+    if task.precision:
+        values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(values))
+    return Estimated(task.shape, task.metadata, task.precision, values, np.full_like(values, task.precision), how)
+
+
+def _estimates(
+    task: EstimatorTask, run: _FamilyRun, evaluate_program: _Evaluate
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:
+    """Return the value of each place of a task, its standard deviation, and what the metadata says of them."""
     sets, observables = task.sets.reshape(-1), task.observables.reshape(-1)
-    values = np.empty(len(sets))
+    values, stds = np.zeros(len(sets)), np.zeros(len(sets))
+    how: dict[str, Any] = {}
     places = _places_by_set(sets, task.family.size)
     if run.batch_size:  # otherwise each set's own run says how many passes it takes
         run.checkpoint.expect(2 * -(-task.family.size // run.batch_size), 0)
-    for part, evaluate in _evaluations(task, run):
+    for part, evaluate in _evaluations(task, run, evaluate_program, how):
         run.checkpoint.advance(1 if run.batch_size else 0)
         here = [place for i in range(part.start, part.stop) for place in places[i]]
         wanted = sorted({term[:2] for place in here for term in task.terms[observables[place]]})
         column = {masks: j for j, masks in enumerate(wanted)}
-        # found[set, term]; there are no terms if every Pauli of the observables flips an idle qubit
-        found = evaluate(wanted) if wanted else np.empty((part.stop - part.start, 0))
+        # found[shot, set, term]; there are no terms if every Pauli of the observables flips an idle qubit
+        found = evaluate(wanted) if wanted else np.empty((1, part.stop - part.start, 0))
         run.checkpoint.advance(1 if run.batch_size else 0)
         for place in here:
-            row = found[sets[place] - part.start]
-            values[place] = sum(factor * row[column[x, z]] for x, z, factor in task.terms[observables[place]])
-    if task.precision:
-        values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(sets))
-    return Estimated(task.shape, task.metadata, task.precision, values)
+            rows, terms = found[:, sets[place] - part.start], task.terms[observables[place]]
+            of_shots = sum((factor * rows[:, column[x, z]] for x, z, factor in terms), np.zeros(len(rows)))
+            values[place] = of_shots.mean()
+            if len(of_shots) > 1:
+                stds[place] = of_shots.std(ddof=1) / len(of_shots) ** 0.5
+    return values, stds, how
+
+
+def _shots_for(precision: float) -> int:
+    """Return how many shots are taken where outcomes are too many to be followed: for a variance of 1 at most."""
+    return min(max(ceil(precision**-2), _FEWEST_SHOTS), SHOTS_AT_ONCE) if precision else _USUAL_SHOTS
 
 
 def _places_by_set(sets: NDArray[np.intp], size: int) -> list[list[int]]:
@@ -172,21 +201,59 @@ def _places_by_set(sets: NDArray[np.intp], size: int) -> list[list[int]]:
 
 
 def _evaluations(
-    task: EstimatorTask, run: _FamilyRun
+    task: EstimatorTask, run: _FamilyRun, evaluate_program: _Evaluate, how: dict[str, Any]
 ) -> Iterator[tuple[slice, Callable[[Sequence[tuple[int, int]]], NDArray[np.float64]]]]:
-    """Yield slices of the parameter sets, each with a function that returns values of Paulis, a row for each set."""
+    """Yield slices of the parameter sets, each with a function of Paulis that returns ``values[shot, set, Pauli]``."""
     if run.batch_size:
         for part, batch in run.batches():
-            yield part, partial(pauli_values, expectations=batch.expectations)
+            yield part, partial(_values_of_batch, batch)
         return
     for number in range(task.family.size):
-        yield slice(number, number + 1), partial(_pauli_values_of, task.family.program(number), run)
+        yield slice(number, number + 1), partial(evaluate_program, task.family.program(number), run, number, how)
 
 
-def _pauli_values_of(program: Program, run: _FamilyRun, wanted: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-    """Return the values of Paulis in the final state of one program, as a single row."""
+def _values_of_batch(batch: Batch, wanted: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    return pauli_values(wanted, expectations=batch.expectations)[None]
+
+
+def _saving(program: Program, wanted: Sequence[tuple[int, int]], over: Over) -> Program:
+    """Return a program that saves Paulis of its final state, and takes no measurements after that."""
     qubits = tuple(range(program.state_qubits))
-    save = Save("values", "", Reading.PAULIS, qubits, tuple(wanted), Over.LAST, conditional=False)
-    outcome = run.execute(0, replace(program, body=(*program.body, save), saves=(save,)), shots=1)
-    values: NDArray[np.float64] = outcome.saved[save.label][ALL_SHOTS][None]
-    return values
+    save = Save(_LABEL, "", Reading.PAULIS, qubits, tuple(wanted), over, conditional=False)
+    return replace(program, body=(*program.body, save), final=(), saves=(save,))
+
+
+def _exact_values(
+    program: Program, run: _FamilyRun, number: int, how: dict[str, Any], wanted: Sequence[tuple[int, int]]
+) -> NDArray[np.float64]:
+    """Return the values of Paulis over all final states of a program, each with its probability.
+
+    Raises
+    ------
+    NoRoomError
+        If these are too many.
+    """
+    del number  # it names draws, and there are none
+    is_straight = program.is_straight
+    over = Over.LAST if is_straight else Over.MEAN
+    outcome = run.execute(0, _saving(program, wanted, over), shots=1, exact=not is_straight)
+    if not is_straight:
+        how["simulation"] = "exact"
+        how["neglected_probability"] = max(how.get("neglected_probability", 0.0), outcome.cut)
+    values: NDArray[np.float64] = outcome.saved[_LABEL][ALL_SHOTS]
+    return values[None, None]
+
+
+def _values_of_shots(  # bound one after another
+    program: Program,
+    run: _FamilyRun,
+    number: int,
+    how: dict[str, Any],
+    wanted: Sequence[tuple[int, int]],
+    *,
+    shots: int,
+) -> NDArray[np.float64]:
+    """Return the values of Paulis in the final state of each shot."""
+    how["simulation"] = "shots"
+    outcome = run.execute(number, _saving(program, wanted, Over.EACH), shots=shots)
+    return np.array(outcome.saved[_LABEL][ALL_SHOTS])[:, None]

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.registry import KINDS
+from basicaer.devices.registry import share_of_work
 from basicaer.engine.execute import lost
 from basicaer.engine.program import Measure, Reset, walk
 from basicaer.errors import LostNormError
-from basicaer.options import DeviceChoice
 from basicaer.records import FinishedExperiment, ResultData
 from basicaer.result import chopped, counts_of, memory_of, on_all_qubits
 
@@ -74,9 +73,8 @@ def _aer_metadata(experiment: Experiment, outcome: ExperimentOutcome) -> dict[st
     """Return what Aer's metadata says of an experiment, under Aer's names and in its forms."""
     program, is_unitary = experiment.program, outcome.data.unitary is not None
     n_qubits = program.state_qubits
-    kind = KINDS[DeviceChoice(outcome.device)]
     state_qubits = n_qubits * (2 if is_unitary else 1)
-    threads, is_planned = kind.share_of_work(experiment.devices, state_qubits, experiment.precision)
+    threads, is_planned = share_of_work(outcome.device, experiment.devices, state_qubits, experiment.precision)
     return {
         "method": "unitary" if is_unitary else "statevector",
         "num_qubits": n_qubits,
