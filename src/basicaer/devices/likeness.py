@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = ["are_alike", "largest_distance"]
 _UNITS = 1e4  # of the precision: states that have gone through many gates differ by some hundreds of these
 
 
+@cache
 def largest_distance(dtype: np.dtype[np.complexfloating]) -> float:
     """Return the norm of the difference of two states up to which they count as the same."""
     return float(_UNITS * np.finfo(dtype).eps)

@@ -93,7 +93,7 @@ def check_shots(what: str, shots: int) -> None:
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
             f"{what} needs {readable(needed)} for {shots} shots, and {readable(free)} are free; "
-            "run fewer shots at a time."
+            "run fewer shots at a time, or ask for counts only, which any number of shots has room for."
         )
 
 

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "lost"]
 
+_MOST_ROWS = 2**26  # shots of which each draws its own numbers in the middle of a program
+
 
 def execute(
     request: Request,
@@ -102,9 +104,14 @@ def execute(
         if request.exact:
             return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
         if may_split:
-            # Shots that wait for memory are run again, for which they must be told apart.
             with contextlib.suppress(NoRoomError):
                 return _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
+            # Shots that wait for memory are run again, for which they must be told apart.
+            if request.shots > _MOST_ROWS:
+                raise BasicAerError(
+                    f"Circuit '{request.program.name}' has more branches than there is room for with {request.shots} "
+                    f"shots at once; run at most {_MOST_ROWS} shots at a time."
+                )
         return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
     except LostNormError as error:
         raise lost(request.program, error) from error

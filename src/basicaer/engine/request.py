@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.options import Precision
 
-__all__ = ["Outcome", "Request"]
+__all__ = ["Outcome", "Request", "tells_shots_apart"]
 
 _MOST_TOLD_APART = 2**20  # shots; of more, where only counts are asked for, numbers of shots are split
 
@@ -57,13 +57,20 @@ class Request:
 
     @property
     def tells_shots_apart(self) -> bool:
-        """Whether each shot draws its own numbers; otherwise numbers of shots are split among outcomes."""
-        return (
-            self.shots <= _MOST_TOLD_APART
-            or self.keep_order
-            or self.keep_state
-            or any(save.over.is_of_single_shots for save in self.program.saves)
-        )
+        """See `tells_shots_apart`."""
+        return tells_shots_apart(self.program, self.shots, keeps_each=self.keep_order or self.keep_state)
+
+
+def tells_shots_apart(program: Program, shots: int, *, keeps_each: bool) -> bool:
+    """Tell whether each shot draws its own numbers; otherwise numbers of shots are split among outcomes.
+
+    Parameters
+    ----------
+    keeps_each
+        Whether the outcome of each shot, or the state of the last one, is asked for.
+    """
+    saves_each = any(save.over.is_of_single_shots for save in program.saves)
+    return shots <= _MOST_TOLD_APART or keeps_each or saves_each
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
 
+_MANY_BRANCHES = 32
+_PATIENCE = 4  # attempts in vain after which only one in so many is made
 _COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
-_MOST_ROWS, _MOST_PROBABILITIES = 2**18, 2**12  # in a group, where rows are split one by one
+_MOST_ROWS, _MOST_PROBABILITIES = 2**15, 2**12  # in a group, where rows are split one by one
 LEAST_PROBABILITY = 1e-12
 """Outcomes that are less likely, with all that led to them, are not followed where rows are probabilities."""
 
@@ -76,6 +78,7 @@ class Splitting:
         n_qubits, device = planning.n_qubits, planning.device
         most = min(device.most_states(n_qubits, planning.precision), _BATCH_AMPLITUDES // 2**n_qubits)
         self.most_together = 1 if one_by_one or most < 2 else most
+        self._attempts = self._fruitless = 0  # to let branches go on as one: all, and those since the last that did
         self._room: int | None = None  # for how many states; asked of the device at the first split
 
     def room(self) -> int:
@@ -106,7 +109,9 @@ class Splitting:
         """
         p = probabilities(group.ensemble, qubit)
         ones = self._ones(group, here, p[:, 1])
-        kept, branch = np.unique(2 * group.branch + ones, return_inverse=True)
+        part = 2 * group.branch + ones
+        found = np.bincount(part, minlength=2 * len(group)) > 0
+        kept, branch = np.flatnonzero(found), (np.cumsum(found) - 1)[part]
         room = max(self.room() - others, 1)
         no_room = np.empty(0, np.int64)
         if len(kept) > room:
@@ -132,7 +137,7 @@ class Splitting:
         here
             Where the group stands.
         """
-        if len(group) == 1:
+        if len(group) == 1 or self._is_in_vain(group):
             return
         if self._live is None:
             self._live = Liveness(self._program)
@@ -143,12 +148,20 @@ class Splitting:
             phase = complex(group.phases[i]) if self._keeps_phases else None
             numbers[i] = keys.setdefault((*bits, *sorted(variables.items()), phase), len(keys))
         first = group.ensemble.alike(numbers, up_to_phase=not self._keeps_phases)
-        if first is not None:
+        self._fruitless += 1
+        if first is not None and (first != np.arange(len(group))).any():
+            self._fruitless = 0
             kept, number = np.unique(first, return_inverse=True)
             if len(kept) < len(group):
                 group.keep(kept, number[group.branch])
                 if self._shots is not Shots.DRAWN:
                     self._join_rows(group)
+
+    def _is_in_vain(self, group: Group) -> bool:
+        """Tell whether many states, none of which met in the last attempts, are hardly worth another one."""
+        self._attempts += 1
+        has_many = self._shots is Shots.DRAWN and len(group) > _MANY_BRANCHES
+        return has_many and self._fruitless > _PATIENCE and self._attempts % _PATIENCE != 0
 
     def in_parts(self, group: Group) -> list[Group]:
         """Cut groups off one that has become too large to go on together; return them."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from basicaer.devices.cpu.expectations import signs_of, signs_of_turns
-from basicaer.devices.cpu.gatewise import rows_of, squares
+from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.devices.likeness import are_alike, largest_distance
@@ -100,20 +100,41 @@ class NumpyBatch:
         return values
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
-        self._checkpoint.poll()
-        parts = self._states.view(self._states.real.dtype).reshape(len(self), -1, 2, 2 ** (qubit + 1))
-        weights: NDArray[np.float64] = np.einsum("shvl,shvl->sv", parts, parts, dtype=np.float64)
+        weights = np.empty((len(self), 2))
+
+        def work(part: slice) -> None:
+            values = self._by_value(qubit, part)
+            weights[part] = np.einsum("shvl,shvl->sv", values, values, dtype=np.float64)
+
+        self._in_parts(work)
         return weights
 
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
-        self._checkpoint.poll()
-        factors = np.zeros((len(self), 1, 2, 1))
+        factors = np.zeros((len(self), 1, 2, 1), self._states.real.dtype)
         factors[np.arange(len(self)), 0, outcomes.astype(np.intp), 0] = probabilities**-0.5
-        self._states.reshape(len(self), -1, 2, 2**qubit)[...] *= factors.astype(self._states.real.dtype)
+
+        def work(part: slice) -> None:
+            self._by_value(qubit, part)[...] *= factors[part]
+
+        self._in_parts(work)
+
+    def _by_value(self, qubit: int, part: slice) -> NDArray[np.floating]:
+        """Return real and imaginary parts of some states, with an axis for the value of a qubit.
+
+        ``values[s, h, v, l]``: of state s, qubits above it in h, the qubit in v, and those below it, in pairs of a real
+        and an imaginary part, in l.
+        """
+        states = self._states[part]
+        return states.view(states.real.dtype).reshape(len(states), -1, 2, 2 ** (qubit + 1))
 
     def take(self, numbers: NDArray[np.intp]) -> Self:
-        self._checkpoint.poll()
-        return self._with(self._states[numbers])
+        taken = np.empty((len(numbers), self._states.shape[1]), self._states.dtype)
+
+        def work(part: slice) -> None:
+            np.take(self._states, numbers[part], axis=0, out=taken[part], mode="clip")
+
+        self._in_parts(work, len(numbers))
+        return self._with(taken)
 
     def join(self, other: Self) -> Self:
         self._checkpoint.poll()
@@ -127,15 +148,24 @@ class NumpyBatch:
         return type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state)
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
-        self._checkpoint.poll()
+        if len(self) == 2:
+            return np.array([0, int(keys[0] != keys[1] or not are_alike(*self._states, up_to_phase=up_to_phase))])
         # States that are the same have the same overlap with any other: they stand side by side in its order.
-        overlaps = self._states @ _any_state(self._states.shape[1]).astype(self._states.dtype)
+        overlaps = np.empty(len(self), self._states.dtype)
+        other = _any_state(self._states.shape[1]).astype(self._states.dtype)
+
+        def work(part: slice) -> None:
+            np.matmul(self._states[part], other, out=overlaps[part])
+
+        self._in_parts(work)
         values = abs(overlaps) if up_to_phase else overlaps.real
         order = np.lexsort((values, keys))
         most = largest_distance(self._states.dtype) * self._states.shape[1] ** 0.5
         near = (np.diff(values[order]) < most) & (np.diff(keys[order]) == 0)
         for place in near.nonzero()[0].tolist():
             near[place] = are_alike(*self._states[order[place : place + 2]], up_to_phase=up_to_phase)
+        if not near.any():
+            return np.arange(len(self))
         run = np.concatenate([[0], np.cumsum(~near)])  # which run of same states each one stands in
         first = np.full(run[-1] + 1, len(order))
         np.minimum.at(first, run, order)
@@ -146,10 +176,15 @@ class NumpyBatch:
     def state(self, number: int) -> State:
         return self._as_state(self._states[number])
 
-    def _in_parts(self, work: Callable[[slice], None]) -> None:
-        """Do some work on parts of the states, several at a time."""
+    def _in_parts(self, work: Callable[[slice], None], count: int | None = None) -> None:
+        """Do some work on parts of the states, or of `count` new ones, several parts at a time; polls."""
+        self._checkpoint.poll()
+        count = len(self._states) if count is None else count
         step = max(_PART_AMPLITUDES // 2**self.n_qubits, 1)
-        parts = [slice(start, start + step) for start in range(0, len(self._states), step)]
+        if count * 2**self.n_qubits <= FEW_AMPLITUDES:  # so small a product is never given to several threads
+            work(slice(0, count))
+            return
+        parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
         run_parts(lambda number: work(parts[number]), len(parts), self._threads)
 
 
