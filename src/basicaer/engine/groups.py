@@ -96,7 +96,7 @@ class Frame(NamedTuple):
 
     def next(self) -> Frame:
         """Return the place after the next operation."""
-        return self._replace(at=self.at + 1)
+        return Frame(self.block, self.at + 1, self.loop, self.iteration, self.child, self.outer)
 
 
 def frame_at(body: Block, steps: tuple[Step, ...]) -> Frame:
