@@ -19,7 +19,7 @@ from basicaer.errors import LostNormError
 from basicaer.records import SavedValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -96,12 +96,22 @@ def with_own_lists(header: dict[str, Any]) -> dict[str, Any]:
 def counts_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> dict[str, int]:
     """Return how often each value of the memory slots occurred: hexadecimal value -> shots; poll now and then."""
     counts: dict[str, int] = {}
+    for keys, numbers in _counted(outcome, memory_slots, poll):
+        counts.update(zip(keys, numbers, strict=True))
+    if len(counts) < len(outcome.values):  # some occur several times
+        counts = {}
+        for keys, numbers in _counted(outcome, memory_slots, poll):
+            for key, count in zip(keys, numbers, strict=True):
+                counts[key] = counts.get(key, 0) + count
+    return counts
+
+
+def _counted(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> Iterator[tuple[list[str], list[int]]]:
+    """Yield values of the memory slots in hexadecimal, and how many shots have each, a part at a time."""
     for start in range(0, len(outcome.values), _CHUNK):
         poll()
-        values, numbers = outcome.values[start : start + _CHUNK], outcome.counts[start : start + _CHUNK]
-        for key, count in zip(_hexadecimal(values, memory_slots), numbers, strict=True):
-            counts[key] = counts.get(key, 0) + count
-    return counts
+        part = slice(start, start + _CHUNK)
+        yield _hexadecimal(outcome.values[part], memory_slots), outcome.counts[part]
 
 
 def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> list[str]:
@@ -117,6 +127,8 @@ def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> 
 
 def _hexadecimal(values: list[int], memory_slots: int) -> list[str]:
     reported = all_ones(memory_slots)  # a Qobj's register lies above the memory slots and is not reported
+    if max(values, default=0) <= reported:
+        return list(map(hex, values))
     return [hex(value & reported) for value in values]
 
 
