@@ -128,6 +128,7 @@ class NullDevice:
 
     name = "CPU"  # the device that it stands for
     is_host = True
+    threads = 1
     queue: int | None = None
 
     def __init__(self) -> None:

@@ -228,6 +228,7 @@ class Device(Protocol):
 
     name: str
     is_host: bool  # whether its states lie in the memory of the host
+    threads: int  # how many of the host's threads work on one state at a time
     queue: int | None  # the number of the card whose jobs run one after another; None where jobs need not wait
 
     def kind(self, precision: Precision) -> str:

@@ -66,7 +66,7 @@ class _Planning:
         self.device, self.precision = device, experiment.precision
         self.amplitude_bytes = experiment.precision.amplitude_bytes
         self.costs = device.costs(self.n_qubits, experiment.precision)
-        self.threads: int = getattr(device, "threads", 1)
+        self.threads = device.threads
         self.zero = frozenset(range(self.n_qubits) if starts_at_zero else ())  # state qubits that are still |0>
         self.stages: list[Stage] = []
         self.n_gates = self.swaps = 0

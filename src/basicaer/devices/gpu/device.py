@@ -61,6 +61,7 @@ class CupyDevice:
 
     name = "GPU"
     is_host = False
+    threads = 1
 
     def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, TileShape] | None = None) -> None:
         self.card = Card(number, cupy or _cupy())
