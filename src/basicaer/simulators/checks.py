@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from basicaer.engine.program import Over, Phase, Save, SetState, walk
+from basicaer.compile.result_forms import OPERATOR, STATEVECTOR
+from basicaer.compile.saves import SAVES
+from basicaer.engine.program import Over, Phase, Reading, Save, SetState, walk
 from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
@@ -58,8 +60,9 @@ def check_states(program: Program, simulator: str, returns: str) -> None:
                 f"The label '{save.label}' of {save.form} (circuit '{program.name}') is reserved for what {simulator} "
                 "itself returns; choose another label."
             )
-        if (save.form == "save_unitary") != is_unitary:
-            remedy = "only unitary_simulator can" if save.form == "save_unitary" else "it saves unitaries only"
+        is_of_unitary = save.reading is Reading.UNITARY
+        if is_of_unitary != is_unitary:
+            remedy = "only unitary_simulator can" if is_of_unitary else "it saves unitaries only"
             raise BasicAerError(f"{simulator} cannot run '{save.form}' in circuit '{program.name}': {remedy}.")
         if is_unitary and save.qubits != tuple(range(program.circuit_qubits)):
             raise BasicAerError(f"'{save.form}' in circuit '{program.name}' must be given the qubits in their order.")
@@ -81,7 +84,7 @@ def _is_final_state(save: Save, program: Program) -> bool:
     return (
         after[-1:] == [save]
         and cmath.isclose(phase, save.phase)
-        and save.form in {"save_state", "save_statevector", "save_unitary"}
+        and SAVES[save.form].result_form in {STATEVECTOR, OPERATOR}
         and save.over is Over.LAST
         and not (save.conditional or program.final)
         and given == [(place, qubit) for qubit, place in enumerate(program.qubits)]

@@ -27,6 +27,7 @@ from qiskit.transpiler import Target
 
 from basicaer.compile.gates import GATES
 from basicaer.compile.saves import SAVES
+from basicaer.engine.program import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,8 @@ def build_target(*, unitary_only: bool = False, num_qubits: int | None = None) -
         size, so that no circuit is widened.
     """
     taken_whole = _table_gates() | _BY_CLASS | {"delay": Delay(Parameter("delay"))}
-    taken_whole |= dict.fromkeys(["save_unitary"] if unitary_only else SAVES.keys() - {"save_unitary"}, Instruction)
+    saves = [name for name, record in SAVES.items() if (record.reading is Reading.UNITARY) == unitary_only]
+    taken_whole |= dict.fromkeys(saves, Instruction)
     for name, kind in _IN_LATER_VERSIONS.items():
         if hasattr(library, kind):
             taken_whole[name] = getattr(library, kind)
