@@ -175,7 +175,7 @@ def check(kind, seeds, tmp_path, monkeypatch):
     return stopped
 
 
-@pytest.mark.parametrize(("kind", "count"), [("layers", 6), ("programs", 12), ("wide", 2)])
+@pytest.mark.parametrize(("kind", "count"), [("layers", 6), ("programs", 16), ("wide", 2)])
 def test_some_jobs(kind, count, tmp_path, monkeypatch):
     assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 4
 
