@@ -136,8 +136,7 @@ class Ensemble:
         chosen, others = np.flatnonzero(where), np.flatnonzero(~where)
         if isinstance(self._states, list):
             return (self._with([self._states[i] for i in chosen]), self._with([self._states[i] for i in others]))
-        rest = self._with(self._states.take(others))
-        return self.taken(chosen), rest
+        return self.taken(chosen), self.taken(others)  # each a copy of a part of the batch
 
     def joined(self, other: Ensemble) -> Ensemble:
         """Return the states of both, those of the other after these; neither is there any longer."""
