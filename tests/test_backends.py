@@ -164,7 +164,7 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
         ({"meas_return": "mean"}, "meas_return must be one of 'single', 'avg', not 'mean'"),
         ({"meas_return": []}, r"meas_return must be one of 'single', 'avg', not \[\]"),
         ({"meas_leve": 2}, "'meas_leve': did you mean 'meas_level'"),
-        ({"shots": 10**15}, "bell' needs .* for 1000000000000000 shots, and .* are free; run fewer"),
+        ({"shots": 10**15, "memory": True}, r"bell' needs .* for 10{15} shots that .* are free; run fewer"),
         ({"seed_simulator": -1}, "seed_simulator must be a whole number of at least 0"),
         ({"memory": 3}, "memory must be True or False, not 3"),
         ({"memory": []}, r"memory must be True or False, not \[\]"),

@@ -92,8 +92,8 @@ def check_shots(what: str, shots: int) -> None:
     needed = shots * _BYTES_PER_SHOT
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{what} needs {readable(needed)} to tell {shots} shots apart, and {readable(free)} are free; "
-            f"run {max(free // _BYTES_PER_SHOT, 1)} shots at a time."
+            f"{what} needs {readable(needed)} for {shots} shots that are told apart, and {readable(free)} are free; "
+            f"run fewer shots at a time, at most {max(free // _BYTES_PER_SHOT, 1)}."
         )
 
 
