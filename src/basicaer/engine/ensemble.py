@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan
     from basicaer.options import Precision
 
-__all__ = ["Ensemble"]
+__all__ = ["MOST_AMPLITUDES", "Ensemble"]
 
 _FLIP = np.array([[0, 1], [1, 0]], complex)
-_BATCH_AMPLITUDES = 2**24  # at most in a batch, which is copied as a whole when its states part: 256 MiB in double
+MOST_AMPLITUDES = 2**24
+"""In a batch, which is copied as a whole when its states part: 256 MiB in double."""
 
 
 class Ensemble:
@@ -183,7 +184,7 @@ class Ensemble:
         return Ensemble(self._device, states, self._precision, self._checkpoint)
 
     def _fits_a_batch(self, count: int) -> bool:
-        if count * 2**self.n_qubits > _BATCH_AMPLITUDES:
+        if count * 2**self.n_qubits > MOST_AMPLITUDES:
             return False
         return count <= self._device.most_states(self.n_qubits, self._precision)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from basicaer.engine.ensemble import MOST_AMPLITUDES
 from basicaer.engine.liveness import Liveness
 from basicaer.engine.program import Reading
 from basicaer.engine.records import Shots
@@ -28,8 +29,6 @@ _COPIES_SHARE = 2  # one part in so many of the free memory may go to states of 
 _MOST_ROWS, _MOST_PROBABILITIES = 2**18, 2**12  # of a run, those that have ended counted, where rows are split
 LEAST_PROBABILITY = 1e-12
 """Outcomes that are less likely, with all that led to them, are not followed where rows are probabilities."""
-
-_BATCH_AMPLITUDES = 2**24  # of all branches that go on side by side
 
 
 class NoRoomError(Exception):
@@ -75,7 +74,7 @@ class Splitting:
         self.cut = 0.0
         self._keeps_phases = keeps_phases or any(save.reading is Reading.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
-        most = min(device.most_states(n_qubits, planning.precision), _BATCH_AMPLITUDES // 2**n_qubits)
+        most = min(device.most_states(n_qubits, planning.precision), MOST_AMPLITUDES // 2**n_qubits)
         self.most_together = 1 if one_by_one or most < 2 else most
         self._room: int | None = None  # for how many states; asked of the device at the first split
 
