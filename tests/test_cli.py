@@ -388,7 +388,7 @@ def test_a_missing_file_and_a_directory_are_refused_in_one_sentence(tmp_path):
     [
         ("--shots", 0, "shots must be a whole number of at least 1, not 0"),
         ("--shots", -5, "shots must be"),
-        ("--shots", 10**15, "fewer shots"),
+        ("--shots", 2**63, "it may be 2**63 - 1 at most"),
         ("--seed", -1, "seed_simulator must be"),
         ("--device", "TPU", "device must be one of 'auto', 'CPU', 'GPU', not 'TPU'"),
         ("--precision", "half", "precision must be one of 'double', 'single', not 'half'"),

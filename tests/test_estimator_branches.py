@@ -7,7 +7,9 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import exact
 from basicaer import EstimatorV2
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import splitting
+from basicaer.engine.checkpoint import Checkpoint
 from basicaer.errors import BasicAerWarning
 
 OBSERVABLES = [
@@ -98,6 +100,38 @@ def test_where_there_are_too_many_branches_shots_are_taken(monkeypatch, precisio
     assert (abs(result.data.evs - want) <= 6 * result.data.stds + 1e-12).all()
     (again,) = EstimatorV2(seed=3).run([(circuit, OBSERVABLES)], precision=precision).result()
     assert again.data.evs.tolist() == result.data.evs.tolist()
+
+
+def many_outcomes():
+    circuit = QuantumCircuit(2, 8)
+    for bit in range(8):
+        circuit.ry(0.5 + bit, [0, 1])
+        circuit.cx(0, 1)
+        circuit.measure(0, bit)
+    circuit.ry(0.4, [0, 1])
+    return circuit
+
+
+def test_branches_are_counted_also_where_each_goes_by_itself(monkeypatch):
+    """As those of large states do: there are never many at a time, but they would take forever."""
+    monkeypatch.setattr(splitting, "_MOST_PROBABILITIES", 100)
+    monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 0)
+    (result,) = EstimatorV2(seed=3).run([(many_outcomes(), "ZZ")], precision=0.1).result()
+    assert result.metadata["simulation"] == "shots"
+
+
+def test_shots_of_circuits_of_one_job_are_independent(monkeypatch):
+    monkeypatch.setattr(splitting, "_MOST_PROBABILITIES", 1)
+    job = EstimatorV2(seed=3).run([(many_outcomes(), ["ZI", "XX"])] * 3, precision=0.1)
+    found = np.array([result.data.evs for result in job.result()])
+    assert len(np.unique(found[:, 0])) == 3
+
+
+def test_an_exact_run_counts_as_one_shot(monkeypatch):
+    finished = []
+    monkeypatch.setattr(Checkpoint, "finish_shots", lambda _self, count: finished.append(count))
+    EstimatorV2().run([(many_outcomes(), "ZZ")]).result()
+    assert finished == [1]
 
 
 def test_terms_on_qubits_that_are_measured_at_the_end_are_0_where_they_do_not_commute():

@@ -37,7 +37,7 @@ def random_circuit(random, n):
     circuit.compose(layers(n, int(random.integers(99)), measured=False, depth=1), inplace=True)
     for number in range(int(random.integers(3, 8))):
         qubit, bit = int(random.integers(n)), int(random.integers(BITS))
-        match random.integers(6):
+        match random.integers(7):
             case 0:
                 circuit.reset(qubit)
             case 1:
@@ -55,6 +55,10 @@ def random_circuit(random, n):
                 save_probabilities(circuit, [qubit], f"seen {number}", pershot=pershot, conditional=conditional)
                 save_expectation_value(circuit, Pauli("X"), [qubit], f"mean {number}", conditional=conditional)
                 save_statevector(circuit, f"last {number}")
+            case 4:  # branches part, and have the same state again
+                circuit.h(qubit)
+                circuit.measure(qubit, bit)
+                circuit.reset(range(n))
             case _:
                 circuit.h(qubit)
                 circuit.measure(qubit, bit)
@@ -97,9 +101,16 @@ def random_program(random, monkeypatch):
 
 
 def tight(monkeypatch, random, n, tile_qubits=None):
-    """Let at most three branches have a state of their own while they wait; others are run again from the start."""
-    device, copies = NumpyDevice(threads=1, tile_qubits=tile_qubits), int(random.integers(4))
-    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2 * copies * STATE_BYTES * 2**n)
+    """Let at most three branches have a state of their own while they wait, each time that a job goes on fewer or more.
+
+    Others are run again from the start.
+    """
+    device = NumpyDevice(threads=1, tile_qubits=tile_qubits)
+
+    def free_bytes(_self):
+        return 2 * int(random.integers(4)) * STATE_BYTES * 2**n
+
+    monkeypatch.setattr(NumpyDevice, "free_bytes", free_bytes)
     monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
     monkeypatch.setattr("basicaer.simulation.check_saves", lambda *_args, **_keys: None)
 
@@ -185,3 +196,29 @@ def test_some_jobs(kind, count, tmp_path, monkeypatch):
 def test_many_jobs(kind, count, tmp_path, monkeypatch):
     count = max(10, int(count * SHARE))
     assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 4
+
+
+def test_nothing_is_saved_twice_where_a_job_goes_on_with_less_memory(tmp_path, monkeypatch):
+    """Rows that had become one branch part again when they are run from the start, before the place of their saves."""
+    copies = 3
+    device = NumpyDevice(threads=1, tile_qubits=3)
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2 * copies * STATE_BYTES * 2**4)
+    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    circuit = QuantumCircuit(4, BITS)
+    circuit.h(0)
+    circuit.reset(0)
+    circuit.compose(layers(4, 1, measured=False, depth=1), inplace=True)
+    save_expectation_value(circuit, Pauli("Z"), [0], "seen", pershot=True)
+    circuit.h(1)
+    circuit.measure(1, 1)
+    circuit.compose(layers(4, 2, measured=False, depth=2), inplace=True)
+    circuit.measure(2, 2)
+    circuit.compose(layers(4, 3, measured=False, depth=1), inplace=True)
+    work = work_of([circuit], shots=40)
+    want = seen(run(work))
+    for number in range(1, 8):
+        saving, copies = Persistence(str(tmp_path / str(number)), 0.0), 3
+        with pytest.raises(Cancelled):
+            run(work, saving, StopsAfter(number))
+        copies = 0
+        check_alike(seen(run(load_job(tmp_path / str(number))[1], saving._replace(resume=True))), want, number)

@@ -288,6 +288,16 @@ def test_what_no_job_is_saved_with_is_refused_when_it_is_read(folder, field, val
         load_job(folder)
 
 
+def test_a_place_that_is_no_number_is_damaged(folder):
+    """Nothing comes before or after it, so that saves up to there would be done again."""
+    body = body_of(folder, "running")
+    (path, *_) = [path for path in places(body) if path and path[-1] == "saved_until"]
+    forged = replaced(body, path, {"!": "tuple", "is": [float("nan")]})
+    rewrite(folder, "running", json.dumps(forged).encode())
+    with pytest.raises(BasicAerError, match=DAMAGED):
+        go_on(folder)
+
+
 def test_what_is_not_forged_gives_what_the_job_would_have_given(saved, folder):
     for name in ("job", "circuit-0", "running"):
         rewrite(folder, name, json.dumps(body_of(folder, name), indent=1).encode())

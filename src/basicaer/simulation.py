@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.engine.program import Segment
-from basicaer.engine.request import tells_shots_apart
+from basicaer.engine.request import may_split
 from basicaer.errors import BasicAerError
 from basicaer.result import joined, qiskit_experiment, result_of
 
@@ -199,9 +199,16 @@ class SimulationPayload:
 
 
 def check_room(
-    device: Device, program: Program, precision: Precision, shots: int, returns: str, *, memory: bool
+    device: Device,
+    program: Program,
+    precision: Precision,
+    shots: int,
+    returns: str,
+    *,
+    memory: bool,
+    is_kept: bool,
 ) -> None:
-    """Check that a circuit, what it saves, and its result fit into memory.
+    """Check that a circuit, what it saves, its shots and its result fit into memory.
 
     Parameters
     ----------
@@ -209,6 +216,8 @@ def check_room(
         As in `SimulationPayload`.
     memory
         As in `Experiment`.
+    is_kept
+        Whether the job is saved while it runs.
 
     Raises
     ------
@@ -219,5 +228,5 @@ def check_room(
     n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
     check_fits(device, what, n_qubits, precision, unitary=is_unitary)
     check_saves(device, what, program, precision, shots, unitary=is_unitary)
-    if tells_shots_apart(program, shots, keeps_each=memory or returns != "counts"):
+    if not may_split(program, shots, wants_single=memory or returns != "counts", is_kept=is_kept):
         check_shots(what, shots)

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 __all__ = ["are_alike", "largest_distance"]
 
-_UNITS = 1e4  # of the precision: states that have gone through many gates differ by some hundreds of these
+# In units of the precision. Rounding in a hundred gates makes states differ by about ten of these. In single precision
+# a larger distance would swallow the small rotations that a program may well make in one branch and not in the other.
+_UNITS_OF_SINGLE, _UNITS_OF_DOUBLE = 1e2, 1e4
 
 
 @cache
 def largest_distance(dtype: np.dtype[np.complexfloating]) -> float:
     """Return the norm of the difference of two states up to which they count as the same."""
-    return float(_UNITS * np.finfo(dtype).eps)
+    units = _UNITS_OF_SINGLE if dtype == np.complex64 else _UNITS_OF_DOUBLE
+    return float(units * np.finfo(dtype).eps)
 
 
 def are_alike(one: NDArray[np.complexfloating], other: NDArray[np.complexfloating], *, up_to_phase: bool) -> bool:

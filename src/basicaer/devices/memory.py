@@ -88,12 +88,12 @@ def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *
 
 
 def check_shots(what: str, shots: int) -> None:
-    """Refuse more shots than there is memory to draw; `what` as for `check_fits`."""
+    """Refuse more shots than there is memory to tell apart; `what` as for `check_fits`."""
     needed = shots * _BYTES_PER_SHOT
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{what} needs {readable(needed)} for {shots} shots, and {readable(free)} are free; "
-            "run fewer shots at a time, or ask for counts only, which any number of shots has room for."
+            f"{what} needs {readable(needed)} for {shots} shots that are told apart, and {readable(free)} are free; "
+            f"run at most {max(free // _BYTES_PER_SHOT, 1)} shots at a time."
         )
 
 

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan
     from basicaer.options import Precision
 
-__all__ = ["Ensemble"]
+__all__ = ["MOST_AMPLITUDES", "Ensemble"]
 
 _FLIP = np.array([[0, 1], [1, 0]], complex)
-_BATCH_AMPLITUDES = 2**24  # at most in a batch, which is copied as a whole when its states part: 256 MiB in double
+MOST_AMPLITUDES = 2**24
+"""In a batch, which is copied as a whole when its states part: 256 MiB in double."""
 
 
 class Ensemble:
@@ -136,8 +137,7 @@ class Ensemble:
         chosen, others = np.flatnonzero(where), np.flatnonzero(~where)
         if isinstance(self._states, list):
             return (self._with([self._states[i] for i in chosen]), self._with([self._states[i] for i in others]))
-        rest = self._with(self._states.take(others))
-        return self.taken(chosen), rest
+        return self.taken(chosen), self.taken(others)  # each a copy of a part of the batch
 
     def joined(self, other: Ensemble) -> Ensemble:
         """Return the states of both, those of the other after these; neither is there any longer."""
@@ -184,7 +184,7 @@ class Ensemble:
         return Ensemble(self._device, states, self._precision, self._checkpoint)
 
     def _fits_a_batch(self, count: int) -> bool:
-        if count * 2**self.n_qubits > _BATCH_AMPLITUDES:
+        if count * 2**self.n_qubits > MOST_AMPLITUDES:
             return False
         return count <= self._device.most_states(self.n_qubits, self._precision)
 

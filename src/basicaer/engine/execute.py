@@ -62,8 +62,6 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "lost"]
 
-_MOST_ROWS = 2**26  # shots of which each draws its own numbers in the middle of a program
-
 
 def execute(
     request: Request,
@@ -74,6 +72,7 @@ def execute(
     numbers_of: NumbersOf | None = None,
     saver: Saver | None = None,
     resume: tuple[Suspended, Callable[[State], None]] | None = None,
+    check_shots: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run a program.
 
@@ -87,6 +86,8 @@ def execute(
         Keeps the run now and then, between two passes.
     resume
         A run that was suspended, and what restores its state, to go on with instead of beginning.
+    check_shots
+        Refuses the run if there is no memory to tell so many shots apart; called where that turns out to be needed.
 
     Raises
     ------
@@ -99,19 +100,15 @@ def execute(
     """
     planning = Planning(device, planner, request.n_qubits, request.precision, checkpoint)
     suspension = Suspension(saver, resume)
-    may_split = not request.tells_shots_apart and (saver is None or request.program.is_straight)
     try:
         if request.exact:
             return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
-        if may_split:
+        if request.may_split(is_kept=saver is not None or resume is not None):
             with contextlib.suppress(NoRoomError):
                 return _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
             # Shots that wait for memory are run again, for which they must be told apart.
-            if request.shots > _MOST_ROWS:
-                raise BasicAerError(
-                    f"Circuit '{request.program.name}' has more branches than there is room for with {request.shots} "
-                    f"shots at once; run at most {_MOST_ROWS} shots at a time."
-                )
+            if check_shots is not None:
+                check_shots()
         return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
     except LostNormError as error:
         raise lost(request.program, error) from error
@@ -178,6 +175,8 @@ class _Execution:
         finally:
             for left in [*self.pending, *([self.running] if self.running else [])]:
                 left.ensemble.release()
+        if self.request.exact:
+            self.checkpoint.finish_shots(self.request.shots)
         values, counts, value_of_shot = self.finishing.outcome()
         saved = self.saved.finished(self.program.saves) if self.saved.records else {}
         return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved, self.splitting.cut)
@@ -204,7 +203,7 @@ class _Execution:
     def suspended(self) -> Suspended:
         running = self.running
         assert running is not None and running.frame is not None  # a segment runs  # noqa: PT018, S101
-        waiting = [Waiting(one.rows, one.frame.order()) for one in self.pending if one.frame is not None]
+        waiting = [Waiting(one.rows, one.reached(one.frame)) for one in self.pending if one.frame is not None]
         return Suspended(
             running.rows,
             running.frame.steps(),
@@ -351,7 +350,7 @@ class _Execution:
         self.suspension.check_restored()
         no_room = self.splitting.measure(group, frame, qubit, bits, self.held, reset=reset)
         if len(no_room):
-            self.waiting.append(Waiting(no_room, frame.order()))
+            self.waiting.append(Waiting(no_room, group.reached(frame)))
         after = frame.next()
         if not isinstance(after.operation, Measure | Reset):  # a chain of them parts the group as one
             self.splitting.merge(group, after)

@@ -137,7 +137,7 @@ def innermost_loop(frame: Frame) -> Frame:
     return frame
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Group:
     """Branches that stand at the same place.
 
@@ -174,6 +174,11 @@ class Group:
         """Return where the group stands, so that groups can be put in order."""
         assert self.frame is not None  # those that have ended are finished at once  # noqa: S101
         return self.frame.order()
+
+    def reached(self, frame: Frame) -> Place:
+        """Return the place up to which rows that stand at a frame have been saved for: it, or one from before."""
+        here = frame.order()
+        return here if self.saved_until is None else max(here, self.saved_until)
 
     def first_rows(self) -> NDArray[np.int64]:
         """Return one row of each branch."""

@@ -80,9 +80,10 @@ class Records:
         found: NDArray[np.uint64] = self.words[:, rows] & mask_words(mask, len(self.words))[:, None]
         return found
 
-    def split(self, row: int, shots: float) -> int:
-        """Give so many shots of a row, or so much of its probability, to a new one with the same past; return that."""
-        self.shots[row] -= shots
-        self.shots = np.append(self.shots, shots)
-        self.words = np.concatenate([self.words, self.words[:, row : row + 1]], axis=1)
-        return len(self.shots) - 1
+    def split(self, rows: NDArray[np.int64], shots: NDArray[Any]) -> NDArray[np.int64]:
+        """Give some shots of each row, or some of its probability, to a new one with the same past; return these."""
+        first_new = len(self.shots)
+        self.shots[rows] -= shots
+        self.shots = np.concatenate([self.shots, shots])
+        self.words = np.concatenate([self.words, self.words[:, rows]], axis=1)
+        return np.arange(first_new, len(self.shots))

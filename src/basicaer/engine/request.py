@@ -12,9 +12,27 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.options import Precision
 
-__all__ = ["Outcome", "Request", "tells_shots_apart"]
+__all__ = ["Outcome", "Request", "may_split"]
 
 _MOST_TOLD_APART = 2**20  # shots; of more, where only counts are asked for, numbers of shots are split
+
+
+def may_split(program: Program, shots: int, *, wants_single: bool, is_kept: bool) -> bool:
+    """Tell whether numbers of shots are split among outcomes, rather than each shot draws its own numbers.
+
+    Parameters
+    ----------
+    wants_single
+        Whether anything is wanted of single shots, besides what the program saves.
+    is_kept
+        Whether the run is saved while it goes on, which it can be in the middle of a branch of single shots only.
+    """
+    return (
+        shots > _MOST_TOLD_APART
+        and not wants_single
+        and not any(save.over.is_of_single_shots for save in program.saves)
+        and (program.is_straight or not is_kept)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +73,10 @@ class Request:
         """Qubits of the state that is evolved."""
         return self.program.state_qubits * (2 if self.unitary else 1)
 
-    @property
-    def tells_shots_apart(self) -> bool:
-        """See `tells_shots_apart`."""
-        return tells_shots_apart(self.program, self.shots, keeps_each=self.keep_order or self.keep_state)
-
-
-def tells_shots_apart(program: Program, shots: int, *, keeps_each: bool) -> bool:
-    """Tell whether each shot draws its own numbers; otherwise numbers of shots are split among outcomes.
-
-    Parameters
-    ----------
-    keeps_each
-        Whether the outcome of each shot, or the state of the last one, is asked for.
-    """
-    saves_each = any(save.over.is_of_single_shots for save in program.saves)
-    return shots <= _MOST_TOLD_APART or keeps_each or saves_each
+    def may_split(self, *, is_kept: bool) -> bool:
+        """Tell whether numbers of shots are split; see the function of this name."""
+        wants_single = self.keep_order or self.keep_state
+        return may_split(self.program, self.shots, wants_single=wants_single, is_kept=is_kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from basicaer.engine.ensemble import MOST_AMPLITUDES
 from basicaer.engine.liveness import Liveness
 from basicaer.engine.program import Reading
 from basicaer.engine.records import Shots
@@ -27,11 +28,9 @@ __all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
 _MANY_BRANCHES = 32
 _PATIENCE = 4  # attempts in vain after which only one in so many is made
 _COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
-_MOST_ROWS, _MOST_PROBABILITIES = 2**15, 2**12  # in a group, where rows are split one by one
+_MOST_ROWS, _MOST_PROBABILITIES = 2**18, 2**12  # of a run, those that have ended counted, where rows are split
 LEAST_PROBABILITY = 1e-12
 """Outcomes that are less likely, with all that led to them, are not followed where rows are probabilities."""
-
-_BATCH_AMPLITUDES = 2**24  # of all branches that go on side by side
 
 
 class NoRoomError(Exception):
@@ -73,10 +72,11 @@ class Splitting:
         self._live: Liveness | None = None  # found when it is first needed
         self._planning = planning
         self._shots = shots
+        self._is_exact = shots is Shots.WEIGHED
         self.cut = 0.0
         self._keeps_phases = keeps_phases or any(save.reading is Reading.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
-        most = min(device.most_states(n_qubits, planning.precision), _BATCH_AMPLITUDES // 2**n_qubits)
+        most = min(device.most_states(n_qubits, planning.precision), MOST_AMPLITUDES // 2**n_qubits)
         self.most_together = 1 if one_by_one or most < 2 else most
         self._attempts = self._fruitless = 0  # to let branches go on as one: all, and those since the last that did
         self._room: int | None = None  # for how many states; asked of the device at the first split
@@ -171,24 +171,23 @@ class Splitting:
         """Return which rows of a group measure 1; rows are split where a part of them does."""
         if self._shots is Shots.DRAWN:
             return ones_of(self._draws.of_shots(here.number(), here.loops(), group.rows), group.branch, p_one)
-        new_rows, new_branch = [], []
-        ones = np.zeros(len(group.rows), np.intp)
-        for i, (row, branch) in enumerate(zip(group.rows.tolist(), group.branch.tolist(), strict=True)):
-            whole = self._records.shots[row].item()
-            part = self._part_of(row, whole, min(p_one[branch].item(), 1.0), here)
-            if 0 < part < whole:
-                new_rows.append(self._records.split(row, part))
-                new_branch.append(branch)
-            else:
-                ones[i] = part > 0
-        if len(group.rows) > (_MOST_PROBABILITIES if self._shots is Shots.WEIGHED else _MOST_ROWS):
+        shots = self._records.shots
+        whole = shots[group.rows]
+        p_of_row = np.minimum(p_one[group.branch], 1.0).tolist()
+        of_ones = np.array(
+            [self._part_of(*row, here) for row in zip(group.rows.tolist(), whole.tolist(), p_of_row, strict=True)],
+            shots.dtype,
+        )
+        parts = (of_ones > 0) & (of_ones < whole)
+        if np.count_nonzero(shots) + parts.sum() > (_MOST_PROBABILITIES if self._is_exact else _MOST_ROWS):
             raise NoRoomError
-        group.rows = np.append(group.rows, np.array(new_rows, np.int64))
-        group.branch = np.append(group.branch, np.array(new_branch, np.intp))
-        return np.append(ones, np.ones(len(new_rows), np.intp))
+        group.rows = np.concatenate([group.rows, self._records.split(group.rows[parts], of_ones[parts])])
+        group.branch = np.concatenate([group.branch, group.branch[parts]])
+        return np.concatenate([(of_ones > 0) & ~parts, np.ones(parts.sum(), bool)]).astype(np.intp)
 
     def _part_of(self, row: int, whole: float, p_one: float, here: Frame) -> float:
         """Return how much of a row measures 1."""
+        self._planning.checkpoint.poll()
         if self._shots is Shots.SPLIT:
             random = self._draws.of_split(here.number(), here.loops(), row.to_bytes(8, "little"))
             return int(random.binomial(int(whole), p_one))
@@ -200,12 +199,12 @@ class Splitting:
 
     def _join_rows(self, group: Group) -> None:
         """Let rows of a branch be one: all of them where rows are probabilities, else those with the same bits."""
-        written = self._records.words[: 0 if self._shots is Shots.WEIGHED else None, group.rows]
+        written = self._records.words[: 0 if self._is_exact else None, group.rows]
         columns = np.vstack([group.branch.astype(np.uint64), written])
         _, first, number = np.unique(columns, axis=1, return_index=True, return_inverse=True)
         if len(first) < len(group.rows):
             shots = np.zeros(len(first), self._records.shots.dtype)
-            np.add.at(shots, number, self._records.shots[group.rows])
+            np.add.at(shots, number.reshape(-1), self._records.shots[group.rows])  # NumPy 2.0 gives it another shape
             self._records.shots[group.rows] = 0
             order = np.argsort(first)
             group.rows, group.branch = group.rows[first[order]], group.branch[first[order]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,6 +156,8 @@ def check_suspended(suspended: Suspended, experiment: Experiment) -> None:
     place = frame_at(program.body, suspended.steps)
     demand(isinstance(place.operation, Segment), "it cannot have been saved between two gates where there are none")
     demand(bool(np.isfinite(suspended.phase)), "its global phase is not finite")
+    reached = (suspended.saved_until, *(waiting.saved_until for waiting in suspended.waiting))
+    demand(all(map(math.isfinite, chain.from_iterable(place or () for place in reached))), "a place is not finite")
     n_rows = 1 if program.is_straight else experiment.shots
     left = [suspended.rows, *(waiting.rows for waiting in suspended.waiting)]
     demand(all(rows.ndim == 1 and len(rows) and bool((np.diff(rows) > 0).all()) for rows in left), "no shots")

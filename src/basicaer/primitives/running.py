@@ -60,7 +60,7 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
         if isinstance(task, SamplerTask):
             results.append(_sampled(task, run, position))
         else:
-            results.append(_estimated(task, run, number))
+            results.append(_estimated(task, run, number, position))
         position += task.family.size
         checkpoint.finish_experiment(number, None)
     return results
@@ -148,12 +148,13 @@ def _sampled(task: SamplerTask, run: _FamilyRun, position: int) -> Sampled:
     return Sampled(task.shape, task.metadata, shots, task.registers, arrays)
 
 
-def _estimated(task: EstimatorTask, run: _FamilyRun, number: int) -> Estimated:
+def _estimated(task: EstimatorTask, run: _FamilyRun, number: int, position: int) -> Estimated:
+    """Estimate the values of a task: the task of this number in the job, whose first set has this position in it."""
     try:
         values, stds, how = _estimates(task, run, _exact_values)
     except NoRoomError:
         shots = _shots_for(task.precision)
-        values, stds, how = _estimates(task, run, partial(_values_of_shots, shots=shots))
+        values, stds, how = _estimates(task, run, partial(_values_of_shots, shots=shots, position=position))
         return Estimated(task.shape, task.metadata, task.precision, values, stds, how | {"shots": shots})
     if task.precision:
         values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(values))
@@ -252,8 +253,9 @@ def _values_of_shots(  # bound one after another
     wanted: Sequence[tuple[int, int]],
     *,
     shots: int,
+    position: int,
 ) -> NDArray[np.float64]:
-    """Return the values of Paulis in the final state of each shot."""
+    """Return the values of Paulis in the final state of each shot; `position` is that of the task's first set."""
     how["simulation"] = "shots"
-    outcome = run.execute(number, _saving(program, wanted, Over.EACH), shots=shots)
+    outcome = run.execute(position + number, _saving(program, wanted, Over.EACH), shots=shots)
     return np.array(outcome.saved[_LABEL][ALL_SHOTS])[:, None]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
@@ -236,6 +237,7 @@ class _Simulation:
             self._checkpoint,
             numbers_of=formula_numbers,
             saver=self._persister,
+            check_shots=partial(check_shots, f"Circuit '{program.name}'", experiment.shots),
         )
         outcome = None
         if self._continuation is not None and self._continuation.position == position:

@@ -77,7 +77,7 @@ class CupyBatch(CupyAmplitudes):
         # States that are the same have the same probabilities; only those that may be are brought to the host.
         digits = int(-np.log10(largest_distance(self._dtype))) - 1
         marks = np.column_stack([keys, self._weights(range(self.n_qubits)[-_MARK_QUBITS:]).round(digits)])
-        _, mark = np.unique(marks, axis=0, return_inverse=True)
+        mark = np.unique(marks, axis=0, return_inverse=True)[1].reshape(-1)  # NumPy 2.0 gives it another shape
         first = np.arange(len(self))
         self.in_order()
         for value in np.flatnonzero(np.bincount(mark) > 1):
