@@ -89,9 +89,12 @@ class _Elaboration(Functions):
             case ast.QuantumReset():
                 self._make(node, *(ast.QuantumReset(one) for one in self._operands(node.qubits)))
             case ast.QuantumBarrier():
-                self._make(node, ast.QuantumBarrier([one for qubits in node.qubits for one in self._operands(qubits)]))
+                operands = [one for qubits in node.qubits for one in self._operands(qubits)]
+                self._count(node, len(operands))
+                self._make(node, ast.QuantumBarrier(operands))
             case ast.DelayInstruction():
                 qubits = [one for qubits in node.qubits for one in self._operands(qubits)]
+                self._count(node, len(qubits))
                 self._make(node, ast.DelayInstruction(self._duration(node.duration), qubits))
             case ast.Box():
                 self._box(node)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from openqasm3 import ast
 
 from basicaer.openqasm.assignments import Assignments
-from basicaer.openqasm.decisions import Bit, Truth, combine
+from basicaer.openqasm.decisions import Bit, Branch, Truth, combine
 from basicaer.openqasm.expressions import valueless
 from basicaer.openqasm.importer import Decision
 from basicaer.openqasm.output import Left
@@ -66,6 +66,7 @@ class Flow(Assignments):
                 self._block(node.default.statements if node.default is not None else ())
                 return
             labels, block = cases[number]
+            self._spend(node, target.cases if isinstance(target, Branch) else 1)
             truth = combine(lambda value: value in labels, target)
             self._branch(node, truth, lambda: self._block(block.statements), lambda: go(number + 1))
 
