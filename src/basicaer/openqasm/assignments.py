@@ -270,10 +270,12 @@ def _put(array: Any, chosen: list[int | list[int]], value: Any) -> None:
 def _input(number: float, type_: Type) -> Value:
     """Return the value of an input; a real number is taken as it is."""
     if type_.kind in {"float", "angle"}:
-        return number
-    value = converted(int(number), type_)
-    if number_of(value) != number:
-        raise NoValueError(f"an input of type '{type_}' cannot be {number}")
+        return float(number)
+    whole = int(number)
+    value = converted(whole, type_)
+    if whole != number or number_of(value) != whole:
+        given = whole if whole == number and abs(whole) < 2**64 else number
+        raise NoValueError(f"an input of type '{type_}' cannot be {shown(given)}")
     return value
 
 
