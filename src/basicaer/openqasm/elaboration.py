@@ -58,6 +58,15 @@ def elaborated(program: ast.Program, inputs: Mapping[str, float], check: Check) 
     return _Elaboration(program, inputs, check).program()
 
 
+def _check_once(node: Any, names: list[ast.Identifier]) -> None:
+    """Refuse arguments that have the same name."""
+    seen: set[str] = set()
+    for one in names:
+        if one.name in seen:
+            raise error_at(node, f"two arguments are called '{one.name}'; give each a name of its own")
+        seen.add(one.name)
+
+
 class _Elaboration(Functions):
     """Works out statements of every kind."""
 
@@ -137,6 +146,7 @@ class _Elaboration(Functions):
             case ast.QuantumGateDefinition():
                 self._define_gate(node)
             case ast.SubroutineDefinition():
+                _check_once(node, [argument.name for argument in node.arguments])
                 self._add(node, node.name.name, node)
             case ast.Include():
                 self._make(node, ast.Include(node.filename))

@@ -60,6 +60,11 @@ class Flow(Assignments):
         cases = [
             ({self._expressions.integer(label, "a case") for label in labels}, block) for labels, block in node.cases
         ]
+        seen: set[int] = set()
+        for labels, _ in cases:
+            for label in sorted(labels & seen):
+                raise error_at(node, f"two cases of this switch stand for {label}; write it in one of them")
+            seen |= labels
 
         def go(number: int) -> None:
             if number == len(cases):
