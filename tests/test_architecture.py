@@ -32,9 +32,16 @@ LAYERS = {
         *("qobj.assembly", "qobj", "qobj.validation", "qobj.model"),
         *("result", "records", "calibration", "executor"),
         *("openqasm.loading", "openqasm.version3", "openqasm.version2", "openqasm.elaboration"),
-        *("openqasm.functions", "openqasm.flow", "openqasm.trees", "openqasm.assignments", "openqasm.names"),
+        *("openqasm.functions", "openqasm.flow", "openqasm.assignments", "openqasm.names"),
         *("openqasm.output", "openqasm.symbols", "openqasm.checks", "openqasm.importer", "openqasm.expressions"),
-        *("openqasm.sources", "openqasm.operators", "openqasm.values", "openqasm.decisions", "openqasm"),
+        *(
+            "openqasm.trees",
+            "openqasm.sources",
+            "openqasm.operators",
+            "openqasm.values",
+            "openqasm.decisions",
+            "openqasm",
+        ),
         "library",
     ),
     "compile": (

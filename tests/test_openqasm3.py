@@ -1,6 +1,10 @@
 """OpenQASM 3 files: what would take any time or memory is refused first, and calls that do not fit are named."""
 
+import math
+
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Operator
 from qiskit_qasm3_import.converter import ConvertVisitor
 
 from basicaer import BasicAerError
@@ -181,3 +185,86 @@ def test_what_the_memory_does_not_hold_is_no_syntax_error(loaded, monkeypatch):
 def test_what_stands_inside_one_another_too_deeply_is_refused(deep, loaded):
     with pytest.raises(BasicAerError, match="3: its parts stand inside one another too deeply; write some of them out"):
         loaded(f"{HEADER}qubit q; bit c; {deep}")
+
+
+@pytest.mark.parametrize("other", ["", "int k = 1; "])  # read by the importer, and worked out
+def test_aliases_of_aliases_do_not_grow_without_end(other, loaded):
+    doubled = "".join(f"let a{i + 1} = a{i} ++ a{i}; " for i in range(60))
+    with pytest.raises(BasicAerError, match=r"would be written out|this would have \d+ elements"):
+        loaded(f"{HEADER}{other}qubit[20] q; let a0 = q[0:9] ++ q[10:19]; {doubled}")
+
+
+@pytest.mark.parametrize(
+    "statement", ["x q", "measure q -> c", "reset q", "barrier q", "delay[1ns] q", "gphase(1)", "let a{} = q"]
+)
+def test_few_statements_do_not_stand_for_any_number_of_gates(statement, loaded, monkeypatch):
+    monkeypatch.setattr("basicaer.openqasm.checks._MOST_OPERANDS", 1000)
+    text = f"{HEADER}qubit[100] q; bit[100] c; gate g q {{ x q; x q; }} "
+    statements = "".join(f"{statement.format(i)};\n" for i in range(11))
+    if statement == "gphase(1)":
+        loaded(text + statements)
+    else:
+        with pytest.raises(BasicAerError, match="13,0: more than 1000 qubits or bits would be written out"):
+            loaded(text + statements)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "barrier q;",
+        "delay[1ns] q;",
+        "d = uint(c) % 7 > 5;",
+        "if (c[0:4] == 3) { }",
+        "c <<= 1;",
+        "e = b;",
+        "a[0] = 1;",
+        "let e = q ++ q;",
+        "switch (uint(c[0:4])) { case 0 { d = 0; } default { d = 1; } }",
+        "i = 2 ** 2000 % 5;",
+    ],
+)
+def test_work_that_makes_few_statements_is_bounded(statement, loaded, monkeypatch):
+    monkeypatch.setattr("basicaer.openqasm.output._MOST_STEPS", 10_000)
+    monkeypatch.setattr("basicaer.openqasm.output._MOST_STATEMENTS", 10_000)
+    declared = (
+        "qubit[50] q; bit[12] c; bit d; int i; array[int, 1000] a; array[int, 9] e; "
+        "array[int, 9] b = {1, 2, 3, 4, 5, 6, 7, 8, 9}; c = measure q[0:11];"
+    )
+    with pytest.raises(BasicAerError, match="more than 10000 st"):
+        loaded(f"{HEADER}{declared}\nfor int n in [1:1000] {{ {statement} }}")
+
+
+@pytest.mark.parametrize(
+    ("loop", "turns"),
+    [
+        ("for int i in [1:3] { rx(pi * (i / 2)) q; }", 2),  # 0 + 1 + 1
+        ("for int i in {-3} { rx(pi * (i / 2)) q; }", -1),
+        ("for int i in [1:3] { rx(pi * ((i + 1) / (2 * i))) q; }", 1),  # 1 + 0 + 0
+        ("for int i in [1:2] { for int j in [2:3] { rx(pi * (j / 2 + i)) q; } }", 10),
+        ("for int i in [1:3] { rx(pi * (i / 2.0)) q; }", 3),
+        ("for int i in [1:3] { rx(pi * i / 2) q; }", 3),
+        ("for uint[1] i in [1:2] { rx(pi / 2 * i) q; }", 0.5),  # 1 and 0
+        ("for int[2] i in {2, 1} { rx(pi / 2 * i) q; }", -0.5),  # -2 and 1
+        ("for int[3] i in {2, 1} { rx(pi / 2 * i) q; }", 1.5),
+    ],
+)
+@pytest.mark.parametrize("other", ["", "const int k = 1; "])  # read by the importer, or worked out
+def test_variables_of_loops_are_integers_of_their_type(loop, turns, other, loaded):
+    circuit = loaded(f"{HEADER}{other}qubit q; {loop}")
+    want = QuantumCircuit(1)
+    want.rx(turns * math.pi, 0)
+    assert Operator(flat(circuit)) == Operator(want)
+
+
+def flat(circuit):
+    """A circuit whose loops are written out."""
+    result = QuantumCircuit(*circuit.qregs, *(() if circuit.qregs else [circuit.qubits]))
+    for item in circuit.data:
+        if item.operation.name != "for_loop":
+            result.append(item)
+            continue
+        values, variable, body = item.operation.params
+        for value in values:
+            bound = body if variable is None else body.assign_parameters({variable: value}, strict=False)
+            result.compose(flat(bound), item.qubits, inplace=True)
+    return result

@@ -349,6 +349,9 @@ def test_the_parser_is_what_refuses_a_return_outside(loaded):
         ),
         ("int b = z;", "2,8: a complex number cannot become an integer"),
         ("int b = c + 1;", "2,8: 'b' would get a value that depends on a measurement"),
+        ("def f(int n, int n) -> int { return n; }", "2,0: two arguments are called 'n'; give each a name of its own"),
+        ("def f(qubit n, qubit n) { x n; }", "2,0: two arguments are called 'n'; give each a name of its own"),
+        ("switch (int(c)) { case 1 { } case 0, 1 { } }", "2,0: two cases of this switch stand for 1; write it in one"),
         ("let b = q ++ c;", "2,8: qubits and bits cannot be concatenated"),
         ("delay[1] q;", "2,5: this must be a duration, such as '100ns'"),
     ],
@@ -357,3 +360,32 @@ def test_errors_have_a_place_and_the_words_of_the_language(text, words, loaded):
     with pytest.raises(BasicAerError) as caught:
         loaded(f"{HEADER} input float a; const complex z = 1im; qubit[2] q; qubit[3] r; bit c;\n{text}")
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("declared", "holds"),
+    [
+        ("uint[2] u = 1;", "~u == 2"),
+        ("const uint[4] u = 1;", "~u == 14 && ~~u == u"),
+        ("", "~uint[4](1) == 14"),
+        ("uint u = 0;", "~u == 2 ** 64 - 1"),
+        ("int[4] u = 1;", "~u == -2"),
+        ("uint[4] u = 12;", "u << 1 == 8 && u << 100 == 0 && u >> 3 == 1 && u >> 100 == 0"),
+        ("uint[4] u = 12; uint[4] v = 4;", "(u | v) << 1 == 8 && ~(u ^ v) == 7 && ~(u & v) == 11"),
+        ("uint[4] u = 12; uint[4] v = 13;", "u + 5 == 17 && u - v == -1 && u * 2 == 24"),  # exact, as the page says
+        ("array[uint[4], 2] u = {1, 2};", "~u[1] == 13"),
+        ("int i = 2 ** 2000 + 5;", "i == 5"),
+        ("uint[100] i = 2 ** 2000 - 1;", "i == 2 ** 100 - 1"),
+        ("angle[8] a = pi;", "a + a == 0 && a * 2 == 0 && 3 * a == pi && a / 2 == pi / 2 && a + pi > 6"),
+        ("angle[8] a = pi / 2;", "-a == 3 * pi / 2 && a - 2 * a == 3 * pi / 2"),
+        ("angle a = pi; angle[4] b = pi;", "a + b == 0 && a - b == 0"),
+        ("angle[4] a = pi; float f = a;", "f + f > 6"),
+    ],
+)
+def test_sizes_of_types_count_before_a_value_is_assigned(declared, holds, loaded):
+    assert outcomes(loaded(f"{HEADER}{declared} qubit q; bit c; if ({holds}) x q; c = measure q;")) == {"1"}
+
+
+def test_a_whole_turn_of_angles_is_nothing_under_a_control(loaded):
+    text = "angle[8] a = pi; qubit[2] q; bit c; h q[0]; ctrl @ rx(a + a) q[0], q[1]; h q[0]; c = measure q[0];"
+    assert outcomes(loaded(HEADER + text)) == {"0"}

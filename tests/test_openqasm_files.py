@@ -127,6 +127,9 @@ def test_inputs_are_bound_when_a_program_is_loaded(loaded):
         ({}, "3,15: the input 'n' needs a value; give it with --bind n=NUMBER"),
         ({"n": 1.5}, "3,15: an input of type 'int' cannot be 1.5"),
         ({"n": 1e30}, "3,15: an input of type 'int' cannot be 1e+30"),
+        ({"n": 2**63}, "3,15: an input of type 'int' cannot be 9223372036854775808"),
+        ({"n": float(2**63)}, "3,15: an input of type 'int' cannot be 9223372036854775808"),
+        ({"n": 10**400}, "3,15: an input of type 'int' cannot be 10000000"),
         ({"n": 1, "a": float("inf")}, "the value of the input 'a' must be finite, not inf"),
         ({"n": 1, "z": 1}, "has no input 'z'; its inputs are 'a', 'n'"),
     ],
@@ -135,6 +138,36 @@ def test_values_of_inputs_that_cannot_be_are_refused(inputs, words, loaded):
     with pytest.raises(BasicAerError) as caught:
         loaded(INPUTS, inputs)
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize("other", ["", "const int k = 1; "])  # read by the importer, or worked out
+def test_a_real_input_stays_real_if_it_is_a_whole_number(other, loaded):
+    circuit = loaded(
+        f"{HEADER}{other}input float a; input angle b; qubit q; rx(a / 2) q; rx(b / 2) q;", {"a": 7, "b": 3}
+    )
+    assert [item.operation.params for item in circuit.data] == [[3.5], [1.5]]
+
+
+def test_an_integer_of_any_size_is_bound_as_it_is(tmp_path):
+    path = tmp_path / "large.qasm"
+    path.write_text(f"{HEADER}input int n; qubit q; bit c; if (n == 9223372036854775807) x q; c = measure q;", "utf-8")
+    done = basicaer("run", path, "--json", "--bind", "n=9223372036854775807")
+    assert json.loads(done.stdout)["counts"] == {"1": 1024}
+
+
+@pytest.mark.parametrize(
+    ("binds", "message"),
+    [
+        (["n=two"], "--bind 'n=two' has no number; give NAME=NUMBER."),
+        (["n"], "--bind 'n' has no number; give NAME=NUMBER."),
+        (["a=1", "a=2"], "--bind gives 'a' twice; give it once."),
+        (["a=1"], "the input 'n' needs a value; give it with --bind n=NUMBER."),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_said_before_what_is_missing(binds, message, tmp_path):
+    path = tmp_path / "open.qasm"
+    path.write_text(INPUTS, "utf-8")
+    assert message in basicaer("run", path, *[word for bind in binds for word in ("--bind", bind)]).stderr
 
 
 def test_a_program_of_version_2_has_no_inputs(loaded):

@@ -165,25 +165,28 @@ def _warnings_printed() -> Iterator[None]:
 
 def _load(file: Path, bind: tuple[str, ...]) -> QuantumCircuit:
     """Return the circuit in a file, whose inputs have the values that are given."""
-    numbers = [given.partition("=")[::2] for given in bind]
-    circuit, inputs = load(file, {name: value for name, number in numbers if (value := _number(number)) is not None})
-    seen: set[str] = set()
-    for given, (name, number) in zip(bind, numbers, strict=True):
-        if name not in inputs:
-            raise BasicAerError(f"--bind {shown(given)} names no input of {file}; {its_inputs(inputs)}.")
-        if name in seen:
-            raise BasicAerError(f"--bind gives '{name}' twice; give it once.")
-        seen.add(name)
-        if _number(number) is None:
+    values: dict[str, float] = {}
+    for given in bind:
+        name, _, number = given.partition("=")
+        value = _number(number)
+        if value is None:
             raise BasicAerError(f"--bind {shown(given)} has no number; give NAME=NUMBER.")
+        if name in values:
+            raise BasicAerError(f"--bind gives {shown(name)} twice; give it once.")
+        values[name] = value
+    circuit, inputs = load(file, values)
+    for given in bind:
+        if given.partition("=")[0] not in inputs:
+            raise BasicAerError(f"--bind {shown(given)} names no input of {file}; {its_inputs(inputs)}.")
     return circuit
 
 
 def _number(written: str) -> float | None:
-    try:
-        return float(written)
-    except ValueError:
-        return None
+    """Return a number as it is written: an integer of any size is exact."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(written)
+    return None
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from openqasm3 import ast
@@ -59,12 +60,14 @@ class Assignments(Names):
         known = self._expressions.type_of(type_)
         if isinstance(initial, ast.QuantumMeasurement):
             raise error_at(node, f"'{name}' is no bit, so nothing can be measured into it")
+        self._spend(node, math.prod(known.shape))
         value = None if initial is None else self._known(initial, known, name)
         if value is None and known.shape:
             value = _unset(known.shape)
         self._add(node, name, Variable(known, value))
 
     def _known(self, node: Any, type_: Type, name: str) -> Value:
+        self._spend(node, math.prod(type_.shape))
         try:
             with valueless(node):
                 value = converted(self._expressions.value(node), type_)
@@ -173,6 +176,7 @@ class Assignments(Names):
 
     def _store(self, node: Any, target: BitRegister, value: Callable[[], Value]) -> None:
         """Store values into bits, each after all that read what it held before."""
+        self._spend(node, len(target.bits))
         with valueless(node):
             cases = self._expressions.all_cases(lambda: _tuple_of(value()))
             new = {bit: leaf_of(cases, i) for i, bit in enumerate(target.bits)}
@@ -266,10 +270,12 @@ def _put(array: Any, chosen: list[int | list[int]], value: Any) -> None:
 def _input(number: float, type_: Type) -> Value:
     """Return the value of an input; a real number is taken as it is."""
     if type_.kind in {"float", "angle"}:
-        return number
-    value = converted(int(number), type_)
-    if number_of(value) != number:
-        raise NoValueError(f"an input of type '{type_}' cannot be {number}")
+        return float(number)
+    whole = int(number)
+    value = converted(whole, type_)
+    if whole != number or number_of(value) != whole:
+        given = whole if whole == number and abs(whole) < 2**64 else number
+        raise NoValueError(f"an input of type '{type_}' cannot be {shown(given)}")
     return value
 
 

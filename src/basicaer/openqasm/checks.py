@@ -10,6 +10,7 @@ from openqasm3 import ast
 
 from basicaer.errors import BasicAerError, shown
 from basicaer.openqasm.sources import MOST_BITS, error_at, number_in, wrong_count
+from basicaer.openqasm.trees import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Check", "NotWrittenOutError"]
 
 _MOST_INSTRUCTIONS = 1_000_000  # that a gate of the program's own stands for: the importer copies them for each call
+_MOST_OPERANDS = 10_000_000  # of all statements and aliases together, once written out for each qubit of a register
+_WORD = 64  # the bits of an integer type without a size
 _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
 
@@ -51,6 +54,9 @@ class Check:
         self._gates = {"U": _Gate(3)}  # known so far
         self._instructions = 0  # that the calls so far stand for
         self._around: list[type[ast.QASMNode]] = []  # the kinds of the nodes that this one is inside of
+        self._widths: dict[str, int] = {}  # of the registers and aliases so far, or more
+        self._operands = 0  # that the statements so far are written out to
+        self._loops: list[str] = []  # the variables of the loops that this node is inside of
 
     def visit(self, node: Any) -> None:
         """Check a node and what is inside it."""
@@ -59,19 +65,31 @@ class Check:
             case ast.Include():  # of no other file than this one
                 self._gates |= _STANDARD
             case ast.QubitDeclaration(size=size):
-                self._declare(node, "qubits", size)
+                self._declare(node, node.qubit.name, "qubits", size)
             case ast.ClassicalDeclaration(type=ast.BitType(size=size)):
-                self._declare(node, "classical bits", size)
+                self._declare(node, node.identifier.name, "classical bits", size)
             case ast.Identifier() if node.name.startswith("$"):  # of the hardware, with all that are numbered below it
                 self._count(node, "qubits", max(0, number_in(node.name[1:]) + 1 - self._bits["qubits"]))
+            case ast.AliasStatement():
+                self._widths[node.target.name] = self._write_out(node, [node.value])
             case ast.QuantumGate():
                 self._call(node)
                 self._check_controls(node)
+                self._write_out(node, node.qubits)
             case ast.QuantumPhase():
                 self._check_controls(node)
-        _check_meaning(node, self._around)
+                self._write_out(node, node.qubits)
+            case ast.QuantumBarrier() | ast.DelayInstruction():
+                self._write_out(node, node.qubits)
+            case ast.QuantumReset(qubits=qubits) | ast.QuantumMeasurement(qubit=qubits):
+                self._write_out(node, [qubits])
+        _check_meaning(node, self._around, self._loops)
         self._around.append(type(node))
+        if isinstance(node, ast.ForInLoop):
+            self._loops.append(node.identifier.name)
         self._visit_all(vars(node).values())
+        if isinstance(node, ast.ForInLoop):
+            self._loops.pop()
         self._around.pop()
         if isinstance(node, ast.QuantumGateDefinition):
             self._define(node, self._instructions - before)
@@ -84,8 +102,32 @@ class Check:
             elif isinstance(part, list | tuple):  # indices stand in lists of lists
                 self._visit_all(part)
 
-    def _declare(self, node: ast.Statement, kind: str, size: ast.Expression | None) -> None:
-        self._count(node, kind, 1 if size is None else _number(size))
+    def _declare(self, node: ast.Statement, name: str, kind: str, size: ast.Expression | None) -> None:
+        self._widths[name] = 1 if size is None else _number(size)
+        self._count(node, kind, self._widths[name])
+
+    def _write_out(self, node: Any, operands: Iterable[Any]) -> int:
+        """Count a statement once for each qubit or bit of its operands, and return how many they are at most."""
+        if ast.QuantumGateDefinition in self._around:  # its qubits may have the names of registers
+            return 1
+        width = sum(map(self._width, operands))
+        self._operands += width
+        if self._operands > _MOST_OPERANDS:
+            words = f"more than {_MOST_OPERANDS} qubits or bits would be written out; use loops or smaller registers"
+            raise error_at(node, words)
+        return width
+
+    def _width(self, node: Any) -> int:
+        match node:
+            case ast.Identifier():
+                return self._widths.get(node.name, 1)
+            case ast.IndexedIdentifier():
+                return 1 if _is_one(node.indices[-1]) else self._width(node.name)
+            case ast.IndexExpression():
+                return 1 if _is_one(node.index) else self._width(node.collection)
+            case ast.Concatenation():
+                return self._width(node.lhs) + self._width(node.rhs)
+        return 1
 
     def _count(self, node: ast.QASMNode, kind: str, more: int) -> None:
         self._bits[kind] += more
@@ -119,7 +161,12 @@ class Check:
                     )
 
 
-def _check_meaning(node: Any, around: list[type[ast.QASMNode]]) -> None:
+def _is_one(index: Any) -> bool:
+    """Tell whether an index stands for a single element."""
+    return isinstance(index, list) and not any(isinstance(one, ast.RangeDefinition) for one in index)
+
+
+def _check_meaning(node: Any, around: list[type[ast.QASMNode]], loops: list[str]) -> None:
     """Refuse what the importer takes and reads in another way than it is meant."""
     match node:
         case ast.ForInLoop() if ast.QuantumGateDefinition in around:
@@ -130,6 +177,10 @@ def _check_meaning(node: Any, around: list[type[ast.QASMNode]]) -> None:
             wrong = "a range of indices must be written in whole numbers"  # negative ones are other places
         case ast.BinaryExpression(op=ast.BinaryOperator(name="/")) if _is_quotient_below_zero(node):
             wrong = "a quotient of negative integers must be worked out"  # which is rounded towards zero
+        case ast.BinaryExpression(op=ast.BinaryOperator(name="/")) if _is_quotient_in_loop(node, loops):
+            wrong = "a quotient of integers must be worked out"  # of a loop's variable, the importer does not round it
+        case ast.ForInLoop() if not _fits(node):
+            wrong = "a value that does not fit the type of a loop's variable must be worked out"  # which wraps
         case _:
             return
     raise _not_written_out(node, wrong)
@@ -144,6 +195,40 @@ def _is_quotient_below_zero(node: ast.BinaryExpression) -> bool:
         return _number(node.lhs) < 0 or _number(node.rhs) < 0
     except NotWrittenOutError:
         return False
+
+
+def _is_quotient_in_loop(node: ast.BinaryExpression, loops: list[str]) -> bool:
+    """Tell whether a quotient is one of integers that depend on the variables of loops."""
+    return _is_integer(node, loops) and not names_in(node).isdisjoint(loops)
+
+
+def _is_integer(node: Any, names: list[str]) -> bool:
+    match node:
+        case ast.IntegerLiteral():
+            return True
+        case ast.Identifier():
+            return node.name in names
+        case ast.UnaryExpression():
+            return _is_integer(node.expression, names)
+        case ast.BinaryExpression():
+            return _is_integer(node.lhs, names) and _is_integer(node.rhs, names)
+    return False
+
+
+def _fits(node: ast.ForInLoop) -> bool:
+    """Tell whether the variable of a loop can hold all values that it is given."""
+    match node.set_declaration, node.type:
+        case ast.RangeDefinition(start=start, end=end), ast.IntType() | ast.UintType():
+            values = [one for one in (start, end) if one is not None]
+        case ast.DiscreteSet(values=values), ast.IntType() | ast.UintType():
+            pass
+        case _:  # the importer refuses these
+            return True
+    size = _WORD if node.type.size is None else _number(node.type.size)
+    if size not in range(1, _WORD + 1):
+        return False
+    least, most = (-(2 ** (size - 1)), 2 ** (size - 1)) if isinstance(node.type, ast.IntType) else (0, 2**size)
+    return all(least <= _number(value) < most for value in values)
 
 
 def _not_written_out(node: Any, words: str) -> NotWrittenOutError:

@@ -58,6 +58,15 @@ def elaborated(program: ast.Program, inputs: Mapping[str, float], check: Check) 
     return _Elaboration(program, inputs, check).program()
 
 
+def _check_once(node: Any, names: list[ast.Identifier]) -> None:
+    """Refuse arguments that have the same name."""
+    seen: set[str] = set()
+    for one in names:
+        if one.name in seen:
+            raise error_at(node, f"two arguments are called '{one.name}'; give each a name of its own")
+        seen.add(one.name)
+
+
 class _Elaboration(Functions):
     """Works out statements of every kind."""
 
@@ -89,9 +98,12 @@ class _Elaboration(Functions):
             case ast.QuantumReset():
                 self._make(node, *(ast.QuantumReset(one) for one in self._operands(node.qubits)))
             case ast.QuantumBarrier():
-                self._make(node, ast.QuantumBarrier([one for qubits in node.qubits for one in self._operands(qubits)]))
+                operands = [one for qubits in node.qubits for one in self._operands(qubits)]
+                self._count(node, len(operands))
+                self._make(node, ast.QuantumBarrier(operands))
             case ast.DelayInstruction():
                 qubits = [one for qubits in node.qubits for one in self._operands(qubits)]
+                self._count(node, len(qubits))
                 self._make(node, ast.DelayInstruction(self._duration(node.duration), qubits))
             case ast.Box():
                 self._box(node)
@@ -134,6 +146,7 @@ class _Elaboration(Functions):
             case ast.QuantumGateDefinition():
                 self._define_gate(node)
             case ast.SubroutineDefinition():
+                _check_once(node, [argument.name for argument in node.arguments])
                 self._add(node, node.name.name, node)
             case ast.Include():
                 self._make(node, ast.Include(node.filename))

@@ -62,13 +62,19 @@ class Expressions:
         The value of an identifier.
     call
         Calls a function that the program defines.
+    spend
+        Is told of every operation with the number of steps that it took.
     """
 
     def __init__(
-        self, value_of_name: Callable[[ast.Identifier], Value], call: Callable[[ast.FunctionCall], Value | None]
+        self,
+        value_of_name: Callable[[ast.Identifier], Value],
+        call: Callable[[ast.FunctionCall], Value | None],
+        spend: Callable[[Any, int], None],
     ) -> None:
         self._value_of_name = value_of_name
         self._call = call
+        self._spend = spend
         self._assumed: dict[Bit, bool] = {}
         self._results: dict[int, Value] = {}  # of calls in the expression that is looked at, by the call's node
 
@@ -169,6 +175,11 @@ class Expressions:
 
     def evaluated(self, node: Any) -> Value:
         """Return the value of an expression whose functions have been called."""
+        value = self._evaluated(node)
+        self._spend(node, _steps_of(value))
+        return value
+
+    def _evaluated(self, node: Any) -> Value:
         with valueless(node):
             match node:
                 case ast.IntegerLiteral() | ast.FloatLiteral() | ast.BooleanLiteral():
@@ -243,7 +254,9 @@ class Expressions:
                         ends[side] if one is None else _place(self.evaluated(one), length)
                         for side, one in enumerate((index.start, index.end))
                     )
-                    return list(inclusive(start, step, end))
+                    chosen = inclusive(start, step, end)
+                    self._spend(index, len(chosen))
+                    return list(chosen)
                 case ast.DiscreteSet():
                     return [_place(self.evaluated(one), length) for one in index.values]
             value = self.evaluated(index)
@@ -272,6 +285,18 @@ def depends_on(bit: Bit) -> str:
     """Return what is wrong where a value must be known before the program runs, and is not."""
     name = bit.name if bit.index is None else f"{bit.name}[{bit.index}]"
     return f"this depends on the bit '{name}', and must be known before the program runs"
+
+
+def _steps_of(value: Value) -> int:
+    """Return how many steps it takes to make a value; arrays are counted where they are copied."""
+    match value:
+        case Bits():
+            return sum(bit.cases if isinstance(bit, Branch) else 1 for bit in value)
+        case Branch():
+            return value.cases
+        case int():
+            return 1 + value.bit_length() // 64
+    return 1
 
 
 def inclusive(start: int, step: int, end: int) -> range:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from openqasm3 import ast
 
 from basicaer.openqasm.assignments import Assignments
-from basicaer.openqasm.decisions import Bit, Truth, combine
+from basicaer.openqasm.decisions import Bit, Branch, Truth, combine
 from basicaer.openqasm.expressions import valueless
 from basicaer.openqasm.importer import Decision
 from basicaer.openqasm.output import Left
@@ -60,12 +60,18 @@ class Flow(Assignments):
         cases = [
             ({self._expressions.integer(label, "a case") for label in labels}, block) for labels, block in node.cases
         ]
+        seen: set[int] = set()
+        for labels, _ in cases:
+            for label in sorted(labels & seen):
+                raise error_at(node, f"two cases of this switch stand for {label}; write it in one of them")
+            seen |= labels
 
         def go(number: int) -> None:
             if number == len(cases):
                 self._block(node.default.statements if node.default is not None else ())
                 return
             labels, block = cases[number]
+            self._spend(node, target.cases if isinstance(target, Branch) else 1)
             truth = combine(lambda value: value in labels, target)
             self._branch(node, truth, lambda: self._block(block.statements), lambda: go(number + 1))
 

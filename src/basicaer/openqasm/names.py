@@ -12,7 +12,7 @@ from basicaer.openqasm.decisions import Undecided
 from basicaer.openqasm.expressions import CONSTANTS, Expressions, depends_on, places, valueless
 from basicaer.openqasm.importer import operand_of
 from basicaer.openqasm.output import Output
-from basicaer.openqasm.sources import error_at
+from basicaer.openqasm.sources import MOST_BITS, error_at
 from basicaer.openqasm.symbols import LOST, BitRegister, Call, Parameter, Qubit, QubitRegister, Symbol, Variable
 from basicaer.openqasm.values import Bits, Value
 
@@ -33,7 +33,7 @@ class Names(Output, ABC):
         self._calls: list[Call] = []  # of functions, the innermost last
         self._is_in_gate = False
         self._held: list[BitRegister] = []  # results of functions that the statement still reads
-        self._expressions = Expressions(self._value_of_name, self._called)
+        self._expressions = Expressions(self._value_of_name, self._called, self._spend)
 
     @abstractmethod
     def _dispatch(self, node: Any) -> None:
@@ -124,12 +124,20 @@ class Names(Output, ABC):
                 return self._part(node, self._register(node.collection), node.index)
             case ast.Concatenation():
                 first, second = self._register(node.lhs), self._register(node.rhs)
+                self._check_width(node, first, second)
                 if isinstance(first, QubitRegister) and isinstance(second, QubitRegister):
                     return QubitRegister(first.qubits + second.qubits, is_single=False)
                 if isinstance(first, BitRegister) and isinstance(second, BitRegister):
                     return BitRegister(first.bits + second.bits, is_single=False)
                 raise error_at(node, "qubits and bits cannot be concatenated")
         raise error_at(node, "only qubits and bits can stand here")
+
+    def _check_width(self, node: Any, *registers: QubitRegister | BitRegister) -> None:
+        """Refuse a register that names the same qubits or bits over and over until it is too large."""
+        width = sum(len(one.qubits if isinstance(one, QubitRegister) else one.bits) for one in registers)
+        self._spend(node, width)
+        if width > MOST_BITS:
+            raise error_at(node, f"this would have {width} elements, and at most {MOST_BITS} are possible")
 
     def _part(self, node: Any, register: QubitRegister | BitRegister, index: Any) -> QubitRegister | BitRegister:
         if isinstance(index, list):

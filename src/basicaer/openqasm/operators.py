@@ -12,11 +12,14 @@ from openqasm3 import ast
 from basicaer.openqasm.decisions import Branch, combine
 from basicaer.openqasm.values import (
     MOST_NUMBER_BITS,
+    Angle,
     Bits,
     Duration,
     Formula,
     NoValueError,
+    Unsigned,
     Value,
+    angle_of,
     bits_of_number,
     is_integer,
     number_of,
@@ -82,11 +85,12 @@ def unary(name: str, value: Value) -> Value:
             return Formula(operator.neg, (value,))
         if isinstance(value, Duration):
             return Duration(-value.value, value.unit)
-        return -_numeric(value, "-")
+        number = _numeric(value, "-")
+        return angle_of(-number, number.size) if isinstance(number, Angle) else -number
     if name == "~" and isinstance(value, Bits):
         return Bits(combine(operator.not_, bit) for bit in value)
     if name == "~" and is_integer(value):
-        return ~value
+        return Unsigned(~value, value.size) if isinstance(value, Unsigned) else ~value
     if name == "~" and not isinstance(value, bool | Branch):
         raise NoValueError("'~' takes bits or an integer")
     return combine(operator.not_, truth_of(value))
@@ -132,9 +136,22 @@ def _arithmetic(name: str, left: Any, right: Any) -> Any:
             raise NoValueError("'%' takes no complex numbers")
         return math.fmod(left, right)
     result = _ARITHMETIC[name](left, right)
+    if isinstance(left, Angle) or isinstance(right, Angle):
+        return _of_angles(name, left, right, result)
     if isinstance(result, complex) and not isinstance(left, complex) and not isinstance(right, complex):
         raise NoValueError("a negative number has no real power of a fraction")
     return result
+
+
+def _of_angles(name: str, left: Any, right: Any, result: Any) -> Any:
+    """Return a sum or a multiple of angles as an angle, and any other result as it is."""
+    if isinstance(left, Angle) and isinstance(right, Angle):
+        if name not in {"+", "-"}:
+            return result
+        return angle_of(result, None if left.size is None or right.size is None else max(left.size, right.size))
+    angle, other = (left, right) if isinstance(left, Angle) else (right, left)
+    is_multiple = is_integer(other) and (name == "*" or (name == "/" and angle is left))
+    return angle_of(result, angle.size) if is_multiple else result
 
 
 def _check_length(name: str, left: int, right: int) -> None:
@@ -145,6 +162,8 @@ def _check_length(name: str, left: int, right: int) -> None:
 
 
 def _bitwise(name: str, left: Value, right: Value) -> Value:
+    if isinstance(left, Unsigned) and isinstance(right, Unsigned):
+        return Unsigned(_BITWISE[name](int(left), int(right)), max(left.size, right.size))
     if is_integer(left) and is_integer(right):
         return _BITWISE[name](left, right)
     if isinstance(left, bool | Branch) and isinstance(right, bool | Branch):
@@ -163,6 +182,9 @@ def _shifted(name: str, left: Value, right: Value) -> Value:
         return Bits([*nothing, *left[: len(left) - by]] if name == "<<" else [*left[by:], *nothing])
     if not is_integer(left):
         raise NoValueError(f"'{name}' takes bits or an integer")
+    if isinstance(left, Unsigned):
+        by = min(by, left.size)
+        return Unsigned(left * 2**by if name == "<<" else left // 2**by, left.size)
     if name == ">>":
         return left // 2 ** min(by, MOST_NUMBER_BITS)
     if left.bit_length() + by > MOST_NUMBER_BITS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Left", "Output"]
 
 _MOST_STATEMENTS = 1_000_000  # that are worked out or made
+_MOST_STEPS = 20_000_000  # that working them out takes: one for each operation, each element or bit that is copied
 
 
 class Left(Exception):  # noqa: N818  # how control flows, not a fault
@@ -42,6 +43,7 @@ class Output:
         self._check = check
         self._names = set(names)
         self._statements = 0  # worked out or made so far
+        self._steps = 0  # that this took
         self._made: list[Any] = []  # where the next statement goes
         self._declarations: list[Any] = []  # of bits that the statement at the top needs in front of it
         self._loops: list[Loop] = []  # that the next statement stands in, the innermost last
@@ -66,6 +68,13 @@ class Output:
         self._statements += more
         if self._statements > _MOST_STATEMENTS:
             raise error_at(node, f"more than {_MOST_STATEMENTS} statements would have to be worked out; use fewer")
+
+    def _spend(self, node: Any, steps: int) -> None:
+        """Count steps that a statement takes, however few statements come of it."""
+        self._steps += steps
+        if self._steps > _MOST_STEPS:
+            words = f"working this program out takes more than {_MOST_STEPS} steps; use fewer or smaller values"
+            raise error_at(node, words)
 
     @contextmanager
     def _made_apart(self) -> Iterator[list[Any]]:
@@ -132,13 +141,22 @@ class Output:
 
     def _note(self, cell: Bit | Variable) -> None:
         """Remember what a bit or a variable holds before it is written."""
-        self._written[-1].setdefault(cell, _content_of(cell))
+        if cell not in self._written[-1]:
+            self._written[-1][cell] = self._content_of(cell)
         self._writes += 1
         self._last_write[cell] = self._writes
 
+    def _content_of(self, cell: Bit | Variable) -> Any:
+        if isinstance(cell, Bit):
+            return cell.content
+        self._spend(None, math.prod(cell.type.shape))
+        return _copied(cell.value)  # as elements are written in place
+
     def _forget(self, cells: Iterable[Bit | Variable]) -> bool:
         """Note that measurements decide what these hold from here on; tell whether any was known."""
-        known = [cell for cell in cells if _content_of(cell) is not _unknown(cell)]
+        known = [
+            cell for cell in cells if (cell.content if isinstance(cell, Bit) else cell.value) is not _unknown(cell)
+        ]
         for cell in known:
             self._write(cell, _unknown(cell))
         return bool(known)
@@ -193,10 +211,8 @@ class Output:
         return free
 
 
-def _content_of(cell: Bit | Variable) -> Any:
-    if isinstance(cell, Bit):
-        return cell.content
-    return copy.deepcopy(cell.value) if isinstance(cell.value, list) else cell.value  # elements are written in place
+def _copied(value: Any) -> Any:
+    return [_copied(one) for one in value] if isinstance(value, list) else value
 
 
 def _unknown(cell: Bit | Variable) -> Any:

@@ -143,7 +143,8 @@ def _is_file(path: Path) -> bool:
 
 def error_at(node: Any, words: str) -> BasicAerError:
     """Return an error with the place of a node of a parser's tree."""
-    return BasicAerError(f"{node.span.start_line},{node.span.start_column}: {words}" if node.span else words)
+    span = getattr(node, "span", None)
+    return BasicAerError(f"{span.start_line},{span.start_column}: {words}" if span else words)
 
 
 def number_in(digits: str) -> int:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_NUMBER_BITS",
+    "Angle",
     "Bits",
     "Duration",
     "Formula",
     "NoValueError",
     "Type",
+    "Unsigned",
     "Value",
+    "angle_of",
     "bits_of_number",
     "cases_of",
     "check_type",
@@ -54,6 +57,30 @@ class Bits(tuple[Truth, ...]):
             if isinstance(bit, Branch):
                 raise Undecided(bit.bit)
         return int("".join("1" if bit else "0" for bit in reversed(self)) or "0", 2)
+
+
+class Unsigned(int):
+    """A number of a type ``uint``: of its bits, those that leave its size are lost."""
+
+    size: int
+
+    def __new__(cls, number: int, size: int) -> Unsigned:  # noqa: PYI034  # Python 3.10 has no Self
+        """Return the number that the lowest bits of a number are."""
+        made = super().__new__(cls, number % 2**size)
+        made.size = size
+        return made
+
+
+class Angle(float):
+    """A number of a type ``angle``, in [0, 2π); so are the sums and multiples of such numbers."""
+
+    size: int | None
+
+    def __new__(cls, number: float, size: int | None) -> Angle:  # noqa: PYI034  # Python 3.10 has no Self
+        """Return a number that is in the range already."""
+        made = super().__new__(cls, number)
+        made.size = size
+        return made
 
 
 class Duration(NamedTuple):
@@ -189,12 +216,12 @@ def converted(value: Value, type_: Type) -> Value:
             return complex(_rounded(number.real, half), _rounded(number.imag, half))
     if isinstance(value, Bits):
         if type_.kind == "angle":
-            return math.tau * value.number() / 2 ** len(value)
+            return angle_of(math.tau * value.number() / 2 ** len(value), type_.size)
         raise NoValueError(f"{_described(value)} cannot become a value of type '{type_}'; cast it to 'uint' first")
     real = number_of(value)
     if isinstance(real, complex):
         raise NoValueError(f"a complex number cannot become a value of type '{type_}'; take 'real' or 'imag' of it")
-    return _angle(float(real), type_.size) if type_.kind == "angle" else _rounded(float(real), type_.size)
+    return angle_of(float(real), type_.size) if type_.kind == "angle" else _rounded(float(real), type_.size)
 
 
 def _bits(value: Value, type_: Type) -> Value:
@@ -223,15 +250,17 @@ def _whole(number: Any) -> int:
     """Return a number without its fraction."""
     if isinstance(number, complex):
         raise NoValueError("a complex number cannot become an integer")
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise NoValueError("an infinite number cannot become an integer")
     return int(number)
 
 
 def _wrapped(number: int, type_: Type) -> int:
     size = _WORD if type_.size is None else type_.size
-    number %= 2**size
-    return number - 2**size if type_.kind == "int" and number >= 2 ** (size - 1) else number
+    if type_.kind == "uint":
+        return Unsigned(number, size)
+    number = int(number) % 2**size
+    return number - 2**size if number >= 2 ** (size - 1) else number
 
 
 def _rounded(number: float, size: int | None) -> float:
@@ -241,13 +270,14 @@ def _rounded(number: float, size: int | None) -> float:
         return float(_FLOATS[size](number))
 
 
-def _angle(number: float, size: int | None) -> float:
+def angle_of(number: float, size: int | None) -> Angle:
+    """Return a number modulo 2π, rounded to a part of a turn if the type has a size."""
     if not math.isfinite(number):
         raise NoValueError("an infinite number cannot become an angle")
     turns = number / math.tau % 1
     if size is not None:
         turns = round(turns * 2**size) % 2**size / 2**size
-    return math.tau * turns
+    return Angle(math.tau * turns, size)
 
 
 def _array(value: Value, type_: Type) -> list[Any]:

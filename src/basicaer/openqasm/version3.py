@@ -57,7 +57,7 @@ def parse_openqasm3(text: str, folder: Path, inputs: Mapping[str, float]) -> tup
         With the place, for whatever it is that a bad program makes happen.
     """
     for name, value in inputs.items():
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise BasicAerError(f"the value of the input '{name}' must be finite, not {value}")
     source = Source(text, _LANGUAGE, (folder,))
     try:
