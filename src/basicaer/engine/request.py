@@ -62,7 +62,7 @@ class Request:
             self.shots <= _MOST_TOLD_APART
             or self.keep_order
             or self.keep_state
-            or any(save.over.is_of_single_shots for save in self.program.saves)
+            or any(save.over_shots.is_of_single_shots for save in self.program.saves)
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from openqasm3 import ast
 
+from basicaer.engine.bits import shifted_down
 from basicaer.openqasm.decisions import Branch, combine
 from basicaer.openqasm.values import (
     MOST_NUMBER_BITS,
@@ -164,7 +165,7 @@ def _shifted(name: str, left: Value, right: Value) -> Value:
     if not is_integer(left):
         raise NoValueError(f"'{name}' takes bits or an integer")
     if name == ">>":
-        return left // 2 ** min(by, MOST_NUMBER_BITS)
+        return shifted_down(left, min(by, MOST_NUMBER_BITS))
     if left.bit_length() + by > MOST_NUMBER_BITS:
         raise NoValueError(f"a number of more than {MOST_NUMBER_BITS} bits is too large")
     return left * 2**by

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from basicaer.engine.program import Over, Phase, Save, SetState, walk
+from basicaer.engine.program import OverShots, Phase, Save, SetState, walk
 from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _is_final_state(save: Save, program: Program) -> bool:
         after[-1:] == [save]
         and cmath.isclose(phase, save.phase)
         and save.form in {"save_state", "save_statevector", "save_unitary"}
-        and save.over is Over.LAST
+        and save.over_shots is OverShots.LAST
         and not (save.conditional or program.final)
         and given == [(place, qubit) for qubit, place in enumerate(program.qubits)]
     )
