@@ -65,7 +65,7 @@ LAYERS = {
         *("devices.cpu.arrangement", "devices.cpu", "devices.bound_plans", "devices"),
     ),
     "engine": (
-        *("engine.unitaries", "engine.together", "engine.kept", "engine.execute", "engine.suspended"),
+        *("engine.unitaries", "engine.together", "engine.lru_cache", "engine.execute", "engine.suspended"),
         *("engine.saved", "engine.finishing", "engine.splitting", "engine.liveness", "engine.request"),
         *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.sampling", "engine.draws", "engine.device", "engine.plan", "engine.program"),
@@ -79,7 +79,11 @@ ORDER = [(layer, name) for layer, names in LAYERS.items() for name in names]
 # called, and no sooner.
 LAZY = {("simulators.base", "primitives")}
 MAY_IMPORT_QISKIT = {"user-facing", "compile"}
-MAY_SHIFT = {"engine/bits.py", "engine/classical.py"}  # the latter: the operators of classical expressions
+MAY_SHIFT = {
+    "engine/bits.py",
+    "engine/classical.py",  # the operators of classical expressions
+    "wording.py",  # stands below the engine, and cannot import its functions
+}
 FUNCTIONS_THAT_SHIFT = {"left_shift", "right_shift", "bitwise_left_shift", "bitwise_right_shift", "lshift", "rshift"}
 
 
@@ -202,8 +206,8 @@ def misplaced_cupy(found, module):
     ]
 
 
-def shifts_in(source):
-    """The lines where bits are shifted, by an operator or a function for it."""
+def bit_tricks_in(source):
+    """The lines where bits are shifted, by an operator or a function, or where arithmetic stands for a bit trick."""
     lines = []
     for node in ast.walk(ast.parse(source)):
         match node:
@@ -213,7 +217,35 @@ def shifts_in(source):
                 lines.append(node.lineno)
             case ast.ImportFrom(names=names) if FUNCTIONS_THAT_SHIFT.intersection(alias.name for alias in names):
                 lines.append(node.lineno)
+            case ast.BinOp() if is_bit_trick(node):
+                lines.append(node.lineno)
     return lines
+
+
+def is_power_of_two(node):
+    """Whether an expression is written as a power of 2."""
+    match node:
+        case ast.BinOp(left=ast.Constant(value=2), op=ast.Pow()):
+            return True
+    return False
+
+
+def is_bit_trick(operation):
+    """Whether arithmetic stands for something that `engine/bits.py` has a name for.
+
+    A constant that is divided, such as ``_MOST_AMPLITUDES // 2**n``, is no bit trick: it tells how many states fit.
+    """
+    match operation:
+        case ast.BinOp(op=ast.Mod(), right=right):
+            return is_power_of_two(right)
+        case ast.BinOp(op=ast.FloorDiv(), left=left, right=right):
+            return is_power_of_two(right) and not (isinstance(left, ast.Name) and left.id.isupper())
+        case ast.BinOp(op=ast.BitXor() | ast.BitOr() | ast.BitAnd(), left=left, right=right):
+            is_negative = any(isinstance(side, ast.UnaryOp) and isinstance(side.op, ast.USub) for side in (left, right))
+            return is_negative or is_power_of_two(left) or is_power_of_two(right)
+        case ast.BinOp(op=ast.Sub(), left=ast.Call(func=ast.Attribute(attr="bit_length")), right=ast.Constant(value=1)):
+            return True
+    return False
 
 
 def test_every_module_has_one_place_in_the_order_and_every_place_a_module():
@@ -245,9 +277,9 @@ def test_imports_are_written_as_imports(path):
 
 
 @every_file
-def test_bits_are_shifted_in_one_module_and_in_classical_expressions(path):
-    lines = shifts_in(path.read_text("utf-8"))
-    assert not lines or path.relative_to(PACKAGE).as_posix() in MAY_SHIFT, f"shifts in lines {lines}"
+def test_bit_tricks_stand_in_one_module_and_in_classical_expressions(path):
+    lines = bit_tricks_in(path.read_text("utf-8"))
+    assert not lines or path.relative_to(PACKAGE).as_posix() in MAY_SHIFT, f"bit tricks in lines {lines}"
 
 
 def test_cuda_stands_in_files_of_its_own():
@@ -376,10 +408,19 @@ def test_cupy_out_of_its_place_is_seen(module, source, wrong):
 
 
 @pytest.mark.parametrize(
-    "source", ["1 << n", "n >>= 1", "np.left_shift(a, b)", "from operator import rshift", "lambda n: n >> 1"]
+    "source",
+    [
+        *("1 << n", "n >>= 1", "np.left_shift(a, b)", "from operator import rshift", "lambda n: n >> 1"),
+        *("a % 2**k", "a // 2 ** (k + 1)", "2**j ^ a", "a ^ 2**j", "a | 2**j", "n & -n", "n.bit_length() - 1"),
+    ],
 )
-def test_a_shift_is_seen_wherever_it_stands(source):
-    assert shifts_in(source) == [1]
+def test_a_bit_trick_is_seen_wherever_it_stands(source):
+    assert bit_tricks_in(source) == [1]
+
+
+@pytest.mark.parametrize("source", ["_MOST // 2**n", "a * 2**n", "a % n", "a // 2", "a ^ b", "n.bit_length()", "a - 1"])
+def test_other_arithmetic_is_no_bit_trick(source):
+    assert bit_tricks_in(source) == []
 
 
 @pytest.fixture(scope="module")

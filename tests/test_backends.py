@@ -21,7 +21,7 @@ from basicaer.devices import memory, registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.errors import BasicAerWarning, DeviceUnavailableError
-from basicaer.options import Precision
+from basicaer.options import _CHECKS, Precision
 from basicaer.wording import readable
 from jobs import GUARD
 
@@ -123,6 +123,12 @@ def test_options_are_those_of_the_contract(name):
     assert set(options) == OPTIONS[name]
     assert options["chop_threshold"] == 1e-15
     assert options.get("shots") == {"qasm_simulator": 1024, "statevector_simulator": 1}.get(name)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_is_checked_in_the_table_or_where_the_circuits_are_read(name):
+    read_with_circuits = {"parameter_binds", "initial_statevector", "initial_unitary"}
+    assert set(dict(BasicAer.get_backend(name).options)) <= set(_CHECKS) | read_with_circuits
 
 
 def test_backends_of_a_provider_do_not_share_options():

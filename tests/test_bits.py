@@ -1,5 +1,6 @@
 """The bit tricks of the Python side, against plain arithmetic; test_gpu_kernels.py compares those of CUDA to them."""
 
+import numpy as np
 import pytest
 
 from basicaer.engine import bits
@@ -18,6 +19,21 @@ def test_positions_are_those_of_the_ones_in_binary(value):
     ones = [position for position, digit in enumerate(reversed(f"{value:b}")) if digit == "1"]
     assert list(bits.positions_of(value)) == ones
     assert bits.lowest_position(value) == ones[0]
+
+
+@pytest.mark.parametrize("value", [*range(40), 2**70 + 2**3, 2**64])
+@pytest.mark.parametrize("width", [0, 1, 3, 64])
+def test_a_number_is_its_lowest_bits_and_those_above(value, width):
+    assert bits.lowest_bits(value, width) == value % 2**width
+    assert bits.shifted_down(value, width) == value // 2**width
+    if width < 64 and value < 2**63:
+        assert bits.lowest_bits(np.array([value]), width).tolist() == [value % 2**width]
+        assert bits.shifted_down(np.array([value]), width).tolist() == [value // 2**width]
+
+
+@pytest.mark.parametrize("value", [0, 1, 2, 3, 4, 5, 2**64 - 1, 2**64, 2**200])
+def test_the_highest_position_is_that_of_the_first_digit(value):
+    assert bits.highest_position(value) == (len(f"{value:b}") - 1 if value else -1)
 
 
 @pytest.mark.parametrize("value", range(16))

@@ -273,7 +273,7 @@ DEAF_TO_NOTHING = {
     "weights": lambda state: state.weights(2),
     "collapse": lambda state: state.collapse(2, outcome=False, probability=1.0),
     "block_weights": lambda state: state.block_weights(3),
-    "find": lambda state: state.find(3, np.array([0]), np.array([0.1])),
+    "indices_of_draws": lambda state: state.indices_of_draws(3, np.array([0]), np.array([0.1])),
     "expectations": lambda state: state.expectations(1, [2]),
     "copy": lambda state: state.copy(),
     "read": lambda state: state.read(),
@@ -308,7 +308,7 @@ def test_draws_are_found_in_their_blocks(block_qubits, device, precision, run):
         moved = reference.apply(moved, as_matrix(one.form, one.data), one.targets)
     state.load(moved)
     run(state, gates)  # each undoes itself, so that this is `vector` again, laid out in another order
-    found = state.find(block_qubits, blocks, targets)
+    found = state.indices_of_draws(block_qubits, blocks, targets)
     for index, block, target in zip(found, blocks, targets, strict=True):
         inside = np.searchsorted(ends[block], target, side="right")
         last = np.flatnonzero(vector[block * 2**block_qubits :][: 2**block_qubits])[-1]

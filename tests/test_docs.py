@@ -130,7 +130,7 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_machine(tmp_path)
     assert done.returncode == 0, done.stderr
     for page in made.rglob("*.html"):
         text = page.read_text("utf-8")
-        assert "{{" not in text, page
+        assert not re.search(r"\{\{ ?\w+ ?\}\}", text), page  # the place of a table that was not put in
         assert not re.search(r"<(script|img|iframe)[^>]* src=\"?(\w+:)?//|<link[^>]* href=\"?(\w+:)?//", text), page
     for sheet in made.rglob("*.css"):
         assert not re.search(r"url\([\"']?(\w+:)?//", sheet.read_text("utf-8")), sheet

@@ -50,13 +50,13 @@ def test_expectations_are_equal_bit_by_bit_for_any_number_of_threads(monkeypatch
 def test_a_job_at_its_time_limit_lets_go_of_the_state_it_was_reading(monkeypatch):
     states = []
 
-    class Kept(NumpyState):
+    class KeptState(NumpyState):
         def expectations(self, x, zs):
             states.append(weakref.ref(self._vector))
             self._checkpoint._deadline = 0.0
             return super().expectations(x, zs)
 
-    monkeypatch.setattr(numpy_device, "NumpyState", Kept)
+    monkeypatch.setattr(numpy_device, "NumpyState", KeptState)
     circuit = QuantumCircuit(14)
     circuit.h(range(14))
     save_expectation_value(circuit, Pauli("X" * 14), range(14))

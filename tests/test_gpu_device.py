@@ -128,7 +128,7 @@ def test_every_allocation_that_fails_is_one_sentence_and_the_next_job_works(cupy
         try:
             state = run(device, segment())
             state.block_weights(4)
-            state.find(4, np.array([0]), np.array([0.0]))
+            state.indices_of_draws(4, np.array([0]), np.array([0.0]))
         except BasicAerError as error:
             said = str(error.message)
         if not said:

@@ -85,30 +85,30 @@ def test_gates_one_by_one_find_their_qubits_in_each_layout(precision, tolerance)
 def test_blocks_of_every_size(n, tile_qubits, how, *, precision, tolerance, small_chunks):
     _, state, vector = odd_state(n, tile_qubits, precision, **how)
     probabilities = abs(vector) ** 2
-    for settled in (False, True):
+    for ordered in (False, True):
         for block_qubits in range(n + 1):
             blocks = probabilities.reshape(-1, 2**block_qubits)
             assert np.allclose(state.block_weights(block_qubits), blocks.sum(axis=1), rtol=0, atol=4 * tolerance)
             for block in {0, len(blocks) // 3, len(blocks) - 1}:
                 got = state.block_probabilities(block, block_qubits)
                 assert np.allclose(got, blocks[block], rtol=0, atol=tolerance), (block, block_qubits)
-        if not settled:
-            state.settle()
+        if not ordered:
+            state.bring_into_order()
             assert state._place == tuple(range(n))
 
 
 @every_case
 def test_settling_changes_nothing_but_the_layout(n, tile_qubits, how, *, precision, tolerance, small_chunks):
     device, state, vector = odd_state(n, tile_qubits, precision, **how)
-    state.settle()
-    state.settle()  # there is nothing left to do
+    state.bring_into_order()
+    state.bring_into_order()  # there is nothing left to do
     gates = random_gates(np.random.default_rng(1), n, 20, widest=2)
     device.run(state, gates, precision)
     assert np.allclose(state.amplitudes(), in_program_order(gates, vector), rtol=0, atol=2 * tolerance)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_any_order_is_settled_in_few_passes_over_small_tiles(seed, precision, monkeypatch, small_chunks):
+def test_any_order_is_undone_in_few_passes_over_small_tiles(seed, precision, monkeypatch, small_chunks):
     n = 12
     passes = []
     run_passes = numpy_device.run_passes
@@ -126,7 +126,7 @@ def test_any_order_is_settled_in_few_passes_over_small_tiles(seed, precision, mo
     gates = [swap(int(q), int(order[q])) for q in range(n) if q != order[q]]
     device.run(state, gates, precision)
     assert not passes
-    state.settle()
+    state.bring_into_order()
     assert 0 < len(passes) <= 8
     assert {step.tile_size for step in passes} == {2**6}
     want = in_program_order(gates, vector)
@@ -137,7 +137,7 @@ def test_settling_may_be_stopped(precision):
     _, state, _ = odd_state(11, 5, precision)
     state._checkpoint.cancel()
     with pytest.raises(Cancelled):
-        state.settle()
+        state.bring_into_order()
 
 
 @every_case
@@ -213,7 +213,7 @@ def test_collapsing_and_going_on(n, tile_qubits, how, precision, tolerance):
 
 @every_case
 def test_draws_fall_where_the_logical_order_says(n, tile_qubits, how, precision, small_chunks):
-    """Few draws read blocks out of order, many settle the state first."""
+    """Few draws read blocks out of order, many bring the state into order first."""
     for draws in (np.array([0.03, 0.31, 0.62, 0.97]), (np.arange(3000) + 0.5) / 3000):
         _, state, vector = odd_state(n, tile_qubits, precision, **how)
         got = sample_indices(state, draws)

@@ -13,10 +13,10 @@ from basicaer.engine.program import (
     For,
     If,
     Measure,
-    Over,
+    OverShots,
     Program,
-    Reading,
     Save,
+    SavedQuantity,
     Store,
     Switch,
     While,
@@ -57,7 +57,7 @@ def test_what_a_store_and_a_switch_read_is_live():
 
 
 def test_a_save_on_condition_of_the_bits_reads_all():
-    save = Save("s", "", Reading.PROBABILITIES, (0,), (), Over.MEAN, conditional=True)
+    save = Save("s", "", SavedQuantity.PROBABILITIES, (0,), (), OverShots.MEAN, conditional=True)
     assert live((save,)) == ALL
     assert live((save._replace(conditional=False),)) == 0
 

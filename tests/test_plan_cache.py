@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Form
 from basicaer.plan import planner
 from basicaer.plan.planner import plan_segment
@@ -20,7 +20,7 @@ N = 6
 @pytest.fixture(autouse=True)
 def kept(monkeypatch):
     """Nothing is kept at first, and nothing of the test's is kept afterwards."""
-    plans = Kept(most=128, most_in_all=200_000)
+    plans = LruCache(most=128, most_in_all=200_000)
     monkeypatch.setattr(planner, "_plans", plans)
     return plans
 

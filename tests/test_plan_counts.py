@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan import planner, steps
 from basicaer.plan.planner import plan_segment
@@ -141,7 +141,7 @@ def work(monkeypatch):
     for module in (planner, steps):
         monkeypatch.setattr(module, "runnable_gates", runnable_gates)
         monkeypatch.setattr(module, "choose_wires", choose_wires)
-    monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
+    monkeypatch.setattr(planner, "_plans", LruCache(most=1, most_in_all=0))
     return counted
 
 

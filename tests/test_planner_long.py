@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from basicaer.plan import actions, bundles, local_wires, planner
 from basicaer.plan.planner import plan_segment
 from plan_checks import costs_of, differences, flip, gate, hadamard, phase, random_gates, scheduled, segment, swap
@@ -41,7 +41,7 @@ def counted(monkeypatch):
         return pieces._replace(actions=made[-1])
 
     monkeypatch.setattr(planner, "pieces_of", counting)
-    monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
+    monkeypatch.setattr(planner, "_plans", LruCache(most=1, most_in_all=0))
     return made
 
 
@@ -133,7 +133,7 @@ def test_gates_are_polled_between_before_there_is_anything_to_plan():
 @pytest.fixture
 def impatient(monkeypatch):
     """What a plan does only where there is much to look at, it does where there is little."""
-    monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
+    monkeypatch.setattr(planner, "_plans", LruCache(most=1, most_in_all=0))
     monkeypatch.setattr(local_wires, "_PATIENCE", 2)
     monkeypatch.setattr(local_wires, "_PATIENCE_FOR_EACH", 0)
     monkeypatch.setattr(local_wires, "_CANDIDATES", 2)

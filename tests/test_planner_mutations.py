@@ -8,7 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from basicaer.plan import actions, bundles, local_wires, planner, steps
 from plan_checks import costs_of, differences, random_gates, segment
 
@@ -36,7 +36,7 @@ def break_rule(monkeypatch):
             if vars(owner).get(function.__name__) is function:
                 monkeypatch.setattr(owner, function.__name__, namespace[function.__name__])
 
-    monkeypatch.setattr(planner, "_plans", Kept(most=1, most_in_all=0))
+    monkeypatch.setattr(planner, "_plans", LruCache(most=1, most_in_all=0))
     return break_rule
 
 

@@ -10,7 +10,7 @@ from basicaer.compile import program_cache
 from basicaer.compile.gates import GATES
 from basicaer.compile.lower import lower
 from basicaer.compile.program_cache import lower_cached
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
 
@@ -18,7 +18,7 @@ from basicaer.errors import BasicAerError
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch):
     for name in ("_programs", "_recipes"):
-        monkeypatch.setattr(program_cache, name, Kept(50_000, 50_000))
+        monkeypatch.setattr(program_cache, name, LruCache(50_000, 50_000))
     monkeypatch.setattr(program_cache, "_FEW_INSTRUCTIONS", 0)
 
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_lowered_is_refused_each_time():
 
 
 def test_so_many_instructions_are_kept(monkeypatch):
-    monkeypatch.setattr(program_cache, "_programs", Kept(50_000, 15))
+    monkeypatch.setattr(program_cache, "_programs", LruCache(50_000, 15))
     programs = [lower_cached(circuit(angle)) for angle in range(5)]
     assert len(program_cache._programs) == 15 // len(circuit().data)
     assert lower_cached(circuit(4)) is programs[4]

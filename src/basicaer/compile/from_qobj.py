@@ -12,7 +12,7 @@ import numpy as np
 
 from basicaer.compile.builder import BlockBuilder, with_final_measurements
 from basicaer.compile.qobj_gates import complex_numbers, gates_by_name, power_of_two
-from basicaer.engine.bits import extract_bits, positions_of
+from basicaer.engine.bits import extract_bits, highest_position, positions_of
 from basicaer.engine.classical import Apply, Bits, Constant
 from basicaer.engine.program import If, Measure, Prepare, Program, Store
 from basicaer.errors import BasicAerError, at_border, shown
@@ -139,7 +139,7 @@ def _register_size(item: dict[str, Any], place: str) -> int:
             "so many are possible."
         )
     if item["name"] == "bfunc":
-        slots.append(int(item["mask"], 16).bit_length() - 1)
+        slots.append(highest_position(int(item["mask"], 16)))
     return max(slots, default=-1) + 1
 
 

@@ -15,7 +15,7 @@ from qiskit.circuit.library import UnitaryGate
 
 from basicaer.compile.gates import BY_NAME, GateRecord
 from basicaer.compile.lower import lower
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Gate, Segment
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class _Recipe(NamedTuple):
         return replace(self.program, name=name, body=tuple(body))
 
 
-_programs: Kept[Program] = Kept(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
-_recipes: Kept[_Recipe] = Kept(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
+_programs: LruCache[Program] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
+_recipes: LruCache[_Recipe] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
 
 
 def lower_cached(
@@ -97,14 +97,14 @@ def lower_cached(
         return lowered()
     structure, numbers = key
     if all(_is_plain(number) for numbers_of_gate in numbers for number in numbers_of_gate):
-        recipe = _recipes.known_or_made(structure, len(items), lambda: _recipe(lowered(), numbers, items))
+        recipe = _recipes.get_or_make(structure, len(items), lambda: _recipe(lowered(), numbers, items))
         if recipe.numbers == numbers:  # it was made just now, or for a circuit with the same angles
             return _named(recipe.program, circuit)
         if recipe.angles is not None:
             lowered = partial(recipe.with_angles, circuit.name, [[float(number) for number in own] for own in numbers])
             if len(items) <= _FEW_INSTRUCTIONS:
                 return lowered()
-    return _named(_programs.known_or_made(key, len(items), lowered), circuit)
+    return _named(_programs.get_or_make(key, len(items), lowered), circuit)
 
 
 def _named(program: Program, circuit: QuantumCircuit) -> Program:

@@ -1,7 +1,7 @@
 """THE table of saves, and the lowering of save instructions, our own and Aer's, to `Save`.
 
-A new save needs an instruction in `library.py`, a line in `SAVES` and, if it reads something new, a `Reading` of the
-engine. Instructions are known by their names and attributes, so that Aer's need no import.
+A new save needs an instruction in `library.py`, a line in `SAVES` and, if it reads something new, a `SavedQuantity` of
+the engine. Instructions are known by their names and attributes, so that Aer's need no import.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from basicaer.compile.result_forms import (
     ResultForm,
 )
 from basicaer.engine.bits import mask_of
-from basicaer.engine.program import Over, Reading, Save
+from basicaer.engine.program import OverShots, Save, SavedQuantity
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class SaveRecord(NamedTuple):
     ----------
     name
         The instruction's name, which is Aer's.
-    reading
+    quantity
         What is read of the state.
-    over
+    over_shots
         What is kept of the values that the shots see, unless the instruction's settings say otherwise: the last one, or
         the mean.
     result_form
@@ -51,23 +51,23 @@ class SaveRecord(NamedTuple):
     """
 
     name: str
-    reading: Reading
-    over: Over
+    quantity: SavedQuantity
+    over_shots: OverShots
     result_form: ResultForm
 
 
 _ROWS = (
-    SaveRecord("save_state", Reading.AMPLITUDES, Over.LAST, STATEVECTOR),  # Aer's only
-    SaveRecord("save_statevector", Reading.AMPLITUDES, Over.LAST, STATEVECTOR),
-    SaveRecord("save_statevector_dict", Reading.AMPLITUDES, Over.LAST, STATEVECTOR_DICT),
-    SaveRecord("save_unitary", Reading.UNITARY, Over.LAST, OPERATOR),
-    SaveRecord("save_amplitudes", Reading.AMPLITUDES, Over.LAST, ARRAY),
-    SaveRecord("save_amplitudes_sq", Reading.SQUARES, Over.MEAN, ARRAY),
-    SaveRecord("save_probabilities", Reading.PROBABILITIES, Over.MEAN, ARRAY),
-    SaveRecord("save_probabilities_dict", Reading.PROBABILITIES, Over.MEAN, PROBABILITIES_DICT),
-    SaveRecord("save_density_matrix", Reading.DENSITY_MATRIX, Over.MEAN, DENSITY_MATRIX),
-    SaveRecord("save_expval", Reading.EXPECTATION, Over.MEAN, NUMBER),
-    SaveRecord("save_expval_var", Reading.VARIANCE, Over.MEAN, ARRAY),
+    SaveRecord("save_state", SavedQuantity.AMPLITUDES, OverShots.LAST, STATEVECTOR),  # Aer's only
+    SaveRecord("save_statevector", SavedQuantity.AMPLITUDES, OverShots.LAST, STATEVECTOR),
+    SaveRecord("save_statevector_dict", SavedQuantity.AMPLITUDES, OverShots.LAST, STATEVECTOR_DICT),
+    SaveRecord("save_unitary", SavedQuantity.UNITARY, OverShots.LAST, OPERATOR),
+    SaveRecord("save_amplitudes", SavedQuantity.AMPLITUDES, OverShots.LAST, ARRAY),
+    SaveRecord("save_amplitudes_sq", SavedQuantity.SQUARES, OverShots.MEAN, ARRAY),
+    SaveRecord("save_probabilities", SavedQuantity.PROBABILITIES, OverShots.MEAN, ARRAY),
+    SaveRecord("save_probabilities_dict", SavedQuantity.PROBABILITIES, OverShots.MEAN, PROBABILITIES_DICT),
+    SaveRecord("save_density_matrix", SavedQuantity.DENSITY_MATRIX, OverShots.MEAN, DENSITY_MATRIX),
+    SaveRecord("save_expval", SavedQuantity.EXPECTATION, OverShots.MEAN, NUMBER),
+    SaveRecord("save_expval_var", SavedQuantity.VARIANCE, OverShots.MEAN, ARRAY),
 )
 SAVES = {record.name: record for record in _ROWS}
 
@@ -106,17 +106,17 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         raise BasicAerError(
             f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}."
         )
-    over = record.over
+    over = record.over_shots
     if per_shot:
-        over = Over.EACH
-    elif unnormalized and over is Over.MEAN:
-        over = Over.SUM
+        over = OverShots.EACH
+    elif unnormalized and over is OverShots.MEAN:
+        over = OverShots.SUM
     return Save(
         label,
         record.name,
-        record.reading,
+        record.quantity,
         qubits,
-        _numbers(record.reading, operation.params, qubits, scope.place),
+        _numbers(record.quantity, operation.params, qubits, scope.place),
         over,
         conditional,
         phase=scope.last_phase,
@@ -130,7 +130,7 @@ def as_unitary(program: Program) -> Program:
         save: save._replace(
             label=_UNITARY_LABEL if save.label == _STATEVECTOR_LABEL else save.label,
             form=_UNITARY.name,
-            reading=_UNITARY.reading,
+            quantity=_UNITARY.quantity,
         )
         for save in program.body
         if isinstance(save, Save) and save.form == _STATE.name
@@ -155,12 +155,14 @@ def _settings(operation: Any, place: str) -> tuple[bool, bool, bool]:
     return operation.pershot, operation.conditional, operation.unnormalized
 
 
-def _numbers(reading: Reading, params: Iterable[Any], qubits: tuple[int | None, ...], place: str) -> tuple[Any, ...]:
+def _numbers(
+    quantity: SavedQuantity, params: Iterable[Any], qubits: tuple[int | None, ...], place: str
+) -> tuple[Any, ...]:
     """Return the numbers of a `Save` from the parameters of its instruction."""
-    match reading:
-        case Reading.EXPECTATION:
+    match quantity:
+        case SavedQuantity.EXPECTATION:
             return pauli_terms(((pauli, factors[0]) for pauli, factors in params), qubits)
-        case Reading.VARIANCE:
+        case SavedQuantity.VARIANCE:
             both = list(params)
             return tuple(pauli_terms(((pauli, factors[i]) for pauli, factors in both), qubits) for i in (0, 1))
         case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -23,11 +23,11 @@ class BoundPlans(Generic[_Bound]):
     """Keeps a few bound plans, by plan, segment and whatever else they were bound to. Safe for threads."""
 
     def __init__(self, kept: int = 8) -> None:
-        self._kept: Kept[tuple[_Bound, Plan | None, Segment]] = Kept(kept, _GATES_KEPT)
+        self._kept: LruCache[tuple[_Bound, Plan | None, Segment]] = LruCache(kept, _GATES_KEPT)
 
     def bound(
         self, plan: Plan | None, segment: Segment, to: tuple[Hashable, ...], bind: Callable[[], _Bound]
     ) -> _Bound:
         """Return a bound plan, made by `bind` only if it is not among those kept."""
         key = (id(plan), id(segment), to)  # ids of objects that are kept with it, so no others' ids
-        return self._kept.known_or_made(key, len(segment.gates), lambda: (bind(), plan, segment))[0]
+        return self._kept.get_or_make(key, len(segment.gates), lambda: (bind(), plan, segment))[0]

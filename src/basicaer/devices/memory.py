@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from basicaer.engine.bits import highest_position
 from basicaer.engine.readings import kept_bytes
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
@@ -51,7 +52,7 @@ def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
 def largest_state(device: Device, precision: Precision) -> int:
     """Return the largest number of qubits whose state fits the device's free memory."""
     amplitudes = (device.free_bytes() - device.scratch_bytes(precision)) // precision.amplitude_bytes
-    return max(amplitudes, 1).bit_length() - 1
+    return highest_position(max(amplitudes, 1))
 
 
 def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:

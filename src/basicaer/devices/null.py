@@ -67,7 +67,7 @@ class NullState:
         del qubit, outcome, probability
         self._checkpoint.poll()
 
-    def settle(self) -> None:
+    def bring_into_order(self) -> None:
         self._checkpoint.poll()
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -82,7 +82,9 @@ class NullState:
         probabilities[0] = block == 0
         return probabilities
 
-    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
+    def indices_of_draws(
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
         del block_qubits, targets
         self._checkpoint.poll()
         return np.zeros_like(blocks)

@@ -24,6 +24,8 @@ __all__ = [
     "deposit_bits",
     "extract_bits",
     "has_bit",
+    "highest_position",
+    "lowest_bits",
     "lowest_position",
     "mask_of",
     "mask_words",
@@ -32,6 +34,7 @@ __all__ = [
     "parity",
     "positions_of",
     "shifted",
+    "shifted_down",
     "with_bit",
     "with_bits",
     "with_mask",
@@ -68,11 +71,34 @@ def lowest_position(value: int) -> int:
     return (value & -value).bit_length() - 1
 
 
+def highest_position(value: int) -> int:
+    """Return the position of the highest set bit of `value`, -1 if there is none; of a power of two, its exponent."""
+    return value.bit_length() - 1
+
+
 def positions_of(mask: int) -> Iterator[int]:
     """Yield the positions of the set bits of `mask`, lowest first."""
     while mask:
         yield lowest_position(mask)
         mask &= mask - 1
+
+
+@overload
+def lowest_bits(value: int, width: int) -> int: ...
+@overload
+def lowest_bits(value: NDArray[np.int64], width: int) -> NDArray[np.int64]: ...
+def lowest_bits(value: Any, width: int) -> Any:
+    """Return the number that the lowest `width` bits of `value` make."""
+    return value & all_ones(width)
+
+
+@overload
+def shifted_down(value: int, places: int) -> int: ...
+@overload
+def shifted_down(value: NDArray[np.int64], places: int) -> NDArray[np.int64]: ...
+def shifted_down(value: Any, places: int) -> Any:
+    """Return `value` without its lowest `places` bits: those above move down."""
+    return value >> places
 
 
 def shifted(index: NDArray[np.int64], places: int) -> NDArray[np.int64]:

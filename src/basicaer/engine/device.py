@@ -65,7 +65,7 @@ class State(Protocol):
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         """Project `qubit` onto `outcome` and renormalise; `probability` is that outcome's, and above zero."""
 
-    def settle(self) -> None:
+    def bring_into_order(self) -> None:
         """Bring the amplitudes into the order in which many blocks are read soonest."""
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -74,7 +74,9 @@ class State(Protocol):
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         """Return ``p[i]``, the probability of index i within one such block."""
 
-    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
+    def indices_of_draws(
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
         """Return the index that each draw falls on: the first in its block up to which the probabilities sum to more.
 
         Parameters

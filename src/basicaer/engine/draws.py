@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
+from basicaer.engine.bits import WORD_BITS, lowest_bits, shifted_down
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -44,7 +46,7 @@ class _SeedAsKey(ISeedSequence):
     """
 
     def __init__(self, seed: int) -> None:
-        self._key = [seed % 2**64, seed // 2**64 % 2**64]
+        self._key = [lowest_bits(seed, WORD_BITS), lowest_bits(shifted_down(seed, WORD_BITS), WORD_BITS)]
 
     def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[Any]:
         """Return the words of the key."""

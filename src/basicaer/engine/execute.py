@@ -24,7 +24,7 @@ from basicaer.engine.program import (
     For,
     If,
     Measure,
-    Over,
+    OverShots,
     Phase,
     Prepare,
     Reset,
@@ -365,7 +365,7 @@ class _Execution:
             rows = group.rows[group.branch == number]
             count = self.records.shots[rows].sum().item()
             if self.program.is_straight:  # all shots are one row
-                rows = np.arange(count) if save.over is Over.EACH else np.array([count - 1])
+                rows = np.arange(count) if save.over_shots is OverShots.EACH else np.array([count - 1])
             value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.checkpoint)
             self.saved.add(save, self.records.number(row), rows, count, value)
 

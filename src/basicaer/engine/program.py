@@ -29,13 +29,13 @@ __all__ = [
     "If",
     "Measure",
     "Operation",
-    "Over",
+    "OverShots",
     "Phase",
     "Prepare",
     "Program",
-    "Reading",
     "Reset",
     "Save",
+    "SavedQuantity",
     "Segment",
     "SetState",
     "Store",
@@ -134,7 +134,7 @@ class SetState(NamedTuple):
     axes: int = 1
 
 
-class Reading(Enum):
+class SavedQuantity(Enum):
     """What is read of a state; the `numbers` of a `Save` say more."""
 
     AMPLITUDES = "amplitudes"  # numbers: indices, or nothing for all
@@ -147,7 +147,7 @@ class Reading(Enum):
     VARIANCE = "variance"  # expectation and variance; numbers: terms, and those of the square
 
 
-class Over(Enum):
+class OverShots(Enum):
     """What becomes of the values that the shots see."""
 
     LAST = "last"  # that of the last shot is kept
@@ -158,7 +158,7 @@ class Over(Enum):
     @property
     def is_of_single_shots(self) -> bool:
         """Whether it matters which shot has seen a value, not only how many have."""
-        return self in {Over.LAST, Over.EACH}
+        return self in {OverShots.LAST, OverShots.EACH}
 
 
 class Save(NamedTuple):
@@ -171,10 +171,10 @@ class Save(NamedTuple):
 
     label: str
     form: str
-    reading: Reading
+    quantity: SavedQuantity
     qubits: tuple[int | None, ...]
     numbers: tuple[Any, ...]
-    over: Over
+    over_shots: OverShots
     conditional: bool
     phase: complex = 1.0
     over_idle: bool = True

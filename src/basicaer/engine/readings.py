@@ -8,7 +8,7 @@ import numpy as np
 
 from basicaer.engine.bits import deposit_bits, extract_bits, mask_of
 from basicaer.engine.paulis import pauli_values
-from basicaer.engine.program import Over, Reading
+from basicaer.engine.program import OverShots, SavedQuantity
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> An
     phase
         A global phase that is still to be applied to the state.
     """
-    kind = _KINDS[save.reading]
+    kind = _KINDS[save.quantity]
     value = kind.read(save, state, phase, checkpoint)
     if not kind.advances:
         checkpoint.advance(kind.passes(save))
@@ -67,12 +67,12 @@ def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> An
 
 def passes_of(save: Save) -> int:
     """Return how many passes over the state the reading takes."""
-    return _KINDS[save.reading].passes(save)
+    return _KINDS[save.quantity].passes(save)
 
 
 def kept_bytes(save: Save, state_bytes: int, shots: int) -> int:
     """Return the bytes that a save keeps of a state of so many; of several branches only where it keeps each shot's."""
-    return _KINDS[save.reading].kept_bytes(save, state_bytes) * (shots if save.over is Over.EACH else 1)
+    return _KINDS[save.quantity].kept_bytes(save, state_bytes) * (shots if save.over_shots is OverShots.EACH else 1)
 
 
 # Amplitudes.
@@ -175,7 +175,7 @@ def _probabilities_of(state: State, qubits: tuple[int, ...], poll: Callable[[], 
     value_of_low = deposit_bits(np.arange(2 ** len(low)), [qubits.index(qubit) for qubit in sorted(low)])
     probabilities = np.zeros(2 ** len(qubits))
     if state.n_qubits > inside:
-        state.settle()
+        state.bring_into_order()
     for block in range(2 ** (state.n_qubits - inside)):
         poll()
         part = state.block_probabilities(block, inside).reshape((2,) * inside).sum(axis=summed)
@@ -206,7 +206,7 @@ def _density_matrix(save: Save, state: State, phase: complex, checkpoint: Checkp
 
 def _masks(save: Save) -> list[tuple[int, int]]:
     """Return x and z, as for `State.expectations`, of each Pauli that a save needs."""
-    sums = save.numbers if save.reading is Reading.VARIANCE else [save.numbers]
+    sums = save.numbers if save.quantity is SavedQuantity.VARIANCE else [save.numbers]
     return list(dict.fromkeys((x, z) for terms in sums for x, z, *_ in terms))
 
 
@@ -225,10 +225,10 @@ def _of_paulis(save: Save, state: State, phase: complex, checkpoint: Checkpoint)
     def summed(terms: Sequence[tuple[int, int, float]]) -> float:
         return float(sum(factor * values[x, z] for x, z, factor in terms))
 
-    match save.reading:
-        case Reading.PAULIS:
+    match save.quantity:
+        case SavedQuantity.PAULIS:
             return np.array([values[one] for one in save.numbers])
-        case Reading.EXPECTATION:
+        case SavedQuantity.EXPECTATION:
             return summed(save.numbers)
         case _:
             mean, square = map(summed, save.numbers)
@@ -296,12 +296,12 @@ def _bytes_of_numbers(save: Save, _state_bytes: int) -> int:
 
 _PAULIS = _Kind(_of_paulis, _one_for_each_flip, _bytes_of_numbers, advances=True)
 _KINDS = {
-    Reading.AMPLITUDES: _Kind(_amplitudes, _one_pass, _bytes_of_amplitudes),
-    Reading.UNITARY: _Kind(_unitary, _one_pass, lambda _save, state_bytes: state_bytes),
-    Reading.SQUARES: _Kind(_squares, _one_pass, _bytes_of_numbers),
-    Reading.PROBABILITIES: _Kind(_probabilities, _one_pass, _bytes_of_probabilities),
-    Reading.DENSITY_MATRIX: _Kind(_density_matrix, _one_for_some_rows, _bytes_of_density_matrix, advances=True),
-    Reading.PAULIS: _PAULIS,
-    Reading.EXPECTATION: _PAULIS,
-    Reading.VARIANCE: _PAULIS,
+    SavedQuantity.AMPLITUDES: _Kind(_amplitudes, _one_pass, _bytes_of_amplitudes),
+    SavedQuantity.UNITARY: _Kind(_unitary, _one_pass, lambda _save, state_bytes: state_bytes),
+    SavedQuantity.SQUARES: _Kind(_squares, _one_pass, _bytes_of_numbers),
+    SavedQuantity.PROBABILITIES: _Kind(_probabilities, _one_pass, _bytes_of_probabilities),
+    SavedQuantity.DENSITY_MATRIX: _Kind(_density_matrix, _one_for_some_rows, _bytes_of_density_matrix, advances=True),
+    SavedQuantity.PAULIS: _PAULIS,
+    SavedQuantity.EXPECTATION: _PAULIS,
+    SavedQuantity.VARIANCE: _PAULIS,
 }

@@ -30,7 +30,7 @@ def may_split(program: Program, shots: int, *, wants_single: bool, is_kept: bool
     return (
         shots > _MOST_TOLD_APART
         and not wants_single
-        and not any(save.over.is_of_single_shots for save in program.saves)
+        and not any(save.over_shots.is_of_single_shots for save in program.saves)
         and (program.is_straight or not is_kept)
     )
 

@@ -64,8 +64,8 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
     blocks = last_with_weight(ends, ends.searchsorted(targets, side="right"))
     before = np.concatenate([[0.0], ends])[blocks]
     if len(np.unique(blocks)) > len(ends) * _MANY_BLOCKS:
-        state.settle()
-    return state.find(block_qubits, blocks, targets - before)
+        state.bring_into_order()
+    return state.indices_of_draws(block_qubits, blocks, targets - before)
 
 
 def sample_side_by_side(
@@ -276,7 +276,7 @@ def split_values(  # noqa: PLR0917  # what, how, and where to
 def _blocks(state: State, block_qubits: int, poll: Callable[[], None]) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Yield each block's number and the probabilities within it."""
     if state.n_qubits > block_qubits:
-        state.settle()
+        state.bring_into_order()
     for block in range(2 ** (state.n_qubits - block_qubits)):
         poll()
         yield block, state.block_probabilities(block, block_qubits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from basicaer.engine.program import Over
+from basicaer.engine.program import OverShots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,12 +50,12 @@ class Saved:
         """
         key = bits if save.conditional else ALL_SHOTS
         record = self.records.setdefault(save.label, {})
-        match save.over:
-            case Over.LAST:
+        match save.over_shots:
+            case OverShots.LAST:
                 last = int(shots[-1])
                 if key not in record or record[key][0] <= last:
                     record[key] = [last, value]
-            case Over.EACH:
+            case OverShots.EACH:
                 record.setdefault(key, []).append([shots, value])
             case _:
                 before, total = record.get(key, (0, 0.0))
@@ -67,14 +67,14 @@ class Saved:
 
     def _finished(self, save: Save) -> dict[int, Any]:
         record = self.records[save.label]
-        match save.over:
-            case Over.LAST:
+        match save.over_shots:
+            case OverShots.LAST:
                 return {key: value for key, (_, value) in record.items()}
-            case Over.EACH:
+            case OverShots.EACH:
                 return {key: _in_order(parts) for key, parts in record.items()}
-            case Over.MEAN:
+            case OverShots.MEAN:
                 return {key: total / count for key, (count, total) in record.items()}
-            case Over.SUM:
+            case OverShots.SUM:
                 return {key: total for key, (_, total) in record.items()}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from basicaer.engine.ensemble import MOST_AMPLITUDES
 from basicaer.engine.liveness import Liveness
-from basicaer.engine.program import Reading
+from basicaer.engine.program import SavedQuantity
 from basicaer.engine.records import Shots
 from basicaer.errors import LostNormError
 
@@ -74,7 +74,7 @@ class Splitting:
         self._shots = shots
         self._is_exact = shots is Shots.WEIGHED
         self.cut = 0.0
-        self._keeps_phases = keeps_phases or any(save.reading is Reading.AMPLITUDES for save in program.saves)
+        self._keeps_phases = keeps_phases or any(save.quantity is SavedQuantity.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
         most = min(device.most_states(n_qubits, planning.precision), MOST_AMPLITUDES // 2**n_qubits)
         self.most_together = 1 if one_by_one or most < 2 else most

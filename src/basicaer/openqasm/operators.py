@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from openqasm3 import ast
 
+from basicaer.engine.bits import shifted_down
 from basicaer.openqasm.decisions import Branch, combine
 from basicaer.openqasm.values import (
     MOST_NUMBER_BITS,
@@ -186,7 +187,7 @@ def _shifted(name: str, left: Value, right: Value) -> Value:
         by = min(by, left.size)
         return Unsigned(left * 2**by if name == "<<" else left // 2**by, left.size)
     if name == ">>":
-        return left // 2 ** min(by, MOST_NUMBER_BITS)
+        return shifted_down(left, min(by, MOST_NUMBER_BITS))
     if left.bit_length() + by > MOST_NUMBER_BITS:
         raise NoValueError(f"a number of more than {MOST_NUMBER_BITS} bits is too large")
     return left * 2**by

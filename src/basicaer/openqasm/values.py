@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from openqasm3 import ast
 
+from basicaer.engine.bits import lowest_bits
 from basicaer.errors import shown
 from basicaer.openqasm.decisions import Branch, Truth, Undecided, choose, combine
 
@@ -172,7 +173,7 @@ def _any_of(bits: Iterable[Truth]) -> Truth:
 
 def bits_of_number(number: int, width: int) -> Bits:
     """Return the lowest bits of a number in two's complement."""
-    return Bits(digit == "1" for digit in f"{number % 2**width:0{width}b}"[::-1] if width)
+    return Bits(digit == "1" for digit in f"{lowest_bits(number, width):0{width}b}"[::-1] if width)
 
 
 def cases_of(value: Value, result: Callable[[Value], Any]) -> Any:
@@ -276,7 +277,7 @@ def angle_of(number: float, size: int | None) -> Angle:
         raise NoValueError("an infinite number cannot become an angle")
     turns = number / math.tau % 1
     if size is not None:
-        turns = round(turns * 2**size) % 2**size / 2**size
+        turns = lowest_bits(round(turns * 2**size), size) / 2**size
     return Angle(math.tau * turns, size)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from basicaer.engine.bits import WORD_BITS, all_ones, mask_words
 from basicaer.engine.groups import frame_at
-from basicaer.engine.program import Over, Reading, Segment, SetState, walk
+from basicaer.engine.program import OverShots, SavedQuantity, Segment, SetState, walk
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.persistence.program_checks import MOST_REPEATS, check_array, check_program, demand, demand_numbers
 from basicaer.simulation import RETURNED_BY
@@ -116,7 +116,10 @@ def _check_saved(save: Save, values: Any, slots: int) -> None:
     if save.conditional:
         _check_values(values, slots)
     for value in values.values() if save.conditional else [values]:
-        demand(isinstance(value, list) == (save.over is Over.EACH), f"save {save.label} is not over {save.over.value}")
+        demand(
+            isinstance(value, list) == (save.over_shots is OverShots.EACH),
+            f"save {save.label} is not over {save.over_shots.value}",
+        )
         demand(not isinstance(value, list) or bool(value), f"save {save.label} has no values")
         for one in value if isinstance(value, list) else [value]:
             _check_value(save, one)
@@ -125,20 +128,20 @@ def _check_saved(save: Save, values: Any, slots: int) -> None:
 def _check_value(save: Save, value: Any) -> None:
     """Check that a value has the form in which `basicaer.engine.readings.read` returns it."""
     rows, count = 2 ** len(save.qubits if save.over_idle else save.places), len(save.numbers)
-    match save.reading:
-        case Reading.UNITARY:
+    match save.quantity:
+        case SavedQuantity.UNITARY:
             shape: tuple[int, ...] = (rows**2,)
-        case Reading.AMPLITUDES:
+        case SavedQuantity.AMPLITUDES:
             shape = (count or rows,)
-        case Reading.SQUARES | Reading.PAULIS:
+        case SavedQuantity.SQUARES | SavedQuantity.PAULIS:
             shape = (count,)
-        case Reading.PROBABILITIES:
+        case SavedQuantity.PROBABILITIES:
             shape = (rows,)
-        case Reading.DENSITY_MATRIX:
+        case SavedQuantity.DENSITY_MATRIX:
             shape = (rows, rows)
-        case Reading.EXPECTATION:
+        case SavedQuantity.EXPECTATION:
             shape = ()
-        case Reading.VARIANCE:
+        case SavedQuantity.VARIANCE:
             shape = (2,)
     is_array = isinstance(value, np.ndarray if shape else float) and np.shape(value) == shape
     demand(is_array and bool(np.isfinite(value).all()), f"save {save.label} has something else than {shape} numbers")
@@ -182,15 +185,15 @@ def check_suspended(suspended: Suspended, experiment: Experiment) -> None:
 
 def _check_accumulated(save: Save, accumulated: Any, shots: int) -> None:
     """Check what `basicaer.engine.saved.Saved` has accumulated for a save so far."""
-    match save.over:
-        case Over.EACH:
+    match save.over_shots:
+        case OverShots.EACH:
             demand(bool(accumulated), f"save {save.label} has no values")
             for of_shots, value in accumulated:
                 demand(of_shots.ndim == 1 and of_shots.dtype == np.int64, f"save {save.label} is not of shots")
                 demand(of_shots.min() >= 0 and of_shots.max() < shots, f"save {save.label} is of other shots")
                 _check_value(save, value)
             return
-        case Over.LAST:
+        case OverShots.LAST:
             shot, value = accumulated
             demand_numbers([shot], shots, f"the shot of save {save.label}")
         case _:

@@ -17,9 +17,9 @@ from basicaer.engine.program import (
     Measure,
     Phase,
     Prepare,
-    Reading,
     Reset,
     Save,
+    SavedQuantity,
     Segment,
     SetState,
     Store,
@@ -153,16 +153,16 @@ def check_array(array: NDArray[Any], shape: tuple[int, ...]) -> None:
 def _check_save(save: Save, n: int) -> None:
     active = [qubit for qubit in save.qubits if qubit is not None]
     demand_numbers(active, n, f"the qubits of save {save.label}")
-    match save.reading:
-        case Reading.AMPLITUDES | Reading.SQUARES:
+    match save.quantity:
+        case SavedQuantity.AMPLITUDES | SavedQuantity.SQUARES:
             demand(len(active) == n, f"save {save.label} is not of all qubits")
             indices = sorted(set(save.numbers))
             demand_numbers(indices, 2 ** len(save.qubits), f"the amplitudes of save {save.label}")
-        case Reading.PAULIS | Reading.EXPECTATION | Reading.VARIANCE:
-            for terms in save.numbers if save.reading is Reading.VARIANCE else [save.numbers]:
+        case SavedQuantity.PAULIS | SavedQuantity.EXPECTATION | SavedQuantity.VARIANCE:
+            for terms in save.numbers if save.quantity is SavedQuantity.VARIANCE else [save.numbers]:
                 for x, z, *factor in terms:
                     demand_numbers(sorted({x, z}), 2**n, f"the Paulis of save {save.label}")
-                    is_sum = save.reading is not Reading.PAULIS
+                    is_sum = save.quantity is not SavedQuantity.PAULIS
                     demand(list(map(type, factor)) == [float] * is_sum, f"save {save.label} is not a sum of Paulis")
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from basicaer.engine.bits import all_ones, mask_of, positions_of
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.plan import Monomials, Pass, Plan
 from basicaer.plan.actions import pieces_of, polled, structure
 from basicaer.plan.bundles import Bundles
@@ -32,7 +32,7 @@ _SECONDS_PER_GATE = 12e-6  # to try one rule (CPython 3.11, EPYC)
 _PART_OF_RUN = 0.04
 _MOST_SECONDS = 0.12
 
-_plans: Kept[Plan] = Kept(most=128, most_in_all=200_000)  # gates
+_plans: LruCache[Plan] = LruCache(most=128, most_in_all=200_000)  # gates
 
 
 def plan_segment(
@@ -55,7 +55,7 @@ def plan_segment(
         Called before each pass and each step, and at least every tenth of a second between gates.
     """
     gates = structure(segment.gates, poll)
-    return _plans.known_or_made(
+    return _plans.get_or_make(
         (n_qubits, costs, discard_phases, gates),
         len(segment.gates),
         lambda: _Planning(gates, n_qubits, costs, discard_phases=discard_phases, poll=poll).plan(),

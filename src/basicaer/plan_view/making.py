@@ -162,7 +162,8 @@ class _Planning:
 
     def one_by_one(self, segment: Segment, inside: str) -> Stage:
         size = 2**self.n_qubits
-        touched = [size // 2 ** len(gate.controls) for gate in segment.gates]  # amplitudes that the controls select
+        # How many amplitudes the controls of each gate select.
+        touched = [2 ** (self.n_qubits - len(gate.controls)) for gate in segment.gates]
         shown = [_shown(gate, None, self.qubits) for gate in segment.gates]
         flops = 0
         for gate, view, amplitudes in zip(segment.gates, shown, touched, strict=True):

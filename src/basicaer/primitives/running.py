@@ -20,7 +20,7 @@ from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
 from basicaer.engine.paulis import pauli_values
-from basicaer.engine.program import Over, Phase, Reading, Save, Segment
+from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, Segment
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, sample_values
 from basicaer.engine.saved import ALL_SHOTS
@@ -217,10 +217,10 @@ def _values_of_batch(batch: Batch, wanted: Sequence[tuple[int, int]]) -> NDArray
     return pauli_values(wanted, expectations=batch.expectations)[None]
 
 
-def _saving(program: Program, wanted: Sequence[tuple[int, int]], over: Over) -> Program:
+def _saving(program: Program, wanted: Sequence[tuple[int, int]], over_shots: OverShots) -> Program:
     """Return a program that saves Paulis of its final state, and takes no measurements after that."""
     qubits = tuple(range(program.state_qubits))
-    save = Save(_LABEL, "", Reading.PAULIS, qubits, tuple(wanted), over, conditional=False)
+    save = Save(_LABEL, "", SavedQuantity.PAULIS, qubits, tuple(wanted), over_shots, conditional=False)
     return replace(program, body=(*program.body, save), final=(), saves=(save,))
 
 
@@ -236,7 +236,7 @@ def _exact_values(
     """
     del number  # it names draws, and there are none
     is_straight = program.is_straight
-    over = Over.LAST if is_straight else Over.MEAN
+    over = OverShots.LAST if is_straight else OverShots.MEAN
     outcome = run.execute(0, _saving(program, wanted, over), shots=1, exact=not is_straight)
     if not is_straight:
         how["simulation"] = "exact"
@@ -257,5 +257,5 @@ def _values_of_shots(  # bound one after another
 ) -> NDArray[np.float64]:
     """Return the values of Paulis in the final state of each shot; `position` is that of the task's first set."""
     how["simulation"] = "shots"
-    outcome = run.execute(position + number, _saving(program, wanted, Over.EACH), shots=shots)
+    outcome = run.execute(position + number, _saving(program, wanted, OverShots.EACH), shots=shots)
     return np.array(outcome.saved[_LABEL][ALL_SHOTS])[:, None]

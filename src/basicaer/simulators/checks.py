@@ -10,7 +10,7 @@ from qiskit import QuantumCircuit
 
 from basicaer.compile.result_forms import OPERATOR, STATEVECTOR
 from basicaer.compile.saves import SAVES
-from basicaer.engine.program import Over, Phase, Reading, Save, SetState, walk
+from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, SetState, walk
 from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check_states(program: Program, simulator: str, returns: str) -> None:
                 f"The label '{save.label}' of {save.form} (circuit '{program.name}') is reserved for what {simulator} "
                 "itself returns; choose another label."
             )
-        is_of_unitary = save.reading is Reading.UNITARY
+        is_of_unitary = save.quantity is SavedQuantity.UNITARY
         if is_of_unitary != is_unitary:
             remedy = "only unitary_simulator can" if is_of_unitary else "it saves unitaries only"
             raise BasicAerError(f"{simulator} cannot run '{save.form}' in circuit '{program.name}': {remedy}.")
@@ -85,7 +85,7 @@ def _is_final_state(save: Save, program: Program) -> bool:
         after[-1:] == [save]
         and cmath.isclose(phase, save.phase)
         and SAVES[save.form].result_form in {STATEVECTOR, OPERATOR}
-        and save.over is Over.LAST
+        and save.over_shots is OverShots.LAST
         and not (save.conditional or program.final)
         and given == [(place, qubit) for qubit, place in enumerate(program.qubits)]
     )

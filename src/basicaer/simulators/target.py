@@ -27,7 +27,7 @@ from qiskit.transpiler import Target
 
 from basicaer.compile.gates import GATES
 from basicaer.compile.saves import SAVES
-from basicaer.engine.program import Reading
+from basicaer.engine.program import SavedQuantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,7 @@ def build_target(*, unitary_only: bool = False, num_qubits: int | None = None) -
         size, so that no circuit is widened.
     """
     taken_whole = _table_gates() | _BY_CLASS | {"delay": Delay(Parameter("delay"))}
-    saves = [name for name, record in SAVES.items() if (record.reading is Reading.UNITARY) == unitary_only]
+    saves = [name for name, record in SAVES.items() if (record.quantity is SavedQuantity.UNITARY) == unitary_only]
     taken_whole |= dict.fromkeys(saves, Instruction)
     for name, kind in _IN_LATER_VERSIONS.items():
         if hasattr(library, kind):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from basicaer.devices.cpu.expectations import signs_of, signs_of_turns
+from basicaer.devices.cpu.expectations import signs_of, signs_of_ys
 from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.threads import run_parts
@@ -80,7 +80,7 @@ class NumpyBatch:
         index = np.arange(2**self.n_qubits)
         if flips:  # indices i and i ^ x add conjugate numbers, so that one of both is enough
             index = index[index & mask_of(flips[:1]) == 0]
-        odd, turns = signs_of_turns(x, zs)
+        odd, turns = signs_of_ys(x, zs)
         signs = np.stack([signs_of(index, z) for z in zs], axis=1) * turns * (2 if flips else 1)
 
         def work(part: slice) -> None:

@@ -220,12 +220,12 @@ class NumpyState:
             rows[1 - outcome] = 0
             rows[int(outcome)] *= probability**-0.5
 
-    def settle(self) -> None:
+    def bring_into_order(self) -> None:
         n, home = self.n_qubits, range(self.n_qubits)
         place = list(self._place)
         passes = []
         while place != list(home):
-            places = _next_to_settle(place, min(n, _CHUNK_QUBITS))
+            places = _next_to_reorder(place, min(n, _CHUNK_QUBITS))
             passes.append(bind_reordering(places, place, home, self._vector.dtype))
         run_passes(passes, self._vector, self._threads, self._checkpoint, counted=False)
         self._place = tuple(home)
@@ -259,7 +259,9 @@ class NumpyState:
             return squares(self._vector[start : start + 2**block_qubits])
         return squares(self._vector[_offsets(inside) + start])
 
-    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
+    def indices_of_draws(
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
         indices = np.empty(len(blocks), np.int64)
         hit, first = np.unique(blocks, return_index=True)
         for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(blocks)], strict=True):
@@ -275,7 +277,7 @@ class NumpyState:
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         if indices is None:
-            self.settle()
+            self.bring_into_order()
             return self._copied()
         found = np.empty(indices.size, self._vector.dtype)
         wanted = indices.reshape(-1)
@@ -284,7 +286,7 @@ class NumpyState:
         return found.reshape(indices.shape)
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
-        self.settle()
+        self.bring_into_order()
         vector, self._vector = self._vector, np.empty(0, self._vector.dtype)
         return vector
 
@@ -354,7 +356,7 @@ def _offsets(places: tuple[int, ...]) -> NDArray[np.int64]:
     return offsets
 
 
-def _next_to_settle(place: list[int], size: int) -> list[int]:
+def _next_to_reorder(place: list[int], size: int) -> list[int]:
     """Return the places to reorder next: the lowest for long rows, then chains from a place to its qubit's home."""
     chosen = dict.fromkeys(range(min(_ROW_QUBITS, size)))
     wire_at = sorted(range(len(place)), key=place.__getitem__)

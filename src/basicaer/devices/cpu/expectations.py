@@ -13,14 +13,24 @@ import numpy as np
 
 from basicaer.devices.cpu.gatewise import weight
 from basicaer.devices.cpu.threads import run_parts
-from basicaer.engine.bits import extract_bits, has_bit, parities, parity, positions_of
+from basicaer.engine.bits import (
+    bit_at,
+    extract_bits,
+    has_bit,
+    highest_position,
+    lowest_bits,
+    parities,
+    parity,
+    positions_of,
+    shifted_down,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["expectations", "signs_of", "signs_of_turns"]
+__all__ = ["expectations", "signs_of", "signs_of_ys"]
 
 _CHUNK_QUBITS = 16  # of what is read between two polls
 _FEW_AMPLITUDES = 2**12  # so many are read in one go
@@ -28,7 +38,7 @@ _MOST_PAULIS = 1024  # that are read together, so that memory and time between t
 _SPANS = 64  # each summed by itself, whichever thread does it, so that results do not depend on how many there are
 
 
-def signs_of_turns(x: int, zs: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def signs_of_ys(x: int, zs: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return of each Pauli whether imaginary parts count, and the sign that those of its Ys bring.
 
     With an even number of Ys the real parts of ``conj(state[i ^ x]) * state[i]`` count, else the imaginary parts.
@@ -69,7 +79,7 @@ def _of_many(
 ) -> NDArray[np.float64]:
     held = [vector]  # emptied in the end: an error that is kept has functions in its traceback that would hold it
     pairs = _pairs(len(vector), x)
-    odd, turns = signs_of_turns(x, zs)
+    odd, turns = signs_of_ys(x, zs)
     kinds = [(np.flatnonzero(odd == kind), kind) for kind in (False, True)]
     groups = [
         (which, kind, _Signs.of([zs[j] for j in which.tolist()], pairs.bits)) for which, kind in kinds if which.size
@@ -159,20 +169,22 @@ class _Pairs(NamedTuple):
 
 
 def _pairs(size: int, x: int) -> _Pairs:
-    chunk = min(size, 2**_CHUNK_QUBITS)
-    starts, within = np.arange(0, size, chunk), tuple(range(chunk.bit_length() - 1))
+    chunk_bits = min(highest_position(size), _CHUNK_QUBITS)
+    chunk, within = 2**chunk_bits, tuple(range(chunk_bits))
+    starts = np.arange(0, size, chunk)
     flips = list(positions_of(x))
     if not flips:
         return _Pairs(starts, chunk, 0, chunk, None, None, within)
-    low, pivot = x % chunk, flips[-1]
-    row = min(2 ** flips[0], chunk)
-    rows = np.arange(chunk // row)
+    low, pivot = lowest_bits(x, chunk_bits), flips[-1]
+    row_bits = min(flips[0], chunk_bits)
+    row, rows = 2**row_bits, np.arange(2 ** (chunk_bits - row_bits))
+    partners = rows ^ shifted_down(low, row_bits)
     if low == x:  # the half is that of each chunk's amplitudes whose highest bit of these is not set
-        rows = rows[rows & (2**pivot // row) == 0]
+        half = rows & bit_at(pivot - row_bits) == 0
         bits = tuple(bit for bit in within if bit != pivot)
-        return _Pairs(starts, chunk, 0, row, rows, rows ^ (low // row), bits)
+        return _Pairs(starts, chunk, 0, row, rows[half], partners[half], bits)
     starts = starts[[not has_bit(start, pivot) for start in starts.tolist()]]
-    return _Pairs(starts, chunk, x - low, row, None, rows ^ (low // row) if low else None, within)
+    return _Pairs(starts, chunk, x - low, row, None, partners if low else None, within)
 
 
 def _products(
@@ -211,10 +223,10 @@ class _Signs(NamedTuple):
         """Return the signs of Paulis with these masks, whose amplitudes `bits` tell apart."""
         few = len(bits) // 2
         masks = np.array([extract_bits(z, bits) for z in zs])
-        lower, which = np.unique(masks % 2**few, return_inverse=True)
+        lower, which = np.unique(lowest_bits(masks, few), return_inverse=True)
         values = np.arange(2 ** (len(bits) - few))[:, None]
         return cls(
-            signs_of(values, masks // 2**few),
+            signs_of(values, shifted_down(masks, few)),
             np.repeat(signs_of(values[: 2**few], lower), 2, axis=0),
             which.reshape(-1),
         )

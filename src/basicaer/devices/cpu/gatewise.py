@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import has_bit
+from basicaer.engine.bits import has_bit, highest_position
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
@@ -192,13 +192,13 @@ def _apply_diagonal(changed: Iterable[tuple[Any, Any]], rows: NDArray[Any], _scr
 
 def _apply_wide_diagonal(factors: NDArray[Any], rows: NDArray[Any], _scratch: _Scratch) -> None:
     """Multiply all rows by their factors at once."""
-    targets = len(factors).bit_length() - 1
+    targets = highest_position(len(factors))
     np.multiply(rows, along_targets(factors, targets, rows.ndim), out=rows, casting="same_kind")
 
 
 def _apply_permutation(goes_to: NDArray[Any], rows: NDArray[Any], scratch: _Scratch) -> None:
     """Bring row ``i`` to row ``goes_to[i]``."""
-    targets = len(goes_to).bit_length() - 1
+    targets = highest_position(len(goes_to))
     if targets == 1:
         rows[...] = rows[goes_to]  # the only permutations of two rows are their own inverses
         return

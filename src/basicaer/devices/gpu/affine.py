@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from basicaer.engine.bits import bit_at, combine, has_bit, mask_of, parity, positions_of
+from basicaer.engine.bits import bit_at, combine, has_bit, highest_position, mask_of, parity, positions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ def affine_rows(goes_to: NDArray[Any]) -> list[tuple[int, bool]] | None:
     Bit j of ``goes_to[i]`` is the parity of ``i & mask``, flipped if `flip`.
     """
     values = goes_to.tolist()
-    bits = len(values).bit_length() - 1
+    bits = highest_position(len(values))
     columns = [values[bit_at(p)] ^ values[0] for p in range(bits)]
     image = [values[0]]
     for column in columns:  # image[i] = what i becomes if the permutation is affine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from basicaer.engine.bits import highest_position
 from basicaer.options import Precision
 
 __all__ = ["TileShape", "usual_shape"]
@@ -39,4 +40,4 @@ def usual_shape(precision: Precision, per_block: int, per_multiprocessor: int, r
     """
     registers, rows = (4, 3) if precision is Precision.DOUBLE else (5, 4)
     most = min(2**16, per_block, per_multiprocessor // 2 - reserved)
-    return TileShape((most // precision.amplitude_bytes).bit_length() - 1, registers, rows)
+    return TileShape(highest_position(most // precision.amplitude_bytes), registers, rows)

@@ -69,7 +69,7 @@ class CupyState(CupyAmplitudes):
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         self._collapse(qubit, np.array([outcome]), np.array([probability]))
 
-    def settle(self) -> None:
+    def bring_into_order(self) -> None:
         self.in_order()
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -87,7 +87,9 @@ class CupyState(CupyAmplitudes):
             self._kernels.launch("read_probabilities", blocks_for(size), MOST_THREADS, *arguments)
             return self._queue.download(probabilities)
 
-    def find(self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]) -> NDArray[np.int64]:
+    def indices_of_draws(
+        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
         hit, begin = np.unique(blocks, return_index=True)  # each block that has draws, and its first one
         with self._working("looking up draws"):
             self._write_zeros()
@@ -117,7 +119,7 @@ class CupyState(CupyAmplitudes):
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         if indices is None:
-            self.settle()
+            self.bring_into_order()
         elif not indices.size:
             return np.empty(indices.shape, self._dtype)
         with self._working("bringing amplitudes to the host"):
@@ -135,7 +137,7 @@ class CupyState(CupyAmplitudes):
         return vector
 
     def device_array(self) -> Any:
-        self.settle()
+        self.bring_into_order()
         with self._working("finishing a state"):
             self._write_zeros()
             self._queue.wait()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
-__all__ = ["Kept"]
+__all__ = ["LruCache"]
 
 _T = TypeVar("_T")
 
 
-class Kept(Generic[_T]):
+class LruCache(Generic[_T]):
     """Keeps the things that were used last, by key. Safe for threads; an access costs the same however many are kept.
 
     Parameters
@@ -45,7 +45,7 @@ class Kept(Generic[_T]):
             self._things.clear()
             self._in_all = 0
 
-    def known_or_made(self, key: Hashable, size: int, make: Callable[[], _T]) -> _T:
+    def get_or_make(self, key: Hashable, size: int, make: Callable[[], _T]) -> _T:
         """Return what is kept under a key, made first if nothing is; others need not wait while it is made."""
         with self._lock:
             known = self._things.get(key)

@@ -5,37 +5,37 @@ import threading
 import pytest
 
 from basicaer.devices.bound_plans import BoundPlans
-from basicaer.engine.kept import Kept
+from basicaer.engine.lru_cache import LruCache
 from plan_checks import hadamard, segment
 
 
 def fill(kept, *sizes, start=0):
     for number, size in enumerate(sizes, start):
-        kept.known_or_made(number, size, lambda number=number: f"thing {number}")
+        kept.get_or_make(number, size, lambda number=number: f"thing {number}")
 
 
 def test_what_is_kept_is_made_once():
-    kept = Kept(most=3, most_in_all=100)
+    kept = LruCache(most=3, most_in_all=100)
     made = []
     for _ in range(3):
-        assert kept.known_or_made("key", 1, lambda: made.append(1) or "thing") == "thing"
+        assert kept.get_or_make("key", 1, lambda: made.append(1) or "thing") == "thing"
     assert made == [1]
     kept.clear()
     assert list(kept) == []
-    kept.known_or_made("key", 1, lambda: made.append(1) or "thing")
+    kept.get_or_make("key", 1, lambda: made.append(1) or "thing")
     assert made == [1, 1]
 
 
 def test_the_things_used_last_are_kept():
-    kept = Kept(most=3, most_in_all=100)
+    kept = LruCache(most=3, most_in_all=100)
     fill(kept, 1, 1, 1)
-    kept.known_or_made(0, 1, pytest.fail)
+    kept.get_or_make(0, 1, pytest.fail)
     fill(kept, 1, start=3)
     assert list(kept) == ["thing 2", "thing 0", "thing 3"]
 
 
 def test_no_more_than_so_much_is_kept_in_all():
-    kept = Kept(most=100, most_in_all=10)
+    kept = LruCache(most=100, most_in_all=10)
     fill(kept, 4, 4, 4)
     assert list(kept) == ["thing 1", "thing 2"]
     fill(kept, 25, start=3)
@@ -45,14 +45,14 @@ def test_no_more_than_so_much_is_kept_in_all():
 
 
 def test_what_two_threads_make_at_once_counts_once():
-    kept = Kept(most=100, most_in_all=10)
+    kept = LruCache(most=100, most_in_all=10)
     both = threading.Barrier(2)
 
     def make():
         both.wait(10)
         return "thing"
 
-    threads = [threading.Thread(target=kept.known_or_made, args=("key", 6, make)) for _ in range(2)]
+    threads = [threading.Thread(target=kept.get_or_make, args=("key", 6, make)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -73,11 +73,11 @@ class Key:
 
 @pytest.mark.parametrize("most", [10, 1000, 100_000])
 def test_a_thing_costs_the_same_however_many_came_before(most):
-    kept = Kept(most=most, most_in_all=10**9)
+    kept = LruCache(most=most, most_in_all=10**9)
     asked = []
     for _ in range(10_000):
         before = Key.asked
-        kept.known_or_made(Key(), 1, lambda: "thing")
+        kept.get_or_make(Key(), 1, lambda: "thing")
         asked.append(Key.asked - before)
     assert max(asked) < 6
 
