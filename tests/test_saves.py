@@ -583,9 +583,9 @@ def test_more_than_memory_holds_is_refused_before_the_run(qasm, monkeypatch):
     each = QuantumCircuit(12, name="each")
     each.h(range(12))
     lib.save_statevector(each, pershot=True)
-    with pytest.raises(BasicAerError, match=r"'each' needs 625 MiB on the host .* save less\.\"$"):
+    with pytest.raises(BasicAerError, match=r"'each' needs 625 MiB on the host .* save less\.$"):
         qasm.run(each, shots=10_000)
-    with pytest.raises(BasicAerError, match=r"save less, or take precision='single'\.\"$"):
+    with pytest.raises(BasicAerError, match=r"save less, or take precision='single'\.$"):
         qasm.run(each, shots=3_000)
 
 

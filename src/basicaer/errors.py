@@ -56,6 +56,10 @@ class BasicAerError(QiskitError):
     def __init__(self, *message: str) -> None:
         super().__init__(*map(printable, message))
 
+    def __str__(self) -> str:
+        """Return the message as it is; Qiskit's base class would put it in quotes."""
+        return str(self.message)
+
 
 class DeviceUnavailableError(BasicAerError):
     """A device was asked for by name and is not usable here; the message says why."""
