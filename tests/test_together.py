@@ -29,13 +29,13 @@ def on_device(request, monkeypatch):
 def evolved(monkeypatch):
     """The names of the circuits that were evolved together, one list for each time."""
     seen = []
-    real = running.evolved
+    real = running.evolve_programs
 
     def evolving(programs, *args, **keys):
         seen.append([program.name for program in programs])
         return real(programs, *args, **keys)
 
-    monkeypatch.setattr(running, "evolved", evolving)
+    monkeypatch.setattr(running, "evolve_programs", evolving)
     return seen
 
 
@@ -182,14 +182,14 @@ def test_what_does_not_run_together(one, another):
 
 
 def test_a_state_without_a_norm_is_named_and_those_before_it_are_kept(qasm, evolved, monkeypatch):
-    real = running.evolved
+    real = running.evolve_programs
 
     def evolved_badly(*args, **keys):
         batch = real(*args, **keys)
         batch._states[2] = np.nan
         return batch
 
-    monkeypatch.setattr(running, "evolved", evolved_badly)
+    monkeypatch.setattr(running, "evolve_programs", evolved_badly)
     job = qasm.run([other(number) for number in range(5)], shots=9)
     with pytest.raises(BasicAerError, match=r"state of circuit 'other 2' has become unusable"):
         job.result()

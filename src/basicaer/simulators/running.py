@@ -19,7 +19,7 @@ from basicaer.engine.execute import execute
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
-from basicaer.engine.together import evolved, outcomes, structure
+from basicaer.engine.together import evolve_programs, outcomes, structure
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, reason_of
 from basicaer.persistence.persister import JobPersister
 from basicaer.plan.planner import plan_segment
@@ -190,7 +190,7 @@ class _Simulation:
         started = time.perf_counter()
         checkpoint.enter("gates")
         checkpoint.poll()
-        batch = evolved(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
+        batch = evolve_programs(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
         share = (time.perf_counter() - started) / len(positions)
         checkpoint.enter("sampling")
         engine_outcomes = outcomes(
