@@ -8,7 +8,7 @@ from qiskit.circuit.library import PermutationGate, UnitaryGate
 
 from basicaer import BasicAerError
 from basicaer.compile.lower import lower
-from basicaer.engine.together import structure
+from basicaer.engine.together import common_structure
 from basicaer.library import save_statevector
 from basicaer.simulators import base, running
 from conftest import DEVICES
@@ -144,7 +144,7 @@ def changed(change, circuit=None):
     circuit.h([0, 1])
     change(circuit)
     circuit.measure([0, 1, 2], [0, 1, 2])
-    return structure(lower(circuit))
+    return common_structure(lower(circuit))
 
 
 @pytest.mark.parametrize(

@@ -59,12 +59,12 @@ def largest_state(device: Device, precision: Precision) -> int:
     return highest_position(max(amplitudes, 1))
 
 
-def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:
+def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:
     """Refuse a state that does not fit.
 
     Parameters
     ----------
-    what
+    subject
         The subject of the message, which needs the state: "Circuit 'qft'".
     n_qubits
         Qubits of the circuit; a unitary is a state of twice as many.
@@ -87,35 +87,35 @@ def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
     raise BasicAerError(
-        f"{what} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for {n_qubits} qubits "
+        f"{subject} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for {n_qubits} qubits "
         f"in {precision} precision on the {device.name}, where {readable(free)} are free; {', '.join(remedies)}."
     )
 
 
-def check_shots(what: str, shots: int) -> None:
-    """Refuse to draw more shots than there is memory for; `what` as for `check_fits`."""
+def check_shots(subject: str, shots: int) -> None:
+    """Refuse to draw more shots than there is memory for; `subject` as for `check_fits`."""
     needed = shots * _BYTES_PER_SHOT
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{what} needs {readable(needed)} for {shots} shots, and {readable(free)} are free; "
+            f"{subject} needs {readable(needed)} for {shots} shots, and {readable(free)} are free; "
             "run fewer shots at a time."
         )
 
 
-def check_dictionary(what: str, entries: int) -> None:
-    """Refuse to make a dictionary of more entries than there is memory for; `what` as for `check_fits`."""
+def check_dictionary(subject: str, entries: int) -> None:
+    """Refuse to make a dictionary of more entries than there is memory for; `subject` as for `check_fits`."""
     needed = entries * _BYTES_PER_ENTRY
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{what} needs {readable(needed)} for a dictionary of {entries} entries, and {readable(free)} are free; "
+            f"{subject} needs {readable(needed)} for a dictionary of {entries} entries, and {readable(free)} are free; "
             "save an array instead."
         )
 
 
 def check_saves(
-    device: Device, what: str, program: Program, precision: Precision, shots: int, *, unitary: bool = False
+    device: Device, subject: str, program: Program, precision: Precision, shots: int, *, unitary: bool = False
 ) -> None:
-    """Refuse to save more than fits into memory beside the state; `what` as for `check_fits`."""
+    """Refuse to save more than fits into memory beside the state; `subject` as for `check_fits`."""
     if not program.saves:
         return
     qubits = program.state_qubits * (2 if unitary else 1)
@@ -132,6 +132,6 @@ def check_saves(
         if needed > _TOO_SMALL_TO_ASK and needed > (there := free()):
             smaller = precision is Precision.DOUBLE and needs(Precision.SINGLE)[place] <= there
             raise BasicAerError(
-                f"{what} needs {readable(needed)} on the {memory} for its state and what it saves of it, where "
+                f"{subject} needs {readable(needed)} on the {memory} for its state and what it saves of it, where "
                 f"{readable(there)} are free; save less{single if smaller else ''}."
             )

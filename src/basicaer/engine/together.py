@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Measure, Program
     from basicaer.options import Precision
 
-__all__ = ["evolve", "evolve_programs", "outcomes", "structure"]
+__all__ = ["common_structure", "evolve", "evolve_programs", "outcomes"]
 
 _FEW_AMPLITUDES = 2**8  # the probabilities of all states of a batch are read at once if the states are smaller
 
 
-def structure(program: Program) -> Hashable | None:
+def common_structure(program: Program) -> Hashable | None:
     """Return what a program must have in common with those it runs together with; None if it has to run by itself.
 
     A program that can run together with others has only gates, followed by measurements. Only its outcomes are asked

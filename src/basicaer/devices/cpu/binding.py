@@ -22,7 +22,7 @@ from basicaer.devices.cpu.blas import has_small_kernels
 from basicaer.devices.cpu.fusion import product_matrices
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
-from basicaer.devices.cpu.tiles import BoundPass, Multiply, Phase, Take
+from basicaer.devices.cpu.tiles import BoundPass, MultiplyByMatrix, MultiplyByPhases, Reorder
 from basicaer.devices.numbers import numbers_of
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.plan import Product
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.tiles import Work
+    from basicaer.devices.cpu.tiles import PieceOfWork
     from basicaer.devices.numbers import GateNumbers
     from basicaer.engine.plan import Monomials, Pass, Plan
     from basicaer.engine.program import Segment
@@ -154,7 +154,7 @@ class _Binding:
         # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
         self._diagonal: list[GateNumbers] = []
         self._multiplied: set[int] = set()  # wires on which the diagonal gates act
-        self._work: list[Work] = []
+        self._work: list[PieceOfWork] = []
 
     def add(self, steps: Sequence[Product | Monomials], numbers: Callable[[int], GateNumbers]) -> None:
         """Add the steps of a pass; `numbers` returns the numbers of a gate of the plan."""
@@ -256,7 +256,9 @@ class _Binding:
         last = (others // part, part, size) if transposed else (size, others // part, part)
         shaped = matrices.reshape(len(matrices), *matrix_axes, 1, *matrices.shape[-2:])
         places = tuple(self._place[wire] for wire in product.outside)
-        self._work.append(Multiply(np.ascontiguousarray(shaped, dtype), places, (*tile_axes, *last), transposed))
+        self._work.append(
+            MultiplyByMatrix(np.ascontiguousarray(shaped, dtype), places, (*tile_axes, *last), transposed)
+        )
         self._order = after
 
     def _axes_above(self, end: int, selectors: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -301,7 +303,7 @@ class _Binding:
             for gate in self._permuting
         ]
         source = source_indices([bit[wire] - fixed for wire in order[fixed:end]], gates)
-        self._work.append(Take(source, number, row))
+        self._work.append(Reorder(source, number, row))
         self._order = order
         self._permuting = []
 
@@ -312,7 +314,7 @@ class _Binding:
         touched = {wire for gate in self._permuting for wire in gate.targets}
         if not touched.isdisjoint(self._multiplied):
             self._take(list(self._order))
-        self._work.append(Phase(Phases(self._diagonal, self._order, self._place, self._dtype)))
+        self._work.append(MultiplyByPhases(Phases(self._diagonal, self._order, self._place, self._dtype)))
         self._diagonal = []
         self._multiplied = set()
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     Buffers = tuple[NDArray[Any], NDArray[Any]]  # the tile, and room for another; both complex
 
-__all__ = ["BoundPass", "Buffers", "Multiply", "Phase", "Take", "Work"]
+__all__ = ["BoundPass", "Buffers", "MultiplyByMatrix", "MultiplyByPhases", "PieceOfWork", "Reorder"]
 
 
-class Work(Protocol):
+class PieceOfWork(Protocol):
     """One piece of work on a tile."""
 
     def __call__(self, buffers: Buffers, base: int, /) -> Buffers:
@@ -30,7 +30,7 @@ class Work(Protocol):
         """
 
 
-class Take(NamedTuple):
+class Reorder(NamedTuple):
     """Reorders the elements, or rows of elements, within each part of a tile: ``new[i] = old[source[i]]``."""
 
     source: NDArray[np.intp]
@@ -45,7 +45,7 @@ class Take(NamedTuple):
         return room, tile
 
 
-class Multiply(NamedTuple):
+class MultiplyByMatrix(NamedTuple):
     """Multiplies a tile by a matrix, which wires outside of the tile select.
 
     Attributes
@@ -76,7 +76,7 @@ class Multiply(NamedTuple):
         return room, tile
 
 
-class Phase(NamedTuple):
+class MultiplyByPhases(NamedTuple):
     """Multiplies a tile by the factors of diagonal gates."""
 
     phases: Phases
@@ -110,7 +110,7 @@ class BoundPass(NamedTuple):
     rows: NDArray[np.intp]
     occupied: NDArray[np.intp] | None
     bases: NDArray[np.intp]
-    work: tuple[Work, ...]
+    work: tuple[PieceOfWork, ...]
 
     def run(self, vector: NDArray[Any], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
         """Read tile `number` of the state, work on it and write it back; poll between pieces; return the buffers.
