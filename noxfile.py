@@ -1,4 +1,4 @@
-"""Every task of the project; `nox -l` lists them."""
+"""Every task of the project is a session; `nox -l` lists them."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def tests_all(session: nox.Session) -> None:
-    """Run all tests, the slow ones too, and show branch coverage."""
+    """Run all tests, including the slow ones, and show the branch coverage."""
     session.install("-e", ".[plot]", *_GROUPS["test"])
     everything = ("-m", "slow or not slow", "--cov", "--cov-report=term-missing:skip-covered")
     session.run("pytest", *_ON_ALL_CORES, *everything, *session.posargs)
@@ -29,9 +29,10 @@ def tests_all(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the slow tests, one after another; of those by the thousand the part that BASICAER_SOAK_SHARE says.
+    """Run the slow tests. BASICAER_SOAK_SHARE=0.1 makes them run a tenth of their thousands of jobs.
 
-    Jobs are killed at random moments, which must not all be those of another test; `-- tests/test_soak.py` for these.
+    They run one after another, because they kill jobs at random moments and other tests would change the timing.
+    `-- tests/test_soak.py` runs only the tests that kill jobs.
     """
     session.install(".[plot]", *_GROUPS["test"])
     session.run("pytest", "-m", "slow", *session.posargs)
@@ -47,18 +48,18 @@ def oldest(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("group", ["ecosystem", "pennylane"])
 def ecosystem(session: nox.Session, group: str) -> None:
-    """Run programs that are written with other packages, all of them; PennyLane's plugin wants an older Qiskit."""
+    """Run programs that are written with other packages; PennyLane's plugin needs an older Qiskit."""
     session.install(".", *_GROUPS["test"], *_GROUPS[group])
     files = sorted(Path("tests", "ecosystem").glob("test_*.py"))
     files = [file for file in files if (file.stem == "test_pennylane") == (group == "pennylane")]
-    # Others may warn of what they like; what we warn of is a fault of the program.
+    # Warnings of other packages are ignored; a warning of ours would be a fault of the program.
     warnings = ("-W", "ignore", "-W", "error::basicaer.errors.BasicAerWarning")
     session.run("pytest", *warnings, *map(str, files), *session.posargs)
 
 
 @nox.session
 def kernels(session: nox.Session) -> None:
-    """Compile the CUDA kernels for every architecture, and compare CuPy with its stand-in; no card, no driver."""
+    """Compile the CUDA kernels for every architecture, and compare CuPy with its stand-in; needs no card or driver."""
     session.install("-e", ".[cuda13]", *_GROUPS["test"])
     session.run("pytest", "tests/test_gpu_compiled.py", "tests/test_gpu_cupy.py", *session.posargs)
 
@@ -72,13 +73,13 @@ def sanitized(session: nox.Session) -> None:
     emulated = "(GPU-emulated or gpu_planned or gpu_kernels or gpu_batch) and not little_scratch"
     names = ("device_contract", "gates", "gpu_planned", "gpu_kernels", "gpu_batch")
     files = [f"tests/test_{name}.py" for name in names]
-    # What a sanitizer finds ends the process: its report goes past pytest, straight to the terminal.
+    # A finding of a sanitizer ends the process, so pytest must not capture the report.
     session.run("python", "-m", "pytest", "--capture=sys", "-k", emulated, *files, *session.posargs, env=environment)
 
 
 @nox.session
 def gpu(session: nox.Session) -> None:
-    """Run on this machine's card what every device promises, and its kernels under compute-sanitizer."""
+    """Run the device contract on the card of this machine, and its kernels under compute-sanitizer."""
     session.install("-e", ".[cuda13]", *_GROUPS["test"], *_GROUPS["sanitizer"])
     session.run(".ci/gpu", *session.posargs, external=True)
 
@@ -122,7 +123,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site into build/site, where every warning is an error, and run all that its pages show."""
+    """Build the site into build/site, where every warning is an error, and run the code of its pages."""
     session.install(".[plot]", *_GROUPS["docs"], *_GROUPS["test"])
     session.run("mkdocs", "build", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", "tests/test_docs.py", *session.posargs)
@@ -130,7 +131,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def notebook(session: nox.Session) -> None:
-    """Run the notebook in a kernel from top to bottom, and look at what it shows."""
+    """Run the notebook in a kernel from top to bottom, and check what it shows."""
     session.install(".[plot]", *_GROUPS["notebook"], *_GROUPS["test"])
     session.run("pytest", "tests/test_notebook.py", *session.posargs)
 

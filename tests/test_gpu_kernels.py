@@ -194,7 +194,7 @@ def test_bit_tricks_are_those_of_the_python_side():
                 bits.combine(value % 16, columns),
                 bits.bit_at(positions[1]),
                 bits.all_ones(positions[2]),
-                int(bits.shifted(np.int64(value), -positions[3])),
+                bits.shifted_down(value, positions[3]),
                 2**value,
             ]
         codes = [row[-1] for row in rows]

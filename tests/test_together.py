@@ -8,7 +8,7 @@ from qiskit.circuit.library import PermutationGate, UnitaryGate
 
 from basicaer import BasicAerError
 from basicaer.compile.lower import lower
-from basicaer.engine.together import structure
+from basicaer.engine.together import common_structure
 from basicaer.library import save_statevector
 from basicaer.simulators import base, running
 from conftest import DEVICES
@@ -29,13 +29,13 @@ def on_device(request, monkeypatch):
 def evolved(monkeypatch):
     """The names of the circuits that were evolved together, one list for each time."""
     seen = []
-    real = running.evolved
+    real = running.evolve_programs
 
     def evolving(programs, *args, **keys):
         seen.append([program.name for program in programs])
         return real(programs, *args, **keys)
 
-    monkeypatch.setattr(running, "evolved", evolving)
+    monkeypatch.setattr(running, "evolve_programs", evolving)
     return seen
 
 
@@ -144,7 +144,7 @@ def changed(change, circuit=None):
     circuit.h([0, 1])
     change(circuit)
     circuit.measure([0, 1, 2], [0, 1, 2])
-    return structure(lower(circuit))
+    return common_structure(lower(circuit))
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def test_what_does_not_run_together(one, another):
 
 
 def test_a_state_without_a_norm_is_named_and_those_before_it_are_kept(qasm, evolved, monkeypatch):
-    real = running.evolved
+    real = running.evolve_programs
 
     def evolved_badly(*args, **keys):
         batch = real(*args, **keys)
         batch._states[2] = np.nan
         return batch
 
-    monkeypatch.setattr(running, "evolved", evolved_badly)
+    monkeypatch.setattr(running, "evolve_programs", evolved_badly)
     job = qasm.run([other(number) for number in range(5)], shots=9)
     with pytest.raises(BasicAerError, match=r"state of circuit 'other 2' has become unusable"):
         job.result()

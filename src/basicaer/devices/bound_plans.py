@@ -1,4 +1,4 @@
-"""The plans that were bound to numbers last: loop bodies and branches run the same ones many times."""
+"""Keeps the plans that were bound to numbers most recently, because loop bodies and branches run many times."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["BoundPlans"]
 
 _Bound = TypeVar("_Bound")
 
-_GATES_KEPT = 100_000  # of all bound plans of a kind, together: some hundreds of bytes each
+_GATES_KEPT = 100_000  # gates of all plans that are kept, each of which takes some hundreds of bytes
 
 
 class BoundPlans(Generic[_Bound]):
-    """Keeps a few bound plans, by plan, segment and whatever else they were bound to. Safe for threads."""
+    """Keeps a few bound plans, by plan, segment and whatever else they were bound to. Thread-safe."""
 
     def __init__(self, kept: int = 8) -> None:
         self._kept: LruCache[tuple[_Bound, Plan | None, Segment]] = LruCache(kept, _GATES_KEPT)
@@ -28,6 +28,6 @@ class BoundPlans(Generic[_Bound]):
     def bound(
         self, plan: Plan | None, segment: Segment, to: tuple[Hashable, ...], bind: Callable[[], _Bound]
     ) -> _Bound:
-        """Return a bound plan, made by `bind` only if it is not among those kept."""
-        key = (id(plan), id(segment), to)  # ids of objects that are kept with it, so no others' ids
+        """Return a bound plan; `bind` makes it if it is not among those that are kept."""
+        key = (id(plan), id(segment), to)  # the objects are kept with it, so no other object can get their ids
         return self._kept.get_or_make(key, len(segment.gates), lambda: (bind(), plan, segment))[0]

@@ -26,49 +26,53 @@ __all__ = [
     "largest_state",
 ]
 
-_TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system costs 0.1 ms, as much as a small circuit
-_NO_MEMORY = 1000  # qubits: powers of 2 of much more are numbers that take memory themselves
-_BYTES_PER_SHOT = 64  # its number, draw, place in order, index and value, and what sorting them takes
-_BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and its share of the table that points to both
-_CONTROL_GROUPS = (  # (limit, use, statistics, the statistics' name for cache that can be dropped)
+_TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system takes 0.1 ms, as long as a small circuit
+_NO_MEMORY = 1000  # qubits; the powers of 2 of much larger numbers would take much memory themselves
+_BYTES_PER_SHOT = 64  # the number, draw, rank, index and value of a shot, and what sorting needs
+_BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and their share of the hash table
+# Files of the two versions of control groups: limit, use, statistics, and the name of droppable cache in the latter.
+_CONTROL_GROUPS = (
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
 )
 
 
 def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the bytes that can still be had: available memory, or what the control group leaves if that is less."""
+    """Return how many bytes can still be allocated: the available memory or, if less, what the control group leaves."""
     available = int(psutil.virtual_memory().available)
     for limit, use, statistics, cache in _CONTROL_GROUPS:
         try:
             left = int((control_groups / limit).read_text()) - int((control_groups / use).read_text())
             rows = dict(line.split() for line in (control_groups / statistics).read_text().splitlines())
-        except (OSError, ValueError):  # no such version of control groups here, or "max": no limit
+        except (
+            OSError,
+            ValueError,
+        ):  # this version of control groups is not in use, or the limit is "max", which is none
             continue
         available = min(available, left + int(rows.get(cache, 0)))
     return max(available, 0)
 
 
 def largest_state(device: Device, precision: Precision) -> int:
-    """Return the largest number of qubits whose state fits the device's free memory."""
+    """Return the largest number of qubits whose state fits into the device's free memory."""
     amplitudes = (device.free_bytes() - device.scratch_bytes(precision)) // precision.amplitude_bytes
     return highest_position(max(amplitudes, 1))
 
 
-def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:
+def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:
     """Refuse a state that does not fit.
 
     Parameters
     ----------
-    what
-        What needs the state, as the sentence begins: "Circuit 'qft'".
+    subject
+        The subject of the message, which needs the state: "Circuit 'qft'".
     n_qubits
         Qubits of the circuit; a unitary is a state of twice as many.
 
     Raises
     ------
     BasicAerError
-        Naming the bytes needed, the bytes free and what would fit.
+        If the state does not fit; the message gives the bytes needed, the bytes free, and what would fit.
     """
     copies = 2 if unitary else 1
     exponent = min(n_qubits * copies, _NO_MEMORY)
@@ -83,35 +87,35 @@ def check_fits(device: Device, what: str, n_qubits: int, precision: Precision, *
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
     raise BasicAerError(
-        f"{what} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for {n_qubits} qubits "
+        f"{subject} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for {n_qubits} qubits "
         f"in {precision} precision on the {device.name}, where {readable(free)} are free; {', '.join(remedies)}."
     )
 
 
-def check_shots(what: str, shots: int) -> None:
-    """Refuse more shots than there is memory to tell apart; `what` as for `check_fits`."""
+def check_shots(subject: str, shots: int) -> None:
+    """Refuse more shots than there is memory to tell apart; `subject` as for `check_fits`."""
     needed = shots * _BYTES_PER_SHOT
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{what} needs {readable(needed)} for {shots} shots that are told apart, and {readable(free)} are free; "
+            f"{subject} needs {readable(needed)} for {shots} shots that are told apart, and {readable(free)} are free; "
             f"run at most {max(free // _BYTES_PER_SHOT, 1)} shots at a time."
         )
 
 
-def check_dictionary(what: str, entries: int) -> None:
-    """Refuse to make a dictionary of more entries than there is memory for; `what` as for `check_fits`."""
+def check_dictionary(subject: str, entries: int) -> None:
+    """Refuse to make a dictionary of more entries than there is memory for; `subject` as for `check_fits`."""
     needed = entries * _BYTES_PER_ENTRY
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{what} needs {readable(needed)} for a dictionary of {entries} entries, and {readable(free)} are free; "
+            f"{subject} needs {readable(needed)} for a dictionary of {entries} entries, and {readable(free)} are free; "
             "save an array instead."
         )
 
 
 def check_saves(
-    device: Device, what: str, program: Program, precision: Precision, shots: int, *, unitary: bool = False
+    device: Device, subject: str, program: Program, precision: Precision, shots: int, *, unitary: bool = False
 ) -> None:
-    """Refuse to save more than there is memory for, besides the state; `what` as for `check_fits`."""
+    """Refuse to save more than fits into memory beside the state; `subject` as for `check_fits`."""
     if not program.saves:
         return
     qubits = program.state_qubits * (2 if unitary else 1)
@@ -123,11 +127,11 @@ def check_saves(
 
     wanted = needs(precision)
     single = ", or take precision='single'"
-    for place, (where, free) in enumerate(((device.name, device.free_bytes), ("host", free_host_bytes))):
+    for place, (memory, free) in enumerate(((device.name, device.free_bytes), ("host", free_host_bytes))):
         needed = wanted[place]
         if needed > _TOO_SMALL_TO_ASK and needed > (there := free()):
             smaller = precision is Precision.DOUBLE and needs(Precision.SINGLE)[place] <= there
             raise BasicAerError(
-                f"{what} needs {readable(needed)} on the {where} for its state and what it saves of it, where "
+                f"{subject} needs {readable(needed)} on the {memory} for its state and what it saves of it, where "
                 f"{readable(there)} are free; save less{single if smaller else ''}."
             )

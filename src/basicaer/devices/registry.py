@@ -1,4 +1,4 @@
-"""Chooses the device of a run: by what was asked for, then by what is there, fits and is faster; and says why."""
+"""Chooses the device of a run and says why: the one that was asked for, or else the fastest on which the state fits."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "share_of_work", "why_no_gpu"]
 
-SMALLEST_ON_GPU = 12  # qubits: what is smaller is over on a CPU in the time that a GPU needs to answer at all
+SMALLEST_ON_GPU = 12  # qubits; a CPU has finished a smaller circuit before a GPU has launched its first kernel
 
 
 def why_no_gpu() -> str:
-    """Return why no GPU is used here, and what would change that; empty where one can be used."""
+    """Return why no GPU can be used here, and what would change that; an empty text if one can."""
     return probe_gpu().problem
 
 
 @lru_cache
 def gpu_device(number: int) -> CupyDevice:
-    """Return the device of a GPU; always the same one, so that its kernels are compiled and loaded once."""
+    """Return the device of a GPU; it is always the same object, so that kernels are compiled and loaded only once."""
     from basicaer.devices.gpu.device import CupyDevice
 
     return CupyDevice(number)
 
 
 class DeviceKind(NamedTuple):
-    """What there is to know of a kind of device before one is made.
+    """What is known of a kind of device before one is made.
 
     Attributes
     ----------
@@ -48,8 +48,8 @@ class DeviceKind(NamedTuple):
     make
         Returns the device that options ask for.
     share_of_work
-        Returns how many threads work on a state of some qubits in a precision, and whether its gates run by a plan;
-        also where there is no such device, since results may come from elsewhere.
+        Returns how many threads work on a state of some qubits in a precision, and whether its gates run by a plan. It
+        must work without such a device, since the result of a run may come from another machine.
     """
 
     problem: Callable[[], str]
@@ -80,11 +80,11 @@ KINDS = {
     DeviceChoice.CPU: DeviceKind(lambda: "", lambda options: NumpyDevice(options.threads), _share_of_cpu),
     DeviceChoice.GPU: DeviceKind(why_no_gpu, _numbered_gpu, lambda _options, _n_qubits, _precision: (1, True)),
 }
-"""The kinds of devices that can be asked for. The name of a device is that of its kind."""
+"""The kinds of devices that can be asked for. A device has the name of its kind."""
 
 
 def share_of_work(name: str, options: DeviceOptions, n_qubits: int, precision: Precision) -> tuple[int, bool]:
-    """Return what `DeviceKind.share_of_work` says of a device; of one that is unknown here, that of a GPU."""
+    """Return what `DeviceKind.share_of_work` returns for a device; a device of an unknown name counts as a GPU."""
     kind = next((kind for choice, kind in KINDS.items() if choice == name), KINDS[DeviceChoice.GPU])
     return kind.share_of_work(options, n_qubits, precision)
 
@@ -97,7 +97,7 @@ def choose_device(
     Parameters
     ----------
     crossover
-        Tells from how many qubits on a GPU is faster than the CPU here; None if that is not known yet.
+        Returns the number of qubits from which on a GPU is faster than the CPU here; None if that is not known yet.
 
     Raises
     ------

@@ -43,18 +43,18 @@ __all__ = [
 
 
 WORD_BITS = 64
-"""Bits of a word, where many bits are kept as several numbers."""
+"""The number of bits of a word; numbers of more bits are kept as several words."""
 
-_LONG_RUN = 64
+_LONG_RUN = 64  # positions; from here on, adjacent bits are extracted at once
 
 
 def bit_at(position: int) -> int:
-    """Return the number of which only the bit at `position` is set."""
+    """Return the number in which only the bit at `position` is set."""
     return 1 << position
 
 
 def mask_of(positions: Iterable[int]) -> int:
-    """Return the number whose set bits stand at `positions`."""
+    """Return the number whose set bits are at `positions`."""
     mask = 0
     for position in positions:
         mask |= 1 << position
@@ -102,7 +102,7 @@ def shifted_down(value: Any, places: int) -> Any:
 
 
 def shifted(index: NDArray[np.int64], places: int) -> NDArray[np.int64]:
-    """Move bits up by `places`, or down where it is negative."""
+    """Move bits up by `places`, or down if it is negative."""
     return index << places if places >= 0 else index >> -places
 
 
@@ -124,7 +124,7 @@ def with_bits(value: int, positions: Sequence[int], bits: int) -> int:
 
 
 def parity(value: int) -> int:
-    """Return 1 where an odd number of bits of `value` are set, else 0."""
+    """Return 1 if an odd number of bits of `value` are set, else 0."""
     return value.bit_count() & 1
 
 
@@ -137,8 +137,8 @@ def parities(values: NDArray[np.int64]) -> NDArray[np.int64]:
 def combine(value: int, columns: Sequence[int] | Mapping[int, int]) -> int:
     """Return the exclusive or of ``columns[p]`` over the set bits p of `value`.
 
-    This is the value of a linear map over GF(2) that is given by its columns. Where each column is a single bit, the
-    bits of `value` are deposited there.
+    This is the value of a linear map over GF(2) that is given by its columns. If each column is a single bit, the bits
+    of `value` move there.
     """
     combined = 0
     for position in positions_of(value):
@@ -151,7 +151,7 @@ def extract_bits(index: int, positions: Sequence[int]) -> int: ...
 @overload
 def extract_bits(index: NDArray[np.int64], positions: Sequence[int]) -> NDArray[np.int64]: ...
 def extract_bits(index: Any, positions: Sequence[int]) -> Any:
-    """Pack bits together: bit ``j`` of the answer is bit ``positions[j]`` of `index`."""
+    """Pack bits together: bit ``j`` of the result is bit ``positions[j]`` of `index`."""
     if len(positions) > _LONG_RUN and all(after - before == 1 for before, after in pairwise(positions)):
         return index >> positions[0] & all_ones(len(positions))  # the loop below would be quadratic
     packed = index & 0
@@ -165,7 +165,7 @@ def deposit_bits(index: int, positions: Sequence[int]) -> int: ...
 @overload
 def deposit_bits(index: NDArray[np.int64], positions: Sequence[int]) -> NDArray[np.int64]: ...
 def deposit_bits(index: Any, positions: Sequence[int]) -> Any:
-    """Spread bits out: bit ``positions[j]`` of the answer is bit ``j`` of `index`; the inverse of `extract_bits`."""
+    """Spread bits out: bit ``positions[j]`` of the result is bit ``j`` of `index`; the inverse of `extract_bits`."""
     spread = index & 0
     for j, position in enumerate(positions):
         spread = spread | (index >> j & 1) << position
@@ -173,23 +173,23 @@ def deposit_bits(index: Any, positions: Sequence[int]) -> Any:
 
 
 def word_and_mask(bit: int) -> tuple[int, np.uint64]:
-    """Return the word that a bit stands in, and the mask of it there."""
+    """Return the number of the word that holds a bit, and the mask of the bit within that word."""
     return bit // WORD_BITS, np.uint64(1 << bit % WORD_BITS)
 
 
 def with_mask(words: NDArray[np.uint64], mask: np.uint64, *, on: NDArray[np.bool_] | bool) -> NDArray[np.uint64]:
-    """Return words with the bits of a mask set, or cleared where `on` is false."""
+    """Return `words` with the bits of `mask` set, or cleared in those words for which `on` is false."""
     changed: NDArray[np.uint64] = np.where(on, words | mask, words & ~mask)
     return changed
 
 
 def mask_words(mask: int, count: int) -> NDArray[np.uint64]:
-    """Return a mask as so many words, the least significant first."""
+    """Return a mask as `count` words, the least significant first."""
     return np.array([mask >> WORD_BITS * word & all_ones(WORD_BITS) for word in range(count)], np.uint64)
 
 
 def number_of_words(words: Sequence[int]) -> int:
-    """Return the number that is made of words, the least significant first."""
+    """Return the number that words make, the least significant first."""
     number = 0
     for word in reversed(words):
         number = number << WORD_BITS | word

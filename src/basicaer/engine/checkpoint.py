@@ -1,6 +1,6 @@
-"""The place between two pieces of work where a job may be stopped, and says how far it is.
+"""Checkpoints: the worker polls one between two pieces of work, where its job may be stopped and its progress is read.
 
-One mechanism for cancellation, time limits and progress.
+This is the one mechanism for cancellation, time limits and progress.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from basicaer.errors import Cancelled, JobTimeLimitError
 
 __all__ = ["Checkpoint", "Link", "current_checkpoint"]
 
-_FIRST_GUESS = 0.02  # of the passes: before that much is done, nothing is predicted
+_FIRST_GUESS = 0.02  # the part of the passes that must be done before the remaining time is predicted
 
 
 class Link(Protocol):
-    """Connects a checkpoint with whoever watches it, perhaps in another process."""
+    """Connects a checkpoint with the job that it belongs to, which may be in another process."""
 
-    interval: float  # seconds between two exchanges, at least
+    interval: float  # least number of seconds between two exchanges
 
     def exchange(self, progress: Progress) -> bool:
-        """Pass on how far the work is; return whether it is to stop."""
+        """Pass the progress on to the job; return whether the work must stop."""
 
     def deliver(self, position: int, experiment: Any) -> None:
-        """Hand over a finished experiment, so that it is not lost if the worker is."""
+        """Hand over a finished experiment, so that it is kept even if the worker is lost."""
 
 
 class Checkpoint:
-    """Carried to wherever a job's work is done, and polled there.
+    """Accompanies the work of a job, and is polled by the worker.
 
-    Cancellation is asked for from any thread with `cancel` and answered by the worker at its next `poll`, which raises.
-    Work between two polls is not interrupted. On the CPU that is one piece of work on one tile, at most 2**17
-    amplitudes (below a millisecond), wherever a state is evolved, measured, copied or read; on a GPU at most two
-    passes; while a circuit is planned, one pass of the plan. A link brings cancellation at its next exchange.
+    Any thread may ask for cancellation by calling `cancel`; the worker's next `poll` then raises. Work between two
+    polls is not interrupted. On the CPU this is one piece of work on one tile of at most 2**17 amplitudes, which takes
+    less than a millisecond, whether a state is evolved, measured, copied or read. On a GPU it is at most two passes,
+    and during planning it is one pass of the plan. A link passes a cancellation on at its next exchange.
 
     Parameters
     ----------
     timeout
         Seconds that the work itself may take, counted from `start`; None for no limit.
     link
-        Connects the checkpoint with whoever watches it; None if nobody does.
+        Connects the checkpoint with its job; None if there is no connection.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Checkpoint:
         self._cancelled = True
 
     def poll(self) -> None:
-        """Raise if the work is to stop here, else return at once.
+        """Raise if the work must stop here, otherwise return at once.
 
         Raises
         ------
@@ -118,7 +118,7 @@ class Checkpoint:
             if self._cancelled:
                 raise Cancelled
 
-    # What the worker says of its progress.
+    # The worker reports its progress by calling the following methods.
 
     def enter(self, phase: str) -> None:
         """Begin a phase."""
@@ -129,39 +129,39 @@ class Checkpoint:
         self._phase_began, self._phase = now, phase
 
     def _spent_until(self, now: float) -> dict[str, float]:
-        spent = self._spent.copy()  # in one step, since the worker goes on meanwhile
+        spent = self._spent.copy()  # copied in one step, because the worker changes it meanwhile
         if self._phase in spent:
             spent[self._phase] += now - self._phase_began
         return spent
 
     def expect_experiments(self, count: int) -> None:
-        """Say how many circuits there are."""
+        """Set the number of circuits."""
         self._experiments = count
 
     def finish_experiment(self, position: int, experiment: Any) -> None:
-        """Note that a circuit is finished, and hand over what came of it."""
+        """Count a finished circuit, and hand over its outcome."""
         self._experiment += 1
         if self._experiment < self._experiments:
-            self.expect(None, 0)  # nothing is known of the next one
+            self.expect(None, 0)  # nothing is known of the next circuit yet
         if self._link is not None:
             self._link.deliver(position, experiment)
 
     def expect(self, passes: int | None, shots: int) -> None:
-        """Begin a circuit: say how many passes there will be, None if that is open, and how many shots."""
+        """Begin a circuit: set its number of passes, None if control flow leaves that open, and its number of shots."""
         self._passes, self._total_passes = 0.0, passes
         self._shots, self._total_shots = 0, shots
         self._passes_began = time.monotonic()
 
     def advance(self, passes: float) -> None:
-        """Note that so many passes more are done, or a part of one."""
+        """Count passes that are done, or a part of one."""
         self._passes += passes
 
     def finish_shots(self, count: int) -> None:
-        """Note that the outcomes of so many shots more are known."""
+        """Count shots whose outcomes are known."""
         self._shots += count
 
     def progress(self) -> Progress:
-        """Return how far the work is; for any thread."""
+        """Return how far the work is; any thread may call this."""
         if not self._began:
             return Progress(self._phase, experiments=self._experiments)
         now = time.monotonic()
@@ -184,7 +184,7 @@ class Checkpoint:
         )
 
     def _place(self) -> str:
-        """Say how far the work is, to go into a sentence."""
+        """Return how far the work is, in words that fit into a sentence."""
         progress = self.progress()
         said = f"in phase '{progress.phase}'"
         if progress.experiments > 1:
@@ -197,4 +197,4 @@ class Checkpoint:
 current_checkpoint: contextvars.ContextVar[Checkpoint | None] = contextvars.ContextVar(
     "basicaer_checkpoint", default=None
 )
-"""The checkpoint of the job whose function is running here, set where it runs (context does not travel to workers)."""
+"""The checkpoint of the job that runs in this context. Workers set it, because a context is not sent to them."""

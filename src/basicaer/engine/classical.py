@@ -37,9 +37,9 @@ Value = bool | int | float | Fraction
 
 @dataclass(frozen=True, slots=True)
 class ClassicalState:
-    """What one branch of a run knows classically.
+    """The values of the classical bits and variables in one branch of a run.
 
-    ``bits`` holds classical bit ``c`` as its bit ``c``; ``variables[slot]`` is the value last stored in that slot.
+    Bit ``c`` of `bits` is classical bit ``c``; ``variables[slot]`` is the value that was last stored in that slot.
     """
 
     bits: int
@@ -55,7 +55,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """Classical bits read as a number, ``positions[0]`` least significant; as a bool where `single` is set."""
+    """Classical bits read as a number, ``positions[0]`` least significant, or as a bool if `single` is set."""
 
     positions: tuple[int, ...]
     single: bool = False
@@ -63,7 +63,7 @@ class Bits:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A real-time variable, by its slot; `name` is for messages."""
+    """A real-time variable, known by its slot; `name` is for messages."""
 
     slot: int
     name: str
@@ -71,7 +71,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """An operator of `OPERATORS` applied to operands; a uint result keeps `width` bits (None: any other type)."""
+    """An operator of `OPERATORS` applied to operands; a uint has `width` bits, and None means any other type."""
 
     name: str
     operands: tuple[Expression, ...]
@@ -80,7 +80,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
-    """A number of a table: ``table[i, j]`` where variable 0 is ``values[0][i]`` and variable 1 ``values[1][j]``."""
+    """A number of a table: ``table[i, j]`` if variable 0 is ``values[0][i]`` and variable 1 is ``values[1][j]``."""
 
     table: NDArray[Any]
     variables: tuple[Variable, ...]
@@ -105,7 +105,7 @@ def _divide(a: Value, b: Value) -> Value:
 
 
 def _shift_left(a: int, b: int, width: int) -> int:
-    return a << b if b < width else 0  # no huge number is made that would only be cut off
+    return a << b if b < width else 0  # without the test, a huge number might be made only to be cut off
 
 
 def _position(position: int, width: int) -> int:
@@ -148,13 +148,13 @@ OPERATORS: dict[str, Callable[..., Value]] = {
 
 
 def evaluate(expression: Expression, state: ClassicalState) -> Value:
-    """Return the value of `expression` where the bits and variables are as in `state`.
+    """Return the value of `expression` for the bits and variables of `state`.
 
     Raises
     ------
     BasicAerError
-        For a variable that was never stored to, a division by zero, a bit beyond the width, and whatever else an
-        operator has no value for.
+        For a variable without a stored value, a division by zero, a bit beyond the width, and any other operands for
+        which an operator has no value.
     """
     match expression:
         case Constant(value):
@@ -173,7 +173,7 @@ def evaluate(expression: Expression, state: ClassicalState) -> Value:
             given = [evaluate(operand, state) for operand in operands]
             try:
                 value = OPERATORS[name](*given)
-            except (ArithmeticError, ValueError) as error:  # such as the whole number of what is not finite
+            except (ArithmeticError, ValueError) as error:  # such as the integer of an infinite float
                 told = " and ".join(map(shown, given))
                 raise BasicAerError(f"A classical expression has no value: '{name}' of {told}.") from error
             return value if width is None else int(value) & all_ones(width)

@@ -1,7 +1,7 @@
-"""What a device is to the engine: the contract that the NumPy device fulfils, and every other one will.
+"""The contract between the engine and all devices.
 
-A state holds the amplitudes of n qubits. Indices are logical throughout: bit q of an index is qubit q. How amplitudes
-are laid out inside is the device's own affair.
+A state holds the amplitudes of n qubits. In all methods, bit q of an index is the value of qubit q, however the device
+lays the amplitudes out in its memory.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Costs, Plan
     from basicaer.options import Precision
 
-__all__ = ["Batch", "Device", "SegmentBatch", "State", "side_by_side"]
+__all__ = ["Batch", "Device", "SegmentBatch", "State", "segment_batch"]
 
 
 class State(Protocol):
-    """The amplitudes of `n_qubits` qubits on some device. Not for sharing among threads.
+    """The amplitudes of `n_qubits` qubits on some device. Only one thread at a time may use a state.
 
-    All methods that go through the amplitudes poll the checkpoint that the state was made with as they go; a poll may
-    raise, and what the state holds then is of no use to anybody.
+    All methods that go through the amplitudes poll the checkpoint that the state was made with. If a poll raises, the
+    content of the state is undefined.
     """
 
     n_qubits: int
@@ -39,10 +39,10 @@ class State(Protocol):
         """Whether any qubit is known to be still in |0>, because nothing has acted on it."""
 
     def set_identity(self) -> None:
-        """Become the identity as a state: the sum over i of |i>|i>, the upper half of the qubits being the column."""
+        """Become the identity matrix, as the state sum over i of |i>|i>; the upper half of the qubits is the column."""
 
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
-        """Become the given state; ``amplitudes[i]`` belongs to basis state i. Copies."""
+        """Become a copy of the given state; ``amplitudes[i]`` belongs to basis state i."""
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
         """Apply a segment's gates in passes as its plan says, or one by one.
@@ -50,96 +50,99 @@ class State(Protocol):
         Parameters
         ----------
         plan
-            Made with the device's `costs`; None exactly where `Device.runs_by_plan` is false.
+            A plan that was made with the device's `costs`; None exactly if `Device.runs_by_plan` is false.
         after_pass
-            Called after each pass. The state may then be read by `layout` and `amplitude_parts`, to be restored later.
-            Without it, several passes may be run together.
+            Called after each pass. It may read the state by `layout` and `amplitude_parts`, to restore it later.
+            Without it, the device may run several passes together.
         """
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         """Put `qubits`, all of which are |0>, into the given state (little-endian in `qubits`)."""
 
     def weights(self, qubit: int) -> tuple[float, float]:
-        """Return the squared norms of the parts where `qubit` is 0 and where it is 1, accumulated in float64."""
+        """Return the squared norms of the parts in which `qubit` is 0 and 1, accumulated in float64."""
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
-        """Project `qubit` onto `outcome` and renormalise; `probability` is that outcome's, and above zero."""
+        """Project `qubit` onto `outcome` and renormalise; `probability` is that of the outcome, and not 0."""
 
     def bring_into_order(self) -> None:
-        """Bring the amplitudes into the order in which many blocks are read soonest."""
+        """Bring the amplitudes into the order of their indices, in which many blocks are read fastest."""
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         """Return ``w[b]``, the sum of the probabilities of the indices whose bits above `block_qubits` are b."""
 
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
-        """Return ``p[i]``, the probability of index i within one such block."""
+        """Return ``p[i]``, the probability of the i-th index of a block, as `block_weights` numbers blocks."""
 
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
     ) -> NDArray[np.int64]:
-        """Return the index that each draw falls on: the first in its block up to which the probabilities sum to more.
+        """Return the index on which each draw falls.
+
+        This is the first index in the block of the draw at which the sum of the probabilities exceeds the target.
 
         Parameters
         ----------
         blocks
-            Draw d is within block ``blocks[d]``, as `block_weights` numbers them; ascending.
+            Draw d falls into block ``blocks[d]``, as `block_weights` numbers blocks; ascending.
         targets
-            ``targets[d]`` is how much of its block lies before it. Where rounding keeps all sums below, it falls on the
-            last index of the block that has any probability.
+            ``targets[d]`` is the part of the weight of the block that is before draw d. If no sum exceeds it because of
+            rounding, the draw falls on the last index of the block whose probability is not 0.
         """
 
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        """Return the expectation values of products of Paulis that agree in where they flip.
+        """Return the expectation values of products of Paulis that flip the same qubits.
 
-        The j-th has X on the qubits whose bits are set in `x`, Z for ``zs[j]``, and Y for both. Accumulated in float64
-        and relative to the whole norm.
+        Product j has X on the qubits whose bits are set in `x`, Z on those of ``zs[j]``, and Y on those of both. Sums
+        are accumulated in float64 and divided by the squared norm of the state.
         """
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
-        """Return the amplitudes at some indices, in an array of their shape; all, in order, where none are given.
+        """Return the amplitudes at `indices`, in an array of the same shape; with None, all amplitudes in order.
 
-        The array is a new one on the host.
+        The array is a new one in the memory of the host.
         """
 
     def amplitudes(self) -> NDArray[np.complexfloating]:
-        """Hand over all amplitudes as a host array; the state is not to be used afterwards."""
+        """Hand over all amplitudes as an array of the host; the state must not be used afterwards."""
 
     def device_array(self) -> Any:
-        """Hand over all amplitudes in the device's own kind of array, uncopied; the state is not to be used afterwards.
+        """Hand over all amplitudes in the device's own kind of array, without a copy.
 
-        ``array[i]`` belongs to basis state i. It is ready when this returns, whichever stream reads it.
+        ``array[i]`` belongs to basis state i. When this returns, the array is ready for any stream. The state must not
+        be used afterwards.
         """
 
     def layout(self) -> dict[str, Any]:
-        """Return what `amplitude_parts` does not say of a state: numbers, texts and lists of them.
+        """Return what `restore` needs besides `amplitude_parts`: numbers, texts and lists of them.
 
-        For a state in the middle of `run`, in a call of ``after_pass``.
+        Both are called in the middle of `run`, by ``after_pass``.
         """
 
     def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
-        """Yield the amplitudes as they are laid out, in small parts."""
+        """Yield the amplitudes in small parts, in the order of the device's memory."""
 
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
-        """Become the state that these were taken from; the next `run` goes on with the segment that was running."""
+        """Become the state that these were taken from; the next `run` continues the segment that was running."""
 
     def copy(self) -> Self:
         """Return an independent state with the same amplitudes."""
 
     def release(self) -> None:
-        """Give the memory back; the state is not to be used afterwards."""
+        """Free the memory; the state must not be used afterwards."""
 
 
 class SegmentBatch(Sequence[Segment]):
-    """Segments of one structure: a sequence of them, and their numbers gate by gate.
+    """Segments that differ only in the numbers of their gates: a sequence of them, which also has the numbers by gate.
 
     Parameters
     ----------
     template
-        One of them.
+        One of the segments.
     data
-        ``data[g][i]`` is the data of gate g in segment i; a gate that is not named has the template's in all.
+        ``data[g][i]`` is the data of gate g in segment i. A gate that is not a key has the same data in all segments.
     size
-        How many there are.
+        The number of segments.
     """
 
     def __init__(self, template: Segment, data: dict[int, NDArray[np.complex128]], size: int) -> None:
@@ -165,8 +168,8 @@ class SegmentBatch(Sequence[Segment]):
         return Segment(tuple(gates))
 
 
-def side_by_side(segments: Sequence[Segment]) -> SegmentBatch:
-    """Return segments of one structure as a batch of them."""
+def segment_batch(segments: Sequence[Segment]) -> SegmentBatch:
+    """Return segments that differ only in the numbers of their gates as a `SegmentBatch`."""
     template = segments[0]
     data = {}
     for number, gates in enumerate(zip(*(segment.gates for segment in segments), strict=True)):
@@ -179,9 +182,9 @@ def side_by_side(segments: Sequence[Segment]) -> SegmentBatch:
 
 
 class Batch(Protocol):
-    """States of `n_qubits` qubits side by side, as a device's ``new_batch`` makes them. Not for sharing among threads.
+    """States of `n_qubits` qubits that are changed together. Only one thread at a time may use a batch.
 
-    Like a `State`, it polls the checkpoint that it was made with as it goes.
+    Like a `State`, it polls the checkpoint that it was made with.
     """
 
     n_qubits: int
@@ -193,82 +196,82 @@ class Batch(Protocol):
         """Apply to the i-th state the gates of ``segments[i]``, as the plan of their structure says."""
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
-        """Return ``w[i, b]``: for state i what `State.block_weights` returns."""
+        """Return ``w[i, b]``, what `State.block_weights` returns for state i."""
 
     def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        """Return ``values[i, j]``: for state i what `State.expectations` returns for ``zs[j]``."""
+        """Return ``values[i, j]``, what `State.expectations` returns for state i and ``zs[j]``."""
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
-        """Return ``w[i, v]``: for state i what `State.weights` returns for the value v."""
+        """Return ``w[i, v]``, what `State.weights` returns for state i and the value v."""
 
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         """Project a qubit of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""
 
     def take(self, numbers: NDArray[np.intp]) -> Self:
-        """Return a batch of copies of these states, in this order, any of them several times."""
+        """Return a batch of copies of the states with these numbers, in this order; a number may be repeated."""
 
     def join(self, other: Self) -> Self:
-        """Return a batch of copies of these states and, after them, those of another batch."""
+        """Return a batch of copies of these states, followed by copies of those of another batch."""
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
-        """Return for each state the number of the first one that is the same but for rounding; its own if it is that.
+        """Return for each state the number of the first state that is the same up to rounding, which may be itself.
 
         Parameters
         ----------
         keys
-            Only states with equal keys are compared.
+            Only states with equal keys can be the same.
         up_to_phase
-            Whether states that differ by a global phase only are the same.
+            Whether states that differ only by a global phase are the same.
         """
 
     def state(self, number: int) -> State:
-        """Return one of the states, to be read as long as the batch is not changed."""
+        """Return one of the states; it may be read until the batch is changed."""
 
 
 class Device(Protocol):
     """Something that holds states."""
 
     name: str
-    is_host: bool  # whether its states lie in the memory of the host
+    is_host: bool  # whether its states are in the memory of the host
     threads: int  # how many of the host's threads work on one state at a time
-    queue: int | None  # the number of the card whose jobs run one after another; None where jobs need not wait
+    queue: int | None  # the card whose jobs run one after another; None if jobs need not wait for each other
 
     def kind(self, precision: Precision) -> str:
-        """Return what kind of device it is: its name, and what else the layout of its states depends on."""
+        """Return the name of the device and whatever else the layout of its states depends on."""
 
     def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> State:
-        """Return |0...0> of `n_qubits` qubits, which polls the checkpoint, if one is given, in all that it does.
+        """Return |0...0> of `n_qubits` qubits. The state polls the checkpoint, if one is given.
 
         Raises
         ------
         BasicAerError
-            If the memory cannot be had.
+            If there is not enough memory.
         """
 
     def new_batch(self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None) -> Batch:
-        """Return `count` states, each |0...0>, that are changed together."""
+        """Return a batch of `count` states, each |0...0>."""
 
     def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> Batch:
         """Return copies of states as a batch."""
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
-        """Return how many states a batch should have at most; below 2 where they gain nothing by it."""
+        """Return how many states a batch should have at most; below 2 if batches of such states are not worthwhile."""
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
-        """Return what to plan with; None if gates run one by one on so small a state."""
+        """Return the costs to plan with; None if a state is so small that its gates run one by one."""
 
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
-        """Return whether a segment of `n_gates` gates runs by a plan; otherwise its gates run one by one.
+        """Tell whether a segment of `n_gates` gates runs by a plan; otherwise its gates run one by one.
 
         Parameters
         ----------
         any_untouched
-            Whether any qubit is still in |0> because nothing has acted on it, so that passes can leave out half of the
+            Whether any qubit is still |0> because nothing has acted on it, so that passes can leave out half of the
             state.
         """
 
     def free_bytes(self) -> int:
-        """Return how many bytes a new state may take here and now."""
+        """Return how many bytes a new state may take now."""
 
     def scratch_bytes(self, precision: Precision) -> int:
         """Return how many bytes are needed besides the state itself, whatever its size."""

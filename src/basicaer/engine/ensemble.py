@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.device import SegmentBatch, side_by_side
+from basicaer.engine.device import SegmentBatch, segment_batch
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.engine.sampling import sample_indices, sample_side_by_side
 
@@ -80,7 +80,7 @@ class Ensemble:
                 segment = segments[number if len(segments) > 1 else 0]
                 state.run(segment, planned(state))
             return
-        together = SegmentBatch(segments[0], {}, len(self)) if len(segments) == 1 else side_by_side(segments)
+        together = SegmentBatch(segments[0], {}, len(self)) if len(segments) == 1 else segment_batch(segments)
         self._states.run(together, planned(None))
 
     def flip(

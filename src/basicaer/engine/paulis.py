@@ -1,4 +1,4 @@
-"""Expectation values of products of Paulis, those read together that agree in where they flip."""
+"""Expectation values of products of Paulis; products that flip the same qubits are computed together."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["pauli_values"]
 def pauli_values(
     masks: Sequence[tuple[int, int]], expectations: Callable[[int, Sequence[int]], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Return the expectation value of each product of Paulis, in its order along the last axis.
+    """Return the expectation value of each product of Paulis; the last axis has the order of `masks`.
 
     Parameters
     ----------
     masks
-        Of each x and z, as for `State.expectations`.
+        The masks x and z of each product, as for `State.expectations`.
     expectations
-        That of a state, or of a batch, whose values have an axis of states first.
+        The method `expectations` of a state, or of a batch, whose values have an axis of states first.
     """
     groups: dict[int, list[int]] = {}  # groups[x] = places of the masks with this x
     for place, (x, _) in enumerate(masks):

@@ -1,7 +1,7 @@
-"""The form of a plan: a segment cut into passes over the state, and what a device says its work costs.
+"""The form of a plan, which divides a segment into passes over the state, and the costs with which it is made.
 
-A plan speaks of *wires*. Wire ``w`` is the place that qubit ``w`` has when the segment begins; a swap of two qubits
-moves no amplitude, it only exchanges which wires the two are on.
+A plan refers to *wires*. Wire ``w`` is the place of qubit ``w`` at the beginning of the segment. A swap of two qubits
+moves no amplitudes; it only exchanges the wires of the two qubits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Costs", "Monomials", "Part", "Pass", "Plan", "PlannedGate", "Planner
 
 
 class Part(Enum):
-    """Which part of a gate is meant, where ``U = V D V*`` was split because of its many controls."""
+    """A part of a gate: a gate ``U = V D V*`` with many controls is split into three parts."""
 
     WHOLE = "whole"
     INTO_EIGENBASIS = "into eigenbasis"  # V*, on the targets alone
@@ -31,16 +31,16 @@ class Part(Enum):
 
 
 class PlannedGate(NamedTuple):
-    """A gate of the segment, or a part of one, on the wires that its qubits have by then."""
+    """A gate of the segment, or a part of one, on the wires of its qubits at that point of the segment."""
 
     part: Part
     targets: tuple[int, ...]
     controls: tuple[int, ...]
-    paired: tuple[int, ...]  # the wires that it may take out of |0>: all targets but those that it acts on diagonally
+    paired: tuple[int, ...]  # the wires that it may take out of |0>: the targets on which it does not act diagonally
 
     @classmethod
     def whole(cls, kinds: str, targets: tuple[int, ...], controls: tuple[int, ...]) -> Self:
-        """Return a gate that is not split, and that acts on its targets in the ways `kinds`; see `Gate`."""
+        """Return a gate that is not split; `kinds` says how it acts on each target, as in `Gate`."""
         if "Z" not in kinds:
             return cls(Part.WHOLE, targets, controls, targets)
         paired = tuple([wire for wire, kind in zip(targets, kinds, strict=True) if kind != "Z"])
@@ -50,16 +50,17 @@ class PlannedGate(NamedTuple):
 class Product(NamedTuple):
     """Gates that are applied together, as one matrix on `wires`.
 
-    There is one such matrix for each basis state of `selectors`, other wires on which the gates act diagonally.
+    The gates may also act diagonally on other wires, the `selectors`; each basis state of these selects a matrix of its
+    own.
     """
 
-    gates: tuple[int, ...]  # numbers in the plan's gates, in the order in which they act
+    gates: tuple[int, ...]  # indices of gates of the plan, in the order in which they act
     wires: tuple[int, ...]
     selectors: tuple[int, ...]
 
 
 class Monomials(NamedTuple):
-    """Gates that only permute basis states and multiply them by phases; what they permute is within the tile."""
+    """Gates that only permute basis states, on wires of the tile, and multiply them by phases, on any wires."""
 
     gates: tuple[int, ...]
 
@@ -68,10 +69,10 @@ Step = Product | Monomials
 
 
 class Pass(NamedTuple):
-    """What is done to each tile in one read and write of the whole state.
+    """The work that is done on each tile while the whole state is read and written once.
 
-    A tile is the amplitudes that differ only in the values of `tile`, ascending wires. Gates may act diagonally on
-    wires outside of it.
+    A tile consists of the amplitudes that differ only in the values of the wires `tile`, which are ascending. Gates may
+    act diagonally on wires outside of the tile.
     """
 
     tile: tuple[int, ...]
@@ -80,16 +81,16 @@ class Pass(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A segment, planned.
+    """The plan of a segment.
 
     Attributes
     ----------
     gates
-        The segment's gates as the steps refer to them, in program order; swaps are not among them.
+        The gates of the segment, in program order and without swaps; the steps refer to them by index.
     origins
-        ``origins[i]`` is the number in the segment of the gate that ``gates[i]`` is, or is a part of.
+        ``gates[i]`` is gate ``origins[i]`` of the segment, or a part of it.
     passes
-        What to do, in order.
+        The passes, in order.
     wire_of
         ``wire_of[q]`` is the wire that qubit q is on at the end.
     """
@@ -105,35 +106,36 @@ class Plan:
         return {wire for step in one.steps for i in step.gates for wire in self.gates[i].paired}
 
     def untouched_after(self, untouched: frozenset[int]) -> frozenset[int]:
-        """Return the qubits that are still in |0> after all passes, from those that are before."""
+        """Return the qubits that are still |0> after all passes, given those that are |0> before."""
         left = untouched.difference(*map(self.taken_out_of_zero, self.passes))
         return frozenset(q for q, wire in enumerate(self.wire_of) if wire in left)
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What work costs on a class of devices, for choosing between plans: seconds per amplitude, on one core.
+    """The costs of work on a class of devices, by which plans are chosen: seconds per amplitude, on one core.
 
-    Shipped, never timed at run time: so a plan, and with it every rounding, is the same on every run.
+    The numbers are constants and never measured at run time, so that a plan, and every rounding with it, is the same on
+    every run.
 
     Attributes
     ----------
     tile_qubits
-        Qubits of a tile.
+        The number of qubits of a tile.
     shared_qubits
-        Qubits of a tile that should have been in the tile before, so that memory is read in whole cache lines.
+        The number of qubits that a tile should share with the tile before, so that memory is read in whole cache lines.
     product
         ``product[k]`` is the cost of a complex matrix on k qubits.
     rearrange
-        Bringing the amplitudes of a tile into another order.
+        The cost of bringing the amplitudes of a tile into another order.
     multiply
-        Multiplying the amplitudes of a tile by phases.
+        The cost of multiplying the amplitudes of a tile by phases.
     move
-        Reading a tile from memory and writing it back.
+        The cost of reading a tile from memory and writing it back.
     step_seconds
-        Of each step on each tile, whatever its size.
+        The seconds that each step on each tile takes in addition, whatever the size of the tile.
     selectors
-        Most selectors that a product may have.
+        The largest number of selectors of a product.
     """
 
     tile_qubits: int
@@ -147,17 +149,17 @@ class Costs:
 
     @property
     def widest_product(self) -> int:
-        """Qubits of the largest matrix that gates are fused into."""
+        """The number of qubits of the largest matrix into which gates are fused."""
         return len(self.product) - 1
 
     def of_product(self, qubits: int) -> float:
-        """Return the cost of a matrix; one that a wide gate forces takes twice as long for every qubit more."""
+        """Return the cost of a matrix; beyond `widest_product`, for wide gates, it doubles with each further qubit."""
         beyond = max(0, qubits - self.widest_product)
         return self.product[min(qubits, self.widest_product)] * 2.0**beyond
 
 
 class Planner(Protocol):
-    """Makes plans; handed to `execute`, since the plans of loop bodies are needed at run time."""
+    """Makes plans. `execute` is given a planner because it needs the plans of loop bodies at run time."""
 
     def __call__(
         self,
@@ -170,5 +172,5 @@ class Planner(Protocol):
     ) -> Plan:
         """Return a plan for a segment, calling `poll` at least before each pass and ten times a second.
 
-        With `discard_phases` what only changes phases at the segment's end is left out.
+        With `discard_phases`, gates that only change phases at the end of the segment are left out.
         """

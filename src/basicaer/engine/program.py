@@ -1,7 +1,7 @@
-"""The immutable form of a circuit that is planned and run: gates in segments, and what happens between them.
+"""The immutable form of a circuit that is planned and run: segments of gates, and the operations between them.
 
-A program speaks of *state qubits*: the circuit's qubits that anything acts on, numbered from 0 in ascending order.
-Idle qubits stay |0> and are not simulated.
+A program refers to *state qubits*: the qubits of the circuit on which anything acts, numbered from 0 in ascending
+order. All other qubits are idle: they stay |0> and are not simulated.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ __all__ = [
 
 
 class Form(Enum):
-    """How the numbers of a gate on k targets are given. Targets are little-endian: bit j of a row is ``targets[j]``."""
+    """The form of the numbers of a gate on k targets. Bit j of a row is the value of ``targets[j]``."""
 
     MATRIX = "matrix"  # data[row, column], 2**k x 2**k
     DIAGONAL = "diagonal"  # data[i] = the factor of basis state i, 2**k
     PERMUTATION = "permutation"  # data[i] = the basis state that i becomes, 2**k integers
 
-    __hash__ = object.__hash__  # which takes a tenth of an Enum's: every gate that is planned asks for it
+    __hash__ = object.__hash__  # ten times as fast as that of an Enum; it is called for every gate that is planned
 
 
 class Gate(NamedTuple):
     """One unitary gate.
 
-    ``kinds[j]`` is the way it acts on ``targets[j]``: ``Z`` diagonally, ``X`` as a function of Pauli X alone, ``G``
-    otherwise. It acts where control qubit ``controls[j]`` equals bit ``j`` of ``control_state``, for every j.
-    A gate without targets is a phase; without controls either, it multiplies every amplitude. With a `formula`, its
-    `data` are those of one run only, and are made anew by the formula before each.
+    ``kinds[j]`` says how it acts on ``targets[j]``: ``Z`` diagonally, ``X`` as a function of Pauli X alone, ``G`` in
+    another way. It acts if control qubit ``controls[j]`` has the value of bit ``j`` of ``control_state``, for every j.
+    A gate without targets is a phase; without controls either, it multiplies every amplitude. If it has a `formula`,
+    its `data` are computed by the formula before each time that it is applied.
     """
 
     name: str
@@ -77,10 +77,10 @@ class Gate(NamedTuple):
 
 
 class Formula(NamedTuple):
-    """The numbers of a gate inside a for loop, whose angles depend on the loop's variable.
+    """The numbers of a gate inside a for loop, whose angles depend on the variable of the loop.
 
-    They are those of the gate of the table named `gate` at the values of `parameters`; `inverted` is whether the
-    inverse is meant.
+    They are those of the gate named `gate` in the gate table at the values of `parameters` or, if `inverted` is set,
+    those of its inverse.
     """
 
     gate: str
@@ -89,9 +89,9 @@ class Formula(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Gates with nothing classical between them: what is planned as one piece.
+    """Gates with nothing classical between them, which are planned together.
 
-    It is `open` where any gate has a formula.
+    The segment is `open` if any gate has a formula.
     """
 
     gates: tuple[Gate, ...]
@@ -112,7 +112,7 @@ class Measure(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """Puts `qubit` back to |0>."""
+    """Resets `qubit` to |0>."""
 
     qubit: int
 
@@ -127,7 +127,7 @@ class Prepare(NamedTuple):
 class SetState(NamedTuple):
     """Replaces the whole state: ``amplitudes[i]`` for basis state i of all circuit qubits.
 
-    With two `axes` it replaces the unitary that is evolved, whose columns stand one after another.
+    With two `axes` it replaces the unitary that is evolved; `amplitudes` has its columns one after another.
     """
 
     amplitudes: NDArray[Any]
@@ -135,38 +135,38 @@ class SetState(NamedTuple):
 
 
 class SavedQuantity(Enum):
-    """What is read of a state; the `numbers` of a `Save` say more."""
+    """The quantity that a `Save` reads of a state; the `numbers` of the save are its parameters."""
 
-    AMPLITUDES = "amplitudes"  # numbers: indices, or nothing for all
-    UNITARY = "unitary"  # all amplitudes, where a whole matrix is evolved
-    SQUARES = "squares"  # of moduli; numbers: indices
-    PROBABILITIES = "probabilities"  # of the qubits alone
-    DENSITY_MATRIX = "density matrix"  # of the qubits alone
+    AMPLITUDES = "amplitudes"  # numbers: the indices; none means all
+    UNITARY = "unitary"  # all amplitudes of a run that evolves a whole matrix
+    SQUARES = "squares"  # the squared moduli of amplitudes; numbers: the indices
+    PROBABILITIES = "probabilities"  # of the values of the save's qubits
+    DENSITY_MATRIX = "density matrix"  # of the save's qubits
     PAULIS = "expectations of Paulis"  # numbers: (x, z), masks of state qubits as for `State.expectations`
-    EXPECTATION = "expectation"  # of a sum of Paulis; numbers: (x, z, factor)
-    VARIANCE = "variance"  # expectation and variance; numbers: terms, and those of the square
+    EXPECTATION = "expectation"  # of a sum of Paulis; numbers: (x, z, factor) of each term
+    VARIANCE = "variance"  # expectation and variance; numbers: the terms of the sum, and those of its square
 
 
 class OverShots(Enum):
-    """What becomes of the values that the shots see."""
+    """What is kept of the values that a save reads in different shots."""
 
-    LAST = "last"  # that of the last shot is kept
-    EACH = "each"  # all are kept
+    LAST = "last"  # the value of the last shot
+    EACH = "each"  # the values of all shots
     MEAN = "mean"
     SUM = "sum"
 
     @property
     def is_of_single_shots(self) -> bool:
-        """Whether it matters which shot has seen a value, not only how many have."""
+        """Whether it matters which shots have a value, and not only how many."""
         return self in {OverShots.LAST, OverShots.EACH}
 
 
 class Save(NamedTuple):
-    """Reads something of the state, to be kept for the result under `label`.
+    """Reads a quantity of the state and keeps it for the result under `label`.
 
-    It is read over `qubits`, bit j of an index being ``qubits[j]``; None is an idle qubit. With `conditional`, shots
-    whose classical bits differ are kept apart. `phase` is a factor that the program applies to the state only later.
-    Without `over_idle` what is read has no bits for idle qubits. `form` is for whoever makes the result of it.
+    Bit j of an index is the value of ``qubits[j]``; None stands for an idle qubit. With `conditional`, the values of
+    shots with different classical bits are kept apart. `phase` is a factor that the program applies to the state only
+    later. Without `over_idle`, an index has no bits for idle qubits. `form` names the form of the value in the result.
     """
 
     label: str
@@ -181,7 +181,7 @@ class Save(NamedTuple):
 
     @property
     def places(self) -> tuple[int, ...]:
-        """The places among its qubits of those that are not idle."""
+        """The positions in `qubits` of the qubits that are not idle."""
         return tuple([place for place, qubit in enumerate(self.qubits) if qubit is not None])
 
 
@@ -202,16 +202,16 @@ class If(NamedTuple):
 
 
 class Switch(NamedTuple):
-    """Runs the block of the first case that holds the target's value; a case of None holds every value."""
+    """Runs the block of the first case that contains the value of the target; None contains every value."""
 
     target: Expression
     cases: tuple[tuple[frozenset[Value] | None, Block], ...]
 
 
 class For(NamedTuple):
-    """Runs blocks one after another, `repeats` times: one block where it is the same each time.
+    """Runs `bodies` one after another, all of them `repeats` times; if the block never changes, there is one.
 
-    With a `slot`, the variable there has the value ``values[i]`` in iteration i, one for each.
+    With a `slot`, the variable in that slot has the value ``values[i]`` in iteration i.
     """
 
     bodies: tuple[Block, ...]
@@ -221,7 +221,7 @@ class For(NamedTuple):
 
     @property
     def iterations(self) -> int:
-        """How often a block is run."""
+        """The number of iterations."""
         return len(self.bodies) * self.repeats
 
     def body(self, iteration: int) -> Block:
@@ -241,7 +241,7 @@ class Break(NamedTuple):
 
 
 class Continue(NamedTuple):
-    """Goes on with the next iteration of the innermost loop."""
+    """Continues with the next iteration of the innermost loop."""
 
 
 _STRAIGHT = frozenset((Segment, Phase, Prepare, SetState, Save, Store))
@@ -253,24 +253,24 @@ Block = tuple[Operation, ...]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A circuit, lowered.
+    """A circuit in the form that is planned and run.
 
     Attributes
     ----------
     name
         The circuit's name, for messages.
     qubits
-        ``qubits[q]`` is the circuit's qubit that state qubit ``q`` stands for; ascending.
+        State qubit ``q`` is qubit ``qubits[q]`` of the circuit; ascending.
     circuit_qubits, memory_slots
-        Sizes of the circuit's quantum and classical registers together.
+        The numbers of all qubits and of all classical bits of the circuit.
     bits
-        How many classical bits the program uses: the memory slots, then those that a Qobj keeps for itself.
+        The number of classical bits that the program uses: the memory slots, followed by the registers of a Qobj.
     body
-        What to run.
+        The operations to run.
     final
-        Measurements that may all be taken together after the body: nothing that follows them depends on them.
+        Measurements that are made together after the body, because nothing depends on them.
     saves
-        The saves of the body, each label once.
+        The saves of the body, one for each label.
     """
 
     name: str
@@ -284,7 +284,7 @@ class Program:
 
     @property
     def state_qubits(self) -> int:
-        """Number of qubits that are simulated."""
+        """The number of qubits that are simulated."""
         return len(self.qubits)
 
     @property
@@ -295,12 +295,12 @@ class Program:
 
     @property
     def is_straight(self) -> bool:
-        """Whether the body is gates, preparations, saves and stores only, so that it always costs the same."""
+        """Whether the body has only gates, preparations, saves and stores, so that every run of it costs the same."""
         return all(type(operation) in _STRAIGHT for operation in self.body)
 
 
 def children(operation: Operation) -> tuple[Block, ...]:
-    """Return the blocks that stand inside an operation, each once."""
+    """Return the blocks inside an operation, each once."""
     match operation:
         case If(_, then, otherwise):
             return (then, otherwise)
@@ -315,7 +315,7 @@ def children(operation: Operation) -> tuple[Block, ...]:
 
 
 def saves_in(block: Block) -> tuple[Save, ...]:
-    """Return the saves of a block and of the blocks inside it, each label once."""
+    """Return the saves of a block and of the blocks inside it, one for each label."""
     found = (operation for operation in walk(block) if isinstance(operation, Save))
     return tuple({save.label: save for save in found}.values())
 

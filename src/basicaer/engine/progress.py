@@ -1,4 +1,4 @@
-"""How far a job is, as the people who watch it see it."""
+"""The progress of a job, as its user sees it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ class Progress(NamedTuple):
     Attributes
     ----------
     phase
-        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"`` or ``"results"``; then ``"ended"`` or, of a job that
-        was cancelled or has failed, ``"stopped"``.
+        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"`` or ``"results"``; at the end ``"ended"`` or, if the
+        job was cancelled or has failed, ``"stopped"``.
     experiment, experiments
-        How many circuits are finished, and how many there are.
+        The number of finished circuits, and the number of all circuits.
     passes, total_passes
-        Passes over the state that are done, a part of one counted as such, and how many there are in the circuit that
-        runs now, those of its save instructions among them; the total is None where control flow leaves it open.
+        The number of passes over the state that are done, which may be a fraction, and the number of all passes of the
+        current circuit, including those of its save instructions. The total is None if control flow leaves it open.
     shots, total_shots
-        Shots of the circuit that runs now whose outcome is known, and how many there are.
+        The number of shots of the current circuit whose outcome is known, and the number of all its shots.
     elapsed
-        Seconds since a worker began; 0 before.
+        Seconds since a worker began; 0 before that.
     remaining
-        Predicted seconds until the circuit that runs now is finished; None where that cannot be told.
+        Predicted seconds until the current circuit is finished; None if there is no prediction.
     phases
-        Each phase that was entered, and the seconds spent in it so far, of all circuits.
+        Each phase that was entered, and the seconds spent in it so far, for all circuits together.
     """
 
     phase: str = "queued"
@@ -45,7 +45,7 @@ class Progress(NamedTuple):
 
     @property
     def fraction(self) -> float:
-        """The part of the whole job that is done, from 0 to 1, as far as can be told; each circuit counts the same."""
+        """The part of the job that is done, from 0 to 1, as far as it is known; all circuits count the same."""
         if self.phase == "ended":
             return 1.0
         within = 0.0

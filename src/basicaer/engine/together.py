@@ -1,7 +1,8 @@
-"""Programs that differ in numbers only, run together as a batch of states.
+"""Runs programs that differ only in the numbers of their gates together, as a batch of states.
 
-What a small circuit costs is hardly arithmetic, so the gates of many are applied by the same few array operations. Each
-program then draws its outcomes from a generator of its own, as it does by itself.
+A small circuit takes little arithmetic, so most of its time goes into calls. The gates of many such circuits are
+applied by the same few array operations. Each program then draws its outcomes from a generator of its own, so that they
+are the same as in a run by itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from basicaer.engine.bits import with_bits
 from basicaer.engine.classical import Constant
-from basicaer.engine.device import side_by_side
+from basicaer.engine.device import segment_batch
 from basicaer.engine.draws import generator
 from basicaer.engine.execute import lost
 from basicaer.engine.program import Form, Phase, Segment, Store
@@ -33,15 +34,16 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Measure, Program
     from basicaer.options import Precision
 
-__all__ = ["evolve", "evolved", "outcomes", "structure"]
+__all__ = ["common_structure", "evolve", "evolve_programs", "outcomes"]
 
-_FEW_AMPLITUDES = 2**8  # of states whose probabilities are all read at once
+_FEW_AMPLITUDES = 2**8  # the probabilities of all states of a batch are read at once if the states are smaller
 
 
-def structure(program: Program) -> Hashable | None:
-    """Return what programs have in common that can run together; None for one that has to run by itself.
+def common_structure(program: Program) -> Hashable | None:
+    """Return what a program must have in common with those it runs together with; None if it has to run by itself.
 
-    Such a program has gates and then measurements only, and nothing but outcomes is wanted of it: phases do not show.
+    A program that can run together with others has only gates, followed by measurements. Only its outcomes are asked
+    for, on which global phases have no effect.
     """
     shape = []
     for operation in program.body:
@@ -62,12 +64,12 @@ def structure(program: Program) -> Hashable | None:
     return (program.state_qubits, tuple(shape)) if shape else None
 
 
-def evolved(
+def evolve_programs(
     programs: Sequence[Program], device: Device, planner: Planner, *, precision: Precision, checkpoint: Checkpoint
 ) -> Batch:
-    """Return the final states of programs of one structure."""
+    """Return the final states of programs that have the same structure."""
     segments = [
-        side_by_side(of_each)
+        segment_batch(of_each)
         for of_each in zip(
             *([one for one in program.body if isinstance(one, Segment)] for program in programs), strict=True
         )
@@ -75,7 +77,7 @@ def evolved(
     return evolve(segments, len(programs), programs[0].state_qubits, device, planner, precision, checkpoint)
 
 
-def evolve(  # noqa: PLR0917  # what, and where
+def evolve(  # noqa: PLR0917  # the segments, the states, and what runs them
     segments: Iterable[SegmentBatch],
     count: int,
     n_qubits: int,
@@ -84,7 +86,7 @@ def evolve(  # noqa: PLR0917  # what, and where
     precision: Precision,
     checkpoint: Checkpoint,
 ) -> Batch:
-    """Return `count` states that have gone through segments, one batch of these after another."""
+    """Return `count` states to which segments have been applied, one batch of segments after another."""
     batch = device.new_batch(n_qubits, precision, count, checkpoint)
     costs = device.costs(n_qubits, precision)
     for one in segments:
@@ -102,12 +104,12 @@ def outcomes(
     keep_order: bool,
     checkpoint: Checkpoint,
 ) -> Iterator[Outcome]:
-    """Yield what comes of each program's last measurements of its final state, one of the batch.
+    """Yield for each program the outcome of its final measurements, on its state in the batch.
 
     Raises
     ------
     BasicAerError
-        If a state has lost its norm, and no sooner than it is that program's turn.
+        If a state has lost its norm; the outcomes of the programs before it have been yielded by then.
     """
     n_qubits = programs[0].state_qubits
     if keep_order or not 2**n_qubits < min(shots, _FEW_AMPLITUDES):
@@ -127,7 +129,7 @@ def outcomes(
         with _named(program):
             numbers = counts_by_index(own, ends_of_one)
         values, which = _values_of_all(n_qubits, program.final, _stored(program))
-        counts = np.bincount(which, numbers, len(values))  # exact: float64 counts up to 2**53
+        counts = np.bincount(which, numbers, len(values))  # exact, since float64 can represent all integers up to 2**53
         hit = counts.nonzero()[0].tolist()
         checkpoint.finish_shots(shots)
         yield Outcome([values[k] for k in hit], counts[hit].astype(np.int64).tolist(), None, None)
@@ -156,16 +158,16 @@ def _named(program: Program) -> Iterator[None]:
 
 
 def _stored(program: Program) -> int:
-    """Return the classical bits as a program stores them before its last measurements."""
+    """Return the classical bits that a program has stored before its final measurements."""
     bits = 0
     for operation in program.body:
         if isinstance(operation, Store):
-            assert isinstance(operation.expression, Constant)  # it has a structure  # noqa: S101
+            assert isinstance(operation.expression, Constant)  # since the program has a structure  # noqa: S101
             bits = with_bits(bits, operation.bits, int(operation.expression.value))
     return bits
 
 
 @lru_cache(maxsize=256)
 def _values_of_all(n_qubits: int, measures: tuple[Measure, ...], before: int) -> tuple[list[int], NDArray[np.int64]]:
-    """Return what `classical_values` does for every index."""
+    """Return the result of `classical_values` for all indices."""
     return classical_values(np.arange(2**n_qubits), measures, before)

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 __all__ = ["eigen_decomposition", "eigenvalues"]
 
-_TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians; arbitrary, so that no gate favours them
-_GOOD_ENOUGH = 1e-14  # for each row: no other turn is tried if the error is smaller
+_TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians; arbitrary, unlike the angles of gates
+_GOOD_ENOUGH = 1e-14  # error per row of the matrix; once it is as small, no other turn is tried
 
 
 def eigen_decomposition(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
     """Return V and the diagonal of D with ``U = V D V*`` for a unitary U; V is unitary.
 
-    U's Hermitian parts ``(U + U*) / 2`` and ``(U - U*) / 2i`` commute, so the eigenvectors of a combination of them are
-    U's, unless it gives two different eigenvalues of U the same or nearly the same value. So several combinations are
-    tried, until V and D make up U.
+    The Hermitian parts of U, ``(U + U*) / 2`` and ``(U - U*) / 2i``, commute. The eigenvectors of a combination of them
+    are those of U, unless it gives two different eigenvalues of U nearly the same value. Several combinations are
+    tried, until ``V D V*`` is U.
     """
     best: tuple[NDArray[Any], NDArray[np.complexfloating]] | None = None
     least = np.inf
@@ -33,7 +33,7 @@ def eigen_decomposition(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.
             best, least = (vectors, values), error
         if least <= _GOOD_ENOUGH * len(matrix):
             break
-    assert best is not None  # there are turns  # noqa: S101
+    assert best is not None  # at least one turn was tried  # noqa: S101
     return best
 
 

@@ -20,7 +20,7 @@ from basicaer.engine.execute import execute
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
-from basicaer.engine.together import evolved, outcomes, structure
+from basicaer.engine.together import common_structure, evolve_programs, outcomes
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, reason_of
 from basicaer.persistence.persister import JobPersister
 from basicaer.plan.planner import plan_segment
@@ -191,7 +191,7 @@ class _Simulation:
         started = time.perf_counter()
         checkpoint.enter("gates")
         checkpoint.poll()
-        batch = evolved(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
+        batch = evolve_programs(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
         share = (time.perf_counter() - started) / len(positions)
         checkpoint.enter("sampling")
         engine_outcomes = outcomes(
@@ -273,7 +273,7 @@ def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[li
     groups: dict[Hashable, list[int]] = {}
     for position in positions:
         one = payload.experiments[position]
-        common = structure(one.program) if one.initial is None and one.shots <= SHOTS_AT_ONCE else None
+        common = common_structure(one.program) if one.initial is None and one.shots <= SHOTS_AT_ONCE else None
         key = position if common is None else (common, one.devices, one.precision, one.shots, one.memory)
         groups.setdefault(key, []).append(position)
     found = list(groups.values())

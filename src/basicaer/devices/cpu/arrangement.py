@@ -1,4 +1,4 @@
-"""Orders of a tile's bits: which to choose, so that one reordering serves as many matrix products as possible.
+"""Chooses the order of a tile's bits, so that one reordering serves as many matrix products as possible.
 
 An order lists the wires that the bits of a tile's index stand for, lowest first. A product acts on a *group* of wires
 that must stand side by side, and may leave its group in any order.
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 __all__ = ["arranged", "facing", "is_ready"]
 
-_ROW_BITS = 5  # beside a group: with shorter rows or fewer columns the matrix product loses its speed
-_BEST_ROW_BITS = 6  # with longer ones the rows of a product stand so far apart that they drive each other out of caches
-_KEPT_BITS = 2
+_ROW_BITS = 5  # bits beside a group; with shorter rows or fewer columns a matrix product is slow
+_BEST_ROW_BITS = 6  # with longer rows, the rows of a product are so far apart that they evict each other from caches
+_KEPT_BITS = 2  # lowest bits that are moved as rarely as possible, since they move several numbers at a time
 
 
 def is_ready(order: Sequence[int], group: Collection[int], selectors: Collection[int]) -> bool:
     """Tell whether a product can run in this order.
 
-    Its group must stand side by side: below its selectors, and on long rows or, at the very end, below many columns.
+    The bits of its group must be adjacent and below its selectors. They need either long rows below them or, if the
+    group is at the low end, many columns above it.
     """
     positions = sorted(map(order.index, group))
     lowest, highest = positions[0], positions[-1]
@@ -39,7 +40,7 @@ def arranged(order: Sequence[int], products: Sequence[Needed]) -> list[int]:
     Parameters
     ----------
     products
-        The products to come, as far as they should run where they stand; the first one at least.
+        The next products that should run without a further reordering, at least one.
     """
     laid: list[int] | None = None
     for count in range(2, len(products) + 1):
@@ -51,14 +52,14 @@ def arranged(order: Sequence[int], products: Sequence[Needed]) -> list[int]:
         return _at_the_low_end(order, *products[0])
     left = [bit for bit in order if bit not in laid]
     if any(bit in laid[: len(order) - _KEPT_BITS] for bit in order[:_KEPT_BITS]):
-        # The lowest bits move, so let those be the lowest that are needed last.
+        # The lowest bits have to move anyway, so the bits that are needed last become the lowest.
         next_use = {bit: number for number, (group, _) in reversed(list(enumerate(products))) for bit in group}
         left.sort(key=lambda bit: -next_use.get(bit, len(products)))
     return [*left[:_BEST_ROW_BITS], *reversed(laid), *left[_BEST_ROW_BITS:]]
 
 
 def _at_the_low_end(order: Sequence[int], group: Collection[int], selectors: Collection[int]) -> list[int]:
-    """Return the order with a group at its low end; what belongs to it stays there, the others keep their order."""
+    """Return the order with a group moved to its low end; within the group and outside of it the order is kept."""
     others = [bit for bit in order if bit not in group]
     if any(bit in selectors for bit in others[:_ROW_BITS]):
         others.sort(key=selectors.__contains__)
@@ -68,10 +69,10 @@ def _at_the_low_end(order: Sequence[int], group: Collection[int], selectors: Col
 def _laid_down(order: Sequence[int], products: Sequence[Needed]) -> list[int] | None:
     """Return the bits that products need in certain places, highest first; None if one order cannot serve them all.
 
-    Selectors stand on top, then the groups from the top down. Each group may share bits only with the one before it,
-    which turns these to its lower end as it runs (see `facing`); the group's other bits come below. The lowest bits
-    are moved only for a first product: while they stay, numbers move several at a time, which takes a third of the
-    time.
+    The selectors are the highest bits, and the groups follow from the top down. A group may share bits only with the
+    group before it, whose product turns the shared bits to its lower end as it runs (see `facing`); the group's other
+    bits come below. The lowest bits are moved only for the first product: as long as they stay, several numbers are
+    moved at a time, which takes a third of the time.
     """
     first_group = products[0][0]
     laid = list(dict.fromkeys(bit for _, selectors in products for bit in selectors if bit not in first_group))
@@ -81,7 +82,7 @@ def _laid_down(order: Sequence[int], products: Sequence[Needed]) -> list[int] | 
         if any(bit in laid and bit not in before for bit in group):
             return None
         laid += new
-        below = len(order) - len(laid)  # how many bits are left
+        below = len(order) - len(laid)  # bits that have no place yet
         moves_lowest = number and any(bit in order[:_KEPT_BITS] for bit in new)
         if below and (below < _ROW_BITS or moves_lowest):
             return None
@@ -90,10 +91,11 @@ def _laid_down(order: Sequence[int], products: Sequence[Needed]) -> list[int] | 
 
 
 def facing(order: Sequence[int], group: Collection[int], following: Needed | None) -> list[int]:
-    """Return the order after a product: what the following one uses too is turned to where it is ready or moves least.
+    """Return the order after a product, which may turn the bits of its group.
 
-    That is to the side where its other bits are or, at the low end of the order, to the lowest places, where it can
-    stay while the other bits come down to it.
+    The bits that the following product uses too are turned to the side that makes that product ready. If neither side
+    does and the group is at the low end, they are turned to the lowest places, where they can stay while the following
+    product's other bits are moved down to them.
     """
     after = list(order)
     if following is None:

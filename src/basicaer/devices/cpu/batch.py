@@ -1,8 +1,9 @@
 """Many small states in one NumPy array, changed together: a gate's numbers are an array with a row for each state.
 
-Gates are not applied one by one. Those on one qubit are gathered for each qubit, and up to five qubits' matrices become
-one product; those that permute basis states or multiply them by phases are gathered in one index array and one array of
-factors. Either is let out when a gate comes that does not commute with what has been gathered.
+Gates are gathered before they are applied. Gates on one qubit are multiplied into one matrix for each qubit, and the
+matrices of up to five qubits are applied as one product. Gates that permute basis states or multiply them by phases are
+gathered in one index array and one array of factors. What has been gathered is applied as soon as a gate comes that
+does not commute with it.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NumpyBatch"]
 
-_WIDEST = 5  # qubits whose matrices become one
-_PART_AMPLITUDES = 2**17  # of all states that one thread works on at a time: 2 MiB in double
+_WIDEST = 5  # qubits whose matrices are applied as one product
+_PART_AMPLITUDES = 2**17  # amplitudes of the states that one thread works on at a time: 2 MiB in double precision
 
 
 class NumpyBatch:
@@ -58,14 +59,14 @@ class NumpyBatch:
         return len(self._states)
 
     def run(self, segments: SegmentBatch, plan: Plan | None) -> None:
-        del plan  # so small states are one tile, and go through it in program order
+        del plan  # states of this size are a single tile, and gates are applied in program order
 
         def work(part: slice) -> None:
             own = segments[part]
-            walk = _Walk(self._states[part], self.n_qubits, self._checkpoint.poll)
+            gathered = _GatheredGates(self._states[part], self.n_qubits, self._checkpoint.poll)
             for number, gate in enumerate(own.template.gates):
-                walk.add(gate, own.data.get(number))
-            walk.finish()
+                gathered.add(gate, own.data.get(number))
+            gathered.apply()
 
         self._in_parts(work)
 
@@ -78,10 +79,10 @@ class NumpyBatch:
         values = np.empty((len(self._states), len(zs)))
         flips = list(positions_of(x))
         index = np.arange(2**self.n_qubits)
-        if flips:  # indices i and i ^ x add conjugate numbers, so that one of both is enough
+        if flips:  # indices i and i ^ x contribute conjugate numbers, so one of the two is enough
             index = index[index & mask_of(flips[:1]) == 0]
-        odd, turns = signs_of_ys(x, zs)
-        signs = np.stack([signs_of(index, z) for z in zs], axis=1) * turns * (2 if flips else 1)
+        odd, y_signs = signs_of_ys(x, zs)
+        signs = np.stack([signs_of(index, z) for z in zs], axis=1) * y_signs * (2 if flips else 1)
 
         def work(part: slice) -> None:
             self._checkpoint.poll()
@@ -91,7 +92,7 @@ class NumpyBatch:
             here = np.take(states, index, axis=1) if flips else states
             there = np.take(states, index ^ x, axis=1) if flips else states
             if not odd.all():
-                products = here.view(np.float64) * there.view(np.float64)  # their sums in twos are the real parts
+                products = here.view(np.float64) * there.view(np.float64)  # the sum of each pair is a real part
                 values[part, ~odd] = products @ np.repeat(signs[:, ~odd], 2, axis=0) / norms
             if odd.any():
                 values[part, odd] = (here.imag * there.real - here.real * there.imag) @ signs[:, odd] / norms
@@ -150,7 +151,7 @@ class NumpyBatch:
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         if len(self) == 2:
             return np.array([0, int(keys[0] != keys[1] or not are_alike(*self._states, up_to_phase=up_to_phase))])
-        # States that are the same have the same overlap with any other: they stand side by side in its order.
+        # Equal states have equal overlaps with any state, so they are adjacent once all are sorted by such overlaps.
         overlaps = np.empty(len(self), self._states.dtype)
         other = _any_state(self._states.shape[1]).astype(self._states.dtype)
 
@@ -166,7 +167,7 @@ class NumpyBatch:
             near[place] = are_alike(*self._states[order[place : place + 2]], up_to_phase=up_to_phase)
         if not near.any():
             return np.arange(len(self))
-        run = np.concatenate([[0], np.cumsum(~near)])  # which run of same states each one stands in
+        run = np.concatenate([[0], np.cumsum(~near)])  # run[place] = number of the run of equal states
         first = np.full(run[-1] + 1, len(order))
         np.minimum.at(first, run, order)
         found = np.empty(len(order), np.intp)
@@ -177,7 +178,7 @@ class NumpyBatch:
         return self._as_state(self._states[number])
 
     def _in_parts(self, work: Callable[[slice], None], count: int | None = None) -> None:
-        """Do some work on parts of the states, or of `count` new ones, several parts at a time; polls."""
+        """Poll, and call a function with each part of the states, or of `count` new ones, on several threads."""
         self._checkpoint.poll()
         count = len(self._states) if count is None else count
         step = max(_PART_AMPLITUDES // 2**self.n_qubits, 1)
@@ -195,42 +196,43 @@ class _Monomial(NamedTuple):
     factors: NDArray[np.complexfloating] | None
 
 
-class _Walk:
-    """Gates on their way to some of the states."""
+class _GatheredGates:
+    """Gates that have been gathered and not yet been applied to some of the states."""
 
     def __init__(self, states: NDArray[np.complexfloating], n: int, poll: Callable[[], None]) -> None:
         self._states = states
         self._room = np.empty_like(states)
         self._n = n
         self._poll = poll
-        self._single: dict[int, NDArray[Any]] = {}  # by qubit: matrices, an axis of states first; they act first
-        self._monomial = _Monomial(None, None)  # then this
-        self._touched: set[int] = set()  # qubits that it acts on
-        self._permuted: set[int] = set()  # ... not diagonally
+        self._single: dict[int, NDArray[Any]] = {}  # _single[q][i] = matrix on qubit q of state i; these act first
+        self._monomial = _Monomial(None, None)  # acts after the matrices
+        self._touched: set[int] = set()  # qubits on which `_monomial` acts
+        self._permuted: set[int] = set()  # qubits on which it acts not only diagonally
 
     def add(self, gate: Gate, data: NDArray[Any] | None) -> None:
-        """Add a gate; `data` has an axis of states first, None is that the gate has the same numbers in all."""
+        """Add a gate: ``data[i]`` are its numbers for state i; with None, all states have the gate's own numbers."""
         numbers = gate.data[None] if data is None else data
         if len(gate.targets) == 1 and not gate.controls:
             self._add_single(gate.form, gate.targets[0], numbers)
         elif gate.form is Form.MATRIX:
-            self.finish()
-            self._apply(gate, numbers)
+            self.apply()
+            self._apply_matrices(gate, numbers)
         else:
             self._add_monomial(gate, numbers)
 
-    def finish(self) -> None:
-        """Apply all that has been gathered."""
+    def apply(self) -> None:
+        """Apply everything that has been gathered."""
         self._poll()
-        where: NDArray[np.intp] | None = None  # where[i] = the column in which index i stands; None: its own
+        # column_of[i] = the column of the array that holds amplitude i; None means column i.
+        column_of: NDArray[np.intp] | None = None
         qubits = sorted(self._single)
         for start in range(0, len(qubits), _WIDEST):
-            where = self._multiply(qubits[start : start + _WIDEST], where)
+            column_of = self._multiply(qubits[start : start + _WIDEST], column_of)
         source, factors = self._monomial
         if source is not None:
-            where = source if where is None else where[source]
-        if where is not None:
-            np.take(self._states, where, axis=1, out=self._room, mode="clip")
+            column_of = source if column_of is None else column_of[source]
+        if column_of is not None:
+            np.take(self._states, column_of, axis=1, out=self._room, mode="clip")
             self._states[...] = self._room
         if factors is not None:
             np.multiply(self._states, factors, out=self._states, casting="same_kind")
@@ -243,9 +245,9 @@ class _Walk:
             numbers = np.eye(2)[numbers[0]].T[None]
         elif form is Form.DIAGONAL:
             numbers = numbers[..., None] * np.eye(2)
-        # What is diagonal commutes with factors and with controls that have been gathered after the matrices.
+        # A diagonal gate commutes with the factors and controls that have been gathered after the matrices.
         if qubit in self._touched and (form is not Form.DIAGONAL or qubit in self._permuted):
-            self.finish()
+            self.apply()
         before = self._single.get(qubit)
         self._single[qubit] = numbers if before is None else numbers @ before
 
@@ -267,20 +269,20 @@ class _Walk:
         self._monomial = _Monomial(source, factors)
         self._touched.update(gate.targets, gate.controls)
 
-    def _multiply(self, qubits: Sequence[int], where: NDArray[np.intp] | None) -> NDArray[np.intp]:
-        """Multiply by the matrices that have been gathered for some qubits, ascending; take and return `where`."""
-        # The qubit that comes first in a Kronecker product is the most significant.
+    def _multiply(self, qubits: Sequence[int], column_of: NDArray[np.intp] | None) -> NDArray[np.intp]:
+        """Multiply by the matrices that have been gathered for some qubits, ascending; return the new `column_of`."""
+        # The first factor of a Kronecker product is the most significant one.
         matrices = reduce(_kron, [self._single[qubit] for qubit in reversed(qubits)])
         order = (*qubits, *(q for q in range(self._n) if q not in qubits))
         source = deposit_bits(np.arange(2**self._n), order)
-        np.take(self._states, source if where is None else where[source], axis=1, out=self._room, mode="clip")
+        np.take(self._states, source if column_of is None else column_of[source], axis=1, out=self._room, mode="clip")
         shape = (len(self._room), -1, 2 ** len(qubits))
         matrices = matrices.swapaxes(1, 2).astype(self._room.dtype, copy=False)
         np.matmul(self._room.reshape(shape), matrices, out=self._states.reshape(shape))
         return extract_bits(np.arange(2**self._n), order)
 
-    def _apply(self, gate: Gate, numbers: NDArray[Any]) -> None:
-        """Apply a gate by itself, with matrices of each state's own."""
+    def _apply_matrices(self, gate: Gate, numbers: NDArray[Any]) -> None:
+        """Apply a gate by itself, with a matrix for each state."""
         size = 2 ** len(gate.targets)
         own = numbers.astype(self._states.dtype, copy=False)
         for state, matrix in zip(self._states, np.broadcast_to(own, (len(self._states), size, size)), strict=True):
@@ -290,7 +292,7 @@ class _Walk:
 
 @lru_cache(maxsize=16)
 def _any_state(size: int) -> NDArray[np.complex128]:
-    """Return amplitudes that are nobody else's: the same ones each time."""
+    """Return random amplitudes, the same ones each time, with which two different states hardly have equal overlaps."""
     parts = np.random.default_rng(size).normal(size=(2, size))
     return np.asarray(parts[0] + 1j * parts[1])
 

@@ -1,13 +1,13 @@
-"""A plan bound to numbers and to a layout: the passes, ready to run.
+"""Binds a plan to the numbers of its gates and to the layout of a state, which makes passes that are ready to run.
 
-Within a tile, a product is one `numpy.matmul` wherever its bits stand side by side in the tile's index: the array is
-then seen as batches of rows, or at the low end of columns. Where they do not, one `numpy.take` reorders the tile first.
-Gates that permute basis states go into that same `take`.
+If the bits of a product are adjacent in the tile's index, the product is one `numpy.matmul`, which sees the array as
+batches of rows or, if the bits are the lowest ones, of columns. Otherwise one `numpy.take` reorders the tile first.
+Gates that permute basis states become part of the same `take`.
 
-At the low end, where the real and imaginary part of a number stand side by side too, a complex matrix is applied as a
-real one of twice the size. OpenBLAS multiplies by that at least as fast and, where it has kernels for small real
-matrices, at twice the speed: there it pays to bring each group to the low end, elsewhere to leave as many as can be
-where they are.
+If the bits are the lowest ones, the real and the imaginary part of a number are adjacent too, and a complex matrix is
+applied as a real one of twice the size. OpenBLAS multiplies by a real matrix at least as fast and, if it has kernels
+for small real matrices, twice as fast. With these kernels it pays to move each group of bits to the low end; without
+them it is better to leave as many groups as possible where they are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from basicaer.devices.cpu.blas import has_small_kernels
 from basicaer.devices.cpu.fusion import product_matrices
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
-from basicaer.devices.cpu.tiles import BoundPass, Multiply, Phase, Take
+from basicaer.devices.cpu.tiles import BoundPass, MultiplyByMatrix, MultiplyByPhases, Reorder
 from basicaer.devices.numbers import numbers_of
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.plan import Product
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.tiles import Work
+    from basicaer.devices.cpu.tiles import PieceOfWork
     from basicaer.devices.numbers import GateNumbers
     from basicaer.engine.plan import Monomials, Pass, Plan
     from basicaer.engine.program import Segment
 
 __all__ = ["Bound", "bind", "bind_reordering", "first_places"]
 
-_ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # by size, to move bytes
-_SHORTEST_ROW = 4  # elements: `take` moves shorter rows slower than single elements
-_SMALL_PRODUCT = 2**19  # multiplications: up to 10**6 OpenBLAS has kernels that copy nothing, where it has them at all
-_SMALL_PART = 2**6  # shorter parts are slower, whichever the kernel
+_ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # element types by their bytes, to move data
+_SHORTEST_ROW = 4  # elements; `take` moves shorter rows more slowly than single elements
+_SMALL_PRODUCT = 2**19  # multiplications; the small kernels of OpenBLAS, which copy nothing, are for up to 10**6
+_SMALL_PART = 2**6  # columns; smaller parts are slower with any kernel
 
 
 class Wires(NamedTuple):
-    """What is known of the wires: ``place[w]`` is where wire w stands in an amplitude's index, `zero` are still |0>."""
+    """The layout of a state: ``place[w]`` is the index bit that wire w is, and the wires `zero` are still |0>."""
 
     place: tuple[int, ...]
     zero: frozenset[int]
@@ -74,7 +74,7 @@ class _Numbers(NamedTuple):
 
 
 def first_places(plan: Plan) -> tuple[int, ...]:
-    """Return where each wire should stand when the first pass begins, all of them being |0>."""
+    """Return the index bit that each wire should be when the first pass begins, if all wires are |0>."""
     first = plan.passes[0]
     products = [step for step in first.steps if isinstance(step, Product)]
     needed = [(step.wires, [wire for wire in step.selectors if wire in first.tile]) for step in products]
@@ -99,11 +99,11 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
     Parameters
     ----------
     place
-        ``place[w]`` is where wire w stands in an amplitude's index.
+        ``place[w]`` is the index bit that wire w is.
     zero
         Wires that are |0>.
     done
-        How many of its passes are done already, and are not bound.
+        How many passes have been run already; these are not bound.
     """
     place = list(place)
     passes, after = [], []
@@ -122,9 +122,9 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
 
 
 def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int], dtype: np.dtype[Any]) -> BoundPass:
-    """Return the pass that brings the wires at `places` to where `home` says, and update `place`.
+    """Return the pass that moves the wires at the index bits `places` to their homes, and update `place`.
 
-    A wire whose home is not among the places goes to any of them.
+    A wire whose home is not among `places` moves to any of them.
     """
     wire_at = _inverse(place)
     binding = _Binding([wire_at[p] for p in places], place, dtype)
@@ -142,21 +142,22 @@ def _inverse(permutation: Sequence[int]) -> tuple[int, ...]:
 
 
 class _Binding:
-    """The work of one pass in the making, and the order that the tile's bits have by then."""
+    """Collects the work of one pass, and keeps track of the order of the tile's bits."""
 
     def __init__(self, tile: Iterable[int], place: Sequence[int], dtype: np.dtype[Any]) -> None:
         self._place = tuple(place)
         self._dtype = dtype
         self._real = dtype.type(0).real.dtype
         self._order = sorted(tile, key=place.__getitem__)
-        self._places = [place[wire] for wire in self._order]  # of the tile's bits when it is read and written
-        self._permuting: list[GateNumbers] = []  # gates on wires that wait for the next `take`
-        self._diagonal: list[GateNumbers] = []  # ... for the next product of phases; all after those that permute
-        self._multiplied: set[int] = set()  # wires that those act on
-        self._work: list[Work] = []
+        self._places = [place[wire] for wire in self._order]  # index bits of the tile's bits, as it is read and written
+        self._permuting: list[GateNumbers] = []  # gates that will be part of the next `take`
+        # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
+        self._diagonal: list[GateNumbers] = []
+        self._multiplied: set[int] = set()  # wires on which the diagonal gates act
+        self._work: list[PieceOfWork] = []
 
     def add(self, steps: Sequence[Product | Monomials], numbers: Callable[[int], GateNumbers]) -> None:
-        """Add the steps of a pass, whose gates have such numbers."""
+        """Add the steps of a pass; `numbers` returns the numbers of a gate of the plan."""
         products = [self._numbers(step, numbers) for step in steps if isinstance(step, Product)]
         done = 0
         for step in steps:
@@ -168,7 +169,7 @@ class _Binding:
                     self._monomial(numbers(gate))
 
     def write_back(self, following: Pass | None) -> None:
-        """Put the wires where the next pass reads them in long rows, or at their own places if it is the last."""
+        """Order the wires so that the next pass reads long rows; after the last pass, move them home."""
         if following is None:
             self.go_home(range(len(self._place)))
             return
@@ -178,7 +179,7 @@ class _Binding:
         self._finish([*shared, *(wire for wire in self._order if wire not in following.tile)])
 
     def go_home(self, home: Sequence[int]) -> None:
-        """Put each wire at its home where that is one of the tile's places, and the others anywhere."""
+        """Move each wire home if its home is one of the tile's places, the other wires to places that are left."""
         slot = {place: p for p, place in enumerate(self._places)}
         order: list[int | None] = [None] * len(self._order)
         for wire in self._order:
@@ -201,7 +202,7 @@ class _Binding:
         return BoundPass(2**size, 2**low, rows, occupied, bases, tuple(self._work))
 
     def move(self, place: list[int]) -> None:
-        """Note where the tile's wires are once it has been written back."""
+        """Update ``place[w]`` for the tile's wires to where they are once the tile has been written back."""
         for p, wire in zip(self._places, self._order, strict=True):
             place[wire] = p
 
@@ -225,7 +226,7 @@ class _Binding:
             self._permuting.append(gate)
 
     def _multiply(self, products: Sequence[_Numbers]) -> None:
-        """Add the first of the products that are still to come."""
+        """Add the first of the products that have not been added yet."""
         self._flush_phases()
         product, group = products[0], products[0].wires
         if self._permuting or not is_ready(self._order, group, product.inside):
@@ -237,13 +238,13 @@ class _Binding:
         rows = _renumbered(group, after[lowest:end])
         columns = _renumbered(group, before[lowest:end])
         selected = _renumbered(product.inside, sorted(product.inside, key=before.index))[:, None, None]
-        # One axis of the tile for each selector in it, and one for each run of other bits above the group.
+        # The tile has one axis for each selector in it, and one for each run of other bits above the group.
         tile_axes, matrix_axes = self._axes_above(end, product.inside)
         transposed = lowest == 0
         if transposed:
             matrices = _on_real_numbers(product.matrices[:, selected, rows, columns[:, None]])
             others = 1
-            if matrix_axes and matrix_axes[-1] == 1:  # bits between the group and any selector are rows
+            if matrix_axes and matrix_axes[-1] == 1:  # the bits between the group and the lowest selector are rows
                 others = tile_axes.pop()
                 matrix_axes.pop()
         else:
@@ -255,11 +256,13 @@ class _Binding:
         last = (others // part, part, size) if transposed else (size, others // part, part)
         shaped = matrices.reshape(len(matrices), *matrix_axes, 1, *matrices.shape[-2:])
         places = tuple(self._place[wire] for wire in product.outside)
-        self._work.append(Multiply(np.ascontiguousarray(shaped, dtype), places, (*tile_axes, *last), transposed))
+        self._work.append(
+            MultiplyByMatrix(np.ascontiguousarray(shaped, dtype), places, (*tile_axes, *last), transposed)
+        )
         self._order = after
 
     def _axes_above(self, end: int, selectors: Sequence[int]) -> tuple[list[int], list[int]]:
-        """Return how to split the bits from `end` on into axes, highest first: of a tile, and of its matrices."""
+        """Return the sizes of the axes for the bits from `end` on, highest first: of a tile, and of its matrices."""
         tile: list[int] = []
         matrix: list[int] = []
         run = False
@@ -273,15 +276,15 @@ class _Binding:
         return tile, matrix
 
     def _take(self, order: list[int]) -> None:
-        """Reorder the tile, applying the gates that wait for it."""
+        """Reorder the tile, and apply the permutations that have been gathered."""
         bit = {wire: p for p, wire in enumerate(self._order)}
         used = [bit[wire] for gate in self._permuting for wire in gate.targets + gate.controls]
         moved = [p for p, wire in enumerate(order) if wire != self._order[p]] + used
-        if not moved:  # the gates that wait act on no qubit
+        if not moved:  # the gathered gates act on no qubit
             self._permuting = []
             return
-        fixed, end = min(moved), max(moved) + 1  # bits from `end` on say which part of the tile it is
-        # What stays in place at the low end is moved together: as one larger element, or as a row of them.
+        fixed, end = min(moved), max(moved) + 1  # bits from `end` on number the parts of the tile
+        # The lowest bits that stay in place are moved together: as one larger element, or as a row of elements.
         number = self._dtype
         size = number.itemsize * 2**fixed
         row = 1
@@ -300,30 +303,30 @@ class _Binding:
             for gate in self._permuting
         ]
         source = source_indices([bit[wire] - fixed for wire in order[fixed:end]], gates)
-        self._work.append(Take(source, number, row))
+        self._work.append(Reorder(source, number, row))
         self._order = order
         self._permuting = []
 
     def _flush_phases(self) -> None:
-        """Multiply by the phases that wait; what permutes before them comes first."""
+        """Multiply by the phases that have been gathered, after the permutations that they depend on."""
         if not self._diagonal:
             return
         touched = {wire for gate in self._permuting for wire in gate.targets}
         if not touched.isdisjoint(self._multiplied):
             self._take(list(self._order))
-        self._work.append(Phase(Phases(self._diagonal, self._order, self._place, self._dtype)))
+        self._work.append(MultiplyByPhases(Phases(self._diagonal, self._order, self._place, self._dtype)))
         self._diagonal = []
         self._multiplied = set()
 
     def _finish(self, order: list[int]) -> None:
-        """Bring the wires into this order."""
+        """Apply everything that has been gathered, and bring the wires into an order."""
         self._flush_phases()
         if self._permuting or order != self._order:
             self._take(order)
 
 
 def _staying(products: Sequence[_Numbers]) -> Sequence[_Numbers]:
-    """Return those of the next products that should run where they stand; the first one at least."""
+    """Return the next products that should run without a further reordering, at least one."""
     if not has_small_kernels():
         return products
     count = next((number for number, product in enumerate(products) if product.is_complex), len(products))
@@ -331,9 +334,11 @@ def _staying(products: Sequence[_Numbers]) -> Sequence[_Numbers]:
 
 
 def _on_real_numbers(transposed: NDArray[Any]) -> NDArray[np.float64]:
-    """Return complex matrices as real ones, on pairs of real and imaginary parts; both transposed."""
+    """Return transposed complex matrices as transposed real ones, which act on pairs of real and imaginary parts."""
     *many, columns, rows = transposed.shape
-    parts = np.empty((*many, columns, 2, rows), complex)  # the axis of 2: which part of a number is multiplied
+    parts = np.empty(
+        (*many, columns, 2, rows), complex
+    )  # the axis of size 2 is for the real and the imaginary part of a number
     parts[..., 0, :] = transposed
     np.multiply(transposed, 1j, out=parts[..., 1, :])
     return parts.view(np.float64).reshape(*many, 2 * columns, 2 * rows)
@@ -345,13 +350,13 @@ def _part_of(size: int) -> int:
 
 
 def _renumbered(group: Sequence[int], order: Sequence[int]) -> NDArray[np.intp]:
-    """Return for each value of bits in `order`, lowest first, the value of the same bits in the group's order."""
+    """Return for each value of the bits in `order` (lowest first) the value that they have in the group's order."""
     return _deposited(tuple([group.index(bit) for bit in order]))
 
 
 @lru_cache(maxsize=1024)
 def _deposited(positions: tuple[int, ...]) -> NDArray[np.intp]:
-    """Return for each value of as many bits as there are positions, what it is with these bits there."""
+    """Return ``deposited[i]``, the number i with its bits moved to `positions`."""
     deposited: NDArray[np.intp] = deposit_bits(np.arange(2 ** len(positions)), positions)
     deposited.flags.writeable = False  # it is shared
     return deposited

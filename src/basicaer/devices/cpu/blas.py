@@ -1,12 +1,12 @@
 """Holds the BLAS that NumPy uses to one thread while states are worked on.
 
-The products here are thin, and OpenBLAS with several threads can take ten times as long on them as with one, most of
-all when other work keeps the cores busy. Its number of threads is a setting of the whole process: limits that overlap,
-as those of several jobs do, must be counted, or the last one out leaves the user's process at one thread for good.
+The matrices here are thin. With several threads OpenBLAS can take ten times as long for their products as with one,
+above all when other work keeps the cores busy. The number of threads is a setting of the whole process. The limits of
+several jobs overlap, so they are counted; otherwise the job that ends last would leave the process at one thread.
 
-From 3.8 on threadpoolctl lets one Python thread set it and ignores all others, without a word. Jobs begin and end on
-any thread, so that rule is lifted around each setting. Where OpenBLAS works through OpenMP the setting is each
-thread's own, and made in each.
+Since version 3.8 threadpoolctl lets only one Python thread change the setting, and ignores all others silently. Jobs
+begin and end on any thread, so this rule is lifted around each change. If OpenBLAS uses OpenMP, each thread has a
+setting of its own, which is made in each thread.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _WITH_SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # what OpenB
 
 @cache
 def _libraries() -> tuple[Any, ...]:
-    """Return threadpoolctl's controllers of BLAS; once, since to look through all that is loaded takes milliseconds."""
+    """Return threadpoolctl's controllers of BLAS; cached, because searching all loaded libraries takes milliseconds."""
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 @cache
 def has_small_kernels() -> bool:
-    """Tell whether small real matrices are multiplied by kernels of their own, two or three times as fast as others.
+    """Tell whether there are special kernels for small real matrices, two or three times as fast as the others.
 
     OpenBLAS has them for processors with AVX-512, and for real numbers only.
     """
@@ -47,7 +47,7 @@ def _is_per_thread(library: Any) -> bool:
 
 def _set_threads(library: Any, threads: int) -> None:
     """Set a library's number of threads, whichever thread set it last."""
-    give_up_control = getattr(library, "clear_controlling_thread", None)  # not there before threadpoolctl 3.8
+    give_up_control = getattr(library, "clear_controlling_thread", None)  # missing before threadpoolctl 3.8
     if give_up_control is None:
         library.set_num_threads(threads)
         return
@@ -57,7 +57,7 @@ def _set_threads(library: Any, threads: int) -> None:
 
 
 class _SingleThreadedBlas:
-    """A context that any number of threads may be in at once; the last to leave restores what the first found."""
+    """A context that many threads may be in at once; the last to leave restores what the first one found."""
 
     def __init__(self) -> None:
         self._start_outside()
@@ -67,8 +67,8 @@ class _SingleThreadedBlas:
     def _start_outside(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._found: list[tuple[Any, int]] = []  # libraries with one setting for all, and what it was
-        self._own = threading.local()  # for each thread, the same of libraries with a setting for each
+        self._found: list[tuple[Any, int]] = []  # the libraries with one setting for all threads, and that setting
+        self._own = threading.local()  # .found: in each thread, the same for libraries with a setting for each thread
 
     def __enter__(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The CPU device: amplitudes in one NumPy array, changed in place; small states gate by gate, others in tiles."""
+"""The CPU device: one NumPy array of amplitudes, changed in place: gate by gate if it is small, else in tiles."""
 
 from __future__ import annotations
 
@@ -40,24 +40,25 @@ if TYPE_CHECKING:
 
 __all__ = ["NumpyDevice", "NumpyState"]
 
-_NO_LIMIT = contextlib.nullcontext()  # so small a product is never given to several threads
+_NO_LIMIT = contextlib.nullcontext()  # for products so small that BLAS never uses several threads
 _DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
     Precision.SINGLE: np.dtype(np.complex64),
 }
 
-_PLANNED_FROM = 10  # qubits: below, a gate costs less by itself than planning and fusing it
-_FEW_GATES = 2  # no more are applied one by one, unless there is a qubit in |0> for passes to gain from
-_TILE_SIZES = ((14, 14), (16, 14), (17, 15), (21, 16))  # (up to so many qubits, those of a tile), to share enough
-_LARGEST_TILE = 17  # 2**17 amplitudes are 2 MiB in double: a tile and room for another stay in the caches
-_CHUNK_QUBITS = 16  # of what is done between two polls where there are no tiles
-_PAGE_AMPLITUDES = 256  # no page of memory is smaller than 2**12 bytes
-_LARGEST_BATCHED = 12  # qubits: larger states fill the cores by themselves
-_BATCH_AMPLITUDES = 2**21  # of all states that are made at a time: 32 MiB in double
+_PLANNED_FROM = 10  # qubits; in smaller states, applying a gate costs less than planning and fusing it
+_FEW_GATES = 2  # up to this many gates are applied one by one, unless a qubit in |0> makes passes cheaper
+_TILE_SIZES = ((14, 14), (16, 14), (17, 15), (21, 16))  # (most qubits of a state, qubits of its tiles)
+_LARGEST_TILE = 17  # qubits; 2**17 amplitudes are 2 MiB in double precision, so two tiles stay in the caches
+_CHUNK_QUBITS = 16  # work without tiles polls after 2**16 amplitudes
+_PAGE_AMPLITUDES = 256  # pages of memory have 2**12 bytes or more, which are 256 amplitudes in double precision
+_LARGEST_BATCHED = 12  # qubits; a larger state keeps the cores busy by itself
+_BATCH_AMPLITUDES = 2**21  # amplitudes of a batch: 32 MiB in double precision
 _ROW_QUBITS = 4  # rows of 2**4 amplitudes or more are read in whole cache lines
 
-# Measured on one core of an EPYC (Zen 5, 1 MiB of second-level cache), NumPy 2.4 and OpenBLAS 0.3.31 on one thread,
-# within runs of 24 qubits: with OpenBLAS's kernels for AVX2, and with those for AVX-512, among them small real ones.
+# Seconds per amplitude for a matrix on 0, 1, ... qubits, by precision and by whether OpenBLAS has small real kernels.
+# Measured within runs of 24 qubits on one core of an EPYC (Zen 5, 1 MiB of second-level cache), with NumPy 2.4 and
+# OpenBLAS 0.3.31 on one thread: with its kernels for AVX2 (False) and with those for AVX-512 (True).
 _PRODUCTS = {
     (Precision.DOUBLE, False): (0.6e-9, 1.9e-9, 2.1e-9, 3.0e-9, 4.5e-9, 7.3e-9, 13.3e-9),
     (Precision.SINGLE, False): (0.3e-9, 0.8e-9, 1.0e-9, 1.3e-9, 2.0e-9, 3.4e-9, 6.4e-9),
@@ -109,7 +110,7 @@ class NumpyState:
         self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
         self._place = tuple(range(n_qubits))
         self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
-        self._passes_done = 0  # of the segment that runs
+        self._passes_done = 0  # passes of the running segment
         self._threads = threads
         self._gatewise = Gatewise(n_qubits, vector.dtype)
 
@@ -159,10 +160,10 @@ class NumpyState:
         self._passes_done = 0
 
     def _populate(self) -> None:
-        """Touch the memory of a fresh state piece by piece, polling.
+        """Write to each page of a fresh state, piece by piece, polling in between.
 
-        The operating system gives it when it is first written to, and clears it then, some megabytes at a time. The
-        rows of a tile lie so far apart that a single tile would take the time for the whole state.
+        The operating system allocates and clears memory when it is first written to, some megabytes at a time. The
+        rows of a tile are so far apart that the first tile would take as long as the whole state.
         """
         first = self._vector[0]
         for part in self._chunks(len(self._vector)):
@@ -170,7 +171,7 @@ class NumpyState:
         self._vector[0] = first
 
     def _relabel(self, wire_of: tuple[int, ...], zero: frozenset[int]) -> None:
-        """Note on which wire each qubit is now, and so where it stands and whether it is still |0>."""
+        """Update the places of the qubits, and which are |0>, after a plan that leaves qubit q on ``wire_of[q]``."""
         self._place = self._places(wire_of)
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in zero)
 
@@ -181,7 +182,7 @@ class NumpyState:
                 for gate in segment.gates:
                     poll()
                     self._gatewise.apply(self._vector, self._numbers(gate), poll)
-        else:  # what happens to the amplitudes takes no longer than to find out which
+        else:  # binding a gate takes as long as applying it, so bound gates are kept
             to = self._place, self._vector.dtype
             for bound in _bound_gates.bound(None, segment, to, lambda: self._bound_gates(segment)):
                 poll()
@@ -196,7 +197,7 @@ class NumpyState:
         return bound
 
     def _numbers(self, gate: Gate) -> GateNumbers:
-        """Return a gate on the places where its qubits stand."""
+        """Return the numbers of a gate, on the index bits of its qubits."""
         return GateNumbers(
             gate.form, gate.data, self._places(gate.targets), self._places(gate.controls), gate.control_state
         )
@@ -234,7 +235,7 @@ class NumpyState:
         weights = np.zeros(2 ** (self.n_qubits - block_qubits))
         chunk_bits = min(self.n_qubits, _CHUNK_QUBITS)
         wire_at = sorted(range(self.n_qubits), key=self._place.__getitem__)
-        # A chunk is summed over the bits that say the place within a block; the others say which block it is.
+        # A chunk is summed over the bits that number an amplitude within its block; the others number the block.
         of_block = [p for p in range(self.n_qubits) if wire_at[p] >= block_qubits]
         inside = [p for p in of_block if p < chunk_bits]
         outside = [p for p in of_block if p >= chunk_bits]
@@ -326,7 +327,7 @@ class NumpyState:
         self._vector = np.empty(0, self._vector.dtype)
 
     def _one_blas_thread(self) -> contextlib.AbstractContextManager[None]:
-        """Return the context for work with BLAS, whose own threads, once awake, go on spinning for 0.1 s."""
+        """Return the context for work with BLAS, whose threads would otherwise keep spinning for 0.1 s after it."""
         return _NO_LIMIT if self._vector.size <= gatewise.FEW_AMPLITUDES else single_threaded_blas
 
     def _forget_layout(self) -> None:
@@ -350,14 +351,14 @@ class NumpyState:
 
 @lru_cache(maxsize=2)
 def _offsets(places: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return where in a state each value of the qubits at `places` stands, the other qubits being 0."""
+    """Return the index of each value of the qubits at `places`, if the other qubits are 0."""
     offsets: NDArray[np.int64] = deposit_bits(np.arange(2 ** len(places)), places)
     offsets.flags.writeable = False  # it is shared
     return offsets
 
 
 def _next_to_reorder(place: list[int], size: int) -> list[int]:
-    """Return the places to reorder next: the lowest for long rows, then chains from a place to its qubit's home."""
+    """Return the places to reorder next: the lowest ones, for long rows, then chains of places whose wires move."""
     chosen = dict.fromkeys(range(min(_ROW_QUBITS, size)))
     wire_at = sorted(range(len(place)), key=place.__getitem__)
     misplaced = [p for p, q in enumerate(wire_at) if p != q]
@@ -375,7 +376,7 @@ def _next_to_reorder(place: list[int], size: int) -> list[int]:
 
 @contextlib.contextmanager
 def _refusal(size: int) -> Iterator[None]:
-    """Say what was asked for where memory runs out, and keep the allocator's own words."""
+    """Turn a MemoryError into an error that says how much memory was needed, with the allocator's own words."""
     try:
         yield
     except MemoryError as error:
@@ -386,14 +387,14 @@ def _refusal(size: int) -> Iterator[None]:
 
 
 class NumpyDevice:
-    """The CPU. Needs nothing but NumPy and is therefore always there.
+    """The CPU. It needs only NumPy, so it is always available.
 
     Parameters
     ----------
     threads
-        How many threads may work on one state at a time; 0 for one on each core that the process may use.
+        How many threads may work on one state at a time; 0 means one for each core that the process may use.
     tile_qubits
-        Qubits of a tile, and so many are enough to plan for; None to choose by the number of qubits.
+        Qubits of a tile; smaller states run gate by gate. None chooses by the number of qubits of the state.
     """
 
     name = "CPU"
@@ -461,11 +462,11 @@ def _usual_tile(n_qubits: int) -> int:
 
 
 @lru_cache
-def _costs(tile_qubits: int, precision: Precision, small_kernels: bool) -> Costs:  # noqa: FBT001  # part of a key
+def _costs(tile_qubits: int, precision: Precision, small_kernels: bool) -> Costs:  # noqa: FBT001  # part of the cache's key
     product = _PRODUCTS[precision, small_kernels]
     return replace(_COSTS[precision], tile_qubits=tile_qubits, product=product)
 
 
 def _usable_cores() -> int:
-    """Return the cores that this process may use, which a container or a batch system may have limited."""
+    """Return how many cores this process may use, which a container or a batch system may have limited."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,8 +1,8 @@
 """Expectation values of products of Paulis in a state that is one array: chunk by chunk, on several threads.
 
-All that flip the same bits share the products of each amplitude with its partner. Of these, what each Pauli adds with
-its signs is a product with two matrices of signs, those of the upper and of the lower bits within a chunk, so that many
-Paulis are one matrix product.
+Pauli products that flip the same bits need the same products of each amplitude with its partner, and differ only in
+signs. The signs are a product of two factors, for the upper and for the lower bits within a chunk, so that many Pauli
+products are computed by one matrix product.
 """
 
 from __future__ import annotations
@@ -32,30 +32,31 @@ if TYPE_CHECKING:
 
 __all__ = ["expectations", "signs_of", "signs_of_ys"]
 
-_CHUNK_QUBITS = 16  # of what is read between two polls
-_FEW_AMPLITUDES = 2**12  # so many are read in one go
-_MOST_PAULIS = 1024  # that are read together, so that memory and time between two polls are bounded
-_SPANS = 64  # each summed by itself, whichever thread does it, so that results do not depend on how many there are
+_CHUNK_QUBITS = 16  # 2**16 amplitudes are read between two polls
+_FEW_AMPLITUDES = 2**12  # up to this many amplitudes are read at once
+_MOST_PAULIS = 1024  # Pauli products that are computed together; bounds the memory and the time between two polls
+_SPANS = 64  # parts that are summed separately, so that results do not depend on the number of threads
 
 
 def signs_of_ys(x: int, zs: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return of each Pauli whether imaginary parts count, and the sign that those of its Ys bring.
+    """Return for each Pauli product whether it has an odd number of Ys, and the sign that its Ys contribute.
 
-    With an even number of Ys the real parts of ``conj(state[i ^ x]) * state[i]`` count, else the imaginary parts.
+    Since Y = iXZ, the expectation value is a sum over the real parts of ``conj(state[i ^ x]) * state[i]`` if the number
+    of Ys is even, and over the imaginary parts if it is odd.
     """
     odd = np.array([parity(x & z) for z in zs], bool)
     return odd, np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
 
 
 def signs_of(values: NDArray[np.int64], masks: NDArray[np.int64] | int) -> NDArray[np.float64]:
-    """Return the signs that Zs on the bits of `masks` give to `values`: -1 where an odd number of these bits is set."""
+    """Return the signs that Zs on the bits of `masks` give to `values`: -1 if an odd number of these bits is set."""
     return 1 - 2 * parities(values & masks).astype(np.float64)
 
 
 def expectations(
     vector: NDArray[np.complexfloating], x: int, zs: Sequence[int], threads: int, poll: Callable[[], None]
 ) -> NDArray[np.float64]:
-    """Return what `State.expectations` does, for masks of the bits of an index of `vector`; poll before each chunk."""
+    """Return what `State.expectations` returns, for masks of index bits of `vector`; poll before each chunk."""
     if len(vector) <= _FEW_AMPLITUDES:
         poll()
         return _of_few(vector, x, zs)
@@ -66,7 +67,7 @@ def expectations(
 
 
 def _of_few(vector: NDArray[np.complexfloating], x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-    """Return the expectation values in a small state, where to prepare anything takes longer than it saves."""
+    """Return the expectation values in a small state, where any preparation would take longer than it saves."""
     index = np.arange(len(vector))
     here = vector.astype(np.complex128, copy=False)
     products = here[index ^ x].conj() * here if x else here.conj() * here
@@ -77,9 +78,9 @@ def _of_few(vector: NDArray[np.complexfloating], x: int, zs: Sequence[int]) -> N
 def _of_many(
     vector: NDArray[np.complexfloating], x: int, zs: Sequence[int], threads: int, poll: Callable[[], None]
 ) -> NDArray[np.float64]:
-    held = [vector]  # emptied in the end: an error that is kept has functions in its traceback that would hold it
+    held = [vector]  # emptied at the end, because the traceback of an error refers to `work`, which would keep it
     pairs = _pairs(len(vector), x)
-    odd, turns = signs_of_ys(x, zs)
+    odd, y_signs = signs_of_ys(x, zs)
     kinds = [(np.flatnonzero(odd == kind), kind) for kind in (False, True)]
     groups = [
         (which, kind, _Signs.of([zs[j] for j in which.tolist()], pairs.bits)) for which, kind in kinds if which.size
@@ -102,12 +103,12 @@ def _of_many(
         run_parts(work, len(spans), threads)
     finally:
         held.clear()
-    values: NDArray[np.float64] = sums.sum(axis=0) * turns * (2 if x else 1) / norms.sum()
+    values: NDArray[np.float64] = sums.sum(axis=0) * y_signs * (2 if x else 1) / norms.sum()
     return values
 
 
 class _Room(NamedTuple):
-    """What a thread works in."""
+    """The buffers of one thread."""
 
     here: NDArray[np.complex128]
     there: NDArray[np.complex128]
@@ -115,22 +116,22 @@ class _Room(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """Where the amplitudes of one half of the pairs i and i ^ x stand, and their partners; or all, where x is 0.
+    """Where one amplitude of each pair i and i ^ x stands, and where its partner does; if x is 0, all amplitudes.
 
     Attributes
     ----------
     starts
-        The first indices of the chunks that are read for the half.
+        The first index of each chunk that is read for these amplitudes.
     size
         Amplitudes of a chunk.
     apart
-        By which bits the chunk of the partners differs.
+        The index bits in which the chunk of the partners differs.
     row
-        Amplitudes that stay side by side.
+        Amplitudes that are adjacent in both chunks.
     here, there
-        The rows of a chunk that are read; None for all, in their order.
+        The rows of a chunk that are read; None means all, in order.
     bits
-        Those of an index in a chunk that tell its amplitudes of the half apart.
+        The bits of an index within a chunk that number the amplitudes that are read.
     """
 
     starts: NDArray[np.int64]
@@ -147,7 +148,7 @@ class _Pairs(NamedTuple):
         return _Room(np.empty(count, np.complex128), np.empty(count, np.complex128), np.empty((count, 2)))
 
     def read(self, vector: NDArray[Any], start: int, room: _Room) -> tuple[NDArray[Any], NDArray[Any], float]:
-        """Return the amplitudes from one chunk, those of their partners, and the weight of all that was read."""
+        """Return the amplitudes of one chunk, their partners, and the sum of the squared moduli of both."""
         chunk = vector[start : start + self.size]
         here = self._rows(chunk, self.here, room.here)
         if self.there is None and not self.apart:
@@ -179,7 +180,7 @@ def _pairs(size: int, x: int) -> _Pairs:
     row_bits = min(flips[0], chunk_bits)
     row, rows = 2**row_bits, np.arange(2 ** (chunk_bits - row_bits))
     partners = rows ^ shifted_down(low, row_bits)
-    if low == x:  # the half is that of each chunk's amplitudes whose highest bit of these is not set
+    if low == x:  # both partners are in the same chunk: the one whose highest flipped bit is 0 is read
         half = rows & bit_at(pivot - row_bits) == 0
         bits = tuple(bit for bit in within if bit != pivot)
         return _Pairs(starts, chunk, 0, row, rows[half], partners[half], bits)
@@ -190,7 +191,7 @@ def _pairs(size: int, x: int) -> _Pairs:
 def _products(
     here: NDArray[np.complex128], there: NDArray[np.complex128], room: _Room, *, imaginary: bool
 ) -> NDArray[np.float64]:
-    """Return two numbers for each amplitude, the sum of which is that part of ``conj(there) * here``."""
+    """Return for each amplitude two numbers whose sum is the real or imaginary part of ``conj(there) * here``."""
     out = room.products
     if imaginary:
         np.multiply(here.imag, there.real, out=out[:, 0])
@@ -202,16 +203,16 @@ def _products(
 
 
 class _Signs(NamedTuple):
-    """The signs of some Paulis within a chunk: products of one for the upper and one for the lower bits.
+    """The signs of some Pauli products within a chunk: a factor for the upper bits times a factor for the lower bits.
 
     Attributes
     ----------
     upper
         ``upper[u, j]``, for the value u of the upper bits and Pauli j.
     lower
-        ``lower[l, k]``, for the value l of the lower bits, each twice; and for each k another sequence of signs.
+        ``lower[2 * l + part, k]``, for the value l of the lower bits and part 0 or 1; no two columns k are equal.
     which
-        ``which[j]`` is the k of Pauli j.
+        ``lower[:, which[j]]`` is the column of Pauli j.
     """
 
     upper: NDArray[np.float64]
@@ -220,7 +221,7 @@ class _Signs(NamedTuple):
 
     @classmethod
     def of(cls, zs: Sequence[int], bits: tuple[int, ...]) -> _Signs:
-        """Return the signs of Paulis with these masks, whose amplitudes `bits` tell apart."""
+        """Return the signs of Pauli products with the masks `zs`, for amplitudes that are numbered by `bits`."""
         few = len(bits) // 2
         masks = np.array([extract_bits(z, bits) for z in zs])
         lower, which = np.unique(lowest_bits(masks, few), return_inverse=True)
@@ -232,7 +233,7 @@ class _Signs(NamedTuple):
         )
 
     def sums(self, products: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sum of all products with the signs of each Pauli."""
+        """Return for each Pauli the sum of all products, with its signs."""
         summed = products.reshape(len(self.upper), -1) @ self.lower
         sums: NDArray[np.float64] = np.einsum("uj,uj->j", self.upper, summed[:, self.which])
         return sums

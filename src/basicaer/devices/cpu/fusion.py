@@ -1,4 +1,4 @@
-"""The numbers of a plan's gates: each by itself, and fused into the matrices of a product."""
+"""Fuses the gates of a product into its matrices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ONE = (1.0, 0.0, 0.0, 1.0)
 def product_matrices(
     gates: Iterable[GateNumbers], wires: Sequence[int], selectors: Sequence[int]
 ) -> NDArray[np.complexfloating]:
-    """Return ``matrices[s, row, column]``, what gates do together to `wires` where `selectors` have the value s.
+    """Return ``matrices[s, row, column]``, the matrix of all gates on `wires` if `selectors` have the value s.
 
     Bit j of a row or column is ``wires[j]``, and bit j of s is ``selectors[j]``.
     """
@@ -38,20 +38,20 @@ def product_matrices(
 
 
 class _Fusing:
-    """Matrices that gates act on as on states: by their rows' bits, then the selectors'."""
+    """Matrices to which gates are applied as to states; the bits of a row come first, then the selectors."""
 
     def __init__(self, wires: Sequence[int], k: int) -> None:
         self._place = {wire: j for j, wire in enumerate(wires)}
         self._k = k
         self._rows = _identities(len(wires), k).copy()  # _rows[row of all bits, column]
-        # By wire: the matrix of gates on it alone, which act after all the others, as (first row, second row).
+        # For each wire the product of the latest gates on it alone, row by row. It acts after all that is in `_rows`.
         self._single: dict[int, tuple[complex, complex, complex, complex]] = {}
         self._begun = False  # whether any gate has been applied
 
     def add(self, gate: GateNumbers) -> None:
         form, data, targets, controls, control_state = gate
         if len(targets) == 1 and not controls:
-            # Small matrices are multiplied first, number by number: this takes a tenth of applying each to all rows.
+            # Matrices on one wire are multiplied number by number. To apply each to all rows takes ten times as long.
             a, b, c, d = self._single.get(targets[0], _ONE)
             if form is Form.MATRIX:
                 (p, q), (r, s) = data.tolist()
@@ -59,7 +59,7 @@ class _Fusing:
             elif form is Form.DIAGONAL:
                 p, s = data.tolist()
                 self._single[targets[0]] = p * a, p * b, s * c, s * d
-            elif data[0]:  # it exchanges both states
+            elif data[0]:  # the gate exchanges the two basis states
                 self._single[targets[0]] = c, d, a, b
             return
         for wire in targets + controls:
@@ -67,7 +67,7 @@ class _Fusing:
                 self._apply_single(wire)
         place = self._place
         if form is Form.MATRIX and not self._begun and len(targets) == self._k == len(place):
-            # All there is so far, and as wide as the product: by identities it would take much longer.
+            # The first gate, as wide as the product, is copied; multiplying it by identities would take much longer.
             rows = deposit_bits(np.arange(len(data)), [place[wire] for wire in targets])
             self._rows[rows[:, None], rows] = data
             self._begun = True
@@ -81,7 +81,7 @@ class _Fusing:
             on_bits = tuple([k + bit for bit in on_bits[0]]), tuple([k + bit for bit in on_bits[1]])
             vector = self._rows.reshape(-1)
             Gatewise(len(place) + k, vector.dtype).apply(
-                vector, GateNumbers(form, data, *on_bits, control_state), _go_on
+                vector, GateNumbers(form, data, *on_bits, control_state), _no_poll
             )
 
     def matrices(self) -> NDArray[np.complexfloating]:
@@ -98,7 +98,7 @@ class _Fusing:
 
 @lru_cache
 def _identities(bits: int, k: int) -> NDArray[np.complexfloating]:
-    """Return identities of 2**k columns one below another: 2**bits rows."""
+    """Return identity matrices of 2**k columns one below another, 2**bits rows in all."""
     rows = np.tile(np.eye(2**k, dtype=complex), (2 ** (bits - k), 1))
     rows.flags.writeable = False  # it is shared
     return rows
@@ -115,5 +115,5 @@ def _source(
     return source
 
 
-def _go_on() -> None:
-    """Poll nothing: a fused matrix is small."""
+def _no_poll() -> None:
+    """Do nothing, because a fused matrix is too small to poll in between."""

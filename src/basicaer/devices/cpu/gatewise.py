@@ -1,4 +1,4 @@
-"""One gate at a time on an array of amplitudes, in place: for small states, and to fuse gates into matrices."""
+"""Applies one gate at a time to an array of amplitudes, in place: for small states, and to fuse gates into matrices."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
     from basicaer.devices.numbers import GateNumbers
 
-    _Scratch = tuple[NDArray[Any], NDArray[Any]]  # two arrays of a block each, or of a gate's rows if that is more
+    _Scratch = tuple[NDArray[Any], NDArray[Any]]  # two arrays, each as large as a block or as the rows of a wider gate
 
 __all__ = ["FEW_AMPLITUDES", "BoundGate", "Gatewise", "along_targets", "rows_of", "squares", "weight"]
 
-_BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double: a block and its scratch stay in the second-level cache
-FEW_AMPLITUDES = 2**11
-_FEW_TARGETS = 4  # up to here a diagonal goes row by row, skipping what does not change
+_BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double precision, so a block stays in the second-level cache
+FEW_AMPLITUDES = 2**11  # up to this many amplitudes, a matrix is applied by one product with temporary arrays
+_FEW_TARGETS = 4  # a diagonal on no more targets is applied row by row, skipping rows that do not change
 
 
 class _Blocks(NamedTuple):
     """How to walk through a state in blocks of rows: one row for each basis state of the target qubits.
 
-    ``shape`` gives the state one axis per target, per control, and per run of other qubits, highest qubit first.
-    ``place`` takes the controls out, and its last entry keeps what is left an array, even of one amplitude; ``loops``
-    are the axes where a block's number goes, with their sizes.
-    ``order`` then brings the targets to the front, the last target first, so that the row's number is little-endian.
+    ``shape`` gives the state one axis for each target, each control and each run of other qubits, highest qubit first.
+    ``place`` is an index that selects the values of the controls; its last entry, an ellipsis, keeps the result an
+    array, even of one amplitude. ``loops`` are the axes that number the blocks, with their sizes.
+    ``order`` then moves the targets to the front, the last target first, so that a row's number is little-endian.
     """
 
     shape: tuple[int, ...]
@@ -46,13 +46,13 @@ class _Blocks(NamedTuple):
 def _blocks(n: int, targets: tuple[int, ...], controls: tuple[int, ...], control_state: int) -> _Blocks:
     control_value = {q: int(has_bit(control_state, j)) for j, q in enumerate(controls)}
     others = [q for q in range(n) if q not in control_value and q not in targets]
-    inside = set(others[: max(0, _BLOCK_QUBITS - len(targets))])  # the lowest other qubits make up a block
+    inside = set(others[: max(0, _BLOCK_QUBITS - len(targets))])  # the lowest other qubits are within a block
     shape: list[int] = []
     place: list[int | slice] = []
-    loops: list[int] = []  # places of the axes that are walked through
+    loops: list[int] = []  # axes that number the blocks
     axis_of_target: dict[int, int] = {}
-    kept = 0  # axes that are left when controls and loops are taken out
-    run = ""  # what the axis that is being widened is: "loop", "inside", or nothing
+    kept = 0  # axes that are left without those of controls and loops
+    run = ""  # the role of the axis that is being widened: "loop", "inside" or, if there is none, ""
     for q in reversed(range(n)):
         role = "inside" if q in inside else "loop" if q in others else "alone"
         if role == run:
@@ -75,7 +75,7 @@ def _blocks(n: int, targets: tuple[int, ...], controls: tuple[int, ...], control
 def rows_of(
     vector: NDArray[Any], n: int, targets: tuple[int, ...], controls: tuple[int, ...] = (), control_state: int = 0
 ) -> Iterator[NDArray[Any]]:
-    """Yield views ``rows[b_k-1, ..., b_0, ...]`` on the amplitudes whose targets have the values b, in blocks."""
+    """Yield views ``rows[b_k-1, ..., b_0, ...]`` of the amplitudes whose targets have the values b, in blocks."""
     return _rows_in(vector, _blocks(n, targets, controls, control_state))
 
 
@@ -89,14 +89,14 @@ def _rows_in(vector: NDArray[Any], blocks: _Blocks) -> Iterator[NDArray[Any]]:
 
 
 class BoundGate(NamedTuple):
-    """A gate ready to be applied to arrays of one size and type: which rows, and what is done to each block of them."""
+    """A gate that is ready for arrays of one size and type: where the blocks of rows are, and what is done to each."""
 
     blocks: _Blocks
     act: Callable[[NDArray[Any], _Scratch], None]
 
 
 class Gatewise:
-    """Applies gates to arrays of 2**n amplitudes; holds the scratch that they need."""
+    """Applies gates to arrays of 2**n amplitudes; holds the scratch arrays that they need."""
 
     def __init__(self, n: int, dtype: np.dtype[Any]) -> None:
         self.n = n
@@ -148,21 +148,22 @@ def squares(amplitudes: NDArray[Any]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=256)
 def _row(number: int, targets: int) -> tuple[int, ...]:
-    """Return the place of a row among the axes of the targets, the last target first."""
+    """Return the index of a row along the axes of the targets, the last target first."""
     return tuple(int(has_bit(number, j)) for j in reversed(range(targets)))
 
 
 def along_targets(values: NDArray[Any], targets: int, axes: int) -> NDArray[Any]:
-    """Shape one value per row so that it multiplies whole rows."""
+    """Return an array with one value for each row in the shape that broadcasts over the rows."""
     return values.reshape((2,) * targets + (1,) * (axes - targets))
 
 
 def _apply_matrix(matrix: NDArray[Any], rows: NDArray[Any], scratch: _Scratch) -> None:
     """Multiply the rows by a matrix.
 
-    Three ways, each the fastest where it is taken (measured on two EPYC cores with one BLAS thread, one-qubit gates):
-    up to 2**11 amplitudes one product with temporaries, 2 us where the others need 10; beyond, elementwise for one
-    qubit, where BLAS takes twice as long or more on so thin a matrix; a product into scratch for more qubits.
+    There are three ways, each used where it is the fastest (measured on two EPYC cores with one BLAS thread). Up to
+    2**11 amplitudes it is one product with temporary arrays, which takes 2 us where the other ways take 10. Beyond, it
+    is elementwise arithmetic for one qubit, since BLAS takes at least twice as long for so thin a matrix, and a product
+    into scratch arrays for more qubits.
     """
     if rows.size <= FEW_AMPLITUDES:
         rows[...] = matrix.dot(rows.reshape(len(matrix), -1)).reshape(rows.shape)
@@ -197,10 +198,10 @@ def _apply_wide_diagonal(factors: NDArray[Any], rows: NDArray[Any], _scratch: _S
 
 
 def _apply_permutation(goes_to: NDArray[Any], rows: NDArray[Any], scratch: _Scratch) -> None:
-    """Bring row ``i`` to row ``goes_to[i]``."""
+    """Move row ``i`` to row ``goes_to[i]``."""
     targets = highest_position(len(goes_to))
     if targets == 1:
-        rows[...] = rows[goes_to]  # the only permutations of two rows are their own inverses
+        rows[...] = rows[goes_to]  # both permutations of two rows are their own inverses
         return
     moves = [(old, new) for old, new in enumerate(goes_to.tolist()) if old != new]
     saved = scratch[0][: rows.size].reshape(rows.shape)

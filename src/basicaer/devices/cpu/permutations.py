@@ -1,4 +1,4 @@
-"""Index arrays for `numpy.take`: an order of a tile's bits and any gates that permute basis states, in one."""
+"""Index arrays for `numpy.take` that reorder a tile's bits and apply gates that permute basis states at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["source_indices"]
 
-_TABLES_KEPT = 32  # of at most a MiB each, for tiles of up to 2**17 amplitudes
+_TABLES_KEPT = 32  # tables, of at most 1 MiB each, since a tile has up to 2**17 amplitudes
 
 
 def source_indices(came_from: Sequence[int], gates: Sequence[GateNumbers] = ()) -> NDArray[np.intp]:
@@ -27,11 +27,11 @@ def source_indices(came_from: Sequence[int], gates: Sequence[GateNumbers] = ()) 
     Parameters
     ----------
     came_from
-        ``came_from[p]`` is the bit of an old index that becomes bit p of a new one.
+        Bit p of a new index is bit ``came_from[p]`` of the old one.
     gates
         Gates of the form PERMUTATION on bits of the old index, in the order in which they act.
     """
-    # Most such gates are affine over GF(2), and then so is the whole: an offset, and a column for each bit.
+    # Most of these gates are affine maps over GF(2). Together they are one such map: an offset, and a column per bit.
     columns = [mask_of((bit,)) for bit in came_from]
     offset = 0
     left = list(gates)
@@ -67,7 +67,7 @@ def _affine_table(columns: tuple[int, ...], offset: int) -> NDArray[np.intp]:
 
 
 def _undone(gate: GateNumbers, index: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the indices that a gate brings to the given ones."""
+    """Return the indices that a gate maps to the given ones."""
     came_from = np.argsort(gate.data)  # came_from[new] = old, on the targets
     targets = mask_of(gate.targets)
     moved: NDArray[np.intp] = (index & ~targets) | deposit_bits(

@@ -1,7 +1,7 @@
-"""Diagonal gates on a tile, merged into few products: one for what lies inside it, few for what reaches outside.
+"""Diagonal gates on a tile, merged into few products: one for all gates within the tile, and few for the others.
 
-A gate that acts on wires outside of the tile multiplies each tile by other numbers, since there those wires have
-values that the tile's number says.
+A gate that also acts on wires outside of the tile multiplies each tile by different numbers, because the number of a
+tile says which values these wires have.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Phases"]
 
-_MOST_TABLE_WIRES = 8  # gates are merged into tables of up to so many wires; wider ones are applied by themselves
-_REACHING_TABLE_WIRES = 12  # ... where some of the wires lie outside of the tile
-_CLUSTER_BITS = 10  # of a tile: tables on these are multiplied together for each tile before they meet its amplitudes
-_ROW_BITS = 5  # the lowest bits of a tile, along which a product always has a number for each amplitude
+_MOST_TABLE_WIRES = 8  # wires of a table into which gates are merged; wider gates are applied by themselves
+_REACHING_TABLE_WIRES = 12  # wires of a table if some of them are outside of the tile
+_CLUSTER_BITS = 10  # bits of a tile on which tables are multiplied together before the tile is multiplied by them
+_ROW_BITS = 5  # lowest bits of a tile; products always have a number for each of their values, for long inner loops
 
 
 class _Group:
@@ -42,7 +42,7 @@ class _Group:
 
 
 def _grouped(gates: Sequence[GateNumbers], most: int, wires_of: Callable[[GateNumbers], set[int]]) -> list[_Group]:
-    """Put each gate into the first group that then has at most `most` of the wires that count."""
+    """Put each gate into the first group that then has at most `most` wires; `wires_of` says which wires count."""
     groups: list[_Group] = []
     counted: list[set[int]] = []
     for gate in gates:
@@ -57,7 +57,7 @@ def _grouped(gates: Sequence[GateNumbers], most: int, wires_of: Callable[[GateNu
 
 
 def _table(gates: Sequence[GateNumbers], wires: Sequence[int]) -> NDArray[np.complexfloating]:
-    """Return ``table[i]``, the product of the gates' factors where ``wires[j]`` has the value of bit j of i."""
+    """Return ``table[i]``, the product of the gates' factors if ``wires[j]`` has the value of bit j of i."""
     place = {wire: j for j, wire in enumerate(wires)}
     table = np.ones(2 ** len(wires), complex)
     gatewise = Gatewise(len(wires), table.dtype)
@@ -73,22 +73,22 @@ def _all_wires(gate: GateNumbers) -> set[int]:
 
 
 class _Reaching(NamedTuple):
-    """A table whose first axis is the value of wires outside of the tile, and whose others are bits of the tile."""
+    """A table whose first axis is the value of wires outside of the tile, and whose other axes are bits of the tile."""
 
-    places: tuple[int, ...]  # where the outside wires stand in an amplitude's index
+    places: tuple[int, ...]  # index bits of the wires outside of the tile
     table: NDArray[Any]
 
 
 class _Cluster(NamedTuple):
-    """Tables that are multiplied together for each tile, and how their product meets the tile."""
+    """Tables that are multiplied together for each tile, and the shapes in which their product multiplies the tile."""
 
     tables: tuple[_Reaching, ...]
-    full: tuple[int, ...]  # the product's shape, an axis of 2 for each bit that it depends on
+    full: tuple[int, ...]  # shape of the product, with an axis of size 2 for each bit that it depends on
     shapes: _Shapes
 
 
 class _Shapes(NamedTuple):
-    """Shapes of a tile and of a product on some of its bits, with few axes, so that one broadcasts over the other."""
+    """Shapes of a tile and of a product on some of its bits, with few axes, so that the product broadcasts."""
 
     tile: tuple[int, ...]
     product: tuple[int, ...]
@@ -106,11 +106,11 @@ class Phases:
     Parameters
     ----------
     gates
-        All diagonal, on wires.
+        Diagonal gates on wires.
     order
         ``order[p]`` is the wire that bit p of a tile stands for.
     place
-        ``place[w]`` is where wire w stands in an amplitude's index.
+        ``place[w]`` is the index bit that wire w is.
     """
 
     def __init__(
@@ -163,14 +163,14 @@ class Phases:
         return _Cluster(tuple(tables), (2,) * len(bits), self._shapes(bits))
 
     def _with_row(self, bits: set[int]) -> list[int]:
-        """Return bits of a tile, highest first, with the lowest ones added, so that products run along rows."""
+        """Return bits of a tile, highest first, with the lowest ones added, so that inner loops are long."""
         return sorted(bits | set(range(min(_ROW_BITS, len(self._order)))), reverse=True)
 
     def _descending(self, wires: Any) -> list[int]:
         return sorted(wires, key=self._bit.__getitem__, reverse=True)
 
     def _spread(self, table: NDArray[Any], wires: Sequence[int], bits: Sequence[int]) -> NDArray[Any]:
-        """Shape a table on `wires`, ascending in the tile, to broadcast over an axis for each of `bits`."""
+        """Return a table on `wires`, ascending in the tile, in a shape with an axis for each of `bits`."""
         own = {self._bit[wire] for wire in wires}
         return table.reshape([2 if bit in own else 1 for bit in bits])
 
@@ -189,8 +189,8 @@ class Phases:
         return _Shapes(tuple(tile), tuple(product))
 
     def _apply_wide(self, tile: NDArray[Any], base: int, gate: GateNumbers) -> None:
-        """Apply a gate on many wires by itself, within the rows that its controls leave."""
-        assert self._gatewise is not None  # made where there are such gates  # noqa: S101
+        """Apply a gate on many wires by itself, to the rows that its controls select."""
+        assert self._gatewise is not None  # there are wide gates  # noqa: S101
         controls, state = [], []
         for j, wire in enumerate(gate.controls):
             value = has_bit(gate.control_state, j)
@@ -201,7 +201,7 @@ class Phases:
                 return
         inside = [j for j, wire in enumerate(gate.targets) if wire in self._bit]
         outside = [j for j in range(len(gate.targets)) if j not in inside]
-        data = along_targets(gate.data, len(gate.targets), len(gate.targets))  # its axes: the last target first
+        data = along_targets(gate.data, len(gate.targets), len(gate.targets))  # axes: the last target first
         last = len(gate.targets) - 1
         index: list[int | slice] = [slice(None)] * len(gate.targets)
         for j in outside:

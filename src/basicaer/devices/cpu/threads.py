@@ -1,7 +1,7 @@
-"""Shares the tiles of a pass among threads; NumPy releases the interpreter lock where it works on them.
+"""Shares the tiles of a pass among threads; NumPy releases the interpreter lock while it works on them.
 
-States that are worked on at the same time share the threads that each of them would have alone, so that jobs beside
-each other do not crowd the cores. How many there are is looked at after every pass.
+States that are worked on at the same time share the threads that each of them would have alone, so that several jobs
+do not use more threads than there are cores. The number of threads is adapted after every pass.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def run_passes(
 ) -> None:
     """Run passes over a state one after another, the tiles of each on up to `threads` threads at a time.
 
-    What comes out does not depend on the number of threads. `checkpoint` is polled before every tile, and every
-    thread has stopped when this returns or raises. `counted` says whether the passes are progress.
+    The result does not depend on the number of threads. `checkpoint` is polled before every tile, and every thread has
+    stopped when this returns or raises. `counted` says whether the passes count as progress.
     """
     with _crowd:
         while passes:
@@ -51,7 +51,7 @@ def run_passes(
 def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
     """Call `work` with each number below `count`, on up to `threads` threads at a time, the caller's among them.
 
-    Once a call raises, no other begins; all have ended when this returns or raises. The BLAS has one thread meanwhile.
+    Once a call raises, no other call begins; all have ended when this returns or raises. BLAS has one thread meanwhile.
     """
     parts = _Parts(work, count)
     with _crowd:
@@ -61,7 +61,7 @@ def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
         ]
         started: list[threading.Thread] = []
         try:
-            with contextlib.suppress(RuntimeError):  # no more threads can be had: those that there are do
+            with contextlib.suppress(RuntimeError):  # the system has no more threads, so fewer have to do
                 for helper in helpers:
                     helper.start()
                     started.append(helper)
@@ -70,13 +70,13 @@ def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
             parts.stopped = True
             for helper in started:
                 helper.join()
-    error, parts.error = parts.error, None  # whose traceback holds the parts
+    error, parts.error = parts.error, None  # since its traceback refers to the parts
     if error is not None:
         raise error
 
 
 class _Parts:
-    """Parts of some work that threads take one after another, until all are taken or one has failed."""
+    """The parts of some work; threads take one after another until all are taken or one has failed."""
 
     def __init__(self, work: Callable[[int], None], count: int) -> None:
         self._work, self._count = work, count
@@ -94,10 +94,10 @@ class _Parts:
                 self._work(number)
 
     def help(self) -> None:
-        """Work as one of the helpers: an error is kept for the thread that they help."""
+        """Work in a helping thread; an error is kept for the thread that is helped."""
         try:
             self.take()
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is raised where somebody waits for it
+        except BaseException as error:  # noqa: BLE001  # it is raised in the thread that is helped
             self.error = error
             self.stopped = True
 
@@ -125,7 +125,7 @@ class _Crowd:
             self._calls -= 1
 
     def share_of(self, threads: int) -> int:
-        """Return how many of so many threads each call may have now."""
+        """Return how many of `threads` threads each call may use now."""
         return max(1, threads // max(1, self._calls))
 
 
@@ -148,24 +148,25 @@ def _run(crew: _Crew) -> None:
         crew.stop()
         for helper in started:
             helper.join()
-        error, crew.error = crew.error, None  # whose traceback holds the crew, and that the state
+        error, crew.error = crew.error, None  # since its traceback refers to the crew, which holds the state
     if error is not None:
         raise error
 
 
 class _Pace:
-    """How many threads a crew has, and how far it is.
+    """How many threads a crew has, and how many passes it has done.
 
-    Apart from the crew, which would else hold itself through its barrier, and the state with it.
+    This is an object of its own because the crew's barrier calls a method of it. If that were a method of the crew, the
+    crew would refer to itself, and the state would stay in memory until the garbage collector runs.
 
     Attributes
     ----------
     threads
-        How many there are, the caller's own among them.
+        The number of threads, including the caller's own.
     passes_done
-        How many passes are.
+        The number of passes that are done.
     is_to_change
-        Whether there should be more threads, or fewer.
+        Whether the number of threads should change.
     """
 
     def __init__(self, wished: int, most: int) -> None:
@@ -178,13 +179,13 @@ class _Pace:
         return min(_crowd.share_of(self._wished), self._most)
 
     def end_pass(self) -> None:
-        """Note, for all threads, that they are through a pass."""
+        """Count a pass, once all threads have finished it."""
         self.passes_done += 1
         self.is_to_change = self.threads != self._threads_now()
 
 
 class _Crew:
-    """Threads that go through the same passes in step, until all are done or there should be more of them, or fewer."""
+    """Threads that run the same passes in step, until all are done or the number of threads should change."""
 
     def __init__(
         self,
@@ -201,7 +202,7 @@ class _Crew:
         self._counted = counted
         self.pace = _Pace(threads, max((len(step.bases) for step in passes), default=1))
         self._barrier = threading.Barrier(self.pace.threads, self.pace.end_pass)
-        self._next = [itertools.count() for _ in passes]  # of each pass, the tile to be taken next
+        self._next = [itertools.count() for _ in passes]  # for each pass a counter of tiles, which gives the next one
         self._lock = threading.Lock()
         self._stopped = False
         self.error: BaseException | None = None
@@ -226,13 +227,13 @@ class _Crew:
                 return
 
     def help(self) -> None:
-        """Work as one of the helpers: an error is kept for the thread that they help."""
+        """Work in a helping thread; an error is kept for the thread that is helped."""
         try:
             with single_threaded_blas:
                 self.work()
         except threading.BrokenBarrierError:
             pass
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is raised where somebody waits for it
+        except BaseException as error:  # noqa: BLE001  # it is raised in the thread that is helped
             self.error = error
             self.stop()
 

@@ -1,4 +1,4 @@
-"""What is done to a tile, piece by piece, and one pass of a plan: where its tiles lie and the work on each."""
+"""The pieces of work that are done to a tile, and a pass of a plan: where its tiles are, and the work on each."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     Buffers = tuple[NDArray[Any], NDArray[Any]]  # the tile, and room for another; both complex
 
-__all__ = ["BoundPass", "Buffers", "Multiply", "Phase", "Take", "Work"]
+__all__ = ["BoundPass", "Buffers", "MultiplyByMatrix", "MultiplyByPhases", "PieceOfWork", "Reorder"]
 
 
-class Work(Protocol):
+class PieceOfWork(Protocol):
     """One piece of work on a tile."""
 
     def __call__(self, buffers: Buffers, base: int, /) -> Buffers:
-        """Do it to the first buffer; return the buffers with the outcome first.
+        """Work on the first buffer, and return both buffers with the result first.
 
         `base` is the index of the tile's first amplitude in the state.
         """
 
 
-class Take(NamedTuple):
-    """Reorders each part of a tile in elements of some type, or in rows of several: ``new[i] = old[source[i]]``."""
+class Reorder(NamedTuple):
+    """Reorders the elements, or rows of elements, within each part of a tile: ``new[i] = old[source[i]]``."""
 
     source: NDArray[np.intp]
     element: np.dtype[Any]
@@ -45,19 +45,19 @@ class Take(NamedTuple):
         return room, tile
 
 
-class Multiply(NamedTuple):
-    """Multiplies a tile by the matrix that wires outside of it select.
+class MultiplyByMatrix(NamedTuple):
+    """Multiplies a tile by a matrix, which wires outside of the tile select.
 
     Attributes
     ----------
     matrices
-        ``matrices[s]`` is for the value s of the outside selectors; its axes broadcast with `shape`.
+        ``matrices[s]`` is used if the selectors outside of the tile have the value s; its axes broadcast with `shape`.
     places
-        Where the outside selectors stand in an amplitude's index.
+        The index bits of the selectors outside of the tile.
     shape
-        The tile in numbers of the matrices' type. The last three axes are the rows that the matrices mix, parts of
-        these, and what stands side by side in a part; or, where the matrices are `transposed`, parts, what stands one
-        after another in a part, and the columns that they mix. The axes before are batches.
+        The shape of a tile in numbers of the matrices' type. The last three axes are: rows, which the matrices mix;
+        parts of a row; numbers of a part. If the matrices are `transposed`, they are: parts; rows of a part; columns,
+        which the matrices mix. All axes before are batches.
     """
 
     matrices: NDArray[Any]
@@ -76,7 +76,7 @@ class Multiply(NamedTuple):
         return room, tile
 
 
-class Phase(NamedTuple):
+class MultiplyByPhases(NamedTuple):
     """Multiplies a tile by the factors of diagonal gates."""
 
     phases: Phases
@@ -94,13 +94,13 @@ class BoundPass(NamedTuple):
     tile_size
         Amplitudes of a tile.
     row
-        Amplitudes that lie side by side in the state and in the tile.
+        Amplitudes that are adjacent in the state and in the tile.
     rows
-        ``rows[r]`` is the row of the state, counted from the tile's first, that is row r of a tile.
+        Row r of a tile is row ``rows[r]`` of the state, counted from the first row of the tile.
     occupied
-        The rows of a tile that may hold anything but zeros; None for all.
+        The rows of a tile that may be other than zero; None means all.
     bases
-        The index of the first amplitude of each tile that may hold anything but zeros.
+        For each tile that may be other than zero, the index of its first amplitude.
     work
         What is done to each tile.
     """
@@ -110,12 +110,12 @@ class BoundPass(NamedTuple):
     rows: NDArray[np.intp]
     occupied: NDArray[np.intp] | None
     bases: NDArray[np.intp]
-    work: tuple[Work, ...]
+    work: tuple[PieceOfWork, ...]
 
     def run(self, vector: NDArray[Any], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
-        """Read tile `number` from the state, work on it, polling between pieces, and write it back; return buffers.
+        """Read tile `number` of the state, work on it and write it back; poll between pieces; return the buffers.
 
-        What a poll that raises leaves behind is of no use to anybody.
+        If a poll raises, the content of the state is undefined.
         """
         base = int(self.bases[number])
         tile = buffers[0]
