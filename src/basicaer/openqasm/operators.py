@@ -185,7 +185,7 @@ def _shifted(name: str, left: Value, right: Value) -> Value:
         raise NoValueError(f"'{name}' takes bits or an integer")
     if isinstance(left, Unsigned):
         by = min(by, left.size)
-        return Unsigned(left * 2**by if name == "<<" else left // 2**by, left.size)
+        return Unsigned(left * 2**by if name == "<<" else shifted_down(int(left), by), left.size)
     if name == ">>":
         return shifted_down(left, min(by, MOST_NUMBER_BITS))
     if left.bit_length() + by > MOST_NUMBER_BITS:

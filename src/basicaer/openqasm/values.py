@@ -67,7 +67,7 @@ class Unsigned(int):
 
     def __new__(cls, number: int, size: int) -> Unsigned:  # noqa: PYI034  # Python 3.10 has no Self
         """Return the number that the lowest bits of a number are."""
-        made = super().__new__(cls, number % 2**size)
+        made = super().__new__(cls, lowest_bits(number, size))
         made.size = size
         return made
 
@@ -260,7 +260,7 @@ def _wrapped(number: int, type_: Type) -> int:
     size = _WORD if type_.size is None else type_.size
     if type_.kind == "uint":
         return Unsigned(number, size)
-    number = int(number) % 2**size
+    number = lowest_bits(int(number), size)
     return number - 2**size if number >= 2 ** (size - 1) else number
 
 
