@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
 
 _MANY_BRANCHES = 32
+_NO_ROWS = np.empty(0, np.int64)
 _PATIENCE = 4  # attempts in vain after which only one in so many is made
 _COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
 _MOST_ROWS, _MOST_PROBABILITIES = 2**18, 2**12  # of a run, those that have ended counted, where rows are split
@@ -108,16 +109,19 @@ class Splitting:
             Those that found no room; they are no longer in the group.
         """
         p = probabilities(group.ensemble, qubit)
+        if not (p[:, 0] * p[:, 1]).any():
+            self._write_certain(group, qubit, bits, p[:, 1] == 1, reset=reset)
+            return _NO_ROWS
         ones = self._ones(group, here, p[:, 1])
         kept, branch = _numbered(2 * group.branch + ones, 2 * len(group))
         room = max(self.room() - others, 1)
-        no_room = np.empty(0, np.int64)
+        no_room = _NO_ROWS
         if len(kept) > room:
+            if self._shots is not Shots.DRAWN:
+                raise NoRoomError
             stays = branch < room
             no_room = group.rows[~stays]
             group.rows, branch, ones, kept = group.rows[stays], branch[stays], ones[stays], kept[:room]
-        if len(no_room) and self._shots is not Shots.DRAWN:
-            raise NoRoomError
         source, outcomes = kept // 2, kept % 2 == 1
         group.keep(source, branch)
         collapse(group.ensemble, qubit, outcomes, p[source])
@@ -126,6 +130,17 @@ class Splitting:
         if reset:
             group.ensemble.flip(qubit, outcomes, self._planning.plan)
         return no_room
+
+    def _write_certain(
+        self, group: Group, qubit: int, bits: tuple[int, ...], outcomes: NDArray[np.bool_], *, reset: bool
+    ) -> None:
+        """Do what is left of a measurement whose outcome is certain in every branch: nothing is drawn or split."""
+        if bits:
+            on = outcomes[group.branch] if len(outcomes) > 1 else bool(outcomes[0])
+            for bit in bits:
+                self._records.write(group.rows, bit, on=on)
+        if reset:
+            group.ensemble.flip(qubit, outcomes, self._planning.plan)
 
     def merge(self, group: Group, here: Frame) -> None:
         """Let branches go on as one whose states, variables and live bits are the same.
@@ -139,13 +154,8 @@ class Splitting:
             return
         if self._live is None:
             self._live = Liveness(self._program)
-        live = self._records.live(group.first_rows(), self._live.before(here.block, here.at)).T.tolist()
-        keys: dict[tuple[object, ...], int] = {}
-        numbers = np.empty(len(group), np.int64)
-        for i, (bits, variables) in enumerate(zip(live, group.variables, strict=True)):
-            phase = complex(group.phases[i]) if self._keeps_phases else None
-            numbers[i] = keys.setdefault((*bits, *sorted(variables.items()), phase), len(keys))
-        first = group.ensemble.alike(numbers, up_to_phase=not self._keeps_phases)
+        live = self._live.before(here.block, here.at)
+        first = group.ensemble.alike(self._kinds(group, live), up_to_phase=not self._keeps_phases)
         self._fruitless += 1
         if first is not None and (first != np.arange(len(group))).any():
             self._fruitless = 0
@@ -153,6 +163,24 @@ class Splitting:
             group.keep(kept, number[group.branch])
             if self._shots is not Shots.DRAWN:
                 self._join_rows(group)
+
+    def _kinds(self, group: Group, live: int) -> NDArray[np.int64]:
+        """Return a number for each branch: the same one for those that differ in nothing but their states.
+
+        Parameters
+        ----------
+        live
+            A mask of the bits that something still reads.
+        """
+        numbers = np.zeros(len(group), np.int64)
+        if not (live or self._keeps_phases or any(group.variables)):
+            return numbers
+        keys: dict[tuple[object, ...], int] = {}
+        bits = self._records.live(group.first_rows(), live).T.tolist()
+        for i, (own, variables) in enumerate(zip(bits, group.variables, strict=True)):
+            phase = complex(group.phases[i]) if self._keeps_phases else None
+            numbers[i] = keys.setdefault((*own, *sorted(variables.items()), phase), len(keys))
+        return numbers
 
     def _is_in_vain(self, group: Group) -> bool:
         """Tell whether many states, none of which met in the last attempts, are hardly worth another one."""
