@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["NumpyBatch"]
 
 _WIDEST = 5  # qubits whose matrices are applied as one product
+_FEW_COMPARED = 2**10  # amplitudes of all pairs of states that are compared at once
+_TINY = np.finfo(float).tiny
 _PART_AMPLITUDES = 2**17  # amplitudes of the states that one thread works on at a time: 2 MiB in double precision
 
 
@@ -149,8 +151,8 @@ class NumpyBatch:
         return type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state)
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
-        if len(self) == 2:
-            return np.array([0, int(keys[0] != keys[1] or not are_alike(*self._states, up_to_phase=up_to_phase))])
+        if len(self) ** 2 * self._states.shape[1] <= _FEW_COMPARED:
+            return self._alike_in_pairs(keys, up_to_phase=up_to_phase)
         # Equal states have equal overlaps with any state, so they are adjacent once all are sorted by such overlaps.
         overlaps = np.empty(len(self), self._states.dtype)
         other = _any_state(self._states.shape[1]).astype(self._states.dtype)
@@ -173,6 +175,19 @@ class NumpyBatch:
         found = np.empty(len(order), np.intp)
         found[order] = first[run]
         return found
+
+    def _alike_in_pairs(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
+        """Do what `alike` does by comparing all pairs at once, as is faster for few small states."""
+        self._checkpoint.poll()
+        states = self._states
+        if up_to_phase:  # each turned so that its overlap with the same state is positive
+            overlaps = states @ _any_state(states.shape[1])
+            states = states * (overlaps.conj() / np.maximum(abs(overlaps), _TINY))[:, None]
+        differences = states[:, None] - states[None]
+        squares_of_distances = np.einsum("ijk,ijk->ij", differences.conj(), differences).real
+        same = (squares_of_distances < largest_distance(self._states.dtype) ** 2) & (keys[:, None] == keys)
+        first: NDArray[np.intp] = same.argmax(axis=1)
+        return first
 
     def state(self, number: int) -> State:
         return self._as_state(self._states[number])
@@ -269,17 +284,23 @@ class _GatheredGates:
         self._monomial = _Monomial(source, factors)
         self._touched.update(gate.targets, gate.controls)
 
-    def _multiply(self, qubits: Sequence[int], column_of: NDArray[np.intp] | None) -> NDArray[np.intp]:
+    def _multiply(self, qubits: Sequence[int], column_of: NDArray[np.intp] | None) -> NDArray[np.intp] | None:
         """Multiply by the matrices that have been gathered for some qubits, ascending; return the new `column_of`."""
         # The first factor of a Kronecker product is the most significant one.
         matrices = reduce(_kron, [self._single[qubit] for qubit in reversed(qubits)])
-        order = (*qubits, *(q for q in range(self._n) if q not in qubits))
-        source = deposit_bits(np.arange(2**self._n), order)
-        np.take(self._states, source if column_of is None else column_of[source], axis=1, out=self._room, mode="clip")
+        source, column_of_result = _columns(self._n, tuple(qubits))
+        if source is None:
+            source = column_of
+        elif column_of is not None:
+            source = column_of[source]
+        if source is None:
+            np.copyto(self._room, self._states)
+        else:
+            np.take(self._states, source, axis=1, out=self._room, mode="clip")
         shape = (len(self._room), -1, 2 ** len(qubits))
         matrices = matrices.swapaxes(1, 2).astype(self._room.dtype, copy=False)
         np.matmul(self._room.reshape(shape), matrices, out=self._states.reshape(shape))
-        return extract_bits(np.arange(2**self._n), order)
+        return column_of_result
 
     def _apply_matrices(self, gate: Gate, numbers: NDArray[Any]) -> None:
         """Apply a gate by itself, with a matrix for each state."""
@@ -288,6 +309,17 @@ class _GatheredGates:
         for state, matrix in zip(self._states, np.broadcast_to(own, (len(self._states), size, size)), strict=True):
             for rows in rows_of(state, self._n, gate.targets, gate.controls, gate.control_state):
                 rows[...] = matrix.dot(rows.reshape(size, -1)).reshape(rows.shape)
+
+
+@lru_cache(maxsize=256)
+def _columns(n: int, qubits: tuple[int, ...]) -> tuple[NDArray[np.intp] | None, NDArray[np.intp] | None]:
+    """Return the columns that bring some qubits to the front, and those that bring them back; None if all stay."""
+    if qubits == tuple(range(len(qubits))):
+        return None, None
+    order = (*qubits, *(q for q in range(n) if q not in qubits))
+    source, back = deposit_bits(np.arange(2**n), order), extract_bits(np.arange(2**n), order)
+    source.flags.writeable = back.flags.writeable = False  # they are shared
+    return source, back
 
 
 @lru_cache(maxsize=16)
