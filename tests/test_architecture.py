@@ -45,7 +45,7 @@ LAYERS = {
         "library",
     ),
     "compile": (
-        *("compile.from_qobj", "compile.qobj_gates", "compile.binding", "compile.program_cache", "compile.family"),
+        *("compile.from_qobj", "compile.qobj_gates", "compile.binding", "compile.program_cache", "compile.sweep"),
         *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis", "compile.modifiers"),
         *("compile.table_gates", "compile.matrices", "compile.classical", "compile.idle", "compile.saves"),
         *("compile.scope", "compile.values", "compile.result_forms", "compile.builder", "compile.footprint"),

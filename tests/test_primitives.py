@@ -14,7 +14,7 @@ from qiskit.providers import JobStatus
 from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
-from basicaer.compile import family as family_module
+from basicaer.compile import sweep as sweep_module
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.library import save_statevector
 from basicaer.primitives import PrimitiveJob
@@ -179,11 +179,11 @@ def test_the_estimator_has_no_place_for_what_is_saved():
 
 def test_a_circuit_is_lowered_twice_however_many_sets_there_are(monkeypatch):
     lowered = []
-    real = family_module.lower
-    monkeypatch.setattr(family_module, "lower", lambda circuit, **how: lowered.append(circuit) or real(circuit, **how))
-    family = family_module.lower_family(every_kind(), np.zeros((50, 3)))
+    real = sweep_module.lower
+    monkeypatch.setattr(sweep_module, "lower", lambda circuit, **how: lowered.append(circuit) or real(circuit, **how))
+    sweep = sweep_module.lower_sweep(every_kind(), np.zeros((50, 3)))
     assert len(lowered) == 2
-    assert (family.size, len(family.programs)) == (50, 0)
+    assert (sweep.size, len(sweep.programs)) == (50, 0)
 
 
 @pytest.mark.parametrize("expression", [lambda a: a * a, lambda a: a.sin(), lambda a: 2 * a - a / 3 + 1])

@@ -534,9 +534,9 @@ TOO_MUCH = {"state": (wide(22), 1), "saves": (saving_much(), 1), "shots": (wide(
 @pytest.mark.parametrize("kind", TOO_MUCH)
 def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, monkeypatch, kind):
     circuit, shots = TOO_MUCH[kind]
-    saver = JobPersister(tmp_path, "job 1", 0.0, lambda: None)
-    saver.begin(work_of([wide(3), circuit], shots=shots, device="CPU"))
-    saver.close()
+    persister = JobPersister(tmp_path, "job 1", 0.0, lambda: None)
+    persister.begin(work_of([wide(3), circuit], shots=shots, device="CPU"))
+    persister.close()
     load_job(tmp_path)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**24)
     monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**24)
@@ -681,12 +681,12 @@ def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(persister_module, "time", clock)
     saved = []
-    saver = JobPersister(tmp_path, "job 1", 10.0, lambda: None)
-    monkeypatch.setattr(saver, "_write", lambda name, *_: saved.append((name, clock.now)))
+    persister = JobPersister(tmp_path, "job 1", 10.0, lambda: None)
+    monkeypatch.setattr(persister, "_write", lambda name, *_: saved.append((name, clock.now)))
     suspended, state = SimpleNamespace(_asdict=dict), SimpleNamespace(layout=dict, amplitude_parts=list)
     for seconds in (3, 6, 2, 9, 1):
         clock.now += seconds
-        saver.save(lambda: suspended, state)
+        persister.persist(lambda: suspended, state)
     assert saved == [("running", clock.now - 10), ("running", clock.now)]
 
 

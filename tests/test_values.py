@@ -24,9 +24,9 @@ from qiskit.circuit.library import (
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
-from basicaer.compile.family import lower_family
 from basicaer.compile.instructions import _length
 from basicaer.compile.lower import lower
+from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import Values
 from basicaer.engine.program import For
 from basicaer.errors import JobTimeLimitError
@@ -448,7 +448,7 @@ def test_values_that_nobody_gave_need_not_be_small(statevector):
 def test_sets_of_a_difference_of_parameters_are_lowered_together():
     circuit = QuantumCircuit(1)
     circuit.rz(P - Q, 0)
-    assert lower_family(circuit, np.random.default_rng(1).normal(size=(9, 2))).template is not None
+    assert lower_sweep(circuit, np.random.default_rng(1).normal(size=(9, 2))).template is not None
 
 
 @pytest.mark.parametrize(("sets", "least"), [(3, 3), (30, 30), (300, 40)])
@@ -457,10 +457,10 @@ def test_an_angle_of_many_parameters_is_worked_out_between_polls(sets, least):
     circuit = QuantumCircuit(1)
     circuit.rx(sum(0.1 * one for one in many), 0)
     polls = []
-    family = lower_family(circuit, np.ones((sets, 40)), poll=lambda: polls.append(None))
-    assert family.template is not None
+    sweep = lower_sweep(circuit, np.ones((sets, 40)), poll=lambda: polls.append(None))
+    assert sweep.template is not None
     assert least <= len(polls) < least + 20
-    assert np.allclose(family.segments_at(0).data[0], RXGate(4.0).to_matrix(), rtol=0, atol=1e-12)
+    assert np.allclose(sweep.segments_at(0).data[0], RXGate(4.0).to_matrix(), rtol=0, atol=1e-12)
 
 
 OUTSIDE = {  # one set of each kind of place has no number: the second, or the last

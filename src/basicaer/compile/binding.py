@@ -10,8 +10,8 @@ import numpy as np
 from qiskit.circuit import ParameterVector, ParameterVectorElement
 from qiskit.circuit.classical import expr
 
-from basicaer.compile.family import Family, lower_family
 from basicaer.compile.program_cache import lower_cached
+from basicaer.compile.sweep import ProgramSweep, lower_sweep
 from basicaer.compile.values import Values
 from basicaer.errors import BasicAerError, shown
 
@@ -37,19 +37,19 @@ class _Sets:
     ----------
     columns
         ``columns[parameter][i]`` is the value of a parameter in set i.
-    families
+    sweeps
         The programs that have been lowered so far: with idle qubits under True, without them under False.
     """
 
     columns: dict[Any, list[float]]
-    families: dict[bool, Family] = field(default_factory=dict)
+    sweeps: dict[bool, ProgramSweep] = field(default_factory=dict)
 
     def program(self, circuit: QuantumCircuit, number: int, *, keep_idle: bool, poll: Callable[[], None]) -> Program:
         """Return the program of one set."""
-        if keep_idle not in self.families:
+        if keep_idle not in self.sweeps:
             values = np.array([self.columns[parameter] for parameter in circuit.parameters], float).T
-            self.families[keep_idle] = lower_family(circuit, values, keep_idle=keep_idle, poll=poll)
-        return self.families[keep_idle].program(number)
+            self.sweeps[keep_idle] = lower_sweep(circuit, values, keep_idle=keep_idle, poll=poll)
+        return self.sweeps[keep_idle].program(number)
 
 
 class BoundCircuit(NamedTuple):

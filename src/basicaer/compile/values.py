@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Counter",
     "NoNumberError",
-    "Patience",
+    "ReadingTimeLimit",
     "Values",
     "Varies",
     "Varying",
@@ -34,13 +34,13 @@ __all__ = [
     "value_at",
 ]
 
-_LEAST_PATIENCE = 0.1  # seconds; the job itself keeps shorter time limits, since it can tell how far it got
+_LEAST_LIMIT = 0.1  # seconds; the job itself keeps shorter time limits, since it can tell how far it got
 _GOLDEN = (5**0.5 - 1) / 2
 _SAME = 1e-9
 _LARGEST_TABLE = 10**6  # numbers, which take some seconds to compute, and 8 MB
 
 
-class Patience:
+class ReadingTimeLimit:
     """The time limit for reading circuits; to be called between two pieces of work.
 
     Parameters
@@ -51,7 +51,7 @@ class Patience:
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = seconds
-        self._deadline = None if seconds is None else time.monotonic() + max(seconds, _LEAST_PATIENCE)
+        self._deadline = None if seconds is None else time.monotonic() + max(seconds, _LEAST_LIMIT)
 
     def __call__(self) -> None:
         """Check the time.

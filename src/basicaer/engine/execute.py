@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from basicaer.engine.planning import NumbersOf
     from basicaer.engine.program import Block, Program
     from basicaer.engine.request import Request
-    from basicaer.engine.suspended import Saver
+    from basicaer.engine.suspended import RunPersister
 
     Cases = tuple[tuple[frozenset[Value] | None, Block], ...]
 
@@ -70,7 +70,7 @@ def execute(
     checkpoint: Checkpoint,
     *,
     numbers_of: NumbersOf | None = None,
-    saver: Saver | None = None,
+    persister: RunPersister | None = None,
     resume: tuple[Suspended, Callable[[State], None]] | None = None,
     check_shots: Callable[[], None] | None = None,
 ) -> Outcome:
@@ -82,7 +82,7 @@ def execute(
         Makes the plans of the program's segments.
     numbers_of
         Makes the numbers of gates inside loops; needed where a segment is open.
-    saver
+    persister
         Keeps the run now and then, between two passes.
     resume
         A run that was suspended, and what restores its state, to go on with instead of beginning.
@@ -99,11 +99,11 @@ def execute(
         From a checkpoint.
     """
     planning = Planning(device, planner, request.n_qubits, request.precision, checkpoint)
-    suspension = Suspension(saver, resume)
+    suspension = Suspension(persister, resume)
     try:
         if request.exact:
             return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
-        if request.may_split(is_kept=saver is not None or resume is not None):
+        if request.may_split(is_kept=persister is not None or resume is not None):
             with contextlib.suppress(NoRoomError):
                 return _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
             # Shots that wait for memory are run again, for which they must be told apart.
@@ -164,7 +164,7 @@ class _Execution:
         self.checkpoint.expect(passes, self.request.shots)
         self.checkpoint.enter("gates")
         if self.suspension.resume is not None:
-            self.take_up(self.suspension.resume[0])
+            self.resume(self.suspension.resume[0])
         else:
             self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
         try:
@@ -217,7 +217,7 @@ class _Execution:
             self.saved.records,
         )
 
-    def take_up(self, suspended: Suspended) -> None:
+    def resume(self, suspended: Suspended) -> None:
         """Begin where the run was suspended: its state goes back to the middle of a segment."""
         self.records.words = suspended.words
         self.finishing.amplitudes = suspended.amplitudes
@@ -264,7 +264,7 @@ class _Execution:
             if frame.at == len(frame.block):
                 self.leave_block(group, frame)
             else:
-                self.operate(group, frame)
+                self.carry_out(group, frame)
         self.suspension.check_restored()
         self.finishing.finish(group)
         self.running = None
@@ -292,7 +292,7 @@ class _Execution:
             case _:
                 group.frame = frame.outer
 
-    def operate(self, group: Group, frame: Frame) -> None:
+    def carry_out(self, group: Group, frame: Frame) -> None:
         """Carry out the operation that a group stands before."""
         operation, after = frame.block[frame.at], frame.next()
         match operation:

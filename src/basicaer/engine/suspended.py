@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from basicaer.engine.groups import Place, Step
     from basicaer.engine.plan import Plan
 
-__all__ = ["PlannedOtherwiseError", "Saver", "Suspended", "Suspension", "Waiting", "check_passes_done"]
+__all__ = ["PlannedOtherwiseError", "RunPersister", "Suspended", "Suspension", "Waiting", "check_passes_done"]
 
 
 class Waiting(NamedTuple):
@@ -68,10 +68,10 @@ class Suspended(NamedTuple):
     saved: dict[str, dict[int, Any]]
 
 
-class Saver(Protocol):
+class RunPersister(Protocol):
     """Keeps runs that are suspended."""
 
-    def save(self, suspended: Callable[[], Suspended], state: State) -> None:
+    def persist(self, suspended: Callable[[], Suspended], state: State) -> None:
         """Keep a run, if it is time to; only then is `suspended` called."""
 
 
@@ -84,7 +84,7 @@ class Suspension:
 
     Parameters
     ----------
-    saver
+    persister
         Keeps the run now and then; None if nobody does.
     resume
         A run that was suspended, and what restores its state; None where the run begins from the start.
@@ -97,16 +97,18 @@ class Suspension:
         A digest of the plan of the segment that is running.
     """
 
-    def __init__(self, saver: Saver | None, resume: tuple[Suspended, Callable[[State], None]] | None) -> None:
+    def __init__(
+        self, persister: RunPersister | None, resume: tuple[Suspended, Callable[[State], None]] | None
+    ) -> None:
         self.resume = resume
         self.plan = ""
-        self._saver = saver
+        self._persister = persister
         self._expected: str | None = None  # the digest that the plan of the next segment must have
 
     @property
     def is_kept(self) -> bool:
         """Whether anybody keeps the run."""
-        return self._saver is not None
+        return self._persister is not None
 
     @property
     def is_within_plan(self) -> bool:
@@ -146,18 +148,18 @@ class Suspension:
         PlannedOtherwiseError
             If the segment was suspended while it ran by another plan.
         """
-        if self._saver is None and self._expected is None:
+        if self._persister is None and self._expected is None:
             return None
         self.plan = _digest(plan)
         if self._expected not in {None, self.plan}:
             raise PlannedOtherwiseError("The saved job was planned otherwise than it is here; run it from the start.")
         self._expected = None
-        return None if self._saver is None else partial(self.pass_done, suspended, state)
+        return None if self._persister is None else partial(self.pass_done, suspended, state)
 
     def pass_done(self, suspended: Callable[[], Suspended], state: State) -> None:
         """Let the run be kept."""
-        assert self._saver is not None  # only then is it called  # noqa: S101
-        self._saver.save(suspended, state)
+        assert self._persister is not None  # only then is it called  # noqa: S101
+        self._persister.persist(suspended, state)
 
 
 def check_passes_done(done: int, passes: int) -> None:

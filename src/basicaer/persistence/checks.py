@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
@@ -143,6 +143,8 @@ def _check_value(save: Save, value: Any) -> None:
             shape = ()
         case SavedQuantity.VARIANCE:
             shape = (2,)
+        case _:
+            assert_never(save.quantity)
     is_array = isinstance(value, np.ndarray if shape else float) and np.shape(value) == shape
     demand(is_array and bool(np.isfinite(value).all()), f"save {save.label} has something else than {shape} numbers")
 

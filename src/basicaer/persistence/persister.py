@@ -142,8 +142,8 @@ class JobPersister:
         with self._failures_warned():
             self._write_outcomes()
 
-    def save(self, suspended: Callable[[], Suspended], state: State) -> None:
-        """Persist the experiment that is running, if the interval has passed; see `basicaer.engine.suspended.Saver`."""
+    def persist(self, suspended: Callable[[], Suspended], state: State) -> None:
+        """Persist the experiment that is running, if the interval has passed, as `RunPersister` asks for."""
         if time.monotonic() - self._last < self._interval:
             return
         running = {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from basicaer.calibration import known_crossover
-from basicaer.compile.family import lower_family
-from basicaer.compile.values import Patience
+from basicaer.compile.sweep import lower_sweep
+from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
 from basicaer.errors import BasicAerError, at_border, shown
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from qiskit import QuantumCircuit
 
-    from basicaer.compile.family import Family
+    from basicaer.compile.sweep import ProgramSweep
     from basicaer.engine.device import Device
     from basicaer.primitives.options import PrimitiveOptions
     from basicaer.primitives.payload import Task
@@ -105,19 +105,19 @@ class Primitive:
     def _settings(self) -> dict[str, Any]:
         return self._options.settings(self._backend)
 
-    def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> Family:
+    def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> ProgramSweep:
         """Lower a circuit for all sets of values, and check that its state fits into memory."""
         with at_border(lambda why: PubError(f"The values for circuit '{circuit.name}' cannot be read: {why}.")):
             values = np.asarray(bindings.as_array(circuit.parameters), float)
         values = values.reshape(bindings.size, circuit.num_parameters)
-        family = lower_family(circuit, values, poll=Patience(settings["timeout"]))
-        qubits = family.first.state_qubits
+        sweep = lower_sweep(circuit, values, poll=ReadingTimeLimit(settings["timeout"]))
+        qubits = sweep.first.state_qubits
         device = _expected_device(qubits, settings)
         check_fits(device, f"Circuit '{circuit.name}'", qubits, settings["precision"])
-        return family
+        return sweep
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
-        widest = max((task.family.first.state_qubits for task in tasks), default=0)
+        widest = max((task.sweep.first.state_qubits for task in tasks), default=0)
         gpu = _expected_device(widest, settings).queue
         payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
 

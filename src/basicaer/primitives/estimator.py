@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from qiskit.primitives.containers.estimator_pub import EstimatorPubLike
 
-    from basicaer.compile.family import Family
+    from basicaer.compile.sweep import ProgramSweep
     from basicaer.primitives.job import PrimitiveJob
     from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
@@ -135,31 +135,31 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         settings = self._settings()
         tasks = []
         for pub in coerced:
-            family = self._lowered(pub.circuit, pub.parameter_values, settings)
-            _check_saves(family, pub.circuit.name)
+            sweep = self._lowered(pub.circuit, pub.parameter_values, settings)
+            _check_saves(sweep, pub.circuit.name)
             sets = np.arange(prod(pub.parameter_values.shape)).reshape(pub.parameter_values.shape)
             observables = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
             sets, observables = np.broadcast_arrays(sets, observables)
-            terms = tuple(_terms(observable, family) for observable in _each(pub.observables))
-            terms = _without_measured(terms, family, pub.circuit.name)
+            terms = tuple(_terms(observable, sweep) for observable in _each(pub.observables))
+            terms = _without_measured(terms, sweep, pub.circuit.name)
             target = self._options.default_precision
             if pub.precision is not None:
                 target = check_option("default_precision", pub.precision, called="precision")
-            tasks.append(EstimatorTask(family, pub.shape, pub.circuit.metadata, target, terms, sets, observables))
+            tasks.append(EstimatorTask(sweep, pub.shape, pub.circuit.metadata, target, terms, sets, observables))
         return self._submitted(tasks, settings)
 
 
-def _check_saves(family: Family, name: str) -> None:
-    if family.first.saves:
+def _check_saves(sweep: ProgramSweep, name: str) -> None:
+    if sweep.first.saves:
         raise BasicAerError(
             f"Circuit '{name}' has save instructions, whose values have no place in an estimator's result; "
             "run it on a backend, or remove them."
         )
 
 
-def _without_measured(terms: tuple[Terms, ...], family: Family, name: str) -> tuple[Terms, ...]:
+def _without_measured(terms: tuple[Terms, ...], sweep: ProgramSweep, name: str) -> tuple[Terms, ...]:
     """Leave out the terms that are 0 because a qubit that they flip has been measured at the end of the circuit."""
-    measured = mask_of(measure.qubit for measure in family.first.final)
+    measured = mask_of(measure.qubit for measure in sweep.first.final)
     left = tuple(tuple(term for term in of_one if not term[0] & measured) for of_one in terms)
     if left != terms:
         warnings.warn(
@@ -177,10 +177,10 @@ def _each(observables: Any) -> Iterator[Mapping[str, float]]:
         yield observables[index]
 
 
-def _terms(observable: Mapping[str, float], family: Family) -> tuple[tuple[int, int, float], ...]:
+def _terms(observable: Mapping[str, float], sweep: ProgramSweep) -> tuple[tuple[int, int, float], ...]:
     """Return an observable as terms on the state's qubits; see `pauli_terms`."""
-    state_qubit = {qubit: number for number, qubit in enumerate(family.first.qubits)}
-    qubits = tuple(state_qubit.get(qubit) for qubit in range(family.first.circuit_qubits))
+    state_qubit = {qubit: number for number, qubit in enumerate(sweep.first.qubits)}
+    qubits = tuple(state_qubit.get(qubit) for qubit in range(sweep.first.circuit_qubits))
     return pauli_terms(_in_paulis(observable), qubits)
 
 

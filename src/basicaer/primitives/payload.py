@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.compile.family import Family
+    from basicaer.compile.sweep import ProgramSweep
     from basicaer.options import DeviceOptions, Precision
     from basicaer.records import FinishedExperiment
 
@@ -55,7 +55,7 @@ class Register(NamedTuple):
 class SamplerTask:
     """A PUB of the sampler, lowered."""
 
-    family: Family
+    sweep: ProgramSweep
     shape: tuple[int, ...]
     metadata: Any
     shots: int
@@ -70,7 +70,7 @@ class EstimatorTask:
     ``terms[k]`` is observable k as a sum of Paulis.
     """
 
-    family: Family
+    sweep: ProgramSweep
     shape: tuple[int, ...]
     metadata: Any
     precision: float

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.compile.family import Family
+    from basicaer.compile.sweep import ProgramSweep
     from basicaer.engine.device import Batch, Device
     from basicaer.engine.program import Program
     from basicaer.engine.request import Outcome
     from basicaer.primitives.payload import EstimatorTask, PrimitivePayload
 
-    _Evaluate = Callable[[Program, "_FamilyRun", int, dict[str, Any], Sequence[tuple[int, int]]], NDArray[np.float64]]
+    _Evaluate = Callable[[Program, "_SweepRun", int, dict[str, Any], Sequence[tuple[int, int]]], NDArray[np.float64]]
 
 __all__ = ["run_primitive"]
 
@@ -56,17 +56,17 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
     results: list[Sampled | Estimated] = []
     position = 0  # of the task's first parameter set among the sets of all tasks
     for number, task in enumerate(payload.tasks):
-        run = _FamilyRun(task.family, payload, checkpoint)
+        run = _SweepRun(task.sweep, payload, checkpoint)
         if isinstance(task, SamplerTask):
             results.append(_sampled(task, run, position))
         else:
             results.append(_estimated(task, run, number, position))
-        position += task.family.size
+        position += task.sweep.size
         checkpoint.finish_experiment(number, None)
     return results
 
 
-class _FamilyRun:
+class _SweepRun:
     """The parameter sets of one task's circuit on their device.
 
     Attributes
@@ -75,33 +75,33 @@ class _FamilyRun:
         How many parameter sets run at a time as a batch; 0 if they run one after another.
     """
 
-    def __init__(self, family: Family, payload: PrimitivePayload, checkpoint: Checkpoint) -> None:
-        self.family = family
+    def __init__(self, sweep: ProgramSweep, payload: PrimitivePayload, checkpoint: Checkpoint) -> None:
+        self.sweep = sweep
         self.seed = payload.seed
         self.precision = payload.precision
         self.checkpoint = checkpoint
-        qubits = family.first.state_qubits
+        qubits = sweep.first.state_qubits
         self.device: Device
         self.device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
         most = self.device.most_states(qubits, payload.precision)
-        straight = family.template is not None and all(
-            isinstance(operation, Segment | Phase) for operation in family.template.body
+        straight = sweep.template is not None and all(
+            isinstance(operation, Segment | Phase) for operation in sweep.template.body
         )
-        self.batch_size = most if straight and family.segments and family.size > 1 and most > 1 else 0
+        self.batch_size = most if straight and sweep.segments and sweep.size > 1 and most > 1 else 0
 
     def batches(self) -> Iterator[tuple[slice, Batch]]:
         """Yield slices of the parameter sets, each with their final states."""
-        template = self.family.first
+        template = self.sweep.first
         # Phases are left out: they change neither outcomes nor expectation values.
         places = [place for place, operation in enumerate(template.body) if isinstance(operation, Segment)]
         self.checkpoint.enter("gates")
-        for start in range(0, self.family.size, self.batch_size):
-            part = slice(start, min(start + self.batch_size, self.family.size))
+        for start in range(0, self.sweep.size, self.batch_size):
+            part = slice(start, min(start + self.batch_size, self.sweep.size))
             self.checkpoint.poll()
             yield (
                 part,
                 evolve(
-                    [self.family.segments_at(place)[part] for place in places],
+                    [self.sweep.segments_at(place)[part] for place in places],
                     part.stop - part.start,
                     template.state_qubits,
                     self.device,
@@ -117,17 +117,17 @@ class _FamilyRun:
         return execute(request, self.device, plan_segment, self.checkpoint, numbers_of=formula_numbers)
 
 
-def _sampled(task: SamplerTask, run: _FamilyRun, position: int) -> Sampled:
-    family, shots = task.family, task.shots
-    arrays = [np.zeros((family.size, shots, one.n_bytes), np.uint8) for one in task.registers]
+def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
+    sweep, shots = task.sweep, task.shots
+    arrays = [np.zeros((sweep.size, shots, one.n_bytes), np.uint8) for one in task.registers]
 
     def store(number: int, values: list[int], which: NDArray[np.int64]) -> None:
         for register, array in zip(task.registers, arrays, strict=True):
             array[number] = register.bytes_of(values, run.checkpoint.poll)[which]
 
-    run.checkpoint.expect(None, family.size * shots)
+    run.checkpoint.expect(None, sweep.size * shots)
     if run.batch_size and shots <= SHOTS_AT_ONCE:
-        final = family.first.final
+        final = sweep.first.final
         for part, batch in run.batches():
             run.checkpoint.enter("sampling")
             for number in range(part.start, part.stop):
@@ -136,19 +136,19 @@ def _sampled(task: SamplerTask, run: _FamilyRun, position: int) -> Sampled:
                 try:
                     values, which, _ = sample_values(batch.state(number - part.start), draws, final, 0)
                 except LostNormError as error:
-                    raise lost(family.program(number), error) from error
+                    raise lost(sweep.program(number), error) from error
                 store(number, values, which)
                 run.checkpoint.finish_shots(shots)
             run.checkpoint.enter("gates")
     else:
-        for number in range(family.size):
-            outcome = run.execute(position + number, family.program(number), shots=shots, keep_order=True)
+        for number in range(sweep.size):
+            outcome = run.execute(position + number, sweep.program(number), shots=shots, keep_order=True)
             assert outcome.value_of_shot is not None  # keep_order asks for it  # noqa: S101
             store(number, outcome.values, outcome.value_of_shot)
     return Sampled(task.shape, task.metadata, shots, task.registers, arrays)
 
 
-def _estimated(task: EstimatorTask, run: _FamilyRun, number: int, position: int) -> Estimated:
+def _estimated(task: EstimatorTask, run: _SweepRun, number: int, position: int) -> Estimated:
     """Estimate the values of a task: the task of this number in the job, whose first set has this position in it."""
     try:
         values, stds, how = _estimates(task, run, _exact_values)
@@ -162,15 +162,15 @@ def _estimated(task: EstimatorTask, run: _FamilyRun, number: int, position: int)
 
 
 def _estimates(
-    task: EstimatorTask, run: _FamilyRun, evaluate_program: _Evaluate
+    task: EstimatorTask, run: _SweepRun, evaluate_program: _Evaluate
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:
     """Return the value of each place of a task, its standard deviation, and what the metadata says of them."""
     sets, observables = task.sets.reshape(-1), task.observables.reshape(-1)
     values, stds = np.zeros(len(sets)), np.zeros(len(sets))
     how: dict[str, Any] = {}
-    places = _places_by_set(sets, task.family.size)
+    places = _places_by_set(sets, task.sweep.size)
     if run.batch_size:  # otherwise each set's own run says how many passes it takes
-        run.checkpoint.expect(2 * -(-task.family.size // run.batch_size), 0)
+        run.checkpoint.expect(2 * -(-task.sweep.size // run.batch_size), 0)
     for part, evaluate in _evaluations(task, run, evaluate_program, how):
         run.checkpoint.advance(1 if run.batch_size else 0)
         here = [place for i in range(part.start, part.stop) for place in places[i]]
@@ -202,15 +202,15 @@ def _places_by_set(sets: NDArray[np.intp], size: int) -> list[list[int]]:
 
 
 def _evaluations(
-    task: EstimatorTask, run: _FamilyRun, evaluate_program: _Evaluate, how: dict[str, Any]
+    task: EstimatorTask, run: _SweepRun, evaluate_program: _Evaluate, how: dict[str, Any]
 ) -> Iterator[tuple[slice, Callable[[Sequence[tuple[int, int]]], NDArray[np.float64]]]]:
     """Yield slices of the parameter sets, each with a function of Paulis that returns ``values[shot, set, Pauli]``."""
     if run.batch_size:
         for part, batch in run.batches():
             yield part, partial(_values_of_batch, batch)
         return
-    for number in range(task.family.size):
-        yield slice(number, number + 1), partial(evaluate_program, task.family.program(number), run, number, how)
+    for number in range(task.sweep.size):
+        yield slice(number, number + 1), partial(evaluate_program, task.sweep.program(number), run, number, how)
 
 
 def _values_of_batch(batch: Batch, wanted: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
@@ -225,7 +225,7 @@ def _saving(program: Program, wanted: Sequence[tuple[int, int]], over_shots: Ove
 
 
 def _exact_values(
-    program: Program, run: _FamilyRun, number: int, how: dict[str, Any], wanted: Sequence[tuple[int, int]]
+    program: Program, run: _SweepRun, number: int, how: dict[str, Any], wanted: Sequence[tuple[int, int]]
 ) -> NDArray[np.float64]:
     """Return the values of Paulis over all final states of a program, each with its probability.
 
@@ -247,7 +247,7 @@ def _exact_values(
 
 def _values_of_shots(  # bound one after another
     program: Program,
-    run: _FamilyRun,
+    run: _SweepRun,
     number: int,
     how: dict[str, Any],
     wanted: Sequence[tuple[int, int]],

@@ -121,6 +121,6 @@ class SamplerV2(Primitive, BaseSamplerV2):
             check_shots(f"Circuit '{circuit.name}'", n_shots)
             number = {bit: c for c, bit in enumerate(circuit.clbits)}
             registers = tuple(Register(one.name, tuple(number[bit] for bit in one)) for one in circuit.cregs)
-            family = self._lowered(circuit, pub.parameter_values, settings)
-            tasks.append(SamplerTask(family, pub.shape, circuit.metadata, n_shots, registers))
+            sweep = self._lowered(circuit, pub.parameter_values, settings)
+            tasks.append(SamplerTask(sweep, pub.shape, circuit.metadata, n_shots, registers))
         return self._submitted(tasks, settings)

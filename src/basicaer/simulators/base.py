@@ -17,7 +17,7 @@ from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.compile.binding import bound_circuits
 from basicaer.compile.saves import as_unitary
-from basicaer.compile.values import NoNumberError, Patience
+from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.draws import seed_of_experiment
@@ -181,14 +181,14 @@ class BasicAerSimulator(BackendV2):
         if not circuits:
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
-        patience = Patience(settings["timeout"])
+        time_limit = ReadingTimeLimit(settings["timeout"])
         bound = _bound(circuits, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
         experiments = []
         for position, one in enumerate(bound):
-            patience()
-            lower = partial(one.program, poll=patience)
+            time_limit()
+            lower = partial(one.program, poll=time_limit)
             header = partial(circuit_header, one.circuit, one.global_phase)
             own_seed = seed_of_experiment(seed, position)
             experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
@@ -248,7 +248,7 @@ class BasicAerSimulator(BackendV2):
         bound = bound._replace(values={**bound.values, **dict.fromkeys(free, _ANY_ANGLE)}, sets=None)
         names = tuple(parameter.name for parameter in free)
         try:
-            lower = partial(bound.program, poll=Patience(settings["timeout"]))
+            lower = partial(bound.program, poll=ReadingTimeLimit(settings["timeout"]))
             experiment = self._experiment(lower, dict, settings, seed=0)
         except NoNumberError as error:
             if not free:
@@ -264,12 +264,12 @@ class BasicAerSimulator(BackendV2):
         settings_of_job = self._settings(options)
 
         def prepare() -> SimulationPayload:  # called by submit() once the Qobj has been validated
-            data, position, patience = as_dict(qobj), 0, Patience(settings_of_job["timeout"])
+            data, position, time_limit = as_dict(qobj), 0, ReadingTimeLimit(settings_of_job["timeout"])
             experiments = []
             with at_border(lambda why: BasicAerError(f"Experiment {position} of the Qobj cannot be read: {why}.")):
                 seed = _seed(self._qobj_settings(data["config"], options))
                 for position, item in enumerate(data["experiments"]):
-                    read = read_experiment(data["config"], item, position, patience)
+                    read = read_experiment(data["config"], item, position, time_limit)
                     settings = self._qobj_settings(read.config, options)
                     if read.config.get("parameter_binds") or settings["parameter_binds"]:
                         raise BasicAerError("A Qobj has numbers for all its parameters; leave out parameter_binds.")

@@ -236,7 +236,7 @@ class _Simulation:
             plan_segment,
             self._checkpoint,
             numbers_of=formula_numbers,
-            saver=self._persister,
+            persister=self._persister,
             check_shots=partial(check_shots, f"Circuit '{program.name}'", experiment.shots),
         )
         outcome = None

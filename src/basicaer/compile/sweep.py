@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from basicaer.engine.program import Program
 
-__all__ = ["Family", "lower_family"]
+__all__ = ["ProgramSweep", "lower_sweep"]
 
 _FEW_SETS = 4  # an expression is evaluated set by set for so few sets, and for no more sets than it has parameters
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ProgramSweep:
     """The programs of one circuit for several sets of parameter values.
 
     Attributes
@@ -74,13 +74,13 @@ class Family:
         return replace(self.template, body=tuple(body))
 
 
-def lower_family(
+def lower_sweep(
     circuit: QuantumCircuit,
     values: NDArray[np.float64],
     *,
     keep_idle: bool = False,
     poll: Callable[[], None] = lambda: None,
-) -> Family:
+) -> ProgramSweep:
     """Lower a circuit for many sets of values.
 
     If parameters occur in gates of the table only, and outside of control flow, the circuit is lowered once: to find
@@ -111,7 +111,7 @@ def lower_family(
         return lower(circuit, keep_idle=keep_idle, values=of_row)
 
     if not parameters:
-        return Family(lowered(()), {}, (), size)
+        return ProgramSweep(lowered(()), {}, (), size)
     places = _parametric(circuit)
     if places is not None and size > 1:
         # For these values, no two gates of the table, and no two expressions, are equal by accident.
@@ -125,14 +125,14 @@ def lower_family(
             _segments(probes, places, columns, Values(dict(zip(parameters, rows[0], strict=True)))) if probes else None
         )
         if segments is not None:
-            return Family(probes[0], segments, (), size)
+            return ProgramSweep(probes[0], segments, (), size)
     if not size:
-        return Family(lowered(scattered(len(parameters))), {}, (), size)
+        return ProgramSweep(lowered(scattered(len(parameters))), {}, (), size)
     programs = []
     for number, row in enumerate(values.tolist()):
         with _in_set(number):
             programs.append(lowered(row))
-    return Family(None, {}, tuple(programs), size)
+    return ProgramSweep(None, {}, tuple(programs), size)
 
 
 @contextlib.contextmanager
