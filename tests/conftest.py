@@ -1,4 +1,4 @@
-"""Fixtures that tests share: every device and precision, executors and a clock for jobs, evenly spread shots."""
+"""Fixtures that tests share: every device and precision, executors and a clock for jobs, evenly spread shots, files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from basicaer.engine import execute, splitting, together
 from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
+from basicaer.openqasm.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from emulated_gpu.stand_in import EmulatedCupy
@@ -152,6 +153,20 @@ def draw_evenly(monkeypatch):
     monkeypatch.setattr(Ensemble, "found", even_found)
     monkeypatch.setattr(splitting, "ones_of", even_ones)
     monkeypatch.setattr(together, "generator", EvenDraws)
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """A function that writes an OpenQASM program, and the files that it includes, and loads it."""
+
+    def load(text, inputs=None, **beside):
+        for name, included in beside.items():
+            (tmp_path / f"{name}.inc").write_text(included, "utf-8")
+        path = tmp_path / "program.qasm"
+        path.write_text(text, "utf-8")
+        return load_circuit(path, inputs)
+
+    return load
 
 
 @pytest.fixture

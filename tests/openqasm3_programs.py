@@ -21,6 +21,20 @@ class Program(NamedTuple):
 
 
 HEADER = 'OPENQASM 3.0; include "stdgates.inc"; '
+STANDARD_GATES = {  # the numbers of parameters and of qubits that each takes
+    name: counts
+    for counts, names in {
+        (0, 1): "x y z h s sdg t tdg sx id",
+        (0, 2): "cx cy cz ch swap CX",
+        (0, 3): "ccx cswap",
+        (1, 1): "p rx ry rz phase u1",
+        (1, 2): "cp crx cry crz cphase",
+        (2, 1): "u2",
+        (3, 1): "u3 U",
+        (4, 2): "cu",
+    }.items()
+    for name in names.split()
+}
 
 PROGRAMS = [
     Program("Comments and directives", "comments", "/* a */ qubit q; bit c; x q; // b\nc = measure q;", "1"),

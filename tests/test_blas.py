@@ -6,7 +6,7 @@ import pytest
 
 import reference
 from basicaer.devices.cpu import blas
-from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Form, Gate, Segment
@@ -132,7 +132,7 @@ def test_the_real_setting_is_restored_whichever_thread_set_it():
 
 def test_sums_over_large_states_take_one_thread_too(library, monkeypatch):
     seen = []
-    monkeypatch.setattr(numpy_device, "weight", lambda _amplitudes: seen.append(library.get_num_threads()) or 1.0)
+    monkeypatch.setattr(numpy_state, "weight", lambda _amplitudes: seen.append(library.get_num_threads()) or 1.0)
     state = NumpyDevice().new_state(12, Precision.DOUBLE)
     state.block_weights(12)
     state.weights(3)

@@ -581,13 +581,13 @@ def test_outcomes_do_not_depend_on_how_many_branch_states_fit(qasm, monkeypatch,
 
 def test_no_state_is_copied_for_shots_that_agree(qasm, monkeypatch):
     """A shot of its own never splits, so a thousand rounds need no second state."""
-    monkeypatch.setattr("basicaer.devices.cpu.device.NumpyState.copy", None)
+    monkeypatch.setattr("basicaer.devices.cpu.state.NumpyState.copy", None)
     assert sum(qasm.run(deep(30), shots=1).result().get_counts().values()) == 1
 
 
 def test_branch_states_are_released(qasm, monkeypatch):
     from basicaer.devices.cpu.batch import NumpyBatch
-    from basicaer.devices.cpu.device import NumpyState
+    from basicaer.devices.cpu.state import NumpyState
 
     living = weakref.WeakSet()
 

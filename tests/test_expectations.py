@@ -12,7 +12,8 @@ from basicaer import BasicAer, JobTimeLimitError
 from basicaer.devices.cpu import device as numpy_device
 from basicaer.devices.cpu import expectations
 from basicaer.devices.cpu.blas import single_threaded_blas
-from basicaer.devices.cpu.device import NumpyDevice, NumpyState
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.cpu.state import NumpyState
 from basicaer.library import save_expectation_value
 from basicaer.options import Precision
 

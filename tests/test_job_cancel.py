@@ -9,7 +9,8 @@ from psutil import Process
 from qiskit.providers import JobStatus
 
 from basicaer import BasicAer, BasicAerError, JobTimeLimitError
-from basicaer.devices.cpu.device import NumpyDevice, NumpyState
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.cpu.state import NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
 from jobs import BACKEND, GUARD, OUTCOME, Held, layers, polled_limit, submitted, succeed, unless_it_hangs

@@ -18,7 +18,8 @@ from qiskit import QuantumCircuit
 from qiskit.providers import JobError, JobStatus
 
 from basicaer import BasicAer, BasicAerError, BasicAerJob, job_state
-from basicaer.devices.cpu.device import NumpyDevice, NumpyState
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.cpu.state import NumpyState
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.handles.local import LocalHandle

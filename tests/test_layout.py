@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.program import Form
 from basicaer.engine.sampling import sample_indices
@@ -46,7 +46,7 @@ every_case = pytest.mark.parametrize(("n", "tile_qubits", "how"), CASES, ids=IDS
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Read states in chunks as small as a few amplitudes, as large ones are."""
-    monkeypatch.setattr(numpy_device, "_CHUNK_QUBITS", 6)
+    monkeypatch.setattr(numpy_state, "_CHUNK_QUBITS", 6)
 
 
 def one_probability(vector, qubit):
@@ -111,9 +111,9 @@ def test_settling_changes_nothing_but_the_layout(n, tile_qubits, how, *, precisi
 def test_any_order_is_undone_in_few_passes_over_small_tiles(seed, precision, monkeypatch, small_chunks):
     n = 12
     passes = []
-    run_passes = numpy_device.run_passes
+    run_passes = numpy_state.run_passes
     monkeypatch.setattr(
-        numpy_device,
+        numpy_state,
         "run_passes",
         lambda steps, *args, **keys: (passes.extend(steps), run_passes(steps, *args, **keys)),
     )

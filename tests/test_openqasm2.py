@@ -34,20 +34,6 @@ def is_of_the_paper(name):
 OF_THE_PAPER = {name for name in NAMES if is_of_the_paper(name)}
 
 
-@pytest.fixture
-def loaded(tmp_path):
-    """A function that writes a program to a file and loads it."""
-
-    def load(program, **beside):
-        for name, text in beside.items():
-            (tmp_path / f"{name}.inc").write_text(text, "utf-8")
-        path = tmp_path / "program.qasm"
-        path.write_text(program, "utf-8")
-        return load_circuit(path)
-
-    return load
-
-
 def own_gate(name, parameters, qubits):
     """A definition, a call, and the circuit that the call stands for."""
     angles, wires = [f"t{i}" for i in range(parameters)], [f"w{i}" for i in range(qubits)]

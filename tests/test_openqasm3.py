@@ -8,36 +8,10 @@ from qiskit.quantum_info import Operator
 from qiskit_qasm3_import.converter import ConvertVisitor
 
 from basicaer import BasicAerError
-from basicaer.openqasm.loading import load_circuit
+from openqasm3_programs import STANDARD_GATES
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 MOST = 1_000_000
-STANDARD = {  # the numbers of parameters and of qubits that each gate takes
-    name: counts
-    for counts, names in {
-        (0, 1): "x y z h s sdg t tdg sx id",
-        (0, 2): "cx cy cz ch swap CX",
-        (0, 3): "ccx cswap",
-        (1, 1): "p rx ry rz phase u1",
-        (1, 2): "cp crx cry crz cphase",
-        (2, 1): "u2",
-        (3, 1): "u3 U",
-        (4, 2): "cu",
-    }.items()
-    for name in names.split()
-}
-
-
-@pytest.fixture
-def loaded(tmp_path):
-    """A function that writes a program to a file and loads it."""
-
-    def load(program):
-        path = tmp_path / "program.qasm"
-        path.write_text(program, "utf-8")
-        return load_circuit(path)
-
-    return load
 
 
 @pytest.fixture
@@ -141,9 +115,9 @@ def test_more_controls_than_qubits_are_refused(call, controls, refused):
     assert words.endswith("controls do not fit the number of qubits, 2.")
 
 
-@pytest.mark.parametrize("name", STANDARD)
+@pytest.mark.parametrize("name", STANDARD_GATES)
 def test_a_call_with_another_number_of_parameters_is_named(name, refused, loaded):
-    takes, qubits = STANDARD[name]
+    takes, qubits = STANDARD_GATES[name]
 
     def program(parameters):
         values = f"({', '.join(str(i + 1) for i in range(parameters))})" if parameters else ""

@@ -6,22 +6,7 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 
 from basicaer import BasicAer, BasicAerError
-from basicaer.openqasm.loading import load_circuit
-from openqasm3_programs import HEADER, PROGRAMS
-
-
-@pytest.fixture
-def loaded(tmp_path):
-    """A function that writes a program to a file and loads it."""
-
-    def load(text, inputs=None, **beside):
-        for name, included in beside.items():
-            (tmp_path / f"{name}.inc").write_text(included, "utf-8")
-        path = tmp_path / "program.qasm"
-        path.write_text(text, "utf-8")
-        return load_circuit(path, inputs)
-
-    return load
+from openqasm3_programs import HEADER, PROGRAMS, STANDARD_GATES
 
 
 def outcomes(circuit, shots=20):
@@ -42,27 +27,13 @@ def test_every_feature_runs_or_is_refused_as_the_page_says(program, loaded):
 
 # Gates: what is worked out first is the same as what the importer takes as it is, with the global phase.
 
-GATES = {
-    name: (parameters, qubits)
-    for (parameters, qubits), names in {
-        (0, 1): "x y z h s sdg t tdg sx id",
-        (0, 2): "cx cy cz ch swap",
-        (0, 3): "ccx cswap",
-        (1, 1): "p rx ry rz u1",
-        (1, 2): "cp crx cry crz",
-        (2, 1): "u2",
-        (3, 1): "u3 U",
-        (4, 2): "cu",
-    }.items()
-    for name in names.split()
-}
 MODIFIERS = ("", "inv @ ", "pow(2) @ ", "ctrl @ ", "negctrl @ inv @ ")
 ANGLES = (0.3, 1.1, 2.3, 0.7)
 
 
-@pytest.mark.parametrize("name", GATES)
+@pytest.mark.parametrize("name", STANDARD_GATES)
 def test_gates_are_the_importers_own(name, loaded):
-    parameters, qubits = GATES[name]
+    parameters, qubits = STANDARD_GATES[name]
     plain, worked_out = "", "array[float, 4] a = {0.15, 0.55, 1.15, 0.35};"
     for modifier in MODIFIERS:
         operands = ", ".join(f"q[{i}]" for i in range(qubits + ("ctrl" in modifier)))

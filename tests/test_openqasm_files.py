@@ -7,23 +7,8 @@ from click.testing import CliRunner
 
 from basicaer import BasicAerError
 from basicaer.cli import main
-from basicaer.openqasm.loading import load_circuit
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
-
-
-@pytest.fixture
-def loaded(tmp_path):
-    """A function that writes a program, and the files that it includes, and loads it."""
-
-    def load(text, inputs=None, **beside):
-        for name, included in beside.items():
-            (tmp_path / f"{name}.inc").write_text(included, "utf-8")
-        path = tmp_path / "program.qasm"
-        path.write_text(text, "utf-8")
-        return load_circuit(path, inputs)
-
-    return load
 
 
 def refusal(load, text, **beside):

@@ -15,7 +15,7 @@ from qiskit.synthesis import synth_qft_full
 
 from basicaer import BasicAerError, cli
 from basicaer.compile.lower import lower
-from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.program import For, Program
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
@@ -149,13 +149,13 @@ def test_an_empty_circuit_has_an_empty_plan(statevector):
 def seen_passes(monkeypatch):
     """The tiles that a run has touched in each of its passes, and the amplitudes of a tile."""
     seen = []
-    run_passes = numpy_device.run_passes
+    run_passes = numpy_state.run_passes
 
     def noting(passes, vector, threads, checkpoint, **keys):
         seen.extend((len(step.bases), step.tile_size) for step in passes)
         return run_passes(passes, vector, threads, checkpoint, **keys)
 
-    monkeypatch.setattr(numpy_device, "run_passes", noting)
+    monkeypatch.setattr(numpy_state, "run_passes", noting)
     return seen
 
 

@@ -14,7 +14,7 @@ import weakref
 import numpy as np
 import pytest
 
-from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu import threads as threads_module
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.cpu.threads import run_parts, run_passes
@@ -369,7 +369,7 @@ def test_a_run_may_be_stopped_at_any_poll(threads, monkeypatch):
         expected.append(1 + sum(len(step.bases) * (1 + len(step.work)) for step in passes))
         run_passes(passes, *args, **keys)
 
-    monkeypatch.setattr(numpy_device, "run_passes", noting)
+    monkeypatch.setattr(numpy_state, "run_passes", noting)
 
     def polls_left(allowed):
         checkpoint = Stops(allowed)

@@ -5,7 +5,7 @@ import pytest
 
 import reference
 from basicaer.devices.cpu import binding
-from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
@@ -30,13 +30,13 @@ from plan_checks import (
 def runs(monkeypatch):
     """What has been given to the threads: for each run its passes."""
     seen = []
-    run_passes = numpy_device.run_passes
+    run_passes = numpy_state.run_passes
 
     def recorded(passes, *args, **keys):
         seen.append(passes)
         run_passes(passes, *args, **keys)
 
-    monkeypatch.setattr(numpy_device, "run_passes", recorded)
+    monkeypatch.setattr(numpy_state, "run_passes", recorded)
     return seen
 
 

@@ -118,14 +118,13 @@ def lower_sweep(
         rows = [scattered(len(parameters)), scattered(len(parameters), len(parameters) + 1)]
         try:
             probes = [lowered(row) for row in rows]
-        except BasicAerError:  # nobody has asked for these values, so that each set is lowered by itself
-            probes = []
-        columns = _Columns(parameters, values, f"circuit '{circuit.name}'", poll)
-        segments = (
-            _segments(probes, places, columns, Values(dict(zip(parameters, rows[0], strict=True)))) if probes else None
-        )
-        if segments is not None:
-            return ProgramSweep(probes[0], segments, (), size)
+        except BasicAerError:
+            pass  # nobody has asked for these values, so that each set is lowered by itself
+        else:
+            columns = _Columns(parameters, values, f"circuit '{circuit.name}'", poll)
+            segments = _segments(probes, places, columns, Values(dict(zip(parameters, rows[0], strict=True))))
+            if segments is not None:
+                return ProgramSweep(probes[0], segments, (), size)
     if not size:
         return ProgramSweep(lowered(scattered(len(parameters))), {}, (), size)
     programs = []

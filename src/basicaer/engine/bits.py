@@ -25,6 +25,7 @@ __all__ = [
     "extract_bits",
     "has_bit",
     "highest_position",
+    "inverse_positions",
     "lowest_bits",
     "lowest_position",
     "mask_of",
@@ -170,6 +171,14 @@ def deposit_bits(index: Any, positions: Sequence[int]) -> Any:
     for j, position in enumerate(positions):
         spread = spread | (index >> j & 1) << position
     return spread
+
+
+def inverse_positions(positions: Sequence[int]) -> list[int]:
+    """Return which bit was moved to each position, where bit ``j`` was moved to ``positions[j]``; all of them were."""
+    inverse = [0] * len(positions)
+    for bit, position in enumerate(positions):
+        inverse[position] = bit
+    return inverse
 
 
 def word_and_mask(bit: int) -> tuple[int, np.uint64]:

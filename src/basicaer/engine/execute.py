@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
+    from basicaer.engine.groups import Place
     from basicaer.engine.plan import Planner
     from basicaer.engine.planning import NumbersOf
     from basicaer.engine.program import Block, Program
@@ -256,8 +257,9 @@ class _Execution:
         while (frame := group.frame) is not None:
             self.checkpoint.poll()
             if self.pending and self.go_abreast(self.held + len(group)):
-                self.join_those_here(group)
-                if any(other.order() < group.order() for other in self.pending):
+                here = group.order()
+                self.join_those_at(here, group)
+                if any(other.order() < here for other in self.pending):
                     self.pending.append(group)
                     self.running = None
                     return
@@ -269,13 +271,13 @@ class _Execution:
         self.finishing.finish(group)
         self.running = None
 
-    def join_those_here(self, group: Group) -> None:
-        """Take into a group the branches of others that stand at the same place."""
+    def join_those_at(self, here: Place, group: Group) -> None:
+        """Take into a group the branches of others that stand where it stands."""
         assert group.frame is not None  # it has not ended  # noqa: S101
-        order, joined = group.order(), False
+        joined = False
         for other in self.pending.copy():
             fits = len(group) + len(other) <= self.splitting.most_together
-            if fits and other.saved_until == group.saved_until and other.order() == order:
+            if fits and other.saved_until == group.saved_until and other.order() == here:
                 self.pending.remove(other)
                 group.join(other)
                 joined = True

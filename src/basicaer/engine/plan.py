@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from basicaer.engine.program import Segment
 
@@ -104,6 +104,13 @@ class Plan:
     def taken_out_of_zero(self, one: Pass) -> set[int]:
         """Return the wires that a pass may take out of |0>."""
         return {wire for step in one.steps for i in step.gates for wire in self.gates[i].paired}
+
+    def wires_in_order(self, first: Iterable[int]) -> list[int]:
+        """Return all wires: some in the order given, those that later passes have in their tiles, and the rest."""
+        order = dict.fromkeys(first)
+        for later in self.passes[1:]:
+            order |= dict.fromkeys(later.tile)
+        return list(order | dict.fromkeys(range(self.n_qubits)))
 
     def untouched_after(self, untouched: frozenset[int]) -> frozenset[int]:
         """Return the qubits that are still |0> after all passes, given those that are |0> before."""

@@ -197,13 +197,17 @@ class Splitting:
 
     def _ones(self, group: Group, here: Frame, p_one: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return which rows of a group measure 1; rows are split where a part of them does."""
+        place, loops = here.number(), here.loops()
         if self._shots is Shots.DRAWN:
-            return ones_of(self._draws.of_shots(here.number(), here.loops(), group.rows), group.branch, p_one)
+            return ones_of(self._draws.of_shots(place, loops, group.rows), group.branch, p_one)
         shots = self._records.shots
         whole = shots[group.rows]
         p_of_row = np.minimum(p_one[group.branch], 1.0).tolist()
         of_ones = np.array(
-            [self._part_of(*row, here) for row in zip(group.rows.tolist(), whole.tolist(), p_of_row, strict=True)],
+            [
+                self._part_of(*row, place, loops)
+                for row in zip(group.rows.tolist(), whole.tolist(), p_of_row, strict=True)
+            ],
             shots.dtype,
         )
         parts = (of_ones > 0) & (of_ones < whole)
@@ -213,11 +217,11 @@ class Splitting:
         group.branch = np.concatenate([group.branch, group.branch[parts]])
         return np.concatenate([(of_ones > 0) & ~parts, np.ones(parts.sum(), bool)]).astype(np.intp)
 
-    def _part_of(self, row: int, whole: float, p_one: float, here: Frame) -> float:
+    def _part_of(self, row: int, whole: float, p_one: float, place: int, loops: tuple[int, ...]) -> float:
         """Return how much of a row measures 1."""
         self._planning.checkpoint.poll()
         if self._shots is Shots.SPLIT:
-            random = self._draws.of_split(here.number(), here.loops(), row.to_bytes(8, "little"))
+            random = self._draws.of_split(place, loops, row.to_bytes(8, "little"))
             return int(random.binomial(int(whole), p_one))
         one, zero = whole * p_one, whole * (1 - p_one)
         if min(one, zero) < LEAST_PROBABILITY:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
+from basicaer.engine.bits import inverse_positions
 from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, Switch, While, walk
 from basicaer.plan.actions import pieces_of, structure
@@ -195,7 +196,7 @@ class _Places:
         for gate, a, b in self.swaps:
             if gate < first:
                 wire_of[a], wire_of[b] = wire_of[b], wire_of[a]
-        return sorted(range(self.plan.n_qubits), key=wire_of.__getitem__)
+        return inverse_positions(wire_of)
 
 
 def _within(inside: str, what: str) -> str:

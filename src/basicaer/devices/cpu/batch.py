@@ -143,10 +143,6 @@ class NumpyBatch:
         self._checkpoint.poll()
         return self._with(np.concatenate([self._states, other._states]))  # of the same class
 
-    def of(self, states: Sequence[NDArray[np.complexfloating]]) -> Self:
-        """Return a batch of states whose amplitudes are given."""
-        return self._with(np.array(states))
-
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
         return type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state)
 

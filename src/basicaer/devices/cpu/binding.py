@@ -24,7 +24,7 @@ from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
 from basicaer.devices.cpu.tiles import BoundPass, MultiplyByMatrix, MultiplyByPhases, Reorder
 from basicaer.devices.numbers import numbers_of
-from basicaer.engine.bits import deposit_bits, extract_bits
+from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
 from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
 
@@ -79,10 +79,7 @@ def first_places(plan: Plan) -> tuple[int, ...]:
     products = [step for step in first.steps if isinstance(step, Product)]
     needed = [(step.wires, [wire for wire in step.selectors if wire in first.tile]) for step in products]
     order = arranged(first.tile, needed[:1] if has_small_kernels() else needed) if needed else list(first.tile)
-    for later in plan.passes[1:]:
-        order += [wire for wire in later.tile if wire not in order]
-    order += [wire for wire in range(plan.n_qubits) if wire not in order]
-    return _inverse(order)
+    return tuple(inverse_positions(plan.wires_in_order(order)))
 
 
 def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
@@ -116,7 +113,7 @@ def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
         passes.append(binding.bound(zero))
         binding.move(place)
         if zero:
-            zero = zero.difference(*[plan.gates[gate].paired for step in current.steps for gate in step.gates])
+            zero -= plan.taken_out_of_zero(current)
         after.append(Wires(tuple(place), zero))
     return Bound(tuple(passes), tuple(after))
 
@@ -126,19 +123,12 @@ def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int]
 
     A wire whose home is not among `places` moves to any of them.
     """
-    wire_at = _inverse(place)
+    wire_at = inverse_positions(place)
     binding = _Binding([wire_at[p] for p in places], place, dtype)
     binding.go_home(home)
     bound = binding.bound(frozenset())
     binding.move(place)
     return bound
-
-
-def _inverse(permutation: Sequence[int]) -> tuple[int, ...]:
-    inverse = [0] * len(permutation)
-    for i, image in enumerate(permutation):
-        inverse[image] = i
-    return tuple(inverse)
 
 
 class _Binding:
@@ -193,7 +183,7 @@ class _Binding:
         size = len(self._places)
         low = next((p for p, place in enumerate(self._places) if p != place), size)
         rows = deposit_bits(np.arange(2 ** (size - low)), [place - low for place in self._places[low:]])
-        wire_at = _inverse(self._place)
+        wire_at = inverse_positions(self._place)
         empty = [p - low for p, place in enumerate(self._places) if p >= low and wire_at[place] in zero]
         occupied = np.flatnonzero(extract_bits(np.arange(len(rows)), empty) == 0) if empty else None
         places = set(self._places)

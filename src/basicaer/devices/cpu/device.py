@@ -1,46 +1,30 @@
-"""The CPU device: one NumPy array of amplitudes, changed in place: gate by gate if it is small, else in tiles."""
+"""The CPU: how it splits and plans work on states, and what that costs."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.bound_plans import BoundPlans
-from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.batch import NumpyBatch
-from basicaer.devices.cpu.binding import Bound, bind, bind_reordering, first_places
-from basicaer.devices.cpu.blas import has_small_kernels, single_threaded_blas
-from basicaer.devices.cpu.expectations import expectations
-from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, rows_of, squares, weight
-from basicaer.devices.cpu.threads import run_passes
+from basicaer.devices.cpu.blas import has_small_kernels
+from basicaer.devices.cpu.state import ROW_QUBITS, NumpyState, allocation
 from basicaer.devices.memory import free_host_bytes
-from basicaer.devices.numbers import GateNumbers
-from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.plan import Costs
-from basicaer.engine.sampling import last_with_weight
-from basicaer.engine.suspended import check_passes_done
-from basicaer.errors import BasicAerError
 from basicaer.options import Precision
-from basicaer.wording import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.engine.device import State
-    from basicaer.engine.plan import Plan
-    from basicaer.engine.program import Gate, Segment
 
-__all__ = ["NumpyDevice", "NumpyState"]
+__all__ = ["NumpyDevice"]
 
-_NO_LIMIT = contextlib.nullcontext()  # for products so small that BLAS never uses several threads
 _DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
     Precision.SINGLE: np.dtype(np.complex64),
@@ -50,11 +34,8 @@ _PLANNED_FROM = 10  # qubits; in smaller states, applying a gate costs less than
 _FEW_GATES = 2  # up to this many gates are applied one by one, unless a qubit in |0> makes passes cheaper
 _TILE_SIZES = ((14, 14), (16, 14), (17, 15), (21, 16))  # (most qubits of a state, qubits of its tiles)
 _LARGEST_TILE = 17  # qubits; 2**17 amplitudes are 2 MiB in double precision, so two tiles stay in the caches
-_CHUNK_QUBITS = 16  # work without tiles polls after 2**16 amplitudes
-_PAGE_AMPLITUDES = 256  # pages of memory have 2**12 bytes or more, which are 256 amplitudes in double precision
 _LARGEST_BATCHED = 12  # qubits; a larger state keeps the cores busy by itself
 _BATCH_AMPLITUDES = 2**21  # amplitudes of a batch: 32 MiB in double precision
-_ROW_QUBITS = 4  # rows of 2**4 amplitudes or more are read in whole cache lines
 
 # Seconds per amplitude for a matrix on 0, 1, ... qubits, by precision and by whether OpenBLAS has small real kernels.
 # Measured within runs of 24 qubits on one core of an EPYC (Zen 5, 1 MiB of second-level cache), with NumPy 2.4 and
@@ -65,325 +46,9 @@ _PRODUCTS = {
     (Precision.DOUBLE, True): (0.6e-9, 0.6e-9, 0.65e-9, 0.75e-9, 1.2e-9, 2.25e-9, 5.6e-9),
     (Precision.SINGLE, True): (0.3e-9, 0.5e-9, 0.5e-9, 0.5e-9, 0.65e-9, 1.15e-9, 2.3e-9),
 }
-_COSTS = {
-    Precision.DOUBLE: Costs(
-        tile_qubits=_LARGEST_TILE,
-        shared_qubits=_ROW_QUBITS,
-        product=(),
-        rearrange=1.0e-9,
-        multiply=0.8e-9,
-        move=3.0e-9,
-        step_seconds=3e-6,
-        selectors=3,
-    ),
-    Precision.SINGLE: Costs(
-        tile_qubits=_LARGEST_TILE,
-        shared_qubits=_ROW_QUBITS,
-        product=(),
-        rearrange=0.8e-9,
-        multiply=0.5e-9,
-        move=3.0e-9,
-        step_seconds=3e-6,
-        selectors=3,
-    ),
-}
-
-
-_bound_plans: BoundPlans[Bound] = BoundPlans()
-_bound_gates: BoundPlans[list[BoundGate]] = BoundPlans(256)
-
-
-class NumpyState:
-    """A statevector in one array; see `basicaer.engine.device.State` for what each method promises."""
-
-    def __init__(
-        self,
-        vector: NDArray[np.complexfloating],
-        n_qubits: int,
-        threads: int,
-        checkpoint: Checkpoint,
-        *,
-        untouched: Iterable[int],
-    ) -> None:
-        self.n_qubits = n_qubits
-        self._checkpoint = checkpoint
-        self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
-        self._place = tuple(range(n_qubits))
-        self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
-        self._passes_done = 0  # passes of the running segment
-        self._threads = threads
-        self._gatewise = Gatewise(n_qubits, vector.dtype)
-
-    @property
-    def any_untouched(self) -> bool:
-        return bool(self._zero)
-
-    def set_identity(self) -> None:
-        self._forget_layout()
-        self._vector[0] = 0
-        diagonal = self._vector[:: 2 ** (self.n_qubits // 2) + 1]
-        for part in self._chunks(len(diagonal)):
-            diagonal[part] = 1
-
-    def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
-        self._forget_layout()
-        for part in self._chunks(len(self._vector)):
-            np.copyto(self._vector[part], amplitudes[part], casting="same_kind")
-
-    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        if plan is None:
-            self._run_gatewise(segment)
-            return
-        if not plan.passes:
-            self._relabel(plan.wire_of, self._zero)
-            return
-        with single_threaded_blas:
-            if len(self._zero) == self.n_qubits and not self._passes_done:
-                self._place = first_places(plan)
-                self._populate()
-            check_passes_done(self._passes_done, len(plan.passes))
-            to = self._place, self._zero, self._vector.dtype, self._passes_done
-            bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
-            self._run_passes(bound, after_pass)
-        self._relabel(plan.wire_of, self._zero)
-
-    def _run_passes(self, bound: Bound, after_pass: Callable[[], None] | None) -> None:
-        if after_pass is None:
-            run_passes(bound.passes, self._vector, self._threads, self._checkpoint)
-            self._place, self._zero = bound.after[-1] if bound.after else (self._place, self._zero)
-        else:
-            for step, after in zip(bound.passes, bound.after, strict=True):
-                run_passes((step,), self._vector, self._threads, self._checkpoint)
-                self._passes_done += 1
-                self._place, self._zero = after
-                after_pass()
-        self._passes_done = 0
-
-    def _populate(self) -> None:
-        """Write to each page of a fresh state, piece by piece, polling in between.
-
-        The operating system allocates and clears memory when it is first written to, some megabytes at a time. The
-        rows of a tile are so far apart that the first tile would take as long as the whole state.
-        """
-        first = self._vector[0]
-        for part in self._chunks(len(self._vector)):
-            self._vector[part][::_PAGE_AMPLITUDES] = 0
-        self._vector[0] = first
-
-    def _relabel(self, wire_of: tuple[int, ...], zero: frozenset[int]) -> None:
-        """Update the places of the qubits, and which are |0>, after a plan that leaves qubit q on ``wire_of[q]``."""
-        self._place = self._places(wire_of)
-        self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in zero)
-
-    def _run_gatewise(self, segment: Segment) -> None:
-        poll = self._checkpoint.poll
-        if self._vector.size > gatewise.FEW_AMPLITUDES:
-            with single_threaded_blas:
-                for gate in segment.gates:
-                    poll()
-                    self._gatewise.apply(self._vector, self._numbers(gate), poll)
-        else:  # binding a gate takes as long as applying it, so bound gates are kept
-            to = self._place, self._vector.dtype
-            for bound in _bound_gates.bound(None, segment, to, lambda: self._bound_gates(segment)):
-                poll()
-                self._gatewise.run(bound, self._vector, poll)
-        self._zero = self._zero.difference(*[gate.targets for gate in segment.gates])
-
-    def _bound_gates(self, segment: Segment) -> list[BoundGate]:
-        bound = []
-        for gate in segment.gates:
-            self._checkpoint.poll()
-            bound.append(self._gatewise.bound(self._numbers(gate)))
-        return bound
-
-    def _numbers(self, gate: Gate) -> GateNumbers:
-        """Return the numbers of a gate, on the index bits of its qubits."""
-        return GateNumbers(
-            gate.form, gate.data, self._places(gate.targets), self._places(gate.controls), gate.control_state
-        )
-
-    def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
-        self._zero -= set(qubits)
-        for rows in self._rows(qubits):
-            zero = rows[(0,) * len(qubits)].copy()
-            np.multiply(along_targets(amplitudes, len(qubits), rows.ndim), zero, out=rows, casting="same_kind")
-
-    def weights(self, qubit: int) -> tuple[float, float]:
-        zero = one = 0.0
-        with self._one_blas_thread():
-            for rows in self._rows((qubit,)):
-                zero += weight(rows[0])
-                one += weight(rows[1])
-        return zero, one
-
-    def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
-        for rows in self._rows((qubit,)):
-            rows[1 - outcome] = 0
-            rows[int(outcome)] *= probability**-0.5
-
-    def bring_into_order(self) -> None:
-        n, home = self.n_qubits, range(self.n_qubits)
-        place = list(self._place)
-        passes = []
-        while place != list(home):
-            places = _next_to_reorder(place, min(n, _CHUNK_QUBITS))
-            passes.append(bind_reordering(places, place, home, self._vector.dtype))
-        run_passes(passes, self._vector, self._threads, self._checkpoint, counted=False)
-        self._place = tuple(home)
-
-    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
-        weights = np.zeros(2 ** (self.n_qubits - block_qubits))
-        chunk_bits = min(self.n_qubits, _CHUNK_QUBITS)
-        wire_at = sorted(range(self.n_qubits), key=self._place.__getitem__)
-        # A chunk is summed over the bits that number an amplitude within its block; the others number the block.
-        of_block = [p for p in range(self.n_qubits) if wire_at[p] >= block_qubits]
-        inside = [p for p in of_block if p < chunk_bits]
-        outside = [p for p in of_block if p >= chunk_bits]
-        number = deposit_bits(np.arange(2 ** len(inside)), [wire_at[p] - block_qubits for p in inside])
-        shape = [2] * chunk_bits
-        summed = tuple(chunk_bits - 1 - p for p in range(chunk_bits) if p not in inside)
-        with self._one_blas_thread():
-            for start in range(0, len(self._vector), 2**chunk_bits):
-                self._checkpoint.poll()
-                chunk = self._vector[start : start + 2**chunk_bits]
-                which = deposit_bits(extract_bits(start, outside), [wire_at[p] - block_qubits for p in outside])
-                if not inside:
-                    weights[which] += weight(chunk)
-                else:
-                    weights[which + number] += squares(chunk).reshape(shape).sum(axis=summed).reshape(-1)
-        return weights
-
-    def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
-        inside, outside = self._place[:block_qubits], self._place[block_qubits:]
-        start = deposit_bits(block, outside)
-        if inside == tuple(range(block_qubits)):
-            return squares(self._vector[start : start + 2**block_qubits])
-        return squares(self._vector[_offsets(inside) + start])
-
-    def indices_of_draws(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
-        indices = np.empty(len(blocks), np.int64)
-        hit, first = np.unique(blocks, return_index=True)
-        for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(blocks)], strict=True):
-            self._checkpoint.poll()
-            ends = self.block_probabilities(block, block_qubits).cumsum()
-            found = ends.searchsorted(targets[start:stop], side="right")
-            indices[start:stop] = last_with_weight(ends, found) + block * 2**block_qubits
-        return indices
-
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        places = deposit_bits(x, self._place), [deposit_bits(z, self._place) for z in zs]
-        return expectations(self._vector, *places, self._threads, self._checkpoint.poll)
-
-    def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
-        if indices is None:
-            self.bring_into_order()
-            return self._copied()
-        found = np.empty(indices.size, self._vector.dtype)
-        wanted = indices.reshape(-1)
-        for part in self._chunks(len(found)):
-            found[part] = self._vector[deposit_bits(wanted[part], self._place)]
-        return found.reshape(indices.shape)
-
-    def amplitudes(self) -> NDArray[np.complexfloating]:
-        self.bring_into_order()
-        vector, self._vector = self._vector, np.empty(0, self._vector.dtype)
-        return vector
-
-    def device_array(self) -> NDArray[np.complexfloating]:
-        return self.amplitudes()
-
-    def layout(self) -> dict[str, Any]:
-        return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}
-
-    def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
-        for part in self._chunks(len(self._vector)):
-            yield self._vector[part]
-
-    def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
-        self._place, self._zero = tuple(layout["place"]), frozenset(layout["zero"])
-        self._passes_done = layout["passes_done"]
-        filled = 0
-        for part in parts:
-            amplitudes = np.frombuffer(part, self._vector.dtype)
-            self._vector[filled : filled + len(amplitudes)] = amplitudes
-            filled += len(amplitudes)
-
-    def copy(self) -> Self:
-        copied = type(self)(self._copied(), self.n_qubits, self._threads, self._checkpoint, untouched=self._zero)
-        copied._place = self._place  # noqa: SLF001  # of the same class
-        return copied
-
-    def _copied(self) -> NDArray[np.complexfloating]:
-        """Return a copy of the array, made piece by piece."""
-        with _refusal(self._vector.nbytes):
-            vector = np.empty_like(self._vector)
-        for part in self._chunks(len(vector)):
-            vector[part] = self._vector[part]
-        return vector
-
-    def release(self) -> None:
-        self._vector = np.empty(0, self._vector.dtype)
-
-    def _one_blas_thread(self) -> contextlib.AbstractContextManager[None]:
-        """Return the context for work with BLAS, whose threads would otherwise keep spinning for 0.1 s after it."""
-        return _NO_LIMIT if self._vector.size <= gatewise.FEW_AMPLITUDES else single_threaded_blas
-
-    def _forget_layout(self) -> None:
-        self._place, self._zero = tuple(range(self.n_qubits)), frozenset()
-
-    def _places(self, qubits: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple([self._place[q] for q in qubits])
-
-    def _rows(self, qubits: tuple[int, ...]) -> Iterator[NDArray[Any]]:
-        """Yield the amplitudes as `rows_of` does, block by block, polling before each."""
-        for rows in rows_of(self._vector, self.n_qubits, self._places(qubits)):
-            self._checkpoint.poll()
-            yield rows
-
-    def _chunks(self, size: int) -> Iterator[slice]:
-        """Yield the parts of an array, polling before each."""
-        for start in range(0, size, 2**_CHUNK_QUBITS):
-            self._checkpoint.poll()
-            yield slice(start, start + 2**_CHUNK_QUBITS)
-
-
-@lru_cache(maxsize=2)
-def _offsets(places: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the index of each value of the qubits at `places`, if the other qubits are 0."""
-    offsets: NDArray[np.int64] = deposit_bits(np.arange(2 ** len(places)), places)
-    offsets.flags.writeable = False  # it is shared
-    return offsets
-
-
-def _next_to_reorder(place: list[int], size: int) -> list[int]:
-    """Return the places to reorder next: the lowest ones, for long rows, then chains of places whose wires move."""
-    chosen = dict.fromkeys(range(min(_ROW_QUBITS, size)))
-    wire_at = sorted(range(len(place)), key=place.__getitem__)
-    misplaced = [p for p, q in enumerate(wire_at) if p != q]
-    for first in misplaced:
-        p = first
-        while p not in chosen and len(chosen) < size:
-            chosen[p] = None
-            p = wire_at[p]
-    for p in range(len(place)):
-        if len(chosen) >= size:
-            break
-        chosen[p] = None
-    return list(chosen)
-
-
-@contextlib.contextmanager
-def _refusal(size: int) -> Iterator[None]:
-    """Turn a MemoryError into an error that says how much memory was needed, with the allocator's own words."""
-    try:
-        yield
-    except MemoryError as error:
-        raise BasicAerError(
-            f"The CPU could not give {readable(size)} for a state ({error or 'out of memory'}); "
-            "close what else uses memory, use fewer qubits or precision='single'."
-        ) from error
+# Seconds per amplitude to rearrange it and to multiply it by a phase, in the same runs.
+_REARRANGE = {Precision.DOUBLE: 1.0e-9, Precision.SINGLE: 0.8e-9}
+_MULTIPLY = {Precision.DOUBLE: 0.8e-9, Precision.SINGLE: 0.5e-9}
 
 
 class NumpyDevice:
@@ -411,7 +76,7 @@ class NumpyDevice:
 
     def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> NumpyState:
         dtype = _DTYPES[precision]
-        with _refusal(dtype.itemsize * 2**n_qubits):
+        with allocation(dtype.itemsize * 2**n_qubits):
             vector = np.zeros(2**n_qubits, dtype)
         vector[0] = 1
         return NumpyState(vector, n_qubits, self.threads, checkpoint or Checkpoint(), untouched=range(n_qubits))
@@ -419,19 +84,25 @@ class NumpyDevice:
     def new_batch(
         self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None
     ) -> NumpyBatch:
-        dtype, checkpoint = _DTYPES[precision], checkpoint or Checkpoint()
-        with _refusal(dtype.itemsize * count * 2**n_qubits):
+        dtype = _DTYPES[precision]
+        with allocation(dtype.itemsize * count * 2**n_qubits):
             states = np.zeros((count, 2**n_qubits), dtype)
         states[:, 0] = 1
+        return self._batch_from(states, n_qubits, checkpoint or Checkpoint())
 
+    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> NumpyBatch:
+        n_qubits, dtype = states[0].n_qubits, _DTYPES[precision]
+        with allocation(dtype.itemsize * len(states) * 2**n_qubits):
+            amplitudes = np.empty((len(states), 2**n_qubits), dtype)
+        for row, state in zip(amplitudes, states, strict=True):
+            row[:] = state.read()
+        return self._batch_from(amplitudes, n_qubits, checkpoint)
+
+    def _batch_from(self, states: NDArray[np.complexfloating], n_qubits: int, checkpoint: Checkpoint) -> NumpyBatch:
         def as_state(vector: NDArray[np.complexfloating]) -> NumpyState:
             return NumpyState(vector, n_qubits, 1, checkpoint, untouched=())
 
         return NumpyBatch(states, n_qubits, self.threads, checkpoint, as_state)
-
-    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> NumpyBatch:
-        batch = self.new_batch(states[0].n_qubits, precision, 0, checkpoint)
-        return batch.of([state.read() for state in states])
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
         del precision
@@ -463,8 +134,16 @@ def _usual_tile(n_qubits: int) -> int:
 
 @lru_cache
 def _costs(tile_qubits: int, precision: Precision, small_kernels: bool) -> Costs:  # noqa: FBT001  # part of the cache's key
-    product = _PRODUCTS[precision, small_kernels]
-    return replace(_COSTS[precision], tile_qubits=tile_qubits, product=product)
+    return Costs(
+        tile_qubits=tile_qubits,
+        shared_qubits=ROW_QUBITS,
+        product=_PRODUCTS[precision, small_kernels],
+        rearrange=_REARRANGE[precision],
+        multiply=_MULTIPLY[precision],
+        move=3.0e-9,
+        step_seconds=3e-6,
+        selectors=3,
+    )
 
 
 def _usable_cores() -> int:

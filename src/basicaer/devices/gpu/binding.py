@@ -12,7 +12,7 @@ from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.rewriting import by_diagonal_targets, is_wide, paired_by, without_known
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_WIDE_TARGETS, OPERATION, PASS, STAGE, WIDE
 from basicaer.devices.numbers import numbers_of
-from basicaer.engine.bits import bit_at, has_bit, mask_of
+from basicaer.engine.bits import bit_at, has_bit, inverse_positions, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
 from basicaer.engine.program import Form
 from basicaer.errors import BasicAerError
@@ -33,10 +33,8 @@ def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
     first = plan.passes[0]
     paired = next((set(step.wires) for step in first.steps if isinstance(step, Product)), set())
     order = sorted(first.tile, key=paired.__contains__)  # lowest are those that are not in registers when read
-    for later in plan.passes[1:]:
-        order += [wire for wire in later.tile if wire not in order]
-    order += [wire for wire in range(n_wires) if wire not in order]
-    return tuple(_inverse(order))
+    order = plan.wires_in_order(order)
+    return tuple(inverse_positions([*order, *range(len(order), n_wires)]))
 
 
 def bind(
@@ -159,7 +157,7 @@ class _Binding:
     def reorder(self) -> None:
         """Bring every wire w to place w, a tile at a time."""
         while any(place != wire for wire, place in enumerate(self._place)):
-            wire_at = _inverse(self._place)
+            wire_at = inverse_positions(self._place)
             size = min(self._shape.tile_bits, len(self._place))
             places = dict.fromkeys(range(min(self._shape.row_bits, size)))
             for first in [p for p, wire in enumerate(wire_at) if p != wire]:
@@ -195,7 +193,7 @@ class _Binding:
     def _filled(self, tile: Iterable[int]) -> list[int]:
         """Add wires to a tile until it has whole lines of memory, where it has room, and registers are filled."""
         wires = list(tile)
-        wire_at = _inverse(self._place)
+        wire_at = inverse_positions(self._place)
         row = [wire for wire in wire_at[: self._shape.row_bits] if wire not in wires]
         wires += row[: self._shape.tile_bits - len(wires)]
         least = min(self._shape.register_bits + self._shape.row_bits, self._shape.tile_bits, len(self._place))
@@ -260,7 +258,7 @@ class _Binding:
         record = np.zeros((), WIDE)
         record["target"][: len(gate.targets)] = [bit_at(self._place[wire]) for wire in gate.targets]
         taken = {*gate.targets, *gate.controls, *self._zero}
-        rest = [wire for wire in _inverse(self._place) if wire not in taken]
+        rest = [wire for wire in inverse_positions(self._place) if wire not in taken]
         record["rest"][: len(rest)] = [bit_at(self._place[wire]) for wire in rest]
         record["on"] = mask_of(
             self._place[wire] for j, wire in enumerate(gate.controls) if has_bit(gate.control_state, j)
@@ -278,11 +276,3 @@ def _pieces(planned: PlannedGate, gate: Gate) -> list[GateNumbers]:
     if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.kinds:
         return [numbers]
     return by_diagonal_targets(numbers, [j for j, kind in enumerate(gate.kinds) if kind == "Z"])
-
-
-def _inverse(places: Sequence[int]) -> list[int]:
-    """Return the inverse of a permutation: ``inverse[places[w]]`` is w."""
-    inverse = [0] * len(places)
-    for wire, place in enumerate(places):
-        inverse[place] = wire
-    return inverse
