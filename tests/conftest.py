@@ -130,19 +130,23 @@ class EvenDraws:
         return shuffle.permutation((np.arange(self._shots) + 0.5) / self._shots)[shots]
 
 
+def even_within(numbers, draws):
+    """Spread the draws evenly among those of each number, in the order that they have."""
+    even = np.empty(len(draws))
+    for number in np.unique(numbers):
+        own = np.flatnonzero(numbers == number)
+        even[own] = (np.argsort(np.argsort(draws[own])) + 0.5) / len(own)
+    return even
+
+
 def even_ones(draws, branch, p_one):
     """In place of `splitting.ones_of`: within each branch the draws are spread evenly."""
-    ones = np.empty(len(draws), np.intp)
-    for number, probability in enumerate(p_one.tolist()):
-        own = np.flatnonzero(branch == number)
-        ones[own] = np.argsort(np.argsort(draws[own])) + 0.5 < probability * len(own)
-    return ones
+    return (even_within(branch, draws) < p_one[branch]).astype(np.intp)
 
 
 def even_found(ensemble, numbers, draws):
-    """In place of `Ensemble.found`: within each state the draws, which ascend there, are spread evenly."""
-    starts, counts = np.searchsorted(numbers, numbers), np.bincount(numbers)[numbers]
-    return FOUND(ensemble, numbers, (np.arange(len(draws)) - starts + 0.5) / counts)
+    """In place of `Ensemble.found`: within each state the draws are spread evenly."""
+    return FOUND(ensemble, numbers, even_within(numbers, draws))
 
 
 FOUND = Ensemble.found

@@ -66,7 +66,8 @@ LAYERS = {
     ),
     "engine": (
         *("engine.unitaries", "engine.together", "engine.lru_cache", "engine.execute", "engine.suspended"),
-        *("engine.saved", "engine.finishing", "engine.splitting", "engine.liveness", "engine.request"),
+        *("engine.saved", "engine.finishing", "engine.group_queue", "engine.splitting"),
+        *("engine.liveness", "engine.request"),
         *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.sampling", "engine.draws", "engine.device", "engine.plan", "engine.program"),
         *("engine.classical", "engine.checkpoint", "engine.progress", "engine.bits", "engine"),

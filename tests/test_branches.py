@@ -9,8 +9,9 @@ from qiskit.quantum_info import Pauli
 import exact
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine import splitting
+from basicaer.engine import group_queue, splitting
 from basicaer.engine.ensemble import Ensemble
+from basicaer.engine.group_queue import GroupQueue
 from basicaer.errors import BasicAerError
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
 from basicaer.simulators import running
@@ -22,7 +23,7 @@ QASM = BasicAer.get_backend("qasm_simulator")
 BACKENDS = [QASM, BasicAer.get_backend("statevector_simulator")]
 
 
-class _Drawing:
+class Drawing:
     """Draws circuits in which blocks stand inside each other, with loops that are left at any iteration."""
 
     def __init__(self, seed, *, depth=3, saves=True):
@@ -144,7 +145,7 @@ def outcome_of(circuit, backend, monkeypatch, way, **how):
 @pytest.mark.parametrize("seed", [*range(14), 146])
 @pytest.mark.filterwarnings("ignore::basicaer.errors.BasicAerWarning")
 def test_no_shot_sees_anything_else(seed, monkeypatch):
-    circuit, backend = _Drawing(seed).circuit, BACKENDS[seed % 2]
+    circuit, backend = Drawing(seed).circuit, BACKENDS[seed % 2]
     want = seen(outcome_of(circuit, backend, monkeypatch, (1000, None, None), shots=SHOTS, memory=True))
     for name, way in WAYS.items():
         got = seen(outcome_of(circuit, backend, monkeypatch, way, shots=SHOTS, memory=True))
@@ -158,7 +159,7 @@ def test_no_shot_sees_anything_else(seed, monkeypatch):
 @pytest.mark.filterwarnings("ignore::basicaer.errors.BasicAerWarning")
 def test_so_many_shots_have_the_probabilities_of_every_path(seed, monkeypatch):
     """They are split, whose deviations are 10**-6 of them at most."""
-    circuit, shots = _Drawing(seed, depth=2, saves=False).circuit, 10**12
+    circuit, shots = Drawing(seed, depth=2, saves=False).circuit, 10**12
     result = outcome_of(circuit, QASM, monkeypatch, (1000, None, None), shots=shots)
     counts = {int(key, 16): count for key, count in result.results[0].data.counts.items()}
     assert sum(counts.values()) == shots
@@ -201,3 +202,24 @@ def test_small_rotations_of_some_branches_are_not_lost_when_they_meet(precision)
     save_expectation_value(circuit, Pauli("X"), [1], "x")
     result = QASM.run(circuit, shots=SHOTS, precision=precision, seed_simulator=1).result()
     assert result.data(0)["x"] == pytest.approx(0.06, abs=0.01)
+
+
+def test_groups_that_wait_at_one_place_are_joined_before_they_are_many(monkeypatch):
+    lengths = []
+    add = GroupQueue.add
+
+    def noted(queue, group):
+        add(queue, group)
+        lengths.append(len(queue))
+
+    monkeypatch.setattr(GroupQueue, "add", noted)
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(100)):  # at each iteration some shots leave the loop, and wait for the others
+        circuit.ry(0.3, 0)
+        circuit.measure(0, 0)
+        with circuit.if_test((circuit.clbits[0], 1)):
+            circuit.break_loop()
+        circuit.reset(0)
+    counts = QASM.run(circuit, shots=10_000, seed_simulator=1).result().get_counts()
+    assert counts["0"] / 10_000 == pytest.approx(np.cos(0.15) ** 200, abs=0.02)
+    assert 20 < max(lengths) <= group_queue._MOST_AT_A_PLACE + 2  # and those in the loop

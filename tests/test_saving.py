@@ -30,7 +30,13 @@ from basicaer.engine import suspended
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
-from basicaer.library import save_density_matrix, save_expectation_value, save_probabilities_dict, save_statevector_dict
+from basicaer.library import (
+    save_density_matrix,
+    save_expectation_value,
+    save_outcome_probabilities,
+    save_probabilities_dict,
+    save_statevector_dict,
+)
 from basicaer.persistence import folder as folder_module
 from basicaer.persistence import lock as lock_module
 from basicaer.persistence import persister as persister_module
@@ -101,6 +107,7 @@ def saving_on_the_way():
             save_expectation_value(made, Pauli("XZ"), [0, 5], f"mean {place}")
             save_probabilities_dict(made, [1, 2], f"each {place}", pershot=True, conditional=True)
             save_statevector_dict(made, f"last {place}")
+    save_outcome_probabilities(made)
     return made
 
 

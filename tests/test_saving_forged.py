@@ -25,6 +25,7 @@ from basicaer.library import (
     save_density_matrix,
     save_expectation_value,
     save_expectation_value_variance,
+    save_outcome_probabilities,
     save_probabilities_dict,
     save_statevector,
     save_unitary,
@@ -73,6 +74,7 @@ def all_sorts():
         circuit.compose(layers(5, 2, measured=False, depth=1), inplace=True)
     save_statevector(circuit, "last")
     circuit.measure([1, 2], [1, 2])
+    save_outcome_probabilities(circuit, "outcomes")
     return circuit
 
 

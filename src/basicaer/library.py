@@ -40,6 +40,7 @@ __all__ = [
     "SaveExpectationValue",
     "SaveExpectationValueVariance",
     "SaveInstruction",
+    "SaveOutcomeProbabilities",
     "SaveProbabilities",
     "SaveProbabilitiesDict",
     "SaveStatevector",
@@ -50,6 +51,7 @@ __all__ = [
     "save_density_matrix",
     "save_expectation_value",
     "save_expectation_value_variance",
+    "save_outcome_probabilities",
     "save_probabilities",
     "save_probabilities_dict",
     "save_statevector",
@@ -241,6 +243,26 @@ class SaveExpectationValueVariance(SaveExpectationValue):
         return [(pauli, (mean, square)) for pauli, (mean, square) in factors.items()]
 
 
+class SaveOutcomeProbabilities(SaveInstruction):
+    """Saves the exact probability of each value that the classical bits can have at the end of the circuit.
+
+    The result has a dictionary like that of the counts, from values in hexadecimal to probabilities. It is exact also
+    for circuits with measurements in the middle, resets and control flow: each outcome on the way is followed with its
+    probability, except those below 1e-12. It must come last; only other save instructions may follow it.
+
+    Parameters
+    ----------
+    num_qubits
+        The number of qubits of the circuit.
+    """
+
+    _name = "save_outcome_probabilities"
+    _default_label = "outcome_probabilities"
+
+    def __init__(self, num_qubits: int, label: str | None = None) -> None:
+        super().__init__(num_qubits, label)
+
+
 def save_statevector(circuit: QuantumCircuit, label: str = "statevector", **how: Any) -> InstructionSet:
     """Append a `SaveStatevector` on all qubits."""
     return circuit.append(SaveStatevector(circuit.num_qubits, label, **how), circuit.qubits)
@@ -310,3 +332,8 @@ def save_expectation_value_variance(
 ) -> InstructionSet:
     """Append a `SaveExpectationValueVariance` of an operator on some qubits."""
     return circuit.append(SaveExpectationValueVariance(operator, label, **how), qubits)
+
+
+def save_outcome_probabilities(circuit: QuantumCircuit, label: str = "outcome_probabilities") -> InstructionSet:
+    """Append a `SaveOutcomeProbabilities`, after all measurements."""
+    return circuit.append(SaveOutcomeProbabilities(circuit.num_qubits, label), circuit.qubits)

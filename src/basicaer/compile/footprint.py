@@ -12,6 +12,7 @@ from basicaer.engine.program import (
     Prepare,
     Reset,
     Save,
+    SavedQuantity,
     Segment,
     SetState,
     Store,
@@ -60,6 +61,8 @@ def footprint(operation: Operation) -> Footprint:
             here = Footprint(frozenset((qubit,)), _NONE)
         case Prepare(qubits, _):
             here = Footprint(frozenset(qubits), _NONE)
+        case Save(quantity=SavedQuantity.OUTCOMES):  # no state is read, and measurements before it can still wait
+            here = Footprint(_NONE, _NONE)
         case SetState() | Save():  # the state that is saved depends on all measurements before
             here = Footprint(_NONE, _NONE, everything=True)
         case Store(expression, bits, _):

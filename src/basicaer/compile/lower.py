@@ -10,6 +10,7 @@ from qiskit.circuit import ForLoopOp, Parameter
 from basicaer.compile.builder import with_final_measurements
 from basicaer.compile.idle import active_qubits
 from basicaer.compile.instructions import BlockLowering
+from basicaer.compile.saves import check_outcomes_come_last
 from basicaer.compile.scope import Scope
 from basicaer.compile.table_gates import phase_gates
 from basicaer.compile.values import Values
@@ -79,7 +80,9 @@ def lower(
         lowering.store_inputs(circuit, scope)
         lowering.items(items, scope)
         lowering.builder.add_gates(phase)  # last, so that an instruction that replaces the state does not remove it
-        body, final = with_final_measurements(lowering.builder.block())
+        block = lowering.builder.block()
+        check_outcomes_come_last(block, place)
+        body, final = with_final_measurements(block)
         clbits = circuit.num_clbits
         return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final, saves_in(body))
 

@@ -22,16 +22,16 @@ from basicaer.compile.result_forms import (
     ResultForm,
 )
 from basicaer.engine.bits import mask_of
-from basicaer.engine.program import OverShots, Save, SavedQuantity
+from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, saves_in
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from basicaer.compile.scope import Scope
-    from basicaer.engine.program import Program
+    from basicaer.engine.program import Block, Program
 
-__all__ = ["SAVES", "SaveRecord", "as_unitary", "is_save", "lower_save", "pauli_terms"]
+__all__ = ["SAVES", "SaveRecord", "as_unitary", "check_outcomes_come_last", "is_save", "lower_save", "pauli_terms"]
 
 
 class SaveRecord(NamedTuple):
@@ -68,6 +68,7 @@ _ROWS = (
     SaveRecord("save_density_matrix", SavedQuantity.DENSITY_MATRIX, OverShots.MEAN, DENSITY_MATRIX),
     SaveRecord("save_expval", SavedQuantity.EXPECTATION, OverShots.MEAN, NUMBER),
     SaveRecord("save_expval_var", SavedQuantity.VARIANCE, OverShots.MEAN, ARRAY),
+    SaveRecord("save_outcome_probabilities", SavedQuantity.OUTCOMES, OverShots.SUM, NUMBER),
 )
 SAVES = {record.name: record for record in _ROWS}
 
@@ -106,6 +107,8 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         raise BasicAerError(
             f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}."
         )
+    if record.quantity is SavedQuantity.OUTCOMES:
+        return Save(label, record.name, record.quantity, (), (), record.over_shots, conditional=True)
     over = record.over_shots
     if per_shot:
         over = OverShots.EACH
@@ -122,6 +125,24 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         phase=scope.last_phase,
         over_idle=record.result_form.key is None,  # a dictionary gets its entries for idle qubits from its keys
     )
+
+
+def check_outcomes_come_last(body: Block, place: str) -> None:
+    """Refuse a save of the outcomes' probabilities after which anything but saves comes, or a second one."""
+    found = [save for save in saves_in(body) if save.quantity is SavedQuantity.OUTCOMES]
+    if not found:
+        return
+    for operation in reversed(body):
+        if not isinstance(operation, Save | Phase):
+            break
+        if operation in found:
+            found.remove(operation)
+            break
+    if found:
+        raise BasicAerError(
+            f"{found[0].form} ({place}, label '{found[0].label}') must come once, at the end of the circuit; only "
+            "other save instructions may follow it."
+        )
 
 
 def as_unitary(program: Program) -> Program:

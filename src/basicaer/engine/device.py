@@ -210,8 +210,8 @@ class Batch(Protocol):
     def take(self, numbers: NDArray[np.intp]) -> Self:
         """Return a batch of copies of the states with these numbers, in this order; a number may be repeated."""
 
-    def join(self, other: Self) -> Self:
-        """Return a batch of copies of these states, followed by copies of those of another batch."""
+    def join(self, others: Sequence[Self]) -> Self:
+        """Return a batch of copies of these states, followed by copies of those of other batches."""
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         """Return for each state the number of the first state that is the same up to rounding, which may be itself.

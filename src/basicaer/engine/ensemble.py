@@ -12,7 +12,7 @@ import numpy as np
 
 from basicaer.engine.device import SegmentBatch, segment_batch
 from basicaer.engine.program import Form, Gate, Segment
-from basicaer.engine.sampling import sample_indices, sample_side_by_side
+from basicaer.engine.sampling import sample_in_any_order, sample_side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -139,14 +139,16 @@ class Ensemble:
             return (self._with([self._states[i] for i in chosen]), self._with([self._states[i] for i in others]))
         return self.taken(chosen), self.taken(others)  # each a copy of a part of the batch
 
-    def joined(self, other: Ensemble) -> Ensemble:
-        """Return the states of both, those of the other after these; neither is there any longer."""
-        if self._fits_a_batch(len(self) + len(other)):
-            self._side_by_side()
-            other._side_by_side()  # of the same class
-            assert not isinstance(self._states, list) and not isinstance(other._states, list)  # noqa: PT018, S101
-            return self._with(self._states.join(other._states))
-        return self._with([*self.each(), *other.each()])
+    def joined(self, others: Sequence[Ensemble]) -> Ensemble:
+        """Return the states of all, those of the others after these; none of them is there any longer."""
+        ensembles = [self, *others]
+        if not self._fits_a_batch(sum(map(len, ensembles))):
+            return self._with([state for ensemble in ensembles for state in ensemble.each()])
+        if all(isinstance(ensemble._states, list) for ensemble in ensembles):  # noqa: SLF001  # of the same class
+            states = [state for ensemble in ensembles for state in ensemble.each()]
+            return self._with(self._device.batch_of(states, self._precision, self._checkpoint))
+        first, *rest = [ensemble._side_by_side() for ensemble in ensembles]  # noqa: SLF001  # as above
+        return self._with(first.join(rest))
 
     def found(self, numbers: NDArray[np.intp], draws: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the index that each draw falls on in its state.
@@ -154,16 +156,22 @@ class Ensemble:
         Parameters
         ----------
         numbers
-            Draw d is one from state ``numbers[d]``; ascending.
+            Draw d is one from state ``numbers[d]``.
         draws
-            Numbers in [0, 1), ascending within each state.
+            Numbers in [0, 1), in any order.
         """
         if not isinstance(self._states, list):
             return sample_side_by_side(self._states.block_weights(0), numbers, draws)
-        ends = np.searchsorted(numbers, np.arange(len(self) + 1))
-        parts = [draws[start:stop] for start, stop in pairwise(ends.tolist())]
-        found = [sample_indices(state, part) for state, part in zip(self._states, parts, strict=True) if len(part)]
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        if len(self) == 1:
+            return sample_in_any_order(self._states[0], draws)
+        found = np.empty(len(draws), np.int64)
+        order = np.argsort(numbers, kind="stable")
+        ends = np.searchsorted(numbers[order], np.arange(len(self) + 1))
+        for state, (start, stop) in zip(self._states, pairwise(ends.tolist()), strict=True):
+            own = order[start:stop]
+            if len(own):
+                found[own] = sample_in_any_order(state, draws[own])
+        return found
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp] | None:
         """Return for each state the number of the first that is the same, among those of the same key.
@@ -188,9 +196,10 @@ class Ensemble:
             return False
         return count <= self._device.most_states(self.n_qubits, self._precision)
 
-    def _side_by_side(self) -> None:
+    def _side_by_side(self) -> Batch:
         if isinstance(self._states, list):
             self._states = self._device.batch_of(self._states, self._precision, self._checkpoint)
+        return self._states
 
     def _one_by_one(self) -> None:
         if not isinstance(self._states, list):

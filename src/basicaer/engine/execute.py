@@ -9,6 +9,7 @@ to such copies; shots that would need more are run again from the start, and dra
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from basicaer.engine.draws import Draws
 from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.finishing import Finishing
+from basicaer.engine.group_queue import GroupQueue
 from basicaer.engine.groups import Frame, Group, frame_at, innermost_loop
 from basicaer.engine.planning import Planning, closed
 from basicaer.engine.program import (
@@ -29,6 +31,7 @@ from basicaer.engine.program import (
     Prepare,
     Reset,
     Save,
+    SavedQuantity,
     Segment,
     SetState,
     Store,
@@ -52,7 +55,6 @@ if TYPE_CHECKING:
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
-    from basicaer.engine.groups import Place
     from basicaer.engine.plan import Planner
     from basicaer.engine.planning import NumbersOf
     from basicaer.engine.program import Block, Program
@@ -101,22 +103,50 @@ def execute(
     """
     planning = Planning(device, planner, request.n_qubits, request.precision, checkpoint)
     suspension = Suspension(persister, resume)
+    is_kept = persister is not None or resume is not None
+    program = request.program
     try:
+        outcome = None
         if request.exact:
-            return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
-        if request.may_split(is_kept=persister is not None or resume is not None):
+            outcome = _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
+        elif request.may_split(is_kept=is_kept):
             with contextlib.suppress(NoRoomError):
-                return _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
+                outcome = _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
             # Shots that wait for memory are run again, for which they must be told apart.
-            if check_shots is not None:
+            if outcome is None and check_shots is not None:
                 check_shots()
-        return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
+        if outcome is None:
+            outcome = _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
+        if program.outcomes_save is not None and not (request.exact or program.is_straight):
+            outcome.saved.update(_outcome_probabilities(request, planning, numbers_of))
     except LostNormError as error:
-        raise lost(request.program, error) from error
+        raise lost(program, error) from error
+    return outcome
+
+
+def _outcome_probabilities(
+    request: Request, planning: Planning, numbers_of: NumbersOf | None
+) -> dict[str, dict[int, float]]:
+    """Return the exact probabilities of all outcomes, as a saved value; they take a run of their own."""
+    exact = replace(request, exact=True, shots=1, keep_order=False, keep_state=False)
+    try:
+        run = _Execution(exact, planning, numbers_of, Suspension(None, None), Shots.WEIGHED, only_outcomes=True)
+        return run.run().saved
+    except NoRoomError as error:
+        raise BasicAerError(
+            f"Circuit '{request.program.name}' has too many outcomes of its measurements to follow each of them, as "
+            "save_outcome_probabilities asks; remove that instruction, and estimate the probabilities from the counts."
+        ) from error
 
 
 class _Execution:
-    """One run of `execute`: the groups that wait, and what has been saved."""
+    """One run of `execute`: the groups that wait, and what has been saved.
+
+    Parameters
+    ----------
+    only_outcomes
+        Whether this run is made for the probabilities of all outcomes, besides the one for everything else.
+    """
 
     def __init__(
         self,
@@ -125,11 +155,14 @@ class _Execution:
         numbers_of: NumbersOf | None,
         suspension: Suspension,
         shots: Shots,
+        *,
+        only_outcomes: bool = False,
     ) -> None:
         self.request = request
         self.program = program = request.program
         self.planning = planning
         self.numbers_of = numbers_of
+        self.only_outcomes = only_outcomes
         self.suspension = suspension
         self.checkpoint = planning.checkpoint
         self.saved = Saved()
@@ -147,7 +180,7 @@ class _Execution:
             one_by_one=suspension.is_kept,
         )
         self.finishing = Finishing(self.records, draws, planning, request, shots)
-        self.pending: list[Group] = []
+        self.queue = GroupQueue(self.splitting)
         self.waiting: list[Waiting] = []  # rows that are still to be run from the start
         self.running: Group | None = None
         # Where nothing but counts is wanted, phases no longer matter in the last operation of the body that is not one.
@@ -162,24 +195,25 @@ class _Execution:
         passes = self.planning.total_passes(
             self.program, starts_at_zero=starts_at_zero, phases_matter_until=self.phases_matter_until
         )
-        self.checkpoint.expect(passes, self.request.shots)
+        if not self.only_outcomes:
+            self.checkpoint.expect(passes, self.request.shots)
         self.checkpoint.enter("gates")
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
         else:
             self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
         try:
-            while self.pending or self.waiting:
-                if not self.pending:
-                    self.pending.append(self.from_the_start(self.waiting.pop()))
-                self.follow(self.next_group())
+            while self.queue or self.waiting:
+                self.follow(self.queue.next() if self.queue else self.from_the_start(self.waiting.pop()))
         finally:
-            for left in [*self.pending, *([self.running] if self.running else [])]:
+            for left in [*self.queue, *([self.running] if self.running else [])]:
                 left.ensemble.release()
-        if self.request.exact:
+        if self.request.exact and not self.only_outcomes:
             self.checkpoint.finish_shots(self.request.shots)
         values, counts, value_of_shot = self.finishing.outcome()
         saved = self.saved.finished(self.program.saves) if self.saved.records else {}
+        if self.finishing.saves_outcomes and self.program.outcomes_save is not None:
+            saved[self.program.outcomes_save.label] = dict(sorted(self.finishing.outcomes.items()))
         return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved, self.splitting.cut)
 
     def from_the_start(self, waiting: Waiting) -> Group:
@@ -204,7 +238,7 @@ class _Execution:
     def suspended(self) -> Suspended:
         running = self.running
         assert running is not None and running.frame is not None  # a segment runs  # noqa: PT018, S101
-        waiting = [Waiting(one.rows, one.reached(one.frame)) for one in self.pending if one.frame is not None]
+        waiting = [Waiting(one.rows, one.reached(one.frame)) for one in self.queue if one.frame is not None]
         return Suspended(
             running.rows,
             running.frame.steps(),
@@ -231,58 +265,29 @@ class _Execution:
         frame = frame_at(self.program.body, suspended.steps)
         group = self.one_branch(frame, state, Waiting(suspended.rows, suspended.saved_until))
         group.variables, group.phases = [suspended.variables], np.array([suspended.phase])
-        self.pending.append(group)
+        self.queue.add(group)
 
     # The way of the groups through the program.
-
-    @property
-    def held(self) -> int:
-        """How many states the groups that wait have."""
-        return sum(map(len, self.pending))
-
-    def go_abreast(self, states: int) -> bool:
-        """Tell whether groups of so many states wait for each other, to be joined, rather than end one by one."""
-        return self.splitting.most_together > 1 and states <= self.splitting.room() // 2
-
-    def next_group(self) -> Group:
-        """Return the group that stands farthest back, or where groups do not wait for each other, farthest on."""
-        if len(self.pending) == 1:
-            return self.pending.pop()
-        choose = min if self.go_abreast(self.held) else max
-        return self.pending.pop(choose(range(len(self.pending)), key=lambda number: self.pending[number].order()))
 
     def follow(self, group: Group) -> None:
         """Run a group to the end of the program, or to where another one has to go first."""
         self.running = group
         while (frame := group.frame) is not None:
             self.checkpoint.poll()
-            if self.pending and self.go_abreast(self.held + len(group)):
-                here = group.order()
-                self.join_those_at(here, group)
-                if any(other.order() < here for other in self.pending):
-                    self.pending.append(group)
-                    self.running = None
-                    return
+            if self.queue.gives_way(group):
+                self.queue.add(group)
+                self.running = None
+                return
             if frame.at == len(frame.block):
                 self.leave_block(group, frame)
             else:
                 self.carry_out(group, frame)
         self.suspension.check_restored()
-        self.finishing.finish(group)
+        if len(group.rows):
+            self.finishing.finish(group)
+        else:
+            group.ensemble.release()
         self.running = None
-
-    def join_those_at(self, here: Place, group: Group) -> None:
-        """Take into a group the branches of others that stand where it stands."""
-        assert group.frame is not None  # it has not ended  # noqa: S101
-        joined = False
-        for other in self.pending.copy():
-            fits = len(group) + len(other) <= self.splitting.most_together
-            if fits and other.saved_until == group.saved_until and other.order() == here:
-                self.pending.remove(other)
-                group.join(other)
-                joined = True
-        if joined:
-            self.splitting.merge(group, group.frame)
 
     def leave_block(self, group: Group, frame: Frame) -> None:
         match frame.loop:
@@ -326,6 +331,8 @@ class _Execution:
                 self.iterate(group, loop, 0, after)
             case While(condition, body) as loop:
                 self.part(group, condition, Frame(body, 0, loop, 0, 0, after), after)
+            case Measure() | Reset() if not len(group.rows):  # there is nothing to go on with
+                group.frame = None
             case Break():
                 group.frame = innermost_loop(frame).outer
             case Continue():
@@ -350,17 +357,21 @@ class _Execution:
 
     def measure(self, group: Group, frame: Frame, qubit: int, bits: tuple[int, ...], *, reset: bool) -> None:
         self.suspension.check_restored()
-        no_room = self.splitting.measure(group, frame, qubit, bits, self.held, reset=reset)
+        no_room = self.splitting.measure(group, frame, qubit, bits, self.queue.states, reset=reset)
         if len(no_room):
             self.waiting.append(Waiting(no_room, group.reached(frame)))
         after = frame.next()
+        if not len(group.rows):
+            return
         if not isinstance(after.operation, Measure | Reset):  # a chain of them parts the group as one
             self.splitting.merge(group, after)
         for part in self.splitting.in_parts(group):
             part.frame = after
-            self.pending.append(part)
+            self.queue.add(part)
 
     def save(self, group: Group, frame: Frame, save: Save) -> None:
+        if self.only_outcomes or save.quantity is SavedQuantity.OUTCOMES:  # these are known at the end
+            return
         if group.saved_until is not None and frame.order() < group.saved_until:
             return
         for number, row in enumerate(group.first_rows().tolist()):
@@ -412,7 +423,7 @@ class _Execution:
             going = group.split_off(chosen[left])
             going.frame = frame
             left = left[~chosen[left]]
-            self.pending.append(going)
+            self.queue.add(going)
         group.frame = ways[-1][1]
 
 

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.engine.bits import extract_bits, has_bit
+from basicaer.engine.bits import all_ones, extract_bits, has_bit, mask_of
 from basicaer.engine.draws import FINAL
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.engine.records import Shots
 from basicaer.engine.sampling import (
     SHOTS_AT_ONCE,
     sample_values,
+    share_out,
     split_values,
     value_counts,
 )
 from basicaer.engine.splitting import collapse, probabilities
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from basicaer.engine.request import Request
 
 __all__ = ["Finishing"]
+
+_MOST_OUTCOMES = 2**22  # whose exact probabilities are returned, in a dictionary of some 500 MiB
 
 
 class Finishing:
@@ -43,6 +47,10 @@ class Finishing:
     ----------
     amplitudes
         The final state of the last shot, once it is known and where it was asked for.
+    saves_outcomes
+        Whether the exact probabilities of all outcomes are saved by this run.
+    outcomes
+        These, by the value of the classical bits.
     """
 
     def __init__(self, records: Records, draws: Draws, planning: Planning, request: Request, shots: Shots) -> None:
@@ -52,7 +60,10 @@ class Finishing:
         self._request = request
         self._program = request.program
         self._checkpoint = planning.checkpoint
+        self._poll = planning.checkpoint.poll
         self._shots = shots
+        self.outcomes: dict[int, float] = {}
+        self.saves_outcomes = self._program.outcomes_save is not None and (request.exact or self._program.is_straight)
         self.amplitudes: NDArray[np.complexfloating] | None = None
         self._values: list[int] = []  # where these are known without the records
         self._counts: list[Any] = []
@@ -70,6 +81,8 @@ class Finishing:
         """Take the final measurements of a group that has run to its end, and count its shots."""
         self._checkpoint.enter("sampling")
         last_index = 0
+        if self.saves_outcomes:
+            self._save_outcomes(group)
         if self._request.exact:
             pass  # nothing is counted
         elif self._program.is_straight:
@@ -104,6 +117,25 @@ class Finishing:
                     self._count(start, *value_counts(state, draws, self._program.final, bits), None)
         return last_index
 
+    def _save_outcomes(self, group: Group) -> None:
+        """Add the probabilities of all outcomes of a group, whose rows are probabilities or all shots together."""
+        program, found = self._program, self.outcomes
+        kept = all_ones(program.bits) & ~mask_of(bit for measure in program.final for bit in measure.bits)
+        for number in range(len(group)):
+            rows = group.rows[group.branch == number].tolist()
+            shares = self._records.shots[rows] / (1 if self._request.exact else self._request.shots)
+            bits = [self._records.number(row) & kept for row in rows]
+            for values, of_values in share_out(group.ensemble.state(number), program.final, self._poll):
+                for of_row, share in zip(bits, shares.tolist(), strict=True):
+                    self._poll()
+                    for value, probability in zip(values, of_values, strict=True):
+                        found[value | of_row] = found.get(value | of_row, 0.0) + share * probability
+                    if len(found) > _MOST_OUTCOMES:
+                        raise BasicAerError(
+                            f"Circuit '{program.name}' has more than {_MOST_OUTCOMES} different outcomes, too many for "
+                            "save_outcome_probabilities; measure fewer qubits, or use save_probabilities."
+                        )
+
     def _count(self, start: int, values: list[int], counts: list[Any], which: NDArray[np.int64] | None) -> None:
         """Add shots, from some number on, to the outcome."""
         self._checkpoint.finish_shots(sum(counts))
@@ -137,10 +169,7 @@ class Finishing:
     def _indices(self, group: Group) -> NDArray[np.int64]:
         """Return the index of the basis state that each row of a group is found in."""
         draws = self._draws.of_shots(FINAL, (), group.rows)
-        order = np.lexsort((draws, group.branch))
-        indices = np.empty(len(draws), np.int64)
-        indices[order] = group.ensemble.found(group.branch[order], draws[order])
-        return indices
+        return group.ensemble.found(group.branch, draws)
 
     def _keep_state(self, group: Group, branch: int, index: int) -> None:
         """Keep the final state of a branch, in which the final measurements have found an index."""

@@ -15,7 +15,7 @@ from basicaer.engine.classical import ClassicalState, evaluate
 from basicaer.engine.program import For, While, children
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -215,29 +215,32 @@ class Group:
         ensembles = self.ensemble.parted(where)
         number = np.empty(len(where), np.intp)  # of a branch in its new group
         number[where], number[~where] = np.arange(where.sum()), np.arange((~where).sum())
-        leaves = where[self.branch]
+        goes = where[self.branch]
+        leaving, staying = np.flatnonzero(goes), np.flatnonzero(~goes)  # faster than masks
         variables = self.variables
         going = Group(
             self.frame,
             ensembles[0],
-            self.rows[leaves],
-            number[self.branch[leaves]],
-            [own for own, goes in zip(variables, where, strict=True) if goes],
+            self.rows[leaving],
+            number[self.branch[leaving]],
+            [own for own, goes in zip(variables, where.tolist(), strict=True) if goes],
             self.phases[where],
             self.saved_until,
         )
         self.ensemble = ensembles[1]
-        self.rows, self.branch = self.rows[~leaves], number[self.branch[~leaves]]
-        self.variables = [own for own, goes in zip(variables, where, strict=True) if not goes]
+        self.rows, self.branch = self.rows[staying], number[self.branch[staying]]
+        self.variables = [own for own, goes in zip(variables, where.tolist(), strict=True) if not goes]
         self.phases = self.phases[~where]
         return going
 
-    def join(self, other: Group) -> None:
-        """Take in the branches of another group, which stands at the same place."""
-        rows = np.concatenate([self.rows, other.rows])
+    def join(self, others: Sequence[Group]) -> None:
+        """Take in the branches of other groups, which stand at the same place."""
+        groups = [self, *others]
+        ends = np.cumsum([len(group) for group in groups])
+        branch = np.concatenate([g.branch + end - len(g) for g, end in zip(groups, ends.tolist(), strict=True)])
+        rows = np.concatenate([group.rows for group in groups])
         order = np.argsort(rows, kind="stable")
-        self.branch = np.concatenate([self.branch, other.branch + len(self)])[order]
-        self.rows = rows[order]
-        self.ensemble = self.ensemble.joined(other.ensemble)
-        self.variables += other.variables
-        self.phases = np.concatenate([self.phases, other.phases])
+        self.rows, self.branch = rows[order], branch[order]
+        self.ensemble = self.ensemble.joined([other.ensemble for other in others])
+        self.variables = [own for group in groups for own in group.variables]
+        self.phases = np.concatenate([group.phases for group in groups])

@@ -18,6 +18,7 @@ from basicaer.engine.program import (
     If,
     Measure,
     Save,
+    SavedQuantity,
     Segment,
     Store,
     Switch,
@@ -62,7 +63,7 @@ class Liveness:
                 return after & ~mask_of(bits)
             case Store(expression, bits):
                 return after & ~mask_of(bits) | _read_by(expression)
-            case Save(conditional=True):
+            case Save(conditional=True, quantity=quantity) if quantity is not SavedQuantity.OUTCOMES:
                 return self._all
             case Segment(gates, True):
                 parameters = [one for gate in gates if gate.formula is not None for one in gate.formula.parameters]

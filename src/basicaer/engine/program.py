@@ -145,6 +145,7 @@ class SavedQuantity(Enum):
     PAULIS = "expectations of Paulis"  # numbers: (x, z), masks of state qubits as for `State.expectations`
     EXPECTATION = "expectation"  # of a sum of Paulis; numbers: (x, z, factor) of each term
     VARIANCE = "variance"  # expectation and variance; numbers: the terms of the sum, and those of its square
+    OUTCOMES = "outcomes"  # not of a state: the exact probability of each value of the classical bits at the end
 
 
 class OverShots(Enum):
@@ -286,6 +287,11 @@ class Program:
     def state_qubits(self) -> int:
         """The number of qubits that are simulated."""
         return len(self.qubits)
+
+    @property
+    def outcomes_save(self) -> Save | None:
+        """The save of the probabilities of all outcomes, if there is one; nothing but saves comes after it."""
+        return next((save for save in self.saves if save.quantity is SavedQuantity.OUTCOMES), None)
 
     @property
     def writes_memory(self) -> bool:

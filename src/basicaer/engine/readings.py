@@ -66,12 +66,14 @@ def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> An
 
 
 def passes_of(save: Save) -> int:
-    """Return how many passes over the state the reading takes."""
-    return _KINDS[save.quantity].passes(save)
+    """Return how many passes over the state the reading takes; none where it is not of a state."""
+    return _KINDS[save.quantity].passes(save) if save.quantity in _KINDS else 0
 
 
 def kept_bytes(save: Save, state_bytes: int, shots: int) -> int:
     """Return the bytes that a save keeps of a state of so many; of several branches only where it keeps each shot's."""
+    if save.quantity not in _KINDS:  # it is not of a state
+        return 0
     return _KINDS[save.quantity].kept_bytes(save, state_bytes) * (shots if save.over_shots is OverShots.EACH else 1)
 
 

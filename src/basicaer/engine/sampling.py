@@ -8,7 +8,7 @@ rounding of a boundary.
 from __future__ import annotations
 
 from functools import lru_cache, reduce
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -29,9 +29,11 @@ __all__ = [
     "counts_by_index",
     "last_with_weight",
     "sample_counts",
+    "sample_in_any_order",
     "sample_indices",
     "sample_side_by_side",
     "sample_values",
+    "share_out",
     "split_values",
     "value_counts",
 ]
@@ -66,6 +68,16 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
     if len(np.unique(blocks)) > len(ends) * _MANY_BLOCKS:
         state.bring_into_order()
     return state.indices_of_draws(block_qubits, blocks, targets - before)
+
+
+def sample_in_any_order(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the index that each draw falls on, like `sample_indices`, whatever the order of the draws."""
+    if _block_qubits(state.n_qubits) == state.n_qubits:  # one block, where a draw is found without its neighbours
+        return sample_indices(state, draws)
+    order = np.argsort(draws)
+    indices = np.empty(len(draws), np.int64)
+    indices[order] = sample_indices(state, draws[order])
+    return indices
 
 
 def sample_side_by_side(
@@ -268,9 +280,32 @@ def split_values(  # noqa: PLR0917  # what, how, and where to
     for block, probabilities in _blocks(state, block_qubits, poll):
         if of_blocks[block]:
             counts = random.multinomial(of_blocks[block], probabilities / probabilities.sum())
-            hit = counts.nonzero()[0]
-            values, which = classical_values(hit + block * 2**block_qubits, measures, before)
-            yield values, np.bincount(which, counts[hit]).astype(np.int64).tolist()
+            values, numbers = _joined(counts, block * 2**block_qubits, measures, before)
+            yield values, numbers.astype(np.int64).tolist()
+
+
+def share_out(
+    state: State, measures: tuple[Measure, ...], poll: Callable[[], None]
+) -> Iterator[tuple[list[int], list[float]]]:
+    """Yield values that `measures` write to the classical bits, and the exact probability of each, in parts.
+
+    A value may come several times, and one without any probability does not.
+    """
+    block_qubits = min(state.n_qubits, _SPLIT_QUBITS)
+    whole = state.block_weights(block_qubits).sum()
+    _check_norm(whole)
+    for block, probabilities in _blocks(state, block_qubits, poll):
+        values, shares = _joined(probabilities / whole, block * 2**block_qubits, measures, 0)
+        yield values, shares.tolist()
+
+
+def _joined(
+    of_index: NDArray[Any], first: int, measures: tuple[Measure, ...], before: int
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Add up what belongs to indices, from `first` on, that lead to the same value of the classical bits."""
+    hit = of_index.nonzero()[0]
+    values, which = classical_values(hit + first, measures, before)
+    return values, np.bincount(which, of_index[hit], len(values)).astype(np.float64)
 
 
 def _blocks(state: State, block_qubits: int, poll: Callable[[], None]) -> Iterator[tuple[int, NDArray[np.float64]]]:

@@ -74,6 +74,7 @@ class Splitting:
         self._planning = planning
         self._shots = shots
         self._is_exact = shots is Shots.WEIGHED
+        self._keeps_bits = not self._is_exact or program.outcomes_save is not None
         self.cut = 0.0
         self._keeps_phases = keeps_phases or any(save.quantity is SavedQuantity.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
@@ -106,11 +107,14 @@ class Splitting:
         Returns
         -------
         rows
-            Those that found no room; they are no longer in the group.
+            Those that found no room; they are no longer in the group. Nor are rows of an exact run that are too
+            unlikely to be followed, so that none may be left.
         """
         p = probabilities(group.ensemble, qubit)
         if not (p[:, 0] * p[:, 1]).any():
             self._write_certain(group, qubit, bits, p[:, 1] == 1, reset=reset)
+            return _NO_ROWS
+        if self._is_exact and not self._likely(group, p):
             return _NO_ROWS
         ones = self._ones(group, here, p[:, 1])
         kept, branch = _numbered(2 * group.branch + ones, 2 * len(group))
@@ -202,36 +206,49 @@ class Splitting:
             return ones_of(self._draws.of_shots(place, loops, group.rows), group.branch, p_one)
         shots = self._records.shots
         whole = shots[group.rows]
-        p_of_row = np.minimum(p_one[group.branch], 1.0).tolist()
-        of_ones = np.array(
-            [
-                self._part_of(*row, place, loops)
-                for row in zip(group.rows.tolist(), whole.tolist(), p_of_row, strict=True)
-            ],
-            shots.dtype,
-        )
+        p_of_row = np.minimum(p_one[group.branch], 1.0)
+        if self._is_exact:
+            of_ones = self._shared(whole, p_of_row)
+        else:
+            rows = zip(group.rows.tolist(), whole.tolist(), p_of_row.tolist(), strict=True)
+            of_ones = np.array([self._drawn(*row, place, loops) for row in rows], shots.dtype)
         parts = (of_ones > 0) & (of_ones < whole)
-        if np.count_nonzero(shots) + parts.sum() > (_MOST_PROBABILITIES if self._is_exact else _MOST_ROWS):
+        if np.count_nonzero(shots) + parts.sum() > (_MOST_ROWS if self._keeps_bits else _MOST_PROBABILITIES):
             raise NoRoomError
         group.rows = np.concatenate([group.rows, self._records.split(group.rows[parts], of_ones[parts])])
         group.branch = np.concatenate([group.branch, group.branch[parts]])
         return np.concatenate([(of_ones > 0) & ~parts, np.ones(parts.sum(), bool)]).astype(np.intp)
 
-    def _part_of(self, row: int, whole: float, p_one: float, place: int, loops: tuple[int, ...]) -> float:
-        """Return how much of a row measures 1."""
+    def _likely(self, group: Group, p: NDArray[np.float64]) -> bool:
+        """Cut off the rows of which both outcomes are too unlikely; tell whether any are left."""
+        most = self._records.shots[group.rows] * p.max(axis=1)[group.branch]
+        stays = most >= LEAST_PROBABILITY
+        if stays.all():
+            return True
+        gone = group.rows[~stays]
+        self.cut += float(self._records.shots[gone].sum())
+        self._records.shots[gone] = 0
+        group.rows, group.branch = group.rows[stays], group.branch[stays]
+        return len(group.rows) > 0
+
+    def _shared(self, whole: NDArray[np.float64], p_one: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much of each probability belongs to the outcome 1; a part that is too small is cut off."""
+        ones, zeros = whole * p_one, whole * (1 - p_one)
+        smaller = np.minimum(ones, zeros)
+        is_cut = smaller < LEAST_PROBABILITY
+        self.cut += float(smaller[is_cut].sum())
+        parts: NDArray[np.float64] = np.where(is_cut, np.where(ones > zeros, whole, 0.0), ones)
+        return parts
+
+    def _drawn(self, row: int, whole: int, p_one: float, place: int, loops: tuple[int, ...]) -> int:
+        """Return how many of a row's shots measure 1."""
         self._planning.checkpoint.poll()
-        if self._shots is Shots.SPLIT:
-            random = self._draws.of_split(place, loops, row.to_bytes(8, "little"))
-            return int(random.binomial(int(whole), p_one))
-        one, zero = whole * p_one, whole * (1 - p_one)
-        if min(one, zero) < LEAST_PROBABILITY:
-            self.cut += min(one, zero)
-            return whole if one > zero else 0.0
-        return one
+        random = self._draws.of_split(place, loops, row.to_bytes(8, "little"))
+        return int(random.binomial(whole, p_one))
 
     def _join_rows(self, group: Group) -> None:
-        """Let rows of a branch be one: all of them where rows are probabilities, else those with the same bits."""
-        written = self._records.words[: 0 if self._is_exact else None, group.rows]
+        """Let rows of a branch be one: those with the same bits, or all of them where bits are not wanted."""
+        written = self._records.words[: None if self._keeps_bits else 0, group.rows]
         columns = np.vstack([group.branch.astype(np.uint64), written])
         _, first, number = np.unique(columns, axis=1, return_index=True, return_inverse=True)
         if len(first) < len(group.rows):

@@ -139,7 +139,7 @@ def _check_value(save: Save, value: Any) -> None:
             shape = (rows,)
         case SavedQuantity.DENSITY_MATRIX:
             shape = (rows, rows)
-        case SavedQuantity.EXPECTATION:
+        case SavedQuantity.EXPECTATION | SavedQuantity.OUTCOMES:
             shape = ()
         case SavedQuantity.VARIANCE:
             shape = (2,)

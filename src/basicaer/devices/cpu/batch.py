@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from basicaer.devices.cpu.expectations import signs_of, signs_of_ys
-from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, rows_of, squares
+from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, by_value, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.devices.likeness import are_alike, largest_distance
@@ -106,7 +106,7 @@ class NumpyBatch:
         weights = np.empty((len(self), 2))
 
         def work(part: slice) -> None:
-            values = self._by_value(qubit, part)
+            values = by_value(self._states[part], qubit)
             weights[part] = np.einsum("shvl,shvl->sv", values, values, dtype=np.float64)
 
         self._in_parts(work)
@@ -117,18 +117,9 @@ class NumpyBatch:
         factors[np.arange(len(self)), 0, outcomes.astype(np.intp), 0] = probabilities**-0.5
 
         def work(part: slice) -> None:
-            self._by_value(qubit, part)[...] *= factors[part]
+            by_value(self._states[part], qubit)[...] *= factors[part]
 
         self._in_parts(work)
-
-    def _by_value(self, qubit: int, part: slice) -> NDArray[np.floating]:
-        """Return real and imaginary parts of some states, with an axis for the value of a qubit.
-
-        ``values[s, h, v, l]``: of state s, qubits above it in h, the qubit in v, and those below it, in pairs of a real
-        and an imaginary part, in l.
-        """
-        states = self._states[part]
-        return states.view(states.real.dtype).reshape(len(states), -1, 2, 2 ** (qubit + 1))
 
     def take(self, numbers: NDArray[np.intp]) -> Self:
         taken = np.empty((len(numbers), self._states.shape[1]), self._states.dtype)
@@ -139,9 +130,9 @@ class NumpyBatch:
         self._in_parts(work, len(numbers))
         return self._with(taken)
 
-    def join(self, other: Self) -> Self:
+    def join(self, others: Sequence[Self]) -> Self:
         self._checkpoint.poll()
-        return self._with(np.concatenate([self._states, other._states]))  # of the same class
+        return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # of the same class
 
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
         return type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     _Scratch = tuple[NDArray[Any], NDArray[Any]]  # two arrays, each as large as a block or as the rows of a wider gate
 
-__all__ = ["FEW_AMPLITUDES", "BoundGate", "Gatewise", "along_targets", "rows_of", "squares", "weight"]
+__all__ = ["FEW_AMPLITUDES", "BoundGate", "Gatewise", "along_targets", "by_value", "rows_of", "squares", "weight"]
 
 _BLOCK_QUBITS = 16  # 2**16 amplitudes are 1 MiB in double precision, so a block stays in the second-level cache
 FEW_AMPLITUDES = 2**11  # up to this many amplitudes, a matrix is applied by one product with temporary arrays
@@ -137,6 +137,15 @@ def weight(amplitudes: NDArray[Any]) -> float:
     """Return the sum of the squared moduli, accumulated in float64 whatever the precision."""
     parts = np.ascontiguousarray(amplitudes).reshape(-1).astype(np.complex128, copy=False).view(np.float64)
     return float(np.dot(parts, parts))
+
+
+def by_value(states: NDArray[Any], place: int) -> NDArray[np.floating]:
+    """Return real and imaginary parts of some states, with an axis for the value of an index bit.
+
+    ``values[s, h, v, l]``: of state s, the bits above it in h, the bit itself in v, and those below it, in pairs of a
+    real and an imaginary part, in l.
+    """
+    return states.view(states.real.dtype).reshape(len(states), -1, 2, 2 ** (place + 1))
 
 
 def squares(amplitudes: NDArray[Any]) -> NDArray[np.float64]:

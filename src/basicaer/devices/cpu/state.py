@@ -13,7 +13,7 @@ from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.binding import Bound, bind, bind_reordering, first_places
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
-from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, rows_of, squares, weight
+from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
 from basicaer.devices.cpu.threads import run_passes
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
@@ -159,6 +159,11 @@ class NumpyState:
             np.multiply(along_targets(amplitudes, len(qubits), rows.ndim), zero, out=rows, casting="same_kind")
 
     def weights(self, qubit: int) -> tuple[float, float]:
+        if self._vector.size <= gatewise.FEW_AMPLITUDES:
+            self._checkpoint.poll()
+            values = by_value(self._vector[None], self._place[qubit])
+            zero, one = np.einsum("shvl,shvl->v", values, values, dtype=np.float64).tolist()
+            return zero, one
         zero = one = 0.0
         with self._one_blas_thread():
             for rows in self._rows((qubit,)):

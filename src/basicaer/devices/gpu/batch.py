@@ -66,12 +66,13 @@ class CupyBatch(CupyAmplitudes):
             vector = self._queue.gather([self._part(number) for number in numbers.tolist()])
         return self._with(vector, len(numbers))
 
-    def join(self, other: Self) -> Self:
-        for batch in (self, other):
+    def join(self, others: Sequence[Self]) -> Self:
+        batches = [self, *others]
+        for batch in batches:
             batch.in_order()
         with self._working("copying states"):
-            vector = self._queue.gather([self._vector, other._vector])  # of the same class
-        return self._with(vector, len(self) + len(other))
+            vector = self._queue.gather([batch._vector for batch in batches])  # noqa: SLF001  # of the same class
+        return self._with(vector, sum(map(len, batches)))
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         # States that are the same have the same probabilities; only those that may be are brought to the host.
