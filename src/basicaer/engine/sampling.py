@@ -205,8 +205,11 @@ def classical_values(
     values = [before] * len(distinct)
     for first, moves in writing.words:
         # word[i] = classical bits of this word for index i
-        word = reduce(np.bitwise_or, [shifted(distinct & mask, distance) for mask, distance in moves])
-        values = [value | w * 2**first for value, w in zip(values, word.tolist(), strict=True)]
+        word = reduce(np.bitwise_or, [shifted(distinct & mask, distance) for mask, distance in moves]).tolist()
+        if first == before == 0:  # as in most circuits; the line below takes three times as long for many values
+            values = word
+        else:
+            values = [value | w * 2**first for value, w in zip(values, word, strict=True)]
     return values, which
 
 
