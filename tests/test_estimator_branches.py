@@ -7,10 +7,11 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import exact
 from basicaer import EstimatorV2
+from basicaer.devices import memory
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import splitting
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.errors import BasicAerWarning
+from basicaer.errors import BasicAerError, BasicAerWarning
 
 OBSERVABLES = [
     SparsePauliOp(["ZII", "IXI", "YYZ"], [0.7, -0.4, 1.3]),
@@ -160,3 +161,13 @@ def test_sets_of_parameters_are_each_followed():
     (result,) = EstimatorV2().run([(circuit, "Z", values[:, None])]).result()
     one = np.sin(values / 2) ** 2
     assert result.data.evs == pytest.approx(1 - one + one * np.cos(0.5))
+
+
+def test_values_of_shots_that_do_not_fit_into_memory_are_refused(monkeypatch):
+    monkeypatch.setattr(splitting, "_MOST_PROBABILITIES", 1)
+    monkeypatch.setattr(memory, "free_host_bytes", lambda: 2**26)
+    observable = SparsePauliOp(["IZ", "ZI", "XX", "YY", "ZZ"], [1.0] * 5)
+    with pytest.raises(
+        BasicAerError, match=r"80.0 MiB for the values of 5 Paulis in 1048576 shots, where 64.0 MiB are"
+    ):
+        EstimatorV2().run([(many_outcomes(), observable)], precision=1e-4).result()

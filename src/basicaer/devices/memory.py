@@ -22,6 +22,7 @@ __all__ = [
     "check_fits",
     "check_saves",
     "check_shots",
+    "check_values",
     "free_host_bytes",
     "largest_state",
 ]
@@ -29,6 +30,7 @@ __all__ = [
 _TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system takes 0.1 ms, as long as a small circuit
 _NO_MEMORY = 1000  # qubits; the powers of 2 of much larger numbers would take much memory themselves
 _BYTES_PER_SHOT = 64  # the number, draw, rank, index and value of a shot, and what sorting needs
+_BYTES_PER_VALUE = 16  # of a shot, once as it is saved and once beside those of the others
 _BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and their share of the hash table
 # Files of the two versions of control groups: limit, use, statistics, and the name of droppable cache in the latter.
 _CONTROL_GROUPS = (
@@ -99,6 +101,16 @@ def check_shots(subject: str, shots: int) -> None:
         raise BasicAerError(
             f"{subject} needs {readable(needed)} for {shots} shots that are told apart, and {readable(free)} are free; "
             f"run at most {max(free // _BYTES_PER_SHOT, 1)} shots at a time."
+        )
+
+
+def check_values(subject: str, shots: int, values: int) -> None:
+    """Refuse to keep so many numbers of each shot's state; `subject` as for `check_fits`."""
+    needed = shots * values * _BYTES_PER_VALUE
+    if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+        raise BasicAerError(
+            f"{subject} has too many outcomes to follow each, and needs {readable(needed)} for the values of {values} "
+            f"Paulis in {shots} shots, where {readable(free)} are free; give a larger precision, or fewer Paulis at once."
         )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.memory import check_values
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.draws import generator, seed_of_experiment
@@ -257,5 +258,6 @@ def _values_of_shots(  # bound one after another
 ) -> NDArray[np.float64]:
     """Return the values of Paulis in the final state of each shot; `position` is that of the task's first set."""
     how["simulation"] = "shots"
+    check_values(f"Circuit '{program.name}'", shots, len(wanted))
     outcome = run.execute(position + number, _saving(program, wanted, OverShots.EACH), shots=shots)
     return np.array(outcome.saved[_LABEL][ALL_SHOTS])[:, None]
