@@ -110,7 +110,7 @@ def check_values(subject: str, shots: int, values: int) -> None:
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
             f"{subject} has too many outcomes to follow each, and needs {readable(needed)} for the values of {values} "
-            f"Paulis in {shots} shots, where {readable(free)} are free; give a larger precision, or fewer Paulis at once."
+            f"Paulis in {shots} shots, where {readable(free)} are free; give a larger precision, or fewer Paulis."
         )
 
 
