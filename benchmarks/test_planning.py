@@ -19,7 +19,7 @@ from qiskit import QuantumCircuit
 
 from basicaer import BasicAer
 from basicaer.compile.lower import lower
-from basicaer.devices.cpu.binding import bind, first_places
+from basicaer.devices.cpu.binding import Recipe, first_places
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.cpu.threads import run_passes
 from basicaer.engine.checkpoint import Checkpoint
@@ -70,7 +70,7 @@ def test_a_plan_of_many_gates(benchmark, judge, size, gates):
     made = plan()
     place, zero, dtype = first_places(made), frozenset(range(QUBITS)), np.dtype(complex)
     bound = []
-    binding = stopwatch(lambda: bound.append(bind(made, segment, place, zero, dtype)))
+    binding = stopwatch(lambda: bound.append(Recipe(made, segment, place, zero, dtype).bound()))
     vector = np.zeros(2**QUBITS, dtype)
     vector[0] = 1
     running = stopwatch(lambda: run_passes(bound[0].passes, vector, device.threads, Checkpoint()))

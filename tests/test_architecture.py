@@ -59,9 +59,10 @@ LAYERS = {
         *("devices.gpu.passes", "devices.gpu.thread_order", "devices.gpu.recording", "devices.gpu.merging"),
         *("devices.gpu.rewriting", "devices.gpu.shape", "devices.gpu.launches", "devices.gpu.encoding"),
         *("devices.gpu.structs", "devices.gpu.operations", "devices.gpu.affine", "devices.gpu"),
-        *("devices.cpu.device", "devices.memory", "devices.cpu.state", "devices.cpu.binding", "devices.cpu.fusion"),
-        *("devices.cpu.batch", "devices.likeness", "devices.cpu.permutations", "devices.cpu.expectations"),
-        *("devices.cpu.threads", "devices.cpu.tiles", "devices.cpu.phases", "devices.cpu.blas", "devices.cpu.gatewise"),
+        *("devices.cpu.device", "devices.memory", "devices.cpu.batch", "devices.likeness", "devices.cpu.state"),
+        *("devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads", "devices.cpu.tiles"),
+        *("devices.cpu.phases", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
+        *("devices.cpu.blas", "devices.cpu.gatewise"),
         *("devices.numbers", "devices.cpu.arrangement", "devices.cpu", "devices.bound_plans", "devices"),
     ),
     "engine": (

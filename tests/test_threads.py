@@ -44,9 +44,9 @@ class FakePass:
         self.tile_size = tile_size
         self._work = work
 
-    def run(self, vector, number, buffers, poll):
-        assert [len(buffer) for buffer in buffers] == [self.tile_size] * 2
-        assert {buffer.dtype for buffer in buffers} == {vector.dtype}
+    def run(self, states, number, buffers, poll):
+        assert [buffer.shape for buffer in buffers] == [(1, self.tile_size)] * 2
+        assert {buffer.dtype for buffer in buffers} == {states.dtype}
         self._work(number, poll)
         return buffers[::-1]
 

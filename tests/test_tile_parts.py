@@ -9,6 +9,7 @@ import reference
 from basicaer.devices.cpu.fusion import product_matrices
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
+from basicaer.devices.cpu.set_numbers import SetNumbers
 from basicaer.devices.numbers import GateNumbers, numbers_of
 from basicaer.engine import unitaries
 from basicaer.engine.plan import Part, PlannedGate
@@ -69,13 +70,18 @@ def random_diagonals(random, n, size, widest):
     return gates
 
 
+def bound_phases(gates, order, place, dtype=complex):
+    phases = Phases(list(enumerate(gates)), order, place)
+    return phases.bound(SetNumbers(dict(enumerate(gates))), np.dtype(dtype))
+
+
 def check_phases(gates, n, order, place, dtype):
     """Apply phases to each tile of a state that has a layout."""
     vector = reference.random_state(n)
     want = in_program_order(gates, vector)
     index = np.arange(2**n)
     of_amplitude = sum((index // 2**wire % 2 * 2 ** place[wire] for wire in range(n)), 0 * index)
-    phases = Phases([numbers(chosen) for chosen in gates], order, place, np.dtype(dtype))
+    phases = bound_phases([numbers(chosen) for chosen in gates], order, place, dtype)
     outside = [wire for wire in range(n) if wire not in order]
     laid_out, got = np.empty(2**n, dtype), np.empty(2**n, dtype)
     laid_out[of_amplitude] = vector
@@ -88,7 +94,7 @@ def check_phases(gates, n, order, place, dtype):
             ]
         )
         tile = laid_out[slots]
-        phases.apply(tile, base)
+        phases.apply(tile[None], base)
         got[slots] = tile
     assert np.allclose(got[of_amplitude], want, rtol=0, atol=1e-12 if dtype is complex else 2e-6)
 
@@ -135,7 +141,7 @@ def test_phases_on_many_wires_take_little_memory(tile):
     gates = [GateNumbers(Form.DIAGONAL, np.exp(1j * np.arange(4)), (a, b)) for a in range(n) for b in range(a + 1, n)]
     tracemalloc.start()
     try:
-        Phases(gates, range(tile), range(n), np.dtype(complex))
+        bound_phases(gates, range(tile), range(n))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -148,12 +154,10 @@ def test_a_layout_that_changes_later_changes_no_phases():
     place = list(range(n))
     data = np.exp(1j * np.random.default_rng(1).uniform(-3, 3, 2**n))
     for k in (2, n):
-        phases = Phases(
-            [GateNumbers(Form.DIAGONAL, data[: 2**k], tuple(range(n - k, n)))], [0], place, np.dtype(complex)
-        )
+        phases = bound_phases([GateNumbers(Form.DIAGONAL, data[: 2**k], tuple(range(n - k, n)))], [0], place)
         place.reverse()
         tile = np.ones(2, complex)
-        phases.apply(tile, 2 ** (n - 1))
+        phases.apply(tile[None], 2 ** (n - 1))
         place.reverse()
         one = 2 ** (k - 1)  # the last wire is 1
         assert np.allclose(tile, data[[one, one + 1]] if k == n else data[[one, one]])

@@ -266,7 +266,7 @@ def test_a_state_goes_on_from_any_pass_however_later_ones_lay_it_out(monkeypatch
     run_and_keep_each_pass(device.new_state(n, precision), segment, plan, kept)
     assert len(kept) == len(plan.passes) > 3
     monkeypatch.setattr(binding, "has_small_kernels", lambda: not flips)
-    bound = binding.bind(plan, segment, binding.first_places(plan), frozenset(range(n)), np.dtype(complex))
+    bound = binding.Recipe(plan, segment, binding.first_places(plan), frozenset(range(n)), np.dtype(complex)).bound()
     assert flips == any(
         layout["place"] != list(after.place) for (layout, _), after in zip(kept, bound.after, strict=True)
     )

@@ -1,4 +1,7 @@
-"""Binds a plan to the numbers of its gates and to the layout of a state, which makes passes that are ready to run.
+"""Binds a plan to the layout of a state, and then to numbers of its gates, which makes passes that are ready to run.
+
+A `Recipe` has all that depends on the structure of the gates and on the layout. It is bound to one set of numbers, or
+to many at once for as many states.
 
 If the bits of a product are adjacent in the tile's index, the product is one `numpy.matmul`, which sees the array as
 batches of rows or, if the bits are the lowest ones, of columns. Otherwise one `numpy.take` reorders the tile first.
@@ -19,9 +22,10 @@ import numpy as np
 
 from basicaer.devices.cpu.arrangement import arranged, facing, is_ready
 from basicaer.devices.cpu.blas import has_small_kernels
-from basicaer.devices.cpu.fusion import product_matrices
+from basicaer.devices.cpu.fusion import Fusion
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
+from basicaer.devices.cpu.set_numbers import Chains, SetNumbers
 from basicaer.devices.cpu.tiles import BoundPass, MultiplyByMatrix, MultiplyByPhases, Reorder
 from basicaer.devices.numbers import numbers_of
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
@@ -35,10 +39,13 @@ if TYPE_CHECKING:
 
     from basicaer.devices.cpu.tiles import PieceOfWork
     from basicaer.devices.numbers import GateNumbers
+    from basicaer.engine.device import SegmentBatch
     from basicaer.engine.plan import Monomials, Pass, Plan
     from basicaer.engine.program import Segment
 
-__all__ = ["Bound", "bind", "bind_reordering", "first_places"]
+    Numbered = tuple[int, GateNumbers]  # a gate, with its number in the plan
+
+__all__ = ["Bound", "Recipe", "bind_reordering", "first_places"]
 
 _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # element types by their bytes, to move data
 _SHORTEST_ROW = 4  # elements; `take` moves shorter rows more slowly than single elements
@@ -60,17 +67,76 @@ class Bound(NamedTuple):
     after: tuple[Wires, ...]
 
 
-class _Numbers(NamedTuple):
-    """A product's wires in the tile's order, and ``matrices[outside, inside, row, column]`` for its selectors."""
+class _Needs(NamedTuple):
+    """A product's wires and selectors, in the tile and outside of it, and how its matrices are made."""
 
     wires: tuple[int, ...]
     inside: tuple[int, ...]
     outside: tuple[int, ...]
-    matrices: NDArray[Any]
+    fusion: Fusion
 
-    @property
-    def is_complex(self) -> bool:
-        return np.iscomplexobj(self.matrices)
+
+class _Product(NamedTuple):
+    """A product in its place: what `MultiplyByMatrix` has, but for the numbers.
+
+    Attributes
+    ----------
+    selected, rows, columns
+        The indices by which matrices get their selectors within the tile, rows and columns in the tile's order.
+    axes
+        Of the matrices, for what lies above the group in a tile.
+    """
+
+    fusion: Fusion
+    n_inside: int
+    selected: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    axes: tuple[int, ...]
+    places: tuple[int, ...]
+    shape: tuple[int, ...]
+    transposed: bool
+
+    def bound(
+        self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]
+    ) -> MultiplyByMatrix:
+        matrices: NDArray[Any] = self.fusion.matrices(numbers, chains)
+        if self.fusion.is_real:
+            matrices, dtype = matrices.real, dtype.type(0).real.dtype
+        sets, _, size, _ = matrices.shape
+        matrices = matrices.reshape(sets, -1, 2**self.n_inside, size, size)
+        if self.transposed:
+            matrices = _on_real_numbers(matrices[:, :, self.selected, self.rows, self.columns[:, None]])
+            dtype = dtype.type(0).real.dtype
+        else:
+            matrices = matrices[:, :, self.selected, self.rows[:, None], self.columns]
+        shaped = matrices.swapaxes(0, 1).reshape(-1, sets, *self.axes, 1, *matrices.shape[-2:])
+        return MultiplyByMatrix(np.ascontiguousarray(shaped, dtype), self.places, self.shape, self.transposed)
+
+
+class _PassRecipe(NamedTuple):
+    """A pass, but for the numbers; the fields before the last are those of `BoundPass`."""
+
+    tile_size: int
+    row: int
+    rows: NDArray[np.intp]
+    occupied: NDArray[np.intp] | None
+    bases: NDArray[np.intp]
+    work: tuple[Reorder | _Product | Phases, ...]
+
+    def bound(
+        self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]
+    ) -> BoundPass:
+        work: list[PieceOfWork] = []
+        for one in self.work:
+            match one:
+                case Reorder():
+                    work.append(one)
+                case Phases():
+                    work.append(MultiplyByPhases(one.bound(numbers, dtype)))
+                case _:
+                    work.append(one.bound(numbers, chains, dtype))
+        return BoundPass(*self[:-1], tuple(work))
 
 
 def first_places(plan: Plan) -> tuple[int, ...]:
@@ -82,40 +148,67 @@ def first_places(plan: Plan) -> tuple[int, ...]:
     return tuple(inverse_positions(plan.wires_in_order(order)))
 
 
-def bind(  # noqa: PLR0917  # the first five are what a plan is bound to
-    plan: Plan,
-    segment: Segment,
-    place: Sequence[int],
-    zero: frozenset[int],
-    dtype: np.dtype[Any],
-    done: int = 0,
-    poll: Callable[[], None] = lambda: None,
-) -> Bound:
-    """Bind a plan, polling before each pass.
+class Recipe:
+    """A plan that is bound to the layout of a state, but for the numbers.
 
     Parameters
     ----------
+    template
+        A segment that the plan was made for. Others may have other numbers, but real ones where it has real ones.
     place
         ``place[w]`` is the index bit that wire w is.
     zero
         Wires that are |0>.
     done
-        How many passes have been run already; these are not bound.
+        How many passes have been run already; these are left out.
+    poll
+        Called before each pass.
     """
-    place = list(place)
-    passes, after = [], []
-    for number, current in enumerate(plan.passes[done:], done):
-        poll()
-        following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
-        binding = _Binding(current.tile, place, dtype)
-        binding.add(current.steps, lambda gate: numbers_of(plan.gates[gate], segment.gates[plan.origins[gate]]))
-        binding.write_back(following)
-        passes.append(binding.bound(zero))
-        binding.move(place)
-        if zero:
-            zero -= plan.taken_out_of_zero(current)
-        after.append(Wires(tuple(place), zero))
-    return Bound(tuple(passes), tuple(after))
+
+    def __init__(  # noqa: PLR0917  # what a plan is bound to
+        self,
+        plan: Plan,
+        template: Segment,
+        place: Sequence[int],
+        zero: frozenset[int],
+        dtype: np.dtype[Any],
+        done: int = 0,
+        poll: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._plan = plan
+        self._dtype = dtype
+        self._gates: dict[int, GateNumbers] = {}
+        self._chains = Chains()
+        self._passes: list[_PassRecipe] = []
+        after: list[Wires] = []
+        place = list(place)
+
+        def numbered(gate: int) -> Numbered:
+            self._gates[gate] = numbers_of(plan.gates[gate], template.gates[plan.origins[gate]])
+            return gate, self._gates[gate]
+
+        for number, current in enumerate(plan.passes[done:], done):
+            poll()
+            following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
+            binding = _Binding(current.tile, place, dtype, self._chains)
+            binding.add(current.steps, numbered)
+            binding.write_back(following)
+            self._passes.append(binding.recipe(zero))
+            binding.move(place)
+            if zero:
+                zero -= plan.taken_out_of_zero(current)
+            after.append(Wires(tuple(place), zero))
+        self._after = tuple(after)
+
+    def bound(self, segments: SegmentBatch | None = None, poll: Callable[[], None] = lambda: None) -> Bound:
+        """Return the passes with the numbers of segments, one for each state; of the template if None are given."""
+        numbers = SetNumbers(self._gates, self._plan, segments)
+        chains = self._chains.matrices(numbers)
+        passes = []
+        for recipe in self._passes:
+            poll()
+            passes.append(recipe.bound(numbers, chains, self._dtype))
+        return Bound(tuple(passes), self._after)
 
 
 def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int], dtype: np.dtype[Any]) -> BoundPass:
@@ -124,9 +217,11 @@ def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int]
     A wire whose home is not among `places` moves to any of them.
     """
     wire_at = inverse_positions(place)
-    binding = _Binding([wire_at[p] for p in places], place, dtype)
+    chains = Chains()
+    binding = _Binding([wire_at[p] for p in places], place, dtype, chains)
     binding.go_home(home)
-    bound = binding.bound(frozenset())
+    numbers = SetNumbers({})
+    bound = binding.recipe(frozenset()).bound(numbers, chains.matrices(numbers), dtype)
     binding.move(place)
     return bound
 
@@ -134,21 +229,21 @@ def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int]
 class _Binding:
     """Collects the work of one pass, and keeps track of the order of the tile's bits."""
 
-    def __init__(self, tile: Iterable[int], place: Sequence[int], dtype: np.dtype[Any]) -> None:
+    def __init__(self, tile: Iterable[int], place: Sequence[int], dtype: np.dtype[Any], chains: Chains) -> None:
         self._place = tuple(place)
         self._dtype = dtype
-        self._real = dtype.type(0).real.dtype
+        self._chains = chains
         self._order = sorted(tile, key=place.__getitem__)
         self._places = [place[wire] for wire in self._order]  # index bits of the tile's bits, as it is read and written
         self._permuting: list[GateNumbers] = []  # gates that will be part of the next `take`
         # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
-        self._diagonal: list[GateNumbers] = []
+        self._diagonal: list[Numbered] = []
         self._multiplied: set[int] = set()  # wires on which the diagonal gates act
-        self._work: list[PieceOfWork] = []
+        self._work: list[Reorder | _Product | Phases] = []
 
-    def add(self, steps: Sequence[Product | Monomials], numbers: Callable[[int], GateNumbers]) -> None:
-        """Add the steps of a pass; `numbers` returns the numbers of a gate of the plan."""
-        products = [self._numbers(step, numbers) for step in steps if isinstance(step, Product)]
+    def add(self, steps: Sequence[Product | Monomials], numbered: Callable[[int], Numbered]) -> None:
+        """Add the steps of a pass; `numbered` returns a gate of the plan."""
+        products = [self._needs(step, numbered) for step in steps if isinstance(step, Product)]
         done = 0
         for step in steps:
             if isinstance(step, Product):
@@ -156,7 +251,7 @@ class _Binding:
                 done += 1
             else:
                 for gate in step.gates:
-                    self._monomial(numbers(gate))
+                    self._monomial(*numbered(gate))
 
     def write_back(self, following: Pass | None) -> None:
         """Order the wires so that the next pass reads long rows; after the last pass, move them home."""
@@ -178,7 +273,7 @@ class _Binding:
         homeless = iter([wire for wire in self._order if home[wire] not in slot])
         self._finish([next(homeless) if wire is None else wire for wire in order])
 
-    def bound(self, zero: frozenset[int]) -> BoundPass:
+    def recipe(self, zero: frozenset[int]) -> _PassRecipe:
         """Return the pass, for a state in which the wires `zero` are |0>."""
         size = len(self._places)
         low = next((p for p, place in enumerate(self._places) if p != place), size)
@@ -189,33 +284,30 @@ class _Binding:
         places = set(self._places)
         others = [p for p, wire in enumerate(wire_at) if p not in places and wire not in zero]
         bases = deposit_bits(np.arange(2 ** len(others)), others)
-        return BoundPass(2**size, 2**low, rows, occupied, bases, tuple(self._work))
+        return _PassRecipe(2**size, 2**low, rows, occupied, bases, tuple(self._work))
 
     def move(self, place: list[int]) -> None:
         """Update ``place[w]`` for the tile's wires to where they are once the tile has been written back."""
         for p, wire in zip(self._places, self._order, strict=True):
             place[wire] = p
 
-    def _numbers(self, product: Product, numbers: Callable[[int], GateNumbers]) -> _Numbers:
+    def _needs(self, product: Product, numbered: Callable[[int], Numbered]) -> _Needs:
         inside = tuple(wire for wire in product.selectors if wire in self._order)
         outside = tuple(wire for wire in product.selectors if wire not in self._order)
-        matrices: NDArray[Any] = product_matrices(map(numbers, product.gates), product.wires, inside + outside)
-        if not matrices.imag.any():
-            matrices = matrices.real
-        size = 2 ** len(product.wires)
-        return _Numbers(product.wires, inside, outside, matrices.reshape(-1, 2 ** len(inside), size, size))
+        fusion = Fusion(list(map(numbered, product.gates)), product.wires, inside + outside, self._chains)
+        return _Needs(product.wires, inside, outside, fusion)
 
-    def _monomial(self, gate: GateNumbers) -> None:
+    def _monomial(self, number: int, gate: GateNumbers) -> None:
         """Add a gate that permutes basis states or multiplies them by phases."""
         if gate.form is Form.DIAGONAL:
-            self._diagonal.append(gate)
+            self._diagonal.append((number, gate))
             self._multiplied.update(gate.targets, gate.controls)
         else:
             if not self._multiplied.isdisjoint(gate.targets):
                 self._flush_phases()
             self._permuting.append(gate)
 
-    def _multiply(self, products: Sequence[_Numbers]) -> None:
+    def _multiply(self, products: Sequence[_Needs]) -> None:
         """Add the first of the products that have not been added yet."""
         self._flush_phases()
         product, group = products[0], products[0].wires
@@ -231,23 +323,30 @@ class _Binding:
         # The tile has one axis for each selector in it, and one for each run of other bits above the group.
         tile_axes, matrix_axes = self._axes_above(end, product.inside)
         transposed = lowest == 0
+        size = 2 ** len(group)
         if transposed:
-            matrices = _on_real_numbers(product.matrices[:, selected, rows, columns[:, None]])
+            size *= 2  # complex matrices act on real and imaginary parts
             others = 1
             if matrix_axes and matrix_axes[-1] == 1:  # the bits between the group and the lowest selector are rows
                 others = tile_axes.pop()
                 matrix_axes.pop()
         else:
-            matrices = product.matrices[:, selected, rows[:, None], columns]
-            others = 2**lowest * (1 if product.is_complex else 2)
-        dtype = self._dtype if np.iscomplexobj(matrices) else self._real
-        size = matrices.shape[-1]
+            others = 2**lowest * (2 if product.fusion.is_real else 1)
         part = min(others, _part_of(size))
         last = (others // part, part, size) if transposed else (size, others // part, part)
-        shaped = matrices.reshape(len(matrices), *matrix_axes, 1, *matrices.shape[-2:])
         places = tuple(self._place[wire] for wire in product.outside)
         self._work.append(
-            MultiplyByMatrix(np.ascontiguousarray(shaped, dtype), places, (*tile_axes, *last), transposed)
+            _Product(
+                product.fusion,
+                len(product.inside),
+                selected,
+                rows,
+                columns,
+                tuple(matrix_axes),
+                places,
+                (*tile_axes, *last),
+                transposed,
+            )
         )
         self._order = after
 
@@ -304,7 +403,7 @@ class _Binding:
         touched = {wire for gate in self._permuting for wire in gate.targets}
         if not touched.isdisjoint(self._multiplied):
             self._take(list(self._order))
-        self._work.append(MultiplyByPhases(Phases(self._diagonal, self._order, self._place, self._dtype)))
+        self._work.append(Phases(self._diagonal, self._order, self._place))
         self._diagonal = []
         self._multiplied = set()
 
@@ -315,11 +414,11 @@ class _Binding:
             self._take(order)
 
 
-def _staying(products: Sequence[_Numbers]) -> Sequence[_Numbers]:
+def _staying(products: Sequence[_Needs]) -> Sequence[_Needs]:
     """Return the next products that should run without a further reordering, at least one."""
     if not has_small_kernels():
         return products
-    count = next((number for number, product in enumerate(products) if product.is_complex), len(products))
+    count = next((number for number, product in enumerate(products) if not product.fusion.is_real), len(products))
     return products[: max(count, 1)]
 
 

@@ -1,7 +1,7 @@
 """Diagonal gates on a tile, merged into few products: one for all gates within the tile, and few for the others.
 
 A gate that also acts on wires outside of the tile multiplies each tile by different numbers, because the number of a
-tile says which values these wires have.
+tile says which values these wires have. All tables have a first axis for the sets of numbers; see `SetNumbers`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from basicaer.devices.cpu.fusion import acting_on
 from basicaer.devices.cpu.gatewise import Gatewise, along_targets
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import extract_bits, has_bit, mask_of
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Phases"]
+    from basicaer.devices.cpu.set_numbers import SetNumbers
+
+__all__ = ["BoundPhases", "Phases"]
 
 _MOST_TABLE_WIRES = 8  # wires of a table into which gates are merged; wider gates are applied by themselves
 _REACHING_TABLE_WIRES = 12  # wires of a table if some of them are outside of the tile
@@ -29,24 +32,35 @@ _CLUSTER_BITS = 10  # bits of a tile on which tables are multiplied together bef
 _ROW_BITS = 5  # lowest bits of a tile; products always have a number for each of their values, for long inner loops
 
 
+class _Numbered(NamedTuple):
+    """A gate, with its number in the plan."""
+
+    number: int
+    gate: GateNumbers
+
+    @property
+    def wires(self) -> set[int]:
+        return {*self.gate.targets, *self.gate.controls}
+
+
 class _Group:
     """Gates that are merged into one table, and the wires they act on."""
 
     def __init__(self) -> None:
-        self.gates: list[GateNumbers] = []
+        self.gates: list[_Numbered] = []
         self.wires: set[int] = set()
 
-    def add(self, gate: GateNumbers) -> None:
+    def add(self, gate: _Numbered) -> None:
         self.gates.append(gate)
-        self.wires.update(gate.targets, gate.controls)
+        self.wires |= gate.wires
 
 
-def _grouped(gates: Sequence[GateNumbers], most: int, wires_of: Callable[[GateNumbers], set[int]]) -> list[_Group]:
-    """Put each gate into the first group that then has at most `most` wires; `wires_of` says which wires count."""
+def _grouped(gates: Iterable[_Numbered], most: int, counting: Callable[[_Numbered], set[int]]) -> list[_Group]:
+    """Put each gate into the first group that then has at most `most` wires; `counting` says which wires count."""
     groups: list[_Group] = []
     counted: list[set[int]] = []
     for gate in gates:
-        wires = wires_of(gate)
+        wires = counting(gate)
         place = next((i for i, have in enumerate(counted) if len(have | wires) <= most), len(groups))
         if place == len(groups):
             groups.append(_Group())
@@ -56,35 +70,31 @@ def _grouped(gates: Sequence[GateNumbers], most: int, wires_of: Callable[[GateNu
     return groups
 
 
-def _table(gates: Sequence[GateNumbers], wires: Sequence[int]) -> NDArray[np.complexfloating]:
-    """Return ``table[i]``, the product of the gates' factors if ``wires[j]`` has the value of bit j of i."""
-    place = {wire: j for j, wire in enumerate(wires)}
-    table = np.ones(2 ** len(wires), complex)
-    gatewise = Gatewise(len(wires), table.dtype)
-    for gate in gates:
-        targets = tuple([place[wire] for wire in gate.targets])
-        controls = tuple([place[wire] for wire in gate.controls])
-        gatewise.apply(table, gate._replace(targets=targets, controls=controls), lambda: None)
-    return table
+def _all_wires(gate: _Numbered) -> set[int]:
+    return gate.wires
 
 
-def _all_wires(gate: GateNumbers) -> set[int]:
-    return {*gate.targets, *gate.controls}
+class _Table:
+    """The product of gates on some wires: ``table[s, i]`` if ``wires[j]`` has the value of bit j of i, in set s."""
 
+    def __init__(self, gates: Iterable[_Numbered], wires: Sequence[int]) -> None:
+        bit = {wire: j for j, wire in enumerate(wires)}
+        self._size = 2 ** len(wires)
+        # For each gate its number, the entries that it multiplies, and by which of its numbers; in few bytes, since there
+        # may be hundreds of gates.
+        self._factors: list[tuple[int, NDArray[np.uint16] | slice, NDArray[np.uint8]]] = []
+        for number, gate in gates:
+            targets, controls = ([bit[wire] for wire in some] for some in (gate.targets, gate.controls))
+            on, values = acting_on(len(wires), targets, controls, gate.control_state)
+            entries = on.astype(np.uint16) if controls else slice(None)
+            self._factors.append((number, entries, values.astype(np.uint8)))
 
-class _Reaching(NamedTuple):
-    """A table whose first axis is the value of wires outside of the tile, and whose other axes are bits of the tile."""
-
-    places: tuple[int, ...]  # index bits of the wires outside of the tile
-    table: NDArray[Any]
-
-
-class _Cluster(NamedTuple):
-    """Tables that are multiplied together for each tile, and the shapes in which their product multiplies the tile."""
-
-    tables: tuple[_Reaching, ...]
-    full: tuple[int, ...]  # shape of the product, with an axis of size 2 for each bit that it depends on
-    shapes: _Shapes
+    def bound(self, numbers: SetNumbers) -> NDArray[np.complexfloating]:
+        varies = any(numbers.varies(number) for number, _, _ in self._factors)
+        table = np.ones((numbers.size if varies else 1, self._size), complex)
+        for number, entries, values in self._factors:
+            table[:, entries] *= numbers.of(number)[:, values]
+        return table
 
 
 class _Shapes(NamedTuple):
@@ -93,20 +103,63 @@ class _Shapes(NamedTuple):
     tile: tuple[int, ...]
     product: tuple[int, ...]
 
+    def multiply(self, tiles: NDArray[Any], product: NDArray[Any]) -> None:
+        """Multiply tiles by a product of phases in place."""
+        shaped = tiles.reshape(len(tiles), *self.tile)
+        np.multiply(shaped, product.reshape(len(product), *self.product), out=shaped)
 
-def _multiply(tile: NDArray[Any], product: NDArray[Any], shapes: _Shapes) -> None:
-    """Multiply a tile by a product of phases in place."""
-    shaped = tile.reshape(shapes.tile)
-    np.multiply(shaped, product, out=shaped)
+
+class _Spread(NamedTuple):
+    """A table, and the shape in which it has an axis for each of the bits of a larger product."""
+
+    table: _Table
+    shape: tuple[int, ...]
+
+
+class _Static(NamedTuple):
+    """Gates within the tile, whose product is made once."""
+
+    parts: tuple[_Spread, ...]
+    full: tuple[int, ...]  # shape of the product, with an axis of size 2 for each bit that it depends on
+    shapes: _Shapes
+
+    def bound(self, numbers: SetNumbers, dtype: np.dtype[Any]) -> NDArray[Any]:
+        pieces = [part.table.bound(numbers).reshape(-1, *part.shape) for part in self.parts]
+        product = reduce(np.multiply, pieces)
+        return np.broadcast_to(product, (len(product), *self.full)).astype(dtype)
+
+
+class _Cluster(NamedTuple):
+    """Tables that are multiplied together for each tile, since they depend on wires outside of it.
+
+    Attributes
+    ----------
+    places
+        For each table the index bits of its wires outside of the tile.
+    """
+
+    parts: tuple[_Spread, ...]
+    places: tuple[tuple[int, ...], ...]
+    full: tuple[int, ...]
+    shapes: _Shapes
+
+    def bound(self, numbers: SetNumbers, dtype: np.dtype[Any]) -> list[NDArray[Any]]:
+        """Return for each table ``table[v, s, ...]``, where v is the value of its wires outside of the tile."""
+        found = []
+        for part, places in zip(self.parts, self.places, strict=True):
+            table = part.table.bound(numbers)
+            by_value = table.reshape(len(table), 2 ** len(places), -1).swapaxes(0, 1)
+            found.append(by_value.reshape(2 ** len(places), -1, *part.shape).astype(dtype))
+        return found
 
 
 class Phases:
-    """Diagonal gates, ready to be applied to tiles.
+    """Diagonal gates, and how they are merged.
 
     Parameters
     ----------
     gates
-        Diagonal gates on wires.
+        Diagonal gates on wires, each with its number in the plan.
     order
         ``order[p]`` is the wire that bit p of a tile stands for.
     place
@@ -114,71 +167,61 @@ class Phases:
     """
 
     def __init__(
-        self, gates: Sequence[GateNumbers], order: Sequence[int], place: Sequence[int], dtype: np.dtype[Any]
+        self, gates: Iterable[tuple[int, GateNumbers]], order: Sequence[int], place: Sequence[int]
     ) -> None:
-        self._order = order
-        self._bit = {wire: p for p, wire in enumerate(order)}
-        self._place = tuple(place)
-        self._dtype = dtype
-        inside = self._bit.keys()
-        narrow = [gate for gate in gates if len(_all_wires(gate)) <= _MOST_TABLE_WIRES]
-        static = [gate for gate in narrow if _all_wires(gate) <= inside]
-        reaching = [gate for gate in narrow if not _all_wires(gate) <= inside]
-        self._static = self._merged(static) if static else None
-        clusters = _grouped(reaching, _CLUSTER_BITS, lambda gate: _all_wires(gate) & inside)
-        self._clusters = [self._cluster(cluster) for cluster in clusters]
-        self._wide = [gate for gate in gates if len(_all_wires(gate)) > _MOST_TABLE_WIRES]
-        self._gatewise = Gatewise(len(order), dtype) if self._wide else None
+        self.order = tuple(order)
+        self.bit = {wire: p for p, wire in enumerate(order)}
+        self.place = tuple(place)
+        inside = self.bit.keys()
+        numbered = [_Numbered(*gate) for gate in gates]
+        narrow = [gate for gate in numbered if len(gate.wires) <= _MOST_TABLE_WIRES]
+        static = [gate for gate in narrow if gate.wires <= inside]
+        reaching = [gate for gate in narrow if not gate.wires <= inside]
+        self.static = self._merged(static) if static else None
+        clusters = _grouped(reaching, _CLUSTER_BITS, lambda gate: gate.wires & inside)
+        self.clusters = [self._cluster(cluster) for cluster in clusters]
+        self.wide = [gate for gate in numbered if len(gate.wires) > _MOST_TABLE_WIRES]
 
-    def apply(self, tile: NDArray[Any], base: int) -> None:
-        """Multiply a tile in place; `base` is the index of its first amplitude in the state."""
-        if self._static is not None:
-            _multiply(tile, *self._static)
-        for cluster in self._clusters:
-            pieces = [table[extract_bits(base, places)] for places, table in cluster.tables]
-            product = np.broadcast_to(reduce(np.multiply, pieces), cluster.full).reshape(cluster.shapes.product)
-            _multiply(tile, product, cluster.shapes)
-        for gate in self._wide:
-            self._apply_wide(tile, base, gate)
+    def bound(self, numbers: SetNumbers, dtype: np.dtype[Any]) -> BoundPhases:
+        """Return the gates with their numbers."""
+        return BoundPhases(self, numbers, dtype)
 
-    def _merged(self, gates: Sequence[GateNumbers]) -> tuple[NDArray[Any], _Shapes]:
-        """Return the product of gates within the tile."""
+    def _merged(self, gates: Sequence[_Numbered]) -> _Static:
         groups = _grouped(gates, _MOST_TABLE_WIRES, _all_wires)
-        bits = self._with_row({self._bit[wire] for group in groups for wire in group.wires})
-        factors = np.ones([2] * len(bits), complex)
+        bits = self._with_row({self.bit[wire] for group in groups for wire in group.wires})
+        parts = []
         for group in groups:
-            factors *= self._spread(_table(group.gates, wires := self._descending(group.wires)[::-1]), wires, bits)
-        shapes = self._shapes(bits)
-        return factors.reshape(shapes.product).astype(self._dtype, copy=False), shapes
+            wires = self._ascending(group.wires)
+            parts.append(_Spread(_Table(group.gates, wires), self._spread(wires, bits)))
+        return _Static(tuple(parts), (2,) * len(bits), self._shapes(bits))
 
     def _cluster(self, cluster: _Group) -> _Cluster:
-        bits = self._with_row({self._bit[wire] for wire in cluster.wires if wire in self._bit})
-        tables = []
+        bits = self._with_row({self.bit[wire] for wire in cluster.wires if wire in self.bit})
+        parts, places = [], []
         for group in _grouped(cluster.gates, _REACHING_TABLE_WIRES, _all_wires):
-            outside = sorted(wire for wire in group.wires if wire not in self._bit)
-            inside = self._descending(wire for wire in group.wires if wire in self._bit)[::-1]
-            table = _table(group.gates, [*inside, *outside]).reshape(2 ** len(outside), -1)
-            spread = np.stack([self._spread(row, inside, bits) for row in table])
-            tables.append(_Reaching(tuple(self._place[wire] for wire in outside), spread.astype(self._dtype)))
-        return _Cluster(tuple(tables), (2,) * len(bits), self._shapes(bits))
+            outside = sorted(wire for wire in group.wires if wire not in self.bit)
+            inside = self._ascending(wire for wire in group.wires if wire in self.bit)
+            parts.append(_Spread(_Table(group.gates, [*inside, *outside]), self._spread(inside, bits)))
+            places.append(tuple(self.place[wire] for wire in outside))
+        return _Cluster(tuple(parts), tuple(places), (2,) * len(bits), self._shapes(bits))
 
     def _with_row(self, bits: set[int]) -> list[int]:
         """Return bits of a tile, highest first, with the lowest ones added, so that inner loops are long."""
-        return sorted(bits | set(range(min(_ROW_BITS, len(self._order)))), reverse=True)
+        return sorted(bits | set(range(min(_ROW_BITS, len(self.order)))), reverse=True)
 
-    def _descending(self, wires: Any) -> list[int]:
-        return sorted(wires, key=self._bit.__getitem__, reverse=True)
+    def _ascending(self, wires: Iterable[int]) -> list[int]:
+        return sorted(wires, key=self.bit.__getitem__)
 
-    def _spread(self, table: NDArray[Any], wires: Sequence[int], bits: Sequence[int]) -> NDArray[Any]:
-        """Return a table on `wires`, ascending in the tile, in a shape with an axis for each of `bits`."""
-        own = {self._bit[wire] for wire in wires}
-        return table.reshape([2 if bit in own else 1 for bit in bits])
+    def _spread(self, wires: Iterable[int], bits: Sequence[int]) -> tuple[int, ...]:
+        """Return the shape in which a table on `wires`, ascending in the tile, has an axis for each of `bits`."""
+        own = {self.bit[wire] for wire in wires}
+        return tuple([2 if bit in own else 1 for bit in bits])
 
     def _shapes(self, bits: Sequence[int]) -> _Shapes:
         tile: list[int] = []
         product: list[int] = []
         previous = None
-        for bit in reversed(range(len(self._order))):
+        for bit in reversed(range(len(self.order))):
             own = bit in bits
             if own != previous:
                 tile.append(1)
@@ -188,25 +231,54 @@ class Phases:
             previous = own
         return _Shapes(tuple(tile), tuple(product))
 
+
+class BoundPhases:
+    """Diagonal gates, ready to be applied to tiles."""
+
+    def __init__(self, phases: Phases, numbers: SetNumbers, dtype: np.dtype[Any]) -> None:
+        self._phases = phases
+        self._static = None if phases.static is None else phases.static.bound(numbers, dtype)
+        self._clusters = [cluster.bound(numbers, dtype) for cluster in phases.clusters]
+        self._wide = [(gate, numbers.of(number)) for number, gate in phases.wide]
+        self._gatewise = Gatewise(len(phases.order), dtype) if self._wide else None
+
+    def apply(self, tiles: NDArray[Any], base: int) -> None:
+        """Multiply tiles in place: ``tiles[s]`` is that of set s.
+
+        Parameters
+        ----------
+        base
+            The index of a tile's first amplitude in the state.
+        """
+        if self._static is not None and self._phases.static is not None:
+            self._phases.static.shapes.multiply(tiles, self._static)
+        for cluster, tables in zip(self._phases.clusters, self._clusters, strict=True):
+            pieces = [table[extract_bits(base, at)] for table, at in zip(tables, cluster.places, strict=True)]
+            product = reduce(np.multiply, pieces)
+            cluster.shapes.multiply(tiles, np.broadcast_to(product, (len(product), *cluster.full)))
+        for gate, data in self._wide:
+            for number, tile in enumerate(tiles):
+                self._apply_wide(tile, base, gate._replace(data=data[number if len(data) > 1 else 0]))
+
     def _apply_wide(self, tile: NDArray[Any], base: int, gate: GateNumbers) -> None:
         """Apply a gate on many wires by itself, to the rows that its controls select."""
         assert self._gatewise is not None  # there are wide gates  # noqa: S101
         controls, state = [], []
         for j, wire in enumerate(gate.controls):
             value = has_bit(gate.control_state, j)
-            if wire in self._bit:
-                controls.append(self._bit[wire])
+            if wire in self._phases.bit:
+                controls.append(self._phases.bit[wire])
                 state.append(value)
-            elif has_bit(base, self._place[wire]) != value:
+            elif has_bit(base, self._phases.place[wire]) != value:
                 return
-        inside = [j for j, wire in enumerate(gate.targets) if wire in self._bit]
+        inside = [j for j, wire in enumerate(gate.targets) if wire in self._phases.bit]
         outside = [j for j in range(len(gate.targets)) if j not in inside]
         data = along_targets(gate.data, len(gate.targets), len(gate.targets))  # axes: the last target first
         last = len(gate.targets) - 1
         index: list[int | slice] = [slice(None)] * len(gate.targets)
         for j in outside:
-            index[last - j] = int(has_bit(base, self._place[gate.targets[j]]))
-        targets = tuple(self._bit[gate.targets[j]] for j in inside)
+            index[last - j] = int(has_bit(base, self._phases.place[gate.targets[j]]))
+        targets = tuple(self._phases.bit[gate.targets[j]] for j in inside)
         values = mask_of(j for j, on in enumerate(state) if on)
         part = GateNumbers(Form.DIAGONAL, data[tuple(index)].reshape(-1), targets, tuple(controls), values)
         self._gatewise.apply(tile, part, lambda: None)

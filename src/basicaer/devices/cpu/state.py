@@ -10,7 +10,7 @@ import numpy as np
 
 from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.cpu import gatewise
-from basicaer.devices.cpu.binding import Bound, bind, bind_reordering, first_places
+from basicaer.devices.cpu.binding import Bound, Recipe, bind_reordering, first_places
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
@@ -93,9 +93,14 @@ class NumpyState:
                 self._populate()
             check_passes_done(self._passes_done, len(plan.passes))
             to = self._place, self._zero, self._vector.dtype, self._passes_done
-            bound = _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to, self._checkpoint.poll))
+            bound = _bound_plans.bound(plan, segment, to, lambda: self._bind(plan, segment))
             self._run_passes(bound, after_pass)
         self._relabel(plan.wire_of, self._zero)
+
+    def _bind(self, plan: Plan, segment: Segment) -> Bound:
+        poll = self._checkpoint.poll
+        recipe = Recipe(plan, segment, self._place, self._zero, self._vector.dtype, self._passes_done, poll)
+        return recipe.bound(poll=poll)
 
     def _run_passes(self, bound: Bound, after_pass: Callable[[], None] | None) -> None:
         if after_pass is None:

@@ -197,7 +197,7 @@ class _Crew:
         counted: bool,
     ) -> None:
         self._passes = passes
-        self._vector = vector
+        self._states = vector[None]
         self._checkpoint = checkpoint
         self._counted = counted
         self.pace = _Pace(threads, max((len(step.bases) for step in passes), default=1))
@@ -210,9 +210,9 @@ class _Crew:
     def work(self) -> None:
         """Take tiles until all passes are done, or another thread has stopped."""
         largest = max((step.tile_size for step in self._passes), default=0)
-        room = (np.empty(largest, self._vector.dtype), np.empty(largest, self._vector.dtype))
+        room = (np.empty((1, largest), self._states.dtype), np.empty((1, largest), self._states.dtype))
         for step, numbers in zip(self._passes, self._next, strict=True):
-            buffers = (room[0][: step.tile_size], room[1][: step.tile_size])
+            buffers = (room[0][:, : step.tile_size], room[1][:, : step.tile_size])
             while not self._stopped:
                 with self._lock:
                     number = next(numbers)
@@ -221,7 +221,7 @@ class _Crew:
                 if number >= len(step.bases):
                     break
                 self._checkpoint.poll()
-                buffers = step.run(self._vector, number, buffers, self._checkpoint.poll)
+                buffers = step.run(self._states, number, buffers, self._checkpoint.poll)
             self._barrier.wait()
             if self.pace.is_to_change:
                 return

@@ -1,4 +1,7 @@
-"""The pieces of work that are done to a tile, and a pass of a plan: where its tiles are, and the work on each."""
+"""The pieces of work that are done to a tile, and a pass of a plan: where its tiles are, and the work on each.
+
+States with different sets of numbers are worked on at the same time: a buffer has a tile of each of them.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.phases import Phases
+    from basicaer.devices.cpu.phases import BoundPhases
 
-    Buffers = tuple[NDArray[Any], NDArray[Any]]  # the tile, and room for another; both complex
+    Buffers = tuple[NDArray[Any], NDArray[Any]]  # ``tiles[s]`` is the tile of state s; and room for others
 
 __all__ = ["BoundPass", "Buffers", "MultiplyByMatrix", "MultiplyByPhases", "PieceOfWork", "Reorder"]
 
@@ -38,11 +41,11 @@ class Reorder(NamedTuple):
     row: int
 
     def __call__(self, buffers: Buffers, _base: int) -> Buffers:
-        tile, room = buffers
+        tiles, room = buffers
         shape = (-1, len(self.source)) if self.row == 1 else (-1, len(self.source), self.row)
-        old, new = tile.view(self.element).reshape(shape), room.view(self.element).reshape(shape)
+        old, new = tiles.view(self.element).reshape(shape), room.view(self.element).reshape(shape)
         np.take(old, self.source, axis=1, out=new, mode="clip")
-        return room, tile
+        return room, tiles
 
 
 class MultiplyByMatrix(NamedTuple):
@@ -51,7 +54,8 @@ class MultiplyByMatrix(NamedTuple):
     Attributes
     ----------
     matrices
-        ``matrices[s]`` is used if the selectors outside of the tile have the value s; its axes broadcast with `shape`.
+        ``matrices[v, s]`` is used in state s if the selectors outside of the tile have the value v; its axes broadcast
+        with `shape`.
     places
         The index bits of the selectors outside of the tile.
     shape
@@ -66,20 +70,21 @@ class MultiplyByMatrix(NamedTuple):
     transposed: bool
 
     def __call__(self, buffers: Buffers, base: int) -> Buffers:
-        tile, room = buffers
+        tiles, room = buffers
         matrix = self.matrices[extract_bits(base, self.places)]
-        old, new = tile.view(matrix.dtype).reshape(self.shape), room.view(matrix.dtype).reshape(self.shape)
+        shape = (len(tiles), *self.shape)
+        old, new = tiles.view(matrix.dtype).reshape(shape), room.view(matrix.dtype).reshape(shape)
         if self.transposed:
             np.matmul(old, matrix, out=new)
         else:
             np.matmul(matrix, old.swapaxes(-3, -2), out=new.swapaxes(-3, -2))
-        return room, tile
+        return room, tiles
 
 
 class MultiplyByPhases(NamedTuple):
     """Multiplies a tile by the factors of diagonal gates."""
 
-    phases: Phases
+    phases: BoundPhases
 
     def __call__(self, buffers: Buffers, base: int) -> Buffers:
         self.phases.apply(buffers[0], base)
@@ -112,21 +117,21 @@ class BoundPass(NamedTuple):
     bases: NDArray[np.intp]
     work: tuple[PieceOfWork, ...]
 
-    def run(self, vector: NDArray[Any], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
-        """Read tile `number` of the state, work on it and write it back; poll between pieces; return the buffers.
+    def run(self, states: NDArray[Any], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
+        """Read tile `number` of states, work on it and write it back; poll between pieces; return the buffers.
 
-        If a poll raises, the content of the state is undefined.
+        If a poll raises, the content of the states is undefined.
         """
         base = int(self.bases[number])
-        tile = buffers[0]
-        seen, rows = vector.reshape(-1, self.row), self.rows + base // self.row
+        tiles = buffers[0]
+        seen, rows = states.reshape(len(states), -1, self.row), self.rows + base // self.row
         if self.occupied is None:
-            np.take(seen, rows, axis=0, out=tile.reshape(-1, self.row), mode="clip")
+            np.take(seen, rows, axis=1, out=tiles.reshape(len(tiles), -1, self.row), mode="clip")
         else:
-            tile[:] = 0
-            tile.reshape(-1, self.row)[self.occupied] = seen[rows[self.occupied]]
+            tiles[:] = 0
+            tiles.reshape(len(tiles), -1, self.row)[:, self.occupied] = seen[:, rows[self.occupied]]
         for work in self.work:
             poll()
             buffers = work(buffers, base)
-        seen[rows] = buffers[0].reshape(-1, self.row)
+        seen[:, rows] = buffers[0].reshape(len(tiles), -1, self.row)
         return buffers
