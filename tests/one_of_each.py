@@ -49,7 +49,7 @@ def launch_all(device, precision):
     state.run(segment, plan)
     _, one = state.weights(5)
     state.collapse(5, outcome=True, probability=one)
-    state.expectations(3, [6])
+    state.expectations([(3, 6)])
     blocks = N_QUBITS - 4
     weights = state.block_weights(blocks)
     state.block_probabilities(1, blocks)
@@ -59,7 +59,7 @@ def launch_all(device, precision):
     batch = device.new_batch(N_QUBITS, precision, 2)
     batch.run([segment, segment], plan)
     batch.collapse(5, np.array([False, True]), batch.weights(5)[[0, 1], [0, 1]])
-    batch.expectations(3, [6])
+    batch.expectations([(3, 6)])
     state.bring_into_order()
     norm = float(np.linalg.norm(state.copy().amplitudes()))
     state.set_identity()

@@ -274,7 +274,7 @@ DEAF_TO_NOTHING = {
     "collapse": lambda state: state.collapse(2, outcome=False, probability=1.0),
     "block_weights": lambda state: state.block_weights(3),
     "indices_of_draws": lambda state: state.indices_of_draws(3, np.array([0]), np.array([0.1])),
-    "expectations": lambda state: state.expectations(1, [2]),
+    "expectations": lambda state: state.expectations([(1, 2)]),
     "copy": lambda state: state.copy(),
     "read": lambda state: state.read(),
     "read some": lambda state: state.read(np.arange(3)),
@@ -331,7 +331,7 @@ def test_expectation_values_of_products_of_paulis(state_of, tolerance):
             moved = reference.apply(moved, paulis[name], (q,))
         x = sum(2**q for q, name in enumerate(names) if name in "XY")
         z = sum(2**q for q, name in enumerate(names) if name in "YZ")
-        assert abs(state.expectations(x, [z])[0] - np.vdot(vector, moved).real) < 4 * tolerance, names
+        assert abs(state.expectations([(x, z)])[0] - np.vdot(vector, moved).real) < 4 * tolerance, names
 
 
 def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):

@@ -22,8 +22,7 @@ from basicaer.options import Precision
 def test_many_paulis_on_a_state_of_several_chunks(threads, precision, tolerance, monkeypatch):
     n = 7
     monkeypatch.setattr(expectations, "_CHUNK_QUBITS", 3)
-    monkeypatch.setattr(expectations, "_FEW_AMPLITUDES", 1)
-    monkeypatch.setattr(expectations, "_MOST_PAULIS", 5)
+    monkeypatch.setattr(expectations, "_MOST_TOGETHER", 3)
     vector = reference.random_state(n, seed=3)
     state = NumpyDevice(threads=threads).new_state(n, precision)
     state.load(vector)
@@ -35,7 +34,7 @@ def test_many_paulis_on_a_state_of_several_chunks(threads, precision, tolerance,
         want = [
             (turn * (vector[index ^ x].conj() * vector) @ sign).real for turn, sign in zip(turns, signs, strict=True)
         ]
-        assert np.allclose(state.expectations(x, zs), want, rtol=0, atol=4 * tolerance), x
+        assert np.allclose(state.expectations([(x, z) for z in zs]), want, rtol=0, atol=4 * tolerance), x
 
 
 def test_expectations_are_equal_bit_by_bit_for_any_number_of_threads(monkeypatch):
@@ -44,7 +43,7 @@ def test_expectations_are_equal_bit_by_bit_for_any_number_of_threads(monkeypatch
     for threads in (1, 2, 5):
         state = NumpyDevice(threads=threads).new_state(16, Precision.DOUBLE)
         state.load(reference.random_state(16, seed=3))
-        values.append(state.expectations(5, [0, 4, 2**15 + 1]).tolist())
+        values.append(state.expectations([(5, 0), (0, 4), (5, 2**15 + 1)]).tolist())
     assert values[0] == values[1] == values[2]
 
 
@@ -52,10 +51,10 @@ def test_a_job_at_its_time_limit_lets_go_of_the_state_it_was_reading(monkeypatch
     states = []
 
     class KeptState(NumpyState):
-        def expectations(self, x, zs):
+        def expectations(self, masks):
             states.append(weakref.ref(self._vector))
             self._checkpoint._deadline = 0.0
-            return super().expectations(x, zs)
+            return super().expectations(masks)
 
     monkeypatch.setattr(numpy_device, "NumpyState", KeptState)
     circuit = QuantumCircuit(14)
@@ -70,7 +69,7 @@ def test_a_job_at_its_time_limit_lets_go_of_the_state_it_was_reading(monkeypatch
 @pytest.mark.parametrize("make", ["state", "batch"])
 def test_the_blas_has_its_threads_back_afterwards(make):
     if make == "state":
-        NumpyDevice(threads=2).new_state(18, Precision.DOUBLE).expectations(1, [0])
+        NumpyDevice(threads=2).new_state(18, Precision.DOUBLE).expectations([(1, 0)])
     else:
-        NumpyDevice(threads=2).new_batch(10, Precision.DOUBLE, 500).expectations(1, [0])
+        NumpyDevice(threads=2).new_batch(10, Precision.DOUBLE, 500).expectations([(1, 0)])
     assert single_threaded_blas._inside == 0  # at 0 it restores what it found

@@ -39,7 +39,7 @@ def is_right():
         checks = [
             np.allclose(state.block_weights(1), weights.reshape(-1, 2).sum(axis=1)),
             np.allclose(state.weights(6), weights.reshape(2, 2, -1).sum(axis=(0, 2))),
-            np.isclose(state.expectations(1, [1])[0], -np.vdot(flipped, signs * want).imag),
+            np.isclose(state.expectations([(1, 1)])[0], -np.vdot(flipped, signs * want).imag),
             (state.indices_of_draws(N, np.zeros(2**N, np.int64), middle) == np.arange(2**N)).all(),
             np.allclose(state.amplitudes(), want),
         ]

@@ -147,7 +147,7 @@ def test_more_states_than_a_launch_takes_are_several_launches(cupy, device, monk
     monkeypatch.setattr(amplitudes, "MOST_STATES", 2)
     each = [layers(6, seed) for seed in range(COUNT)]
     batch, _ = batch_of(device, each, 6)
-    values = batch.expectations(3, [6])[:, 0]
+    values = batch.expectations([(3, 6)])[:, 0]
     batch.collapse(2, np.arange(COUNT) % 2 == 1, np.full(COUNT, 0.5))
     assert max(launch.grid[1] for launch in cupy.gpu.launches) == 2
     for number, gates in enumerate(each):
@@ -172,7 +172,7 @@ def test_what_is_read_of_all_states_at_once(n, tiny_gpu, precision, tolerance):
     weights = np.array([abs(vector) ** 2 for vector in vectors])
     for x, z in ((0, 1), (1, 0), (3, 3), (2**n - 1, 1)):
         want = [pauli_value(vector, x, z) for vector in vectors]
-        assert np.allclose(batch.expectations(x, [z])[:, 0], want, atol=4 * tolerance)
+        assert np.allclose(batch.expectations([(x, z)])[:, 0], want, atol=4 * tolerance)
     for block_qubits in range(n + 1):
         want = weights.reshape(COUNT, -1, 2**block_qubits).sum(axis=2)
         assert np.allclose(batch.block_weights(block_qubits), want, atol=4 * tolerance)

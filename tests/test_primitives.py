@@ -15,6 +15,8 @@ from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile import sweep as sweep_module
+from basicaer.devices.cpu import device as numpy_device
+from basicaer.devices.cpu.batch import NumpyBatch
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.library import save_statevector
 from basicaer.primitives import PrimitiveJob
@@ -123,6 +125,7 @@ def test_random_pubs_agree_with_qiskit(seed):
 
 def test_a_state_too_large_for_a_batch(monkeypatch):
     n = 13
+    monkeypatch.setattr(numpy_device, "_LARGEST_BATCHED", 12)
     circuit = real_amplitudes(n, reps=1, entanglement="linear")
     values = np.random.default_rng(2).uniform(0, 3, (2, circuit.num_parameters))
     operator = SparsePauliOp.from_sparse_list([("ZZ", [0, 12], 1.0), ("XX", [1, 12], 0.5), ("YX", [1, 12], 0.2)], n)
@@ -302,14 +305,14 @@ def test_a_circuit_without_registers_is_warned_of():
 
 def test_a_long_sweep_is_cancelled_while_it_runs(monkeypatch):
     began, go = threading.Event(), threading.Event()
-    real = running_module.pauli_values
+    real = NumpyBatch.expectations
 
-    def halted(*arguments, **keys):
+    def halted(batch, masks):
         began.set()
         assert go.wait(GUARD)
-        return real(*arguments, **keys)
+        return real(batch, masks)
 
-    monkeypatch.setattr(running_module, "pauli_values", halted)
+    monkeypatch.setattr(NumpyBatch, "expectations", halted)
     monkeypatch.setattr(DEVICES["CPU"], "most_states", lambda *_: 2)
     job = EstimatorV2().run([(real_amplitudes(3, reps=1), "ZZZ", np.zeros((6, 6)))])
     assert isinstance(job, PrimitiveJob)

@@ -33,14 +33,14 @@ def batch_times(
     def together() -> None:
         batch = device.new_batch(n, precision, states)
         batch.run([segment] * states, plan)
-        batch.expectations(1, [2])
+        batch.expectations([(1, 2)])
         batch.release()
 
     def alone() -> None:
         for _ in range(alone_states):
             state = device.new_state(n, precision)
             state.run(segment, plan)
-            state.expectations(1, [2])
+            state.expectations([(1, 2)])
             state.release()
 
     shape = device.shapes[precision]

@@ -89,9 +89,10 @@ class NullState:
         self._checkpoint.poll()
         return np.zeros_like(blocks)
 
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         self._checkpoint.poll()
-        return np.full(len(zs), 0.0 if x else 1.0)
+        self._checkpoint.advance(len({x for x, _ in masks}))
+        return np.array([0.0 if x else 1.0 for x, _ in masks])
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         self._checkpoint.poll()

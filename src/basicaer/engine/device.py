@@ -90,11 +90,11 @@ class State(Protocol):
             rounding, the draw falls on the last index of the block whose probability is not 0.
         """
 
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        """Return the expectation values of products of Paulis that flip the same qubits.
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Return the expectation values of products of Paulis, and count those with the same x as a pass.
 
-        Product j has X on the qubits whose bits are set in `x`, Z on those of ``zs[j]``, and Y on those of both. Sums
-        are accumulated in float64 and divided by the squared norm of the state.
+        Product j has X on the qubits whose bits are set in x, Z on those of z, and Y on those of both, where
+        ``masks[j] = (x, z)``. Sums are accumulated in float64 and divided by the squared norm of the state.
         """
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
@@ -198,8 +198,8 @@ class Batch(Protocol):
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         """Return ``w[i, b]``, what `State.block_weights` returns for state i."""
 
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        """Return ``values[i, j]``, what `State.expectations` returns for state i and ``zs[j]``."""
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Return ``values[i, j]``, what `State.expectations` returns for state i and ``masks[j]``; count no passes."""
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
         """Return ``w[i, v]``, what `State.weights` returns for state i and the value v."""

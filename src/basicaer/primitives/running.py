@@ -20,7 +20,6 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
-from basicaer.engine.paulis import pauli_values
 from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, Segment
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, sample_values
@@ -169,37 +168,33 @@ def _estimates(
     sets, observables = task.sets.reshape(-1), task.observables.reshape(-1)
     values, stds = np.zeros(len(sets)), np.zeros(len(sets))
     how: dict[str, Any] = {}
-    places = _places_by_set(sets, task.sweep.size)
     if run.batch_size:  # otherwise each set's own run says how many passes it takes
         run.checkpoint.expect(2 * -(-task.sweep.size // run.batch_size), 0)
     for part, evaluate in _evaluations(task, run, evaluate_program, how):
         run.checkpoint.advance(1 if run.batch_size else 0)
-        here = [place for i in range(part.start, part.stop) for place in places[i]]
-        wanted = sorted({term[:2] for place in here for term in task.terms[observables[place]]})
+        here = np.flatnonzero((sets >= part.start) & (sets < part.stop))
+        needed = np.unique(observables[here]).tolist()
+        wanted = sorted({term[:2] for number in needed for term in task.terms[number]})
         column = {masks: j for j, masks in enumerate(wanted)}
         # found[shot, set, term]; there are no terms if every Pauli of the observables flips an idle qubit
         found = evaluate(wanted) if wanted else np.empty((1, part.stop - part.start, 0))
         run.checkpoint.advance(1 if run.batch_size else 0)
-        for place in here:
-            rows, terms = found[:, sets[place] - part.start], task.terms[observables[place]]
-            of_shots = sum((factor * rows[:, column[x, z]] for x, z, factor in terms), np.zeros(len(rows)))
-            values[place] = of_shots.mean()
+        for number in needed:
+            run.checkpoint.poll()
+            places = here[observables[here] == number]
+            terms = task.terms[number]
+            columns, factors = [column[x, z] for x, z, _ in terms], np.array([factor for *_, factor in terms])
+            # of_shots[shot, place]; a matrix product would be rounded in other ways for other numbers of places
+            of_shots = (found[:, sets[places] - part.start][:, :, columns] * factors).sum(axis=2)
+            values[places] = of_shots.mean(axis=0)
             if len(of_shots) > 1:
-                stds[place] = of_shots.std(ddof=1) / len(of_shots) ** 0.5
+                stds[places] = of_shots.std(axis=0, ddof=1) / len(of_shots) ** 0.5
     return values, stds, how
 
 
 def _shots_for(precision: float) -> int:
     """Return how many shots are taken where outcomes are too many to be followed: for a variance of 1 at most."""
     return min(max(ceil(precision**-2), _FEWEST_SHOTS), SHOTS_AT_ONCE) if precision else _USUAL_SHOTS
-
-
-def _places_by_set(sets: NDArray[np.intp], size: int) -> list[list[int]]:
-    """Return for each of `size` parameter sets the places of a task's shape that need it."""
-    places: list[list[int]] = [[] for _ in range(size)]
-    for place, number in enumerate(sets.tolist()):
-        places[number].append(place)
-    return places
 
 
 def _evaluations(
@@ -215,7 +210,7 @@ def _evaluations(
 
 
 def _values_of_batch(batch: Batch, wanted: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-    return pauli_values(wanted, expectations=batch.expectations)[None]
+    return batch.expectations(wanted)[None]
 
 
 def _saving(program: Program, wanted: Sequence[tuple[int, int]], over_shots: OverShots) -> Program:

@@ -13,20 +13,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from basicaer.devices.cpu.expectations import signs_of, signs_of_ys
+from basicaer.devices.bound_plans import BoundPlans
+from basicaer.devices.cpu.binding import Recipe, first_places
+from basicaer.devices.cpu.expectations import Observables, expectations_of_each
 from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, by_value, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.devices.likeness import are_alike, largest_distance
 from basicaer.devices.numbers import GateNumbers
-from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, positions_of
+from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.cpu.tiles import BoundPass
     from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import SegmentBatch, State
     from basicaer.engine.plan import Plan
@@ -37,7 +40,13 @@ __all__ = ["NumpyBatch"]
 _WIDEST = 5  # qubits whose matrices are applied as one product
 _FEW_COMPARED = 2**10  # amplitudes of all pairs of states that are compared at once
 _TINY = np.finfo(float).tiny
+_AMPLITUDES_AT_ONCE = 2**15  # of states that are taken through passes together: two buffers of 512 KiB in double
+_AMPLITUDES_BOUND = 2**16  # of states whose numbers are bound together
+_FEWEST_BOUND = 8  # sets of numbers that are bound together, whatever the size of the states
 _PART_AMPLITUDES = 2**17  # amplitudes of the states that one thread works on at a time: 2 MiB in double precision
+
+
+_recipes: BoundPlans[Recipe] = BoundPlans(64)
 
 
 class NumpyBatch:
@@ -49,10 +58,14 @@ class NumpyBatch:
         n_qubits: int,
         threads: int,
         checkpoint: Checkpoint,
-        as_state: Callable[[NDArray[np.complexfloating]], State],
+        as_state: Callable[[NDArray[np.complexfloating], Sequence[int]], State],
+        *,
+        untouched: Iterable[int] = (),
     ) -> None:
         self.n_qubits = n_qubits
-        self._states = states  # _states[i, j] = amplitude j of state i
+        self._states = states  # _states[i, j] = of state i the amplitude for which bit _place[q] of j is qubit q
+        self._place = tuple(range(n_qubits))
+        self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
         self._as_state = as_state
         self._threads = threads
         self._checkpoint = checkpoint
@@ -61,7 +74,11 @@ class NumpyBatch:
         return len(self._states)
 
     def run(self, segments: SegmentBatch, plan: Plan | None) -> None:
-        del plan  # states of this size are a single tile, and gates are applied in program order
+        if plan is not None:
+            self._run_plan(segments, plan)
+            return
+        self._in_order()
+        self._zero = frozenset()
 
         def work(part: slice) -> None:
             own = segments[part]
@@ -72,41 +89,77 @@ class NumpyBatch:
 
         self._in_parts(work)
 
+    def _run_plan(self, segments: SegmentBatch, plan: Plan) -> None:
+        if not plan.passes:
+            self._place = tuple([self._place[wire] for wire in plan.wire_of])
+            return
+        if len(self._zero) == self.n_qubits:
+            self._place = first_places(plan)
+        to, poll = (self._place, self._zero, self._states.dtype), self._checkpoint.poll
+        template = segments.template
+        recipe = _recipes.bound(plan, template, to, lambda: Recipe(plan, template, *to, poll=poll))
+
+        def work(part: slice) -> None:
+            bound = recipe.bound(segments[part], poll)
+            states = self._states[part]
+            at_once = max(_AMPLITUDES_AT_ONCE // states.shape[1], 1)
+            for start in range(0, len(states), at_once):
+                some = slice(start, start + at_once)
+                self._run_passes([one.of_sets(some) for one in bound.passes], states[some])
+
+        self._in_parts(work, most=_AMPLITUDES_BOUND, at_least=_FEWEST_BOUND)
+        place, zero = recipe.after[-1]
+        self._place = tuple([place[wire] for wire in plan.wire_of])
+        self._zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in zero)
+
+    def _run_passes(self, passes: Sequence[BoundPass], states: NDArray[np.complexfloating]) -> None:
+        """Run passes over some of the states, on one thread."""
+        largest = max(one.tile_size for one in passes)
+        room = np.empty((2, len(states) * largest), states.dtype)
+        for one in passes:
+            tiles, other = room[:, : len(states) * one.tile_size].reshape(2, len(states), -1)
+            buffers = (tiles, other)
+            for number in range(len(one.bases)):
+                buffers = one.run(states, number, buffers, self._checkpoint.poll)
+
+    def _in_order(self) -> None:
+        """Let bit q of an index be qubit q."""
+        if self._place != tuple(range(self.n_qubits)):
+            self._states = self._gathered(deposit_bits(np.arange(self._states.shape[1]), self._place))
+            self._place = tuple(range(self.n_qubits))
+
+    def _gathered(self, columns: NDArray[np.intp]) -> NDArray[np.complexfloating]:
+        gathered = np.empty_like(self._states)
+
+        def work(part: slice) -> None:
+            np.take(self._states[part], columns, axis=1, out=gathered[part], mode="clip")
+
+        self._in_parts(work)
+        return gathered
+
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         self._checkpoint.poll()
+        self._in_order()
         weights: NDArray[np.float64] = squares(self._states).reshape(len(self), -1, 2**block_qubits).sum(axis=2)
         return weights
 
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        values = np.empty((len(self._states), len(zs)))
-        flips = list(positions_of(x))
-        index = np.arange(2**self.n_qubits)
-        if flips:  # indices i and i ^ x contribute conjugate numbers, so one of the two is enough
-            index = index[index & mask_of(flips[:1]) == 0]
-        odd, y_signs = signs_of_ys(x, zs)
-        signs = np.stack([signs_of(index, z) for z in zs], axis=1) * y_signs * (2 if flips else 1)
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        values = np.empty((len(self), len(masks)))
+        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        observables = Observables(placed, self.n_qubits)
 
         def work(part: slice) -> None:
-            self._checkpoint.poll()
-            states = self._states[part].astype(np.complex128, copy=False)
-            numbers = states.view(np.float64)
-            norms = np.einsum("ij,ij->i", numbers, numbers)[:, None]
-            here = np.take(states, index, axis=1) if flips else states
-            there = np.take(states, index ^ x, axis=1) if flips else states
-            if not odd.all():
-                products = here.view(np.float64) * there.view(np.float64)  # the sum of each pair is a real part
-                values[part, ~odd] = products @ np.repeat(signs[:, ~odd], 2, axis=0) / norms
-            if odd.any():
-                values[part, odd] = (here.imag * there.real - here.real * there.imag) @ signs[:, odd] / norms
+            states = self._states[part]
+            values[part] = expectations_of_each(states, observables, self._checkpoint.poll)
 
-        self._in_parts(work)
+        self._in_parts(work, most=_AMPLITUDES_AT_ONCE)
         return values
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
         weights = np.empty((len(self), 2))
 
         def work(part: slice) -> None:
-            values = by_value(self._states[part], qubit)
+            values = by_value(self._states[part], self._place[qubit])
             weights[part] = np.einsum("shvl,shvl->sv", values, values, dtype=np.float64)
 
         self._in_parts(work)
@@ -117,7 +170,7 @@ class NumpyBatch:
         factors[np.arange(len(self)), 0, outcomes.astype(np.intp), 0] = probabilities**-0.5
 
         def work(part: slice) -> None:
-            by_value(self._states[part], qubit)[...] *= factors[part]
+            by_value(self._states[part], self._place[qubit])[...] *= factors[part]
 
         self._in_parts(work)
 
@@ -131,11 +184,14 @@ class NumpyBatch:
         return self._with(taken)
 
     def join(self, others: Sequence[Self]) -> Self:
-        self._checkpoint.poll()
+        for batch in (self, *others):
+            batch._in_order()  # noqa: SLF001  # of the same class
         return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # of the same class
 
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
-        return type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state)
+        made = type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state, untouched=self._zero)
+        made._place = self._place  # noqa: SLF001  # of the same class
+        return made
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         if len(self) ** 2 * self._states.shape[1] <= _FEW_COMPARED:
@@ -177,13 +233,28 @@ class NumpyBatch:
         return first
 
     def state(self, number: int) -> State:
-        return self._as_state(self._states[number])
+        return self._as_state(self._states[number], self._place)
 
-    def _in_parts(self, work: Callable[[slice], None], count: int | None = None) -> None:
-        """Poll, and call a function with each part of the states, or of `count` new ones, on several threads."""
+    def _in_parts(
+        self,
+        work: Callable[[slice], None],
+        count: int | None = None,
+        *,
+        most: int = _PART_AMPLITUDES,
+        at_least: int = 1,
+    ) -> None:
+        """Poll, and call a function with each part of the states, or of `count` new ones, on several threads.
+
+        Parameters
+        ----------
+        most
+            Amplitudes of the states of a part.
+        at_least
+            States of a part, whatever their size.
+        """
         self._checkpoint.poll()
         count = len(self._states) if count is None else count
-        step = max(_PART_AMPLITUDES // 2**self.n_qubits, 1)
+        step = max(most // self._states.shape[1], at_least)
         if count * 2**self.n_qubits <= FEW_AMPLITUDES:  # so small a product is never given to several threads
             work(slice(0, count))
             return

@@ -97,9 +97,7 @@ class _Product(NamedTuple):
     shape: tuple[int, ...]
     transposed: bool
 
-    def bound(
-        self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]
-    ) -> MultiplyByMatrix:
+    def bound(self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]) -> MultiplyByMatrix:
         matrices: NDArray[Any] = self.fusion.matrices(numbers, chains)
         if self.fusion.is_real:
             matrices, dtype = matrices.real, dtype.type(0).real.dtype
@@ -124,9 +122,7 @@ class _PassRecipe(NamedTuple):
     bases: NDArray[np.intp]
     work: tuple[Reorder | _Product | Phases, ...]
 
-    def bound(
-        self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]
-    ) -> BoundPass:
+    def bound(self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]) -> BoundPass:
         work: list[PieceOfWork] = []
         for one in self.work:
             match one:
@@ -163,6 +159,11 @@ class Recipe:
         How many passes have been run already; these are left out.
     poll
         Called before each pass.
+
+    Attributes
+    ----------
+    after
+        The wires after each pass.
     """
 
     def __init__(  # noqa: PLR0917  # what a plan is bound to
@@ -198,7 +199,7 @@ class Recipe:
             if zero:
                 zero -= plan.taken_out_of_zero(current)
             after.append(Wires(tuple(place), zero))
-        self._after = tuple(after)
+        self.after = tuple(after)
 
     def bound(self, segments: SegmentBatch | None = None, poll: Callable[[], None] = lambda: None) -> Bound:
         """Return the passes with the numbers of segments, one for each state; of the template if None are given."""
@@ -208,7 +209,7 @@ class Recipe:
         for recipe in self._passes:
             poll()
             passes.append(recipe.bound(numbers, chains, self._dtype))
-        return Bound(tuple(passes), self._after)
+        return Bound(tuple(passes), self.after)
 
 
 def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int], dtype: np.dtype[Any]) -> BoundPass:

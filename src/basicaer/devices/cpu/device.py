@@ -17,7 +17,7 @@ from basicaer.engine.plan import Costs
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,7 +34,7 @@ _PLANNED_FROM = 10  # qubits; in smaller states, applying a gate costs less than
 _FEW_GATES = 2  # up to this many gates are applied one by one, unless a qubit in |0> makes passes cheaper
 _TILE_SIZES = ((14, 14), (16, 14), (17, 15), (21, 16))  # (most qubits of a state, qubits of its tiles)
 _LARGEST_TILE = 17  # qubits; 2**17 amplitudes are 2 MiB in double precision, so two tiles stay in the caches
-_LARGEST_BATCHED = 12  # qubits; a larger state keeps the cores busy by itself
+_LARGEST_BATCHED = 18  # qubits; a larger state keeps the cores busy by itself
 _BATCH_AMPLITUDES = 2**21  # amplitudes of a batch: 32 MiB in double precision
 
 # Seconds per amplitude for a matrix on 0, 1, ... qubits, by precision and by whether OpenBLAS has small real kernels.
@@ -88,7 +88,7 @@ class NumpyDevice:
         with allocation(dtype.itemsize * count * 2**n_qubits):
             states = np.zeros((count, 2**n_qubits), dtype)
         states[:, 0] = 1
-        return self._batch_from(states, n_qubits, checkpoint or Checkpoint())
+        return self._batch_from(states, n_qubits, checkpoint or Checkpoint(), untouched=range(n_qubits))
 
     def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> NumpyBatch:
         n_qubits, dtype = states[0].n_qubits, _DTYPES[precision]
@@ -98,11 +98,18 @@ class NumpyDevice:
             row[:] = state.read()
         return self._batch_from(amplitudes, n_qubits, checkpoint)
 
-    def _batch_from(self, states: NDArray[np.complexfloating], n_qubits: int, checkpoint: Checkpoint) -> NumpyBatch:
-        def as_state(vector: NDArray[np.complexfloating]) -> NumpyState:
-            return NumpyState(vector, n_qubits, 1, checkpoint, untouched=())
+    def _batch_from(
+        self,
+        states: NDArray[np.complexfloating],
+        n_qubits: int,
+        checkpoint: Checkpoint,
+        *,
+        untouched: Iterable[int] = (),
+    ) -> NumpyBatch:
+        def as_state(vector: NDArray[np.complexfloating], place: Sequence[int]) -> NumpyState:
+            return NumpyState(vector, n_qubits, 1, checkpoint, untouched=(), place=place)
 
-        return NumpyBatch(states, n_qubits, self.threads, checkpoint, as_state)
+        return NumpyBatch(states, n_qubits, self.threads, checkpoint, as_state, untouched=untouched)
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
         del precision

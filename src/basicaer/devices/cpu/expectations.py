@@ -1,239 +1,298 @@
-"""Expectation values of products of Paulis in a state that is one array: chunk by chunk, on several threads.
+"""Expectation values of products of Paulis in states that are rows of one array, chunk by chunk.
 
-Pauli products that flip the same bits need the same products of each amplitude with its partner, and differ only in
-signs. The signs are a product of two factors, for the upper and for the lower bits within a chunk, so that many Pauli
-products are computed by one matrix product.
+Products that flip the same bits need the same products of each amplitude with its partner, and differ only in signs.
+All that are asked for are computed while a chunk is in the caches. The signs are a product of two factors, for the
+upper and for the lower bits within a chunk, so that many Pauli products are computed by one matrix product.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from basicaer.devices.cpu.gatewise import weight
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.engine.bits import (
-    bit_at,
     extract_bits,
     has_bit,
     highest_position,
     lowest_bits,
+    mask_of,
     parities,
     parity,
     positions_of,
     shifted_down,
 )
+from basicaer.engine.paulis import by_flips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["expectations", "signs_of", "signs_of_ys"]
+__all__ = ["Observables", "expectations", "expectations_of_each"]
 
 _CHUNK_QUBITS = 16  # 2**16 amplitudes are read between two polls
-_FEW_AMPLITUDES = 2**12  # up to this many amplitudes are read at once
-_MOST_PAULIS = 1024  # Pauli products that are computed together; bounds the memory and the time between two polls
+_LOWER_BITS = 8  # of an index within a chunk; the signs for all masks of so many bits are kept
+_SHORT_ROW_BITS = 4  # rows of fewer than 2**4 amplitudes are short
+_MOST_TOGETHER = 1024  # Pauli products with the same flips that are computed together; bounds the memory
+_FLIPS_OF_A_SPAN = 8  # each with its own buffers
 _SPANS = 64  # parts that are summed separately, so that results do not depend on the number of threads
 
 
-def signs_of_ys(x: int, zs: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return for each Pauli product whether it has an odd number of Ys, and the sign that its Ys contribute.
+class _Room(NamedTuple):
+    """Buffers of one thread: for the partners of what is read of a chunk, and for products."""
+
+    there: NDArray[np.complex128]
+    products: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, amplitudes: int) -> _Room:
+        """Return buffers for so many amplitudes, those of all states together."""
+        return cls(np.empty(amplitudes, np.complex128), np.empty(2 * amplitudes))
+
+
+class _Flips(NamedTuple):
+    """Pauli products that flip the same bits, and either have an even number of Ys or an odd one.
 
     Since Y = iXZ, the expectation value is a sum over the real parts of ``conj(state[i ^ x]) * state[i]`` if the number
     of Ys is even, and over the imaginary parts if it is odd.
+
+    Attributes
+    ----------
+    x
+        The bits that are flipped.
+    apart
+        Those of them that number a chunk: partners are in different chunks if there are any.
+    pivot
+        The highest of these, or else of the others: only amplitudes for which it is 0 are read. None if x is 0.
+    odd
+        Whether the number of Ys is odd.
+    places
+        The places of the products in the order in which they were asked for.
+    zs
+        The bits that give signs.
+    turns
+        The sign that each product's Ys contribute.
+    upper, lower
+        ``upper[u, j]`` and ``lower[l, j]``, the signs that the upper and the lower bits give to product j; only the
+        bits of a chunk count that number what is read of it. The lower signs have two rows for each value, for the two
+        numbers that make a product of two amplitudes.
+    in_short_rows
+        Whether few of the amplitudes that are read are adjacent.
     """
-    odd = np.array([parity(x & z) for z in zs], bool)
-    return odd, np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
+
+    x: int
+    apart: int
+    pivot: int | None
+    odd: bool
+    places: NDArray[np.intp]
+    zs: NDArray[np.int64]
+    turns: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    in_short_rows: bool
+
+    def sums(
+        self, here: NDArray[np.complexfloating], there: NDArray[np.complexfloating], room: _Room
+    ) -> NDArray[np.float64]:
+        """Return ``sums[s, j]`` of all that is read of state s for product j.
+
+        Parameters
+        ----------
+        here, there
+            A chunk of each state, and the chunk in which the partners are; both may be the same.
+        """
+        products = self._products(here, there, room)
+        # One product for each state, since the rounding of a product of all would depend on their number.
+        summed = np.matmul(products.reshape(len(here), -1, len(self.lower)), self.lower)
+        summed *= self.upper
+        sums: NDArray[np.float64] = summed.sum(axis=1)
+        return sums
+
+    def _products(
+        self, here: NDArray[np.complexfloating], there: NDArray[np.complexfloating], room: _Room
+    ) -> NDArray[np.float64]:
+        """Return for each amplitude that is read two numbers, of which `lower` makes a part of the product."""
+        within = self.x & ~self.apart
+        if self.pivot is not None and not self.apart:
+            shape = (len(here), -1, 2, 2**self.pivot)
+            here, there = here.reshape(shape)[:, :, 0], there.reshape(shape)[:, :, 1]
+            within &= ~mask_of((self.pivot,))
+        if within:
+            row = 2 ** min(positions_of(within))
+            partners = np.arange(there.shape[-1] // row) ^ (within // row)
+            rows = there.reshape(*there.shape[:-1], -1, row)
+            there = np.take(
+                rows, partners, axis=-2, out=room.there[: there.size].reshape(rows.shape), mode="clip"
+            ).reshape(there.shape)
+        products = room.products[: 2 * here.size]
+        if self.in_short_rows:  # loops over so few adjacent numbers would take longer
+            numbers = products.view(np.complex128).reshape(here.shape)
+            np.conjugate(there, out=numbers)
+            np.multiply(here, numbers, out=numbers)
+            return products
+        pairs = (*here.shape, 2)
+        ours, theirs = (some.view(np.float64).reshape(pairs) for some in (here, there))
+        np.multiply(ours, theirs[..., ::-1] if self.odd else theirs, out=products.reshape(pairs))
+        return products
 
 
-def signs_of(values: NDArray[np.int64], masks: NDArray[np.int64] | int) -> NDArray[np.float64]:
-    """Return the signs that Zs on the bits of `masks` give to `values`: -1 if an odd number of these bits is set."""
-    return 1 - 2 * parities(values & masks).astype(np.float64)
+class Observables:
+    """Pauli products on states of some bits, and how they are computed.
+
+    Parameters
+    ----------
+    masks
+        x and z of each product, as for `State.expectations`, as masks of index bits.
+    bits
+        The number of index bits.
+    """
+
+    def __init__(self, masks: Sequence[tuple[int, int]], bits: int) -> None:
+        self.count = len(masks)
+        self.chunk_bits = min(bits, _CHUNK_QUBITS)
+        self.flips: list[_Flips] = []
+        for x, places in by_flips(masks).items():
+            for odd in (False, True):
+                chosen = [place for place in places if parity(x & masks[place][1]) == odd]
+                for start in range(0, len(chosen), _MOST_TOGETHER):
+                    some = chosen[start : start + _MOST_TOGETHER]
+                    self.flips.append(self._flips(x, [masks[place][1] for place in some], some, odd=odd))
+        # Those with the same partners one after another, so that these are in the caches.
+        self.flips.sort(key=lambda one: one.apart)
+
+    def _flips(self, x: int, zs: Sequence[int], places: Sequence[int], *, odd: bool) -> _Flips:
+        apart = x & ~lowest_bits(-1, self.chunk_bits)
+        pivot = max(positions_of(x), default=None)
+        read = [bit for bit in range(self.chunk_bits) if bit != pivot]
+        few = min(len(read), _LOWER_BITS)
+        masks = np.array([extract_bits(z, read) for z in zs], np.int64)
+        upper = _signs(len(read) - few)[:, shifted_down(masks, few)]
+        in_short_rows = pivot is not None and pivot < _SHORT_ROW_BITS
+        table = _signs_of_parts(few, odd) if in_short_rows else _signs_of_pairs(few, odd)
+        lower = table[:, lowest_bits(masks, few)]
+        turns = np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
+        turns *= 2 if x else 1
+        return _Flips(
+            x, apart, pivot, odd, np.array(places), np.array(zs, np.int64), turns, upper, lower, in_short_rows
+        )
+
+    def add_sums(
+        self,
+        states: NDArray[np.complexfloating],
+        starts: Sequence[int],
+        sums: NDArray[np.float64],
+        poll: Callable[[], None],
+        flips: slice = slice(None),
+    ) -> None:
+        """Add to ``sums[s]`` what the chunks that begin at some indices contribute to the values in state s."""
+        size = 2**self.chunk_bits
+        room = _Room.of(len(states) * size)
+        for start in starts:
+            here = states[:, start : start + size].astype(np.complex128, copy=False)
+            for one in self.flips[flips]:
+                poll()
+                if one.apart and one.pivot is not None and has_bit(start, one.pivot):
+                    continue
+                there = here
+                if one.apart:
+                    other = start ^ one.apart
+                    there = states[:, other : other + size].astype(np.complex128, copy=False)
+                sums[:, one.places] += one.sums(here, there, room) * (one.turns * _sign_of(one.zs, start))
 
 
 def expectations(
-    vector: NDArray[np.complexfloating], x: int, zs: Sequence[int], threads: int, poll: Callable[[], None]
+    vector: NDArray[np.complexfloating],
+    masks: Sequence[tuple[int, int]],
+    threads: int,
+    poll: Callable[[], None],
+    advance: Callable[[float], None] = lambda _passes: None,
 ) -> NDArray[np.float64]:
-    """Return what `State.expectations` returns, for masks of index bits of `vector`; poll before each chunk."""
-    if len(vector) <= _FEW_AMPLITUDES:
-        poll()
-        return _of_few(vector, x, zs)
-    values = []
-    for start in range(0, len(zs), _MOST_PAULIS):
-        values.append(_of_many(vector, x, zs[start : start + _MOST_PAULIS], threads, poll))  # noqa: PERF401  # see `held`
-    return np.concatenate(values)
+    """Return what `State.expectations` returns, for masks of index bits of `vector`; poll before each chunk.
 
-
-def _of_few(vector: NDArray[np.complexfloating], x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-    """Return the expectation values in a small state, where any preparation would take longer than it saves."""
-    index = np.arange(len(vector))
-    here = vector.astype(np.complex128, copy=False)
-    products = here[index ^ x].conj() * here if x else here.conj() * here
-    values = np.array([np.dot(products, signs_of(index, z)) * 1j ** (x & z).bit_count() for z in zs])
-    return values.real / weight(here)
-
-
-def _of_many(
-    vector: NDArray[np.complexfloating], x: int, zs: Sequence[int], threads: int, poll: Callable[[], None]
-) -> NDArray[np.float64]:
+    Parameters
+    ----------
+    advance
+        Told the part of a pass that was done, where products with the same flips are one pass.
+    """
     held = [vector]  # emptied at the end, because the traceback of an error refers to `work`, which would keep it
-    pairs = _pairs(len(vector), x)
-    odd, y_signs = signs_of_ys(x, zs)
-    kinds = [(np.flatnonzero(odd == kind), kind) for kind in (False, True)]
-    groups = [
-        (which, kind, _Signs.of([zs[j] for j in which.tolist()], pairs.bits)) for which, kind in kinds if which.size
-    ]
-    spans = np.array_split(pairs.starts, min(_SPANS, len(pairs.starts)))
-    sums, norms = np.zeros((len(spans), len(zs))), np.zeros(len(spans))
-    masks = np.array(zs, np.int64)
+    observables = Observables(masks, highest_position(len(vector)))
+    passes, lock = len({x for x, _ in masks}), threading.Lock()
+    starts = np.arange(0, len(vector), 2**observables.chunk_bits)
+    # A state of one chunk is shared out by products, a larger one by chunks.
+    by_product = len(starts) == 1
+    parts = np.arange(len(observables.flips)) if by_product else starts
+    spans = np.array_split(parts, min(_SPANS, max(len(parts) // _FLIPS_OF_A_SPAN, 1) if by_product else len(parts)))
+    sums = np.zeros((1 if by_product else len(spans), len(masks)))
+    norms = np.zeros(len(spans))
 
     def work(number: int) -> None:
-        room = pairs.room()
-        for start in spans[number].tolist():
-            poll()
-            here, there, norm = pairs.read(held[0], start, room)
-            norms[number] += norm
-            outside = signs_of(masks, start)
-            for which, imaginary, sign in groups:
-                sums[number, which] += outside[which] * sign.sums(_products(here, there, room, imaginary=imaginary))
+        states, span = held[0][None], spans[number]
+        if by_product:
+            observables.add_sums(states, [0], sums, poll, slice(int(span[0]), int(span[-1]) + 1))
+            norms[number] = _norms(states)[0] if number == 0 else 0.0
+        else:
+            observables.add_sums(states, span.tolist(), sums[number : number + 1], poll)
+            norms[number] = sum(_norms(states[:, start : start + 2**observables.chunk_bits])[0] for start in span)
+        with lock:
+            advance(passes / len(spans))
 
     try:
         run_parts(work, len(spans), threads)
     finally:
         held.clear()
-    values: NDArray[np.float64] = sums.sum(axis=0) * y_signs * (2 if x else 1) / norms.sum()
+    values: NDArray[np.float64] = sums.sum(axis=0) / norms.sum()
     return values
 
 
-class _Room(NamedTuple):
-    """The buffers of one thread."""
-
-    here: NDArray[np.complex128]
-    there: NDArray[np.complex128]
-    products: NDArray[np.float64]
-
-
-class _Pairs(NamedTuple):
-    """Where one amplitude of each pair i and i ^ x stands, and where its partner does; if x is 0, all amplitudes.
-
-    Attributes
-    ----------
-    starts
-        The first index of each chunk that is read for these amplitudes.
-    size
-        Amplitudes of a chunk.
-    apart
-        The index bits in which the chunk of the partners differs.
-    row
-        Amplitudes that are adjacent in both chunks.
-    here, there
-        The rows of a chunk that are read; None means all, in order.
-    bits
-        The bits of an index within a chunk that number the amplitudes that are read.
-    """
-
-    starts: NDArray[np.int64]
-    size: int
-    apart: int
-    row: int
-    here: NDArray[np.int64] | None
-    there: NDArray[np.int64] | None
-    bits: tuple[int, ...]
-
-    def room(self) -> _Room:
-        """Return buffers to read into."""
-        count = 2 ** len(self.bits)
-        return _Room(np.empty(count, np.complex128), np.empty(count, np.complex128), np.empty((count, 2)))
-
-    def read(self, vector: NDArray[Any], start: int, room: _Room) -> tuple[NDArray[Any], NDArray[Any], float]:
-        """Return the amplitudes of one chunk, their partners, and the sum of the squared moduli of both."""
-        chunk = vector[start : start + self.size]
-        here = self._rows(chunk, self.here, room.here)
-        if self.there is None and not self.apart:
-            return here, here, weight(here)
-        other = start ^ self.apart
-        there = self._rows(vector[other : other + self.size], self.there, room.there)
-        return here, there, weight(here) + weight(there)
-
-    def _rows(self, chunk: NDArray[Any], rows: NDArray[np.int64] | None, out: NDArray[Any]) -> NDArray[Any]:
-        if rows is None:
-            if chunk.dtype == out.dtype:
-                return chunk
-            out[:] = chunk
-        elif chunk.dtype == out.dtype:
-            np.take(chunk.reshape(-1, self.row), rows, axis=0, out=out.reshape(-1, self.row), mode="clip")
-        else:
-            out.reshape(-1, self.row)[:] = chunk.reshape(-1, self.row)[rows]
-        return out
-
-
-def _pairs(size: int, x: int) -> _Pairs:
-    chunk_bits = min(highest_position(size), _CHUNK_QUBITS)
-    chunk, within = 2**chunk_bits, tuple(range(chunk_bits))
-    starts = np.arange(0, size, chunk)
-    flips = list(positions_of(x))
-    if not flips:
-        return _Pairs(starts, chunk, 0, chunk, None, None, within)
-    low, pivot = lowest_bits(x, chunk_bits), flips[-1]
-    row_bits = min(flips[0], chunk_bits)
-    row, rows = 2**row_bits, np.arange(2 ** (chunk_bits - row_bits))
-    partners = rows ^ shifted_down(low, row_bits)
-    if low == x:  # both partners are in the same chunk: the one whose highest flipped bit is 0 is read
-        half = rows & bit_at(pivot - row_bits) == 0
-        bits = tuple(bit for bit in within if bit != pivot)
-        return _Pairs(starts, chunk, 0, row, rows[half], partners[half], bits)
-    starts = starts[[not has_bit(start, pivot) for start in starts.tolist()]]
-    return _Pairs(starts, chunk, x - low, row, None, partners if low else None, within)
-
-
-def _products(
-    here: NDArray[np.complex128], there: NDArray[np.complex128], room: _Room, *, imaginary: bool
+def expectations_of_each(
+    states: NDArray[np.complexfloating], observables: Observables, poll: Callable[[], None]
 ) -> NDArray[np.float64]:
-    """Return for each amplitude two numbers whose sum is the real or imaginary part of ``conj(there) * here``."""
-    out = room.products
-    if imaginary:
-        np.multiply(here.imag, there.real, out=out[:, 0])
-        np.multiply(here.real, there.imag, out=out[:, 1])
-        np.negative(out[:, 1], out=out[:, 1])
-    else:
-        np.multiply(here.view(np.float64).reshape(-1, 2), there.view(np.float64).reshape(-1, 2), out=out)
-    return out
+    """Return ``values[s, j]``, the expectation value of product j in state s, on one thread."""
+    sums = np.zeros((len(states), observables.count))
+    observables.add_sums(states, range(0, states.shape[1], 2**observables.chunk_bits), sums, poll)
+    values: NDArray[np.float64] = sums / _norms(states)[:, None]
+    return values
 
 
-class _Signs(NamedTuple):
-    """The signs of some Pauli products within a chunk: a factor for the upper bits times a factor for the lower bits.
+def _norms(states: NDArray[np.complexfloating]) -> NDArray[np.float64]:
+    """Return the squared norm of each state; one by one, so that no rounding depends on their number."""
+    return np.array([weight(state) for state in states])
 
-    Attributes
-    ----------
-    upper
-        ``upper[u, j]``, for the value u of the upper bits and Pauli j.
-    lower
-        ``lower[2 * l + part, k]``, for the value l of the lower bits and part 0 or 1; no two columns k are equal.
-    which
-        ``lower[:, which[j]]`` is the column of Pauli j.
-    """
 
-    upper: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    which: NDArray[np.intp]
+def _sign_of(zs: NDArray[np.int64], index: int) -> NDArray[np.float64]:
+    """Return the sign that Zs on each of some sets of bits give to an index."""
+    signs: NDArray[np.float64] = 1 - 2 * parities(zs & index).astype(np.float64)
+    return signs
 
-    @classmethod
-    def of(cls, zs: Sequence[int], bits: tuple[int, ...]) -> _Signs:
-        """Return the signs of Pauli products with the masks `zs`, for amplitudes that are numbered by `bits`."""
-        few = len(bits) // 2
-        masks = np.array([extract_bits(z, bits) for z in zs])
-        lower, which = np.unique(lowest_bits(masks, few), return_inverse=True)
-        values = np.arange(2 ** (len(bits) - few))[:, None]
-        return cls(
-            signs_of(values, shifted_down(masks, few)),
-            np.repeat(signs_of(values[: 2**few], lower), 2, axis=0),
-            which.reshape(-1),
-        )
 
-    def sums(self, products: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return for each Pauli the sum of all products, with its signs."""
-        summed = products.reshape(len(self.upper), -1) @ self.lower
-        sums: NDArray[np.float64] = np.einsum("uj,uj->j", self.upper, summed[:, self.which])
-        return sums
+@lru_cache(maxsize=2 * _LOWER_BITS)
+def _signs(bits: int) -> NDArray[np.float64]:
+    """Return ``signs[value, mask]``: -1 if an odd number of the bits in the mask are set in the value, else 1."""
+    values = np.arange(2**bits)
+    signs: NDArray[np.float64] = 1 - 2 * parities(np.bitwise_and.outer(values, values)).astype(np.float64)
+    signs.flags.writeable = False  # it is shared
+    return signs
+
+
+@lru_cache(maxsize=4 * _LOWER_BITS)
+def _signs_of_pairs(bits: int, odd: bool) -> NDArray[np.float64]:  # noqa: FBT001  # part of the cache's key
+    """Return `_signs` for pairs of numbers, whose sum counts or, for an odd number of Ys, whose difference does."""
+    signs = np.repeat(_signs(bits), 2, axis=0)
+    if odd:
+        signs[::2] *= -1
+    signs.flags.writeable = False  # it is shared
+    return signs
+
+
+@lru_cache(maxsize=4 * _LOWER_BITS)
+def _signs_of_parts(bits: int, odd: bool) -> NDArray[np.float64]:  # noqa: FBT001  # part of the cache's key
+    """Return `_signs` for complex numbers, of which the real or, for an odd number of Ys, the imaginary part counts."""
+    signs = np.repeat(_signs(bits), 2, axis=0)
+    signs[0 if odd else 1 :: 2] = 0
+    signs.flags.writeable = False  # it is shared
+    return signs

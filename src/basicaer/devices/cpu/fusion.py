@@ -38,7 +38,7 @@ def product_matrices(
     chains, gates = Chains(), list(gates)
     fusion = Fusion(list(enumerate(gates)), wires, selectors, chains)
     numbers = SetNumbers(dict(enumerate(gates)))
-    (matrices,) = fusion.matrices(numbers, chains.matrices(numbers))
+    matrices: NDArray[np.complexfloating] = fusion.matrices(numbers, chains.matrices(numbers))[0]
     return matrices
 
 
@@ -53,7 +53,8 @@ class _Chain(NamedTuple):
     ) -> NDArray[np.complexfloating]:
         pairs = rows.reshape(len(rows), -1, 2, 2**self.bit * rows.shape[2])
         matrix = chains[:, self.chain, None, :, :, None]  # matrix[s, 0, row, column, 0]
-        mixed: NDArray[Any] = matrix[:, :, :, 0] * pairs[:, :, :1] + matrix[:, :, :, 1] * pairs[:, :, 1:]
+        mixed: NDArray[Any] = matrix[:, :, :, 0] * pairs[:, :, :1]
+        mixed += matrix[:, :, :, 1] * pairs[:, :, 1:]
         return mixed.reshape(len(mixed), *rows.shape[1:])
 
 
@@ -65,7 +66,8 @@ class _Permutation(NamedTuple):
     def __call__(
         self, rows: NDArray[Any], _numbers: SetNumbers, _chains: NDArray[np.complexfloating]
     ) -> NDArray[np.complexfloating]:
-        return rows.take(self.source, axis=1)
+        moved: NDArray[Any] = rows.take(self.source, axis=1)
+        return moved
 
 
 class _Matrix(NamedTuple):
@@ -199,9 +201,7 @@ class Fusion:
             self._steps.append(_Permutation(source_indices(range(len(self._bit)), self._moving)))
             self._moving = []
 
-    def matrices(
-        self, numbers: SetNumbers, chains: NDArray[np.complexfloating]
-    ) -> NDArray[np.complexfloating]:
+    def matrices(self, numbers: SetNumbers, chains: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
         """Return ``matrices[set, s, row, column]``; see `product_matrices`.
 
         Parameters

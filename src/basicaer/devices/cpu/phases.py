@@ -13,6 +13,7 @@ import numpy as np
 
 from basicaer.devices.cpu.fusion import acting_on
 from basicaer.devices.cpu.gatewise import Gatewise, along_targets
+from basicaer.devices.cpu.set_numbers import of_sets
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import extract_bits, has_bit, mask_of
 from basicaer.engine.program import Form
@@ -80,8 +81,7 @@ class _Table:
     def __init__(self, gates: Iterable[_Numbered], wires: Sequence[int]) -> None:
         bit = {wire: j for j, wire in enumerate(wires)}
         self._size = 2 ** len(wires)
-        # For each gate its number, the entries that it multiplies, and by which of its numbers; in few bytes, since there
-        # may be hundreds of gates.
+        # For each gate its number, the entries that it multiplies, and by which of its numbers; there may be hundreds.
         self._factors: list[tuple[int, NDArray[np.uint16] | slice, NDArray[np.uint8]]] = []
         for number, gate in gates:
             targets, controls = ([bit[wire] for wire in some] for some in (gate.targets, gate.controls))
@@ -166,9 +166,7 @@ class Phases:
         ``place[w]`` is the index bit that wire w is.
     """
 
-    def __init__(
-        self, gates: Iterable[tuple[int, GateNumbers]], order: Sequence[int], place: Sequence[int]
-    ) -> None:
+    def __init__(self, gates: Iterable[tuple[int, GateNumbers]], order: Sequence[int], place: Sequence[int]) -> None:
         self.order = tuple(order)
         self.bit = {wire: p for p, wire in enumerate(order)}
         self.place = tuple(place)
@@ -184,7 +182,13 @@ class Phases:
 
     def bound(self, numbers: SetNumbers, dtype: np.dtype[Any]) -> BoundPhases:
         """Return the gates with their numbers."""
-        return BoundPhases(self, numbers, dtype)
+        return BoundPhases(
+            self,
+            None if self.static is None else self.static.bound(numbers, dtype),
+            [cluster.bound(numbers, dtype) for cluster in self.clusters],
+            [numbers.of(number) for number, _ in self.wide],
+            dtype,
+        )
 
     def _merged(self, gates: Sequence[_Numbered]) -> _Static:
         groups = _grouped(gates, _MOST_TABLE_WIRES, _all_wires)
@@ -235,12 +239,30 @@ class Phases:
 class BoundPhases:
     """Diagonal gates, ready to be applied to tiles."""
 
-    def __init__(self, phases: Phases, numbers: SetNumbers, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        phases: Phases,
+        static: NDArray[Any] | None,
+        clusters: Sequence[Sequence[NDArray[Any]]],
+        wide: Sequence[NDArray[Any]],
+        dtype: np.dtype[Any],
+    ) -> None:
         self._phases = phases
-        self._static = None if phases.static is None else phases.static.bound(numbers, dtype)
-        self._clusters = [cluster.bound(numbers, dtype) for cluster in phases.clusters]
-        self._wide = [(gate, numbers.of(number)) for number, gate in phases.wide]
-        self._gatewise = Gatewise(len(phases.order), dtype) if self._wide else None
+        self._static = static
+        self._clusters = clusters
+        self._wide = wide
+        self._dtype = dtype
+        self._gatewise = Gatewise(len(phases.order), dtype) if wide else None
+
+    def of_sets(self, sets: slice) -> BoundPhases:
+        """Return the gates with the numbers of some sets."""
+        return BoundPhases(
+            self._phases,
+            None if self._static is None else of_sets(self._static, 0, sets),
+            [[of_sets(table, 1, sets) for table in tables] for tables in self._clusters],
+            [of_sets(data, 0, sets) for data in self._wide],
+            self._dtype,
+        )
 
     def apply(self, tiles: NDArray[Any], base: int) -> None:
         """Multiply tiles in place: ``tiles[s]`` is that of set s.
@@ -256,7 +278,7 @@ class BoundPhases:
             pieces = [table[extract_bits(base, at)] for table, at in zip(tables, cluster.places, strict=True)]
             product = reduce(np.multiply, pieces)
             cluster.shapes.multiply(tiles, np.broadcast_to(product, (len(product), *cluster.full)))
-        for gate, data in self._wide:
+        for (_, gate), data in zip(self._phases.wide, self._wide, strict=True):
             for number, tile in enumerate(tiles):
                 self._apply_wide(tile, base, gate._replace(data=data[number if len(data) > 1 else 0]))
 

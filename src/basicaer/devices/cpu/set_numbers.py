@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from basicaer.engine.device import SegmentBatch
     from basicaer.engine.plan import Plan
 
-__all__ = ["Chains", "SetNumbers"]
+__all__ = ["Chains", "SetNumbers", "of_sets"]
+
+
+def of_sets(array: NDArray[Any], axis: int, sets: slice) -> NDArray[Any]:
+    """Return the part of an array for some sets, which have this axis; all of it where all sets have the same."""
+    return array if array.shape[axis] == 1 else array[(slice(None),) * axis + (sets,)]
 
 
 class SetNumbers:

@@ -54,11 +54,12 @@ class NumpyState:
         checkpoint: Checkpoint,
         *,
         untouched: Iterable[int],
+        place: Sequence[int] | None = None,
     ) -> None:
         self.n_qubits = n_qubits
         self._checkpoint = checkpoint
         self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
-        self._place = tuple(range(n_qubits))
+        self._place = tuple(range(n_qubits) if place is None else place)
         self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
         self._passes_done = 0  # passes of the running segment
         self._threads = threads
@@ -232,9 +233,9 @@ class NumpyState:
             indices[start:stop] = last_with_weight(ends, found) + block * 2**block_qubits
         return indices
 
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        places = deposit_bits(x, self._place), [deposit_bits(z, self._place) for z in zs]
-        return expectations(self._vector, *places, self._threads, self._checkpoint.poll)
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        return expectations(self._vector, placed, self._threads, self._checkpoint.poll, self._checkpoint.advance)
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         if indices is None:
@@ -271,9 +272,8 @@ class NumpyState:
             filled += len(amplitudes)
 
     def copy(self) -> Self:
-        copied = type(self)(self._copied(), self.n_qubits, self._threads, self._checkpoint, untouched=self._zero)
-        copied._place = self._place  # noqa: SLF001  # of the same class
-        return copied
+        how = self._threads, self._checkpoint
+        return type(self)(self._copied(), self.n_qubits, *how, untouched=self._zero, place=self._place)
 
     def _copied(self) -> NDArray[np.complexfloating]:
         """Return a copy of the array, made piece by piece."""

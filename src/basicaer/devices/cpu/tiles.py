@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from basicaer.devices.cpu.set_numbers import of_sets
 from basicaer.engine.bits import extract_bits
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class PieceOfWork(Protocol):
         `base` is the index of the tile's first amplitude in the state.
         """
 
+    def of_sets(self, sets: slice, /) -> PieceOfWork:
+        """Return the work with the numbers of some sets, which may be views."""
+
 
 class Reorder(NamedTuple):
     """Reorders the elements, or rows of elements, within each part of a tile: ``new[i] = old[source[i]]``."""
@@ -46,6 +50,9 @@ class Reorder(NamedTuple):
         old, new = tiles.view(self.element).reshape(shape), room.view(self.element).reshape(shape)
         np.take(old, self.source, axis=1, out=new, mode="clip")
         return room, tiles
+
+    def of_sets(self, _sets: slice) -> Reorder:
+        return self
 
 
 class MultiplyByMatrix(NamedTuple):
@@ -80,6 +87,9 @@ class MultiplyByMatrix(NamedTuple):
             np.matmul(matrix, old.swapaxes(-3, -2), out=new.swapaxes(-3, -2))
         return room, tiles
 
+    def of_sets(self, sets: slice) -> MultiplyByMatrix:
+        return self._replace(matrices=of_sets(self.matrices, 1, sets))
+
 
 class MultiplyByPhases(NamedTuple):
     """Multiplies a tile by the factors of diagonal gates."""
@@ -89,6 +99,9 @@ class MultiplyByPhases(NamedTuple):
     def __call__(self, buffers: Buffers, base: int) -> Buffers:
         self.phases.apply(buffers[0], base)
         return buffers
+
+    def of_sets(self, sets: slice) -> MultiplyByPhases:
+        return MultiplyByPhases(self.phases.of_sets(sets))
 
 
 class BoundPass(NamedTuple):
@@ -116,6 +129,10 @@ class BoundPass(NamedTuple):
     occupied: NDArray[np.intp] | None
     bases: NDArray[np.intp]
     work: tuple[PieceOfWork, ...]
+
+    def of_sets(self, sets: slice) -> BoundPass:
+        """Return the pass with the numbers of some sets."""
+        return self._replace(work=tuple([work.of_sets(sets) for work in self.work]))
 
     def run(self, states: NDArray[Any], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
         """Read tile `number` of states, work on it and write it back; poll between pieces; return the buffers.

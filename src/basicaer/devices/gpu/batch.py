@@ -57,9 +57,8 @@ class CupyBatch(CupyAmplitudes):
         """Return ``w[i, b]``, for state i the sum of the probabilities of the indices with b above `block_qubits`."""
         return self._weights(range(block_qubits, self.n_qubits))
 
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        """Return ``values[i, j]``: for state i what `State.expectations` returns for ``zs[j]``."""
-        return np.stack([self._expectations(x, z) for z in zs], axis=1)
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        return np.stack([self._expectations(x, z) for x, z in masks], axis=1)
 
     def take(self, numbers: NDArray[np.intp]) -> Self:
         with self._working("copying states"):

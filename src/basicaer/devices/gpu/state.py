@@ -10,6 +10,7 @@ from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.engine.bits import bit_at, deposit_bits
+from basicaer.engine.paulis import by_flips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -114,8 +115,13 @@ class CupyState(CupyAmplitudes):
             found: NDArray[np.int64] = self._queue.download(places).astype(np.int64) + blocks * 2**block_qubits
         return found
 
-    def expectations(self, x: int, zs: Sequence[int]) -> NDArray[np.float64]:
-        return np.array([self._expectations(x, z)[0] for z in zs])
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        values = np.empty(len(masks))
+        for x, places in by_flips(masks).items():
+            for place in places:
+                values[place] = self._expectations(x, masks[place][1])[0]
+            self._checkpoint.advance(1)
+        return values
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         if indices is None:
