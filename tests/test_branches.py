@@ -8,10 +8,13 @@ from qiskit.quantum_info import Pauli
 
 import exact
 from basicaer import BasicAer
+from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import group_queue, splitting
 from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.group_queue import GroupQueue
+from basicaer.engine.liveness import Liveness
+from basicaer.engine.records import Records
 from basicaer.errors import BasicAerError
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
 from basicaer.simulators import running
@@ -223,3 +226,48 @@ def test_groups_that_wait_at_one_place_are_joined_before_they_are_many(monkeypat
     counts = QASM.run(circuit, shots=10_000, seed_simulator=1).result().get_counts()
     assert counts["0"] / 10_000 == pytest.approx(np.cos(0.15) ** 200, abs=0.02)
     assert 20 < max(lengths) <= group_queue._MOST_AT_A_PLACE + 2  # and those in the loop
+
+
+def test_rows_that_stand_for_nothing_are_used_again(monkeypatch):
+    made = []
+    new_rows = Records._new_rows
+    monkeypatch.setattr(Records, "_new_rows", lambda own, count: made.append(len(own.shots)) or new_rows(own, count))
+    circuit = QuantumCircuit(1, 1)
+    with circuit.for_loop(range(300)):
+        circuit.h(0)
+        circuit.measure(0, 0)
+        circuit.reset(0)
+    counts = QASM.run(circuit, shots=10**9, seed_simulator=1).result().get_counts()
+    assert all(abs(count - 5e8) < 2e5 for count in counts.values())
+    assert len(made) == 300
+    assert max(made) <= 8
+
+
+def test_rows_that_are_used_again_draw_other_numbers():
+    records = Records(1, np.array([10]))
+    first = records.split(np.array([0]), np.array([4]))
+    name = records.names[first].tolist()
+    records.release(first)
+    again = records.split(np.array([0]), np.array([3]))
+    assert again.tolist() == first.tolist()
+    assert records.names[again].tolist() != name
+    assert records.used == 2
+
+
+def test_the_bits_that_are_live_in_deep_loops_are_found_soon():
+    """Two iterations at each of 40 depths: to look at each loop anew for each pass around it would take 2**40 steps."""
+    circuit = QuantumCircuit(1, 40)
+
+    def loops(depth):
+        circuit.measure(0, depth)
+        with circuit.for_loop(range(2)):
+            with circuit.if_test((circuit.clbits[depth], 1)):
+                circuit.x(0)
+            if depth + 1 < 40:
+                loops(depth + 1)
+            circuit.break_loop()
+
+    circuit.h(0)
+    loops(0)
+    program = lower(circuit)
+    assert Liveness(program).before(program.body, 0) == 0  # each bit is written before it is read

@@ -1,12 +1,14 @@
 """`save_outcome_probabilities`: exact probabilities of what is measured, against every path followed one by one."""
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Parameter
+from qiskit.circuit.classical import expr
 
 import basicaer.library as lib
 import exact
-from basicaer import BasicAer, BasicAerError, EstimatorV2
+from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.engine import finishing, splitting
 from basicaer.simulators import running
 from conftest import DEVICES
@@ -83,7 +85,6 @@ def test_each_set_of_parameters_has_its_own():
     lib.save_outcome_probabilities(circuit)
     result = QASM.run(circuit, parameter_binds=[{angle: [0.1 * i for i in range(6)]}]).result()
     for i in range(6):
-        bound = circuit.remove_final_measurements(inplace=False)
         bound = QuantumCircuit(1, 1)
         bound.rx(0.1 * i, 0)
         bound.measure(0, 0)
@@ -91,22 +92,109 @@ def test_each_set_of_parameters_has_its_own():
         assert result.data(i)[LABEL] == pytest.approx(want)
 
 
-def endless():
-    """A loop that is left with the probability 1/2 at each iteration, and never for certain."""
+def endless(probability):
+    """A loop that is left with some probability at each iteration, and never for certain."""
     circuit = QuantumCircuit(1, 1)
     with circuit.while_loop((circuit.clbits[0], 0)):
-        circuit.h(0)
+        circuit.reset(0)
+        circuit.ry(2 * np.arcsin(probability**0.5), 0)
         circuit.measure(0, 0)
     return circuit
 
 
-def test_what_is_too_unlikely_is_not_followed_for_ever():
-    circuit = endless()
+@pytest.mark.parametrize("probability", [0.02, 0.25, 0.45, 0.5, 0.9])
+def test_what_is_too_unlikely_is_not_followed_for_ever(probability):
+    circuit = endless(probability)
     lib.save_outcome_probabilities(circuit)
-    assert saved(circuit) == {1: pytest.approx(1, abs=2 * splitting.LEAST_PROBABILITY)}
-    (values,) = EstimatorV2().run([(endless(), "Z")]).result()
+    assert saved(circuit) == {1: pytest.approx(1, abs=1e-12)}
+    (values,) = EstimatorV2().run([(endless(probability), "Z")]).result()
     assert values.data.evs == pytest.approx(-1)
-    assert 0 < values.metadata["neglected_probability"] < 4 * splitting.LEAST_PROBABILITY
+    assert 0 < values.metadata["neglected_probability"] < 100 * splitting.LEAST_PROBABILITY
+
+
+def test_many_unlikely_outcomes_are_not_lost():
+    """Each branch may lose little, but there are many; none of what is lost may go to another outcome."""
+    n, p = 40, 9.8e-4
+    turns = np.random.default_rng(n).uniform(0.7, 1.3, n)
+    circuit = QuantumCircuit(2, 1)
+    for turn in turns:
+        circuit.ry(2 * np.arcsin(p**0.5), 0)
+        circuit.measure(0, 0)
+        circuit.cry(turn, 0, 1)
+        circuit.reset(0)
+    circuit.measure(1, 0)
+    lib.save_outcome_probabilities(circuit)
+    want = (1 - np.prod(1 - p + p * np.exp(1j * turns)).real) / 2
+    assert saved(circuit)[1] == pytest.approx(want, abs=1e-9)
+
+
+def test_where_too_much_is_lost_they_are_refused(monkeypatch):
+    monkeypatch.setattr(splitting, "LEAST_OF_OUTCOMES", 1e-4)
+    circuit = endless(0.25)
+    lib.save_outcome_probabilities(circuit)
+    with pytest.raises(BasicAerError, match=r"so many unlikely outcomes that .* of the probability is lost"):
+        QASM.run(circuit).result()
+
+
+def test_impossible_outcomes_are_not_listed():
+    circuit = QuantumCircuit(10)
+    circuit.h(range(10))
+    for i in range(9):
+        circuit.cp(0.3, i, i + 1)
+    circuit.barrier()
+    for i in reversed(range(9)):
+        circuit.cp(-0.3, i, i + 1)
+    circuit.h(range(10))
+    circuit.measure_all()
+    lib.save_outcome_probabilities(circuit)
+    assert saved(circuit) == {0: pytest.approx(1)}
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_what_is_merely_classical_may_be_moved_behind_it(level):
+    circuit = QuantumCircuit(1, 3)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    circuit.store(circuit.clbits[1], expr.lift(circuit.clbits[0]))
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.store(circuit.clbits[2], expr.lift(circuit.clbits[1]))
+    lib.save_outcome_probabilities(circuit)
+    want = {0: pytest.approx(0.5), 7: pytest.approx(0.5)}
+    assert saved(circuit) == want
+    assert saved(transpile(circuit, QASM, optimization_level=level)) == want
+
+
+def test_other_saves_do_not_keep_branches_apart():
+    circuit = QuantumCircuit(2, 1)
+    for i in range(30):
+        circuit.h(0)
+        circuit.measure(0, 0)
+        circuit.rz(0.1 + 0.37 * i * i, 0)
+        circuit.cz(0, 1)
+        circuit.reset(0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        lib.save_statevector(circuit)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    lib.save_outcome_probabilities(circuit)
+    assert saved(circuit, shots=5) == {0: pytest.approx(0.5), 1: pytest.approx(0.5)}
+
+
+def test_they_are_found_before_shots_are_drawn(monkeypatch):
+    """A refusal must not come after the work of the whole run."""
+    monkeypatch.setattr(running, "execute", lambda *_args, **_keys: pytest.fail("shots were drawn"))
+    monkeypatch.setattr(splitting, "_MOST_ROWS", 1)
+    circuit = feedback()
+    lib.save_outcome_probabilities(circuit)
+    with pytest.raises(BasicAerError, match="too many outcomes"):
+        QASM.run(circuit).result()
+
+
+def test_a_sampler_does_not_look_for_them(monkeypatch):
+    monkeypatch.setattr(splitting, "_MOST_ROWS", 1)
+    circuit = feedback()
+    lib.save_outcome_probabilities(circuit)
+    assert SamplerV2().run([circuit], shots=10).result()[0].data.c.num_shots == 10
 
 
 def test_a_job_is_done_once_its_shots_are():
@@ -132,7 +220,7 @@ def misplaced(how):
             circuit.x(0)
         case "before a measurement":
             lib.save_outcome_probabilities(circuit)
-            circuit.measure(2, 2)
+            circuit.measure(1, 2)
         case "in a body":
             with circuit.if_test((circuit.clbits[3], 1)):
                 circuit.append(lib.SaveOutcomeProbabilities(4), circuit.qubits)

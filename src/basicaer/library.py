@@ -1,4 +1,4 @@
-"""Instructions that save data of the state for the result, under the names that they have in Aer.
+"""Instructions that save data of the state for the result, under the names that they have in Aer, and one more.
 
 Append one by the function of the same name, or by hand: ``circuit.append(SaveProbabilities(2), [0, 3])``. Circuits
 with Aer's own save instructions run as well.
@@ -247,8 +247,9 @@ class SaveOutcomeProbabilities(SaveInstruction):
     """Saves the exact probability of each value that the classical bits can have at the end of the circuit.
 
     The result has a dictionary like that of the counts, from values in hexadecimal to probabilities. It is exact also
-    for circuits with measurements in the middle, resets and control flow: each outcome on the way is followed with its
-    probability, except those below 1e-12. It must come last; only other save instructions may follow it.
+    for circuits with measurements in the middle, resets and control flow, whose outcomes are all followed with their
+    probabilities. Those below 1e-15 are left out. The instruction must come at the end of the circuit; only other save
+    instructions may follow it.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qiskit.circuit import Gate
 
+from basicaer.compile.footprint import footprint
 from basicaer.compile.result_forms import (
     ARRAY,
     DENSITY_MATRIX,
@@ -22,7 +23,7 @@ from basicaer.compile.result_forms import (
     ResultForm,
 )
 from basicaer.engine.bits import mask_of
-from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, saves_in
+from basicaer.engine.program import OverShots, Save, SavedQuantity, saves_in
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -40,12 +41,11 @@ class SaveRecord(NamedTuple):
     Attributes
     ----------
     name
-        The instruction's name, which is Aer's.
+        The instruction's name, which is Aer's if Aer has it.
     quantity
         What is read of the state.
     over_shots
-        What is kept of the values that the shots see, unless the instruction's settings say otherwise: the last one, or
-        the mean.
+        What is kept of the values that the shots see, unless the instruction's settings say otherwise.
     result_form
         The form of the values in a result.
     """
@@ -97,7 +97,8 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         If the label is taken, qubits are missing where all are needed, or the instruction has lost its settings.
     """
     record = SAVES[operation.name]
-    per_shot, conditional, unnormalized = _settings(operation, scope.place)
+    is_of_outcomes = record.quantity is SavedQuantity.OUTCOMES
+    per_shot, conditional, unnormalized = (False,) * 3 if is_of_outcomes else _settings(operation, scope.place)
     label = _STATEVECTOR_LABEL if operation.label == _METHOD_LABEL else operation.label
     if label in _RESERVED_LABELS or label in scope.labels:
         why = "stands for the outcomes of measurements" if label in _RESERVED_LABELS else "is taken by another one"
@@ -107,7 +108,7 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         raise BasicAerError(
             f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}."
         )
-    if record.quantity is SavedQuantity.OUTCOMES:
+    if is_of_outcomes:
         return Save(label, record.name, record.quantity, (), (), record.over_shots, conditional=True)
     over = record.over_shots
     if per_shot:
@@ -132,13 +133,12 @@ def check_outcomes_come_last(body: Block, place: str) -> None:
     found = [save for save in saves_in(body) if save.quantity is SavedQuantity.OUTCOMES]
     if not found:
         return
-    for operation in reversed(body):
-        if not isinstance(operation, Save | Phase):
-            break
-        if operation in found:
-            found.remove(operation)
-            break
-    if found:
+    is_misplaced = len(found) > 1 or found[0] not in body
+    if not is_misplaced:
+        # What is merely classical may follow, since `transpile` exchanges it with an instruction on qubits alone.
+        later = [footprint(one) for one in body[body.index(found[0]) + 1 :] if not isinstance(one, Save)]
+        is_misplaced = any(one.qubits or one.everything for one in later)
+    if is_misplaced:
         raise BasicAerError(
             f"{found[0].form} ({place}, label '{found[0].label}') must come once, at the end of the circuit; only "
             "other save instructions may follow it."

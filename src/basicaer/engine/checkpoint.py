@@ -183,6 +183,10 @@ class Checkpoint:
             tuple(self._spent_until(now).items()),
         )
 
+    def silent(self) -> Checkpoint:
+        """Return a checkpoint that stops work where this one does, and to which progress means nothing."""
+        return _Silent(self)
+
     def _place(self) -> str:
         """Return how far the work is, in words that fit into a sentence."""
         progress = self.progress()
@@ -192,6 +196,18 @@ class Checkpoint:
         if progress.total_passes:
             said += f", after {progress.passes:.1f} of {progress.total_passes} passes"
         return said
+
+
+class _Silent(Checkpoint):
+    """See `Checkpoint.silent`."""
+
+    def __init__(self, whole: Checkpoint) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def poll(self) -> None:
+        """Poll the checkpoint that hears of progress."""
+        self._whole.poll()
 
 
 current_checkpoint: contextvars.ContextVar[Checkpoint | None] = contextvars.ContextVar(

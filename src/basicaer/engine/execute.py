@@ -38,10 +38,11 @@ from basicaer.engine.program import (
     Switch,
     While,
     walk,
+    without,
 )
 from basicaer.engine.readings import read
 from basicaer.engine.records import Records, Shots
-from basicaer.engine.request import Outcome
+from basicaer.engine.request import Outcome, Request
 from basicaer.engine.saved import Saved
 from basicaer.engine.splitting import NoRoomError, Splitting
 from basicaer.engine.suspended import Suspended, Suspension, Waiting
@@ -58,12 +59,13 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Planner
     from basicaer.engine.planning import NumbersOf
     from basicaer.engine.program import Block, Program
-    from basicaer.engine.request import Request
     from basicaer.engine.suspended import RunPersister
 
     Cases = tuple[tuple[frozenset[Value] | None, Block], ...]
 
-__all__ = ["execute", "lost"]
+__all__ = ["execute", "lost", "outcome_probabilities"]
+
+_MOST_CUT = 1e-9  # of the probability, that outcomes which are not followed may have together
 
 
 def execute(
@@ -103,50 +105,60 @@ def execute(
     """
     planning = Planning(device, planner, request.n_qubits, request.precision, checkpoint)
     suspension = Suspension(persister, resume)
-    is_kept = persister is not None or resume is not None
-    program = request.program
     try:
-        outcome = None
         if request.exact:
-            outcome = _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
-        elif request.may_split(is_kept=is_kept):
+            return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
+        if request.may_split(is_kept=persister is not None or resume is not None):
             with contextlib.suppress(NoRoomError):
-                outcome = _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
+                return _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
             # Shots that wait for memory are run again, for which they must be told apart.
-            if outcome is None and check_shots is not None:
+            if check_shots is not None:
                 check_shots()
-        if outcome is None:
-            outcome = _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
-        if program.outcomes_save is not None and not (request.exact or program.is_straight):
-            outcome.saved.update(_outcome_probabilities(request, planning, numbers_of))
+        return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
     except LostNormError as error:
-        raise lost(program, error) from error
-    return outcome
+        raise lost(request.program, error) from error
 
 
-def _outcome_probabilities(
-    request: Request, planning: Planning, numbers_of: NumbersOf | None
-) -> dict[str, dict[int, float]]:
-    """Return the exact probabilities of all outcomes, as a saved value; they take a run of their own."""
-    exact = replace(request, exact=True, shots=1, keep_order=False, keep_state=False)
+def outcome_probabilities(
+    request: Request, device: Device, planner: Planner, checkpoint: Checkpoint, *, numbers_of: NumbersOf | None = None
+) -> dict[int, float]:
+    """Return the exact probability of each value that the classical bits can have at the end of a program.
+
+    Raises
+    ------
+    BasicAerError
+        If there are too many outcomes, or too much of the probability belongs to those that are too unlikely to be
+        followed.
+    """
+    program = request.program
+    outcomes_save = program.outcomes_save
+    assert outcomes_save is not None  # that is when it is called  # noqa: S101
+    if program.saves != (outcomes_save,):  # the others have no part in this, and might keep branches apart
+        body = without(program.body, lambda one: isinstance(one, Save) and one != outcomes_save)
+        program = replace(program, body=body, saves=(outcomes_save,))
+    exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True)
+    silent = checkpoint.silent()
+    planning = Planning(device, planner, exact.n_qubits, exact.precision, silent)
+    execution = _Execution(exact, planning, numbers_of, Suspension(None, None), Shots.WEIGHED)
     try:
-        run = _Execution(exact, planning, numbers_of, Suspension(None, None), Shots.WEIGHED, only_outcomes=True)
-        return run.run().saved
+        outcome = execution.run()
     except NoRoomError as error:
         raise BasicAerError(
-            f"Circuit '{request.program.name}' has too many outcomes of its measurements to follow each of them, as "
-            "save_outcome_probabilities asks; remove that instruction, and estimate the probabilities from the counts."
+            f"Circuit '{program.name}' has too many outcomes of its measurements to follow each of them, as "
+            f"{outcomes_save.form} asks; remove that instruction, and estimate the probabilities from the counts."
         ) from error
+    except LostNormError as error:
+        raise lost(program, error) from error
+    if outcome.cut > _MOST_CUT:
+        raise BasicAerError(
+            f"Circuit '{program.name}' has so many unlikely outcomes that {outcome.cut:.1g} of the probability is lost "
+            f"to {outcomes_save.form}; remove that instruction, and estimate the probabilities from the counts."
+        )
+    return dict(zip(outcome.values, outcome.counts, strict=True))
 
 
 class _Execution:
-    """One run of `execute`: the groups that wait, and what has been saved.
-
-    Parameters
-    ----------
-    only_outcomes
-        Whether this run is made for the probabilities of all outcomes, besides the one for everything else.
-    """
+    """One run of `execute`: the groups that wait, and what has been saved."""
 
     def __init__(
         self,
@@ -155,14 +167,11 @@ class _Execution:
         numbers_of: NumbersOf | None,
         suspension: Suspension,
         shots: Shots,
-        *,
-        only_outcomes: bool = False,
     ) -> None:
         self.request = request
         self.program = program = request.program
         self.planning = planning
         self.numbers_of = numbers_of
-        self.only_outcomes = only_outcomes
         self.suspension = suspension
         self.checkpoint = planning.checkpoint
         self.saved = Saved()
@@ -195,8 +204,7 @@ class _Execution:
         passes = self.planning.total_passes(
             self.program, starts_at_zero=starts_at_zero, phases_matter_until=self.phases_matter_until
         )
-        if not self.only_outcomes:
-            self.checkpoint.expect(passes, self.request.shots)
+        self.checkpoint.expect(passes, self.request.shots)
         self.checkpoint.enter("gates")
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
@@ -208,12 +216,10 @@ class _Execution:
         finally:
             for left in [*self.queue, *([self.running] if self.running else [])]:
                 left.ensemble.release()
-        if self.request.exact and not self.only_outcomes:
+        if self.request.exact:
             self.checkpoint.finish_shots(self.request.shots)
         values, counts, value_of_shot = self.finishing.outcome()
-        saved = self.saved.finished(self.program.saves) if self.saved.records else {}
-        if self.finishing.saves_outcomes and self.program.outcomes_save is not None:
-            saved[self.program.outcomes_save.label] = dict(sorted(self.finishing.outcomes.items()))
+        saved = self.saved.finished(self.program.saves)
         return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved, self.splitting.cut)
 
     def from_the_start(self, waiting: Waiting) -> Group:
@@ -370,25 +376,26 @@ class _Execution:
             self.queue.add(part)
 
     def save(self, group: Group, frame: Frame, save: Save) -> None:
-        if self.only_outcomes or save.quantity is SavedQuantity.OUTCOMES:  # these are known at the end
+        if save.quantity is SavedQuantity.OUTCOMES:  # these are those at the end
             return
         if group.saved_until is not None and frame.order() < group.saved_until:
             return
-        for number, row in enumerate(group.first_rows().tolist()):
-            rows = group.rows[group.branch == number]
+        for number, rows in enumerate(group.rows_of_each()):
             count = self.records.shots[rows].sum().item()
+            bits = self.records.number(int(rows[0]))
+            shots = rows
             if self.program.is_straight:  # all shots are one row
-                rows = np.arange(count) if save.over_shots is OverShots.EACH else np.array([count - 1])
+                shots = np.arange(count) if save.over_shots is OverShots.EACH else np.array([count - 1])
             value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.checkpoint)
-            self.saved.add(save, self.records.number(row), rows, count, value)
+            self.saved.add(save, bits, shots, count, value)
 
     def store(self, group: Group, store: Store) -> None:
         values = group.values(store.expression, self.records)
         if store.slot is not None:
             group.variables = [{**own, store.slot: one} for own, one in zip(group.variables, values, strict=True)]
         if store.bits:
-            for number, value in enumerate(values):
-                self.records.write_number(group.rows[group.branch == number], store.bits, int(value))
+            for rows, value in zip(group.rows_of_each(), values, strict=True):
+                self.records.write_number(rows, store.bits, int(value))
 
     def iterate(self, group: Group, loop: For, iteration: int, outer: Frame | None) -> None:
         """Begin an iteration of a for loop."""

@@ -17,7 +17,7 @@ from basicaer.engine.sampling import (
     split_values,
     value_counts,
 )
-from basicaer.engine.splitting import collapse, probabilities
+from basicaer.engine.splitting import LEAST_OF_OUTCOMES, collapse, probabilities
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finishing"]
 
-_MOST_OUTCOMES = 2**22  # whose exact probabilities are returned, in a dictionary of some 500 MiB
+_MOST_OUTCOMES = 2**20  # whose exact probabilities are returned, in a dictionary of some 100 MiB
 
 
 class Finishing:
@@ -47,10 +47,6 @@ class Finishing:
     ----------
     amplitudes
         The final state of the last shot, once it is known and where it was asked for.
-    saves_outcomes
-        Whether the exact probabilities of all outcomes are saved by this run.
-    outcomes
-        These, by the value of the classical bits.
     """
 
     def __init__(self, records: Records, draws: Draws, planning: Planning, request: Request, shots: Shots) -> None:
@@ -62,8 +58,8 @@ class Finishing:
         self._checkpoint = planning.checkpoint
         self._poll = planning.checkpoint.poll
         self._shots = shots
-        self.outcomes: dict[int, float] = {}
-        self.saves_outcomes = self._program.outcomes_save is not None and (request.exact or self._program.is_straight)
+        self._outcomes: dict[int, float] | None = {} if request.exact and self._program.outcomes_save else None
+        self._one_row = self._program.is_straight or shots is not Shots.DRAWN  # not a row for each shot
         self.amplitudes: NDArray[np.complexfloating] | None = None
         self._values: list[int] = []  # where these are known without the records
         self._counts: list[Any] = []
@@ -71,7 +67,10 @@ class Finishing:
 
     def outcome(self) -> tuple[list[int], list[Any], NDArray[np.int64] | None]:
         """Return values, counts and the value of each shot, as `Outcome` has them."""
-        if self._program.is_straight or self._shots is not Shots.DRAWN:
+        if self._outcomes is not None:
+            values = sorted(self._outcomes)
+            return values, [self._outcomes[value] for value in values], None
+        if self._one_row:
             return self._values, self._counts, self._value_of_shot
         values, which = self._records.numbers()
         counts = np.bincount(which, minlength=len(values)).tolist()
@@ -81,10 +80,10 @@ class Finishing:
         """Take the final measurements of a group that has run to its end, and count its shots."""
         self._checkpoint.enter("sampling")
         last_index = 0
-        if self.saves_outcomes:
-            self._save_outcomes(group)
-        if self._request.exact:
-            pass  # nothing is counted
+        if self._outcomes is not None:
+            self._add_outcomes(group, self._outcomes)
+        elif self._request.exact:
+            pass  # only what was saved on the way is wanted
         elif self._program.is_straight:
             last_index = self._finish_straight(group)
         elif self._shots is not Shots.DRAWN:
@@ -92,7 +91,7 @@ class Finishing:
                 self._split(group.ensemble.state(number), row, self._records.number(row))
         else:
             last_index = self._finish_rows(group)
-        last = 0 if self._program.is_straight or self._shots is not Shots.DRAWN else self._request.shots - 1
+        last = 0 if self._one_row else self._request.shots - 1
         if self._request.keep_state and last == group.rows[-1]:
             self._keep_state(group, int(group.branch[-1]), last_index)
         else:
@@ -117,16 +116,16 @@ class Finishing:
                     self._count(start, *value_counts(state, draws, self._program.final, bits), None)
         return last_index
 
-    def _save_outcomes(self, group: Group) -> None:
-        """Add the probabilities of all outcomes of a group, whose rows are probabilities or all shots together."""
-        program, found = self._program, self.outcomes
+    def _add_outcomes(self, group: Group, found: dict[int, float]) -> None:
+        """Add the probabilities of all outcomes of a group, whose rows are probabilities."""
+        program = self._program
         kept = all_ones(program.bits) & ~mask_of(bit for measure in program.final for bit in measure.bits)
-        for number in range(len(group)):
-            rows = group.rows[group.branch == number].tolist()
-            shares = self._records.shots[rows] / (1 if self._request.exact else self._request.shots)
-            bits = [self._records.number(row) & kept for row in rows]
-            for values, of_values in share_out(group.ensemble.state(number), program.final, self._poll):
-                for of_row, share in zip(bits, shares.tolist(), strict=True):
+        for number, rows in enumerate(group.rows_of_each()):
+            state = group.ensemble.state(number)
+            shares = self._records.shots[rows].tolist()
+            bits = [self._records.number(row) & kept for row in rows.tolist()]
+            for values, of_values in share_out(state, program.final, LEAST_OF_OUTCOMES, self._poll):
+                for of_row, share in zip(bits, shares, strict=True):
                     self._poll()
                     for value, probability in zip(values, of_values, strict=True):
                         found[value | of_row] = found.get(value | of_row, 0.0) + share * probability
@@ -150,7 +149,7 @@ class Finishing:
         if not self._program.final:
             self._count(0, [bits], [whole], None)
         else:
-            random = self._draws.of_split(FINAL, (), row.to_bytes(8, "little"))
+            random = self._draws.of_split(FINAL, (), self._records.names[row].item().to_bytes(8, "little"))
             for values, counts in split_values(state, whole, random, self._program.final, bits, poll):
                 self._count(0, values, counts, None)
 

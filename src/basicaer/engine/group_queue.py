@@ -17,13 +17,13 @@ _MOST_AT_A_PLACE = 32
 """Groups that wait at one place before they are joined; to join each as it comes would take much longer."""
 
 
-class _Waiting(NamedTuple):
+class _Placed(NamedTuple):
     place: Place
     group: Group
 
 
-def _place(waiting: _Waiting) -> Place:
-    return waiting.place
+def _place(placed: _Placed) -> Place:
+    return placed.place
 
 
 class GroupQueue:
@@ -35,7 +35,7 @@ class GroupQueue:
 
     def __init__(self, splitting: Splitting) -> None:
         self._splitting = splitting
-        self._waiting: list[_Waiting] = []  # ascending by place
+        self._waiting: list[_Placed] = []  # ascending by place
         self.states = 0
         """How many states the groups have that wait."""
 
@@ -48,7 +48,7 @@ class GroupQueue:
 
     def add(self, group: Group) -> None:
         """Let a group wait, which stands at some place of the program."""
-        insort(self._waiting, _Waiting(group.order(), group), key=_place)
+        insort(self._waiting, _Placed(group.order(), group), key=_place)
         self.states += len(group)
 
     def next(self) -> Group:
@@ -69,10 +69,10 @@ class GroupQueue:
             self._join(group, range(start, stop))
         return must_wait
 
-    def _go_abreast(self, further: int) -> bool:
+    def _go_abreast(self, further_states: int) -> bool:
         """Tell whether groups wait for each other, to be joined, if so many further states are there."""
         splitting = self._splitting
-        return splitting.most_together > 1 and self.states + further <= splitting.room() // 2
+        return splitting.most_together > 1 and self.states + further_states <= splitting.room() // 2
 
     def _join(self, group: Group, places: range) -> None:
         """Take into a group the branches of those others, by their place in the queue, that fit it."""

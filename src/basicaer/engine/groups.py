@@ -186,6 +186,13 @@ class Group:
         first[self.branch[::-1]] = self.rows[::-1]
         return first
 
+    def rows_of_each(self) -> list[NDArray[np.int64]]:
+        """Return the rows of each branch, ascending."""
+        if len(self) == 1:
+            return [self.rows]
+        order = np.argsort(self.branch, kind="stable")
+        return np.split(self.rows[order], np.searchsorted(self.branch[order], np.arange(1, len(self))))
+
     def values(self, expression: Expression, records: Records) -> list[Value]:
         """Return the value that an expression has for each branch."""
         known: dict[int, Value] = {}  # by the bits, where no variables are there to differ

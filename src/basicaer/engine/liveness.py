@@ -89,6 +89,8 @@ class Liveness:
     def _until_stable(self, bodies: tuple[Block, ...], after: int, condition: int) -> int:
         """Return the bits that are live before a loop, from any body of which any other may follow."""
         live = after | condition
+        for body in bodies:  # what was found for it in an earlier pass over a loop around this one still holds
+            live |= self._before.get(id(body), [0])[0]
         while True:
             before = live
             for body in bodies:

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -44,6 +44,7 @@ __all__ = [
     "children",
     "saves_in",
     "walk",
+    "without",
 ]
 
 
@@ -290,7 +291,7 @@ class Program:
 
     @property
     def outcomes_save(self) -> Save | None:
-        """The save of the probabilities of all outcomes, if there is one; nothing but saves comes after it."""
+        """The save of the probabilities of all outcomes, if there is one; they are those at the end of the program."""
         return next((save for save in self.saves if save.quantity is SavedQuantity.OUTCOMES), None)
 
     @property
@@ -318,6 +319,26 @@ def children(operation: Operation) -> tuple[Block, ...]:
             return (body,)
         case _:
             return ()
+
+
+def without(block: Block, leaves_out: Callable[[Operation], bool]) -> Block:
+    """Return a block and those inside it without some operations."""
+    kept: list[Operation] = []
+    for operation in block:
+        match operation:
+            case If(condition, then, otherwise):
+                kept.append(If(condition, without(then, leaves_out), without(otherwise, leaves_out)))
+            case Switch(target, cases):
+                kept.append(Switch(target, tuple([(held, without(one, leaves_out)) for held, one in cases])))
+            case For():
+                bodies = tuple([without(body, leaves_out) for body in operation.bodies])
+                kept.append(operation._replace(bodies=bodies))
+            case While(condition, body):
+                kept.append(While(condition, without(body, leaves_out)))
+            case _:
+                if not leaves_out(operation):
+                    kept.append(operation)
+    return tuple(kept)
 
 
 def saves_in(block: Block) -> tuple[Save, ...]:

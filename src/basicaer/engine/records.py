@@ -36,12 +36,19 @@ class Records:
     words
         Bit c of row r is bit ``c % 64`` of ``words[c // 64, r]``.
     shots
-        ``shots[r]`` is the number of shots, or the probability, that row r stands for.
+        ``shots[r]`` is the number of shots, or the probability, that row r stands for; 0 if it stands for nothing.
+    names
+        ``names[r]`` names row r in draws. A row that stands for something else later has another name then.
+    used
+        How many rows stand for something.
     """
 
     def __init__(self, bits: int, shots: NDArray[Any]) -> None:
         self.words = np.zeros((-(-bits // WORD_BITS), len(shots)), np.uint64)
         self.shots = shots
+        self.names = np.arange(len(shots))
+        self.used = self._next_name = len(shots)
+        self._unused: list[int] = []
 
     def write(self, rows: NDArray[np.int64], bit: int, *, on: NDArray[np.bool_] | bool) -> None:
         """Write a bit of some rows."""
@@ -82,8 +89,29 @@ class Records:
 
     def split(self, rows: NDArray[np.int64], shots: NDArray[Any]) -> NDArray[np.int64]:
         """Give some shots of each row, or some of its probability, to a new one with the same past; return these."""
-        first_new = len(self.shots)
+        new = self._new_rows(len(rows))
         self.shots[rows] -= shots
-        self.shots = np.concatenate([self.shots, shots])
-        self.words = np.concatenate([self.words, self.words[:, rows]], axis=1)
-        return np.arange(first_new, len(self.shots))
+        self.shots[new] = shots
+        self.words[:, new] = self.words[:, rows]
+        return new
+
+    def release(self, rows: NDArray[np.int64]) -> None:
+        """Let some rows stand for nothing, so that others can use their places."""
+        self.shots[rows] = 0
+        self.used -= len(rows)
+        self._unused += rows.tolist()
+
+    def _new_rows(self, count: int) -> NDArray[np.int64]:
+        lacking = count - len(self._unused)
+        if lacking > 0:  # at least as many again, so that copies take a constant time for each row
+            first, more = len(self.shots), max(lacking, len(self.shots))
+            self.shots = np.concatenate([self.shots, np.zeros(more, self.shots.dtype)])
+            self.names = np.concatenate([self.names, np.zeros(more, np.int64)])
+            self.words = np.concatenate([self.words, np.zeros((len(self.words), more), np.uint64)], axis=1)
+            self._unused += range(first, first + more)
+        new = np.array(self._unused[:count], np.int64)
+        del self._unused[:count]
+        self.names[new] = np.arange(self._next_name, self._next_name + count)
+        self._next_name += count
+        self.used += count
+        return new

@@ -53,8 +53,8 @@ class Request:
     on_device
         Whether to return it in the device's own kind of array.
     exact
-        Whether every outcome is followed with its probability, so that no numbers are drawn; there is one shot then.
-        Only what is saved as a mean is wanted of such a run: which bits lead to which state is not kept.
+        Whether every outcome is followed with its probability, so that no numbers are drawn; `shots` is 1 then. Which
+        bits lead to which state is kept only if the program saves the probabilities of all outcomes.
     """
 
     program: Program
@@ -87,7 +87,8 @@ class Outcome:
     ----------
     values, counts
         Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots ended
-        with each; a value may be there several times. They mean nothing after an exact run.
+        with each; a value may be there several times. After an exact run they mean nothing or, if the program saves
+        the probabilities of all outcomes, these: each value once, ascending.
     value_of_shot
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.
     amplitudes
@@ -100,7 +101,7 @@ class Outcome:
     """
 
     values: list[int]
-    counts: list[int]
+    counts: list[Any]
     value_of_shot: NDArray[np.int64] | None
     amplitudes: NDArray[np.complexfloating] | None
     saved: dict[str, dict[int, Any]] = field(default_factory=dict)

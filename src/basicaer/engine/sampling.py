@@ -288,17 +288,20 @@ def split_values(  # noqa: PLR0917  # what, how, and where to
 
 
 def share_out(
-    state: State, measures: tuple[Measure, ...], poll: Callable[[], None]
+    state: State, measures: tuple[Measure, ...], least: float, poll: Callable[[], None]
 ) -> Iterator[tuple[list[int], list[float]]]:
     """Yield values that `measures` write to the classical bits, and the exact probability of each, in parts.
 
-    A value may come several times, and one without any probability does not.
+    A value may come several times. Indices are left out that are less likely than `least`, as rounding makes those that
+    are impossible.
     """
     block_qubits = min(state.n_qubits, _SPLIT_QUBITS)
     whole = state.block_weights(block_qubits).sum()
     _check_norm(whole)
-    for block, probabilities in _blocks(state, block_qubits, poll):
-        values, shares = _joined(probabilities / whole, block * 2**block_qubits, measures, 0)
+    for block, weights in _blocks(state, block_qubits, poll):
+        probabilities = weights / whole
+        probabilities[probabilities < least] = 0
+        values, shares = _joined(probabilities, block * 2**block_qubits, measures, 0)
         yield values, shares.tolist()
 
 

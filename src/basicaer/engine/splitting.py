@@ -29,9 +29,12 @@ _MANY_BRANCHES = 32
 _NO_ROWS = np.empty(0, np.int64)
 _PATIENCE = 4  # attempts in vain after which only one in so many is made
 _COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
-_MOST_ROWS, _MOST_PROBABILITIES = 2**18, 2**12  # of a run, those that have ended counted, where rows are split
+_MOST_ROWS = 2**18  # of a run where rows are split, including those of branches that have ended
+_MOST_PROBABILITIES = 2**12  # of them, where rows are probabilities and their bits do not matter
 LEAST_PROBABILITY = 1e-12
 """Outcomes that are less likely, with all that led to them, are not followed where rows are probabilities."""
+LEAST_OF_OUTCOMES = 1e-15
+"""The same where the probabilities of all outcomes are wanted, of which there may be many."""
 
 
 class NoRoomError(Exception):
@@ -53,7 +56,7 @@ class Splitting:
     most_together
         The largest number of branches in a group.
     cut
-        The probability of all branches that were too unlikely to be followed.
+        The probability of all outcomes that were too unlikely to be followed.
     """
 
     def __init__(
@@ -74,7 +77,9 @@ class Splitting:
         self._planning = planning
         self._shots = shots
         self._is_exact = shots is Shots.WEIGHED
-        self._keeps_bits = not self._is_exact or program.outcomes_save is not None
+        wants_outcomes = program.outcomes_save is not None
+        self._keeps_bits = not self._is_exact or wants_outcomes
+        self._least = LEAST_OF_OUTCOMES if wants_outcomes else LEAST_PROBABILITY
         self.cut = 0.0
         self._keeps_phases = keeps_phases or any(save.quantity is SavedQuantity.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
@@ -204,16 +209,16 @@ class Splitting:
         place, loops = here.number(), here.loops()
         if self._shots is Shots.DRAWN:
             return ones_of(self._draws.of_shots(place, loops, group.rows), group.branch, p_one)
-        shots = self._records.shots
-        whole = shots[group.rows]
+        whole = self._records.shots[group.rows]
         p_of_row = np.minimum(p_one[group.branch], 1.0)
         if self._is_exact:
-            of_ones = self._shared(whole, p_of_row)
+            of_ones = self._shared(group.rows, p_of_row)
+            whole = self._records.shots[group.rows]
         else:
-            rows = zip(group.rows.tolist(), whole.tolist(), p_of_row.tolist(), strict=True)
-            of_ones = np.array([self._drawn(*row, place, loops) for row in rows], shots.dtype)
+            rows = zip(self._records.names[group.rows].tolist(), whole.tolist(), p_of_row.tolist(), strict=True)
+            of_ones = np.array([self._drawn(*row, place, loops) for row in rows], whole.dtype)
         parts = (of_ones > 0) & (of_ones < whole)
-        if np.count_nonzero(shots) + parts.sum() > (_MOST_ROWS if self._keeps_bits else _MOST_PROBABILITIES):
+        if self._records.used + parts.sum() > (_MOST_ROWS if self._keeps_bits else _MOST_PROBABILITIES):
             raise NoRoomError
         group.rows = np.concatenate([group.rows, self._records.split(group.rows[parts], of_ones[parts])])
         group.branch = np.concatenate([group.branch, group.branch[parts]])
@@ -222,28 +227,31 @@ class Splitting:
     def _likely(self, group: Group, p: NDArray[np.float64]) -> bool:
         """Cut off the rows of which both outcomes are too unlikely; tell whether any are left."""
         most = self._records.shots[group.rows] * p.max(axis=1)[group.branch]
-        stays = most >= LEAST_PROBABILITY
+        stays = most >= self._least
         if stays.all():
             return True
         gone = group.rows[~stays]
         self.cut += float(self._records.shots[gone].sum())
-        self._records.shots[gone] = 0
+        self._records.release(gone)
         group.rows, group.branch = group.rows[stays], group.branch[stays]
         return len(group.rows) > 0
 
-    def _shared(self, whole: NDArray[np.float64], p_one: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how much of each probability belongs to the outcome 1; a part that is too small is cut off."""
+    def _shared(self, rows: NDArray[np.int64], p_one: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much of each row's probability belongs to the outcome 1; cut off parts that are too small."""
+        whole = self._records.shots[rows]
         ones, zeros = whole * p_one, whole * (1 - p_one)
-        smaller = np.minimum(ones, zeros)
-        is_cut = smaller < LEAST_PROBABILITY
-        self.cut += float(smaller[is_cut].sum())
-        parts: NDArray[np.float64] = np.where(is_cut, np.where(ones > zeros, whole, 0.0), ones)
+        small = np.minimum(ones, zeros)
+        small[small >= self._least] = 0
+        self.cut += float(small.sum())
+        self._records.shots[rows] -= small  # what is left goes on with the larger part
+        left: NDArray[np.float64] = whole - small
+        parts: NDArray[np.float64] = np.where(small > 0, np.where(ones > zeros, left, 0.0), np.minimum(ones, left))
         return parts
 
-    def _drawn(self, row: int, whole: int, p_one: float, place: int, loops: tuple[int, ...]) -> int:
+    def _drawn(self, name: int, whole: int, p_one: float, place: int, loops: tuple[int, ...]) -> int:
         """Return how many of a row's shots measure 1."""
         self._planning.checkpoint.poll()
-        random = self._draws.of_split(place, loops, row.to_bytes(8, "little"))
+        random = self._draws.of_split(place, loops, name.to_bytes(8, "little"))
         return int(random.binomial(whole, p_one))
 
     def _join_rows(self, group: Group) -> None:
@@ -251,13 +259,14 @@ class Splitting:
         written = self._records.words[: None if self._keeps_bits else 0, group.rows]
         columns = np.vstack([group.branch.astype(np.uint64), written])
         _, first, number = np.unique(columns, axis=1, return_index=True, return_inverse=True)
-        if len(first) < len(group.rows):
-            shots = np.zeros(len(first), self._records.shots.dtype)
-            np.add.at(shots, number.reshape(-1), self._records.shots[group.rows])  # NumPy 2.0 gives it another shape
-            self._records.shots[group.rows] = 0
-            order = np.argsort(first)
-            group.rows, group.branch = group.rows[first[order]], group.branch[first[order]]
-            self._records.shots[group.rows] = shots[order]
+        if len(first) == len(group.rows):
+            return
+        shots = np.zeros(len(first), self._records.shots.dtype)
+        np.add.at(shots, number.reshape(-1), self._records.shots[group.rows])  # NumPy 2.0 gives it another shape
+        self._records.release(np.delete(group.rows, first))
+        order = np.argsort(first)
+        group.rows, group.branch = group.rows[first[order]], group.branch[first[order]]
+        self._records.shots[group.rows] = shots[order]
 
 
 def _numbered(values: NDArray[np.intp], end: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -16,7 +16,7 @@ from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import choose_device
 from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
-from basicaer.engine.execute import execute
+from basicaer.engine.execute import execute, outcome_probabilities
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
@@ -237,13 +237,23 @@ class _Simulation:
             self._checkpoint,
             numbers_of=formula_numbers,
             persister=self._persister,
-            check_shots=partial(check_shots, f"Circuit '{program.name}'", experiment.shots),
+            check_shots=partial(
+                check_shots,
+                f"Circuit '{program.name}', whose outcomes are too many for shots to be split among them,",
+                experiment.shots,
+            ),
         )
+        exact: dict[int, float] = {}
+        if program.outcomes_save is not None:  # first, since they may be refused
+            self._checkpoint.enter("gates")
+            exact = outcome_probabilities(request, device, plan_segment, self._checkpoint, numbers_of=formula_numbers)
         outcome = None
         if self._continuation is not None and self._continuation.position == position:
             outcome = _continued(self._continuation, kind, program.name, run)
         if outcome is None:
             outcome = run()
+        if program.outcomes_save is not None:
+            outcome.saved[program.outcomes_save.label] = exact
         return self._converted(experiment, outcome, (device.name, reason), started)
 
     def _converted(
