@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_AMPLITUDES", "Ensemble"]
 
+_FEW = 2  # states that stay by themselves when they part, as those of both outcomes may soon go different ways
 _FLIP = np.array([[0, 1], [1, 0]], complex)
 MOST_AMPLITUDES = 2**24
 """In a batch, which is copied as a whole when its states part: 256 MiB in double."""
@@ -116,7 +117,7 @@ class Ensemble:
         """Return these of the states, in this order, any of them several times; this ensemble is no longer there."""
         if len(numbers) == len(self) and (numbers == np.arange(len(self))).all():
             return self
-        if len(numbers) > 1 and self._fits_a_batch(len(numbers)):
+        if len(numbers) > _FEW and self._fits_a_batch(len(numbers)):
             self._side_by_side()
         if not isinstance(self._states, list):
             if len(numbers) > 1:
@@ -178,9 +179,9 @@ class Ensemble:
 
         None where all are different, or where it is not worth looking.
         """
-        if isinstance(self._states, list):
+        if isinstance(self._states, list) and not self._fits_a_batch(len(self)):
             return None
-        return self._states.alike(keys, up_to_phase=up_to_phase)
+        return self._side_by_side().alike(keys, up_to_phase=up_to_phase)
 
     def release(self) -> None:
         """Give the memory back."""

@@ -164,8 +164,11 @@ class Splitting:
         if self._live is None:
             self._live = Liveness(self._program)
         live = self._live.before(here.block, here.at)
-        first = group.ensemble.alike(self._kinds(group, live), up_to_phase=not self._keeps_phases)
         self._fruitless += 1
+        kinds = self._kinds(group, live)
+        if len(set(kinds.tolist())) == len(group):
+            return
+        first = group.ensemble.alike(kinds, up_to_phase=not self._keeps_phases)
         if first is not None and (first != np.arange(len(group))).any():
             self._fruitless = 0
             kept, number = _numbered(first, len(group))
