@@ -45,7 +45,8 @@ LAYERS = {
         "library",
     ),
     "compile": (
-        *("compile.from_qobj", "compile.qobj_gates", "compile.binding", "compile.program_cache", "compile.sweep"),
+        *("compile.from_qobj", "compile.qobj_gates", "compile.binding", "compile.sweep", "compile.program_cache"),
+        *("compile.compiled",),
         *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis", "compile.modifiers"),
         *("compile.table_gates", "compile.matrices", "compile.classical", "compile.idle", "compile.saves"),
         *("compile.scope", "compile.values", "compile.result_forms", "compile.builder", "compile.footprint"),

@@ -110,17 +110,17 @@ class GateRecord:
         return found
 
     def data_for_each(self, *parameters: NDArray[np.float64]) -> NDArray[np.complex128]:
-        """Return the gate's numbers for many values of its parameters: ``data[i]`` for ``parameters[j][i]``."""
+        """Return the gate's numbers for arrays of its parameters: ``data[i]`` for all ``parameters[j][i]``."""
         assert self.function is not None  # gates without parameters are the same for all  # noqa: S101
         with np.errstate(all="ignore"):  # numbers that are not finite are refused below
             rows = self.function(*parameters)
         shape = np.shape(self.data([0.5] * len(parameters)))
-        data = np.empty((len(parameters[0]), *shape), complex)
+        data = np.empty((*parameters[0].shape, *shape), complex)
         for place in np.ndindex(shape):
             entry: Any = rows
             for index in place:
                 entry = entry[index]
-            data[(slice(None), *place)] = entry
+            data[(..., *place)] = entry
         if not np.isfinite(data).all():
             raise self._too_large([values.tolist() for values in parameters])
         return data

@@ -1,7 +1,8 @@
 """Keeps the programs of circuits that were lowered lately, under keys that describe the circuits.
 
 A circuit with the same instructions but other angles is not lowered again either: its program is that of the other
-circuit, with other numbers in the gates that have angles.
+circuit, with other numbers in the gates that have angles. All such programs know the one that they are made from, so
+that devices need not make anew what depends on the structure.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from qiskit.circuit import Barrier, Measure
 from qiskit.circuit.library import UnitaryGate
 
-from basicaer.compile.gates import BY_NAME, GateRecord
+from basicaer.compile.compiled import CompiledProgram, Flow, compiled, which_are_real
+from basicaer.compile.gates import BY_NAME
 from basicaer.compile.lower import lower
 from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Gate, Segment
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from basicaer.engine.classical import Value
     from basicaer.engine.program import Program
 
-__all__ = ["lower_cached"]
+__all__ = ["key_of", "lower_cached"]
 
 _MOST_INSTRUCTIONS = 50_000  # in all programs that are kept; together they take some tens of megabytes
 _FEW_INSTRUCTIONS = 16  # in programs up to this length, angles are replaced faster than the program is found
@@ -43,33 +46,34 @@ class _Recipe(NamedTuple):
     ----------
     program, numbers
         The other program, and the parameters of its gates.
-    angles
-        For each segment with gates that take angles, its place in the body and, for each such gate, its place in the
-        segment and its record of the table. None if the gates with angles are not those of the circuit, one for one.
+    flows
+        How angles flow into gates of the program, in the circuit's order. None if the gates with angles are not those
+        of the circuit, one for one.
+    compiled
+        The program with these flows.
     """
 
     program: Program
     numbers: tuple[tuple[Any, ...], ...]
-    angles: tuple[tuple[int, tuple[tuple[int, GateRecord], ...]], ...] | None
+    flows: tuple[Flow, ...] | None
+    compiled: CompiledProgram
 
     def with_angles(self, name: str, angles: Iterable[Sequence[float]]) -> Program:
         """Return the program of a circuit with other angles, which are given gate by gate."""
         body = list(self.program.body)
-        waiting = iter(angles)
-        for place, numbers in self.angles or ():
-            gates = list(body[place].gates)  # type: ignore[union-attr]  # a segment
-            for number, record in numbers:
-                gate = gates[number]
-                data = record.data(next(waiting))
-                gates[number] = Gate(
-                    gate.name, gate.kinds, gate.targets, gate.form, data, gate.controls, gate.control_state
-                )
+        changed: dict[int, list[Gate]] = {}
+        for (place, number, record, _), own in zip(self.flows or (), angles, strict=True):
+            gates = changed.setdefault(place, list(body[place].gates))  # type: ignore[union-attr]  # a segment
+            name_, kinds, targets, form, _, controls, control_state, _ = gates[number]
+            gates[number] = Gate(name_, kinds, targets, form, record.data(own), controls, control_state)
+        for place, gates in changed.items():
             body[place] = Segment(tuple(gates))
         return replace(self.program, name=name, body=tuple(body))
 
 
 _programs: LruCache[Program] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
 _recipes: LruCache[_Recipe] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
+_compiled: LruCache[CompiledProgram] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
 
 
 def lower_cached(
@@ -89,22 +93,34 @@ def lower_cached(
     items = list(circuit.data)  # only once, since each look at `data` makes all instructions anew
     lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values)
     try:
-        key = _key(circuit, items, keep_idle=keep_idle)
-        hash(key)
-    except Exception:  # noqa: BLE001  # for example a parameter that cannot be hashed; `lower` says what is wrong
+        key = key_of(circuit, items, keep_idle=keep_idle)
+    except Exception:  # noqa: BLE001  # for example a parameter of another kind; `lower` says what is wrong
         key = None
     if key is None:
         return lowered()
     structure, numbers = key
     if all(_is_plain(number) for numbers_of_gate in numbers for number in numbers_of_gate):
         recipe = _recipes.get_or_make(structure, len(items), lambda: _recipe(lowered(), numbers, items))
-        if recipe.numbers == numbers:  # it was made just now, or for a circuit with the same angles
+        is_short = len(items) <= _FEW_INSTRUCTIONS
+        if recipe.numbers == numbers and (is_short or not recipe.flows):
             return _named(recipe.program, circuit)
-        if recipe.angles is not None:
-            lowered = partial(recipe.with_angles, circuit.name, [[float(number) for number in own] for own in numbers])
-            if len(items) <= _FEW_INSTRUCTIONS:
-                return lowered()
+        if recipe.flows:
+            if is_short:
+                return recipe.with_angles(circuit.name, [[float(number) for number in own] for own in numbers])
+            lowered = partial(_with_numbers, structure, recipe, numbers)
     return _named(_programs.get_or_make(key, len(items), lowered), circuit)
+
+
+def _with_numbers(structure: Hashable, recipe: _Recipe, numbers: tuple[tuple[Any, ...], ...]) -> Program:
+    """Return the program of a circuit with other angles, which shares a template with those of its structure.
+
+    Gates are real in it where they are in the template, since products of real matrices are made in another way.
+    """
+    made = recipe.compiled.numbers(np.array([[float(number) for own in numbers for number in own]]))
+    program = _compiled.get_or_make(
+        (structure, which_are_real(made)), len(numbers), lambda: recipe.compiled.with_template(made)
+    )
+    return program.program(recipe.program.name, made)
 
 
 def _named(program: Program, circuit: QuantumCircuit) -> Program:
@@ -115,7 +131,7 @@ def _is_plain(number: Any) -> bool:
     return type(number) is float or (type(number) is int and abs(number) < _LARGEST_INT)
 
 
-def _key(
+def key_of(
     circuit: QuantumCircuit, instructions: Iterable[Any], *, keep_idle: bool
 ) -> tuple[Hashable, tuple[tuple[Any, ...], ...]] | None:
     """Return everything on which a circuit's program depends but its name: a structure, and the numbers of each gate.
@@ -138,22 +154,23 @@ def _key(
         structure.append((item.name, *[qubits[qubit] for qubit in item.qubits]))
         if params:
             numbers.append(tuple(params))
-    return (keep_idle, circuit.global_phase, len(qubits), len(clbits), tuple(structure)), tuple(numbers)
+    key = (keep_idle, circuit.global_phase, len(qubits), len(clbits), tuple(structure)), tuple(numbers)
+    hash(key)  # which raises an error for what has no hash
+    return key
 
 
 def _recipe(program: Program, numbers: tuple[tuple[Any, ...], ...], instructions: Iterable[Any]) -> _Recipe:
     """Return how to make programs with other angles from this one."""
     waiting = [item.name for item in instructions if item.params and item.is_standard_gate()]
     waiting.reverse()
-    angles = []
+    flows: list[Flow] = []
+    column = 0
     for place, operation in enumerate(program.body):
-        found = []
         for number, gate in enumerate(operation.gates if isinstance(operation, Segment) else ()):
             record = BY_NAME.get(gate.name)
             if record is not None and record.parameters:
                 if not waiting or waiting.pop() != gate.name:
-                    return _Recipe(program, numbers, None)
-                found.append((number, record))
-        if found:
-            angles.append((place, tuple(found)))
-    return _Recipe(program, numbers, None if waiting else tuple(angles))
+                    return _Recipe(program, numbers, None, compiled(program, ()))
+                flows.append(Flow(place, number, record, tuple(range(column, column + record.parameters))))
+                column += record.parameters
+    return _Recipe(program, numbers, None if waiting else tuple(flows), compiled(program, () if waiting else flows))

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
+from basicaer.compile.compiled import Flow, compiled
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
+from basicaer.compile.program_cache import key_of
 from basicaer.compile.values import NoNumberError, Values, scattered, sum_of_multiples, value_at
 from basicaer.engine.device import SegmentBatch
+from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Segment
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
 
+    from basicaer.compile.compiled import CompiledProgram
     from basicaer.engine.program import Program
 
 __all__ = ["ProgramSweep", "lower_sweep"]
 
+_MOST_INSTRUCTIONS = 50_000  # in all compiled circuits that are kept
+_ARITHMETIC = re.compile(r"([-+*/() .\d]|\de[-+]?\d)*")  # what is left of an expression without functions and names
 _FEW_SETS = 4  # an expression is evaluated set by set for so few sets, and for no more sets than it has parameters
 
 
@@ -83,9 +90,9 @@ def lower_sweep(
 ) -> ProgramSweep:
     """Lower a circuit for many sets of values.
 
-    If parameters occur in gates of the table only, and outside of control flow, the circuit is lowered once: to find
+    If parameters occur in gates of the table only, and outside of control flow, the circuit is compiled once: to find
     out which numbers depend on which parameters, it is lowered with two different sets. Otherwise it is lowered for
-    each set.
+    each set. Compiled circuits are kept, if they have standard gates, narrow unitaries, measurements and barriers only.
 
     Parameters
     ----------
@@ -112,19 +119,21 @@ def lower_sweep(
 
     if not parameters:
         return ProgramSweep(lowered(()), {}, (), size)
-    places = _parametric(circuit)
-    if places is not None and size > 1:
-        # For these values, no two gates of the table, and no two expressions, are equal by accident.
-        rows = [scattered(len(parameters)), scattered(len(parameters), len(parameters) + 1)]
-        try:
-            probes = [lowered(row) for row in rows]
-        except BasicAerError:
-            pass  # nobody has asked for these values, so that each set is lowered by itself
-        else:
-            columns = _Columns(parameters, values, f"circuit '{circuit.name}'", poll)
-            segments = _segments(probes, places, columns, Values(dict(zip(parameters, rows[0], strict=True))))
-            if segments is not None:
-                return ProgramSweep(probes[0], segments, (), size)
+    place = f"circuit '{circuit.name}'"
+
+    def compile_it() -> _CompiledSweep:
+        return _compiled(circuit, parameters, lowered, place, poll)
+
+    key = _key(circuit, keep_idle=keep_idle)
+    sweep = None
+    if key is not None:
+        sweep = _sweeps.get_or_make(key, len(circuit.data), compile_it)
+    elif size > 1:
+        sweep = compile_it()
+    if sweep is not None and sweep.program is not None and size:
+        numbers = sweep.program.numbers(sweep.columns(_Parameters(parameters, values, place, poll)))
+        template = replace(sweep.program.template, name=circuit.name)
+        return ProgramSweep(template, sweep.program.segments(numbers), (), size)
     if not size:
         return ProgramSweep(lowered(scattered(len(parameters))), {}, (), size)
     programs = []
@@ -172,40 +181,131 @@ def _has_parameters(operation: Any) -> bool:
     return inner or any(isinstance(param, ParameterExpression) and param.parameters for param in params)
 
 
-def _segments(
-    probes: Sequence[Program],
-    places: Sequence[tuple[Any, list[Any]]],
-    columns: _Columns,
-    at_probe: Values,
-) -> dict[int, SegmentBatch] | None:
-    """Return the segments in all sets; None if the gates that differ are not those in which parameters occur."""
-    first, second = (program.body for program in probes)
-    if [type(operation) for operation in first] != [type(operation) for operation in second]:
+class _CompiledSweep(NamedTuple):
+    """A circuit with parameters, compiled for any values of them.
+
+    Attributes
+    ----------
+    program
+        The compiled program; None if the circuit has to be lowered for each set of values.
+    plain
+        For each column that is a parameter of the circuit its number among them, by the number of the column.
+    sums
+        Each column that is a sum of multiples of parameters: a constant, and factors by the numbers of parameters.
+    others
+        The expressions of the other columns.
+    """
+
+    program: CompiledProgram | None
+    plain: dict[int, int]
+    sums: dict[int, tuple[float, dict[int, float]]]
+    others: dict[int, Any]
+
+    def columns(self, parameters: _Parameters) -> NDArray[np.float64]:
+        """Return ``columns[s, c]``, the parameter of gates that column c stands for, in set s."""
+        values = parameters.values
+        columns = np.empty((len(values), len(self.plain) + len(self.sums) + len(self.others)))
+        columns[:, list(self.plain)] = values[:, list(self.plain.values())]
+        for column, (constant, factors) in self.sums.items():
+            columns[:, column] = constant
+            for number, factor in factors.items():  # one by one, so that no rounding depends on the number of sets
+                columns[:, column] += factor * values[:, number]
+        for column, param in self.others.items():
+            columns[:, column] = parameters.evaluated(param)
+        return columns
+
+
+_NOT_COMPILED = _CompiledSweep(None, {}, {}, {})
+_sweeps: LruCache[_CompiledSweep] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
+
+
+def _key(circuit: QuantumCircuit, *, keep_idle: bool) -> Hashable | None:
+    """Return everything on which a compiled circuit depends; None if it is not kept."""
+    if circuit.num_vars or len(circuit.data) > _MOST_INSTRUCTIONS:
         return None
+    try:
+        return key_of(circuit, list(circuit.data), keep_idle=keep_idle)
+    except Exception:  # noqa: BLE001  # for example a parameter of another kind; `lower` says what is wrong
+        return None
+
+
+def _compiled(
+    circuit: QuantumCircuit,
+    parameters: Sequence[Parameter],
+    lowered: Callable[[Sequence[float]], Program],
+    place: str,
+    poll: Callable[[], None],
+) -> _CompiledSweep:
+    """Compile a circuit: two probes tell which gates differ.
+
+    These must be the gates in which parameters of the circuit occur, one for one.
+    """
+    places = _parametric(circuit)
+    if places is None:
+        return _NOT_COMPILED
+    # For these values, no two gates of the table, and no two expressions, are equal by accident.
+    rows = [scattered(len(parameters)), scattered(len(parameters), len(parameters) + 1)]
+    try:
+        first, second = map(lowered, rows)
+    except BasicAerError:
+        return _NOT_COMPILED  # nobody has asked for these values, so that each set is lowered by itself
+    at_probe = Values(dict(zip(parameters, rows[0], strict=True)))
+    if [type(operation) for operation in first.body] != [type(operation) for operation in second.body]:
+        return _NOT_COMPILED
     waiting = iter(places)
-    segments: dict[int, SegmentBatch] = {}
-    for place, (one, other) in enumerate(zip(first, second, strict=True)):
+    flows: list[Flow] = []
+    columns: list[Any] = []
+    for number, (one, other) in enumerate(zip(first.body, second.body, strict=True)):
         if not isinstance(one, Segment) or not isinstance(other, Segment):
             continue
         if len(one.gates) != len(other.gates):
-            return None
-        data: dict[int, NDArray[np.complex128]] = {}
-        for number, (gate, moved) in enumerate(zip(one.gates, other.gates, strict=True)):
+            return _NOT_COMPILED
+        for at, (gate, moved) in enumerate(zip(one.gates, other.gates, strict=True)):
             if np.array_equal(gate.data, moved.data):
                 continue
             record, params = next(waiting, (None, []))
             if record is None or record.name != gate.name:
-                return None
-            data[number] = record.data_for_each(*map(columns.of, params))
-            if not np.array_equal(record.data([at_probe.number(param, columns.place) for param in params]), gate.data):
-                return None
-        if data:
-            segments[place] = SegmentBatch(one, data, len(columns.values))
-    return None if next(waiting, None) is not None else segments
+                return _NOT_COMPILED
+            if not np.array_equal(record.data([at_probe.number(param, place) for param in params]), gate.data):
+                return _NOT_COMPILED
+            flows.append(Flow(number, at, record, tuple(range(len(columns), len(columns) + len(params)))))
+            columns += params
+    if next(waiting, None) is not None:
+        return _NOT_COMPILED
+    number_of = {parameter: number for number, parameter in enumerate(parameters)}
+    sweep = _CompiledSweep(compiled(first, flows), {}, {}, {})
+    for column, param in enumerate(columns):
+        if not isinstance(param, ParameterExpression):
+            sweep.sums[column] = float(param), {}
+        elif isinstance(param, Parameter):
+            sweep.plain[column] = number_of[param]
+        elif (multiples := _multiples(param, place, poll)) is not None:
+            constant, factors = multiples
+            sweep.sums[column] = constant, {number_of[one]: factor for one, factor in factors.items()}
+        else:
+            sweep.others[column] = param
+    return sweep
 
 
-class _Columns:
-    """Evaluates the parameters of gates in all sets."""
+def _multiples(
+    param: ParameterExpression, place: str, poll: Callable[[], None]
+) -> tuple[float, dict[Parameter, float]] | None:
+    """Return an expression as a constant and factors of parameters; None if it is not sure to be such a sum.
+
+    It is sure where no function is written in it: constant derivatives then leave nothing else.
+    """
+    names = sorted(param.parameters, key=lambda one: len(one.name), reverse=True)
+    text = str(param)
+    for parameter in names:
+        text = text.replace(parameter.name, "")
+    if not _ARITHMETIC.fullmatch(text):
+        return None
+    multiples = sum_of_multiples(param, names, (), place, poll)
+    return None if multiples is None else (multiples[0], dict(zip(names, multiples[1], strict=True)))
+
+
+class _Parameters:
+    """The values of a circuit's parameters in all sets."""
 
     def __init__(
         self, parameters: Sequence[Parameter], values: NDArray[np.float64], place: str, poll: Callable[[], None]
@@ -215,21 +315,19 @@ class _Columns:
         self._parameters = parameters
         self._poll = poll
 
-    def of(self, param: Any) -> NDArray[np.float64]:
-        """Return the value of a gate's parameter in every set."""
-        if not isinstance(param, ParameterExpression):
-            return np.full(len(self.values), float(param))
+    def evaluated(self, param: Any) -> NDArray[np.float64]:
+        """Return the value of an expression in every set."""
         own = [j for j, parameter in enumerate(self._parameters) if parameter in param.parameters]
         columns, names = self.values[:, own], [self._parameters[j] for j in own]
-        if isinstance(param, Parameter):
-            return columns[:, 0]
         rows = columns.tolist()
         if len(rows) > max(_FEW_SETS, len(own)):
             some = [rows[0], rows[len(rows) // 2], rows[-1]]
             multiples = sum_of_multiples(param, names, some, self.place, self._poll)
             if multiples is not None:
-                affine: NDArray[np.float64] = multiples[0] + columns @ np.array(multiples[1])
-                return affine
+                total = np.full(len(rows), multiples[0])
+                for factor, column in zip(multiples[1], columns.T, strict=True):
+                    total += factor * column
+                return total
         found = np.empty(len(rows))
         for number, row in enumerate(rows):
             self._poll()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 import numpy as np
 
-from basicaer.engine.program import Form, Segment
+from basicaer.engine.program import Form, Gate, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Costs, Plan
     from basicaer.options import Precision
 
-__all__ = ["Batch", "Device", "SegmentBatch", "State", "segment_batch"]
+__all__ = ["Batch", "Device", "SegmentBatch", "SegmentOfBatch", "State", "segment_batch"]
 
 
 class State(Protocol):
@@ -161,16 +161,51 @@ class SegmentBatch(Sequence[Segment]):
         if isinstance(index, slice):
             data = {number: values[index] for number, values in self.data.items()}
             return SegmentBatch(self.template, data, len(range(self._size)[index]))
-        index = range(self._size)[index]
-        gates = list(self.template.gates)
-        for number, values in self.data.items():
-            gates[number] = gates[number]._replace(data=values[index])
-        return Segment(tuple(gates))
+        return SegmentOfBatch.of(self, range(self._size)[index])
+
+    def take(self, numbers: Sequence[int]) -> SegmentBatch:
+        """Return these of the segments."""
+        which = list(numbers)
+        if which == list(range(self._size)):
+            return self
+        return SegmentBatch(self.template, {gate: data[which] for gate, data in self.data.items()}, len(which))
+
+
+class SegmentOfBatch(Segment):
+    """A segment that knows where it comes from, so that what has its structure need not be made anew.
+
+    Attributes
+    ----------
+    batch, number
+        The segments of which it is one, and its number among them.
+    """
+
+    batch: SegmentBatch
+    number: int
+
+    @classmethod
+    def of(cls, batch: SegmentBatch, number: int) -> Self:
+        """Return a segment of a batch."""
+        gates = list(batch.template.gates)
+        for place, values in batch.data.items():
+            name, kinds, targets, form, _, controls, control_state, _ = gates[place]
+            gates[place] = Gate(name, kinds, targets, form, values[number], controls, control_state)
+        made = cls(tuple(gates))
+        made.batch, made.number = batch, number
+        return made
+
+    def alone(self) -> SegmentBatch:
+        """Return this segment as a batch of one, with the template of all."""
+        return self.batch[self.number : self.number + 1]
 
 
 def segment_batch(segments: Sequence[Segment]) -> SegmentBatch:
     """Return segments that differ only in the numbers of their gates as a `SegmentBatch`."""
     template = segments[0]
+    if isinstance(template, SegmentOfBatch):
+        own = [one.number for one in segments if isinstance(one, SegmentOfBatch) and one.batch is template.batch]
+        if len(own) == len(segments):
+            return template.batch.take(own)
     data = {}
     for number, gates in enumerate(zip(*(segment.gates for segment in segments), strict=True)):
         first = gates[0]

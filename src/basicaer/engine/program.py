@@ -246,7 +246,7 @@ class Continue(NamedTuple):
     """Continues with the next iteration of the innermost loop."""
 
 
-_STRAIGHT = frozenset((Segment, Phase, Prepare, SetState, Save, Store))
+_STRAIGHT = (Segment, Phase, Prepare, SetState, Save, Store)
 Operation = (
     Segment | Phase | Measure | Reset | Prepare | SetState | Save | Store | If | Switch | For | While | Break | Continue
 )
@@ -303,7 +303,7 @@ class Program:
     @property
     def is_straight(self) -> bool:
         """Whether the body has only gates, preparations, saves and stores, so that every run of it costs the same."""
-        return all(type(operation) in _STRAIGHT for operation in self.body)
+        return all(isinstance(operation, _STRAIGHT) for operation in self.body)
 
 
 def children(operation: Operation) -> tuple[Block, ...]:

@@ -41,6 +41,8 @@ __all__ = [
 SHOTS_AT_ONCE = 2**20
 """Shots that are drawn and sorted between two polls: some 80 ms."""
 
+_LARGEST_BLOCK = 16  # qubits; the probabilities of a state of so many are summed up at once
+_SMALLEST_BLOCK = 10  # qubits
 _SPLIT_QUBITS = 16  # of a block whose shots are split at a time
 _MANY_BLOCKS = 0.25  # of all blocks: from here on it pays to have them in order before they are read
 _WORD_BITS = 62  # classical bits that fit an int64 with room to spare
@@ -140,7 +142,7 @@ def counts_by_index(draws: NDArray[np.float64], ends: NDArray[np.float64]) -> ND
 
 
 def _block_qubits(n: int) -> int:
-    return min(n, max(10, n // 2))
+    return n if n <= _LARGEST_BLOCK else max(_SMALLEST_BLOCK, n // 2)
 
 
 def last_with_weight(ends: NDArray[np.float64], found: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -205,8 +205,7 @@ def _within(inside: str, what: str) -> str:
 
 def _structure(body: Block) -> tuple[object, ...]:
     return tuple(
-        (type(operation), structure(operation.gates) if isinstance(operation, Segment) else None)
-        for operation in walk(body)
+        structure(operation.gates) if isinstance(operation, Segment) else type(operation) for operation in walk(body)
     )
 
 

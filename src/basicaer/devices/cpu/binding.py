@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.cpu.arrangement import arranged, facing, is_ready
 from basicaer.devices.cpu.blas import has_small_kernels
 from basicaer.devices.cpu.fusion import Fusion
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     Numbered = tuple[int, GateNumbers]  # a gate, with its number in the plan
 
-__all__ = ["Bound", "Recipe", "bind_reordering", "first_places"]
+__all__ = ["Bound", "Recipe", "bind_reordering", "first_places", "recipe_for"]
 
 _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # element types by their bytes, to move data
 _SHORTEST_ROW = 4  # elements; `take` moves shorter rows more slowly than single elements
@@ -210,6 +211,19 @@ class Recipe:
             poll()
             passes.append(recipe.bound(numbers, chains, self._dtype))
         return Bound(tuple(passes), self.after)
+
+
+_recipes: BoundPlans[Recipe] = BoundPlans(64)
+
+
+def recipe_for(
+    plan: Plan,
+    template: Segment,
+    to: tuple[tuple[int, ...], frozenset[int], np.dtype[Any], int],
+    poll: Callable[[], None],
+) -> Recipe:
+    """Return the recipe for a template that others will share; `to` has the arguments from `place` to `done`."""
+    return _recipes.bound(plan, template, to, lambda: Recipe(plan, template, *to, poll))
 
 
 def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int], dtype: np.dtype[Any]) -> BoundPass:

@@ -10,13 +10,14 @@ import numpy as np
 
 from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.cpu import gatewise
-from basicaer.devices.cpu.binding import Bound, Recipe, bind_reordering, first_places
+from basicaer.devices.cpu.binding import Bound, Recipe, bind_reordering, first_places, recipe_for
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
 from basicaer.devices.cpu.threads import run_passes
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
+from basicaer.engine.device import SegmentOfBatch
 from basicaer.engine.sampling import last_with_weight
 from basicaer.engine.suspended import check_passes_done
 from basicaer.errors import BasicAerError
@@ -35,6 +36,7 @@ __all__ = ["ROW_QUBITS", "NumpyState", "allocation"]
 
 _NO_LIMIT = contextlib.nullcontext()  # for products so small that BLAS never uses several threads
 _CHUNK_QUBITS = 16  # work without tiles polls after 2**16 amplitudes
+_LEAST_OF_A_THREAD = 2**17  # amplitudes
 _PAGE_AMPLITUDES = 256  # pages of memory have 2**12 bytes or more, which are 256 amplitudes in double precision
 ROW_QUBITS = 4
 """Rows of 2**4 amplitudes or more are read in whole cache lines."""
@@ -99,21 +101,26 @@ class NumpyState:
         self._relabel(plan.wire_of, self._zero)
 
     def _bind(self, plan: Plan, segment: Segment) -> Bound:
-        poll = self._checkpoint.poll
-        recipe = Recipe(plan, segment, self._place, self._zero, self._vector.dtype, self._passes_done, poll)
-        return recipe.bound(poll=poll)
+        to, poll = (self._place, self._zero, self._vector.dtype, self._passes_done), self._checkpoint.poll
+        if isinstance(segment, SegmentOfBatch):
+            return recipe_for(plan, segment.batch.template, to, poll).bound(segment.alone(), poll)
+        return Recipe(plan, segment, *to, poll).bound(poll=poll)
 
     def _run_passes(self, bound: Bound, after_pass: Callable[[], None] | None) -> None:
         if after_pass is None:
-            run_passes(bound.passes, self._vector, self._threads, self._checkpoint)
+            run_passes(bound.passes, self._vector, self._threads_of_passes(), self._checkpoint)
             self._place, self._zero = bound.after[-1] if bound.after else (self._place, self._zero)
         else:
             for step, after in zip(bound.passes, bound.after, strict=True):
-                run_passes((step,), self._vector, self._threads, self._checkpoint)
+                run_passes((step,), self._vector, self._threads_of_passes(), self._checkpoint)
                 self._passes_done += 1
                 self._place, self._zero = after
                 after_pass()
         self._passes_done = 0
+
+    def _threads_of_passes(self) -> int:
+        """Return how many threads gain by sharing a pass; fewer tiles take less time than to hand them over."""
+        return min(self._threads, max(len(self._vector) // _LEAST_OF_A_THREAD, 1))
 
     def _populate(self) -> None:
         """Write to each page of a fresh state, piece by piece, polling in between.
@@ -189,7 +196,7 @@ class NumpyState:
         while place != list(home):
             places = _next_to_reorder(place, min(n, _CHUNK_QUBITS))
             passes.append(bind_reordering(places, place, home, self._vector.dtype))
-        run_passes(passes, self._vector, self._threads, self._checkpoint, counted=False)
+        run_passes(passes, self._vector, self._threads_of_passes(), self._checkpoint, counted=False)
         self._place = tuple(home)
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -309,7 +316,7 @@ class NumpyState:
             yield slice(start, start + 2**_CHUNK_QUBITS)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _offsets(places: tuple[int, ...]) -> NDArray[np.int64]:
     """Return the index of each value of the qubits at `places`, if the other qubits are 0."""
     offsets: NDArray[np.int64] = deposit_bits(np.arange(2 ** len(places)), places)
