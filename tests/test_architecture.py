@@ -63,7 +63,7 @@ LAYERS = {
         *("devices.cpu.device", "devices.memory", "devices.cpu.batch", "devices.likeness", "devices.cpu.state"),
         *("devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads", "devices.cpu.tiles"),
         *("devices.cpu.phases", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
-        *("devices.cpu.blas", "devices.cpu.gatewise"),
+        *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise"),
         *("devices.numbers", "devices.cpu.arrangement", "devices.cpu", "devices.bound_plans", "devices"),
     ),
     "engine": (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from basicaer.devices.cpu.binding import first_places, recipe_for
+from basicaer.devices.cpu.denormals import without_denormals
 from basicaer.devices.cpu.expectations import Observables, expectations_of_each
 from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, by_value, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
@@ -101,9 +102,10 @@ class NumpyBatch:
             bound = recipe.bound(segments[part], poll)
             states = self._states[part]
             at_once = max(_AMPLITUDES_AT_ONCE // states.shape[1], 1)
-            for start in range(0, len(states), at_once):
-                some = slice(start, start + at_once)
-                self._run_passes([one.of_sets(some) for one in bound.passes], states[some])
+            with without_denormals(states.dtype):
+                for start in range(0, len(states), at_once):
+                    some = slice(start, start + at_once)
+                    self._run_passes([one.of_sets(some) for one in bound.passes], states[some])
 
         self._in_parts(work, most=_AMPLITUDES_BOUND, at_least=_FEWEST_BOUND)
         place, zero = recipe.after[-1]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from basicaer.devices.cpu.blas import single_threaded_blas
+from basicaer.devices.cpu.denormals import without_denormals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -209,6 +210,10 @@ class _Crew:
 
     def work(self) -> None:
         """Take tiles until all passes are done, or another thread has stopped."""
+        with without_denormals(self._states.dtype):
+            self._take_tiles()
+
+    def _take_tiles(self) -> None:
         largest = max((step.tile_size for step in self._passes), default=0)
         room = (np.empty((1, largest), self._states.dtype), np.empty((1, largest), self._states.dtype))
         for step, numbers in zip(self._passes, self._next, strict=True):
