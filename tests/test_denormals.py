@@ -33,11 +33,8 @@ def test_they_are_zero_inside_and_only_in_single_precision():
 
 
 def test_the_setting_is_put_back_after_an_error():
-    def fail():
-        with without_denormals(np.dtype(np.complex64)):
-            raise ValueError
-
-    pytest.raises(ValueError, fail)
+    with pytest.raises(RuntimeError, match="stopped"), without_denormals(np.dtype(np.complex64)):
+        raise RuntimeError("stopped")
     assert not are_zero()
 
 

@@ -33,7 +33,8 @@ def random_sets(random, n, size):
     gates += [phase(random.uniform(-3, 3), *random.permutation(n)[:k].tolist()) for k in (1, 2, 3, n)]
     varying = [i for i, gate in enumerate(gates) if gate.form is not Form.PERMUTATION and random.integers(2)]
     data = {i: with_other_numbers(random, gates[i]) for i in varying}
-    return SegmentBatch(Segment(tuple(gates)), data, SETS)
+    groups = [((i,), numbers[:, None]) for i, numbers in data.items()]
+    return SegmentBatch(Segment(tuple(gates)), groups, SETS)
 
 
 def amplitudes_after(segments, device, n, precision, initial):

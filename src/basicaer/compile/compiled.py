@@ -86,12 +86,10 @@ class CompiledProgram(NamedTuple):
         """Return the segments that differ, by their places, with their numbers in each set."""
         found = {}
         for place, groups in self.groups.items():
-            data: dict[int, NDArray[np.complex128]] = {}
-            for group, own in zip(groups, numbers[place], strict=True):
-                data |= zip(group.gates, own.swapaxes(0, 1), strict=True)
             segment = self.template.body[place]
             assert isinstance(segment, Segment)  # flows lead to segments only  # noqa: S101
-            found[place] = SegmentBatch(segment, data, len(own))
+            own = [(group.gates, data) for group, data in zip(groups, numbers[place], strict=True)]
+            found[place] = SegmentBatch(segment, own, len(numbers[place][0]))
         return found
 
     def program(self, name: str, numbers: Numbers) -> Program:

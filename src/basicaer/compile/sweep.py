@@ -69,7 +69,7 @@ class ProgramSweep:
             return self.segments[place]
         segment = self.first.body[place]
         assert isinstance(segment, Segment)  # the caller asks for places of segments only  # noqa: S101
-        return SegmentBatch(segment, {}, self.size)
+        return SegmentBatch(segment, (), self.size)
 
     def program(self, number: int) -> Program:
         """Return the program of one set."""

@@ -133,22 +133,37 @@ class State(Protocol):
 
 
 class SegmentBatch(Sequence[Segment]):
-    """Segments that differ only in the numbers of their gates: a sequence of them, which also has the numbers by gate.
+    """Segments that differ only in the numbers of their gates.
 
     Parameters
     ----------
     template
         One of the segments.
-    data
-        ``data[g][i]`` is the data of gate g in segment i. A gate that is not a key has the same data in all segments.
+    groups
+        The gates that differ: for each group the places of its gates, and ``numbers[i, g]``, the data of its gate g in
+        segment i.
     size
         The number of segments.
     """
 
-    def __init__(self, template: Segment, data: dict[int, NDArray[np.complex128]], size: int) -> None:
+    def __init__(
+        self, template: Segment, groups: Sequence[tuple[Sequence[int], NDArray[np.complex128]]], size: int
+    ) -> None:
         self.template = template
-        self.data = data
+        self.groups = groups
         self._size = size
+        self._data: dict[int, NDArray[np.complex128]] | None = None
+
+    @property
+    def data(self) -> dict[int, NDArray[np.complex128]]:
+        """``data[g][i]`` is the data of gate g in segment i; a gate that is no key has the same data in all."""
+        if self._data is None:
+            self._data = {
+                gate: own
+                for gates, numbers in self.groups
+                for gate, own in zip(gates, numbers.swapaxes(0, 1), strict=True)
+            }
+        return self._data
 
     def __len__(self) -> int:
         return self._size
@@ -159,8 +174,8 @@ class SegmentBatch(Sequence[Segment]):
     def __getitem__(self, index: slice) -> SegmentBatch: ...
     def __getitem__(self, index: int | slice) -> Segment | SegmentBatch:
         if isinstance(index, slice):
-            data = {number: values[index] for number, values in self.data.items()}
-            return SegmentBatch(self.template, data, len(range(self._size)[index]))
+            groups = [(gates, numbers[index]) for gates, numbers in self.groups]
+            return SegmentBatch(self.template, groups, len(range(self._size)[index]))
         return SegmentOfBatch.of(self, range(self._size)[index])
 
     def take(self, numbers: Sequence[int]) -> SegmentBatch:
@@ -168,7 +183,7 @@ class SegmentBatch(Sequence[Segment]):
         which = list(numbers)
         if which == list(range(self._size)):
             return self
-        return SegmentBatch(self.template, {gate: data[which] for gate, data in self.data.items()}, len(which))
+        return SegmentBatch(self.template, [(gates, data[which]) for gates, data in self.groups], len(which))
 
 
 class SegmentOfBatch(Segment):
@@ -201,19 +216,32 @@ class SegmentOfBatch(Segment):
 
 def segment_batch(segments: Sequence[Segment]) -> SegmentBatch:
     """Return segments that differ only in the numbers of their gates as a `SegmentBatch`."""
-    template = segments[0]
-    if isinstance(template, SegmentOfBatch):
-        own = [one.number for one in segments if isinstance(one, SegmentOfBatch) and one.batch is template.batch]
-        if len(own) == len(segments):
-            return template.batch.take(own)
+    first = segments[0]
+    if isinstance(first, SegmentOfBatch):
+        same = [
+            one for one in segments if isinstance(one, SegmentOfBatch) and one.batch.template is first.batch.template
+        ]
+        if len(same) == len(segments):
+            return _joined(same)
     data = {}
     for number, gates in enumerate(zip(*(segment.gates for segment in segments), strict=True)):
-        first = gates[0]
-        if first.form is not Form.PERMUTATION and any(gate is not first for gate in gates):
+        if gates[0].form is not Form.PERMUTATION and any(gate is not gates[0] for gate in gates):
             numbers = np.array([gate.data for gate in gates])
-            if (numbers != first.data).any():
+            if (numbers != gates[0].data).any():
                 data[number] = numbers
-    return SegmentBatch(template, data, len(segments))
+    return SegmentBatch(first, [((number,), numbers[:, None]) for number, numbers in data.items()], len(segments))
+
+
+def _joined(segments: Sequence[SegmentOfBatch]) -> SegmentBatch:
+    """Return segments with one template as a batch."""
+    first = segments[0].batch
+    if all(one.batch is first for one in segments):
+        return first.take([one.number for one in segments])
+    groups = []
+    for place, (gates, _) in enumerate(first.groups):
+        numbers = np.array([one.batch.groups[place][1][one.number] for one in segments])
+        groups.append((gates, numbers))
+    return SegmentBatch(first.template, groups, len(segments))
 
 
 class Batch(Protocol):

@@ -81,7 +81,7 @@ class Ensemble:
                 segment = segments[number if len(segments) > 1 else 0]
                 state.run(segment, planned(state))
             return
-        together = SegmentBatch(segments[0], {}, len(self)) if len(segments) == 1 else segment_batch(segments)
+        together = SegmentBatch(segments[0], (), len(self)) if len(segments) == 1 else segment_batch(segments)
         self._states.run(together, planned(None))
 
     def flip(
@@ -97,7 +97,7 @@ class Ensemble:
                     state.run(template, planned(template, state))
             return
         matrices = np.where(where[:, None, None], _FLIP, np.eye(2))
-        self._states.run(SegmentBatch(template, {0: matrices}, len(self)), planned(template, None))
+        self._states.run(SegmentBatch(template, [((0,), matrices[:, None])], len(self)), planned(template, None))
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
         """Return ``w[i, v]``, the squared norm of the part of state i where a qubit is v."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from basicaer.engine.bits import with_bits
 from basicaer.engine.classical import Constant
-from basicaer.engine.device import segment_batch
+from basicaer.engine.device import SegmentOfBatch, segment_batch
 from basicaer.engine.draws import generator
 from basicaer.engine.execute import lost
 from basicaer.engine.program import Form, Phase, Segment, Store
@@ -45,9 +45,11 @@ def common_structure(program: Program) -> Hashable | None:
     A program that can run together with others has only gates, followed by measurements. Only its outcomes are asked
     for, on which global phases have no effect.
     """
-    shape = []
+    shape: list[tuple[object, ...]] = []
     for operation in program.body:
         match operation:
+            case SegmentOfBatch():  # the template says it all, and is kept as long as the key is
+                shape.append((id(operation.batch.template),))
             case Segment(gates, False):
                 shape.append(
                     tuple(

@@ -67,7 +67,7 @@ def _switch() -> Callable[[], Callable[[], None]] | None:
 
 def _switch_of_windows() -> Callable[[], Callable[[], None]] | None:
     try:
-        control: Any = ctypes.CDLL("ucrtbase")._controlfp_s
+        control: Any = ctypes.CDLL("ucrtbase")._controlfp_s  # noqa: SLF001  # its name in C
     except (OSError, AttributeError):
         return None
 

@@ -171,10 +171,10 @@ class Observables:
         read = [bit for bit in range(self.chunk_bits) if bit != pivot]
         few = min(len(read), _LOWER_BITS)
         masks = np.array([extract_bits(z, read) for z in zs], np.int64)
-        upper = _signs(len(read) - few)[:, shifted_down(masks, few)]
+        upper = _columns(_signs(len(read) - few), shifted_down(masks, few))
         in_short_rows = pivot is not None and pivot < _SHORT_ROW_BITS
         table = _signs_of_parts(few, odd) if in_short_rows else _signs_of_pairs(few, odd)
-        lower = table[:, lowest_bits(masks, few)]
+        lower = _columns(table, lowest_bits(masks, few))
         turns = np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
         turns *= 2 if x else 1
         return _Flips(
@@ -262,6 +262,13 @@ def expectations_of_each(
 def _norms(states: NDArray[np.complexfloating]) -> NDArray[np.float64]:
     """Return the squared norm of each state; one by one, so that no rounding depends on their number."""
     return np.array([weight(state) for state in states])
+
+
+def _columns(table: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return columns of a table; a single one, as most often, is not copied."""
+    if len(numbers) == 1:
+        return table[:, numbers[0] : numbers[0] + 1]
+    return table[:, numbers]
 
 
 def _sign_of(zs: NDArray[np.int64], index: int) -> NDArray[np.float64]:
