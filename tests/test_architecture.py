@@ -17,8 +17,8 @@ PACKAGE = ROOT / "src" / "basicaer"
 LAYERS = {
     "user-facing": (
         *("__main__", "cli", "", "provider"),
-        *("primitives", "primitives.estimator", "primitives.sampler", "primitives.base", "primitives.options"),
-        *("primitives.job", "primitives.running", "primitives.payload"),
+        *("primitives", "primitives.estimator", "primitives.compiled", "primitives.sampler", "primitives.base"),
+        *("primitives.options", "primitives.job", "primitives.running", "primitives.payload"),
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),
         *("simulators.run_options", "simulators.target"),

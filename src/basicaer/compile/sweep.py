@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
@@ -29,11 +29,18 @@ if TYPE_CHECKING:
     from basicaer.compile.compiled import CompiledProgram
     from basicaer.engine.program import Program
 
-__all__ = ["ProgramSweep", "lower_sweep"]
+__all__ = ["ProgramSweep", "compile_sweep", "lower_sweep"]
 
 _MOST_INSTRUCTIONS = 50_000  # in all compiled circuits that are kept
 _ARITHMETIC = re.compile(r"([-+*/() .\d]|\de[-+]?\d)*")  # what is left of an expression without functions and names
 _FEW_SETS = 4  # an expression is evaluated set by set for so few sets, and for no more sets than it has parameters
+
+
+class SweepAt(Protocol):
+    """What `compile_sweep` returns."""
+
+    def __call__(self, values: NDArray[np.float64], poll: Callable[[], None] = ..., /) -> ProgramSweep:
+        """Return the programs of sets of values, calling `poll` now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,20 @@ def lower_sweep(
     keep_idle: bool = False,
     poll: Callable[[], None] = lambda: None,
 ) -> ProgramSweep:
-    """Lower a circuit for many sets of values.
+    """Lower a circuit for many sets of values; see `compile_sweep`.
+
+    Parameters
+    ----------
+    values
+        ``values[i, j]`` is the value of ``circuit.parameters[j]`` in set i.
+    """
+    return compile_sweep(circuit, poll, keep_idle=keep_idle, sets=len(values))(values)
+
+
+def compile_sweep(
+    circuit: QuantumCircuit, poll: Callable[[], None], *, keep_idle: bool = False, sets: int | None = None
+) -> SweepAt:
+    """Return what lowers a circuit for sets of values, ``values[i, j]`` of ``circuit.parameters[j]`` in set i.
 
     If parameters occur in gates of the table only, and outside of control flow, the circuit is compiled once: to find
     out which numbers depend on which parameters, it is lowered with two different sets. Otherwise it is lowered for
@@ -96,51 +116,55 @@ def lower_sweep(
 
     Parameters
     ----------
-    values
-        ``values[i, j]`` is the value of ``circuit.parameters[j]`` in set i.
-    keep_idle
-        Whether to simulate idle qubits too.
     poll
         Called now and then.
+    keep_idle
+        Whether to simulate idle qubits too.
+    sets
+        How many sets there will be, if that is known: it is not worthwhile to compile a circuit for one, unless it is
+        kept for others.
 
     Raises
     ------
     BasicAerError
-        If the circuit cannot be lowered, or values are not finite.
+        If the circuit cannot be lowered, or later if values are not finite.
     """
-    size = len(values)
-    if not np.isfinite(values).all():
-        raise BasicAerError(f"Circuit '{circuit.name}' is given parameter values that are not finite numbers.")
-    parameters = list(circuit.parameters)
+    parameters, place = list(circuit.parameters), f"circuit '{circuit.name}'"
 
-    def lowered(row: Sequence[float]) -> Program:
+    def lowered(row: Sequence[float], poll: Callable[[], None] = poll) -> Program:
         of_row = Values(dict(zip(parameters, row, strict=True)), poll)
         return lower(circuit, keep_idle=keep_idle, values=of_row)
-
-    if not parameters:
-        return ProgramSweep(lowered(()), {}, (), size)
-    place = f"circuit '{circuit.name}'"
 
     def compile_it() -> _CompiledSweep:
         return _compiled(circuit, parameters, lowered, place, poll)
 
-    key = _key(circuit, keep_idle=keep_idle)
-    sweep = None
-    if key is not None:
-        sweep = _sweeps.get_or_make(key, len(circuit.data), compile_it)
-    elif size > 1:
-        sweep = compile_it()
-    if sweep is not None and sweep.program is not None and size:
-        numbers = sweep.program.numbers(sweep.columns(_Parameters(parameters, values, place, poll)))
-        template = replace(sweep.program.template, name=circuit.name)
-        return ProgramSweep(template, sweep.program.segments(numbers), (), size)
-    if not size:
-        return ProgramSweep(lowered(scattered(len(parameters))), {}, (), size)
-    programs = []
-    for number, row in enumerate(values.tolist()):
-        with _in_set(number):
-            programs.append(lowered(row))
-    return ProgramSweep(None, {}, tuple(programs), size)
+    compiled_sweep = _NOT_COMPILED
+    if parameters:
+        key = _key(circuit, keep_idle=keep_idle)
+        if key is not None:
+            compiled_sweep = _sweeps.get_or_make(key, len(circuit.data), compile_it)
+        elif sets != 1:
+            compiled_sweep = compile_it()
+
+    def sweep_at(values: NDArray[np.float64], poll: Callable[[], None] = poll) -> ProgramSweep:
+        if not np.isfinite(values).all():
+            raise BasicAerError(f"Circuit '{circuit.name}' is given parameter values that are not finite numbers.")
+        size = len(values)
+        if not parameters:
+            return ProgramSweep(lowered((), poll), {}, (), size)
+        if compiled_sweep.program is not None and size:
+            columns = compiled_sweep.columns(_Parameters(parameters, values, place, poll))
+            segments = compiled_sweep.program.segments(compiled_sweep.program.numbers(columns))
+            return ProgramSweep(replace(compiled_sweep.program.template, name=circuit.name), segments, (), size)
+        if not size:
+            return ProgramSweep(lowered(scattered(len(parameters)), poll), {}, (), size)
+        programs = []
+        for number, row in enumerate(values.tolist()):
+            with _in_set(number):
+                programs.append(lowered(row, poll))
+        return ProgramSweep(None, {}, tuple(programs), size)
+
+    return sweep_at
 
 
 @contextlib.contextmanager

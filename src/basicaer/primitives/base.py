@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from basicaer.primitives.options import PrimitiveOptions
     from basicaer.primitives.payload import Task
 
-__all__ = ["Primitive", "read_pubs"]
+__all__ = ["Primitive", "PubError", "read_pubs"]
 
 _Pub = TypeVar("_Pub")
 
@@ -111,10 +111,12 @@ class Primitive:
             values = np.asarray(bindings.as_array(circuit.parameters), float)
         values = values.reshape(bindings.size, circuit.num_parameters)
         sweep = lower_sweep(circuit, values, poll=ReadingTimeLimit(settings["timeout"]))
-        qubits = sweep.first.state_qubits
-        device = _expected_device(qubits, settings)
-        check_fits(device, f"Circuit '{circuit.name}'", qubits, settings["precision"])
+        self._check_fits(sweep, circuit.name, settings)
         return sweep
+
+    def _check_fits(self, sweep: ProgramSweep, name: str, settings: dict[str, Any]) -> None:
+        qubits = sweep.first.state_qubits
+        check_fits(_expected_device(qubits, settings), f"Circuit '{name}'", qubits, settings["precision"])
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
         widest = max((task.sweep.first.state_qubits for task in tasks), default=0)

@@ -9,14 +9,19 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
+from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from basicaer.compile.saves import pauli_terms
+from basicaer.compile.sweep import compile_sweep
+from basicaer.compile.values import ReadingTimeLimit
 from basicaer.engine.bits import mask_of
-from basicaer.errors import BasicAerError, BasicAerWarning
+from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
 from basicaer.options import check_option
-from basicaer.primitives.base import Primitive, read_pubs
+from basicaer.primitives.base import Primitive, PubError, read_pubs
+from basicaer.primitives.compiled import CompiledCircuit
 from basicaer.primitives.options import EstimatorOptions
 from basicaer.primitives.payload import EstimatorTask
 
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from qiskit.primitives.containers.estimator_pub import EstimatorPubLike
+    from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
     from basicaer.compile.sweep import ProgramSweep
     from basicaer.primitives.job import PrimitiveJob
@@ -147,6 +153,46 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
                 target = check_option("default_precision", pub.precision, called="precision")
             tasks.append(EstimatorTask(sweep, pub.shape, pub.circuit.metadata, target, terms, sets, observables))
         return self._submitted(tasks, settings)
+
+    def compile(self, circuit: QuantumCircuit, observables: ObservablesArrayLike) -> CompiledCircuit:
+        """Return a function of the circuit's parameters that gives exact expectation values; see `CompiledCircuit`.
+
+        Parameters
+        ----------
+        circuit
+            A circuit, which is copied.
+        observables
+            One observable, or an array of them, as a PUB takes them.
+
+        Raises
+        ------
+        BasicAerError
+            For anything that `run` would refuse.
+        """
+        if not isinstance(circuit, QuantumCircuit):
+            raise BasicAerError(f"compile() takes a QuantumCircuit, not {shown(circuit)}.")
+        with at_border(lambda why: PubError(f"The observables for circuit '{circuit.name}' cannot be read: {why}.")):
+            array = ObservablesArray.coerce(observables)
+            array.validate()
+        if array.num_qubits != circuit.num_qubits:
+            raise PubError(
+                f"The observables have {array.num_qubits} qubits, and circuit '{circuit.name}' has "
+                f"{circuit.num_qubits}; give it observables on all of its qubits."
+            )
+        circuit, settings = circuit.copy(), self._settings()
+        sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]))
+        sweep = sweep_at(np.empty((0, circuit.num_parameters)))
+        self._check_fits(sweep, circuit.name, settings)
+        _check_saves(sweep, circuit.name)
+        terms = tuple(_terms(observable, sweep) for observable in _each(array))
+        return CompiledCircuit(
+            name=circuit.name,
+            parameters=circuit.parameters,
+            shape=array.shape,
+            terms=_without_measured(terms, sweep, circuit.name),
+            lowered=lambda values: sweep_at(values, ReadingTimeLimit(settings["timeout"])),
+            submit=lambda task: self._submitted([task], settings),
+        )
 
 
 def _check_saves(sweep: ProgramSweep, name: str) -> None:

@@ -87,7 +87,9 @@ class _SweepRun:
         straight = sweep.template is not None and all(
             isinstance(operation, Segment | Phase) for operation in sweep.template.body
         )
-        self.batch_size = most if straight and sweep.segments and sweep.size > 1 and most > 1 else 0
+        # One small state is a batch, too: its gates are then applied as in any batch, and rounded in the same way.
+        is_worthwhile = sweep.size > 1 or self.device.costs(qubits, payload.precision) is None
+        self.batch_size = most if straight and sweep.segments and is_worthwhile and most > 1 else 0
 
     def batches(self) -> Iterator[tuple[slice, Batch]]:
         """Yield slices of the parameter sets, each with their final states."""

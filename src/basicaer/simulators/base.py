@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from basicaer.compile.binding import BoundCircuit
     from basicaer.engine.program import Program
     from basicaer.plan_view.circuit_plan import CircuitPlan
-    from basicaer.primitives import EstimatorV2, SamplerV2
+    from basicaer.primitives import CompiledCircuit, EstimatorV2, SamplerV2
 
 __all__ = ["BasicAerSimulator", "warn"]
 
@@ -223,6 +223,26 @@ class BasicAerSimulator(BackendV2):
         from basicaer.primitives import EstimatorV2
 
         return EstimatorV2(self, **options)
+
+    def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
+        """Return a function of the circuit's parameters that gives exact expectation values.
+
+        It is for programs that evaluate a circuit again and again, such as optimisers: what does not depend on the
+        values is done once. It runs with this backend's options.
+
+        Parameters
+        ----------
+        circuit
+            A circuit, which is copied; it may have measurements and control flow, as for `EstimatorV2`.
+        observables
+            One observable, or an array of them, as `EstimatorV2` takes them.
+
+        Raises
+        ------
+        BasicAerError
+            For anything that an `EstimatorV2` would refuse.
+        """
+        return self.estimator().compile(circuit, observables)
 
     def plan(self, circuit: QuantumCircuit, **options: Any) -> CircuitPlan:
         """Return the plan by which a circuit would run, without running it; print the plan, or draw it.

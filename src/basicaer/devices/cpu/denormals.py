@@ -35,7 +35,7 @@ class _Register(NamedTuple):
 
 _REGISTERS = {
     "x86_64": _Register(8, 7, 0x8040),  # MXCSR: flush results to zero, and take denormal operands for zero
-    "aarch64": _Register(2, 0, 1 << 24),  # FPCR: both in one
+    "aarch64": _Register(2, 0, 0x01000000),  # FPCR: both in one
 }
 
 

@@ -1,0 +1,108 @@
+"""A circuit and its observables, prepared once, to be evaluated at parameter values again and again."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.primitives.payload import EstimatorTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from qiskit.circuit import Parameter
+
+    from basicaer.compile.sweep import ProgramSweep
+    from basicaer.primitives.job import PrimitiveJob
+    from basicaer.primitives.payload import Terms
+
+__all__ = ["CompiledCircuit"]
+
+
+class CompiledCircuit:
+    """A function of a circuit's parameters: the exact expectation values of its observables.
+
+    It is made by `backend.compile` and by `EstimatorV2.compile`. Later changes of the circuit have no effect on it. Any
+    number of threads may call it at the same time.
+
+    Attributes
+    ----------
+    parameters
+        The circuit's parameters, in the order of their values.
+    shape : tuple[int, ...]
+        The shape of the observables; () for a single one.
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> from basicaer import BasicAer
+    >>> circuit = QuantumCircuit(1)
+    >>> _ = circuit.ry(Parameter("angle"), 0)
+    >>> energy = BasicAer.get_backend("statevector_simulator").compile(circuit, "Z")
+    >>> round(energy([0.5]), 6), energy([[0.0], [0.5]]).round(6).tolist()
+    (0.877583, [1.0, 0.877583])
+    """
+
+    def __init__(  # made by the estimator only
+        self,
+        *,
+        name: str,
+        parameters: Sequence[Parameter],
+        shape: tuple[int, ...],
+        terms: tuple[Terms, ...],
+        lowered: Callable[[NDArray[np.float64]], ProgramSweep],
+        submit: Callable[[EstimatorTask], PrimitiveJob],
+    ) -> None:
+        self.parameters = list(parameters)
+        self.shape = shape
+        self._name = name
+        self._terms = terms
+        self._lowered = lowered
+        self._submit = submit
+
+    def __call__(self, values: Any) -> Any:
+        """Return the expectation values at parameter values, and wait for them.
+
+        Parameters
+        ----------
+        values
+            Array of shape (..., number of parameters).
+
+        Returns
+        -------
+        float or array of float64
+            Of the shape of the values without their last axis, followed by that of the observables; a float if that
+            shape is ().
+
+        Raises
+        ------
+        BasicAerError
+            If there are other than one value for each parameter, or values that are not finite.
+        """
+        evs = self.submit(values).result()[0].data.evs
+        return evs if evs.ndim else float(evs)
+
+    def submit(self, values: Any) -> PrimitiveJob:
+        """Submit the evaluation as a job, which can be waited for, watched and cancelled.
+
+        Its result is that of an `EstimatorV2` with one PUB: ``job.result()[0].data.evs``.
+        """
+        count = len(self.parameters)
+        with at_border(lambda _: BasicAerError(f"Parameter values must be an array of numbers, not {shown(values)}.")):
+            array = np.asarray(values, float)
+        if not array.ndim or array.shape[-1] != count:
+            raise BasicAerError(
+                f"Circuit '{self._name}' has {count} parameters, and is given values of shape {array.shape}; give an "
+                f"array of shape ({count},), or (..., {count}) for several sets."
+            )
+        size = prod(array.shape[:-1])
+        sweep = self._lowered(array.reshape(size, count))
+        shape = (*array.shape[:-1], *self.shape)
+        sets, observables = np.indices((size, len(self._terms)))
+        task = EstimatorTask(sweep, shape, None, 0.0, self._terms, sets.reshape(shape), observables.reshape(shape))
+        return self._submit(task)
