@@ -27,7 +27,7 @@ def assert_exact(found, want, tolerance=1e-9):
     assert {key: p for key, p in want.items() if p > tolerance} == pytest.approx(found, abs=tolerance)
 
 
-@pytest.mark.parametrize("seed", sorted({*range(200, 230)} - {208, 211, 226, 229}))  # those have too many paths
+@pytest.mark.parametrize("seed", sorted({*range(200, 218)} - {208, 211}))  # those have too many paths
 def test_they_are_those_of_all_paths(seed):
     circuit = Drawing(seed, depth=2, saves=False).circuit
     want = exact.outcome_probabilities(circuit)
@@ -114,7 +114,7 @@ def test_what_is_too_unlikely_is_not_followed_for_ever(probability):
 
 def test_many_unlikely_outcomes_are_not_lost():
     """Each branch may lose little, but there are many; none of what is lost may go to another outcome."""
-    n, p = 40, 9.8e-4
+    n, p = 24, 9.8e-4
     turns = np.random.default_rng(n).uniform(0.7, 1.3, n)
     circuit = QuantumCircuit(2, 1)
     for turn in turns:

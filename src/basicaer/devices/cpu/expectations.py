@@ -39,7 +39,7 @@ _CHUNK_QUBITS = 16  # 2**16 amplitudes are read between two polls
 _LOWER_BITS = 8  # of an index within a chunk; the signs for all masks of so many bits are kept
 _SHORT_ROW_BITS = 4  # rows of fewer than 2**4 amplitudes are short
 _MOST_TOGETHER = 1024  # Pauli products with the same flips that are computed together; bounds the memory
-_FLIPS_OF_A_SPAN = 8  # each with its own buffers
+_FLIPS_OF_A_SPAN = 32  # each span has buffers of its own, which take as long to allocate as two products to compute
 _SPANS = 64  # parts that are summed separately, so that results do not depend on the number of threads
 
 
@@ -56,7 +56,7 @@ class _Room(NamedTuple):
 
 
 class _Flips(NamedTuple):
-    """Pauli products that flip the same bits, and either have an even number of Ys or an odd one.
+    """Pauli products that flip the same bits, and either all have an even number of Ys or all an odd one.
 
     Since Y = iXZ, the expectation value is a sum over the real parts of ``conj(state[i ^ x]) * state[i]`` if the number
     of Ys is even, and over the imaginary parts if it is odd.
@@ -69,8 +69,6 @@ class _Flips(NamedTuple):
         Those of them that number a chunk: partners are in different chunks if there are any.
     pivot
         The highest of these, or else of the others: only amplitudes for which it is 0 are read. None if x is 0.
-    odd
-        Whether the number of Ys is odd.
     places
         The places of the products in the order in which they were asked for.
     zs
@@ -81,20 +79,20 @@ class _Flips(NamedTuple):
         ``upper[u, j]`` and ``lower[l, j]``, the signs that the upper and the lower bits give to product j; only the
         bits of a chunk count that number what is read of it. The lower signs have two rows for each value, for the two
         numbers that make a product of two amplitudes.
-    in_short_rows
-        Whether few of the amplitudes that are read are adjacent.
+    as_complex
+        Whether amplitudes are multiplied as complex numbers, of which one part counts. Otherwise their parts are
+        multiplied one by one, and summed: that is faster for real parts, unless few amplitudes are adjacent.
     """
 
     x: int
     apart: int
     pivot: int | None
-    odd: bool
     places: NDArray[np.intp]
     zs: NDArray[np.int64]
     turns: NDArray[np.float64]
     upper: NDArray[np.float64]
     lower: NDArray[np.float64]
-    in_short_rows: bool
+    as_complex: bool
 
     def sums(
         self, here: NDArray[np.complexfloating], there: NDArray[np.complexfloating], room: _Room
@@ -130,14 +128,14 @@ class _Flips(NamedTuple):
                 rows, partners, axis=-2, out=room.there[: there.size].reshape(rows.shape), mode="clip"
             ).reshape(there.shape)
         products = room.products[: 2 * here.size]
-        if self.in_short_rows:  # loops over so few adjacent numbers would take longer
+        if self.as_complex:
             numbers = products.view(np.complex128).reshape(here.shape)
             np.conjugate(there, out=numbers)
             np.multiply(here, numbers, out=numbers)
             return products
         pairs = (*here.shape, 2)
         ours, theirs = (some.view(np.float64).reshape(pairs) for some in (here, there))
-        np.multiply(ours, theirs[..., ::-1] if self.odd else theirs, out=products.reshape(pairs))
+        np.multiply(ours, theirs, out=products.reshape(pairs))
         return products
 
 
@@ -172,14 +170,12 @@ class Observables:
         few = min(len(read), _LOWER_BITS)
         masks = np.array([extract_bits(z, read) for z in zs], np.int64)
         upper = _columns(_signs(len(read) - few), shifted_down(masks, few))
-        in_short_rows = pivot is not None and pivot < _SHORT_ROW_BITS
-        table = _signs_of_parts(few, odd) if in_short_rows else _signs_of_pairs(few, odd)
+        as_complex = odd or (pivot is not None and pivot < _SHORT_ROW_BITS)
+        table = _signs_of_parts(few, odd) if as_complex else _signs_of_sums(few)
         lower = _columns(table, lowest_bits(masks, few))
         turns = np.array([(1j ** ((x & z).bit_count() + parity(x & z))).real for z in zs])
         turns *= 2 if x else 1
-        return _Flips(
-            x, apart, pivot, odd, np.array(places), np.array(zs, np.int64), turns, upper, lower, in_short_rows
-        )
+        return _Flips(x, apart, pivot, np.array(places), np.array(zs, np.int64), turns, upper, lower, as_complex)
 
     def add_sums(
         self,
@@ -286,12 +282,10 @@ def _signs(bits: int) -> NDArray[np.float64]:
     return signs
 
 
-@lru_cache(maxsize=4 * _LOWER_BITS)
-def _signs_of_pairs(bits: int, odd: bool) -> NDArray[np.float64]:  # noqa: FBT001  # part of the cache's key
-    """Return `_signs` for pairs of numbers, whose sum counts or, for an odd number of Ys, whose difference does."""
+@lru_cache(maxsize=2 * _LOWER_BITS)
+def _signs_of_sums(bits: int) -> NDArray[np.float64]:
+    """Return `_signs` for pairs of numbers, whose sum counts."""
     signs = np.repeat(_signs(bits), 2, axis=0)
-    if odd:
-        signs[::2] *= -1
     signs.flags.writeable = False  # it is shared
     return signs
 
