@@ -174,10 +174,11 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         with at_border(lambda why: PubError(f"The observables for circuit '{circuit.name}' cannot be read: {why}.")):
             array = ObservablesArray.coerce(observables)
             array.validate()
-        if array.num_qubits != circuit.num_qubits:
+        widths = {len(label) for observable in _each(array) for label in observable} - {circuit.num_qubits}
+        if widths:
             raise PubError(
-                f"The observables have {array.num_qubits} qubits, and circuit '{circuit.name}' has "
-                f"{circuit.num_qubits}; give it observables on all of its qubits."
+                f"The observables have {min(widths)} qubits, and circuit '{circuit.name}' has {circuit.num_qubits}; give "
+                "it observables on all of its qubits."
             )
         circuit, settings = circuit.copy(), self._settings()
         sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]))
