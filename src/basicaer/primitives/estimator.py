@@ -177,8 +177,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         widths = {len(label) for observable in _each(array) for label in observable} - {circuit.num_qubits}
         if widths:
             raise PubError(
-                f"The observables have {min(widths)} qubits, and circuit '{circuit.name}' has {circuit.num_qubits}; give "
-                "it observables on all of its qubits."
+                f"The observables have {min(widths)} qubits, and circuit '{circuit.name}' has {circuit.num_qubits}; "
+                "give it observables on all of its qubits."
             )
         circuit, settings = circuit.copy(), self._settings()
         sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]))
