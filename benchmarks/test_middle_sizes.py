@@ -16,9 +16,9 @@ from harness.timing import OURS, in_turn, pair_ratios, stopwatch
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import SparsePauliOp
-from test_primitives import ising
 
 from basicaer import BasicAer, EstimatorV2, SamplerV2
+from test_primitives import ising
 
 if TYPE_CHECKING:
     from collections.abc import Callable
