@@ -1,7 +1,7 @@
 """Circuits of 10 to 18 qubits with one set of numbers after another, where what surrounds the arithmetic counts.
 
-The ansatz has RY and RZ on each qubit and a chain of CX, three times; its values are new each time. Where Aer is a peer,
-both run in turn.
+The ansatz has RY and RZ on each qubit and a chain of CX, three times; its values are new each time. All comparisons are
+made in turn.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def ansatz(n: int, layers: int = 3) -> QuantumCircuit:
 
 @pytest.fixture
 def compared(benchmark, judge, size):
-    """Return a function that times two callables in turn, after a warm-up, and judges the first's share of the other."""
+    """Return a function that times two callables in turn, after a warm-up, and judges the share of the first."""
     rounds = size(ROUNDS, smallest=1)
 
     def compare(ours: Callable[[], object], other: Callable[[], object], share: float, of_what: str) -> None:
@@ -61,9 +61,10 @@ def aers_estimator():
     return primitives.EstimatorV2(options=OPTIONS)
 
 
-@pytest.mark.parametrize(("n", "sets", "share"), [(10, 1000, 0.1), (14, 200, 0.2), (18, 50, 0.25)])
-def test_a_sweep_of(n, sets, share, compared, aers_estimator, size):
-    n, sets = size(n, smallest=4), size(sets, smallest=3)
+@pytest.mark.parametrize("sweep", [(10, 1000, 0.1), (14, 200, 0.2), (18, 50, 0.25)], ids="{0[0]} qubits".format)
+def test_a_sweep_of(sweep, compared, aers_estimator, size):
+    qubits, sets, share = sweep
+    n, sets = size(qubits, smallest=4), size(sets, smallest=3)
     circuit, operator, random = ansatz(n), ising(n), np.random.default_rng(n)
 
     def run(estimator):
