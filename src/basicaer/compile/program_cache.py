@@ -34,6 +34,7 @@ __all__ = ["key_of", "lower_cached"]
 
 _MOST_INSTRUCTIONS = 50_000  # in all programs that are kept; together they take some tens of megabytes
 _FEW_INSTRUCTIONS = 16  # in programs up to this length, angles are replaced faster than the program is found
+_MOST_COMPILED = 2_000  # instructions; to compile a longer program takes a third of the time of its first run
 _WIDEST_UNITARY = 2  # qubits; the matrices of wider ones would take more memory than everything else that is kept
 _CACHED = {"measure": Measure, "barrier": Barrier}
 _LARGEST_INT = 2**53  # a float holds every smaller whole number exactly
@@ -101,13 +102,16 @@ def lower_cached(
     structure, numbers = key
     if all(_is_plain(number) for numbers_of_gate in numbers for number in numbers_of_gate):
         recipe = _recipes.get_or_make(structure, len(items), lambda: _recipe(lowered(), numbers, items))
-        is_short = len(items) <= _FEW_INSTRUCTIONS
-        if recipe.numbers == numbers and (is_short or not recipe.flows):
+        is_compiled = _FEW_INSTRUCTIONS < len(items) <= _MOST_COMPILED and recipe.flows
+        if recipe.numbers == numbers and not is_compiled:  # it was made just now, or for a circuit with the same angles
             return _named(recipe.program, circuit)
-        if recipe.flows:
-            if is_short:
-                return recipe.with_angles(circuit.name, [[float(number) for number in own] for own in numbers])
+        if is_compiled:
             lowered = partial(_with_numbers, structure, recipe, numbers)
+        elif recipe.flows:
+            angles = [[float(number) for number in own] for own in numbers]
+            lowered = partial(recipe.with_angles, circuit.name, angles)
+            if len(items) <= _FEW_INSTRUCTIONS:
+                return lowered()
     return _named(_programs.get_or_make(key, len(items), lowered), circuit)
 
 

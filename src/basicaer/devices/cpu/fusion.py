@@ -6,13 +6,14 @@ permutation moves, and on which rows the others act. What is left for each set o
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.set_numbers import Chains, SetNumbers
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.program import Form
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["Fusion", "acting_on", "product_matrices"]
 
@@ -154,7 +154,7 @@ class Fusion:
         self._steps: list[_Step] = []
         self._touched: set[int] = set()  # wires on which anything but the first chains has acted
         self._waiting: dict[int, list[tuple[int, GateNumbers]]] = {}  # for each wire the latest gates on it alone
-        self._moving: list[GateNumbers] = []  # permutations that will be one step
+        self._moving: NDArray[np.intp] | None = None  # where rows come from after permutations that will be one step
         for number, gate in gates:
             self._add(number, gate)
         for wire in list(self._waiting):
@@ -171,7 +171,8 @@ class Fusion:
         targets = tuple([self._bit[wire] for wire in gate.targets])
         controls = tuple([self._bit[wire] for wire in gate.controls])
         if gate.form is Form.PERMUTATION:
-            self._moving.append(gate._replace(targets=targets, controls=controls))
+            source = _source(len(self._bit), targets, controls, gate.control_state, tuple(gate.data.tolist()))
+            self._moving = source if self._moving is None else self._moving[source]
         else:
             self._end_permutations()
             if gate.form is Form.DIAGONAL:
@@ -197,9 +198,9 @@ class Fusion:
         self._touched.add(wire)
 
     def _end_permutations(self) -> None:
-        if self._moving:
-            self._steps.append(_Permutation(source_indices(range(len(self._bit)), self._moving)))
-            self._moving = []
+        if self._moving is not None:
+            self._steps.append(_Permutation(self._moving))
+            self._moving = None
 
     def matrices(self, numbers: SetNumbers, chains: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
         """Return ``matrices[set, s, row, column]``; see `product_matrices`.
@@ -215,6 +216,17 @@ class Fusion:
         for step in self._steps:
             rows = step(rows, numbers, chains)
         return rows.reshape(len(rows), -1, 2**self._k, 2**self._k)
+
+
+@lru_cache(maxsize=4096)
+def _source(
+    bits: int, targets: tuple[int, ...], controls: tuple[int, ...], control_state: int, goes_to: tuple[int, ...]
+) -> NDArray[np.intp]:
+    """Return ``source[row]``, the row that a permutation of the targets' basis states brings to `row`."""
+    gate = GateNumbers(Form.PERMUTATION, np.array(goes_to), targets, controls, control_state)
+    source = source_indices(range(bits), [gate])
+    source.flags.writeable = False  # it is shared
+    return source
 
 
 def acting_on(

@@ -77,29 +77,31 @@ class Chains:
 
     def __init__(self) -> None:
         self._gates: list[int] = []
-        self._constant: list[NDArray[Any]] = []  # the matrix of each, in the set that the recipe was made with
-        self._forms: list[Form] = []
-        self._members: list[list[int]] = []  # for each chain its gates, by their places in the lists above
+        self._data: list[NDArray[Any]] = []  # of each gate, in the set that the recipe was made with
+        self._places: dict[Form, list[int]] = {form: [] for form in Form}  # in these lists, by the form of the gates
+        self._members: list[list[int]] = []  # for each chain its gates, by their places in these lists
+        self._matrices: NDArray[np.complexfloating] | None = None
 
     def add(self, gates: Sequence[tuple[int, GateNumbers]]) -> int:
         """Add a chain, whose first gate acts first; return its number."""
         self._members.append(list(range(len(self._gates), len(self._gates) + len(gates))))
         for number, (form, data, *_) in gates:
+            self._places[form].append(len(self._gates))
             self._gates.append(number)
-            self._forms.append(form)
-            self._constant.append(_as_matrix(form, data))
+            self._data.append(data)
         return len(self._members) - 1
 
     def matrices(self, numbers: SetNumbers) -> NDArray[np.complexfloating]:
         """Return ``matrices[s, c]``, the 2x2 matrix of chain c in set s."""
         if not self._members:
             return np.empty((1, 0, 2, 2), complex)
-        single = np.array(self._constant, complex)[None]
-        varying = [place for place, gate in enumerate(self._gates) if numbers.varies(gate)]
-        if varying:
+        if self._matrices is None:
+            self._matrices = self._of_template()
+        single = self._matrices
+        if any(map(numbers.varies, self._gates)):
             single = np.repeat(single, numbers.size, axis=0)
             for form in (Form.MATRIX, Form.DIAGONAL):
-                places = [place for place in varying if self._forms[place] is form]
+                places = [place for place in self._places[form] if numbers.varies(self._gates[place])]
                 if places:
                     data = np.stack([numbers.of(self._gates[place]) for place in places], axis=1)
                     single[:, places] = data if form is Form.MATRIX else _on_diagonals(data)
@@ -110,15 +112,17 @@ class Chains:
             found[:, chains] = later[..., :1] * before[..., :1, :] + later[..., 1:] * before[..., 1:, :]
         return found
 
-
-def _as_matrix(form: Form, data: NDArray[Any]) -> NDArray[Any]:
-    if form is Form.MATRIX:
-        return data
-    if form is Form.DIAGONAL:
-        return np.diag(data)
-    matrix = np.zeros((2, 2))
-    matrix[data, [0, 1]] = 1
-    return matrix
+    def _of_template(self) -> NDArray[np.complexfloating]:
+        """Return ``matrices[0, place]``, the matrix of each gate in the set that the recipe was made with."""
+        matrices = np.zeros((1, len(self._gates), 2, 2), complex)
+        for form, places in self._places.items():
+            if not places:
+                continue
+            data = np.array([self._data[place] for place in places])
+            if form is Form.PERMUTATION:
+                data = np.eye(2)[data]  # either permutation is its own inverse
+            matrices[0, places] = _on_diagonals(data) if form is Form.DIAGONAL else data
+        return matrices
 
 
 def _on_diagonals(data: NDArray[Any]) -> NDArray[Any]:
