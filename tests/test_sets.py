@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import ParameterVector
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import reference
-from basicaer import EstimatorV2, SamplerV2
+from basicaer import BasicAer, EstimatorV2, SamplerV2
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
-from basicaer.engine.device import SegmentBatch
-from basicaer.engine.program import Form, Segment
+from basicaer.engine.device import SegmentBatch, segment_batch
+from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
 from plan_checks import in_program_order, phase, random_gate, random_of_kinds
 
@@ -98,3 +98,91 @@ def test_values_and_outcomes_are_the_same_bit_by_bit_in_batches_of_any_size(n, p
     for threads, most in ((2, 100), (3, 4), (1, 1), (2, 0)):
         assert found(threads, most, values) == want, (threads, most)
     assert found(2, 100, values[:1])[0] == want[0][:1]
+
+
+def turned_by(*params):
+    """Ten qubits in superpositions that show the phases of a gate on each."""
+    circuit = QuantumCircuit(10)
+    for q in range(10):
+        circuit.h(q)
+        circuit.u(*params, q)
+    circuit.ry(0.3, 0)
+    return circuit
+
+
+P, Q = Parameter("p"), Parameter("q")
+REAL_FOR_SOME = {
+    "abs": lambda: turned_by(P, Q.abs() - Q, 0),
+    "sign": lambda: turned_by(P, (Q.sign() - 1) * 0.7, 0),
+    "plain": lambda: turned_by(P, Q, 0),
+    "product": lambda: turned_by(P * Q, Q * P, P - Q),
+}
+
+
+@pytest.mark.parametrize("kind", REAL_FOR_SOME)
+def test_gates_that_are_real_for_some_values_only_lose_nothing(kind, precision, tolerance):
+    """Products of real matrices are made in another way, which leaves out imaginary parts."""
+    circuit = REAL_FOR_SOME[kind]()
+    values = np.array([[0.3, 0.4], [0.3, -0.7], [0.0, 0.0], [0.0, -2.0], [1.2, 0.0], [0.3, -0.7]])
+    operators = [SparsePauliOp("X" * 10), SparsePauliOp("Y" + "I" * 9), SparsePauliOp("ZY" + "X" * 8)]
+    states = [Statevector(circuit.assign_parameters(dict(zip((P, Q), row, strict=True)))) for row in values]
+    want = np.array([[state.expectation_value(operator).real for operator in operators] for state in states])
+    energy = BasicAer.get_backend("statevector_simulator", precision=precision).compile(circuit, operators)
+    assert np.allclose(energy(values), want, rtol=0, atol=20 * tolerance)
+    for row, own in zip(values, want, strict=True):
+        assert np.allclose(energy(row), own, rtol=0, atol=20 * tolerance)
+    binds = [dict(zip((P, Q), values.T.tolist(), strict=True))]
+    result = BasicAer.get_backend("statevector_simulator").run(circuit, parameter_binds=binds).result()
+    for number, state in enumerate(states):
+        assert np.allclose(result.get_statevector(number), state, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 0, 2, 3), (3, 2, 1, 0)])
+@pytest.mark.parametrize("gate", ["mcx", "unitary", "none"])
+@pytest.mark.usefixtures("even_draws")
+def test_circuits_of_one_job_that_are_real_and_not_lose_nothing(gate, order, qasm):
+    """Those whose gates are not all kept, too: they come as segments of their own."""
+    circuits = []
+    for phi in np.array([0.0, 1.3, -2.0, np.pi])[list(order)].tolist():
+        circuit = QuantumCircuit(10)
+        for q in range(10):
+            circuit.h(q)
+            circuit.u(0.4, phi, 0, q)
+            circuit.ry(0.7, q)
+        if gate == "mcx":
+            circuit.mcx(list(range(1, 10)), 0)
+        elif gate == "unitary":
+            block = np.kron(np.diag([1, 1, 1, np.exp(1j * max(phi, 0))]), [[0.6, -0.8], [0.8, 0.6]])
+            circuit.unitary(block, [0, 4, 7])
+        circuit.measure_all()
+        circuits.append(circuit)
+    result = qasm.run(circuits, shots=4096).result()
+    for number, circuit in enumerate(circuits):
+        want = Statevector(circuit.remove_final_measurements(inplace=False)).probabilities()
+        got = np.zeros(2**10)
+        for key, count in result.get_counts(number).int_outcomes().items():
+            got[key] = count / 4096
+        assert abs(got.cumsum() - want.cumsum()).max() < 1e-3
+
+
+def test_the_template_of_segments_is_real_only_where_all_are():
+    real, other = np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]])
+    segments = [
+        Segment((Gate("first", "G", (0,), Form.MATRIX, a), Gate("second", "G", (1,), Form.MATRIX, b)))
+        for a, b in ((real, real), (other, real), (real, -real))
+    ]
+    batch = segment_batch(segments)
+    assert [bool(gate.data.imag.any()) for gate in batch.template.gates] == [True, False]
+    for segment, own in zip(segments, batch, strict=True):
+        assert all(np.array_equal(a.data, b.data) for a, b in zip(segment.gates, own.gates, strict=True))
+
+
+def test_sums_of_many_terms_are_the_same_in_any_company():
+    circuit = ansatz(3)
+    random = np.random.default_rng(5)
+    labels = ["".join(letters) for letters in random.choice(list("IXYZ"), (40, 3))]
+    energy = BasicAer.get_backend("statevector_simulator").compile(
+        circuit, SparsePauliOp(labels, random.normal(size=40))
+    )
+    values = random.uniform(-3, 3, (9, circuit.num_parameters))
+    assert [energy(row) for row in values] == energy(values).tolist() == [*energy(values[:4]), *energy(values[4:])]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["key_of", "lower_cached"]
 
-_MOST_INSTRUCTIONS = 50_000  # in all programs that are kept; together they take some tens of megabytes
+_MOST_INSTRUCTIONS = 50_000  # in all programs that a cache keeps; together they take some tens of megabytes
 _FEW_INSTRUCTIONS = 16  # in programs up to this length, angles are replaced faster than the program is found
 _MOST_COMPILED = 2_000  # instructions; to compile a longer program takes a third of the time of its first run
 _WIDEST_UNITARY = 2  # qubits; the matrices of wider ones would take more memory than everything else that is kept

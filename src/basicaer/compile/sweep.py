@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgramSweep", "compile_sweep", "lower_sweep"]
 
-_MOST_INSTRUCTIONS = 50_000  # in all compiled circuits that are kept
+_MOST_INSTRUCTIONS = 50_000  # in all circuits that this cache keeps
 _ARITHMETIC = re.compile(r"([-+*/() .\d]|\de[-+]?\d)*")  # what is left of an expression without functions and names
-_FEW_SETS = 4  # an expression is evaluated set by set for so few sets, and for no more sets than it has parameters
 
 
 class SweepAt(Protocol):
@@ -297,7 +296,7 @@ def _compiled(
     if next(waiting, None) is not None:
         return _NOT_COMPILED
     number_of = {parameter: number for number, parameter in enumerate(parameters)}
-    sweep = _CompiledSweep(compiled(first, flows), {}, {}, {})
+    sweep = _CompiledSweep(_with_generic_template(compiled(first, flows), columns), {}, {}, {})
     for column, param in enumerate(columns):
         if not isinstance(param, ParameterExpression):
             sweep.sums[column] = float(param), {}
@@ -309,6 +308,18 @@ def _compiled(
         else:
             sweep.others[column] = param
     return sweep
+
+
+def _with_generic_template(program: CompiledProgram, columns: Sequence[Any]) -> CompiledProgram:
+    """Return a program whose template is real where all others are, whatever values their parameters have.
+
+    Values that come of expressions may be 0 for the probes, and other than 0 elsewhere, as those of ``abs(p) - p`` are.
+    """
+    generic = [
+        some if isinstance(param, ParameterExpression) else float(param)
+        for param, some in zip(columns, scattered(len(columns)), strict=True)
+    ]
+    return program.with_template(program.numbers(np.array([generic])))
 
 
 def _multiples(
@@ -344,14 +355,6 @@ class _Parameters:
         own = [j for j, parameter in enumerate(self._parameters) if parameter in param.parameters]
         columns, names = self.values[:, own], [self._parameters[j] for j in own]
         rows = columns.tolist()
-        if len(rows) > max(_FEW_SETS, len(own)):
-            some = [rows[0], rows[len(rows) // 2], rows[-1]]
-            multiples = sum_of_multiples(param, names, some, self.place, self._poll)
-            if multiples is not None:
-                total = np.full(len(rows), multiples[0])
-                for factor, column in zip(multiples[1], columns.T, strict=True):
-                    total += factor * column
-                return total
         found = np.empty(len(rows))
         for number, row in enumerate(rows):
             self._poll()

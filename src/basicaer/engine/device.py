@@ -138,7 +138,8 @@ class SegmentBatch(Sequence[Segment]):
     Parameters
     ----------
     template
-        One of the segments.
+        A segment of the same structure, whose numbers may be those of none of them. Gates that have real numbers in it
+        have real ones in all of the segments, since products of real matrices are made in another way.
     groups
         The gates that differ: for each group the places of its gates, and ``numbers[i, g]``, the data of its gate g in
         segment i.
@@ -223,13 +224,15 @@ def segment_batch(segments: Sequence[Segment]) -> SegmentBatch:
         ]
         if len(same) == len(segments):
             return _joined(same)
-    data = {}
+    groups = []
+    template = list(first.gates)
     for number, gates in enumerate(zip(*(segment.gates for segment in segments), strict=True)):
         if gates[0].form is not Form.PERMUTATION and any(gate is not gates[0] for gate in gates):
             numbers = np.array([gate.data for gate in gates])
             if (numbers != gates[0].data).any():
-                data[number] = numbers
-    return SegmentBatch(first, [((number,), numbers[:, None]) for number, numbers in data.items()], len(segments))
+                groups.append(((number,), numbers[:, None]))
+                template[number] = next((gate for gate in gates if gate.data.imag.any()), gates[0])
+    return SegmentBatch(Segment(tuple(template), first.open), groups, len(segments))
 
 
 def _joined(segments: Sequence[SegmentOfBatch]) -> SegmentBatch:

@@ -94,6 +94,8 @@ class CompiledCircuit:
         """
         count = len(self.parameters)
         with at_border(lambda _: BasicAerError(f"Parameter values must be an array of numbers, not {shown(values)}.")):
+            if values is None:
+                raise TypeError
             array = np.asarray(values, float)
         if not array.ndim or array.shape[-1] != count:
             raise BasicAerError(

@@ -174,6 +174,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         with at_border(lambda why: PubError(f"The observables for circuit '{circuit.name}' cannot be read: {why}.")):
             array = ObservablesArray.coerce(observables)
             array.validate()
+        if not prod(array.shape):
+            raise PubError(f"No observables are given for circuit '{circuit.name}'; give it one or more.")
         widths = {len(label) for observable in _each(array) for label in observable} - {circuit.num_qubits}
         if widths:
             raise PubError(

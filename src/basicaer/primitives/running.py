@@ -186,8 +186,9 @@ def _estimates(
             places = here[observables[here] == number]
             terms = task.terms[number]
             columns, factors = [column[x, z] for x, z, _ in terms], np.array([factor for *_, factor in terms])
-            # of_shots[shot, place]; a matrix product would be rounded in other ways for other numbers of places
-            of_shots = (found[:, sets[places] - part.start][:, :, columns] * factors).sum(axis=2)
+            # of_shots[shot, place]; numbers that are adjacent are added in the same way for any number of places
+            summands = np.ascontiguousarray(found[:, sets[places] - part.start][:, :, columns] * factors)
+            of_shots = summands.sum(axis=2)
             values[places] = of_shots.mean(axis=0)
             if len(of_shots) > 1:
                 stds[places] = of_shots.std(axis=0, ddof=1) / len(of_shots) ** 0.5

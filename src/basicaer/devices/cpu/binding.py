@@ -101,6 +101,7 @@ class _Product(NamedTuple):
     def bound(self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]) -> MultiplyByMatrix:
         matrices: NDArray[Any] = self.fusion.matrices(numbers, chains)
         if self.fusion.is_real:
+            assert not matrices.imag.any()  # as `SegmentBatch` promises  # noqa: S101
             matrices, dtype = matrices.real, dtype.type(0).real.dtype
         sets, _, size, _ = matrices.shape
         matrices = matrices.reshape(sets, -1, 2**self.n_inside, size, size)
