@@ -13,7 +13,7 @@ from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.device import SegmentBatch, segment_batch
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
-from plan_checks import in_program_order, phase, random_gate, random_of_kinds
+from plan_checks import hadamard, in_program_order, phase, random_gate, random_of_kinds, swap
 
 SETS = 5
 
@@ -63,6 +63,18 @@ def test_all_sets_run_as_each_does_gate_by_gate(seed, precision, tolerance):
         assert np.allclose(got[i], want, rtol=0, atol=4 * tolerance), i
     alone = amplitudes_after(segments[2:3], device, n, precision, initial)
     assert alone[0].tobytes() == got[2].tobytes()
+
+
+def test_a_batch_knows_which_qubits_are_zero_after_segments_of_swaps_alone(precision, tolerance):
+    n, device = 6, NumpyDevice(2, tile_qubits=3)
+    parts = [[hadamard(0), hadamard(1)], [swap(0, 4), swap(1, 3)], [hadamard(2), hadamard(5)]]
+    batch = device.new_batch(n, precision, SETS)
+    for gates in parts:
+        segments = SegmentBatch(Segment(tuple(gates)), [], SETS)
+        batch.run(segments, plan_segment(segments.template, n, device.costs(n, precision)))
+    want = in_program_order([gate for gates in parts for gate in gates], reference.zero(n))
+    for i in range(SETS):
+        assert np.allclose(batch.state(i).read(), want, rtol=0, atol=tolerance)
 
 
 def ansatz(n):

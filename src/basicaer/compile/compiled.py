@@ -92,12 +92,12 @@ class CompiledProgram(NamedTuple):
             found[place] = SegmentBatch(segment, own, len(numbers[place][0]))
         return found
 
-    def program(self, name: str, numbers: Numbers) -> Program:
-        """Return the program of the first set, under a name of its own."""
+    def program(self, numbers: Numbers) -> Program:
+        """Return the program of the first set."""
         body = list(self.template.body)
         for place, segments in self.segments(numbers).items():
             body[place] = segments[0]
-        return replace(self.template, name=name, body=tuple(body))
+        return replace(self.template, body=tuple(body))
 
     def with_template(self, numbers: Numbers) -> CompiledProgram:
         """Return the same with the program of the first set as the template."""

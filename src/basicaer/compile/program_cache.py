@@ -19,7 +19,7 @@ from basicaer.compile.compiled import CompiledProgram, Flow, compiled, which_are
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.lower import lower
 from basicaer.engine.lru_cache import LruCache
-from basicaer.engine.program import Gate, Segment
+from basicaer.engine.program import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
 
     from basicaer.compile.values import Values
     from basicaer.engine.classical import Value
-    from basicaer.engine.program import Program
+    from basicaer.engine.program import Gate, Program
 
-__all__ = ["key_of", "lower_cached"]
+__all__ = ["MOST_INSTRUCTIONS", "key_of", "lower_cached"]
 
-_MOST_INSTRUCTIONS = 50_000  # in all programs that a cache keeps; together they take some tens of megabytes
+MOST_INSTRUCTIONS = 50_000
+"""In all programs that a cache keeps; together they take some tens of megabytes."""
+
 _FEW_INSTRUCTIONS = 16  # in programs up to this length, angles are replaced faster than the program is found
 _MOST_COMPILED = 2_000  # instructions; to compile a longer program takes a third of the time of its first run
 _WIDEST_UNITARY = 2  # qubits; the matrices of wider ones would take more memory than everything else that is kept
@@ -51,13 +53,13 @@ class _Recipe(NamedTuple):
         How angles flow into gates of the program, in the circuit's order. None if the gates with angles are not those
         of the circuit, one for one.
     compiled
-        The program with these flows.
+        The program with these flows; None where that is not worthwhile.
     """
 
     program: Program
     numbers: tuple[tuple[Any, ...], ...]
     flows: tuple[Flow, ...] | None
-    compiled: CompiledProgram
+    compiled: CompiledProgram | None
 
     def with_angles(self, name: str, angles: Iterable[Sequence[float]]) -> Program:
         """Return the program of a circuit with other angles, which are given gate by gate."""
@@ -65,16 +67,15 @@ class _Recipe(NamedTuple):
         changed: dict[int, list[Gate]] = {}
         for (place, number, record, _), own in zip(self.flows or (), angles, strict=True):
             gates = changed.setdefault(place, list(body[place].gates))  # type: ignore[union-attr]  # a segment
-            name_, kinds, targets, form, _, controls, control_state, _ = gates[number]
-            gates[number] = Gate(name_, kinds, targets, form, record.data(own), controls, control_state)
+            gates[number] = gates[number].with_data(record.data(own))
         for place, gates in changed.items():
             body[place] = Segment(tuple(gates))
         return replace(self.program, name=name, body=tuple(body))
 
 
-_programs: LruCache[Program] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
-_recipes: LruCache[_Recipe] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
-_compiled: LruCache[CompiledProgram] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
+_programs: LruCache[Program] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
+_recipes: LruCache[_Recipe] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
+_compiled: LruCache[CompiledProgram] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
 
 
 def lower_cached(
@@ -89,24 +90,20 @@ def lower_cached(
     Circuits of standard gates, narrow unitaries, measurements and barriers are kept; to make the key of one takes a
     tenth of the time to lower it.
     """
-    if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > _MOST_INSTRUCTIONS:
+    if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > MOST_INSTRUCTIONS:
         return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs)
     items = list(circuit.data)  # only once, since each look at `data` makes all instructions anew
     lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values)
-    try:
-        key = key_of(circuit, items, keep_idle=keep_idle)
-    except Exception:  # noqa: BLE001  # for example a parameter of another kind; `lower` says what is wrong
-        key = None
+    key = key_of(circuit, items, keep_idle=keep_idle)
     if key is None:
         return lowered()
     structure, numbers = key
     if all(_is_plain(number) for numbers_of_gate in numbers for number in numbers_of_gate):
         recipe = _recipes.get_or_make(structure, len(items), lambda: _recipe(lowered(), numbers, items))
-        is_compiled = _FEW_INSTRUCTIONS < len(items) <= _MOST_COMPILED and recipe.flows
-        if recipe.numbers == numbers and not is_compiled:  # it was made just now, or for a circuit with the same angles
+        if recipe.compiled is not None:
+            lowered = partial(_with_numbers, structure, recipe.compiled, numbers)
+        elif recipe.numbers == numbers:  # it was made just now, or for a circuit with the same angles
             return _named(recipe.program, circuit)
-        if is_compiled:
-            lowered = partial(_with_numbers, structure, recipe, numbers)
         elif recipe.flows:
             angles = [[float(number) for number in own] for own in numbers]
             lowered = partial(recipe.with_angles, circuit.name, angles)
@@ -115,16 +112,14 @@ def lower_cached(
     return _named(_programs.get_or_make(key, len(items), lowered), circuit)
 
 
-def _with_numbers(structure: Hashable, recipe: _Recipe, numbers: tuple[tuple[Any, ...], ...]) -> Program:
+def _with_numbers(structure: Hashable, program: CompiledProgram, numbers: tuple[tuple[Any, ...], ...]) -> Program:
     """Return the program of a circuit with other angles, which shares a template with those of its structure.
 
     Gates are real in it where they are in the template, since products of real matrices are made in another way.
     """
-    made = recipe.compiled.numbers(np.array([[float(number) for own in numbers for number in own]]))
-    program = _compiled.get_or_make(
-        (structure, which_are_real(made)), len(numbers), lambda: recipe.compiled.with_template(made)
-    )
-    return program.program(recipe.program.name, made)
+    made = program.numbers(np.array([[float(number) for own in numbers for number in own]]))
+    key = structure, which_are_real(made)
+    return _compiled.get_or_make(key, len(numbers), lambda: program.with_template(made)).program(made)
 
 
 def _named(program: Program, circuit: QuantumCircuit) -> Program:
@@ -142,6 +137,17 @@ def key_of(
 
     None if the circuit has an instruction that is not kept.
     """
+    try:
+        key = _key(circuit, instructions, keep_idle=keep_idle)
+        hash(key)
+    except Exception:  # noqa: BLE001  # for example a parameter that cannot be hashed; `lower` says what is wrong
+        return None
+    return key
+
+
+def _key(
+    circuit: QuantumCircuit, instructions: Iterable[Any], *, keep_idle: bool
+) -> tuple[Hashable, tuple[tuple[Any, ...], ...]] | None:
     qubits = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     clbits = {clbit: number for number, clbit in enumerate(circuit.clbits)}
     structure: list[Hashable] = []
@@ -158,12 +164,10 @@ def key_of(
         structure.append((item.name, *[qubits[qubit] for qubit in item.qubits]))
         if params:
             numbers.append(tuple(params))
-    key = (keep_idle, circuit.global_phase, len(qubits), len(clbits), tuple(structure)), tuple(numbers)
-    hash(key)  # which raises an error for what has no hash
-    return key
+    return (keep_idle, circuit.global_phase, len(qubits), len(clbits), tuple(structure)), tuple(numbers)
 
 
-def _recipe(program: Program, numbers: tuple[tuple[Any, ...], ...], instructions: Iterable[Any]) -> _Recipe:
+def _recipe(program: Program, numbers: tuple[tuple[Any, ...], ...], instructions: Sequence[Any]) -> _Recipe:
     """Return how to make programs with other angles from this one."""
     waiting = [item.name for item in instructions if item.params and item.is_standard_gate()]
     waiting.reverse()
@@ -174,7 +178,10 @@ def _recipe(program: Program, numbers: tuple[tuple[Any, ...], ...], instructions
             record = BY_NAME.get(gate.name)
             if record is not None and record.parameters:
                 if not waiting or waiting.pop() != gate.name:
-                    return _Recipe(program, numbers, None, compiled(program, ()))
+                    return _Recipe(program, numbers, None, None)
                 flows.append(Flow(place, number, record, tuple(range(column, column + record.parameters))))
                 column += record.parameters
-    return _Recipe(program, numbers, None if waiting else tuple(flows), compiled(program, () if waiting else flows))
+    if waiting:
+        return _Recipe(program, numbers, None, None)
+    is_worthwhile = flows and _FEW_INSTRUCTIONS < len(instructions) <= _MOST_COMPILED
+    return _Recipe(program, numbers, tuple(flows), compiled(program, flows) if is_worthwhile else None)

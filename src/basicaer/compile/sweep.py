@@ -13,7 +13,7 @@ from qiskit.circuit import Parameter, ParameterExpression
 from basicaer.compile.compiled import Flow, compiled
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
-from basicaer.compile.program_cache import key_of
+from basicaer.compile.program_cache import MOST_INSTRUCTIONS, key_of
 from basicaer.compile.values import NoNumberError, Values, scattered, sum_of_multiples, value_at
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.lru_cache import LruCache
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgramSweep", "compile_sweep", "lower_sweep"]
 
-_MOST_INSTRUCTIONS = 50_000  # in all circuits that this cache keeps
 _ARITHMETIC = re.compile(r"([-+*/() .\d]|\de[-+]?\d)*")  # what is left of an expression without functions and names
 
 
@@ -239,17 +238,14 @@ class _CompiledSweep(NamedTuple):
 
 
 _NOT_COMPILED = _CompiledSweep(None, {}, {}, {})
-_sweeps: LruCache[_CompiledSweep] = LruCache(_MOST_INSTRUCTIONS, _MOST_INSTRUCTIONS)
+_sweeps: LruCache[_CompiledSweep] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
 
 
 def _key(circuit: QuantumCircuit, *, keep_idle: bool) -> Hashable | None:
     """Return everything on which a compiled circuit depends; None if it is not kept."""
-    if circuit.num_vars or len(circuit.data) > _MOST_INSTRUCTIONS:
+    if circuit.num_vars or len(circuit.data) > MOST_INSTRUCTIONS:
         return None
-    try:
-        return key_of(circuit, list(circuit.data), keep_idle=keep_idle)
-    except Exception:  # noqa: BLE001  # for example a parameter of another kind; `lower` says what is wrong
-        return None
+    return key_of(circuit, list(circuit.data), keep_idle=keep_idle)
 
 
 def _compiled(

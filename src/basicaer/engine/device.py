@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 import numpy as np
 
-from basicaer.engine.program import Form, Gate, Segment
+from basicaer.engine.program import Form, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -204,8 +204,7 @@ class SegmentOfBatch(Segment):
         """Return a segment of a batch."""
         gates = list(batch.template.gates)
         for place, values in batch.data.items():
-            name, kinds, targets, form, _, controls, control_state, _ = gates[place]
-            gates[place] = Gate(name, kinds, targets, form, values[number], controls, control_state)
+            gates[place] = gates[place].with_data(values[number])
         made = cls(tuple(gates))
         made.batch, made.number = batch, number
         return made

@@ -137,18 +137,13 @@ def outcome_probabilities(
         body = without(program.body, lambda one: isinstance(one, Save) and one != outcomes_save)
         program = replace(program, body=body, saves=(outcomes_save,))
     exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True)
-    silent = checkpoint.silent()
-    planning = Planning(device, planner, exact.n_qubits, exact.precision, silent)
-    execution = _Execution(exact, planning, numbers_of, Suspension(None, None), Shots.WEIGHED)
     try:
-        outcome = execution.run()
+        outcome = execute(exact, device, planner, checkpoint.silent(), numbers_of=numbers_of)
     except NoRoomError as error:
         raise BasicAerError(
             f"Circuit '{program.name}' has too many outcomes of its measurements to follow each of them, as "
             f"{outcomes_save.form} asks; remove that instruction, and estimate the probabilities from the counts."
         ) from error
-    except LostNormError as error:
-        raise lost(program, error) from error
     if outcome.cut > _MOST_CUT:
         raise BasicAerError(
             f"Circuit '{program.name}' has so many unlikely outcomes that {outcome.cut:.1g} of the probability is lost "

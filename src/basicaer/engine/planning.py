@@ -124,5 +124,5 @@ def closed(segment: Segment, values: Sequence[Value], numbers_of: NumbersOf | No
             gates.append(gate)
         else:
             parameters = [float(next(left)) for _ in gate.formula.parameters]
-            gates.append(gate._replace(data=numbers_of(gate.formula, parameters), formula=None))
+            gates.append(gate.with_data(numbers_of(gate.formula, parameters)))
     return Segment(tuple(gates))

@@ -76,6 +76,10 @@ class Gate(NamedTuple):
     control_state: int = 0
     formula: Formula | None = None
 
+    def with_data(self, data: NDArray[Any]) -> Gate:
+        """Return the gate with other numbers, and no formula for them; several times as fast as `_replace`."""
+        return Gate(self.name, self.kinds, self.targets, self.form, data, self.controls, self.control_state)
+
 
 class Formula(NamedTuple):
     """The numbers of a gate inside a for loop, whose angles depend on the variable of the loop.

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from basicaer.devices.cpu.binding import first_places, recipe_for
+from basicaer.devices.cpu.binding import Wires, first_places, recipe_for
 from basicaer.devices.cpu.denormals import without_denormals
 from basicaer.devices.cpu.expectations import Observables, expectations_of_each
+from basicaer.devices.cpu.fusion import kron
 from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, by_value, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.threads import run_parts
@@ -90,7 +91,7 @@ class NumpyBatch:
 
     def _run_plan(self, segments: SegmentBatch, plan: Plan) -> None:
         if not plan.passes:
-            self._place = tuple([self._place[wire] for wire in plan.wire_of])
+            self._place, self._zero = Wires(self._place, self._zero).of_qubits(plan.wire_of)
             return
         if len(self._zero) == self.n_qubits:
             self._place = first_places(plan)
@@ -108,9 +109,7 @@ class NumpyBatch:
                     self._run_passes([one.of_sets(some) for one in bound.passes], states[some])
 
         self._in_parts(work, most=_AMPLITUDES_BOUND, at_least=_FEWEST_BOUND)
-        place, zero = recipe.after[-1]
-        self._place = tuple([place[wire] for wire in plan.wire_of])
-        self._zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in zero)
+        self._place, self._zero = recipe.after[-1].of_qubits(plan.wire_of)
 
     def _run_passes(self, passes: Sequence[BoundPass], states: NDArray[np.complexfloating]) -> None:
         """Run passes over some of the states, on one thread."""
@@ -345,7 +344,7 @@ class _GatheredGates:
     def _multiply(self, qubits: Sequence[int], column_of: NDArray[np.intp] | None) -> NDArray[np.intp] | None:
         """Multiply by the matrices that have been gathered for some qubits, ascending; return the new `column_of`."""
         # The first factor of a Kronecker product is the most significant one.
-        matrices = reduce(_kron, [self._single[qubit] for qubit in reversed(qubits)])
+        matrices = reduce(kron, [self._single[qubit] for qubit in reversed(qubits)])
         source, column_of_result = _columns(self._n, tuple(qubits))
         if source is None:
             source = column_of
@@ -385,10 +384,3 @@ def _any_state(size: int) -> NDArray[np.complex128]:
     """Return random amplitudes, the same ones each time, with which two different states hardly have equal overlaps."""
     parts = np.random.default_rng(size).normal(size=(2, size))
     return np.asarray(parts[0] + 1j * parts[1])
-
-
-def _kron(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    """Return the Kronecker products of matrices, state by state."""
-    size = first.shape[-1] * second.shape[-1]
-    product: NDArray[Any] = first[:, :, None, :, None] * second[:, None, :, None, :]
-    return product.reshape(-1, size, size)

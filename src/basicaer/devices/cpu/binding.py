@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     Numbered = tuple[int, GateNumbers]  # a gate, with its number in the plan
 
-__all__ = ["Bound", "Recipe", "bind_reordering", "first_places", "recipe_for"]
+__all__ = ["Bound", "Recipe", "Wires", "bind_reordering", "first_places", "recipe_for"]
 
 _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # element types by their bytes, to move data
 _SHORTEST_ROW = 4  # elements; `take` moves shorter rows more slowly than single elements
@@ -59,6 +59,11 @@ class Wires(NamedTuple):
 
     place: tuple[int, ...]
     zero: frozenset[int]
+
+    def of_qubits(self, wire_of: Sequence[int]) -> Wires:
+        """Return the same by qubits, after a plan that leaves qubit q on ``wire_of[q]``."""
+        place = tuple([self.place[wire] for wire in wire_of])
+        return Wires(place, frozenset(q for q, wire in enumerate(wire_of) if wire in self.zero))
 
 
 class Bound(NamedTuple):
@@ -116,13 +121,9 @@ class _Product(NamedTuple):
 
 
 class _PassRecipe(NamedTuple):
-    """A pass, but for the numbers; the fields before the last are those of `BoundPass`."""
+    """A pass, but for the numbers: where its tiles are, as a pass that does nothing, and what is to be done to each."""
 
-    tile_size: int
-    row: int
-    rows: NDArray[np.intp]
-    occupied: NDArray[np.intp] | None
-    bases: NDArray[np.intp]
+    tiles: BoundPass
     work: tuple[Reorder | _Product | Phases, ...]
 
     def bound(self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]) -> BoundPass:
@@ -135,7 +136,7 @@ class _PassRecipe(NamedTuple):
                     work.append(MultiplyByPhases(one.bound(numbers, dtype)))
                 case _:
                     work.append(one.bound(numbers, chains, dtype))
-        return BoundPass(*self[:-1], tuple(work))
+        return self.tiles._replace(work=tuple(work))
 
 
 def first_places(plan: Plan) -> tuple[int, ...]:
@@ -301,7 +302,7 @@ class _Binding:
         places = set(self._places)
         others = [p for p, wire in enumerate(wire_at) if p not in places and wire not in zero]
         bases = deposit_bits(np.arange(2 ** len(others)), others)
-        return _PassRecipe(2**size, 2**low, rows, occupied, bases, tuple(self._work))
+        return _PassRecipe(BoundPass(2**size, 2**low, rows, occupied, bases, ()), tuple(self._work))
 
     def move(self, place: list[int]) -> None:
         """Update ``place[w]`` for the tile's wires to where they are once the tile has been written back."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["Fusion", "acting_on", "product_matrices"]
+__all__ = ["Fusion", "acting_on", "kron", "product_matrices"]
 
 _IDENTITY = np.eye(2, dtype=complex)[None]
 
@@ -211,7 +211,7 @@ class Fusion:
             What `Chains.matrices` returns for the same numbers.
         """
         factors = [_IDENTITY if chain is None else chains[:, chain] for chain in reversed(self._first)]
-        start = reduce(_kron, factors, np.ones((1, 1, 1), complex))
+        start = reduce(kron, factors, np.ones((1, 1, 1), complex))
         rows = np.tile(start, (1, 2 ** (len(self._bit) - self._k), 1))
         for step in self._steps:
             rows = step(rows, numbers, chains)
@@ -238,7 +238,7 @@ def acting_on(
     return on, extract_bits(on, targets)
 
 
-def _kron(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+def kron(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     """Return the Kronecker products of matrices, set by set."""
     size = first.shape[-1] * second.shape[-1]
     product: NDArray[Any] = first[:, :, None, :, None] * second[:, None, :, None, :]

@@ -10,7 +10,7 @@ import numpy as np
 
 from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.cpu import gatewise
-from basicaer.devices.cpu.binding import Bound, Recipe, bind_reordering, first_places, recipe_for
+from basicaer.devices.cpu.binding import Bound, Recipe, Wires, bind_reordering, first_places, recipe_for
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
@@ -88,7 +88,7 @@ class NumpyState:
             self._run_gatewise(segment)
             return
         if not plan.passes:
-            self._relabel(plan.wire_of, self._zero)
+            self._place, self._zero = Wires(self._place, self._zero).of_qubits(plan.wire_of)
             return
         with single_threaded_blas:
             if len(self._zero) == self.n_qubits and not self._passes_done:
@@ -98,7 +98,7 @@ class NumpyState:
             to = self._place, self._zero, self._vector.dtype, self._passes_done
             bound = _bound_plans.bound(plan, segment, to, lambda: self._bind(plan, segment))
             self._run_passes(bound, after_pass)
-        self._relabel(plan.wire_of, self._zero)
+        self._place, self._zero = Wires(self._place, self._zero).of_qubits(plan.wire_of)
 
     def _bind(self, plan: Plan, segment: Segment) -> Bound:
         to, poll = (self._place, self._zero, self._vector.dtype, self._passes_done), self._checkpoint.poll
@@ -132,11 +132,6 @@ class NumpyState:
         for part in self._chunks(len(self._vector)):
             self._vector[part][::_PAGE_AMPLITUDES] = 0
         self._vector[0] = first
-
-    def _relabel(self, wire_of: tuple[int, ...], zero: frozenset[int]) -> None:
-        """Update the places of the qubits, and which are |0>, after a plan that leaves qubit q on ``wire_of[q]``."""
-        self._place = self._places(wire_of)
-        self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in zero)
 
     def _run_gatewise(self, segment: Segment) -> None:
         poll = self._checkpoint.poll
