@@ -19,8 +19,8 @@ from qiskit import QuantumCircuit
 
 from basicaer import BasicAer
 from basicaer.compile.lower import lower
-from basicaer.devices.cpu.binding import Recipe, first_places
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.cpu.recipe import Recipe, first_places
 from basicaer.devices.cpu.threads import run_passes
 from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.program import Segment

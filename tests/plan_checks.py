@@ -194,14 +194,14 @@ def faults_of_step(step, items, tile, costs):
                 yield "wires outside of the tile, or selectors among them"
             if any(item.pairs & ~mask_of(wires) for item in own):
                 yield "a gate pairs other wires than the product's"
-            if any(item.wires & ~mask_of(wires + selectors) for item in own):
+            if any(item.wires_mask & ~mask_of(wires + selectors) for item in own):
                 yield "a gate acts on wires that are not in the product"
-            if len(selectors) > costs.selectors and all(mask_of(selectors) & ~item.wires for item in own):
+            if len(selectors) > costs.selectors and all(mask_of(selectors) & ~item.wires_mask for item in own):
                 yield f"{len(selectors)} selectors"
             if len(wires) > max([costs.widest_product, *(item.pairs.bit_count() for item in own)]):
                 yield f"a matrix on {len(wires)} wires, wider than any should be and than any gate"
         case Monomials():
-            if any(item.pairs and (not item.permutes or item.wires & ~tile) for item in own):
+            if any(item.pairs and (not item.permutes or item.wires_mask & ~tile) for item in own):
                 yield "neither diagonal nor a permutation within the tile"
 
 

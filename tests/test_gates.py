@@ -5,9 +5,11 @@ import functools
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import Operator
 
 import reference
+from basicaer import BasicAer
 from basicaer.compile.gates import BY_CLASS, BY_NAME, GATES
 from basicaer.compile.lower import lower
 from basicaer.engine.program import Form, Phase
@@ -99,6 +101,48 @@ def test_gate_under_two_more_controls(record, control_state, final_state, tolera
     circuit.append(gate.control(2, ctrl_state=control_state, annotated=False), [int(q) for q in qubits])
     want = reference.apply(vector, matrix, qubits[2:], qubits[:2], control_state)
     assert np.allclose(final_state(circuit, vector), want, atol=tolerance)
+
+
+PARAMETERIZED = [record for record in LIBRARY if record.angles]
+
+
+def many_of(record, angles):
+    """Gates of a kind, each with its own angles and followed by others, so that none is merged into the next."""
+    n = gate_of(record).num_qubits + 1
+    circuit = QuantumCircuit(n)
+    for number, own in enumerate(angles):
+        gate = record.gate_class(*own, 3) if record.controls is None else record.gate_class(*own)
+        circuit.append(gate, [(number + q) % n for q in range(gate.num_qubits)])
+        circuit.h(number % n)
+    return circuit
+
+
+@pytest.mark.parametrize("record", PARAMETERIZED, ids=lambda record: record.name)
+def test_gates_of_a_kind_have_the_numbers_that_each_has_by_itself(record):
+    """Numbers are made one by one for a few gates, together for many, and in all sets at once for parameters."""
+    angles = np.random.default_rng(len(record.name)).uniform(-4, 4, (20, record.parameters))
+    want = Operator(many_of(record, angles)).data
+    few, many = (many_of(record, angles[:count]) for count in (3, 20))
+    of_few, of_many = ([gate for one in lower(c).body for gate in getattr(one, "gates", ())] for c in (few, many))
+    for one, other in zip(of_few, of_many, strict=False):
+        assert (one.name, one.targets, one.controls) == (other.name, other.targets, other.controls)
+        assert np.allclose(one.data, other.data, rtol=0, atol=1e-15)
+    vector = ParameterVector("angles", angles.size)
+    compiled = many_of(record, np.array(vector).reshape(angles.shape))
+    simulator = BasicAer.get_backend("unitary_simulator")
+    (alone,) = [simulator.run(many).result().get_unitary()]
+    sets = [dict(zip(vector, own.flat, strict=True)) for own in (angles + 0.5, angles)]
+    bound = simulator.run([compiled], parameter_binds=[{p: [one[p] for one in sets] for p in vector}]).result()
+    assert np.allclose(alone, want, rtol=0, atol=1e-12)
+    assert np.allclose(bound.get_unitary(1), want, rtol=0, atol=1e-12)
+
+
+def test_the_gate_with_a_number_that_is_not_finite_is_named_among_many():
+    circuit = QuantumCircuit(1)
+    for angle in (*range(30), float("inf"), *range(30)):
+        circuit.rx(float(angle), 0)
+    with pytest.raises(BasicAerError, match=r"Gate 'rx' has parameters \[inf\], which are not all finite"):
+        lower(circuit)
 
 
 CONTROLLED = [r for r in LIBRARY if r.controls != 0]

@@ -91,8 +91,9 @@ NEEDS = [
     pytest.param("x_mask | g_mask", "g_mask", id="x-not-paired"),
     pytest.param("x_mask | g_mask", "x_mask", id="g-not-paired"),
     pytest.param("if need or not (", "if not (", id="boundary-permutation-that-waits"),
-    pytest.param(" and not action.wires & ~boundary", "", id="boundary-permutation-that-reaches-outside"),
+    pytest.param(" and not wires_mask & ~boundary", "", id="boundary-permutation-that-reaches-outside"),
     pytest.param("permutes and boundary", "boundary", id="boundary-for-what-does-not-permute"),
+    pytest.param("not wires_mask & ~dead", "wires_mask & dead", id="wires-that-are-not-dead"),
 ]
 
 
@@ -167,7 +168,7 @@ def test_passes_chosen_wrongly_are_seen(function, right, wrong, break_rule):
     ("function", "right", "wrong"),
     [
         pytest.param(B.__init__, "if leader < latest:", "if False:", id="whatever-is-between"),
-        pytest.param(bundles._is_mixed_by, "not action.wires & ~before.g_mask", "True", id="wires-that-are-not-mixed"),
+        pytest.param(B.__init__, "not action.wires_mask & ~before.g_mask", "True", id="wires-that-are-not-mixed"),
         pytest.param(L.add, 'first[q], kind[q] = leader, "g"', "first[q] = leader", id="kind-of-layer-lost"),
         pytest.param(L.add, 'if kind[q] != "x":', "if False:", id="x-begins-no-layer"),
         pytest.param(L.add, 'if kind[q] != "z":', "if False:", id="z-begins-no-layer"),

@@ -10,7 +10,7 @@ from basicaer.devices.cpu.fusion import product_matrices
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
 from basicaer.devices.cpu.set_numbers import SetNumbers
-from basicaer.devices.numbers import GateNumbers, numbers_of
+from basicaer.devices.numbers import GateNumbers, ListedGates, numbers_of
 from basicaer.engine import unitaries
 from basicaer.engine.plan import Part, PlannedGate
 from basicaer.engine.program import Form
@@ -72,7 +72,7 @@ def random_diagonals(random, n, size, widest):
 
 def bound_phases(gates, order, place, dtype=complex):
     phases = Phases(list(enumerate(gates)), order, place)
-    return phases.bound(SetNumbers(dict(enumerate(gates))), np.dtype(dtype))
+    return phases.bound(SetNumbers(ListedGates(gates)), np.dtype(dtype))
 
 
 def check_phases(gates, n, order, place, dtype):

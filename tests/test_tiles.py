@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.cpu import binding
+from basicaer.devices.cpu import binding, recipe
 from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.checkpoint import Checkpoint
@@ -40,10 +40,15 @@ def runs(monkeypatch):
     return seen
 
 
+def set_small_kernels(monkeypatch, *, to):
+    for module in (binding, recipe):
+        monkeypatch.setattr(module, "has_small_kernels", lambda: to)
+
+
 @pytest.fixture(params=[True, False], ids=["small-kernels", "no-small-kernels"])
 def kernels(request, monkeypatch):
     """Bring groups to the low end, as on processors with AVX-512, or leave them where they are."""
-    monkeypatch.setattr(binding, "has_small_kernels", lambda: request.param)
+    set_small_kernels(monkeypatch, to=request.param)
 
 
 def rotation(angle):
@@ -262,11 +267,11 @@ def test_a_state_goes_on_from_any_pass_however_later_ones_lay_it_out(monkeypatch
     plan = plan_segment(segment, n, device.costs(n, precision))
     want = in_program_order(gates, reference.zero(n))
     kept = []
-    monkeypatch.setattr(binding, "has_small_kernels", lambda: True)
+    set_small_kernels(monkeypatch, to=True)
     run_and_keep_each_pass(device.new_state(n, precision), segment, plan, kept)
     assert len(kept) == len(plan.passes) > 3
-    monkeypatch.setattr(binding, "has_small_kernels", lambda: not flips)
-    bound = binding.Recipe(plan, segment, binding.first_places(plan), frozenset(range(n)), np.dtype(complex)).bound()
+    set_small_kernels(monkeypatch, to=not flips)
+    bound = recipe.Recipe(plan, segment, recipe.first_places(plan), frozenset(range(n)), np.dtype(complex)).bound()
     assert flips == any(
         layout["place"] != list(after.place) for (layout, _), after in zip(kept, bound.after, strict=True)
     )

@@ -38,7 +38,7 @@ from basicaer.compile.gates import BY_NAME
 from basicaer.compile.idle import measures_each_qubit
 from basicaer.compile.matrices import is_unitary
 from basicaer.compile.saves import is_save, lower_save
-from basicaer.compile.table_gates import phase_gates, record_gates, table_gates
+from basicaer.compile.table_gates import StandardGates, phase_gates
 from basicaer.compile.unitary import definition_of, gates_of, with_numbers
 from basicaer.compile.values import Counter, Varies
 from basicaer.engine.classical import Apply, Bits, Constant, Variable
@@ -81,25 +81,23 @@ class BlockLowering:
 
     def items(self, items: Iterable[Any], scope: Scope) -> None:
         """Lower instructions that stand in one scope."""
-        qubits, add, poll = scope.qubits, self.builder.add_gates, scope.values.poll
-        shared: dict[Any, Any] = {}  # makes equal tuples of qubits, and equal gates without parameters, one object
+        qubits, values, place = scope.qubits, scope.values, scope.place
+        shared: dict[Any, Any] = {}  # makes equal tuples of qubits one object
+        gates = StandardGates()
         for number, item in enumerate(items):
             if number % _ITEMS_BETWEEN_POLLS == 0:
-                poll()
+                self.builder.add_gates(gates.taken())
+                values.poll()
             record = BY_NAME.get(item.name)
             if record is None or not item.is_standard_gate():
+                self.builder.add_gates(gates.taken())
                 self.instruction(item, scope)
                 continue
             # Most instructions are standard gates, whose operations need not be made.
             on = tuple([qubits[qubit] for qubit in item.qubits])
             on = shared.setdefault(on, on)
-            if record.parameters:
-                add(table_gates(record, on, item.params, scope.values, scope.place))
-                continue
-            gates = shared.get((record.name, on))
-            if gates is None:
-                gates = shared[record.name, on] = record_gates(record, on, ())
-            add(gates)
+            gates.add(record, on, item.params if record.angles else (), values, place)
+        self.builder.add_gates(gates.taken())
 
     def instruction(self, item: Any, scope: Scope) -> None:
         """Lower one instruction that is not a standard gate."""

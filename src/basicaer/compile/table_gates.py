@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qiskit.circuit import ParameterExpression
 
 from basicaer.compile.gates import BY_NAME, GateRecord
@@ -15,11 +16,14 @@ from basicaer.engine.program import Formula, Gate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from basicaer.compile.values import Values
 
-__all__ = ["phase_gates", "record_gates", "table_gate", "table_gates"]
+__all__ = ["StandardGates", "phase_gates", "record_gates", "table_gate", "table_gates"]
 
 _NOTHING = frozenset({"id", "u0"})  # gates that do nothing, not even a phase
+_FEW = 8  # gates of a kind; the numbers of fewer take less time one by one
 
 
 def table_gate(name: str, qubits: Sequence[int], *parameters: float) -> Gate:
@@ -44,7 +48,7 @@ def record_gates(
         return []
     count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
     formula = None
-    if any(isinstance(p, Varying) for p in parameters):
+    if Varying in map(type, parameters):
         varying = [p if isinstance(p, Varying) else Varying(p, Constant(p)) for p in parameters]
         formula = Formula(record.name, tuple(p.expression for p in varying))
         parameters = [p.first for p in varying]
@@ -53,6 +57,66 @@ def record_gates(
         return [Gate(record.name, record.kinds, qubits, record.form, data, formula=formula)]
     state = all_ones(count) if control_state is None else control_state
     return [Gate(record.name, record.kinds, qubits[count:], record.form, data, qubits[:count], state, formula)]
+
+
+class StandardGates:
+    """Gates of the table that follow one another in a circuit, all of whose qubits count.
+
+    Equal gates without parameters are one object. The numbers of gates with parameters are computed together, kind by
+    kind.
+    """
+
+    def __init__(self) -> None:
+        self._gates: list[Gate | None] = []  # None where the gate is still to be made
+        self._known: dict[tuple[str, tuple[int, ...]], list[Gate]] = {}
+        # By names, the place of each gate that is still to be made, its qubits and its parameters.
+        self._later: dict[str, list[tuple[int, tuple[int, ...], list[float]]]] = {}
+
+    def add(
+        self, record: GateRecord, qubits: tuple[int, ...], params: Sequence[Any], values: Values, place: str
+    ) -> None:
+        """Add a gate with the parameters of an instruction, which are looked up in `values`."""
+        if not record.angles:
+            gates = self._known.get((record.name, qubits))
+            if gates is None:
+                gates = self._known[record.name, qubits] = record_gates(record, qubits, ())
+            self._gates += gates
+            return
+        parameters = [values.read(p, place) for p in params]
+        if Varying in map(type, parameters) or record.name in _NOTHING or not qubits:
+            self._gates += record_gates(record, qubits, parameters)
+            return
+        self._later.setdefault(record.name, []).append((len(self._gates), qubits, parameters))  # type: ignore[arg-type]
+        self._gates.append(None)
+
+    def taken(self) -> list[Gate]:
+        """Return the gates that have been added since the last call.
+
+        Raises
+        ------
+        BasicAerError
+            If parameters of a gate are not all finite, or too large to add.
+        """
+        for name, later in self._later.items():
+            record = BY_NAME[name]
+            for (at, qubits, _), data in zip(later, _numbers(record, later), strict=True):
+                count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
+                state = all_ones(count) if count else 0
+                on, controls = qubits[count:], qubits[:count]
+                self._gates[at] = Gate(name, record.kinds, on, record.form, data, controls, state)
+        gates, self._gates, self._later = self._gates, [], {}
+        return gates  # type: ignore[return-value]  # all of them have been made
+
+
+def _numbers(
+    record: GateRecord, gates: Sequence[tuple[int, tuple[int, ...], Sequence[float]]]
+) -> Sequence[NDArray[Any]] | NDArray[Any]:
+    """Return the numbers of gates of one kind."""
+    if len(gates) > _FEW:
+        parameters = np.array([of_gate for _, _, of_gate in gates])
+        if np.isfinite(parameters.sum()):
+            return record.data_for_each(*parameters.T)
+    return [record.data(of_gate) for _, _, of_gate in gates]
 
 
 def table_gates(

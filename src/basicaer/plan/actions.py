@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from basicaer.engine.bits import mask_of
@@ -27,7 +28,8 @@ class GateAction(NamedTuple):
     """How one gate acts: on the wires `z` diagonally, on `x` as a function of X, on `g` in a general way.
 
     Two actions commute if on every wire that they share both are diagonal or both are functions of X. The wires are
-    given as tuples, to loop over, and as masks, to compare. `permutes` is whether the gate only permutes basis states.
+    given as tuples, to loop over, and as masks, to compare; `wires` and `wires_mask` are all of them. `permutes` is
+    whether the gate only permutes basis states.
     """
 
     z: tuple[int, ...]
@@ -37,16 +39,13 @@ class GateAction(NamedTuple):
     x_mask: int
     g_mask: int
     permutes: bool
+    wires: tuple[int, ...]
+    wires_mask: int
 
     @property
     def pairs(self) -> int:
         """The mask of the wires on which it brings amplitudes together, which must be within the tile."""
         return self.x_mask | self.g_mask
-
-    @property
-    def wires(self) -> int:
-        """The mask of all wires on which it acts."""
-        return self.z_mask | self.x_mask | self.g_mask
 
 
 Placement = tuple[str, tuple[int, ...], tuple[int, ...], Form, bool]  # kinds, targets, controls, form, is it a swap?
@@ -66,10 +65,10 @@ class Structure(NamedTuple):
 
 def polled(things: Iterable[_T], poll: Callable[[], None]) -> Iterator[_T]:
     """Yield things, polling before the first one and then every few milliseconds."""
-    for number, thing in enumerate(things):
-        if number % _BETWEEN_POLLS == 0:
-            poll()
-        yield thing
+    left = iter(things)
+    while some := tuple(islice(left, _BETWEEN_POLLS)):
+        poll()
+        yield from some
 
 
 def conflicts(action: GateAction, z: int, x: int, g: int) -> bool:
@@ -82,19 +81,14 @@ def structure(gates: Iterable[Gate], poll: Callable[[], None] = lambda: None) ->
     numbers: dict[Placement, int] = {}
     which = array("I")
     for gate in polled(gates, poll):
-        placement = (gate.kinds, gate.targets, gate.controls, gate.form, _is_swap(gate))
+        placement = (gate.kinds, gate.targets, gate.controls, gate.form, len(gate.targets) == 2 and _is_swap(gate))
         which.append(numbers.setdefault(placement, len(numbers)))
     return Structure(tuple(numbers), which.tobytes())
 
 
 def _is_swap(gate: Gate) -> bool:
-    """Tell whether a gate exchanges its two targets and does nothing else."""
-    return (
-        len(gate.targets) == 2
-        and gate.form is Form.PERMUTATION
-        and not gate.controls
-        and gate.data.tolist() == [0, 2, 1, 3]
-    )
+    """Tell whether a gate on two targets exchanges them and does nothing else."""
+    return gate.form is Form.PERMUTATION and not gate.controls and gate.data.tolist() == [0, 2, 1, 3]
 
 
 class Pieces(NamedTuple):
@@ -171,4 +165,5 @@ def _action(
     for wire, kind in zip(targets, kinds, strict=True):
         on[kind].append(wire)
     z, x, g = tuple(sorted(on["Z"])), tuple(on["X"]), tuple(on["G"])
-    return GateAction(z, x, g, mask_of(z), mask_of(x), mask_of(g), permutes)
+    wires = z + x + g
+    return GateAction(z, x, g, mask_of(z), mask_of(x), mask_of(g), permutes, wires, mask_of(wires))

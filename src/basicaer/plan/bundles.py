@@ -57,7 +57,9 @@ class Bundles:
             latest = layers.latest(action)
             leader = newest.get(id(action), _NONE)
             if leader < latest:  # the gates between do not all commute with this one
-                leader = latest if _is_mixed_by(actions[latest], action) else _NONE
+                before = actions[latest]
+                mixed = not action.wires_mask & ~before.g_mask and not before.permutes
+                leader = latest if mixed else _NONE
             if leader == _NONE:
                 self.leaders.append(number)
                 newest[id(action)] = number
@@ -92,7 +94,10 @@ class _Layers:
     def latest(self, action: GateAction) -> int:
         """Return the latest leader that begins a layer on any wire of an action."""
         first = self._first
-        return max([first[q] for q in action.z + action.x + action.g], default=_NONE)
+        latest = _NONE
+        for q in action.wires:
+            latest = max(latest, first[q])
+        return latest
 
     def add(self, leader: int, action: GateAction) -> None:
         first, kind = self._first, self._kind
@@ -104,8 +109,3 @@ class _Layers:
                 first[q], kind[q] = leader, "x"
         for q in action.g:
             first[q], kind[q] = leader, "g"
-
-
-def _is_mixed_by(before: GateAction, action: GateAction) -> bool:
-    """Tell whether an action stays within the wires on which the one before it acts in a general way."""
-    return not action.wires & ~before.g_mask and not before.permutes

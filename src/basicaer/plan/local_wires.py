@@ -57,7 +57,12 @@ def runnable_gates(
     patience = _PATIENCE
     for number in waiting:
         examined += 1
-        z, x, g, _, x_mask, g_mask, permutes = action = actions[number]
+        z, x, g, _, x_mask, g_mask, permutes, wires, wires_mask = actions[number]
+        if not wires_mask & ~dead:  # nothing more is found out about wires that are dead
+            patience -= 1
+            if patience < 0:
+                break
+            continue
         need = 0
         for q in z:
             need |= for_z[q]
@@ -65,7 +70,7 @@ def runnable_gates(
             need |= for_x[q]
         for q in g:
             need |= for_g[q]
-        if need or not (permutes and boundary and not action.wires & ~boundary):
+        if need or not (permutes and boundary and not wires_mask & ~boundary):
             need |= x_mask | g_mask
         if need & blocked or need.bit_count() > most_local:
             need = blocked
@@ -82,7 +87,7 @@ def runnable_gates(
             for_g[q] |= need
         if need == blocked:
             patience -= 1
-            for q in (*z, *x, *g):
+            for q in wires:
                 if for_z[q] & for_x[q] & blocked:
                     dead |= mask_of((q,))
             if dead == everything or patience < 0:

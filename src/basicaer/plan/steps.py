@@ -94,7 +94,7 @@ def steps_of(
             steps.append(Monomials(tuple(before)))
         touched = 0
         for number in inside:
-            touched |= actions[number].wires
+            touched |= actions[number].wires_mask
         wires = tuple(positions_of(touched & local))
         steps.append(Product(tuple(inside), wires, tuple(positions_of(selectors))))
         done = {*before, *inside}
@@ -141,7 +141,7 @@ def _around_matrix(
     must_run: dict[int, bool] = {}  # must_run[number] is whether the gate must run before the matrix
     for number, need in reversed(candidates):
         action = actions[number]
-        fits = not action.wires & ~local
+        fits = not action.wires_mask & ~local
         if need and action.pairs:
             demand.add(action)
             must_run[number] = False
@@ -158,7 +158,7 @@ def _around_matrix(
     selectors = 0
     for number, _ in candidates:
         action = actions[number]
-        outside = action.wires & ~local
+        outside = action.wires_mask & ~local
         if must_run.get(number):
             first.append(number)
         elif (

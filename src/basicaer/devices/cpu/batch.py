@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from basicaer.devices.cpu.binding import Wires, first_places, recipe_for
 from basicaer.devices.cpu.denormals import without_denormals
 from basicaer.devices.cpu.expectations import Observables, expectations_of_each
-from basicaer.devices.cpu.fusion import kron
 from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, by_value, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
+from basicaer.devices.cpu.recipe import Wires, first_places, recipe_for
+from basicaer.devices.cpu.set_numbers import kron
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.devices.likeness import are_alike, largest_distance
 from basicaer.devices.numbers import GateNumbers

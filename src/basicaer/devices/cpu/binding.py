@@ -1,7 +1,4 @@
-"""Binds a plan to the layout of a state, and then to numbers of its gates, which makes passes that are ready to run.
-
-A `Recipe` has all that depends on the structure of the gates and on the layout. It is bound to one set of numbers, or
-to many at once for as many states.
+"""Binds a pass of a plan to the layout of a state: all that does not depend on the numbers of its gates.
 
 If the bits of a product are adjacent in the tile's index, the product is one `numpy.matmul`, which sees the array as
 batches of rows or, if the bits are the lowest ones, of columns. Otherwise one `numpy.take` reorders the tile first.
@@ -20,57 +17,33 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.cpu.arrangement import arranged, facing, is_ready
 from basicaer.devices.cpu.blas import has_small_kernels
 from basicaer.devices.cpu.fusion import Fusion
 from basicaer.devices.cpu.permutations import source_indices
 from basicaer.devices.cpu.phases import Phases
-from basicaer.devices.cpu.set_numbers import Chains, SetNumbers
 from basicaer.devices.cpu.tiles import BoundPass, MultiplyByMatrix, MultiplyByPhases, Reorder
-from basicaer.devices.numbers import numbers_of
+from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
 from basicaer.engine.plan import Product
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.cpu.set_numbers import Blocks, Chains, SetNumbers
     from basicaer.devices.cpu.tiles import PieceOfWork
-    from basicaer.devices.numbers import GateNumbers
-    from basicaer.engine.device import SegmentBatch
-    from basicaer.engine.plan import Monomials, Pass, Plan
-    from basicaer.engine.program import Segment
+    from basicaer.devices.numbers import PlanGates
+    from basicaer.engine.plan import Monomials, Pass
 
-    Numbered = tuple[int, GateNumbers]  # a gate, with its number in the plan
-
-__all__ = ["Bound", "Recipe", "Wires", "bind_reordering", "first_places", "recipe_for"]
+__all__ = ["PassBinding", "PassRecipe"]
 
 _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # element types by their bytes, to move data
 _SHORTEST_ROW = 4  # elements; `take` moves shorter rows more slowly than single elements
 _SMALL_PRODUCT = 2**19  # multiplications; the small kernels of OpenBLAS, which copy nothing, are for up to 10**6
 _SMALL_PART = 2**6  # columns; smaller parts are slower with any kernel
-
-
-class Wires(NamedTuple):
-    """The layout of a state: ``place[w]`` is the index bit that wire w is, and the wires `zero` are still |0>."""
-
-    place: tuple[int, ...]
-    zero: frozenset[int]
-
-    def of_qubits(self, wire_of: Sequence[int]) -> Wires:
-        """Return the same by qubits, after a plan that leaves qubit q on ``wire_of[q]``."""
-        place = tuple([self.place[wire] for wire in wire_of])
-        return Wires(place, frozenset(q for q, wire in enumerate(wire_of) if wire in self.zero))
-
-
-class Bound(NamedTuple):
-    """A plan's passes, ready to run, and the wires after each."""
-
-    passes: tuple[BoundPass, ...]
-    after: tuple[Wires, ...]
 
 
 class _Needs(NamedTuple):
@@ -103,8 +76,8 @@ class _Product(NamedTuple):
     shape: tuple[int, ...]
     transposed: bool
 
-    def bound(self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]) -> MultiplyByMatrix:
-        matrices: NDArray[Any] = self.fusion.matrices(numbers, chains)
+    def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> MultiplyByMatrix:
+        matrices: NDArray[Any] = self.fusion.matrices(numbers, blocks)
         if self.fusion.is_real:
             # As `SegmentBatch` promises. The comparison is false for NaN, which a state shows at its end.
             assert not np.abs(matrices.imag).max() > 0  # noqa: S101
@@ -120,13 +93,14 @@ class _Product(NamedTuple):
         return MultiplyByMatrix(np.ascontiguousarray(shaped, dtype), self.places, self.shape, self.transposed)
 
 
-class _PassRecipe(NamedTuple):
+class PassRecipe(NamedTuple):
     """A pass, but for the numbers: where its tiles are, as a pass that does nothing, and what is to be done to each."""
 
     tiles: BoundPass
     work: tuple[Reorder | _Product | Phases, ...]
 
-    def bound(self, numbers: SetNumbers, chains: NDArray[np.complexfloating], dtype: np.dtype[Any]) -> BoundPass:
+    def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> BoundPass:
+        """Return the pass with the numbers of its gates."""
         work: list[PieceOfWork] = []
         for one in self.work:
             match one:
@@ -135,116 +109,11 @@ class _PassRecipe(NamedTuple):
                 case Phases():
                     work.append(MultiplyByPhases(one.bound(numbers, dtype)))
                 case _:
-                    work.append(one.bound(numbers, chains, dtype))
+                    work.append(one.bound(numbers, blocks, dtype))
         return self.tiles._replace(work=tuple(work))
 
 
-def first_places(plan: Plan) -> tuple[int, ...]:
-    """Return the index bit that each wire should be when the first pass begins, if all wires are |0>."""
-    first = plan.passes[0]
-    products = [step for step in first.steps if isinstance(step, Product)]
-    needed = [(step.wires, [wire for wire in step.selectors if wire in first.tile]) for step in products]
-    order = arranged(first.tile, needed[:1] if has_small_kernels() else needed) if needed else list(first.tile)
-    return tuple(inverse_positions(plan.wires_in_order(order)))
-
-
-class Recipe:
-    """A plan that is bound to the layout of a state, but for the numbers.
-
-    Parameters
-    ----------
-    template
-        A segment that the plan was made for. Others may have other numbers, but real ones where it has real ones.
-    place
-        ``place[w]`` is the index bit that wire w is.
-    zero
-        Wires that are |0>.
-    done
-        How many passes have been run already; these are left out.
-    poll
-        Called before each pass.
-
-    Attributes
-    ----------
-    after
-        The wires after each pass.
-    """
-
-    def __init__(  # noqa: PLR0917  # what a plan is bound to
-        self,
-        plan: Plan,
-        template: Segment,
-        place: Sequence[int],
-        zero: frozenset[int],
-        dtype: np.dtype[Any],
-        done: int = 0,
-        poll: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._plan = plan
-        self._dtype = dtype
-        self._gates: dict[int, GateNumbers] = {}
-        self._chains = Chains()
-        self._passes: list[_PassRecipe] = []
-        after: list[Wires] = []
-        place = list(place)
-
-        def numbered(gate: int) -> Numbered:
-            self._gates[gate] = numbers_of(plan.gates[gate], template.gates[plan.origins[gate]])
-            return gate, self._gates[gate]
-
-        for number, current in enumerate(plan.passes[done:], done):
-            poll()
-            following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
-            binding = _Binding(current.tile, place, dtype, self._chains)
-            binding.add(current.steps, numbered)
-            binding.write_back(following)
-            self._passes.append(binding.recipe(zero))
-            binding.move(place)
-            if zero:
-                zero -= plan.taken_out_of_zero(current)
-            after.append(Wires(tuple(place), zero))
-        self.after = tuple(after)
-
-    def bound(self, segments: SegmentBatch | None = None, poll: Callable[[], None] = lambda: None) -> Bound:
-        """Return the passes with the numbers of segments, one for each state; of the template if None are given."""
-        numbers = SetNumbers(self._gates, self._plan, segments)
-        chains = self._chains.matrices(numbers)
-        passes = []
-        for recipe in self._passes:
-            poll()
-            passes.append(recipe.bound(numbers, chains, self._dtype))
-        return Bound(tuple(passes), self.after)
-
-
-_recipes: BoundPlans[Recipe] = BoundPlans(64)
-
-
-def recipe_for(
-    plan: Plan,
-    template: Segment,
-    to: tuple[tuple[int, ...], frozenset[int], np.dtype[Any], int],
-    poll: Callable[[], None],
-) -> Recipe:
-    """Return the recipe for a template that others will share; `to` has the arguments from `place` to `done`."""
-    return _recipes.bound(plan, template, to, lambda: Recipe(plan, template, *to, poll))
-
-
-def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int], dtype: np.dtype[Any]) -> BoundPass:
-    """Return the pass that moves the wires at the index bits `places` to their homes, and update `place`.
-
-    A wire whose home is not among `places` moves to any of them.
-    """
-    wire_at = inverse_positions(place)
-    chains = Chains()
-    binding = _Binding([wire_at[p] for p in places], place, dtype, chains)
-    binding.go_home(home)
-    numbers = SetNumbers({})
-    bound = binding.recipe(frozenset()).bound(numbers, chains.matrices(numbers), dtype)
-    binding.move(place)
-    return bound
-
-
-class _Binding:
+class PassBinding:
     """Collects the work of one pass, and keeps track of the order of the tile's bits."""
 
     def __init__(self, tile: Iterable[int], place: Sequence[int], dtype: np.dtype[Any], chains: Chains) -> None:
@@ -255,13 +124,13 @@ class _Binding:
         self._places = [place[wire] for wire in self._order]  # index bits of the tile's bits, as it is read and written
         self._permuting: list[GateNumbers] = []  # gates that will be part of the next `take`
         # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
-        self._diagonal: list[Numbered] = []
+        self._diagonal: list[tuple[int, GateNumbers]] = []  # each with its number in the plan
         self._multiplied: set[int] = set()  # wires on which the diagonal gates act
         self._work: list[Reorder | _Product | Phases] = []
 
-    def add(self, steps: Sequence[Product | Monomials], numbered: Callable[[int], Numbered]) -> None:
-        """Add the steps of a pass; `numbered` returns a gate of the plan."""
-        products = [self._needs(step, numbered) for step in steps if isinstance(step, Product)]
+    def add(self, steps: Sequence[Product | Monomials], gates: PlanGates) -> None:
+        """Add the steps of a pass, which refer to gates of the plan."""
+        products = [self._needs(step, gates) for step in steps if isinstance(step, Product)]
         done = 0
         for step in steps:
             if isinstance(step, Product):
@@ -269,7 +138,7 @@ class _Binding:
                 done += 1
             else:
                 for gate in step.gates:
-                    self._monomial(*numbered(gate))
+                    self._monomial(gate, gates[gate])
 
     def write_back(self, following: Pass | None) -> None:
         """Order the wires so that the next pass reads long rows; after the last pass, move them home."""
@@ -291,7 +160,7 @@ class _Binding:
         homeless = iter([wire for wire in self._order if home[wire] not in slot])
         self._finish([next(homeless) if wire is None else wire for wire in order])
 
-    def recipe(self, zero: frozenset[int]) -> _PassRecipe:
+    def recipe(self, zero: frozenset[int]) -> PassRecipe:
         """Return the pass, for a state in which the wires `zero` are |0>."""
         size = len(self._places)
         low = next((p for p, place in enumerate(self._places) if p != place), size)
@@ -302,17 +171,17 @@ class _Binding:
         places = set(self._places)
         others = [p for p, wire in enumerate(wire_at) if p not in places and wire not in zero]
         bases = deposit_bits(np.arange(2 ** len(others)), others)
-        return _PassRecipe(BoundPass(2**size, 2**low, rows, occupied, bases, ()), tuple(self._work))
+        return PassRecipe(BoundPass(2**size, 2**low, rows, occupied, bases, ()), tuple(self._work))
 
     def move(self, place: list[int]) -> None:
         """Update ``place[w]`` for the tile's wires to where they are once the tile has been written back."""
         for p, wire in zip(self._places, self._order, strict=True):
             place[wire] = p
 
-    def _needs(self, product: Product, numbered: Callable[[int], Numbered]) -> _Needs:
+    def _needs(self, product: Product, gates: PlanGates) -> _Needs:
         inside = tuple(wire for wire in product.selectors if wire in self._order)
         outside = tuple(wire for wire in product.selectors if wire not in self._order)
-        fusion = Fusion(list(map(numbered, product.gates)), product.wires, inside + outside, self._chains)
+        fusion = Fusion(product.gates, gates, product.wires, inside + outside, self._chains)
         return _Needs(product.wires, inside, outside, fusion)
 
     def _monomial(self, number: int, gate: GateNumbers) -> None:
@@ -403,9 +272,12 @@ class _Binding:
             fixed = max(f for f in range(fixed + 1) if number.itemsize * 2**f in _ELEMENTS)
             number = _ELEMENTS[number.itemsize * 2**fixed]
         gates = [
-            gate._replace(
-                targets=tuple(bit[wire] - fixed for wire in gate.targets),
-                controls=tuple(bit[wire] - fixed for wire in gate.controls),
+            GateNumbers(
+                gate.form,
+                gate.data,
+                tuple([bit[wire] - fixed for wire in gate.targets]),
+                tuple([bit[wire] - fixed for wire in gate.controls]),
+                gate.control_state,
             )
             for gate in self._permuting
         ]

@@ -2,6 +2,9 @@
 
 What depends on the structure of the gates is found once: which gates on single wires follow one another, which rows a
 permutation moves, and on which rows the others act. What is left for each set of numbers are a few array operations.
+
+The gates form layers. In a layer, chains of gates on single wires come first, up to three wires at a time; they are
+followed by gates that none of these chains needs to wait for.
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.devices.cpu.permutations import source_indices
-from basicaer.devices.cpu.set_numbers import Chains, SetNumbers
-from basicaer.devices.numbers import GateNumbers
+from basicaer.devices.cpu.set_numbers import Chains, SetNumbers, kron
+from basicaer.devices.numbers import GateNumbers, ListedGates
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.program import Form
 
@@ -22,10 +25,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.cpu.set_numbers import Blocks
+    from basicaer.devices.numbers import PlanGates
+    from basicaer.engine.plan import PlannedGate
+    from basicaer.engine.program import Gate
 
-__all__ = ["Fusion", "acting_on", "kron", "product_matrices"]
+__all__ = ["Fusion", "acting_on", "product_matrices"]
 
-_IDENTITY = np.eye(2, dtype=complex)[None]
+_WIDEST_BLOCK = 3  # bits of a block of chains: so wide a matrix takes hardly longer than a narrower one
 
 
 def product_matrices(
@@ -35,26 +42,24 @@ def product_matrices(
 
     Bit j of a row or column is ``wires[j]``, and bit j of s is ``selectors[j]``.
     """
-    chains, gates = Chains(), list(gates)
-    fusion = Fusion(list(enumerate(gates)), wires, selectors, chains)
-    numbers = SetNumbers(dict(enumerate(gates)))
+    listed = ListedGates(list(gates))
+    chains = Chains(listed)
+    fusion = Fusion(range(len(listed.wires)), listed, wires, selectors, chains)
+    numbers = SetNumbers(listed)
     matrices: NDArray[np.complexfloating] = fusion.matrices(numbers, chains.matrices(numbers))[0]
     return matrices
 
 
-class _Chain(NamedTuple):
-    """Gates on one wire, whose matrix is that of a chain, acting on a bit of the rows."""
+class _Block(NamedTuple):
+    """Chains of gates on adjacent bits of the rows, of which `low` is the lowest."""
 
-    bit: int
-    chain: int
+    low: int
+    width: int
+    number: int  # among the blocks of this width
 
-    def __call__(
-        self, rows: NDArray[Any], _numbers: SetNumbers, chains: NDArray[np.complexfloating]
-    ) -> NDArray[np.complexfloating]:
-        pairs = rows.reshape(len(rows), -1, 2, 2**self.bit * rows.shape[2])
-        matrix = chains[:, self.chain, None, :, :, None]  # matrix[s, 0, row, column, 0]
-        mixed: NDArray[Any] = matrix[:, :, :, 0] * pairs[:, :, :1]
-        mixed += matrix[:, :, :, 1] * pairs[:, :, 1:]
+    def __call__(self, rows: NDArray[Any], _numbers: SetNumbers, blocks: Blocks) -> NDArray[np.complexfloating]:
+        groups = rows.reshape(len(rows), -1, 2**self.width, 2**self.low * rows.shape[2])
+        mixed: NDArray[Any] = np.matmul(blocks[self.width][:, self.number, None], groups)
         return mixed.reshape(len(mixed), *rows.shape[1:])
 
 
@@ -63,9 +68,7 @@ class _Permutation(NamedTuple):
 
     source: NDArray[np.intp]
 
-    def __call__(
-        self, rows: NDArray[Any], _numbers: SetNumbers, _chains: NDArray[np.complexfloating]
-    ) -> NDArray[np.complexfloating]:
+    def __call__(self, rows: NDArray[Any], _numbers: SetNumbers, _blocks: Blocks) -> NDArray[np.complexfloating]:
         moved: NDArray[Any] = rows.take(self.source, axis=1)
         return moved
 
@@ -76,9 +79,7 @@ class _Matrix(NamedTuple):
     gate: int
     rows: NDArray[np.intp]
 
-    def __call__(
-        self, rows: NDArray[Any], numbers: SetNumbers, _chains: NDArray[np.complexfloating]
-    ) -> NDArray[np.complexfloating]:
+    def __call__(self, rows: NDArray[Any], numbers: SetNumbers, _blocks: Blocks) -> NDArray[np.complexfloating]:
         matrix, (size, _) = numbers.of(self.gate), self.rows.shape
         mixed = np.matmul(matrix, rows[:, self.rows].reshape(len(rows), size, -1))
         rows = np.repeat(rows, len(mixed) // len(rows), axis=0)
@@ -92,9 +93,7 @@ class _Whole(NamedTuple):
     gate: int
     rows: NDArray[np.intp]
 
-    def __call__(
-        self, rows: NDArray[Any], numbers: SetNumbers, _chains: NDArray[np.complexfloating]
-    ) -> NDArray[np.complexfloating]:
+    def __call__(self, rows: NDArray[Any], numbers: SetNumbers, _blocks: Blocks) -> NDArray[np.complexfloating]:
         matrix = numbers.of(self.gate)
         copied = np.empty((len(matrix), *rows.shape[1:]), complex)
         copied[:, self.rows[:, None], self.rows] = matrix
@@ -108,9 +107,7 @@ class _Diagonal(NamedTuple):
     rows: NDArray[np.intp]
     values: NDArray[np.intp]
 
-    def __call__(
-        self, rows: NDArray[Any], numbers: SetNumbers, _chains: NDArray[np.complexfloating]
-    ) -> NDArray[np.complexfloating]:
+    def __call__(self, rows: NDArray[Any], numbers: SetNumbers, _blocks: Blocks) -> NDArray[np.complexfloating]:
         data = numbers.of(self.gate)
         factors = np.ones((len(data), rows.shape[1], 1), complex)
         factors[:, self.rows, 0] = data[:, self.values]
@@ -118,7 +115,7 @@ class _Diagonal(NamedTuple):
         return multiplied
 
 
-_Step = _Chain | _Permutation | _Matrix | _Whole | _Diagonal
+_Step = _Block | _Permutation | _Matrix | _Whole | _Diagonal
 
 
 class Fusion:
@@ -127,7 +124,9 @@ class Fusion:
     Parameters
     ----------
     gates
-        The gates in the order in which they act, each with its number in the plan.
+        The gates in the order in which they act, by their numbers in the plan.
+    source
+        Where the gates are.
     wires, selectors
         As of `product_matrices`.
     chains
@@ -139,9 +138,10 @@ class Fusion:
         Whether all numbers of the gates are real.
     """
 
-    def __init__(
+    def __init__(  # gates, what they are, and where they act
         self,
-        gates: Sequence[tuple[int, GateNumbers]],
+        gates: Sequence[int],
+        source: PlanGates | ListedGates,
         wires: Sequence[int],
         selectors: Sequence[int],
         chains: Chains,
@@ -149,72 +149,84 @@ class Fusion:
         self._bit = {wire: j for j, wire in enumerate((*wires, *selectors))}
         self._k = len(wires)
         self._chains = chains
-        self.is_real = not any(numbers.data.imag.any() for _, numbers in gates)
-        self._first: list[int | None] = [None] * self._k  # for each wire the chain that acts before everything else
+        self.is_real = not any(one.data.imag.any() for one in source.numbers(gates))
+        self._start: list[tuple[int, int]] = []  # width and number of blocks, lowest first, that act at the start
         self._steps: list[_Step] = []
-        self._touched: set[int] = set()  # wires on which anything but the first chains has acted
-        self._waiting: dict[int, list[tuple[int, GateNumbers]]] = {}  # for each wire the latest gates on it alone
-        self._moving: NDArray[np.intp] | None = None  # where rows come from after permutations that will be one step
-        for number, gate in gates:
-            self._add(number, gate)
+        self._waiting: dict[int, list[int]] = {}  # for each wire the latest gates on it alone
+        # Of the layer at which the gates have arrived:
+        self._single: dict[int, int] = {}  # for each bit its chain; these act first
+        self._others: list[_Step] = []
+        self._moving: NDArray[np.intp] | None = None  # the last of the others: permutations that will be one step
+        self._touched: set[int] = set()  # wires on which the others act
+        for gate, numbers in zip(gates, source.numbers(gates), strict=True):
+            on = source.wires[gate]
+            if len(on.targets) == 1 and not on.controls:
+                self._waiting.setdefault(on.targets[0], []).append(gate)
+            else:
+                self._add(gate, on, numbers)
         for wire in list(self._waiting):
             self._end_chain(wire)
-        self._end_permutations()
+        self._end_layer()
 
-    def _add(self, number: int, gate: GateNumbers) -> None:
-        if len(gate.targets) == 1 and not gate.controls:
-            self._waiting.setdefault(gate.targets[0], []).append((number, gate))
-            return
-        wires = {*gate.targets, *gate.controls}
-        for wire in wires & self._waiting.keys():
-            self._end_chain(wire)
-        targets = tuple([self._bit[wire] for wire in gate.targets])
-        controls = tuple([self._bit[wire] for wire in gate.controls])
-        if gate.form is Form.PERMUTATION:
-            source = _source(len(self._bit), targets, controls, gate.control_state, tuple(gate.data.tolist()))
+    def _add(self, gate: int, on: PlannedGate | GateNumbers, numbers: Gate | GateNumbers) -> None:
+        for wire in on.targets + on.controls:
+            if wire in self._waiting:
+                self._end_chain(wire)
+        bits = len(self._bit)
+        targets = tuple([self._bit[wire] for wire in on.targets])
+        controls = tuple([self._bit[wire] for wire in on.controls])
+        if numbers.form is Form.PERMUTATION:
+            source = _source(bits, targets, controls, numbers.control_state, tuple(numbers.data.tolist()))
             self._moving = source if self._moving is None else self._moving[source]
         else:
             self._end_permutations()
-            if gate.form is Form.DIAGONAL:
-                self._steps.append(_Diagonal(number, *acting_on(len(self._bit), targets, controls, gate.control_state)))
-            elif self._is_empty() and len(targets) == self._k == len(self._bit):
-                self._steps.append(_Whole(number, deposit_bits(np.arange(len(gate.data)), targets)))
+            rows, values = acting_on(bits, targets, controls, numbers.control_state)
+            if numbers.form is Form.DIAGONAL:
+                self._others.append(_Diagonal(gate, rows, values))
+            elif len(targets) == self._k == bits and not (self._steps or self._single or self._others):
+                self._others.append(_Whole(gate, deposit_bits(np.arange(len(numbers.data)), targets)))
             else:
-                rows, values = acting_on(len(self._bit), targets, controls, gate.control_state)
                 by_value = rows[np.argsort(values, kind="stable")].reshape(2 ** len(targets), -1)
-                self._steps.append(_Matrix(number, by_value))
-        self._touched |= wires
-
-    def _is_empty(self) -> bool:
-        return not self._steps and all(chain is None for chain in self._first)
+                self._others.append(_Matrix(gate, by_value))
+        self._touched.update(on.targets, on.controls)
 
     def _end_chain(self, wire: int) -> None:
-        chain, bit = self._chains.add(self._waiting.pop(wire)), self._bit[wire]
-        if wire in self._touched or bit >= self._k:
-            self._end_permutations()
-            self._steps.append(_Chain(bit, chain))
-        else:
-            self._first[bit] = chain
-        self._touched.add(wire)
+        if wire in self._touched:
+            self._end_layer()
+        self._single[self._bit[wire]] = self._chains.add(self._waiting.pop(wire))
 
     def _end_permutations(self) -> None:
         if self._moving is not None:
-            self._steps.append(_Permutation(self._moving))
+            self._others.append(_Permutation(self._moving))
             self._moving = None
 
-    def matrices(self, numbers: SetNumbers, chains: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
+    def _end_layer(self) -> None:
+        self._end_permutations()
+        if not self._steps and not self._start:
+            for low in range(0, self._k, _WIDEST_BLOCK):
+                block = [self._single.pop(bit, None) for bit in range(low, min(low + _WIDEST_BLOCK, self._k))]
+                self._start.append((len(block), self._chains.add_block(block)))
+        by_place: dict[int, list[int]] = {}
+        for bit in sorted(self._single):
+            by_place.setdefault(bit // _WIDEST_BLOCK, []).append(bit)
+        for own in by_place.values():
+            block = [self._single.get(bit) for bit in range(own[0], own[-1] + 1)]
+            self._steps.append(_Block(own[0], len(block), self._chains.add_block(block)))
+        self._steps += self._others
+        self._single, self._others, self._touched = {}, [], set()
+
+    def matrices(self, numbers: SetNumbers, blocks: Blocks) -> NDArray[np.complexfloating]:
         """Return ``matrices[set, s, row, column]``; see `product_matrices`.
 
         Parameters
         ----------
-        chains
+        blocks
             What `Chains.matrices` returns for the same numbers.
         """
-        factors = [_IDENTITY if chain is None else chains[:, chain] for chain in reversed(self._first)]
-        start = reduce(kron, factors, np.ones((1, 1, 1), complex))
-        rows = np.tile(start, (1, 2 ** (len(self._bit) - self._k), 1))
+        factors = [blocks[width][:, number] for width, number in reversed(self._start)]
+        rows = np.tile(reduce(kron, factors), (1, 2 ** (len(self._bit) - self._k), 1))
         for step in self._steps:
-            rows = step(rows, numbers, chains)
+            rows = step(rows, numbers, blocks)
         return rows.reshape(len(rows), -1, 2**self._k, 2**self._k)
 
 
@@ -236,10 +248,3 @@ def acting_on(
     index = np.arange(2**bits)
     on: NDArray[np.intp] = index[extract_bits(index, controls) == control_state] if controls else index
     return on, extract_bits(on, targets)
-
-
-def kron(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    """Return the Kronecker products of matrices, set by set."""
-    size = first.shape[-1] * second.shape[-1]
-    product: NDArray[Any] = first[:, :, None, :, None] * second[:, None, :, None, :]
-    return product.reshape(-1, size, size)

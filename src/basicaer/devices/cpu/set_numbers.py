@@ -5,11 +5,12 @@ What is the same in all sets has a first axis of size 1, which NumPy broadcasts.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.numbers import numbers_of
+from basicaer.devices.numbers import ListedGates, numbers_of
 from basicaer.engine.plan import Part
 from basicaer.engine.program import Form
 
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.numbers import GateNumbers
+    from basicaer.devices.numbers import PlanGates
     from basicaer.engine.device import SegmentBatch
-    from basicaer.engine.plan import Plan
 
-__all__ = ["Chains", "SetNumbers", "of_sets"]
+    Blocks = Mapping[int, NDArray[np.complexfloating]]  # what `Chains.matrices` returns
+
+__all__ = ["Chains", "SetNumbers", "kron", "of_sets"]
+
+_NO_CHAIN = -1  # the number that stands for the identity
 
 
 def of_sets(array: NDArray[Any], axis: int, sets: slice) -> NDArray[Any]:
@@ -30,14 +34,21 @@ def of_sets(array: NDArray[Any], axis: int, sets: slice) -> NDArray[Any]:
     return array if array.shape[axis] == 1 else array[(slice(None),) * axis + (sets,)]
 
 
+def kron(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    """Return the Kronecker products of matrices, which have the last two axes; the others broadcast."""
+    product: NDArray[Any] = first[..., :, None, :, None] * second[..., None, :, None, :]
+    size = first.shape[-1] * second.shape[-1]
+    return product.reshape(*product.shape[:-4], size, size)
+
+
 class SetNumbers:
-    """The numbers of the gates of a plan.
+    """The numbers of gates in one or many sets.
 
     Parameters
     ----------
     gates
-        Those gates of the plan that are asked for, in one of the sets.
-    plan, segments
+        The gates, with the numbers that they have in one set.
+    segments
         What says which numbers differ between the sets; None if there is one set only.
 
     Attributes
@@ -46,82 +57,120 @@ class SetNumbers:
         The number of sets.
     """
 
-    def __init__(
-        self, gates: Mapping[int, GateNumbers], plan: Plan | None = None, segments: SegmentBatch | None = None
-    ) -> None:
+    def __init__(self, gates: PlanGates | ListedGates, segments: SegmentBatch | None = None) -> None:
         self._gates = gates
-        self._plan = plan
         self._segments = segments
-        self._varying = {} if segments is None else segments.data
+        self._varying: Mapping[int, NDArray[Any]] = {} if segments is None else segments.data
         self.size = 1 if segments is None else len(segments)
 
     def varies(self, gate: int) -> bool:
-        """Tell whether a gate of the plan has different numbers in different sets."""
-        return self._plan is not None and self._plan.origins[gate] in self._varying
+        """Tell whether a gate has different numbers in different sets."""
+        return bool(self._varying) and self._origin(gate) in self._varying
+
+    def any_varies(self, gates: Sequence[int]) -> bool:
+        """Tell whether any of some gates has different numbers in different sets."""
+        return bool(self._varying) and any(map(self.varies, gates))
 
     def of(self, gate: int) -> NDArray[Any]:
-        """Return ``data[s]``, the numbers of a gate of the plan in set s."""
-        if self._plan is None or self._segments is None or not self.varies(gate):
-            data: NDArray[Any] = self._gates[gate].data
+        """Return ``data[s]``, the numbers of a gate in set s."""
+        if self._segments is None or not self.varies(gate):
+            data: NDArray[Any] = next(iter(self._gates.numbers([gate]))).data
             return data[None]
-        origin, planned = self._plan.origins[gate], self._plan.gates[gate]
+        assert not isinstance(self._gates, ListedGates)  # those have one set  # noqa: S101
+        origin, planned = self._origin(gate), self._gates.wires[gate]
         if planned.part is Part.WHOLE:
             return self._varying[origin]
         template = self._segments.template.gates[origin]
-        rows = [numbers_of(planned, template._replace(data=data)).data for data in self._varying[origin]]
+        rows = [numbers_of(planned, template.with_data(data)).data for data in self._varying[origin]]
         return np.array(rows)
+
+    def _origin(self, gate: int) -> int:
+        assert not isinstance(self._gates, ListedGates)  # those have one set  # noqa: S101
+        return self._gates.plan.origins[gate]
 
 
 class Chains:
-    """Gates that follow one another on one wire, multiplied for all such chains at once."""
+    """Gates that follow one another on one wire, multiplied for all such chains at once.
 
-    def __init__(self) -> None:
-        self._gates: list[int] = []
-        self._data: list[NDArray[Any]] = []  # of each gate, in the set that the recipe was made with
-        self._places: dict[Form, list[int]] = {form: [] for form in Form}  # in these lists, by the form of the gates
-        self._members: list[list[int]] = []  # for each chain its gates, by their places in these lists
+    Chains on adjacent bits are joined to *blocks*, whose matrices are Kronecker products.
+
+    Parameters
+    ----------
+    gates
+        Where the gates and their numbers are, in the set that the recipe is made with.
+    """
+
+    def __init__(self, gates: PlanGates | ListedGates) -> None:
+        self._source = gates
+        self._gates: list[int] = []  # of all chains, one chain after another
+        self._lengths: list[int] = []  # of the chains
+        self._blocks: dict[int, list[int]] = {}  # by width, the chains of one block after another, from low to high
         self._matrices: NDArray[np.complexfloating] | None = None
+        self._places: dict[Form, list[int]] = {}  # in `_gates`, by the form of the gates; made with `_matrices`
 
-    def add(self, gates: Sequence[tuple[int, GateNumbers]]) -> int:
+    def add(self, gates: Sequence[int]) -> int:
         """Add a chain, whose first gate acts first; return its number."""
-        self._members.append(list(range(len(self._gates), len(self._gates) + len(gates))))
-        for number, (form, data, *_) in gates:
-            self._places[form].append(len(self._gates))
-            self._gates.append(number)
-            self._data.append(data)
-        return len(self._members) - 1
+        self._gates += gates
+        self._lengths.append(len(gates))
+        return len(self._lengths) - 1
 
-    def matrices(self, numbers: SetNumbers) -> NDArray[np.complexfloating]:
-        """Return ``matrices[s, c]``, the 2x2 matrix of chain c in set s."""
-        if not self._members:
-            return np.empty((1, 0, 2, 2), complex)
+    def add_block(self, chains: Sequence[int | None]) -> int:
+        """Add a block of chains on bits from low to high, None where there is none; return its number in its width."""
+        blocks = self._blocks.setdefault(len(chains), [])
+        blocks += [_NO_CHAIN if chain is None else chain for chain in chains]
+        return len(blocks) // len(chains) - 1
+
+    def matrices(self, numbers: SetNumbers) -> Blocks:
+        """Return ``matrices[width][s, b]``, the matrix of block b of so many chains in set s."""
+        single = self._of_chains(numbers)
+        found = {}
+        for width, blocks in self._blocks.items():
+            chains = np.array(blocks).reshape(-1, width)
+            found[width] = reduce(kron, [single[:, chains[:, bit]] for bit in reversed(range(width))])
+        return found
+
+    def _of_chains(self, numbers: SetNumbers) -> NDArray[np.complexfloating]:
+        """Return ``matrices[s, c]``, the 2x2 matrix of chain c in set s, and the identity as the last one."""
+        identity = np.eye(2, dtype=complex)
+        if not self._gates:
+            return identity[None, None]
         if self._matrices is None:
             self._matrices = self._of_template()
         single = self._matrices
-        if any(map(numbers.varies, self._gates)):
+        if numbers.any_varies(self._gates):
             single = np.repeat(single, numbers.size, axis=0)
             for form in (Form.MATRIX, Form.DIAGONAL):
-                places = [place for place in self._places[form] if numbers.varies(self._gates[place])]
+                places = [place for place in self._places.get(form, ()) if numbers.varies(self._gates[place])]
                 if places:
                     data = np.stack([numbers.of(self._gates[place]) for place in places], axis=1)
                     single[:, places] = data if form is Form.MATRIX else _on_diagonals(data)
-        found: NDArray[np.complexfloating] = single[:, [members[0] for members in self._members]]
-        for depth in range(1, max(map(len, self._members))):
-            chains = [chain for chain, members in enumerate(self._members) if len(members) > depth]
-            later, before = single[:, [self._members[chain][depth] for chain in chains]], found[:, chains]
+        lengths = np.array(self._lengths)
+        first = np.cumsum(lengths) - lengths
+        found = np.empty((len(single), len(lengths) + 1, 2, 2), complex)
+        found[:, -1] = identity
+        found[:, :-1] = single[:, first]
+        for depth in range(1, lengths.max()):
+            chains = np.flatnonzero(lengths > depth)
+            later, before = single[:, first[chains] + depth], found[:, chains]
             found[:, chains] = later[..., :1] * before[..., :1, :] + later[..., 1:] * before[..., 1:, :]
         return found
 
     def _of_template(self) -> NDArray[np.complexfloating]:
         """Return ``matrices[0, place]``, the matrix of each gate in the set that the recipe was made with."""
         matrices = np.zeros((1, len(self._gates), 2, 2), complex)
-        for form, places in self._places.items():
+        places_of: dict[Form, list[int]] = {form: [] for form in Form}
+        data_of: dict[Form, list[NDArray[Any]]] = {form: [] for form in Form}
+        for place, gate in enumerate(self._source.numbers(self._gates)):
+            places_of[gate.form].append(place)
+            data_of[gate.form].append(gate.data)
+        for form, places in places_of.items():
             if not places:
                 continue
-            data = np.array([self._data[place] for place in places])
+            data = np.array(data_of[form])
             if form is Form.PERMUTATION:
                 data = np.eye(2)[data]  # either permutation is its own inverse
             matrices[0, places] = _on_diagonals(data) if form is Form.DIAGONAL else data
+        self._places = places_of
         return matrices
 
 

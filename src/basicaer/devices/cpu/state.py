@@ -10,10 +10,10 @@ import numpy as np
 
 from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.cpu import gatewise
-from basicaer.devices.cpu.binding import Bound, Recipe, Wires, bind_reordering, first_places, recipe_for
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
+from basicaer.devices.cpu.recipe import Bound, Recipe, Wires, bind_reordering, first_places, recipe_for
 from basicaer.devices.cpu.threads import run_passes
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
