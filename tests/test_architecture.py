@@ -66,7 +66,7 @@ LAYERS = {
             "devices.cpu.binding",
             "devices.cpu.expectations",
             "devices.cpu.threads",
-            "devices.cpu.tiles",
+            *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
         ),
         *("devices.cpu.phases", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
         *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise"),

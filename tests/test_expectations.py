@@ -10,7 +10,7 @@ from qiskit.quantum_info import Pauli
 import reference
 from basicaer import BasicAer, JobTimeLimitError
 from basicaer.devices.cpu import device as numpy_device
-from basicaer.devices.cpu import expectations
+from basicaer.devices.cpu import expectations, pauli_sums
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.cpu.state import NumpyState
@@ -22,7 +22,7 @@ from basicaer.options import Precision
 def test_many_paulis_on_a_state_of_several_chunks(threads, precision, tolerance, monkeypatch):
     n = 7
     monkeypatch.setattr(expectations, "_CHUNK_QUBITS", 3)
-    monkeypatch.setattr(expectations, "_MOST_TOGETHER", 3)
+    monkeypatch.setattr(pauli_sums, "_MOST_TOGETHER", 3)
     vector = reference.random_state(n, seed=3)
     state = NumpyDevice(threads=threads).new_state(n, precision)
     state.load(vector)

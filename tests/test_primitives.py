@@ -268,6 +268,19 @@ def test_registers_of_every_layout():
     assert data.alias.get_counts(1) == {"11": 3}
 
 
+@pytest.mark.parametrize("bit", [0, 7, 61, 62, 63, 64, 130])
+@pytest.mark.usefixtures("either_way")
+def test_classical_bits_of_one_word_and_of_several(bit):
+    circuit, angle = QuantumCircuit(2, 131), Parameter("angle")
+    circuit.rx(angle, 0)
+    circuit.measure([0, 1], [bit, (bit + 1) % 131])
+    circuit.add_register(ClassicalRegister(bits=[circuit.clbits[bit], circuit.clbits[3]], name="two"))
+    data = SamplerV2(seed=1).run([(circuit, [[0.0], [np.pi]])], shots=3).result()[0].data
+    assert data.c.get_counts(1) == {f"{2**bit:0131b}": 3}
+    assert data.c.get_counts(0) == {"0" * 131: 3}
+    assert (data.two.get_counts(0), data.two.get_counts(1)) == ({"00": 3}, {"01": 3})
+
+
 def test_measurements_in_the_middle_and_control_flow():
     a = Parameter("a")
     circuit = QuantumCircuit(2, 2)
@@ -559,6 +572,15 @@ def test_bytes_of_registers_are_made_with_polls():
     assert rows[:2].tolist() == [[0b101], [0b110]]
     assert np.array_equal(rows[2:, 0], [(v >> 2 & 1) + 4 * (v & 1) for v in range(20000)])
     assert len(polls) > 1
+
+
+@pytest.mark.parametrize("bits", [(), (0,), (3, 4, 5), tuple(range(2, 19)), (5, 4, 9), (62, 0), tuple(range(63))])
+def test_a_registers_bytes_of_words_are_those_of_numbers(bits):
+    values = [0, 1, 2**63 - 1, *np.random.default_rng(1).integers(2**63, size=97).tolist()]
+    register = Register("a", bits)
+    of_words = register.bytes_of_words(np.array(values).reshape(4, 25))
+    assert of_words.shape == (4, 25, register.n_bytes)
+    assert np.array_equal(of_words.reshape(100, -1), register.bytes_of(values, lambda: None))
 
 
 def test_a_sweep_says_how_far_it_is():

@@ -36,6 +36,7 @@ __all__ = [
     "share_out",
     "split_values",
     "value_counts",
+    "words_of",
 ]
 
 SHOTS_AT_ONCE = 2**20
@@ -213,6 +214,15 @@ def classical_values(
         else:
             values = [value | w * 2**first for value, w in zip(values, word, strict=True)]
     return values, which
+
+
+def words_of(indices: NDArray[np.int64], measures: tuple[Measure, ...]) -> NDArray[np.int64] | None:
+    """Return the number that the bits written by `measures` make, for each index; None if they are in several words."""
+    words = _writing(measures).words
+    if any(first for first, _ in words):
+        return None
+    moved = [shifted(indices & mask, distance) for _, moves in words for mask, distance in moves]
+    return reduce(np.bitwise_or, moved, np.zeros_like(indices))
 
 
 def value_counts(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
 
+from basicaer.engine.bits import extract_bits, lowest_bits, shifted_down
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -44,11 +46,22 @@ class Register(NamedTuple):
         for start in range(0, len(values), _VALUES_AT_ONCE):
             poll()
             part = values[start : start + _VALUES_AT_ONCE]
-            n_bytes = (max(max(part).bit_length(), *(bit + 1 for bit in self.bits), 1) + 7) // 8
+            width = max(max(part).bit_length(), *(bit + 1 for bit in self.bits), 1)
+            n_bytes = (width + 7) // 8
             whole = np.frombuffer(b"".join([value.to_bytes(n_bytes, "little") for value in part]), np.uint8)
             bits = np.unpackbits(whole.reshape(len(part), n_bytes), axis=1, bitorder="little")[:, list(self.bits)]
             rows[start : start + len(part)] = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
         return rows
+
+    def bytes_of_words(self, words: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return this register's part of values of all classical bits, which are below 2**63, along a new last axis."""
+        first, count = min(self.bits, default=0), len(self.bits)
+        if self.bits == tuple(range(first, first + count)):
+            packed = lowest_bits(shifted_down(words, first), count)
+        else:
+            packed = extract_bits(words, self.bits)
+        in_bytes = packed.astype(">i8")[..., None].view(np.uint8)
+        return in_bytes[..., in_bytes.shape[-1] - self.n_bytes :]
 
 
 @dataclass(frozen=True, slots=True)

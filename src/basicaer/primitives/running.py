@@ -22,7 +22,7 @@ from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
 from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, Segment
 from basicaer.engine.request import Request
-from basicaer.engine.sampling import SHOTS_AT_ONCE, sample_values
+from basicaer.engine.sampling import SHOTS_AT_ONCE, classical_values, sample_in_any_order, words_of
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.splitting import NoRoomError
 from basicaer.engine.together import evolve
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["run_primitive"]
 
 _LABEL = "values"
+_SHOTS_STORED = 2**14  # shots whose outcomes are stored at once
 _FEWEST_SHOTS, _USUAL_SHOTS = 100, 10_000
 
 
@@ -130,17 +131,27 @@ def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
     run.checkpoint.expect(None, sweep.size * shots)
     if run.batch_size and shots <= SHOTS_AT_ONCE:
         final = sweep.first.final
+        at_once = max(_SHOTS_STORED // shots, 1)
         for part, batch in run.batches():
             run.checkpoint.enter("sampling")
-            for number in range(part.start, part.stop):
-                run.checkpoint.poll()
-                draws = generator(seed_of_experiment(run.seed, position + number)).random(shots)
-                try:
-                    values, which, _ = sample_values(batch.state(number - part.start), draws, final, 0)
-                except LostNormError as error:
-                    raise lost(sweep.program(number), error) from error
-                store(number, values, which)
-                run.checkpoint.finish_shots(shots)
+            for first in range(part.start, part.stop, at_once):
+                numbers = range(first, min(first + at_once, part.stop))
+                indices = np.empty((len(numbers), shots), np.int64)
+                for row, number in zip(indices, numbers, strict=True):
+                    run.checkpoint.poll()
+                    draws = generator(seed_of_experiment(run.seed, position + number)).random(shots)
+                    try:
+                        row[:] = sample_in_any_order(batch.state(number - part.start), draws)
+                    except LostNormError as error:
+                        raise lost(sweep.program(number), error) from error
+                    run.checkpoint.finish_shots(shots)
+                words = words_of(indices, final)
+                if words is None:  # too many classical bits for NumPy's integers
+                    for row, number in zip(indices, numbers, strict=True):
+                        store(number, *classical_values(row, final, 0))
+                    continue
+                for register, array in zip(task.registers, arrays, strict=True):
+                    array[numbers.start : numbers.stop] = register.bytes_of_words(words)
             run.checkpoint.enter("gates")
     else:
         for number in range(sweep.size):

@@ -44,7 +44,7 @@ _TINY = np.finfo(float).tiny
 # Work on many states at a time makes array operations long enough for two threads to gain by taking turns at holding
 # the interpreter's lock; on one thread fewer states, which stay in the second-level cache, would be a fifth faster.
 _AMPLITUDES_AT_ONCE = 2**17  # of states that are taken through passes together: two buffers of 2 MiB in double
-_AMPLITUDES_BOUND, _FEWEST_BOUND = 2**18, 32  # of states whose numbers are bound together, and the least number of them
+_AMPLITUDES_BOUND, _FEWEST_BOUND = 2**17, 32  # of states whose numbers are bound together, and the least number of them
 _AMPLITUDES_READ = 2**18  # of states whose expectation values are computed together
 _PART_AMPLITUDES = 2**17  # amplitudes of the states that one thread works on at a time: 2 MiB in double precision
 
