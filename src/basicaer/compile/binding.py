@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,7 @@ from basicaer.compile.values import Values
 from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -27,6 +28,23 @@ if TYPE_CHECKING:
 __all__ = ["BoundCircuit", "bound_circuits"]
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class _Row(Mapping[Any, float]):
+    """One row of columns of numbers. Most are never read, since sets are lowered together."""
+
+    def __init__(self, columns: Mapping[Any, Sequence[float]], row: int) -> None:
+        self._columns = columns
+        self._row = row
+
+    def __getitem__(self, key: Any) -> float:
+        return self._columns[key][self._row]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 @dataclass(slots=True)
@@ -71,6 +89,8 @@ class BoundCircuit(NamedTuple):
     def global_phase(self) -> float:
         """The global phase in radians; 0 if it has no value."""
         phase = self.circuit.global_phase
+        if isinstance(phase, float | int):  # as in nearly all circuits
+            return float(phase)
         try:
             return Values(self.values).number(phase, f"global phase of circuit '{self.circuit.name}'")
         except BasicAerError:
@@ -128,12 +148,12 @@ def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[BoundCircuit]:
         )
     size = lengths.pop()
     together = _Sets(columns) if size > 1 and set(columns) == set(circuit.parameters) else None
+    variables = {key: column for key, column in columns.items() if isinstance(key, expr.Var)}
+    parameters = {key: column for key, column in columns.items() if key not in variables}
     bound = []
     for row in range(size):
-        values = {key: column[row] for key, column in columns.items()}
-        inputs = {key: _input(key, value) for key, value in values.items() if isinstance(key, expr.Var)}
-        parameters = {key: value for key, value in values.items() if key not in inputs}
-        bound.append(BoundCircuit(circuit, parameters, inputs, together, row))
+        inputs = {key: _input(key, column[row]) for key, column in variables.items()}
+        bound.append(BoundCircuit(circuit, _Row(parameters, row), inputs, together, row))
     return bound
 
 

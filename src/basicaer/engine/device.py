@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 import numpy as np
 
-from basicaer.engine.program import Form, Segment
+from basicaer.engine.program import Form, Gate, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Costs, Plan
     from basicaer.options import Precision
 
-__all__ = ["Batch", "Device", "SegmentBatch", "SegmentOfBatch", "State", "segment_batch"]
+__all__ = ["Batch", "Device", "GatesOfBatch", "SegmentBatch", "State", "segment_batch"]
 
 
 class State(Protocol):
@@ -177,7 +177,7 @@ class SegmentBatch(Sequence[Segment]):
         if isinstance(index, slice):
             groups = [(gates, numbers[index]) for gates, numbers in self.groups]
             return SegmentBatch(self.template, groups, len(range(self._size)[index]))
-        return SegmentOfBatch.of(self, range(self._size)[index])
+        return Segment(GatesOfBatch(self, range(self._size)[index]))
 
     def take(self, numbers: Sequence[int]) -> SegmentBatch:
         """Return these of the segments."""
@@ -187,63 +187,80 @@ class SegmentBatch(Sequence[Segment]):
         return SegmentBatch(self.template, [(gates, data[which]) for gates, data in self.groups], len(which))
 
 
-class SegmentOfBatch(Segment):
-    """A segment that knows where it comes from, so that what has its structure need not be made anew.
+class GatesOfBatch(Sequence[Gate]):
+    """The gates of one segment of a batch, which are made when they are first asked for.
+
+    They know where they come from, so that what has their structure need not be made anew.
 
     Attributes
     ----------
     batch, number
-        The segments of which it is one, and its number among them.
+        The segments of which theirs is one, and its number among them.
     """
 
-    batch: SegmentBatch
-    number: int
+    __slots__ = ("_gates", "batch", "number")
 
-    @classmethod
-    def of(cls, batch: SegmentBatch, number: int) -> Self:
-        """Return a segment of a batch."""
-        gates = list(batch.template.gates)
-        for place, values in batch.data.items():
-            gates[place] = gates[place].with_data(values[number])
-        made = cls(tuple(gates))
-        made.batch, made.number = batch, number
-        return made
+    def __init__(self, batch: SegmentBatch, number: int) -> None:
+        self.batch = batch
+        self.number = number
+        self._gates: tuple[Gate, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.batch.template.gates)
+
+    @overload
+    def __getitem__(self, index: int) -> Gate: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Gate]: ...
+    def __getitem__(self, index: int | slice) -> Gate | Sequence[Gate]:
+        return self._made()[index]
+
+    def __iter__(self) -> Iterator[Gate]:
+        return iter(self._made())
+
+    def _made(self) -> tuple[Gate, ...]:
+        if self._gates is None:
+            gates = list(self.batch.template.gates)
+            for place, values in self.batch.data.items():
+                gates[place] = gates[place].with_data(values[self.number])
+            self._gates = tuple(gates)
+        return self._gates
 
     def alone(self) -> SegmentBatch:
-        """Return this segment as a batch of one, with the template of all."""
+        """Return their segment as a batch of one, with the template of all."""
         return self.batch[self.number : self.number + 1]
 
 
 def segment_batch(segments: Sequence[Segment]) -> SegmentBatch:
     """Return segments that differ only in the numbers of their gates as a `SegmentBatch`."""
     first = segments[0]
-    if isinstance(first, SegmentOfBatch):
-        same = [
-            one for one in segments if isinstance(one, SegmentOfBatch) and one.batch.template is first.batch.template
-        ]
+    if isinstance(first.gates, GatesOfBatch):
+        template = first.gates.batch.template
+        gates_of_each = [one.gates for one in segments if isinstance(one.gates, GatesOfBatch)]
+        same = [gates for gates in gates_of_each if gates.batch.template is template]
         if len(same) == len(segments):
             return _joined(same)
     groups = []
-    template = list(first.gates)
+    changed = list(first.gates)
     for number, gates in enumerate(zip(*(segment.gates for segment in segments), strict=True)):
         if gates[0].form is not Form.PERMUTATION and any(gate is not gates[0] for gate in gates):
             numbers = np.array([gate.data for gate in gates])
             if (numbers != gates[0].data).any():
                 groups.append(((number,), numbers[:, None]))
-                template[number] = next((gate for gate in gates if gate.data.imag.any()), gates[0])
-    return SegmentBatch(Segment(tuple(template), first.open), groups, len(segments))
+                changed[number] = next((gate for gate in gates if gate.data.imag.any()), gates[0])
+    return SegmentBatch(Segment(tuple(changed), first.open), groups, len(segments))
 
 
-def _joined(segments: Sequence[SegmentOfBatch]) -> SegmentBatch:
+def _joined(gates_of_each: Sequence[GatesOfBatch]) -> SegmentBatch:
     """Return segments with one template as a batch."""
-    first = segments[0].batch
-    if all(one.batch is first for one in segments):
-        return first.take([one.number for one in segments])
+    first = gates_of_each[0].batch
+    if all(one.batch is first for one in gates_of_each):
+        return first.take([one.number for one in gates_of_each])
     groups = []
     for place, (gates, _) in enumerate(first.groups):
-        numbers = np.array([one.batch.groups[place][1][one.number] for one in segments])
+        numbers = np.array([one.batch.groups[place][1][one.number] for one in gates_of_each])
         groups.append((gates, numbers))
-    return SegmentBatch(first.template, groups, len(segments))
+    return SegmentBatch(first.template, groups, len(gates_of_each))
 
 
 class Batch(Protocol):

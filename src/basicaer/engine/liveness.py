@@ -65,7 +65,7 @@ class Liveness:
                 return after & ~mask_of(bits) | _read_by(expression)
             case Save(conditional=True, quantity=quantity) if quantity is not SavedQuantity.OUTCOMES:
                 return self._all
-            case Segment(gates, True):
+            case Segment(open=True, gates=gates):
                 parameters = [one for gate in gates if gate.formula is not None for one in gate.formula.parameters]
                 return after | _read_by(*parameters)
             case If(condition, then, otherwise):

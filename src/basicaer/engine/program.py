@@ -99,7 +99,7 @@ class Segment(NamedTuple):
     The segment is `open` if any gate has a formula.
     """
 
-    gates: tuple[Gate, ...]
+    gates: Sequence[Gate]
     open: bool = False
 
 

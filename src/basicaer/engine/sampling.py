@@ -128,8 +128,10 @@ def sample_counts(state: State, draws: NDArray[np.float64]) -> tuple[NDArray[np.
         hit = numbers.nonzero()[0]
         return hit, numbers[hit]
     indices = sample_indices(state, draws)
-    first = np.flatnonzero(np.diff(indices, prepend=-1))
-    return indices[first], np.diff(first, append=len(indices))
+    begins = np.ones(len(indices) + 1, bool)  # whether another index begins at a draw, or all draws end
+    np.not_equal(indices[1:], indices[:-1], out=begins[1:-1])
+    bounds = np.flatnonzero(begins)
+    return indices[bounds[:-1]], bounds[1:] - bounds[:-1]
 
 
 def counts_by_index(draws: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from basicaer.engine.bits import with_bits
 from basicaer.engine.classical import Constant
-from basicaer.engine.device import SegmentOfBatch, segment_batch
+from basicaer.engine.device import GatesOfBatch, segment_batch
 from basicaer.engine.draws import generator
 from basicaer.engine.execute import lost
 from basicaer.engine.program import Form, Phase, Segment, Store
@@ -48,8 +48,8 @@ def common_structure(program: Program) -> Hashable | None:
     shape: list[tuple[object, ...]] = []
     for operation in program.body:
         match operation:
-            case SegmentOfBatch():  # the template says it all, and is kept as long as the key is
-                shape.append((id(operation.batch.template),))
+            case Segment(GatesOfBatch(batch=batch)):  # the template says it all, and is kept as long as the key is
+                shape.append((id(batch.template),))
             case Segment(gates, False):
                 shape.append(
                     tuple(

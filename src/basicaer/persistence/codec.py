@@ -71,7 +71,7 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
         return encoded(part, arrays)
 
     if isinstance(value, program.Segment):
-        value = program.Segment(*value)  # whose gates have all numbers, even if it came with many others
+        value = program.Segment(tuple(value.gates), value.open)  # even if it came with many others
     name = type(value).__name__
     if isinstance(value, Enum):
         return {_KIND: name, _VALUE: value.value}

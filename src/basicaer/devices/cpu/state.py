@@ -17,7 +17,7 @@ from basicaer.devices.cpu.recipe import Bound, Recipe, Wires, bind_reordering, f
 from basicaer.devices.cpu.threads import run_passes
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
-from basicaer.engine.device import SegmentOfBatch
+from basicaer.engine.device import GatesOfBatch
 from basicaer.engine.sampling import last_with_weight
 from basicaer.engine.suspended import check_passes_done
 from basicaer.errors import BasicAerError
@@ -102,8 +102,8 @@ class NumpyState:
 
     def _bind(self, plan: Plan, segment: Segment) -> Bound:
         to, poll = (self._place, self._zero, self._vector.dtype, self._passes_done), self._checkpoint.poll
-        if isinstance(segment, SegmentOfBatch):
-            return recipe_for(plan, segment.batch.template, to, poll).bound(segment.alone(), poll)
+        if isinstance(segment.gates, GatesOfBatch):
+            return recipe_for(plan, segment.gates.batch.template, to, poll).bound(segment.gates.alone(), poll)
         return Recipe(plan, segment, *to, poll).bound(poll=poll)
 
     def _run_passes(self, bound: Bound, after_pass: Callable[[], None] | None) -> None:
