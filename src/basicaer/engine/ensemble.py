@@ -5,6 +5,7 @@ Small states are kept as a batch of the device's, whose gates run on all of them
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ class Ensemble:
         """Apply X to a qubit of those states where it is asked for."""
         if not where.any():
             return
-        template = Segment((Gate("x", "X", (qubit,), Form.MATRIX, _FLIP),))
+        template = _flipping(qubit)
         if isinstance(self._states, list):
             for state, flips in zip(self._states, where, strict=True):
                 if flips:
@@ -205,3 +206,9 @@ class Ensemble:
     def _one_by_one(self) -> None:
         if not isinstance(self._states, list):
             self._states = [self._states.state(number).copy() for number in range(len(self._states))]
+
+
+@lru_cache(maxsize=64)
+def _flipping(qubit: int) -> Segment:
+    """Return X on a qubit as a segment; always the same object, for which devices keep what they have bound."""
+    return Segment((Gate("x", "X", (qubit,), Form.MATRIX, _FLIP),))

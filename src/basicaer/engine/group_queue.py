@@ -62,6 +62,9 @@ class GroupQueue:
         """
         if not self._waiting or not self._go_abreast(len(group)):
             return False
+        assert group.frame is not None  # it has not ended  # noqa: S101
+        if self._waiting[0].place[0] > group.frame.outermost().at:  # all that wait stand farther on
+            return False
         here = group.order()
         must_wait = self._waiting[0].place < here
         start, stop = bisect_left(self._waiting, here, key=_place), bisect_right(self._waiting, here, key=_place)

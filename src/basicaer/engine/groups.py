@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -91,12 +92,24 @@ class Frame(NamedTuple):
         """Return a number for this place, whatever the iterations of the loops that it is in; above 0."""
         if self.outer is None:
             return self.at + 1
-        places = repr([(step.at, step.child) for step in self.steps()]).encode()
-        return int.from_bytes(hashlib.blake2b(places, digest_size=8).digest(), "little") | 1
+        return _number_of(tuple([(step.at, step.child) for step in self.steps()]))
+
+    def outermost(self) -> Frame:
+        """Return the frame of the program's body."""
+        frame = self
+        while frame.outer is not None:
+            frame = frame.outer
+        return frame
 
     def next(self) -> Frame:
         """Return the place after the next operation."""
         return Frame(self.block, self.at + 1, self.loop, self.iteration, self.child, self.outer)
+
+
+@lru_cache(maxsize=256)
+def _number_of(places: tuple[tuple[int, int], ...]) -> int:
+    """Return the number of a place inside of blocks: the next operation of each, and which block it is."""
+    return int.from_bytes(hashlib.blake2b(repr([*places]).encode(), digest_size=8).digest(), "little") | 1
 
 
 def frame_at(body: Block, steps: tuple[Step, ...]) -> Frame:
