@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import itertools
 import time
-from math import isclose, isfinite, prod
+from math import isclose, isfinite, nan, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
+from basicaer.compile.formulas import formula_of
 from basicaer.engine.classical import Apply, Constant, Lookup, Variable
 from basicaer.errors import BasicAerError, JobTimeLimitError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from basicaer.engine.classical import Expression
 
@@ -29,6 +32,7 @@ __all__ = [
     "Values",
     "Varies",
     "Varying",
+    "formula_for",
     "scattered",
     "sum_of_multiples",
     "value_at",
@@ -37,7 +41,9 @@ __all__ = [
 _LEAST_LIMIT = 0.1  # seconds; the job itself keeps shorter time limits, since it can tell how far it got
 _GOLDEN = (5**0.5 - 1) / 2
 _SAME = 1e-9
-_LARGEST_TABLE = 10**6  # numbers, which take some seconds to compute, and 8 MB
+_PROBES = ((0.9, 0.0), (-0.8, 0.0), (1.0, 1.0), (7.0, -0.5), (30.0, 0.1))  # scale and shift of numbers from 0 to 1
+_LARGEST_TABLE = 10**6  # numbers, which take some seconds to compute where that is done one by one, and 8 MB
+_FEW_ROWS = 16  # numbers that are computed one by one in less time than it takes to read a formula
 
 
 class ReadingTimeLimit:
@@ -202,10 +208,14 @@ class Values:
                 f"'{param}' ({place}) takes {prod(shape)} values in its for loops, and only sums of multiples of a "
                 f"loop's parameter may take more than {_LARGEST_TABLE}; use shorter loops."
             )
-        table = np.empty(prod(shape))
-        for position, row in enumerate(itertools.product(*(counter.values for counter in counters.values()))):
+        rows = list(itertools.product(*(counter.values for counter in counters.values())))
+        table = np.full(len(rows), nan)
+        formula = formula_for(param, list(counters), place) if len(rows) > _FEW_ROWS else None
+        if formula is not None:
+            table = formula(np.array(rows, float)).copy()
+        for position in np.flatnonzero(~np.isfinite(table)).tolist():
             self.poll()
-            table[position] = value_at(param, dict(zip(counters, row, strict=True)), place)
+            table[position] = value_at(param, dict(zip(counters, rows[position], strict=True)), place)
         return Lookup(
             table.reshape(shape),
             tuple(counter.variable for counter in counters.values()),
@@ -253,6 +263,21 @@ def sum_of_multiples(
     except NoNumberError:
         return None
     return constant, factors
+
+
+def formula_for(
+    param: ParameterExpression, parameters: Sequence[Parameter], place: str
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
+    """Return a function of ``values[i, j]``, the value of parameter j in set i; see `formula_of`."""
+
+    def value(point: Sequence[float]) -> float:
+        try:
+            return value_at(param, dict(zip(parameters, point, strict=True)), place)
+        except NoNumberError:
+            return nan
+
+    points = [[scale * (shift + one) for one in scattered(len(parameters))] for scale, shift in _PROBES]
+    return formula_of(str(param), [one.name for one in parameters], points, value)
 
 
 def scattered(count: int, first: int = 1) -> list[float]:
