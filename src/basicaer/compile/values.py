@@ -6,7 +6,6 @@ its bound copies, so that binding one changes the others. Instead a parameter is
 
 from __future__ import annotations
 
-import itertools
 import time
 from math import isclose, isfinite, nan, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -43,7 +42,8 @@ _GOLDEN = (5**0.5 - 1) / 2
 _SAME = 1e-9
 _PROBES = ((0.9, 0.0), (-0.8, 0.0), (1.0, 1.0), (7.0, -0.5), (30.0, 0.1))  # scale and shift of numbers from 0 to 1
 _LARGEST_TABLE = 10**6  # numbers, which take some seconds to compute where that is done one by one, and 8 MB
-_FEW_ROWS = 16  # numbers that are computed one by one in less time than it takes to read a formula
+_FEW_NUMBERS = 16  # these are computed one by one in less time than it takes to read a formula
+_NUMBERS_AT_ONCE = 2**14  # numbers that are computed between two polls, in a millisecond
 
 
 class ReadingTimeLimit:
@@ -208,14 +208,18 @@ class Values:
                 f"'{param}' ({place}) takes {prod(shape)} values in its for loops, and only sums of multiples of a "
                 f"loop's parameter may take more than {_LARGEST_TABLE}; use shorter loops."
             )
-        rows = list(itertools.product(*(counter.values for counter in counters.values())))
-        table = np.full(len(rows), nan)
-        formula = formula_for(param, list(counters), place) if len(rows) > _FEW_ROWS else None
-        if formula is not None:
-            table = formula(np.array(rows, float)).copy()
-        for position in np.flatnonzero(~np.isfinite(table)).tolist():
+        table = np.empty(prod(shape))
+        values = [np.array(counter.values) for counter in counters.values()]
+        formula = formula_for(param, list(counters), place) if len(table) > _FEW_NUMBERS else None
+        for start in range(0, len(table), _NUMBERS_AT_ONCE):
             self.poll()
-            table[position] = value_at(param, dict(zip(counters, rows[position], strict=True)), place)
+            part = table[start : start + _NUMBERS_AT_ONCE]
+            places = np.unravel_index(np.arange(start, start + len(part)), shape)
+            rows = np.column_stack([own[at] for own, at in zip(values, places, strict=True)])
+            part[:] = nan if formula is None else formula(rows.astype(float))
+            for number in np.flatnonzero(~np.isfinite(part)).tolist():
+                self.poll()
+                part[number] = value_at(param, dict(zip(counters, rows[number].tolist(), strict=True)), place)
         return Lookup(
             table.reshape(shape),
             tuple(counter.variable for counter in counters.values()),
