@@ -31,6 +31,13 @@ def test_a_number_is_its_lowest_bits_and_those_above(value, width):
         assert bits.shifted_down(np.array([value]), width).tolist() == [value // 2**width]
 
 
+@pytest.mark.parametrize("position", [0, 1, 5, 20, 40])
+def test_a_value_without_a_bit_has_all_others_in_order(position):
+    values = [0, 1, 0b1011, 2**41 - 1, 0x155_5555_5555]
+    want = [int(f"{v:064b}"[: 63 - position] + f"{v:064b}"[64 - position :], 2) for v in values]
+    assert bits.without_bit(np.array(values), position).tolist() == want
+
+
 @pytest.mark.parametrize("value", [0, 1, 2, 3, 4, 5, 2**64 - 1, 2**64, 2**200])
 def test_the_highest_position_is_that_of_the_first_digit(value):
     assert bits.highest_position(value) == (len(f"{value:b}") - 1 if value else -1)

@@ -22,9 +22,9 @@ from basicaer.compile.result_forms import (
     STATEVECTOR_DICT,
     ResultForm,
 )
-from basicaer.engine.bits import mask_of
+from basicaer.engine.bits import all_ones, deposit_bits, extract_bits, mask_of
 from basicaer.engine.program import OverShots, Save, SavedQuantity, saves_in
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Block, Program
 
 __all__ = ["SAVES", "SaveRecord", "as_unitary", "check_outcomes_come_last", "is_save", "lower_save", "pauli_terms"]
+
+_LETTERS = frozenset("IXYZ")
+_FLIPS, _SIGNS = str.maketrans("IXYZ", "0110"), str.maketrans("IXYZ", "0011")  # of a string of letters, in binary
 
 
 class SaveRecord(NamedTuple):
@@ -199,12 +202,26 @@ def pauli_terms(
     """Return the masks x and z and the factor of each Pauli string, whose last letter is for the first qubit.
 
     On an idle qubit, which is |0>, Z is 1, and a string with X or Y there has no expectation value.
+
+    Raises
+    ------
+    BasicAerError
+        If a string has other letters, or not one for each qubit.
     """
+    idle = mask_of(number for number, qubit in enumerate(qubits) if qubit is None)
+    moved = [(number, qubit) for number, qubit in enumerate(qubits) if qubit is not None and qubit != number]
+    there, here = [number for number, _ in moved], [qubit for _, qubit in moved]
+    stay = all_ones(len(qubits)) & ~idle & ~mask_of(there)
     factors: dict[tuple[int, int], float] = {}
     for pauli, factor in paulis:
-        letters = list(zip(reversed(pauli), qubits, strict=True))
-        if factor and not any(letter in "XY" and qubit is None for letter, qubit in letters):
-            x = mask_of(qubit for letter, qubit in letters if letter in "XY" and qubit is not None)
-            z = mask_of(qubit for letter, qubit in letters if letter in "YZ" and qubit is not None)
-            factors[x, z] = factors.get((x, z), 0.0) + float(factor)
+        if len(pauli) != len(qubits) or not _LETTERS.issuperset(pauli):
+            raise BasicAerError(f"{shown(pauli)} is not one letter I, X, Y or Z for each of {len(qubits)} qubits.")
+        x, z = (int(pauli.translate(bits) or "0", 2) for bits in (_FLIPS, _SIGNS))  # the last letter is bit 0
+        if not factor or x & idle:
+            continue
+        if moved:
+            x, z = (mask & stay | deposit_bits(extract_bits(mask, there), here) for mask in (x, z))
+        else:
+            z &= stay
+        factors[x, z] = factors.get((x, z), 0.0) + float(factor)
     return tuple((x, z, factor) for (x, z), factor in factors.items())

@@ -124,6 +124,11 @@ def with_bits(value: int, positions: Sequence[int], bits: int) -> int:
     return value
 
 
+def without_bit(values: NDArray[np.int64], position: int) -> NDArray[np.int64]:
+    """Return many values without the bit at `position`: those above move down."""
+    return lowest_bits(values, position) | shifted_down(values, position + 1) << position
+
+
 def parity(value: int) -> int:
     """Return 1 if an odd number of bits of `value` are set, else 0."""
     return value.bit_count() & 1

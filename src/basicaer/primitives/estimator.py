@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["EstimatorV2"]
 
 # Qiskit's letters for projectors, as sums of Paulis: letter -> ((Pauli, factor), ...).
+_PAULIS = frozenset("IXYZ")
 _PROJECTORS = {
     letter: (("I", 0.5), (pauli, sign * 0.5))
     for letter, pauli, sign in [
@@ -235,5 +236,8 @@ def _terms(observable: Mapping[str, float], sweep: ProgramSweep) -> tuple[tuple[
 
 def _in_paulis(observable: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     for label, factor in observable.items():
+        if _PAULIS.issuperset(label):
+            yield label, float(np.real(factor))
+            continue
         for letters in product(*(_PROJECTORS.get(letter, ((letter, 1.0),)) for letter in label)):
             yield "".join(letter for letter, _ in letters), float(np.real(factor)) * prod(part for _, part in letters)

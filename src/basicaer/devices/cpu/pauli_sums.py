@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from basicaer.engine.bits import (
-    extract_bits,
     has_bit,
     highest_position,
     lowest_bits,
     mask_of,
     parities,
     shifted_down,
+    without_bit,
 )
 
 if TYPE_CHECKING:
@@ -305,8 +305,10 @@ def _read_bits(z: int, pivot: int | None, chunk_bits: int) -> int:
 
 def _read(zs: NDArray[np.int64], pivot: int | None, chunk_bits: int) -> tuple[int, int, NDArray[np.int64]]:
     """Return how many bits number what is read of a chunk, how many of these are lower ones, and masks of them."""
-    read = [bit for bit in range(chunk_bits) if bit != pivot]
-    return len(read), min(len(read), _LOWER_BITS), extract_bits(zs, read)
+    masks, bits = lowest_bits(zs, chunk_bits), chunk_bits
+    if pivot is not None and pivot < chunk_bits:
+        masks, bits = without_bit(masks, pivot), bits - 1
+    return bits, min(bits, _LOWER_BITS), masks
 
 
 def _columns(table: NDArray[np.float64], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
