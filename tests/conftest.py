@@ -15,8 +15,8 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.devices.gpu.shape import TileShape
-from basicaer.engine import checkpoint as checkpoint_module
 from basicaer.engine import execute, splitting, together
+from basicaer.engine import monitor as monitor_module
 from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.program import Segment
 from basicaer.executor import DaemonThreadExecutor
@@ -80,12 +80,12 @@ def precision(request):
 def run(device, precision):
     """Run gates on a state as `execute` does, along a plan where the device wants one."""
 
-    def run(state, gates, checkpoint=None):
+    def run(state, gates, monitor=None):
         segment, n, plan = Segment(tuple(gates)), state.n_qubits, None
         if device.runs_by_plan(len(gates), n, precision, any_untouched=state.any_untouched):
             plan = plan_segment(segment, n, device.costs(n, precision))
-        if checkpoint is not None:
-            state._checkpoint = checkpoint
+        if monitor is not None:
+            state._monitor = monitor
         state.run(segment, plan)
 
     return run
@@ -201,5 +201,5 @@ def held(one_thread):  # let go before the executor waits for it
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(checkpoint_module, "time", clock)
+    monkeypatch.setattr(monitor_module, "time", clock)
     return clock

@@ -9,7 +9,7 @@ from qiskit.circuit.classical import expr, types
 from qiskit.result import Result
 
 from basicaer import BasicAer, BasicAerJob
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.watching import draw_in_background
 
@@ -69,7 +69,7 @@ class Held:
         self.began.set()
         assert self.go.wait(GUARD)
         if self.polls:
-            current_checkpoint.get().poll()
+            current_monitor.get().poll()
         return OUTCOME
 
 
@@ -122,9 +122,9 @@ class Clock:
 
 
 def polled_limit(_job_id, _payload):
-    checkpoint = current_checkpoint.get()
-    checkpoint.poll()
-    return checkpoint.timeout
+    monitor = current_monitor.get()
+    monitor.poll()
+    return monitor.timeout
 
 
 def bell(name):

@@ -8,7 +8,7 @@ import reference
 from basicaer.devices.cpu import blas
 from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -83,7 +83,7 @@ def test_an_error_inside_leaves_it_too(library):
 def test_large_states_are_worked_on_with_one_thread(library, n, planned, expected):
     seen = []
 
-    class Looks(Checkpoint):
+    class Looks(Monitor):
         def poll(self):
             seen.append(library.get_num_threads())
 

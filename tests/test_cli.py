@@ -24,7 +24,7 @@ from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.devices.memory import largest_state
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.openqasm.loading import load_circuit
 from basicaer.options import Precision
@@ -246,7 +246,7 @@ def stopping(monkeypatch):
     def stop_after_two(suspension, suspended, state):
         pass_done(suspension, suspended, state)
         if next(passes) == 2:
-            current_checkpoint.get().cancel()
+            current_monitor.get().cancel()
 
     pass_done = Suspension.pass_done
     with monkeypatch.context() as stopping:

@@ -11,7 +11,7 @@ import pytest
 import reference
 from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
 from basicaer.options import Precision
@@ -125,7 +125,7 @@ def test_gates_run_in_order(run, state_of, tolerance):
 
 
 def test_many_gates_are_made_ready_between_polls(precision):
-    class Stopping(Checkpoint):
+    class Stopping(Monitor):
         polls = 0
 
         def poll(self):
@@ -141,7 +141,7 @@ def test_many_gates_are_made_ready_between_polls(precision):
 
 
 def test_a_poll_between_gates_stops_the_run(run, state_of):
-    class Stops(Checkpoint):
+    class Stops(Monitor):
         polls = 0
 
         def poll(self):
@@ -150,11 +150,11 @@ def test_a_poll_between_gates_stops_the_run(run, state_of):
                 self.cancel()
             super().poll()
 
-    checkpoint = Stops()
+    monitor = Stops()
     state = state_of(reference.zero(8))
     with pytest.raises(Cancelled):
-        run(state, [gate(Form.MATRIX, np.eye(4), (3 * q % 8, (3 * q + 1 + q // 8) % 8)) for q in range(56)], checkpoint)
-    assert 3 <= checkpoint.polls <= 5  # each of three threads may have polled once more
+        run(state, [gate(Form.MATRIX, np.eye(4), (3 * q % 8, (3 * q + 1 + q // 8) % 8)) for q in range(56)], monitor)
+    assert 3 <= monitor.polls <= 5  # each of three threads may have polled once more
 
 
 @pytest.mark.parametrize("qubits", [(0,), (3,), (2, 0), (1, 4), (4, 1, 2), (0, 1, 2, 3, 4)])
@@ -283,10 +283,10 @@ DEAF_TO_NOTHING = {
 
 @pytest.mark.parametrize("doing", DEAF_TO_NOTHING)
 def test_all_that_goes_through_a_state_can_be_stopped(doing, device, precision):
-    checkpoint = Checkpoint()
-    state = device.new_state(6, precision, checkpoint)
+    monitor = Monitor()
+    state = device.new_state(6, precision, monitor)
     DEAF_TO_NOTHING[doing](state)
-    checkpoint.cancel()
+    monitor.cancel()
     with pytest.raises(Cancelled):
         DEAF_TO_NOTHING[doing](state)
 

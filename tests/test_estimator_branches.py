@@ -10,7 +10,7 @@ from basicaer import EstimatorV2
 from basicaer.devices import memory
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import splitting
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, BasicAerWarning
 
 OBSERVABLES = [
@@ -130,7 +130,7 @@ def test_shots_of_circuits_of_one_job_are_independent(monkeypatch):
 
 def test_an_exact_run_counts_as_one_shot(monkeypatch):
     finished = []
-    monkeypatch.setattr(Checkpoint, "finish_shots", lambda _self, count: finished.append(count))
+    monkeypatch.setattr(Monitor, "finish_shots", lambda _self, count: finished.append(count))
     EstimatorV2().run([(many_outcomes(), "ZZ")]).result()
     assert finished == [1]
 

@@ -53,7 +53,7 @@ def test_a_job_at_its_time_limit_lets_go_of_the_state_it_was_reading(monkeypatch
     class KeptState(NumpyState):
         def expectations(self, masks):
             states.append(weakref.ref(self._vector))
-            self._checkpoint._deadline = 0.0
+            self._monitor._deadline = 0.0
             return super().expectations(masks)
 
     monkeypatch.setattr(numpy_device, "NumpyState", KeptState)

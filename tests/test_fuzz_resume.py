@@ -11,7 +11,7 @@ from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
@@ -164,7 +164,7 @@ def cancel_after(passes, monkeypatch):
         PASS_DONE(suspension, suspended, state)
         left -= 1
         if left == 0:
-            current_checkpoint.get().cancel()
+            current_monitor.get().cancel()
 
     monkeypatch.setattr(Suspension, "pass_done", pass_done)
 

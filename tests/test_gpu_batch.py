@@ -8,7 +8,7 @@ import pytest
 import reference
 from basicaer.devices.gpu import amplitudes
 from basicaer.devices.gpu.device import CupyDevice
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.engine.sampling import sample_indices
 from basicaer.errors import BasicAerError, Cancelled
@@ -47,11 +47,11 @@ def with_other_numbers(gates, seed):
     return new
 
 
-def batch_of(device, gates_of_each, n, precision=Precision.DOUBLE, checkpoint=None):
+def batch_of(device, gates_of_each, n, precision=Precision.DOUBLE, monitor=None):
     """A batch on which gates have been run, and the plan for them."""
     segments = [Segment(tuple(gates)) for gates in gates_of_each]
     plan = plan_segment(segments[0], n, device.costs(n, precision))
-    batch = device.new_batch(n, precision, len(segments), checkpoint)
+    batch = device.new_batch(n, precision, len(segments), monitor)
     batch.run(segments, plan)
     return batch, plan
 
@@ -208,7 +208,7 @@ def test_a_state_of_a_batch_is_sampled_as_one_by_itself(tiny_gpu):
 
 
 def test_memory_goes_back_and_polls_stop_a_batch(cupy, device):
-    class Stops(Checkpoint):
+    class Stops(Monitor):
         polls = 0
 
         def poll(self):
@@ -224,7 +224,7 @@ def test_memory_goes_back_and_polls_stop_a_batch(cupy, device):
     gc.collect()
     assert cupy.gpu.live_bytes == 0
     with pytest.raises(Cancelled):
-        batch_of(device, each, 8, checkpoint=Stops())
+        batch_of(device, each, 8, monitor=Stops())
     gc.collect()
     assert cupy.gpu.live_bytes == 0
     assert cupy.gpu.most_launches_in_flight == 2

@@ -11,7 +11,7 @@ from basicaer.devices.gpu import amplitudes, card
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.shape import TileShape, usual_shape
 from basicaer.devices.memory import check_fits
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
 from basicaer.options import Precision
@@ -45,8 +45,8 @@ def segment(n=N, layers=4):
     return Segment(tuple(gates))
 
 
-def run(device, segment, checkpoint=None, n=N):
-    state = device.new_state(n, Precision.DOUBLE, checkpoint)
+def run(device, segment, monitor=None, n=N):
+    state = device.new_state(n, Precision.DOUBLE, monitor)
     plan = plan_segment(segment, n, device.costs(n, Precision.DOUBLE))
     state.run(segment, plan)
     return state
@@ -100,7 +100,7 @@ def test_a_plan_is_bound_once_for_the_same_segment_and_layout(device, monkeypatc
 
 
 def test_memory_goes_back_when_a_run_ends_or_is_cancelled(cupy, device):
-    class Stops(Checkpoint):
+    class Stops(Monitor):
         polls = 0
 
         def poll(self):

@@ -11,7 +11,7 @@ from qiskit.providers import JobStatus
 from basicaer import BasicAer, BasicAerError, JobTimeLimitError
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.cpu.state import NumpyState
-from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
+from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.executor import DaemonThreadExecutor
 from jobs import BACKEND, GUARD, OUTCOME, Held, layers, polled_limit, submitted, succeed, unless_it_hangs
 
@@ -104,7 +104,7 @@ def test_a_cancelled_job_that_fails_on_its_way_out_is_cancelled(one_thread, held
             job.result()
 
 
-def test_a_job_cancelled_between_a_threads_taking_it_and_its_first_checkpoint_does_not_start():
+def test_a_job_cancelled_between_a_threads_taking_it_and_its_first_poll_does_not_start():
     taken, go = threading.Event(), threading.Event()
 
     class SlowToStart(ThreadPoolExecutor):
@@ -161,7 +161,7 @@ def test_a_job_may_be_cancelled_by_its_own_work(one_thread, held):
     def cancel_itself(*call):
         held(*call)
         answer = job.cancel()
-        current_checkpoint.get().poll()
+        current_monitor.get().poll()
         return answer
 
     job = submitted(cancel_itself, executor=one_thread)
@@ -177,7 +177,7 @@ def test_cancel_is_true_exactly_if_the_job_ends_cancelled_however_it_races_with_
     def race(_job_id, _payload):
         together.wait(GUARD)
         if polls:
-            current_checkpoint.get().poll()
+            current_monitor.get().poll()
         return OUTCOME
 
     def cancel(job):
@@ -203,15 +203,15 @@ class Halt:
     def __init__(self, phase, monkeypatch):
         self.entered, self.here, self.go = [], threading.Event(), threading.Event()
 
-        def enter_and_wait(checkpoint, entered):
-            enter(checkpoint, entered)
+        def enter_and_wait(monitor, entered):
+            enter(monitor, entered)
             self.entered.append(entered)
             if entered == phase:
                 self.here.set()
                 assert self.go.wait(GUARD)
 
-        enter = Checkpoint.enter
-        monkeypatch.setattr(Checkpoint, "enter", enter_and_wait)
+        enter = Monitor.enter
+        monkeypatch.setattr(Monitor, "enter", enter_and_wait)
 
 
 PHASES = ("planning", "gates", "sampling", "results")
@@ -286,8 +286,8 @@ def test_other_jobs_go_on_when_one_is_cancelled(monkeypatch):
 @pytest.mark.parametrize("where", ["in a pass", "in a pass, in a helper", "when sampling"])
 @pytest.mark.parametrize("limited", [False, True], ids=["cancelled", "limited"])
 def test_the_memory_of_a_job_that_was_stopped_is_the_systems_again(one_thread, monkeypatch, where, limited):
-    def poll_and_stop(checkpoint):
-        progress = checkpoint.progress()
+    def poll_and_stop(monitor):
+        progress = monitor.progress()
         is_there = (
             progress.phase == "sampling"
             if where == "when sampling"
@@ -296,14 +296,14 @@ def test_the_memory_of_a_job_that_was_stopped_is_the_systems_again(one_thread, m
         if is_there and most == []:
             most.append(Process().memory_info().rss)
             if limited:
-                checkpoint.timeout = checkpoint._deadline = 0.0
+                monitor.timeout = monitor._deadline = 0.0
             else:
-                checkpoint.cancel()
-        poll(checkpoint)
+                monitor.cancel()
+        poll(monitor)
 
-    most, poll, size = [], Checkpoint.poll, 2**22 * 16
+    most, poll, size = [], Monitor.poll, 2**22 * 16
     BACKEND.run(layers(12), executor=one_thread).result(GUARD)  # what is loaded once, is
-    monkeypatch.setattr(Checkpoint, "poll", poll_and_stop)
+    monkeypatch.setattr(Monitor, "poll", poll_and_stop)
     gc.collect()
     gc.disable()  # which must not be waited for
     try:

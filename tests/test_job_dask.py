@@ -10,7 +10,7 @@ import pytest
 from qiskit.providers import JobStatus
 
 from basicaer import BasicAerError, WorkerLostError
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.handles import handle_for
 from basicaer.payload import OpaquePayload
@@ -119,7 +119,7 @@ def pid_and_wait(_job_id, folder):
         file.write(str(os.getpid()))
     os.rename(mine + ".new", mine)  # noqa: PTH104
     while True:
-        current_checkpoint.get().poll()
+        current_monitor.get().poll()
 
 
 def worker_of(client, job):
@@ -227,9 +227,9 @@ def test_no_job_is_taken_by_the_executor_of_a_closed_client(client):
 
 def began(worker_end):
     """Begin, on a worker that hears nothing but the answer to its question."""
-    with mock.patch.object(dask_worker._Link, "listen"), worker_end.at_work() as checkpoint:
+    with mock.patch.object(dask_worker._Link, "listen"), worker_end.at_work() as monitor:
         try:
-            checkpoint.start()
+            monitor.start()
         except Cancelled:
             return False
     return True

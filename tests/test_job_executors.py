@@ -20,7 +20,7 @@ from qiskit.providers import JobError, JobStatus
 from basicaer import BasicAer, BasicAerError, BasicAerJob, job_state
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.cpu.state import NumpyState
-from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
+from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.handles.local import LocalHandle
 from basicaer.simulators import running
@@ -165,11 +165,11 @@ def test_what_fn_returns_is_the_result_whatever_it_is(one_thread):
         assert submitted(lambda *_, outcome=outcome: outcome, executor=one_thread).result(GUARD) is outcome
 
 
-def test_a_checkpoint_belongs_to_one_job_and_to_no_other_code(one_thread):
-    jobs = [submitted(lambda *_: current_checkpoint.get(), executor=one_thread) for _ in range(2)]
-    checkpoints = [job.result(GUARD) for job in jobs]
-    assert checkpoints == [job._state.parts[0].handle._checkpoint for job in jobs]
-    assert one_thread.submit(current_checkpoint.get).result(GUARD) is None
+def test_a_monitor_belongs_to_one_job_and_to_no_other_code(one_thread):
+    jobs = [submitted(lambda *_: current_monitor.get(), executor=one_thread) for _ in range(2)]
+    monitors = [job.result(GUARD) for job in jobs]
+    assert monitors == [job._state.parts[0].handle._monitor for job in jobs]
+    assert one_thread.submit(current_monitor.get).result(GUARD) is None
 
 
 def test_a_future_that_does_not_tell_its_state_is_a_job_error(manual, monkeypatch):
@@ -241,15 +241,15 @@ def test_a_job_cancelled_in_the_middle_of_a_big_circuit_gives_its_memory_back(na
     halted, go = threading.Event(), threading.Event()
     polls = itertools.count()
     made, released = [], []
-    poll, new_state, release = Checkpoint.poll, NumpyDevice.new_state, NumpyState.release
+    poll, new_state, release = Monitor.poll, NumpyDevice.new_state, NumpyState.release
 
-    def poll_and_halt(checkpoint):
+    def poll_and_halt(monitor):
         if made and next(polls) == 5:
             halted.set()
             assert go.wait(GUARD)
-        poll(checkpoint)
+        poll(monitor)
 
-    monkeypatch.setattr(Checkpoint, "poll", poll_and_halt)
+    monkeypatch.setattr(Monitor, "poll", poll_and_halt)
     monkeypatch.setattr(NumpyDevice, "new_state", lambda *args: made.append(new_state(*args)) or made[-1])
     monkeypatch.setattr(NumpyState, "release", lambda state: released.append(state) or release(state))
     job = backend.run(big("big"), executor=one_thread)
@@ -370,9 +370,9 @@ def test_an_interrupt_in_a_tiny_job_interrupts_run(before):
 
 def test_a_job_may_run_another_in_its_own_thread(one_thread):
     def outer(_job_id, _payload):
-        checkpoint = current_checkpoint.get()
+        monitor = current_monitor.get()
         counts = BACKEND.run(bell("tiny"), shots=3).result(0).get_counts()
-        return current_checkpoint.get() is checkpoint, sum(counts.values())
+        return current_monitor.get() is monitor, sum(counts.values())
 
     assert submitted(outer, executor=one_thread).result(GUARD) == (True, 3)
 
@@ -431,7 +431,7 @@ PREAMBLE = """
 import os, signal, sys, threading
 from basicaer import BasicAer, BasicAerJob
 from basicaer import job_state
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.errors import Cancelled
 from qiskit import QuantumCircuit
 
@@ -441,7 +441,7 @@ def endless(job_id, payload):
     begun.set()
     try:
         while True:
-            current_checkpoint.get().poll()
+            current_monitor.get().poll()
     except Cancelled:
         print("stopped", flush=True)
         raise

@@ -13,7 +13,7 @@ import pytest
 from qiskit.providers import JobStatus
 
 from basicaer import BasicAer, BasicAerError, WorkerLostError, simulation
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.errors import BasicAerWarning
 from basicaer.handles.processes import ProcessHandle, _worker_server
 from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
@@ -89,7 +89,7 @@ def pid(_job_id, _payload):
 def interrupted(_job_id, _payload):
     """What a terminal does to all processes of a program on Ctrl-C."""
     os.kill(os.getpid(), signal.SIGINT)
-    current_checkpoint.get().poll()
+    current_monitor.get().poll()
     return OUTCOME
 
 

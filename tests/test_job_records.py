@@ -18,7 +18,7 @@ import basicaer
 from basicaer import BasicAerError, JobTimeLimitError, job_state, jobs
 from basicaer import job as job_module
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
+from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.progress import Progress
 from basicaer.errors import BasicAerWarning, WorkerLostError
 from basicaer.executor import DaemonThreadExecutor
@@ -114,27 +114,27 @@ def test_a_callback_may_change_who_answers_interrupts():
 
 
 def test_what_is_finished_does_not_count_for_the_circuit_that_comes_next():
-    checkpoint = Checkpoint()
-    checkpoint.expect_experiments(2)
-    checkpoint.start()
-    checkpoint.expect(4, 1)
-    checkpoint.advance(4)
-    checkpoint.finish_experiment(0, {})
-    assert checkpoint.progress().fraction == 0.5
-    checkpoint.expect(4, 1)
-    checkpoint.advance(4)
-    checkpoint.finish_experiment(1, {})
-    assert checkpoint.progress().fraction == 1
-    assert checkpoint.progress().passes == 4
+    monitor = Monitor()
+    monitor.expect_experiments(2)
+    monitor.start()
+    monitor.expect(4, 1)
+    monitor.advance(4)
+    monitor.finish_experiment(0, {})
+    assert monitor.progress().fraction == 0.5
+    monitor.expect(4, 1)
+    monitor.advance(4)
+    monitor.finish_experiment(1, {})
+    assert monitor.progress().fraction == 1
+    assert monitor.progress().passes == 4
 
 
 def test_the_progress_of_a_job_that_has_ended_stands_still(one_thread, held, clock):
     def work(*call):
-        checkpoint = current_checkpoint.get()
-        checkpoint.expect_experiments(3)
-        checkpoint.finish_experiment(0, {})
-        checkpoint.expect(40, 10)
-        checkpoint.advance(12)
+        monitor = current_monitor.get()
+        monitor.expect_experiments(3)
+        monitor.finish_experiment(0, {})
+        monitor.expect(40, 10)
+        monitor.advance(12)
         clock.now += 3
         return held(*call)
 
@@ -224,12 +224,12 @@ def test_times_are_those_of_making_submitting_and_ending(stepping, manual):
 
 
 def test_times_tell_how_long_each_phase_took(one_thread, clock, monkeypatch):
-    def one_second_each(checkpoint, phase):
-        enter(checkpoint, phase)
+    def one_second_each(monitor, phase):
+        enter(monitor, phase)
         clock.now += 1
 
-    enter = Checkpoint.enter
-    monkeypatch.setattr(Checkpoint, "enter", one_second_each)
+    enter = Monitor.enter
+    monkeypatch.setattr(Monitor, "enter", one_second_each)
     monkeypatch.setattr(job_state, "time", clock)
     job = BACKEND.run([bell("a"), bell("b")], executor=one_thread)
     job.wait_for_final_state(GUARD)

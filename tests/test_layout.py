@@ -135,7 +135,7 @@ def test_any_order_is_undone_in_few_passes_over_small_tiles(seed, precision, mon
 
 def test_settling_may_be_stopped(precision):
     _, state, _ = odd_state(11, 5, precision)
-    state._checkpoint.cancel()
+    state._monitor.cancel()
     with pytest.raises(Cancelled):
         state.bring_into_order()
 

@@ -9,8 +9,8 @@ import reference
 from basicaer import BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Segment
 from basicaer.engine.request import Request
 from basicaer.options import Precision
@@ -140,7 +140,7 @@ def test_a_state_that_is_no_state_names_the_gate(n, how):
         circuit.h(0)
     request = Request(spoilt(circuit), Precision.DOUBLE, shots=10, seed=1)
     with pytest.raises(BasicAerError, match="circuit 'spoilt' has become unusable, since gate 'ry' has entries that"):
-        execute(request, NumpyDevice(), plan_segment, Checkpoint())
+        execute(request, NumpyDevice(), plan_segment, Monitor())
 
 
 def test_a_returned_state_that_is_no_state_names_the_gate(statevector, monkeypatch):

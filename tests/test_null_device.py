@@ -7,8 +7,8 @@ from qiskit import QuantumCircuit
 from basicaer import BasicAer, BasicAerError
 from basicaer.compile.lower import lower
 from basicaer.devices.null import NullDevice
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.request import Request
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import Cancelled
@@ -57,18 +57,18 @@ def test_its_plan_is_shown(qasm):
 
 
 def test_a_run_of_40_qubits_is_cancelled_between_two_passes():
-    class StopsInTheMiddle(Checkpoint):
+    class StopsInTheMiddle(Monitor):
         def advance(self, passes):
             super().advance(passes)
             if self.progress().passes >= 5:
                 self.cancel()
 
-    checkpoint = StopsInTheMiddle()
-    checkpoint.start()
+    monitor = StopsInTheMiddle()
+    monitor.start()
     request = Request(lower(layers()), Precision.DOUBLE, shots=1, seed=1)
     with pytest.raises(Cancelled):
-        execute(request, NullDevice(), plan_segment, checkpoint)
-    assert checkpoint.progress().passes == 5
+        execute(request, NullDevice(), plan_segment, monitor)
+    assert monitor.progress().passes == 5
 
 
 @pytest.mark.parametrize("measured_in_the_middle", [False, True])

@@ -151,9 +151,9 @@ def seen_passes(monkeypatch):
     seen = []
     run_passes = numpy_state.run_passes
 
-    def noting(passes, vector, threads, checkpoint, **keys):
+    def noting(passes, vector, threads, monitor, **keys):
         seen.extend((len(step.bases), step.tile_size) for step in passes)
-        return run_passes(passes, vector, threads, checkpoint, **keys)
+        return run_passes(passes, vector, threads, monitor, **keys)
 
     monkeypatch.setattr(numpy_state, "run_passes", noting)
     return seen

@@ -1,4 +1,4 @@
-"""How far a job is: what its checkpoint is told, what it tells, and that every phase can be stopped."""
+"""How far a job is: what its monitor is told, what it tells, and that every phase can be stopped."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from qiskit import QuantumCircuit
 from basicaer import jobs
 from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine import checkpoint as checkpoint_module
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine import monitor as monitor_module
 from basicaer.engine.execute import execute
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.progress import Progress
 from basicaer.engine.request import Outcome, Request
 from basicaer.errors import Cancelled
@@ -20,7 +20,7 @@ from basicaer.result import chopped, counts_of, memory_of, on_all_qubits
 from jobs import GUARD, bell
 
 
-class Noted(Checkpoint):
+class Noted(Monitor):
     """Keeps the phases that were entered and how far the passes were then; may stop in one of them."""
 
     def __init__(self, stop_in=None, after=0):
@@ -50,21 +50,21 @@ def layers(n):
     return circuit
 
 
-def run(circuit, checkpoint, shots=100):
-    checkpoint.start()
+def run(circuit, monitor, shots=100):
+    monitor.start()
     request = Request(lower(circuit), Precision.DOUBLE, shots, seed=1)
-    return execute(request, NumpyDevice(2, tile_qubits=4), plan_segment, checkpoint)
+    return execute(request, NumpyDevice(2, tile_qubits=4), plan_segment, monitor)
 
 
 def test_phases_and_passes_of_a_run():
-    checkpoint = Noted()
-    run(layers(9), checkpoint)
-    assert [phase for phase, _ in checkpoint.seen] == ["planning", "planning", "gates", "sampling"]
-    progress = checkpoint.progress()
+    monitor = Noted()
+    run(layers(9), monitor)
+    assert [phase for phase, _ in monitor.seen] == ["planning", "planning", "gates", "sampling"]
+    progress = monitor.progress()
     assert progress.total_passes > 4
     assert progress.passes == pytest.approx(progress.total_passes)
-    assert checkpoint.seen[2][1] == 0
-    assert checkpoint.seen[3][1] == pytest.approx(progress.total_passes)
+    assert monitor.seen[2][1] == 0
+    assert monitor.seen[3][1] == pytest.approx(progress.total_passes)
     assert (progress.shots, progress.total_shots) == (100, 100)
 
 
@@ -91,12 +91,12 @@ def interrupted(n, gates_between, seed):
 @pytest.mark.parametrize("gates_between", [[1] * 10, [0, 1, 2, 3, 4, 1], [2, 40, 2, 1]])
 @pytest.mark.parametrize("seed", range(4))
 def test_all_passes_that_are_announced_are_made(device, gates_between, seed):
-    checkpoint = Noted()
-    checkpoint.start()
+    monitor = Noted()
+    monitor.start()
     request = Request(lower(interrupted(12, gates_between, seed)), Precision.DOUBLE, shots=1, seed=1, keep_state=True)
-    execute(request, device, plan_segment, checkpoint)
-    progress = checkpoint.progress()
-    assert checkpoint._passes == pytest.approx(progress.total_passes)
+    execute(request, device, plan_segment, monitor)
+    progress = monitor.progress()
+    assert monitor._passes == pytest.approx(progress.total_passes)
 
 
 def test_with_control_flow_the_number_of_passes_is_open():
@@ -104,20 +104,20 @@ def test_with_control_flow_the_number_of_passes_is_open():
     circuit.h(range(5))
     circuit.measure(0, 0)
     circuit.h(range(5))
-    checkpoint = Noted()
-    run(circuit, checkpoint)
-    assert checkpoint.progress().total_passes is None
-    assert checkpoint.progress().remaining is None
+    monitor = Noted()
+    run(circuit, monitor)
+    assert monitor.progress().total_passes is None
+    assert monitor.progress().remaining is None
 
 
 @pytest.mark.parametrize("phase", ["planning", "gates", "sampling"])
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_every_phase_can_be_stopped(phase, after):
     plan_segment.__globals__["_plans"].clear()  # so that there is something to plan
-    checkpoint = Noted(phase, after)
+    monitor = Noted(phase, after)
     with pytest.raises(Cancelled):
-        run(layers(17), checkpoint)  # of which the probabilities are not summed up at once
-    assert checkpoint.seen[-1][0] == phase
+        run(layers(17), monitor)  # of which the probabilities are not summed up at once
+    assert monitor.seen[-1][0] == phase
 
 
 VECTOR = np.ones(4, complex)
@@ -140,25 +140,25 @@ def test_results_can_be_stopped_while_they_are_put_into_form(form):
 
 
 def test_what_remains_is_predicted_from_what_has_passed(clock):
-    checkpoint = Checkpoint()
-    assert checkpoint.progress() == Progress()
-    checkpoint.expect_experiments(2)
-    checkpoint.start()
+    monitor = Monitor()
+    assert monitor.progress() == Progress()
+    monitor.expect_experiments(2)
+    monitor.start()
     clock.now += 1
-    checkpoint.enter("gates")
-    checkpoint.expect(10, 100)
-    assert checkpoint.progress().remaining is None  # nothing is known yet
+    monitor.enter("gates")
+    monitor.expect(10, 100)
+    assert monitor.progress().remaining is None  # nothing is known yet
     clock.now += 4
-    checkpoint.advance(2)
-    progress = checkpoint.progress()
+    monitor.advance(2)
+    progress = monitor.progress()
     assert (progress.elapsed, progress.remaining) == (5.0, 16.0)
     assert progress.fraction == pytest.approx(0.1)
-    checkpoint.finish_experiment(0, {})
-    checkpoint.expect(None, 100)
-    checkpoint.finish_shots(50)
-    assert checkpoint.progress().fraction == pytest.approx(0.75)
-    checkpoint.finish_shots(50)
-    assert 0.99 <= checkpoint.progress().fraction < 1  # its result is still to be made
+    monitor.finish_experiment(0, {})
+    monitor.expect(None, 100)
+    monitor.finish_shots(50)
+    assert monitor.progress().fraction == pytest.approx(0.75)
+    monitor.finish_shots(50)
+    assert 0.99 <= monitor.progress().fraction < 1  # its result is still to be made
     assert Progress("ended").fraction == 1
 
 
@@ -172,21 +172,21 @@ def test_a_link_is_asked_now_and_then_and_may_stop_the_work(clock):
             return self.stop
 
     link = Link()
-    checkpoint = Checkpoint(link=link)
-    checkpoint.start()
+    monitor = Monitor(link=link)
+    monitor.start()
     assert len(link.told) == 1
-    checkpoint.poll()
+    monitor.poll()
     clock.now += 0.4
-    checkpoint.poll()
+    monitor.poll()
     assert len(link.told) == 1
     clock.now += 0.2
-    checkpoint.poll()
+    monitor.poll()
     assert len(link.told) == 2
     link.stop = True
-    checkpoint.poll()
+    monitor.poll()
     clock.now += 0.5
     with pytest.raises(Cancelled):
-        checkpoint.poll()
+        monitor.poll()
 
 
 def test_the_progress_of_a_job(qasm, held, one_thread):
@@ -195,4 +195,4 @@ def test_the_progress_of_a_job(qasm, held, one_thread):
     progress = job.progress()
     assert (progress.phase, progress.experiment, progress.experiments, progress.fraction) == ("ended", 2, 2, 1.0)
     assert job in jobs()
-    assert checkpoint_module.current_checkpoint.get() is None
+    assert monitor_module.current_monitor.get() is None

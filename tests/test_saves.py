@@ -19,8 +19,8 @@ from basicaer import BasicAer, BasicAerError
 from basicaer.compile.lower import lower
 from basicaer.compile.saves import SAVES
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute
+from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.readings import read
 from basicaer.engine.request import Request
 from basicaer.errors import Cancelled
@@ -608,7 +608,7 @@ def test_a_dictionary_that_does_not_fit_is_refused_when_its_size_is_known(qasm, 
 # How long it takes.
 
 
-class Counting(Checkpoint):
+class Counting(Monitor):
     """Notes how often it is asked; cancels at one of these."""
 
     def __init__(self, cancel_at=None):
@@ -635,7 +635,7 @@ def test_making_a_dictionary_can_be_stopped():
 
 def test_a_job_can_be_stopped_while_it_makes_its_results(qasm, monkeypatch):
     def cancelled_there(experiment, *poll):
-        current_checkpoint.get().cancel()
+        current_monitor.get().cancel()
         return qiskit_experiment(experiment, *poll)
 
     monkeypatch.setattr(running, "qiskit_experiment", cancelled_there)
@@ -670,12 +670,12 @@ def test_what_is_read_for_saves_counts_as_passes():
 
 def run_and_count(circuit):
     """Return how many passes a run says that there are, once it has said that it has done all of them."""
-    checkpoint = Checkpoint()
-    checkpoint.start()
+    monitor = Monitor()
+    monitor.start()
     device = NumpyDevice()
-    execute(Request(lower(circuit), Precision.DOUBLE, shots=1, seed=1), device, plan_segment, checkpoint)
-    progress = checkpoint.progress()
-    assert checkpoint._passes == pytest.approx(progress.total_passes)
+    execute(Request(lower(circuit), Precision.DOUBLE, shots=1, seed=1), device, plan_segment, monitor)
+    progress = monitor.progress()
+    assert monitor._passes == pytest.approx(progress.total_passes)
     return progress.total_passes
 
 

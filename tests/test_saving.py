@@ -25,9 +25,9 @@ from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine import checkpoint as checkpoint_module
+from basicaer.engine import monitor as monitor_module
 from basicaer.engine import suspended
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
 from basicaer.library import (
@@ -130,7 +130,7 @@ def work_of(circuits, *, shots=200, memory=False, backend=BACKEND, **options):
     return caught[0]
 
 
-class StopsAfter(Checkpoint):
+class StopsAfter(Monitor):
     """Ends the work, as losing the machine would, after so many saves."""
 
     def __init__(self, saves=None):
@@ -144,20 +144,20 @@ class StopsAfter(Checkpoint):
                 raise Cancelled
 
 
-def run(work, persistence=None, checkpoint=None, job_id="job 1"):
+def run(work, persistence=None, monitor=None, job_id="job 1"):
     def pass_done(suspension, suspended, state):
         original(suspension, suspended, state)
-        if isinstance(checkpoint, StopsAfter):
-            checkpoint.saved()
+        if isinstance(monitor, StopsAfter):
+            monitor.saved()
 
-    token = checkpoint_module.current_checkpoint.set(checkpoint or Checkpoint())
+    token = monitor_module.current_monitor.set(monitor or Monitor())
     original = Suspension.pass_done
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Suspension, "pass_done", pass_done)
             return run_simulation(job_id, dataclasses.replace(work, persistence=persistence))
     finally:
-        checkpoint_module.current_checkpoint.reset(token)
+        monitor_module.current_monitor.reset(token)
 
 
 def outcome(result):
@@ -595,7 +595,7 @@ def test_a_folder_is_free_when_its_job_has_been_cancelled(one_thread, monkeypatc
 
     def cancel_after_it(suspension, suspended, state):
         pass_done(suspension, suspended, state)
-        checkpoint_module.current_checkpoint.get().cancel()
+        monitor_module.current_monitor.get().cancel()
 
     monkeypatch.setattr(Suspension, "pass_done", cancel_after_it)
     job = BACKEND.run(layers(11), device="CPU", executor=one_thread, checkpoint_dir=tmp_path, checkpoint_every=1e-9)

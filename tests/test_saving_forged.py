@@ -17,8 +17,8 @@ from qiskit.quantum_info import Pauli
 from rich.console import Console
 
 from basicaer import BasicAer, cli
-from basicaer.engine import checkpoint as checkpoint_module
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine import monitor as monitor_module
+from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, Cancelled
 from basicaer.library import (
     save_amplitudes,
@@ -122,11 +122,11 @@ def rewrite(folder, name, body=None, numbers=None, first=None):
 
 def go_on(folder):
     job_id, work = load_job(folder)
-    token = checkpoint_module.current_checkpoint.set(Checkpoint())
+    token = monitor_module.current_monitor.set(Monitor())
     try:
         return run_resumed(job_id, dataclasses.replace(work, persistence=Persistence(str(folder), 1e9, resume=True)))
     finally:
-        checkpoint_module.current_checkpoint.reset(token)
+        monitor_module.current_monitor.reset(token)
 
 
 # Every field, with the checksums made right again.

@@ -9,8 +9,8 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 import reference
 from basicaer import BasicAer, EstimatorV2, SamplerV2
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.device import SegmentBatch, segment_batch
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
 from plan_checks import hadamard, in_program_order, phase, random_gate, random_of_kinds, swap
@@ -45,7 +45,7 @@ def amplitudes_after(segments, device, n, precision, initial):
         states = [device.new_state(n, precision) for _ in range(len(segments))]
         for state in states:
             state.load(initial)
-        batch = device.batch_of(states, precision, Checkpoint())
+        batch = device.batch_of(states, precision, Monitor())
     batch.run(segments, plan)
     return [batch.state(i).read() for i in range(len(segments))]
 

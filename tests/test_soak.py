@@ -29,7 +29,7 @@ from qiskit.providers import JobStatus
 from basicaer import BasicAer, BasicAerJob, jobs
 from basicaer import job_state
 from basicaer.payload import OpaquePayload
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 
 count, seed = int(sys.argv[1]), int(sys.argv[2])
 draw = random.Random(seed)
@@ -48,7 +48,7 @@ CIRCUITS = [circuit(2, 1), circuit(5, 40), circuit(10, 10), circuit(12, 3)]
 
 def polls(job_id, payload):
     for _ in range(payload):
-        current_checkpoint.get().poll()
+        current_monitor.get().poll()
     if payload % 7 == 0:
         raise ValueError("on purpose")
     return payload

@@ -18,7 +18,7 @@ from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu import threads as threads_module
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.cpu.threads import run_parts, run_passes
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -51,17 +51,17 @@ class FakePass:
         return buffers[::-1]
 
 
-def share(passes, threads, checkpoint=None):
-    run_passes(passes, np.zeros(64, np.complex64), threads, checkpoint or Checkpoint())
+def share(passes, threads, monitor=None):
+    run_passes(passes, np.zeros(64, np.complex64), threads, monitor or Monitor())
 
 
-def go(passes, threads, checkpoint=None):
+def go(passes, threads, monitor=None):
     """Share tiles, from a thread that is not waited for if it never comes back."""
     raised = []
 
     def caller():
         try:
-            share(passes, threads, checkpoint)
+            share(passes, threads, monitor)
         except BaseException as error:  # noqa: BLE001
             raised.append(error)
 
@@ -226,7 +226,7 @@ def test_errors_on_several_threads_do_not_hold_the_state():
         vector = np.zeros(64, np.complex64)
         remembered = weakref.ref(vector)
         with contextlib.suppress(BadTileError):
-            run_passes([FakePass(2, fail)], vector, 2, Checkpoint())
+            run_passes([FakePass(2, fail)], vector, 2, Monitor())
         del vector
         assert remembered() is None
     finally:
@@ -297,30 +297,30 @@ def test_an_error_in_the_caller_is_raised_when_the_helpers_have_stopped(kind):
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_cancelled_while_all_work(threads):
     """Each thread stops before its next tile."""
-    checkpoint = Checkpoint()
+    monitor = Monitor()
     done = []
 
     def work(number, poll):
         if number == 10:
-            checkpoint.cancel()
+            monitor.cancel()
         done.append(number)
 
     with pytest.raises(Cancelled):
-        go([FakePass(100, work), FakePass(100, work)], threads, checkpoint)
+        go([FakePass(100, work), FakePass(100, work)], threads, monitor)
     assert 11 <= len(done) <= 10 + threads
 
 
 def test_cancelled_within_a_tile():
-    checkpoint = Checkpoint()
+    monitor = Monitor()
     done = []
 
     def work(number, poll):
-        checkpoint.cancel()
+        monitor.cancel()
         poll()
         done.append(number)
 
     with pytest.raises(Cancelled):
-        go([FakePass(8, work)], threads=3, checkpoint=checkpoint)
+        go([FakePass(8, work)], threads=3, monitor=monitor)
     assert not done
 
 
@@ -345,7 +345,7 @@ def test_a_thread_that_cannot_be_started_leaves_no_other_behind(monkeypatch):
 def test_a_run_may_be_stopped_at_any_poll(threads, monkeypatch):
     """Once for so small a fresh state, before each tile and each piece of work on it; one poll less is too few."""
 
-    class Stops(Checkpoint):
+    class Stops(Monitor):
         def __init__(self, polls):
             super().__init__()
             self.left = polls
@@ -372,9 +372,9 @@ def test_a_run_may_be_stopped_at_any_poll(threads, monkeypatch):
     monkeypatch.setattr(numpy_state, "run_passes", noting)
 
     def polls_left(allowed):
-        checkpoint = Stops(allowed)
-        device.new_state(n, Precision.DOUBLE, checkpoint).run(gates, plan)
-        return checkpoint.left
+        monitor = Stops(allowed)
+        device.new_state(n, Precision.DOUBLE, monitor).run(gates, plan)
+        return monitor.left
 
     polls_left(10_000)  # polls while it binds the plan, too
     polls = 10_000 - polls_left(10_000)

@@ -7,8 +7,8 @@ import reference
 from basicaer.devices.cpu import binding, recipe
 from basicaer.devices.cpu import state as numpy_state
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
 from basicaer.engine.execute import execute
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Program, Segment
 from basicaer.engine.request import Request
 from basicaer.options import Precision
@@ -60,7 +60,7 @@ def state_after(gates, n, tile_qubits, precision, *, initial=None, threads=3):
     program = Program("test", tuple(range(n)), n, 0, 0, (Segment(tuple(gates)),), ())
     device = NumpyDevice(threads, tile_qubits=tile_qubits)
     request = Request(program, precision, shots=1, seed=0, initial=initial, keep_state=True)
-    return execute(request, device, plan_segment, Checkpoint()).amplitudes
+    return execute(request, device, plan_segment, Monitor()).amplitudes
 
 
 def check(gates, n, tile_qubits, precision, tolerance):

@@ -13,7 +13,7 @@ from qiskit.providers import JobError, JobStatus
 
 from basicaer import job as job_module
 from basicaer import watch, watching
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.engine.progress import Progress
 from jobs import GUARD, OUTCOME, new_job, submitted, succeed, unless_it_hangs
 
@@ -59,12 +59,12 @@ def work(held, clock):
     """A job's function that does 12 of 40 passes in 3 seconds and goes on when it is let go."""
 
     def work(*call):
-        checkpoint = current_checkpoint.get()
-        checkpoint.expect_experiments(1)
-        checkpoint.expect(40, 10)
+        monitor = current_monitor.get()
+        monitor.expect_experiments(1)
+        monitor.expect(40, 10)
         clock.now += 3
-        checkpoint.advance(12)
-        checkpoint.enter("gates")
+        monitor.advance(12)
+        monitor.enter("gates")
         return held(*call)
 
     return work
@@ -277,7 +277,7 @@ def test_when_the_interpreter_exits_the_bar_ends_and_nothing_else_is_written():
     script = """
 import os, sys, threading
 from basicaer import BasicAerJob
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.watching import draw_in_background
 
 class Terminal:
@@ -294,7 +294,7 @@ begun = threading.Event()
 def endless(job_id, payload):
     begun.set()
     while True:
-        current_checkpoint.get().poll()
+        current_monitor.get().poll()
 
 real, sys.stderr = sys.stderr, Terminal()
 job = BasicAerJob(None, "job 7", endless, lambda: None, bar=draw_in_background)

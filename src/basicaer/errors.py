@@ -89,7 +89,7 @@ class BasicAerWarning(UserWarning):
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault
-    """Raised at a checkpoint of a cancelled job; unwinds the worker and never reaches a user."""
+    """Raised at a monitor of a cancelled job; unwinds the worker and never reaches a user."""
 
     partial: Result | None = None
 

@@ -55,7 +55,7 @@ class BasicAerJob(JobV1):
         The job's name.
     fn
         What to run: ``fn(job_id, payload)`` returns a `qiskit.result.Result`. It may poll
-        `basicaer.engine.checkpoint.current_checkpoint` to be cancellable.
+        `basicaer.engine.monitor.current_monitor` to be cancellable.
     qobj
         The Qobj submitted: a `QasmQobj`, a dictionary, or anything with ``to_dict()``. Or a function without arguments
         that assembles it, for a job made from circuits.
@@ -280,10 +280,10 @@ class BasicAerJob(JobV1):
         return self._state.progress()
 
     def cancel(self) -> bool:
-        """Stop the job: it does not start if it is waiting, and stops at its next checkpoint if it is running.
+        """Stop the job: it does not start if it is waiting, and stops at its next monitor if it is running.
 
         On threads it stops within a fraction of a millisecond on small states and some milliseconds on large ones (see
-        `Checkpoint`); in other processes when the worker next asks, which it does every 10 ms or more; on Dask as soon
+        `Monitor`); in other processes when the worker next asks, which it does every 10 ms or more; on Dask as soon
         as the worker has been notified. What was computed is lost, except for finished experiments (`partial_result`)
         and a saved job. On an executor of an unknown kind, a job that has started is not stopped.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from qiskit.providers import JobError, JobStatus
 
-from basicaer.engine.checkpoint import current_checkpoint
+from basicaer.engine.monitor import current_monitor
 from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled, WorkerLostError
 
@@ -41,15 +41,15 @@ def _call_in_worker(fn: Callable[[str, Any], Any], job_id: str, argument: Any, w
 
     If the job was cancelled, this is returned rather than raised: Dask would log an exception as a failure.
     """
-    with worker_end.at_work() as checkpoint:
-        token = current_checkpoint.set(checkpoint)
+    with worker_end.at_work() as monitor:
+        token = current_monitor.set(monitor)
         try:
-            checkpoint.start()
+            monitor.start()
             return fn(job_id, argument)
         except Cancelled as stopped:
             return stopped.with_traceback(None)
         finally:
-            current_checkpoint.reset(token)
+            current_monitor.reset(token)
 
 
 class Part(NamedTuple):

@@ -17,6 +17,7 @@ from qiskit.circuit import library
 
 from basicaer.compile import gate_numbers as numbers
 from basicaer.engine.program import Form
+from basicaer.engine.unitaries import inverted
 from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     # How a gate's numbers depend on one of its angles: the highest frequency, or a function that returns the generator.
     Angle = float | Callable[..., NDArray[Any]]
 
-__all__ = ["BY_CLASS", "BY_NAME", "GATES", "GateRecord", "inverted"]
+__all__ = ["BY_CLASS", "BY_NAME", "GATES", "GateRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,6 @@ class GateRecord:
             f"Gate '{self.name}' has parameters {shown(list(parameters))}, which are not all finite, or too large to "
             "add."
         )
-
-
-def inverted(form: Form, data: NDArray[Any]) -> NDArray[Any]:
-    """Return the numbers of the inverse of a unitary, in the same form."""
-    return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # a diagonal has one axis: T changes nothing
 
 
 _PERMUTATION, _DIAGONAL, _MATRIX = Form.PERMUTATION, Form.DIAGONAL, Form.MATRIX

@@ -1,4 +1,4 @@
-"""Sequences of gates under control, inverted, raised to a power, and permutations as sequences of swaps."""
+"""Sequences of gates under control or raised to a power, and permutations as sequences of swaps."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.compile.gates import BY_NAME, inverted
+from basicaer.compile.gates import BY_NAME
 from basicaer.compile.values import Varies
 from basicaer.engine.bits import deposit_bits, has_bit
 from basicaer.engine.program import Form, Formula, Gate
-from basicaer.engine.unitaries import eigen_decomposition
+from basicaer.engine.unitaries import eigen_decomposition, inverse
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["controlled", "formula_numbers", "inverse", "permuted", "power", "unitary_gate"]
+__all__ = ["controlled", "formula_numbers", "permuted", "power", "unitary_gate"]
 
 _WIDEST_POWER = 6  # qubits: a matrix is made of gates on no more than these, to take a power of it
 _FEW_GATES = 64  # powers of no more gates are written out
@@ -44,18 +44,6 @@ def controlled(gates: Sequence[Gate], controls: tuple[int, ...], control_state: 
             control_state=control_state | deposit_bits(gate.control_state, range(offset, offset + len(gate.controls))),
         )
         for gate in gates
-    ]
-
-
-def inverse(gates: Sequence[Gate]) -> list[Gate]:
-    """Return the inverse of a sequence."""
-    return [
-        gate._replace(
-            name=f"{gate.name}_dg",
-            data=inverted(gate.form, gate.data),
-            formula=gate.formula and gate.formula._replace(inverted=not gate.formula.inverted),
-        )
-        for gate in reversed(gates)
     ]
 
 

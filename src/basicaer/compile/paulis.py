@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from basicaer.compile.gates import BY_NAME
-from basicaer.compile.modifiers import inverse
 from basicaer.compile.table_gates import record_gates, table_gate
 from basicaer.compile.values import Varying
 from basicaer.engine.bits import parity
 from basicaer.engine.classical import Apply, Constant
 from basicaer.engine.program import Form, Gate
+from basicaer.engine.unitaries import inverse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,12 +27,13 @@ from qiskit.synthesis import ProductFormula
 
 from basicaer.compile.gates import BY_CLASS, BY_NAME
 from basicaer.compile.matrices import UNITARY_TO, is_unitary, matrix_of
-from basicaer.compile.modifiers import controlled, inverse, permuted, power, unitary_gate
+from basicaer.compile.modifiers import controlled, permuted, power, unitary_gate
 from basicaer.compile.paulis import pauli_rotation, pauli_string
 from basicaer.compile.table_gates import phase_gates, record_gates, table_gate, table_gates
 from basicaer.compile.values import Varies
 from basicaer.engine.bits import all_ones
 from basicaer.engine.program import Form, Gate
+from basicaer.engine.unitaries import inverse
 from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -30,54 +30,54 @@ __all__ = ["NullDevice", "NullState"]
 class NullState:
     """The name of a state, without amplitudes; see `basicaer.engine.device.State` for what each method promises."""
 
-    def __init__(self, n_qubits: int, checkpoint: Checkpoint) -> None:
+    def __init__(self, n_qubits: int, monitor: Monitor) -> None:
         self.n_qubits = n_qubits
         self.any_untouched = True
-        self._checkpoint = checkpoint
+        self._monitor = monitor
         self._passes_done = 0
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
         del segment
         self.any_untouched = False
         for _ in plan.passes[self._passes_done :] if plan else ():
-            self._checkpoint.poll()
-            self._checkpoint.advance(1)
+            self._monitor.poll()
+            self._monitor.advance(1)
             self._passes_done += 1
             if after_pass is not None:
                 after_pass()
         self._passes_done = 0
 
     def set_identity(self) -> None:
-        self._checkpoint.poll()
+        self._monitor.poll()
 
     def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
         del amplitudes
-        self._checkpoint.poll()
+        self._monitor.poll()
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         del qubits, amplitudes
-        self._checkpoint.poll()
+        self._monitor.poll()
 
     def weights(self, qubit: int) -> tuple[float, float]:
         del qubit
-        self._checkpoint.poll()
+        self._monitor.poll()
         return 0.5, 0.5
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
         del qubit, outcome, probability
-        self._checkpoint.poll()
+        self._monitor.poll()
 
     def bring_into_order(self) -> None:
-        self._checkpoint.poll()
+        self._monitor.poll()
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
-        self._checkpoint.poll()
+        self._monitor.poll()
         weights = np.zeros(2 ** (self.n_qubits - block_qubits))
         weights[0] = 1
         return weights
 
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
-        self._checkpoint.poll()
+        self._monitor.poll()
         probabilities = np.zeros(2**block_qubits)
         probabilities[0] = block == 0
         return probabilities
@@ -86,16 +86,16 @@ class NullState:
         self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         del block_qubits, targets
-        self._checkpoint.poll()
+        self._monitor.poll()
         return np.zeros_like(blocks)
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        self._checkpoint.poll()
-        self._checkpoint.advance(len({x for x, _ in masks}))
+        self._monitor.poll()
+        self._monitor.advance(len({x for x, _ in masks}))
         return np.array([0.0 if x else 1.0 for x, _ in masks])
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
-        self._checkpoint.poll()
+        self._monitor.poll()
         if indices is None:
             raise BasicAerError("The null device has no amplitudes; ask for some indices, or run on another device.")
         return np.where(indices == 0, 1.0 + 0j, 0j)
@@ -117,8 +117,8 @@ class NullState:
         self._passes_done, self.any_untouched = layout["passes_done"], False
 
     def copy(self) -> Self:
-        self._checkpoint.poll()
-        copied = type(self)(self.n_qubits, self._checkpoint)
+        self._monitor.poll()
+        copied = type(self)(self.n_qubits, self._monitor)
         copied.any_untouched = self.any_untouched
         return copied
 
@@ -141,14 +141,14 @@ class NullDevice:
         del precision
         return "null"
 
-    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> NullState:
+    def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> NullState:
         del precision
-        return NullState(n_qubits, checkpoint or Checkpoint())
+        return NullState(n_qubits, monitor or Monitor())
 
-    def new_batch(self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None) -> Batch:
+    def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> Batch:
         raise NotImplementedError  # it has no batches, as `most_states` says
 
-    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> Batch:
+    def batch_of(self, states: Sequence[State], precision: Precision, monitor: Monitor) -> Batch:
         raise NotImplementedError  # as above
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:

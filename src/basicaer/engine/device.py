@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Costs, Plan
     from basicaer.options import Precision
 
@@ -28,7 +28,7 @@ __all__ = ["Batch", "Device", "GatesOfBatch", "SegmentBatch", "State", "segment_
 class State(Protocol):
     """The amplitudes of `n_qubits` qubits on some device. Only one thread at a time may use a state.
 
-    All methods that go through the amplitudes poll the checkpoint that the state was made with. If a poll raises, the
+    All methods that go through the amplitudes poll the monitor that the state was made with. If a poll raises, the
     content of the state is undefined.
     """
 
@@ -266,7 +266,7 @@ def _joined(gates_of_each: Sequence[GatesOfBatch]) -> SegmentBatch:
 class Batch(Protocol):
     """States of `n_qubits` qubits that are changed together. Only one thread at a time may use a batch.
 
-    Like a `State`, it polls the checkpoint that it was made with.
+    Like a `State`, it polls the monitor that it was made with.
     """
 
     n_qubits: int
@@ -321,8 +321,8 @@ class Device(Protocol):
     def kind(self, precision: Precision) -> str:
         """Return the name of the device and whatever else the layout of its states depends on."""
 
-    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> State:
-        """Return |0...0> of `n_qubits` qubits. The state polls the checkpoint, if one is given.
+    def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> State:
+        """Return |0...0> of `n_qubits` qubits. The state polls the monitor, if one is given.
 
         Raises
         ------
@@ -330,10 +330,10 @@ class Device(Protocol):
             If there is not enough memory.
         """
 
-    def new_batch(self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None) -> Batch:
+    def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> Batch:
         """Return a batch of `count` states, each |0...0>."""
 
-    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> Batch:
+    def batch_of(self, states: Sequence[State], precision: Precision, monitor: Monitor) -> Batch:
         """Return copies of states as a batch."""
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import Batch, Device, State
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
     from basicaer.options import Precision
 
@@ -42,12 +42,10 @@ class Ensemble:
         They belong to the ensemble from then on.
     """
 
-    def __init__(
-        self, device: Device, states: list[State] | Batch, precision: Precision, checkpoint: Checkpoint
-    ) -> None:
+    def __init__(self, device: Device, states: list[State] | Batch, precision: Precision, monitor: Monitor) -> None:
         self._device = device
         self._precision = precision
-        self._checkpoint = checkpoint
+        self._monitor = monitor
         self._states = states
         self.n_qubits = (states[0] if isinstance(states, list) else states).n_qubits
 
@@ -148,7 +146,7 @@ class Ensemble:
             return self._with([state for ensemble in ensembles for state in ensemble.each()])
         if all(isinstance(ensemble._states, list) for ensemble in ensembles):  # noqa: SLF001  # of the same class
             states = [state for ensemble in ensembles for state in ensemble.each()]
-            return self._with(self._device.batch_of(states, self._precision, self._checkpoint))
+            return self._with(self._device.batch_of(states, self._precision, self._monitor))
         first, *rest = [ensemble._side_by_side() for ensemble in ensembles]  # noqa: SLF001  # as above
         return self._with(first.join(rest))
 
@@ -191,7 +189,7 @@ class Ensemble:
                 state.release()
 
     def _with(self, states: list[State] | Batch) -> Ensemble:
-        return Ensemble(self._device, states, self._precision, self._checkpoint)
+        return Ensemble(self._device, states, self._precision, self._monitor)
 
     def _fits_a_batch(self, count: int) -> bool:
         if count * 2**self.n_qubits > MOST_AMPLITUDES:
@@ -200,7 +198,7 @@ class Ensemble:
 
     def _side_by_side(self) -> Batch:
         if isinstance(self._states, list):
-            self._states = self._device.batch_of(self._states, self._precision, self._checkpoint)
+            self._states = self._device.batch_of(self._states, self._precision, self._monitor)
         return self._states
 
     def _one_by_one(self) -> None:

@@ -53,9 +53,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Planner
     from basicaer.engine.planning import NumbersOf
     from basicaer.engine.program import Block, Program
@@ -72,7 +72,7 @@ def execute(
     request: Request,
     device: Device,
     planner: Planner,
-    checkpoint: Checkpoint,
+    monitor: Monitor,
     *,
     numbers_of: NumbersOf | None = None,
     persister: RunPersister | None = None,
@@ -101,9 +101,9 @@ def execute(
     NoRoomError
         If an exact run has more branches than can be followed.
     Cancelled
-        From a checkpoint.
+        From a monitor.
     """
-    planning = Planning(device, planner, request.n_qubits, request.precision, checkpoint)
+    planning = Planning(device, planner, request.n_qubits, request.precision, monitor)
     suspension = Suspension(persister, resume)
     try:
         if request.exact:
@@ -120,7 +120,7 @@ def execute(
 
 
 def outcome_probabilities(
-    request: Request, device: Device, planner: Planner, checkpoint: Checkpoint, *, numbers_of: NumbersOf | None = None
+    request: Request, device: Device, planner: Planner, monitor: Monitor, *, numbers_of: NumbersOf | None = None
 ) -> dict[int, float]:
     """Return the exact probability of each value that the classical bits can have at the end of a program.
 
@@ -138,7 +138,7 @@ def outcome_probabilities(
         program = replace(program, body=body, saves=(outcomes_save,))
     exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True)
     try:
-        outcome = execute(exact, device, planner, checkpoint.silent(), numbers_of=numbers_of)
+        outcome = execute(exact, device, planner, monitor.silent(), numbers_of=numbers_of)
     except NoRoomError as error:
         raise BasicAerError(
             f"Circuit '{program.name}' has too many outcomes of its measurements to follow each of them, as "
@@ -168,7 +168,7 @@ class _Execution:
         self.planning = planning
         self.numbers_of = numbers_of
         self.suspension = suspension
-        self.checkpoint = planning.checkpoint
+        self.monitor = planning.monitor
         self.saved = Saved()
         one_row = program.is_straight or shots is not Shots.DRAWN
         whole = 1.0 if shots is Shots.WEIGHED else request.shots
@@ -194,13 +194,13 @@ class _Execution:
         self.phases_matter_until = len(body) if keeps_phases else acts[-1]
 
     def run(self) -> Outcome:
-        self.checkpoint.enter("planning")
+        self.monitor.enter("planning")
         starts_at_zero = not self.request.unitary and self.request.initial is None
         passes = self.planning.total_passes(
             self.program, starts_at_zero=starts_at_zero, phases_matter_until=self.phases_matter_until
         )
-        self.checkpoint.expect(passes, self.request.shots)
-        self.checkpoint.enter("gates")
+        self.monitor.expect(passes, self.request.shots)
+        self.monitor.enter("gates")
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
         else:
@@ -212,7 +212,7 @@ class _Execution:
             for left in [*self.queue, *([self.running] if self.running else [])]:
                 left.ensemble.release()
         if self.request.exact:
-            self.checkpoint.finish_shots(self.request.shots)
+            self.monitor.finish_shots(self.request.shots)
         values, counts, value_of_shot = self.finishing.outcome()
         saved = self.saved.finished(self.program.saves)
         return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved, self.splitting.cut)
@@ -227,10 +227,10 @@ class _Execution:
         return self.one_branch(Frame(self.program.body), state, waiting)
 
     def new_state(self) -> State:
-        return self.planning.device.new_state(self.request.n_qubits, self.request.precision, self.checkpoint)
+        return self.planning.device.new_state(self.request.n_qubits, self.request.precision, self.monitor)
 
     def one_branch(self, frame: Frame, state: State, waiting: Waiting) -> Group:
-        ensemble = Ensemble(self.planning.device, [state], self.request.precision, self.checkpoint)
+        ensemble = Ensemble(self.planning.device, [state], self.request.precision, self.monitor)
         branch = np.zeros(len(waiting.rows), np.intp)
         return Group(frame, ensemble, waiting.rows, branch, [{}], np.ones(1, complex), waiting.saved_until)
 
@@ -260,7 +260,7 @@ class _Execution:
         self.saved = Saved(suspended.saved)
         self.waiting += suspended.waiting
         left = [suspended.rows, *(one.rows for one in suspended.waiting)]
-        self.checkpoint.finish_shots(self.request.shots - int(self.records.shots[np.concatenate(left)].sum()))
+        self.monitor.finish_shots(self.request.shots - int(self.records.shots[np.concatenate(left)].sum()))
         state = self.new_state()
         self.suspension.restore(state)
         frame = frame_at(self.program.body, suspended.steps)
@@ -274,7 +274,7 @@ class _Execution:
         """Run a group to the end of the program, or to where another one has to go first."""
         self.running = group
         while (frame := group.frame) is not None:
-            self.checkpoint.poll()
+            self.monitor.poll()
             if self.queue.gives_way(group):
                 self.queue.add(group)
                 self.running = None
@@ -381,7 +381,7 @@ class _Execution:
             shots = rows
             if self.program.is_straight:  # all shots are one row
                 shots = np.arange(count) if save.over_shots is OverShots.EACH else np.array([count - 1])
-            value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.checkpoint)
+            value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.monitor)
             self.saved.add(save, bits, shots, count, value)
 
     def store(self, group: Group, store: Store) -> None:

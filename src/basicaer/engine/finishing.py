@@ -55,8 +55,8 @@ class Finishing:
         self._planning = planning
         self._request = request
         self._program = request.program
-        self._checkpoint = planning.checkpoint
-        self._poll = planning.checkpoint.poll
+        self._monitor = planning.monitor
+        self._poll = planning.monitor.poll
         self._shots = shots
         self._outcomes: dict[int, float] | None = {} if request.exact and self._program.outcomes_save else None
         self._one_row = self._program.is_straight or shots is not Shots.DRAWN  # not a row for each shot
@@ -78,7 +78,7 @@ class Finishing:
 
     def finish(self, group: Group) -> None:
         """Take the final measurements of a group that has run to its end, and count its shots."""
-        self._checkpoint.enter("sampling")
+        self._monitor.enter("sampling")
         last_index = 0
         if self._outcomes is not None:
             self._add_outcomes(group, self._outcomes)
@@ -106,7 +106,7 @@ class Finishing:
             self._split(state, 0, bits)
         else:
             for start in range(0, shots, SHOTS_AT_ONCE):
-                self._checkpoint.poll()
+                self._monitor.poll()
                 numbers = np.arange(start, min(start + SHOTS_AT_ONCE, shots))
                 draws = self._draws.of_shots(FINAL, (), numbers)
                 if self._request.keep_order or self._request.keep_state:
@@ -137,7 +137,7 @@ class Finishing:
 
     def _count(self, start: int, values: list[int], counts: list[Any], which: NDArray[np.int64] | None) -> None:
         """Add shots, from some number on, to the outcome."""
-        self._checkpoint.finish_shots(sum(counts))
+        self._monitor.finish_shots(sum(counts))
         if self._value_of_shot is not None and which is not None:
             self._value_of_shot[start : start + len(which)] = which + len(self._values)
         self._values += values
@@ -145,7 +145,7 @@ class Finishing:
 
     def _split(self, state: State, row: int, bits: int) -> None:
         """Split the shots of a row, whose bits are given, among the outcomes of the final measurements."""
-        whole, poll = self._records.shots[row].item(), self._checkpoint.poll
+        whole, poll = self._records.shots[row].item(), self._monitor.poll
         if not self._program.final:
             self._count(0, [bits], [whole], None)
         else:
@@ -156,13 +156,13 @@ class Finishing:
     def _finish_rows(self, group: Group) -> int:
         """Draw for each row of a group, and write to its bits; return the index that the last one falls on."""
         if not self._program.final:
-            self._checkpoint.finish_shots(len(group.rows))
+            self._monitor.finish_shots(len(group.rows))
             return 0
         indices = self._indices(group)
         for measure in self._program.final:
             for bit in measure.bits:
                 self._records.write(group.rows, bit, on=extract_bits(indices, (measure.qubit,)) == 1)
-        self._checkpoint.finish_shots(len(group.rows))
+        self._monitor.finish_shots(len(group.rows))
         return int(indices[-1])
 
     def _indices(self, group: Group) -> NDArray[np.int64]:

@@ -13,9 +13,9 @@ from basicaer.engine.readings import passes_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.classical import Value
     from basicaer.engine.device import Device, State
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan, Planner
     from basicaer.engine.program import Program
     from basicaer.options import Precision
@@ -37,13 +37,11 @@ class Planning:
         Of the state that is evolved.
     """
 
-    def __init__(
-        self, device: Device, planner: Planner, n_qubits: int, precision: Precision, checkpoint: Checkpoint
-    ) -> None:
+    def __init__(self, device: Device, planner: Planner, n_qubits: int, precision: Precision, monitor: Monitor) -> None:
         self.device = device
         self.n_qubits = n_qubits
         self.precision = precision
-        self.checkpoint = checkpoint
+        self.monitor = monitor
         self._planner = planner
         self._costs = device.costs(n_qubits, precision)
         self._known: dict[tuple[int, bool], Plan] = {}  # by the segment's id, and whether phases are discarded
@@ -111,7 +109,7 @@ class Planning:
 
     def _planned(self, segment: Segment, *, discard_phases: bool = False) -> Plan:
         assert self._costs is not None  # what runs by a plan has costs to plan with  # noqa: S101
-        poll = self.checkpoint.poll
+        poll = self.monitor.poll
         return self._planner(segment, self.n_qubits, self._costs, discard_phases=discard_phases, poll=poll)
 
 

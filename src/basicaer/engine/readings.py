@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import State
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.program import Save
 
 __all__ = ["kept_bytes", "passes_of", "read"]
@@ -40,16 +40,16 @@ class _Kind(NamedTuple):
     kept_bytes
         Returns the bytes of the value, given those of the whole state.
     advances
-        Whether `read` itself tells the checkpoint of its passes.
+        Whether `read` itself tells the monitor of its passes.
     """
 
-    read: Callable[[Save, State, complex, Checkpoint], Any]
+    read: Callable[[Save, State, complex, Monitor], Any]
     passes: Callable[[Save], int]
     kept_bytes: Callable[[Save, int], int]
     advances: bool = False
 
 
-def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> Any:
+def read(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
     """Return what is to be saved of a state, which stays as it is; poll now and then, and say what is done.
 
     Parameters
@@ -58,9 +58,9 @@ def read(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> An
         A global phase that is still to be applied to the state.
     """
     kind = _KINDS[save.quantity]
-    value = kind.read(save, state, phase, checkpoint)
+    value = kind.read(save, state, phase, monitor)
     if not kind.advances:
-        checkpoint.advance(kind.passes(save))
+        monitor.advance(kind.passes(save))
     return value
 
 
@@ -79,29 +79,29 @@ def kept_bytes(save: Save, state_bytes: int, shots: int) -> int:
 # Amplitudes.
 
 
-def _amplitudes(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[Any]:
-    values = _chosen(save, state, checkpoint) if save.numbers else _over_idle(_of_active(save, state, checkpoint), save)
+def _amplitudes(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[Any]:
+    values = _chosen(save, state, monitor) if save.numbers else _over_idle(_of_active(save, state, monitor), save)
     if (factor := phase * save.phase) != 1.0:
         values *= factor
     return values
 
 
-def _unitary(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[Any]:
-    del checkpoint  # the state polls its own
+def _unitary(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[Any]:
+    del monitor  # the state polls its own
     columns: NDArray[Any] = state.read()
     if (factor := phase * save.phase) != 1.0:
         columns *= factor
     return columns
 
 
-def _squares(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[np.float64]:
+def _squares(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.float64]:
     del phase  # a modulus has none
-    values = _chosen(save, state, checkpoint).astype(np.complex128)
+    values = _chosen(save, state, monitor).astype(np.complex128)
     squares: NDArray[np.float64] = values.real**2 + values.imag**2
     return squares
 
 
-def _chosen(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
+def _chosen(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
     """Return the amplitudes that a save names by their indices, in the order of its qubits."""
     numbers = np.array(save.numbers, np.int64 if len(save.qubits) < _BITS_OF_INT64 else object)
     of_active: NDArray[np.int64] = extract_bits(numbers, save.places).astype(np.int64)
@@ -109,23 +109,23 @@ def _chosen(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
     if len(qubits) == state.n_qubits:
         chosen = state.read(deposit_bits(of_active, qubits))
     else:
-        chosen = _factor(save, state, checkpoint)[of_active]
+        chosen = _factor(save, state, monitor)[of_active]
     idle = mask_of(place for place, qubit in enumerate(save.qubits) if qubit is None)
     chosen[numbers & idle != 0] = 0
     return chosen
 
 
-def _of_active(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
+def _of_active(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
     """Return the amplitudes of a save's active qubits, in their order."""
     qubits = _active(save)
     if len(qubits) < state.n_qubits:
-        return _factor(save, state, checkpoint)
+        return _factor(save, state, monitor)
     if qubits == tuple(range(len(qubits))):
         return state.read()
     return state.read(deposit_bits(np.arange(2 ** len(qubits)), qubits))
 
 
-def _factor(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
+def _factor(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
     """Return the state of a save's qubits where it is a factor of the whole: ``whole[i, j] = others[i] * factor[j]``.
 
     The factor of the other qubits is taken to be positive where it is largest.
@@ -139,7 +139,7 @@ def _factor(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
     own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[j] = the index with value j on the qubits, else 0
     whole = most = 0.0
     largest = 0  # the index of the others' basis state in which these qubits have the largest part of the state
-    for rest in _parts(state, qubits, checkpoint):
+    for rest in _parts(state, qubits, monitor):
         rows = state.read(rest[:, None] + own)
         weights = np.einsum("ij,ij->i", rows.real, rows.real) + np.einsum("ij,ij->i", rows.imag, rows.imag)
         whole += float(weights.sum())
@@ -148,7 +148,7 @@ def _factor(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
     factor: NDArray[Any] = state.read(largest + own)
     factor /= most**0.5
     explained = 0.0
-    for rest in _parts(state, qubits, checkpoint):
+    for rest in _parts(state, qubits, monitor):
         overlaps = state.read(rest[:, None] + own) @ factor.conj()
         explained += float(np.vdot(overlaps, overlaps).real)
     if not explained > whole * (1 - _NEGLIGIBLE * np.finfo(factor.dtype).eps):
@@ -162,9 +162,9 @@ def _factor(save: Save, state: State, checkpoint: Checkpoint) -> NDArray[Any]:
 # Probabilities and density matrices of some qubits.
 
 
-def _probabilities(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[np.float64]:
+def _probabilities(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.float64]:
     del phase  # probabilities have none
-    return _over_idle(_probabilities_of(state, _active(save), checkpoint.poll), save)
+    return _over_idle(_probabilities_of(state, _active(save), monitor.poll), save)
 
 
 def _probabilities_of(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.float64]:
@@ -186,17 +186,17 @@ def _probabilities_of(state: State, qubits: tuple[int, ...], poll: Callable[[], 
     return probabilities
 
 
-def _density_matrix(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> NDArray[np.complex128]:
+def _density_matrix(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.complex128]:
     """Return the density matrix of a save's qubits, ``qubits[0]`` least significant; of trace 1."""
     del phase  # a density matrix has none
     qubits = _active(save)
     own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on the qubits, else 0
     matrix = np.zeros((len(own), len(own)), complex)
     passes, n_others = passes_of(save), state.n_qubits - len(qubits)
-    for rest in _parts(state, qubits, checkpoint):
+    for rest in _parts(state, qubits, monitor):
         columns = state.read(own[:, None] + rest).astype(np.complex128, copy=False)
         matrix += columns @ columns.conj().T
-        checkpoint.advance(passes * len(rest) / 2**n_others)
+        monitor.advance(passes * len(rest) / 2**n_others)
     matrix /= np.trace(matrix).real
     rows = _over_idle(matrix, save)
     return _over_idle(rows.T, save).T
@@ -211,9 +211,9 @@ def _masks(save: Save) -> list[tuple[int, int]]:
     return list(dict.fromkeys((x, z) for terms in sums for x, z, *_ in terms))
 
 
-def _of_paulis(save: Save, state: State, phase: complex, checkpoint: Checkpoint) -> Any:
+def _of_paulis(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
     """Return the values of Paulis or of sums of them, each Pauli read once."""
-    del phase, checkpoint  # an expectation value has none, and the state polls its own
+    del phase, monitor  # an expectation value has none, and the state polls its own
     masks = _masks(save)
     values = dict(zip(masks, state.expectations(masks), strict=True)) if masks else {}
 
@@ -246,12 +246,12 @@ def _over_idle(values: NDArray[Any], save: Save) -> NDArray[Any]:
     return widened
 
 
-def _parts(state: State, qubits: tuple[int, ...], checkpoint: Checkpoint) -> Iterator[NDArray[np.int64]]:
+def _parts(state: State, qubits: tuple[int, ...], monitor: Monitor) -> Iterator[NDArray[np.int64]]:
     """Yield the indices with 0 on some qubits and all values on the others, a part of them at a time; polls."""
     others = [qubit for qubit in range(state.n_qubits) if qubit not in qubits]
     step = max(2 ** (_BLOCK_QUBITS - len(qubits)), 1)
     for start in range(0, 2 ** len(others), int(step)):
-        checkpoint.poll()
+        monitor.poll()
         yield deposit_bits(np.arange(start, min(start + int(step), 2 ** len(others))), others)
 
 

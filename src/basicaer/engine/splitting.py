@@ -253,7 +253,7 @@ class Splitting:
 
     def _drawn(self, name: int, whole: int, p_one: float, place: int, loops: tuple[int, ...]) -> int:
         """Return how many of a row's shots measure 1."""
-        self._planning.checkpoint.poll()
+        self._planning.monitor.poll()
         random = self._draws.of_split(place, loops, name.to_bytes(8, "little"))
         return int(random.binomial(whole, p_one))
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import Batch, Device, SegmentBatch, State
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Planner
     from basicaer.engine.program import Measure, Program
     from basicaer.options import Precision
@@ -67,7 +67,7 @@ def common_structure(program: Program) -> Hashable | None:
 
 
 def evolve_programs(
-    programs: Sequence[Program], device: Device, planner: Planner, *, precision: Precision, checkpoint: Checkpoint
+    programs: Sequence[Program], device: Device, planner: Planner, *, precision: Precision, monitor: Monitor
 ) -> Batch:
     """Return the final states of programs that have the same structure."""
     segments = [
@@ -76,7 +76,7 @@ def evolve_programs(
             *([one for one in program.body if isinstance(one, Segment)] for program in programs), strict=True
         )
     ]
-    return evolve(segments, len(programs), programs[0].state_qubits, device, planner, precision, checkpoint)
+    return evolve(segments, len(programs), programs[0].state_qubits, device, planner, precision, monitor)
 
 
 def evolve(  # noqa: PLR0917  # the segments, the states, and what runs them
@@ -86,13 +86,13 @@ def evolve(  # noqa: PLR0917  # the segments, the states, and what runs them
     device: Device,
     planner: Planner,
     precision: Precision,
-    checkpoint: Checkpoint,
+    monitor: Monitor,
 ) -> Batch:
     """Return `count` states to which segments have been applied, one batch of segments after another."""
-    batch = device.new_batch(n_qubits, precision, count, checkpoint)
+    batch = device.new_batch(n_qubits, precision, count, monitor)
     costs = device.costs(n_qubits, precision)
     for one in segments:
-        plan = None if costs is None else planner(one.template, n_qubits, costs, poll=checkpoint.poll)
+        plan = None if costs is None else planner(one.template, n_qubits, costs, poll=monitor.poll)
         batch.run(one, plan)
     return batch
 
@@ -104,7 +104,7 @@ def outcomes(
     shots: int,
     seeds: Sequence[int],
     keep_order: bool,
-    checkpoint: Checkpoint,
+    monitor: Monitor,
 ) -> Iterator[Outcome]:
     """Yield for each program the outcome of its final measurements, on its state in the batch.
 
@@ -116,10 +116,8 @@ def outcomes(
     n_qubits = programs[0].state_qubits
     if keep_order or not 2**n_qubits < min(shots, _FEW_AMPLITUDES):
         for number, (program, seed) in enumerate(zip(programs, seeds, strict=True)):
-            checkpoint.poll()
-            yield _sampled(
-                program, batch.state(number), generator(seed).random(shots), checkpoint, keep_order=keep_order
-            )
+            monitor.poll()
+            yield _sampled(program, batch.state(number), generator(seed).random(shots), monitor, keep_order=keep_order)
         return
     ends = batch.block_weights(0).cumsum(axis=1)  # ends[i, k] = weight of all indices up to k, of state i
     draws = np.empty((len(programs), shots))
@@ -127,18 +125,18 @@ def outcomes(
         row[:] = generator(seed).random(shots)
     draws.sort(axis=1)
     for program, own, ends_of_one in zip(programs, draws, ends, strict=True):
-        checkpoint.poll()
+        monitor.poll()
         with _named(program):
             numbers = counts_by_index(own, ends_of_one)
         values, which = _values_of_all(n_qubits, program.final, _stored(program))
         counts = np.bincount(which, numbers, len(values))  # exact, since float64 can represent all integers up to 2**53
         hit = counts.nonzero()[0].tolist()
-        checkpoint.finish_shots(shots)
+        monitor.finish_shots(shots)
         yield Outcome([values[k] for k in hit], counts[hit].astype(np.int64).tolist(), None, None)
 
 
 def _sampled(
-    program: Program, state: State, draws: NDArray[np.float64], checkpoint: Checkpoint, *, keep_order: bool
+    program: Program, state: State, draws: NDArray[np.float64], monitor: Monitor, *, keep_order: bool
 ) -> Outcome:
     which = None
     with _named(program):
@@ -147,7 +145,7 @@ def _sampled(
             counts = np.bincount(which).tolist()
         else:
             values, counts = value_counts(state, draws, program.final, _stored(program))
-    checkpoint.finish_shots(len(draws))
+    monitor.finish_shots(len(draws))
     return Outcome(values, counts, which, None)
 
 

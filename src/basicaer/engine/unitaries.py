@@ -1,4 +1,4 @@
-"""The eigenvectors and eigenvalues of small unitary matrices."""
+"""Inverses of gates, and the eigenvectors and eigenvalues of small unitary matrices."""
 
 from __future__ import annotations
 
@@ -6,13 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from basicaer.engine.program import Form
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["eigen_decomposition", "eigenvalues"]
+    from basicaer.engine.program import Gate
+
+__all__ = ["eigen_decomposition", "eigenvalues", "inverse", "inverted"]
 
 _TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians; arbitrary, unlike the angles of gates
 _GOOD_ENOUGH = 1e-14  # error per row of the matrix; once it is as small, no other turn is tried
+
+
+def inverse(gates: Sequence[Gate]) -> list[Gate]:
+    """Return the inverse of a sequence of gates."""
+    return [
+        gate._replace(
+            name=f"{gate.name}_dg",
+            data=inverted(gate.form, gate.data),
+            formula=gate.formula and gate.formula._replace(inverted=not gate.formula.inverted),
+        )
+        for gate in reversed(gates)
+    ]
+
+
+def inverted(form: Form, data: NDArray[Any]) -> NDArray[Any]:
+    """Return the numbers of the inverse of a unitary, in the same form."""
+    return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # a diagonal has one axis: T changes nothing
 
 
 def eigen_decomposition(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:

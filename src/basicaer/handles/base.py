@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
-    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.monitor import Monitor
     from basicaer.records import FinishedExperiment
 
     Listener = Callable[[Progress], Any]
@@ -32,8 +32,8 @@ _log = logging.getLogger("basicaer")
 class WorkerEnd(Protocol):
     """The worker's end of the connection, which is sent along with the work."""
 
-    def at_work(self) -> AbstractContextManager[Checkpoint]:
-        """Return a context that lasts as long as the work and gives it its checkpoint."""
+    def at_work(self) -> AbstractContextManager[Monitor]:
+        """Return a context that lasts as long as the work and gives it its monitor."""
 
 
 class Handle(Protocol):
@@ -83,7 +83,7 @@ class Handle(Protocol):
 class ProgressCallback:
     """Calls a job's callback with the progress of any part, and keeps the callback's exceptions from the job.
 
-    It can be the link of a checkpoint.
+    It can be the link of a monitor.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Event, Queue, Status, get_client, get_worker
 
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.progress import Progress
 from basicaer.handles.base import Finished
 
@@ -45,16 +45,16 @@ class DaskWorkerEnd:
     timeout: float | None
 
     @contextlib.contextmanager
-    def at_work(self) -> Iterator[Checkpoint]:
+    def at_work(self) -> Iterator[Monitor]:
         link = _Link(self)
-        checkpoint = Checkpoint(self.timeout, link)
-        link.listen(checkpoint)
+        monitor = Monitor(self.timeout, link)
+        link.listen(monitor)
         loop = get_worker().loop
         loop.add_callback(_ignored_interrupts.begin)
         try:
-            yield checkpoint
+            yield monitor
         finally:
-            link.end(checkpoint.progress())
+            link.end(monitor.progress())
             loop.add_callback(_ignored_interrupts.end)
 
 
@@ -89,7 +89,7 @@ _ignored_interrupts = _IgnoredInterrupts()
 
 
 class _Link:
-    """Connects a worker's checkpoint with the handle."""
+    """Connects a worker's monitor with the handle."""
 
     interval = _INTERVAL
 
@@ -110,7 +110,7 @@ class _Link:
         self._all_sent = threading.Event()
         self._all_sent.set()
 
-    def listen(self, checkpoint: Checkpoint) -> None:
+    def listen(self, monitor: Monitor) -> None:
         """Cancel the work as soon as the job's end asks for it."""
 
         async def wait_for_stop() -> None:
@@ -118,7 +118,7 @@ class _Link:
                 while not await self._stop.wait(timeout=_SECONDS_PER_WAIT):
                     if self._ended.is_set():
                         return
-                checkpoint.cancel()
+                monitor.cancel()
 
         self._client.loop.add_callback(wait_for_stop)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.progress import Progress
 from basicaer.handles.base import PlainHandle
 
@@ -18,27 +18,27 @@ __all__ = ["LocalHandle", "UnknownHandle"]
 
 
 class LocalHandle(PlainHandle):
-    """For threads: job and worker share the checkpoint."""
+    """For threads: job and worker share the monitor."""
 
     can_cancel = True
 
     def __init__(self, timeout: float | None, callback: ProgressCallback | None) -> None:
-        self._checkpoint = Checkpoint(timeout, callback)
+        self._monitor = Monitor(timeout, callback)
 
     def for_worker(self) -> LocalHandle:
         return self
 
-    def at_work(self) -> AbstractContextManager[Checkpoint]:
-        return nullcontext(self._checkpoint)
+    def at_work(self) -> AbstractContextManager[Monitor]:
+        return nullcontext(self._monitor)
 
     def cancel(self) -> None:
-        self._checkpoint.cancel()
+        self._monitor.cancel()
 
     def has_started(self) -> bool:
-        return self._checkpoint.started
+        return self._monitor.started
 
     def progress(self) -> Progress:
-        return self._checkpoint.progress()
+        return self._monitor.progress()
 
 
 class _TimeLimit:
@@ -47,8 +47,8 @@ class _TimeLimit:
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
 
-    def at_work(self) -> AbstractContextManager[Checkpoint]:
-        return nullcontext(Checkpoint(self._timeout))
+    def at_work(self) -> AbstractContextManager[Monitor]:
+        return nullcontext(Monitor(self._timeout))
 
 
 class UnknownHandle(PlainHandle):

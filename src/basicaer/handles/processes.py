@@ -21,7 +21,7 @@ from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.errors import WorkerLostError
 from basicaer.handles.base import Finished, RemoteHandle
 
@@ -175,18 +175,18 @@ class _ProcessWorkerEnd(NamedTuple):
     timeout: float | None
 
     @contextlib.contextmanager
-    def at_work(self) -> Iterator[Checkpoint]:
+    def at_work(self) -> Iterator[Monitor]:
         link = _Link(self)
-        checkpoint = Checkpoint(self.timeout, link)
+        monitor = Monitor(self.timeout, link)
         with _interrupts_ignored():
             try:
-                yield checkpoint
+                yield monitor
             finally:
-                link.end(checkpoint.progress())
+                link.end(monitor.progress())
 
 
 class _Link:
-    """Connects a worker's checkpoint with the handle."""
+    """Connects a worker's monitor with the handle."""
 
     interval = _INTERVAL
 

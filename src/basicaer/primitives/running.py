@@ -17,9 +17,9 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_values
 from basicaer.devices.registry import choose_device
-from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
+from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, Segment
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, classical_values, sample_in_any_order, words_of
@@ -52,18 +52,18 @@ _FEWEST_SHOTS, _USUAL_SHOTS = 100, 10_000
 
 def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Estimated]:
     """Run every PUB and return their results; the function of every primitive's job."""
-    checkpoint = current_checkpoint.get() or Checkpoint()
-    checkpoint.expect_experiments(len(payload.tasks))
+    monitor = current_monitor.get() or Monitor()
+    monitor.expect_experiments(len(payload.tasks))
     results: list[Sampled | Estimated] = []
     position = 0  # of the task's first parameter set among the sets of all tasks
     for number, task in enumerate(payload.tasks):
-        run = _SweepRun(task.sweep, payload, checkpoint)
+        run = _SweepRun(task.sweep, payload, monitor)
         if isinstance(task, SamplerTask):
             results.append(_sampled(task, run, position))
         else:
             results.append(_estimated(task, run, number, position))
         position += task.sweep.size
-        checkpoint.finish_experiment(number, None)
+        monitor.finish_experiment(number, None)
     return results
 
 
@@ -76,11 +76,11 @@ class _SweepRun:
         How many parameter sets run at a time as a batch; 0 if they run one after another.
     """
 
-    def __init__(self, sweep: ProgramSweep, payload: PrimitivePayload, checkpoint: Checkpoint) -> None:
+    def __init__(self, sweep: ProgramSweep, payload: PrimitivePayload, monitor: Monitor) -> None:
         self.sweep = sweep
         self.seed = payload.seed
         self.precision = payload.precision
-        self.checkpoint = checkpoint
+        self.monitor = monitor
         qubits = sweep.first.state_qubits
         self.device: Device
         self.device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
@@ -97,10 +97,10 @@ class _SweepRun:
         template = self.sweep.first
         # Phases are left out: they change neither outcomes nor expectation values.
         places = [place for place, operation in enumerate(template.body) if isinstance(operation, Segment)]
-        self.checkpoint.enter("gates")
+        self.monitor.enter("gates")
         for start in range(0, self.sweep.size, self.batch_size):
             part = slice(start, min(start + self.batch_size, self.sweep.size))
-            self.checkpoint.poll()
+            self.monitor.poll()
             yield (
                 part,
                 evolve(
@@ -110,14 +110,14 @@ class _SweepRun:
                     self.device,
                     plan_segment,
                     self.precision,
-                    self.checkpoint,
+                    self.monitor,
                 ),
             )
 
     def execute(self, number: int, program: Program, **how: Any) -> Outcome:
         """Run the program of one parameter set by itself; `number` is its position among all sets of the job."""
         request = Request(program, self.precision, seed=seed_of_experiment(self.seed, number), **how)
-        return execute(request, self.device, plan_segment, self.checkpoint, numbers_of=formula_numbers)
+        return execute(request, self.device, plan_segment, self.monitor, numbers_of=formula_numbers)
 
 
 def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
@@ -126,25 +126,25 @@ def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
 
     def store(number: int, values: list[int], which: NDArray[np.int64]) -> None:
         for register, array in zip(task.registers, arrays, strict=True):
-            array[number] = register.bytes_of(values, run.checkpoint.poll)[which]
+            array[number] = register.bytes_of(values, run.monitor.poll)[which]
 
-    run.checkpoint.expect(None, sweep.size * shots)
+    run.monitor.expect(None, sweep.size * shots)
     if run.batch_size and shots <= SHOTS_AT_ONCE:
         final = sweep.first.final
         at_once = max(_SHOTS_STORED // shots, 1)
         for part, batch in run.batches():
-            run.checkpoint.enter("sampling")
+            run.monitor.enter("sampling")
             for first in range(part.start, part.stop, at_once):
                 numbers = range(first, min(first + at_once, part.stop))
                 indices = np.empty((len(numbers), shots), np.int64)
                 for row, number in zip(indices, numbers, strict=True):
-                    run.checkpoint.poll()
+                    run.monitor.poll()
                     draws = generator(seed_of_experiment(run.seed, position + number)).random(shots)
                     try:
                         row[:] = sample_in_any_order(batch.state(number - part.start), draws)
                     except LostNormError as error:
                         raise lost(sweep.program(number), error) from error
-                    run.checkpoint.finish_shots(shots)
+                    run.monitor.finish_shots(shots)
                 words = words_of(indices, final)
                 if words is None:  # too many classical bits for NumPy's integers
                     for row, number in zip(indices, numbers, strict=True):
@@ -152,7 +152,7 @@ def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
                     continue
                 for register, array in zip(task.registers, arrays, strict=True):
                     array[numbers.start : numbers.stop] = register.bytes_of_words(words)
-            run.checkpoint.enter("gates")
+            run.monitor.enter("gates")
     else:
         for number in range(sweep.size):
             outcome = run.execute(position + number, sweep.program(number), shots=shots, keep_order=True)
@@ -182,18 +182,18 @@ def _estimates(
     values, stds = np.zeros(len(sets)), np.zeros(len(sets))
     how: dict[str, Any] = {}
     if run.batch_size:  # otherwise each set's own run says how many passes it takes
-        run.checkpoint.expect(2 * -(-task.sweep.size // run.batch_size), 0)
+        run.monitor.expect(2 * -(-task.sweep.size // run.batch_size), 0)
     for part, evaluate in _evaluations(task, run, evaluate_program, how):
-        run.checkpoint.advance(1 if run.batch_size else 0)
+        run.monitor.advance(1 if run.batch_size else 0)
         here = np.flatnonzero((sets >= part.start) & (sets < part.stop))
         needed = np.unique(observables[here]).tolist()
         wanted = sorted({term[:2] for number in needed for term in task.terms[number]})
         column = {masks: j for j, masks in enumerate(wanted)}
         # found[shot, set, term]; there are no terms if every Pauli of the observables flips an idle qubit
         found = evaluate(wanted) if wanted else np.empty((1, part.stop - part.start, 0))
-        run.checkpoint.advance(1 if run.batch_size else 0)
+        run.monitor.advance(1 if run.batch_size else 0)
         for number in needed:
-            run.checkpoint.poll()
+            run.monitor.poll()
             places = here[observables[here] == number]
             terms = task.terms[number]
             columns, factors = [column[x, z] for x, z, _ in terms], np.array([factor for *_, factor in terms])

@@ -15,8 +15,8 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import choose_device
-from basicaer.engine.checkpoint import Checkpoint, current_checkpoint
 from basicaer.engine.execute import execute, outcome_probabilities
+from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
@@ -54,10 +54,10 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
         From an experiment. Like any other exception, it has as ``partial`` a result of the experiments that had
         finished.
     """
-    checkpoint = current_checkpoint.get() or Checkpoint()
-    checkpoint.expect_experiments(len(payload.experiments))
+    monitor = current_monitor.get() or Monitor()
+    monitor.expect_experiments(len(payload.experiments))
     started = time.perf_counter()
-    simulation = _Simulation(job_id, payload, checkpoint)
+    simulation = _Simulation(job_id, payload, monitor)
     try:
         simulation.run()
     except Exception as error:
@@ -110,16 +110,16 @@ class _Simulation:
         The results of the experiments that are finished, by position.
     """
 
-    def __init__(self, job_id: str, payload: SimulationPayload, checkpoint: Checkpoint) -> None:
+    def __init__(self, job_id: str, payload: SimulationPayload, monitor: Monitor) -> None:
         self.finished: dict[int, ExperimentResult] = {}
         self._payload = payload
-        self._checkpoint = checkpoint
+        self._monitor = monitor
         self._has_failed = threading.Event()
         self._continuation: Continuation | None = None
         self._persister: JobPersister | None = None
         if payload.persistence is not None:
             folder, interval, _ = payload.persistence
-            self._persister = JobPersister(Path(folder), job_id, interval, checkpoint.poll)
+            self._persister = JobPersister(Path(folder), job_id, interval, monitor.poll)
 
     def run(self) -> None:
         """Run all experiments; those on different GPUs beside each other."""
@@ -165,8 +165,8 @@ class _Simulation:
     def _finish(self, position: int, outcome: ExperimentOutcome) -> None:
         """Note what came of an experiment, and hand it over to the job."""
         experiment = finished_experiment(self._payload.experiments[position], outcome)
-        self.finished[position] = qiskit_experiment(experiment, self._checkpoint.poll)
-        self._checkpoint.finish_experiment(position, experiment)
+        self.finished[position] = qiskit_experiment(experiment, self._monitor.poll)
+        self._monitor.finish_experiment(position, experiment)
 
     def _outcomes(self, group: Sequence[int]) -> Iterator[tuple[int, ExperimentOutcome]]:
         """Run the experiments of a group; yield the position and outcome of each."""
@@ -187,25 +187,25 @@ class _Simulation:
     ) -> Iterator[tuple[int, ExperimentOutcome]]:
         """Run experiments of one structure as a batch of states."""
         experiments = [self._payload.experiments[position] for position in positions]
-        programs, first, checkpoint = [one.program for one in experiments], experiments[0], self._checkpoint
+        programs, first, monitor = [one.program for one in experiments], experiments[0], self._monitor
         started = time.perf_counter()
-        checkpoint.enter("gates")
-        checkpoint.poll()
-        batch = evolve_programs(programs, device, plan_segment, precision=first.precision, checkpoint=checkpoint)
+        monitor.enter("gates")
+        monitor.poll()
+        batch = evolve_programs(programs, device, plan_segment, precision=first.precision, monitor=monitor)
         share = (time.perf_counter() - started) / len(positions)
-        checkpoint.enter("sampling")
+        monitor.enter("sampling")
         engine_outcomes = outcomes(
             programs,
             batch,
             shots=first.shots,
             seeds=[experiment.seed for experiment in experiments],
             keep_order=first.memory,
-            checkpoint=checkpoint,
+            monitor=monitor,
         )
         started = time.perf_counter()
         for position, experiment, outcome in zip(positions, experiments, engine_outcomes, strict=True):
             yield position, self._converted(experiment, outcome, (device.name, reason), started - share)
-            checkpoint.enter("sampling")
+            monitor.enter("sampling")
             started = time.perf_counter()
 
     def _outcome(self, position: int) -> ExperimentOutcome:
@@ -234,7 +234,7 @@ class _Simulation:
             request,
             device,
             plan_segment,
-            self._checkpoint,
+            self._monitor,
             numbers_of=formula_numbers,
             persister=self._persister,
             check_shots=partial(
@@ -245,8 +245,8 @@ class _Simulation:
         )
         exact: dict[int, float] = {}
         if program.outcomes_save is not None:  # first, since they may be refused
-            self._checkpoint.enter("gates")
-            exact = outcome_probabilities(request, device, plan_segment, self._checkpoint, numbers_of=formula_numbers)
+            self._monitor.enter("gates")
+            exact = outcome_probabilities(request, device, plan_segment, self._monitor, numbers_of=formula_numbers)
         outcome = None
         if self._continuation is not None and self._continuation.position == position:
             outcome = _continued(self._continuation, kind, program.name, run)
@@ -269,8 +269,8 @@ class _Simulation:
             When the experiment began, on the clock of `time.perf_counter`.
         """
         seconds = time.perf_counter() - started
-        self._checkpoint.enter("results")
-        data = data_of(experiment, self._payload.returns, outcome, self._checkpoint.poll)
+        self._monitor.enter("results")
+        data = data_of(experiment, self._payload.returns, outcome, self._monitor.poll)
         saved = saved_of(outcome, experiment.program.saves) if outcome.saved else ()
         return ExperimentOutcome(data, saved, time.perf_counter() - started, seconds, *device)
 

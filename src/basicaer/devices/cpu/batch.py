@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.cpu.tiles import BoundPass
-    from basicaer.engine.checkpoint import Checkpoint
     from basicaer.engine.device import SegmentBatch, State
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate
 
@@ -57,7 +57,7 @@ class NumpyBatch:
         states: NDArray[np.complexfloating],
         n_qubits: int,
         threads: int,
-        checkpoint: Checkpoint,
+        monitor: Monitor,
         as_state: Callable[[NDArray[np.complexfloating], Sequence[int]], State],
         *,
         untouched: Iterable[int] = (),
@@ -68,7 +68,7 @@ class NumpyBatch:
         self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
         self._as_state = as_state
         self._threads = threads
-        self._checkpoint = checkpoint
+        self._monitor = monitor
 
     def __len__(self) -> int:
         return len(self._states)
@@ -82,7 +82,7 @@ class NumpyBatch:
 
         def work(part: slice) -> None:
             own = segments[part]
-            gathered = _GatheredGates(self._states[part], self.n_qubits, self._checkpoint.poll)
+            gathered = _GatheredGates(self._states[part], self.n_qubits, self._monitor.poll)
             for number, gate in enumerate(own.template.gates):
                 gathered.add(gate, own.data.get(number))
             gathered.apply()
@@ -95,7 +95,7 @@ class NumpyBatch:
             return
         if len(self._zero) == self.n_qubits:
             self._place = first_places(plan)
-        to, poll = (self._place, self._zero, self._states.dtype, 0), self._checkpoint.poll
+        to, poll = (self._place, self._zero, self._states.dtype, 0), self._monitor.poll
         template = segments.template
         recipe = recipe_for(plan, template, to, poll)
 
@@ -119,7 +119,7 @@ class NumpyBatch:
             tiles, other = room[:, : len(states) * one.tile_size].reshape(2, len(states), -1)
             buffers = (tiles, other)
             for number in range(len(one.bases)):
-                buffers = one.run(states, number, buffers, self._checkpoint.poll)
+                buffers = one.run(states, number, buffers, self._monitor.poll)
 
     def _in_order(self) -> None:
         """Let bit q of an index be qubit q."""
@@ -137,7 +137,7 @@ class NumpyBatch:
         return gathered
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
-        self._checkpoint.poll()
+        self._monitor.poll()
         self._in_order()
         weights: NDArray[np.float64] = squares(self._states).reshape(len(self), -1, 2**block_qubits).sum(axis=2)
         return weights
@@ -149,7 +149,7 @@ class NumpyBatch:
 
         def work(part: slice) -> None:
             states = self._states[part]
-            values[part] = expectations_of_each(states, observables, self._checkpoint.poll)
+            values[part] = expectations_of_each(states, observables, self._monitor.poll)
 
         self._in_parts(work, most=_AMPLITUDES_READ)
         return values
@@ -188,7 +188,7 @@ class NumpyBatch:
         return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # of the same class
 
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
-        made = type(self)(states, self.n_qubits, self._threads, self._checkpoint, self._as_state, untouched=self._zero)
+        made = type(self)(states, self.n_qubits, self._threads, self._monitor, self._as_state, untouched=self._zero)
         made._place = self._place  # noqa: SLF001  # of the same class
         return made
 
@@ -220,7 +220,7 @@ class NumpyBatch:
 
     def _alike_in_pairs(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         """Do what `alike` does by comparing all pairs at once, as is faster for few small states."""
-        self._checkpoint.poll()
+        self._monitor.poll()
         states = self._states
         if up_to_phase:  # each turned so that its overlap with the same state is positive
             overlaps = states @ _any_state(states.shape[1])
@@ -251,7 +251,7 @@ class NumpyBatch:
         at_least
             States of a part, whatever their size.
         """
-        self._checkpoint.poll()
+        self._monitor.poll()
         count = len(self._states) if count is None else count
         step = max(most // self._states.shape[1], at_least)
         if count * 2**self.n_qubits <= FEW_AMPLITUDES:  # so small a product is never given to several threads

@@ -12,7 +12,7 @@ from basicaer.devices.cpu.batch import NumpyBatch
 from basicaer.devices.cpu.blas import has_small_kernels
 from basicaer.devices.cpu.state import ROW_QUBITS, NumpyState, allocation
 from basicaer.devices.memory import free_host_bytes
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.plan import Costs
 from basicaer.options import Precision
 
@@ -74,42 +74,40 @@ class NumpyDevice:
         del precision
         return self.name
 
-    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> NumpyState:
+    def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> NumpyState:
         dtype = _DTYPES[precision]
         with allocation(dtype.itemsize * 2**n_qubits):
             vector = np.zeros(2**n_qubits, dtype)
         vector[0] = 1
-        return NumpyState(vector, n_qubits, self.threads, checkpoint or Checkpoint(), untouched=range(n_qubits))
+        return NumpyState(vector, n_qubits, self.threads, monitor or Monitor(), untouched=range(n_qubits))
 
-    def new_batch(
-        self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None
-    ) -> NumpyBatch:
+    def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> NumpyBatch:
         dtype = _DTYPES[precision]
         with allocation(dtype.itemsize * count * 2**n_qubits):
             states = np.zeros((count, 2**n_qubits), dtype)
         states[:, 0] = 1
-        return self._batch_from(states, n_qubits, checkpoint or Checkpoint(), untouched=range(n_qubits))
+        return self._batch_from(states, n_qubits, monitor or Monitor(), untouched=range(n_qubits))
 
-    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> NumpyBatch:
+    def batch_of(self, states: Sequence[State], precision: Precision, monitor: Monitor) -> NumpyBatch:
         n_qubits, dtype = states[0].n_qubits, _DTYPES[precision]
         with allocation(dtype.itemsize * len(states) * 2**n_qubits):
             amplitudes = np.empty((len(states), 2**n_qubits), dtype)
         for row, state in zip(amplitudes, states, strict=True):
             row[:] = state.read()
-        return self._batch_from(amplitudes, n_qubits, checkpoint)
+        return self._batch_from(amplitudes, n_qubits, monitor)
 
     def _batch_from(
         self,
         states: NDArray[np.complexfloating],
         n_qubits: int,
-        checkpoint: Checkpoint,
+        monitor: Monitor,
         *,
         untouched: Iterable[int] = (),
     ) -> NumpyBatch:
         def as_state(vector: NDArray[np.complexfloating], place: Sequence[int]) -> NumpyState:
-            return NumpyState(vector, n_qubits, 1, checkpoint, untouched=(), place=place)
+            return NumpyState(vector, n_qubits, 1, monitor, untouched=(), place=place)
 
-        return NumpyBatch(states, n_qubits, self.threads, checkpoint, as_state, untouched=untouched)
+        return NumpyBatch(states, n_qubits, self.threads, monitor, as_state, untouched=untouched)
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
         del precision

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
 
@@ -53,13 +53,13 @@ class NumpyState:
         vector: NDArray[np.complexfloating],
         n_qubits: int,
         threads: int,
-        checkpoint: Checkpoint,
+        monitor: Monitor,
         *,
         untouched: Iterable[int],
         place: Sequence[int] | None = None,
     ) -> None:
         self.n_qubits = n_qubits
-        self._checkpoint = checkpoint
+        self._monitor = monitor
         self._vector = vector  # _vector[i] = the amplitude for which bit _place[q] of i is the value of qubit q
         self._place = tuple(range(n_qubits) if place is None else place)
         self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
@@ -101,18 +101,18 @@ class NumpyState:
         self._place, self._zero = Wires(self._place, self._zero).of_qubits(plan.wire_of)
 
     def _bind(self, plan: Plan, segment: Segment) -> Bound:
-        to, poll = (self._place, self._zero, self._vector.dtype, self._passes_done), self._checkpoint.poll
+        to, poll = (self._place, self._zero, self._vector.dtype, self._passes_done), self._monitor.poll
         if isinstance(segment.gates, GatesOfBatch):
             return recipe_for(plan, segment.gates.batch.template, to, poll).bound(segment.gates.alone(), poll)
         return Recipe(plan, segment, *to, poll).bound(poll=poll)
 
     def _run_passes(self, bound: Bound, after_pass: Callable[[], None] | None) -> None:
         if after_pass is None:
-            run_passes(bound.passes, self._vector, self._threads_of_passes(), self._checkpoint)
+            run_passes(bound.passes, self._vector, self._threads_of_passes(), self._monitor)
             self._place, self._zero = bound.after[-1] if bound.after else (self._place, self._zero)
         else:
             for step, after in zip(bound.passes, bound.after, strict=True):
-                run_passes((step,), self._vector, self._threads_of_passes(), self._checkpoint)
+                run_passes((step,), self._vector, self._threads_of_passes(), self._monitor)
                 self._passes_done += 1
                 self._place, self._zero = after
                 after_pass()
@@ -134,7 +134,7 @@ class NumpyState:
         self._vector[0] = first
 
     def _run_gatewise(self, segment: Segment) -> None:
-        poll = self._checkpoint.poll
+        poll = self._monitor.poll
         if self._vector.size > gatewise.FEW_AMPLITUDES:
             with single_threaded_blas:
                 for gate in segment.gates:
@@ -150,7 +150,7 @@ class NumpyState:
     def _bound_gates(self, segment: Segment) -> list[BoundGate]:
         bound = []
         for gate in segment.gates:
-            self._checkpoint.poll()
+            self._monitor.poll()
             bound.append(self._gatewise.bound(self._numbers(gate)))
         return bound
 
@@ -168,7 +168,7 @@ class NumpyState:
 
     def weights(self, qubit: int) -> tuple[float, float]:
         if self._vector.size <= gatewise.FEW_AMPLITUDES:
-            self._checkpoint.poll()
+            self._monitor.poll()
             values = by_value(self._vector[None], self._place[qubit])
             zero, one = np.einsum("shvl,shvl->v", values, values, dtype=np.float64).tolist()
             return zero, one
@@ -191,7 +191,7 @@ class NumpyState:
         while place != list(home):
             places = _next_to_reorder(place, min(n, _CHUNK_QUBITS))
             passes.append(bind_reordering(places, place, home, self._vector.dtype))
-        run_passes(passes, self._vector, self._threads_of_passes(), self._checkpoint, counted=False)
+        run_passes(passes, self._vector, self._threads_of_passes(), self._monitor, counted=False)
         self._place = tuple(home)
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -207,7 +207,7 @@ class NumpyState:
         summed = tuple(chunk_bits - 1 - p for p in range(chunk_bits) if p not in inside)
         with self._one_blas_thread():
             for start in range(0, len(self._vector), 2**chunk_bits):
-                self._checkpoint.poll()
+                self._monitor.poll()
                 chunk = self._vector[start : start + 2**chunk_bits]
                 which = deposit_bits(extract_bits(start, outside), [wire_at[p] - block_qubits for p in outside])
                 if not inside:
@@ -229,7 +229,7 @@ class NumpyState:
         indices = np.empty(len(blocks), np.int64)
         hit, first = np.unique(blocks, return_index=True)
         for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(blocks)], strict=True):
-            self._checkpoint.poll()
+            self._monitor.poll()
             ends = self.block_probabilities(block, block_qubits).cumsum()
             found = ends.searchsorted(targets[start:stop], side="right")
             indices[start:stop] = last_with_weight(ends, found) + block * 2**block_qubits
@@ -237,7 +237,7 @@ class NumpyState:
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
-        return expectations(self._vector, placed, self._threads, self._checkpoint.poll, self._checkpoint.advance)
+        return expectations(self._vector, placed, self._threads, self._monitor.poll, self._monitor.advance)
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         if indices is None:
@@ -274,7 +274,7 @@ class NumpyState:
             filled += len(amplitudes)
 
     def copy(self) -> Self:
-        how = self._threads, self._checkpoint
+        how = self._threads, self._monitor
         return type(self)(self._copied(), self.n_qubits, *how, untouched=self._zero, place=self._place)
 
     def _copied(self) -> NDArray[np.complexfloating]:
@@ -301,13 +301,13 @@ class NumpyState:
     def _rows(self, qubits: tuple[int, ...]) -> Iterator[NDArray[Any]]:
         """Yield the amplitudes as `rows_of` does, block by block, polling before each."""
         for rows in rows_of(self._vector, self.n_qubits, self._places(qubits)):
-            self._checkpoint.poll()
+            self._monitor.poll()
             yield rows
 
     def _chunks(self, size: int) -> Iterator[slice]:
         """Yield the parts of an array, polling before each."""
         for start in range(0, size, 2**_CHUNK_QUBITS):
-            self._checkpoint.poll()
+            self._monitor.poll()
             yield slice(start, start + 2**_CHUNK_QUBITS)
 
 

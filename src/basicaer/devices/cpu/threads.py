@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.cpu.tiles import BoundPass
-    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.monitor import Monitor
 
 __all__ = ["run_parts", "run_passes"]
 
@@ -33,18 +33,18 @@ def run_passes(
     passes: Sequence[BoundPass],
     vector: NDArray[np.complexfloating],
     threads: int,
-    checkpoint: Checkpoint,
+    monitor: Monitor,
     *,
     counted: bool = True,
 ) -> None:
     """Run passes over a state one after another, the tiles of each on up to `threads` threads at a time.
 
-    The result does not depend on the number of threads. `checkpoint` is polled before every tile, and every thread has
+    The result does not depend on the number of threads. `monitor` is polled before every tile, and every thread has
     stopped when this returns or raises. `counted` says whether the passes count as progress.
     """
     with _crowd:
         while passes:
-            crew = _Crew(passes, vector, threads, checkpoint, counted=counted)
+            crew = _Crew(passes, vector, threads, monitor, counted=counted)
             _run(crew)
             passes = passes[crew.pace.passes_done :]
 
@@ -193,13 +193,13 @@ class _Crew:
         passes: Sequence[BoundPass],
         vector: NDArray[np.complexfloating],
         threads: int,
-        checkpoint: Checkpoint,
+        monitor: Monitor,
         *,
         counted: bool,
     ) -> None:
         self._passes = passes
         self._states = vector[None]
-        self._checkpoint = checkpoint
+        self._monitor = monitor
         self._counted = counted
         self.pace = _Pace(threads, max((len(step.bases) for step in passes), default=1))
         self._barrier = threading.Barrier(self.pace.threads, self.pace.end_pass)
@@ -222,11 +222,11 @@ class _Crew:
                 with self._lock:
                     number = next(numbers)
                     if self._counted and number < len(step.bases):
-                        self._checkpoint.advance(1 / len(step.bases))
+                        self._monitor.advance(1 / len(step.bases))
                 if number >= len(step.bases):
                     break
-                self._checkpoint.poll()
-                buffers = step.run(self._states, number, buffers, self._checkpoint.poll)
+                self._monitor.poll()
+                buffers = step.run(self._states, number, buffers, self._monitor.poll)
             self._barrier.wait()
             if self.pace.is_to_change:
                 return

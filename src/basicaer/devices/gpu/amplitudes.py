@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.gpu.card import Card
     from basicaer.devices.gpu.shape import TileShape
-    from basicaer.engine.checkpoint import Checkpoint
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
@@ -67,16 +67,16 @@ class CupyAmplitudes:
         n_qubits: int,
         precision: Precision,
         *,
-        checkpoint: Checkpoint,
+        monitor: Monitor,
         count: int = 1,
     ) -> None:
         self.n_qubits = n_qubits
         self._count = count
-        self._checkpoint = checkpoint
+        self._monitor = monitor
         self._dtype = DTYPES[precision]
         self._shape = shape
         self._wires = max(n_qubits, shape.register_bits)
-        self._checkpoint.poll()
+        self._monitor.poll()
         self._queue = card.queue("making a state")
         with self._working("making a state"):
             self._kernels = card.kernels(precision, shape.register_bits)
@@ -94,7 +94,7 @@ class CupyAmplitudes:
     @contextlib.contextmanager
     def _working(self, doing: str) -> Iterator[None]:
         """Poll, then work on the card for a while; errors say what was being done."""
-        self._checkpoint.poll()
+        self._monitor.poll()
         with self._queue.working(doing):
             yield
 
@@ -127,7 +127,7 @@ class CupyAmplitudes:
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in self._zero)
 
     def _bound(self, segment: Segment, plan: Plan | None) -> Launches:
-        self._checkpoint.poll()
+        self._monitor.poll()
         to = self._shape, self._place, self._zero, self._dtype
         return _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to[:3], dtype=self._dtype))
 
@@ -150,7 +150,7 @@ class CupyAmplitudes:
         states
             The numbers of the states.
         counted
-            Whether they are passes of the program that runs: these are told to the checkpoint.
+            Whether they are passes of the program that runs: these are told to the monitor.
         after_pass
             As of `State.run`.
         """
@@ -162,13 +162,13 @@ class CupyAmplitudes:
             for number, launch in enumerate(uploaded.launches):
                 if number < self._passes_done:  # done before this state was saved
                     continue
-                self._checkpoint.poll()
+                self._monitor.poll()
                 uploaded.start(number, self._kernels, self._vector)
                 in_flight.append(self._queue.mark())
                 if len(in_flight) >= _IN_FLIGHT:
                     in_flight.popleft().synchronize()
                 if counted and isinstance(launch, PassLaunch):
-                    self._checkpoint.advance(1)
+                    self._monitor.advance(1)
                 if after_pass is not None:
                     self._passes_done = number + 1
                     after_pass()

@@ -8,7 +8,7 @@ from basicaer.devices.gpu.batch import CupyBatch
 from basicaer.devices.gpu.card import Card
 from basicaer.devices.gpu.shape import TileShape, usual_shape
 from basicaer.devices.gpu.state import CupyState
-from basicaer.engine.checkpoint import Checkpoint
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.plan import Costs
 from basicaer.options import Precision
 
@@ -79,18 +79,16 @@ class CupyDevice:
         tile, register, row = self.shapes[precision]
         return f"{self.name} (tiles of {tile}, {register} and {row} bits)"
 
-    def new_state(self, n_qubits: int, precision: Precision, checkpoint: Checkpoint | None = None) -> CupyState:
-        return CupyState(self.card, self.shapes[precision], n_qubits, precision, checkpoint=checkpoint or Checkpoint())
+    def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> CupyState:
+        return CupyState(self.card, self.shapes[precision], n_qubits, precision, monitor=monitor or Monitor())
 
-    def new_batch(
-        self, n_qubits: int, precision: Precision, count: int, checkpoint: Checkpoint | None = None
-    ) -> CupyBatch:
+    def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> CupyBatch:
         return CupyBatch(
-            self.card, self.shapes[precision], n_qubits, precision, checkpoint=checkpoint or Checkpoint(), count=count
+            self.card, self.shapes[precision], n_qubits, precision, monitor=monitor or Monitor(), count=count
         )
 
-    def batch_of(self, states: Sequence[State], precision: Precision, checkpoint: Checkpoint) -> CupyBatch:
-        del precision, checkpoint  # those of the states
+    def batch_of(self, states: Sequence[State], precision: Precision, monitor: Monitor) -> CupyBatch:
+        del precision, monitor  # those of the states
         return CupyBatch.of([state for state in states if isinstance(state, CupyState)])
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:

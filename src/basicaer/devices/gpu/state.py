@@ -120,7 +120,7 @@ class CupyState(CupyAmplitudes):
         for x, places in by_flips(masks).items():
             for place in places:
                 values[place] = self._expectations(x, masks[place][1])[0]
-            self._checkpoint.advance(1)
+            self._monitor.advance(1)
         return values
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:

@@ -1,4 +1,4 @@
-"""Checkpoints: the worker polls one between two pieces of work, where its job may be stopped and its progress is read.
+"""The monitor of a job: its worker polls it between two pieces of work, where it may be stopped and watched.
 
 This is the one mechanism for cancellation, time limits and progress.
 """
@@ -13,13 +13,13 @@ from typing import Any, Protocol
 from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled, JobTimeLimitError
 
-__all__ = ["Checkpoint", "Link", "current_checkpoint"]
+__all__ = ["Link", "Monitor", "current_monitor"]
 
 _FIRST_GUESS = 0.02  # the part of the passes that must be done before the remaining time is predicted
 
 
 class Link(Protocol):
-    """Connects a checkpoint with the job that it belongs to, which may be in another process."""
+    """Connects a monitor with the job that it belongs to, which may be in another process."""
 
     interval: float  # least number of seconds between two exchanges
 
@@ -30,7 +30,7 @@ class Link(Protocol):
         """Hand over a finished experiment, so that it is kept even if the worker is lost."""
 
 
-class Checkpoint:
+class Monitor:
     """Accompanies the work of a job, and is polled by the worker.
 
     Any thread may ask for cancellation by calling `cancel`; the worker's next `poll` then raises. Work between two
@@ -43,7 +43,7 @@ class Checkpoint:
     timeout
         Seconds that the work itself may take, counted from `start`; None for no limit.
     link
-        Connects the checkpoint with its job; None if there is no connection.
+        Connects the monitor with its job; None if there is no connection.
 
     Attributes
     ----------
@@ -183,8 +183,8 @@ class Checkpoint:
             tuple(self._spent_until(now).items()),
         )
 
-    def silent(self) -> Checkpoint:
-        """Return a checkpoint that stops work where this one does, and to which progress means nothing."""
+    def silent(self) -> Monitor:
+        """Return a monitor that stops work where this one does, and to which progress means nothing."""
         return _Silent(self)
 
     def _place(self) -> str:
@@ -198,19 +198,17 @@ class Checkpoint:
         return said
 
 
-class _Silent(Checkpoint):
-    """See `Checkpoint.silent`."""
+class _Silent(Monitor):
+    """See `Monitor.silent`."""
 
-    def __init__(self, whole: Checkpoint) -> None:
+    def __init__(self, whole: Monitor) -> None:
         super().__init__()
         self._whole = whole
 
     def poll(self) -> None:
-        """Poll the checkpoint that hears of progress."""
+        """Poll the monitor that hears of progress."""
         self._whole.poll()
 
 
-current_checkpoint: contextvars.ContextVar[Checkpoint | None] = contextvars.ContextVar(
-    "basicaer_checkpoint", default=None
-)
-"""The checkpoint of the job that runs in this context. Workers set it, because a context is not sent to them."""
+current_monitor: contextvars.ContextVar[Monitor | None] = contextvars.ContextVar("basicaer_monitor", default=None)
+"""The monitor of the job that runs in this context. Workers set it, because a context is not sent to them."""
