@@ -70,7 +70,7 @@ LAYERS = {
     ),
     "engine": (
         *("engine.unitaries", "engine.together", "engine.lru_cache", "engine.execute", "engine.suspended"),
-        *("engine.saved", "engine.finishing", "engine.group_queue", "engine.splitting"),
+        *("engine.saved", "engine.finishing", "engine.group_queue", "engine.shortcuts", "engine.splitting"),
         *("engine.liveness", "engine.request"),
         *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.sampling", "engine.draws", "engine.device", "engine.plan", "engine.program"),

@@ -10,11 +10,13 @@ import exact
 from basicaer import BasicAer
 from basicaer.compile.lower import lower
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.cpu.state import NumpyState
 from basicaer.engine import group_queue, splitting
 from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.group_queue import GroupQueue
 from basicaer.engine.liveness import Liveness
 from basicaer.engine.records import Records
+from basicaer.engine.shortcuts import Shortcuts
 from basicaer.errors import BasicAerError
 from basicaer.library import save_expectation_value, save_probabilities, save_statevector
 from basicaer.simulators import running
@@ -153,9 +155,49 @@ def test_no_shot_sees_anything_else(seed, monkeypatch):
     for name, way in WAYS.items():
         got = seen(outcome_of(circuit, backend, monkeypatch, way, shots=SHOTS, memory=True))
         check_alike(got, want, name)
-    monkeypatch.setattr(Ensemble, "alike", lambda *_args, **_keys: None)
-    got = seen(outcome_of(circuit, backend, monkeypatch, (1000, None, None), shots=SHOTS, memory=True))
-    check_alike(got, want, "no merges")
+    for name, owner, attribute, replaced in (
+        ("no shortcuts", Shortcuts, "taken", lambda _self, _group, frame: frame),
+        ("no merges", Ensemble, "alike", lambda *_args, **_keys: None),
+    ):
+        monkeypatch.setattr(owner, attribute, replaced)
+        got = seen(outcome_of(circuit, backend, monkeypatch, (1000, None, None), shots=SHOTS, memory=True))
+        check_alike(got, want, name)
+
+
+@pytest.mark.parametrize("prepared", ["reset", "measured"])
+def test_a_loop_that_comes_to_the_same_states_runs_its_gates_a_few_times_only(prepared, monkeypatch):
+    runs = []
+    run = NumpyState.run
+    monkeypatch.setattr(NumpyState, "run", lambda self, *args: (runs.append(1), run(self, *args)))
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure(1, 0)
+    with circuit.while_loop((circuit.clbits[0], 1)):
+        if prepared == "reset":
+            circuit.reset([0, 1])
+        else:  # by hand, from the state that has been measured
+            circuit.x([0, 1])
+        circuit.rx(1.0, 0)
+        circuit.ry(0.3, 0)
+        circuit.cx(0, 1)
+        circuit.measure(1, 0)
+    counts = QASM.run(circuit, shots=20_000, seed_simulator=3).result().get_counts()
+    assert set(counts) == {"00"}
+    iterations = round(np.log(20_000) / -np.log(np.sin(0.5) ** 2))
+    assert iterations > 5
+    assert len(runs) < 15 if prepared == "measured" else len(runs) < 25
+
+
+def test_a_state_that_no_shortcut_fits_is_not_taken_for_another():
+    """The angle is another one in each iteration, and so is the qubit that is reset."""
+    circuit, angle = QuantumCircuit(2, 8), Parameter("angle")
+    with circuit.for_loop(range(4), angle):
+        circuit.rx(angle * np.pi, 0)
+        circuit.x(1)
+        circuit.cx(1, 0)
+    circuit.measure([0, 1], [0, 1])
+    assert QASM.run(circuit, shots=10).result().get_counts() == {"00000000": 10}
 
 
 @pytest.mark.parametrize("seed", range(100, 112))

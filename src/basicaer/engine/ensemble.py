@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan
     from basicaer.options import Precision
 
-__all__ = ["MOST_AMPLITUDES", "Ensemble"]
+__all__ = ["MOST_AMPLITUDES", "Ensemble", "flipping"]
 
 _FEW = 2  # states that stay by themselves when they part, as those of both outcomes may soon go different ways
 _FLIP = np.array([[0, 1], [1, 0]], complex)
@@ -89,7 +89,7 @@ class Ensemble:
         """Apply X to a qubit of those states where it is asked for."""
         if not where.any():
             return
-        template = _flipping(qubit)
+        template = flipping(qubit)
         if isinstance(self._states, list):
             for state, flips in zip(self._states, where, strict=True):
                 if flips:
@@ -207,6 +207,6 @@ class Ensemble:
 
 
 @lru_cache(maxsize=64)
-def _flipping(qubit: int) -> Segment:
+def flipping(qubit: int) -> Segment:
     """Return X on a qubit as a segment; always the same object, for which devices keep what they have bound."""
     return Segment((Gate("x", "X", (qubit,), Form.MATRIX, _FLIP),))

@@ -44,6 +44,7 @@ from basicaer.engine.readings import read
 from basicaer.engine.records import Records, Shots
 from basicaer.engine.request import Outcome, Request
 from basicaer.engine.saved import Saved
+from basicaer.engine.shortcuts import Shortcuts
 from basicaer.engine.splitting import NoRoomError, Splitting
 from basicaer.engine.suspended import Suspended, Suspension, Waiting
 from basicaer.errors import BasicAerError, LostNormError
@@ -184,6 +185,7 @@ class _Execution:
             one_by_one=suspension.is_kept,
         )
         self.finishing = Finishing(self.records, draws, planning, request, shots)
+        self.shortcuts = Shortcuts(planning, is_kept=suspension.is_kept)
         self.queue = GroupQueue(self.splitting)
         self.waiting: list[Waiting] = []  # rows that are still to be run from the start
         self.running: Group | None = None
@@ -281,6 +283,8 @@ class _Execution:
                 return
             if frame.at == len(frame.block):
                 self.leave_block(group, frame)
+            elif (farther := self.shortcuts.taken(group, frame)) is not frame:
+                group.frame = farther
             else:
                 self.carry_out(group, frame)
         self.suspension.check_restored()

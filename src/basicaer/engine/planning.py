@@ -46,6 +46,11 @@ class Planning:
         self._costs = device.costs(n_qubits, precision)
         self._known: dict[tuple[int, bool], Plan] = {}  # by the segment's id, and whether phases are discarded
 
+    @property
+    def has_plans(self) -> bool:
+        """Whether any gates may run by a plan, rather than one by one."""
+        return self._costs is not None
+
     def plan(self, segment: Segment, state: State | None) -> Plan | None:
         """Return the plan of gates that are not the program's own; None where they run one by one.
 

@@ -180,6 +180,12 @@ class NumpyState:
         return zero, one
 
     def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        if self._vector.size <= gatewise.FEW_AMPLITUDES:
+            self._monitor.poll()
+            values = by_value(self._vector[None], self._place[qubit])
+            values[:, :, 1 - outcome] = 0
+            values[:, :, int(outcome)] *= probability**-0.5
+            return
         for rows in self._rows((qubit,)):
             rows[1 - outcome] = 0
             rows[int(outcome)] *= probability**-0.5

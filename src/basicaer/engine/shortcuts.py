@@ -1,0 +1,80 @@
+"""Small states that a loop brings back to where they were: what it did to them is remembered, not done again.
+
+A preparation that is repeated until it succeeds comes to the same few states in every iteration.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from basicaer.engine.ensemble import flipping
+from basicaer.engine.program import Reset, Segment
+from basicaer.engine.splitting import probabilities
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basicaer.engine.groups import Frame, Group
+    from basicaer.engine.planning import Planning
+
+__all__ = ["Shortcuts"]
+
+_MOST_QUBITS = 6  # of a state; it takes longer to look at a larger one than to change it
+_MOST_KNOWN = 256
+
+
+class Shortcuts:
+    """Takes branches through gates and through resets whose outcome is certain, where nothing is drawn or recorded.
+
+    Parameters
+    ----------
+    planning
+        Of the run. Nothing is remembered if its gates run by plans, which may round them in another way.
+    is_kept
+        Whether the run is saved on its way, operation by operation; nothing is remembered then either.
+    """
+
+    def __init__(self, planning: Planning, *, is_kept: bool) -> None:
+        self._is_worthwhile = planning.n_qubits <= _MOST_QUBITS and not planning.has_plans and not is_kept
+        # By block, place in the block and state: the place at which this ends, and the state then.
+        self._known: dict[tuple[int, int, bytes], tuple[int, NDArray[np.complexfloating]]] = {}
+
+    def taken(self, group: Group, frame: Frame) -> Frame:
+        """Take a group of one branch as far as it goes; return where it stands then, `frame` itself if it is there."""
+        state = group.ensemble.single
+        if not self._is_worthwhile or frame.outer is None or state is None or not _is_plain(frame):
+            return frame
+        key = id(frame.block), frame.at, state.read().tobytes()
+        known = self._known.get(key)
+        if known is not None:
+            end, amplitudes = known
+            if end == frame.at:
+                return frame
+            state.load(amplitudes)
+            return frame._replace(at=end)
+        here = frame
+        while _is_plain(here):
+            match here.operation:
+                case Segment() as segment:
+                    state.run(segment, None)
+                case Reset(qubit):
+                    ((zero, one),) = probabilities(group.ensemble, qubit).tolist()
+                    if zero * one:
+                        break
+                    if one:
+                        state.run(flipping(qubit), None)
+            here = here.next()
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = here.at, state.read()
+        return here
+
+
+def _is_plain(frame: Frame) -> bool:
+    """Tell whether the next operation has only gates with numbers of their own, or is a reset."""
+    match frame.operation:
+        case Segment(open=False) | Reset():
+            return True
+        case _:
+            return False
