@@ -169,6 +169,12 @@ def test_a_loop_that_comes_to_the_same_states_runs_its_gates_a_few_times_only(pr
     runs = []
     run = NumpyState.run
     monkeypatch.setattr(NumpyState, "run", lambda self, *args: (runs.append(1), run(self, *args)))
+
+    def runs_needed():
+        runs.clear()
+        assert set(QASM.run(circuit, shots=20_000, seed_simulator=3).result().get_counts()) == {"00"}
+        return len(runs)
+
     circuit = QuantumCircuit(2, 2)
     circuit.h(0)
     circuit.cx(0, 1)
@@ -178,15 +184,13 @@ def test_a_loop_that_comes_to_the_same_states_runs_its_gates_a_few_times_only(pr
             circuit.reset([0, 1])
         else:  # by hand, from the state that has been measured
             circuit.x([0, 1])
-        circuit.rx(1.0, 0)
+        circuit.rx(2.2, 0)  # 1 in four of five cases
         circuit.ry(0.3, 0)
         circuit.cx(0, 1)
         circuit.measure(1, 0)
-    counts = QASM.run(circuit, shots=20_000, seed_simulator=3).result().get_counts()
-    assert set(counts) == {"00"}
-    iterations = round(np.log(20_000) / -np.log(np.sin(0.5) ** 2))
-    assert iterations > 5
-    assert len(runs) < 15 if prepared == "measured" else len(runs) < 25
+    assert runs_needed() < 15
+    monkeypatch.setattr(Shortcuts, "taken", lambda _self, _group, frame: frame)
+    assert runs_needed() > 35
 
 
 def test_a_state_that_no_shortcut_fits_is_not_taken_for_another():

@@ -185,7 +185,7 @@ class _Execution:
             one_by_one=suspension.is_kept,
         )
         self.finishing = Finishing(self.records, draws, planning, request, shots)
-        self.shortcuts = Shortcuts(planning, is_kept=suspension.is_kept)
+        self.shortcuts = Shortcuts(planning, is_kept=suspension.is_kept, keeps_phases=self.splitting.keeps_phases)
         self.queue = GroupQueue(self.splitting)
         self.waiting: list[Waiting] = []  # rows that are still to be run from the start
         self.running: Group | None = None

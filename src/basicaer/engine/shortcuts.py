@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from basicaer.engine.ensemble import flipping
 from basicaer.engine.program import Reset, Segment
 from basicaer.engine.splitting import probabilities
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from basicaer.engine.groups import Frame, Group
@@ -22,6 +23,8 @@ __all__ = ["Shortcuts"]
 
 _MOST_QUBITS = 6  # of a state; it takes longer to look at a larger one than to change it
 _MOST_KNOWN = 256
+_LARGE = 2 ** (-_MOST_QUBITS / 2 - 1)  # some amplitude of each state is larger
+_STEPS = 2**40  # by which amplitudes are told apart, rather than by less than what rounding may do in double precision
 
 
 class Shortcuts:
@@ -33,10 +36,13 @@ class Shortcuts:
         Of the run. Nothing is remembered if its gates run by plans, which may round them in another way.
     is_kept
         Whether the run is saved on its way, operation by operation; nothing is remembered then either.
+    keeps_phases
+        Whether global phases matter.
     """
 
-    def __init__(self, planning: Planning, *, is_kept: bool) -> None:
+    def __init__(self, planning: Planning, *, is_kept: bool, keeps_phases: bool) -> None:
         self._is_worthwhile = planning.n_qubits <= _MOST_QUBITS and not planning.has_plans and not is_kept
+        self._keeps_phases = keeps_phases
         # By block, place in the block and state: the place at which this ends, and the state then.
         self._known: dict[tuple[int, int, bytes], tuple[int, NDArray[np.complexfloating]]] = {}
 
@@ -45,7 +51,8 @@ class Shortcuts:
         state = group.ensemble.single
         if not self._is_worthwhile or frame.outer is None or state is None or not _is_plain(frame):
             return frame
-        key = id(frame.block), frame.at, state.read().tobytes()
+        with np.errstate(all="ignore"):  # a state that is none is found out when it is measured
+            key = id(frame.block), frame.at, self._rounded(state.read())
         known = self._known.get(key)
         if known is not None:
             end, amplitudes = known
@@ -69,6 +76,14 @@ class Shortcuts:
             self._known.clear()
         self._known[key] = here.at, state.read()
         return here
+
+    def _rounded(self, amplitudes: NDArray[np.complexfloating]) -> bytes:
+        """Return the same bytes for states that differ by rounding only or, if phases do not matter, by a phase."""
+        if not self._keeps_phases:
+            large = amplitudes[(abs(amplitudes) > _LARGE).argmax()]
+            amplitudes = amplitudes * (large.conjugate() / abs(large))
+        steps: NDArray[np.int64] = np.rint(amplitudes.astype(complex).view(float) * _STEPS).astype(np.int64)
+        return steps.tobytes()
 
 
 def _is_plain(frame: Frame) -> bool:

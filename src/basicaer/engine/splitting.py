@@ -81,7 +81,7 @@ class Splitting:
         self._keeps_bits = not self._is_exact or wants_outcomes
         self._least = LEAST_OF_OUTCOMES if wants_outcomes else LEAST_PROBABILITY
         self.cut = 0.0
-        self._keeps_phases = keeps_phases or any(save.quantity is SavedQuantity.AMPLITUDES for save in program.saves)
+        self.keeps_phases = keeps_phases or any(save.quantity is SavedQuantity.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
         most = min(device.most_states(n_qubits, planning.precision), MOST_AMPLITUDES // 2**n_qubits)
         self.most_together = 1 if one_by_one or most < 2 else most
@@ -168,7 +168,7 @@ class Splitting:
         kinds = self._kinds(group, live)
         if len(set(kinds.tolist())) == len(group):
             return
-        first = group.ensemble.alike(kinds, up_to_phase=not self._keeps_phases)
+        first = group.ensemble.alike(kinds, up_to_phase=not self.keeps_phases)
         if first is not None and (first != np.arange(len(group))).any():
             self._fruitless = 0
             kept, number = _numbered(first, len(group))
@@ -185,12 +185,12 @@ class Splitting:
             A mask of the bits that something still reads.
         """
         numbers = np.zeros(len(group), np.int64)
-        if not (live or self._keeps_phases or any(group.variables)):
+        if not (live or self.keeps_phases or any(group.variables)):
             return numbers
         keys: dict[tuple[object, ...], int] = {}
         bits = self._records.live(group.first_rows(), live).T.tolist()
         for i, (own, variables) in enumerate(zip(bits, group.variables, strict=True)):
-            phase = complex(group.phases[i]) if self._keeps_phases else None
+            phase = complex(group.phases[i]) if self.keeps_phases else None
             numbers[i] = keys.setdefault((*own, *sorted(variables.items()), phase), len(keys))
         return numbers
 
