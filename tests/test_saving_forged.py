@@ -19,6 +19,7 @@ from rich.console import Console
 from basicaer import BasicAer, cli
 from basicaer.engine import monitor as monitor_module
 from basicaer.engine.monitor import Monitor
+from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
 from basicaer.library import (
     save_amplitudes,
@@ -31,6 +32,7 @@ from basicaer.library import (
     save_unitary,
 )
 from basicaer.persistence import folder as folder_module
+from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JobFolder
 from basicaer.persistence.persister import load_job
 from basicaer.simulation import Persistence
@@ -244,6 +246,15 @@ def comparable(named):
 def test_no_forged_field_ends_in_anything_but_a_sentence_or_the_right_counts(saved, folder, name):
     cases = list(zip(kinds_of_places(body_of(folder, name)), itertools.cycle(ODD), strict=False))
     assert check_forged(folder, saved, name, cases) > 0.9 * len(cases)
+
+
+@pytest.mark.parametrize("odd", ["", "x", [], {}, 0, None, ["gate"]])
+def test_what_should_be_a_sequence_is_one(odd):
+    whole = encoded(Segment((Gate("x", "X", (0,), Form.PERMUTATION, np.array([1, 0])),)), arrays := [])
+    assert len(decoded(whole, arrays).gates) == 1
+    whole["is"]["gates"] = odd
+    with pytest.raises((BasicAerError, ValueError, TypeError, KeyError)):
+        decoded(whole, arrays)
 
 
 @pytest.mark.slow

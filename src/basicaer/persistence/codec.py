@@ -187,6 +187,8 @@ def _is_of(value: Any, hint: Any) -> bool:
         return any(_is_of(value, one) for one in inner)
     if kind in _NUMBERS:
         return type(value) in _NUMBERS[kind]
+    if kind is Sequence:
+        kind = tuple | range  # as sequences are saved
     if not isinstance(value, kind):
         return False
     if isinstance(value, range):  # it holds only integers, perhaps too many to look at
