@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from basicaer.devices.cpu.gatewise import weight
-from basicaer.devices.cpu.pauli_sums import Chunks, Room, ways_of
+from basicaer.devices.cpu.pauli_sums import Chunks, Room, grouped_sums
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.engine.bits import highest_position
 from basicaer.engine.paulis import by_flips
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Observables", "expectations", "expectations_of_each"]
 
 _CHUNK_QUBITS = 16  # 2**16 amplitudes are read between two polls
-_WAYS_OF_A_SPAN = 8  # each span has buffers of its own, which take as long to allocate as two products to compute
+_GROUPS_OF_A_SPAN = 8  # each span has buffers of its own, which take as long to allocate as two products to compute
 _SPANS = 64  # parts that are summed separately, so that results do not depend on the number of threads
 
 
@@ -42,7 +42,7 @@ class Observables:
     def __init__(self, masks: Sequence[tuple[int, int]], bits: int) -> None:
         self.count = len(masks)
         self.chunk_bits = min(bits, _CHUNK_QUBITS)
-        self.ways = ways_of(masks, by_flips(masks), self.chunk_bits)
+        self.groups = grouped_sums(masks, by_flips(masks), self.chunk_bits)
 
     def add_sums(
         self,
@@ -50,20 +50,20 @@ class Observables:
         starts: Sequence[int],
         sums: NDArray[np.float64],
         poll: Callable[[], None],
-        ways: slice = slice(None),
+        groups: slice = slice(None),
     ) -> None:
         """Add to ``sums[s]`` what the chunks that begin at some indices contribute to the values in state s."""
         size, room = 2**self.chunk_bits, Room()
         for start in starts:
             here = states[:, start : start + size].astype(np.complex128, copy=False)
-            for way in self.ways[ways]:
+            for group in self.groups[groups]:
                 poll()
-                if way.reads(start):
+                if group.reads(start):
                     there = here
-                    if way.apart:
-                        other = start ^ way.apart
+                    if group.apart:
+                        other = start ^ group.apart
                         there = states[:, other : other + size].astype(np.complex128, copy=False)
-                    sums[:, way.places] += way.sums(Chunks(here, there, start), room)
+                    sums[:, group.places] += group.sums(Chunks(here, there, start), room)
 
 
 def expectations(
@@ -86,8 +86,8 @@ def expectations(
     starts = np.arange(0, len(vector), 2**observables.chunk_bits)
     # A state of one chunk is shared out by products, a larger one by chunks.
     by_product = len(starts) == 1
-    parts = np.arange(len(observables.ways)) if by_product else starts
-    spans = np.array_split(parts, min(_SPANS, max(len(parts) // _WAYS_OF_A_SPAN, 1) if by_product else len(parts)))
+    parts = np.arange(len(observables.groups)) if by_product else starts
+    spans = np.array_split(parts, min(_SPANS, max(len(parts) // _GROUPS_OF_A_SPAN, 1) if by_product else len(parts)))
     sums = np.zeros((1 if by_product else len(spans), len(masks)))
     norms = np.zeros(len(spans))
 

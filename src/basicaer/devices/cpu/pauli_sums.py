@@ -4,7 +4,7 @@ Since Y = iXZ, the expectation value of a product that flips the bits x is a sum
 with signs: over the real parts if the number of Ys is even, and over the imaginary parts if it is odd. Products that
 flip the same bits differ in the signs only. Amplitudes are read only if the highest of these bits, the *pivot*, is 0.
 
-There are three ways to compute these sums, each the fastest for what it is for; `ways_of` chooses.
+There are three ways to compute these sums, each the fastest for what it is for; `grouped_sums` chooses.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from basicaer.engine.bits import (
     lowest_bits,
     mask_of,
     parities,
+    parity,
     shifted_down,
     without_bit,
 )
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Chunks", "Room", "Way", "ways_of"]
+__all__ = ["Chunks", "PauliSums", "Room", "grouped_sums"]
 
 _LOWER_BITS = 8  # of an index within a chunk; the signs for all masks of so many bits are kept
 _ROW_BITS = 4  # rows of fewer than 2**4 amplitudes are short
@@ -78,8 +79,8 @@ class Room:
         return self._flipped
 
 
-class Way(Protocol):
-    """Pauli products whose sums are computed together.
+class PauliSums(Protocol):
+    """A group of Pauli products whose sums are computed together.
 
     Attributes
     ----------
@@ -100,12 +101,12 @@ class Way(Protocol):
 
 
 class _Some:
-    """What all ways have: products that flip the same bits, or different ones with the same pivot.
+    """What all of these have: products that flip the same bits, or different ones with the same pivot.
 
     Attributes
     ----------
     apart, places
-        As of `Way`.
+        As of `PauliSums`.
     pivot
         The highest of the flipped bits that are apart, or else of the others; None if no bit is flipped.
     """
@@ -144,7 +145,7 @@ class _Dotted(_Some):
 
     def __init__(self, x: int, z: int, place: int, chunk_bits: int) -> None:
         super().__init__([x], np.array([[z]], np.int64), np.array([[place]]), chunk_bits)
-        self._odd = (x & z).bit_count() % 2 == 1
+        self._odd = parity(x & z) == 1
 
     def sums(self, chunks: Chunks, room: Room) -> NDArray[np.float64]:
         del room
@@ -252,8 +253,10 @@ class _Gathered(_Some):
         return found.reshape(len(rows), -1) * self.factors(chunks.start)
 
 
-def ways_of(masks: Sequence[tuple[int, int]], by_flips: Mapping[int, Sequence[int]], chunk_bits: int) -> list[Way]:
-    """Return how to compute the sums of Pauli products on chunks of so many bits.
+def grouped_sums(
+    masks: Sequence[tuple[int, int]], by_flips: Mapping[int, Sequence[int]], chunk_bits: int
+) -> list[PauliSums]:
+    """Return Pauli products in groups, each with its way to be computed on chunks of so many bits.
 
     Parameters
     ----------
@@ -262,34 +265,36 @@ def ways_of(masks: Sequence[tuple[int, int]], by_flips: Mapping[int, Sequence[in
     by_flips
         For each x the places of the products that have it.
     """
-    ways: list[Way] = []
+    groups: list[PauliSums] = []
     gathered: dict[tuple[int, int | None, int, bool, int], list[tuple[int, Sequence[int]]]] = {}
     for x, all_places in by_flips.items():
         apart = x & ~lowest_bits(-1, chunk_bits)
         pivot = _pivot_of(x)
-        several = bool(x & ~apart if apart else x & (x - 1))
+        several = x & ~apart != 0 if apart else x.bit_count() > 1
         for odd, places in _by_parity(x, all_places, masks):
             if several and pivot is not None and pivot >= _ROW_BITS and chunk_bits > _ROW_BITS:
                 key = (apart, pivot, lowest_bits(x, _ROW_BITS), odd, len(places))
                 gathered.setdefault(key, []).append((x, places))
             elif x and not several and len(places) == 1 and not _read_bits(masks[places[0]][1], pivot, chunk_bits):
-                ways.append(_Dotted(x, masks[places[0]][1], places[0], chunk_bits))
+                groups.append(_Dotted(x, masks[places[0]][1], places[0], chunk_bits))
             else:
-                ways.append(_Multiplied(x, [masks[place][1] for place in places], places, chunk_bits, odd=odd))
+                groups.append(_Multiplied(x, [masks[place][1] for place in places], places, chunk_bits, odd=odd))
     for (*_, odd, _), members in gathered.items():
         at_once = max(_MOST_GATHERED // len(members[0][1]), 1)
         for start in range(0, len(members), at_once):
             xs, places_of_x = zip(*members[start : start + at_once], strict=True)
             zs = [[masks[place][1] for place in places] for places in places_of_x]
-            ways.append(_Gathered(xs, zs, places_of_x, chunk_bits, odd=odd))
-    ways.sort(key=lambda way: way.apart)  # those with the same partners one after another, which are in the caches
-    return ways
+            groups.append(_Gathered(xs, zs, places_of_x, chunk_bits, odd=odd))
+    groups.sort(
+        key=lambda group: group.apart
+    )  # those with the same partners one after another, which are in the caches
+    return groups
 
 
 def _by_parity(x: int, places: Sequence[int], masks: Sequence[tuple[int, int]]) -> Iterator[tuple[bool, Sequence[int]]]:
     """Yield products with the same x that all have an odd number of Ys or all an even one, and are not too many."""
     for odd in (False, True):
-        chosen = [place for place in places if (x & masks[place][1]).bit_count() % 2 == odd]
+        chosen = [place for place in places if parity(x & masks[place][1]) == odd]
         for start in range(0, len(chosen), _MOST_TOGETHER):
             yield odd, chosen[start : start + _MOST_TOGETHER]
 
