@@ -157,6 +157,52 @@ def test_a_set_for_which_an_expression_has_no_value_is_named():
         EstimatorV2().run([(circuit, "Z", rows[:, None])]).result()
 
 
+def dynamic(parameters, *, counted):
+    """Parameters in bodies that stand in one another, and in what comes after them."""
+    a, b, c, d = parameters
+    circuit = QuantumCircuit(3, 3)
+    circuit.ry(a, 0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)) as otherwise:
+        circuit.rx(b, 1)
+        with circuit.switch(circuit.cregs[0]) as case:
+            with case(1):
+                circuit.ry(a * b, 2)
+            with case(case.DEFAULT):
+                circuit.rz(c, 2)
+    with otherwise:
+        circuit.u(c, d, a.sin(), 1)
+    with circuit.for_loop(range(2), Parameter("i") if counted else None) as i:
+        circuit.ry(d * i / 3 if counted else d, 2)
+        circuit.measure(2, 2)
+    with circuit.while_loop((circuit.clbits[2], 1)):
+        circuit.ry(b / 5 + 1, 2)
+        circuit.measure(2, 2)
+    circuit.rx(c, 0)
+    circuit.measure([0, 1], [0, 1])
+    return circuit
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_sets_of_circuits_with_control_flow_are_those_of_bound_circuits(counted, monkeypatch):
+    lowered = []
+    lower = sweep.lower
+    monkeypatch.setattr(sweep, "lower", lambda *args, **keys: (lowered.append(1), lower(*args, **keys))[1])
+    parameters = [Parameter(name) for name in "abcd"]
+    rows = np.random.default_rng(4).uniform(-3, 3, (9, 4))
+    qasm = BasicAer.get_backend("qasm_simulator")
+    binds = {parameter: column.tolist() for parameter, column in zip(parameters, rows.T, strict=True)}
+    result = qasm.run(
+        dynamic(parameters, counted=counted), parameter_binds=[binds], shots=200, seed_simulator=5, memory=True
+    ).result()
+    for number, row in enumerate(rows.tolist()):
+        bound = dynamic(parameters, counted=counted).assign_parameters(row)
+        seed = result.results[number].seed
+        alone = qasm.run(bound, shots=200, seed_simulator=seed, memory=True).result()
+        assert result.get_memory(number) == alone.get_memory()
+    assert len(lowered) == (9 if counted else 2)
+
+
 def test_tables_of_loops_are_made_of_formulas(monkeypatch):
     asked = []
     value_at = values.value_at

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from basicaer.engine.device import SegmentBatch
-from basicaer.engine.program import Segment
+from basicaer.engine.program import Segment, leaves, with_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Flow(NamedTuple):
     Attributes
     ----------
     place, gate
-        The place of the gate's segment in the body, and that of the gate in the segment.
+        The place of the gate's segment among the leaves of the body, and that of the gate in the segment.
     record
         The gate's record in the table.
     columns
@@ -85,8 +85,9 @@ class CompiledProgram(NamedTuple):
     def segments(self, numbers: Numbers) -> dict[int, SegmentBatch]:
         """Return the segments that differ, by their places, with their numbers in each set."""
         found = {}
+        leaves_of_template = leaves(self.template.body)
         for place, groups in self.groups.items():
-            segment = self.template.body[place]
+            segment = leaves_of_template[place]
             assert isinstance(segment, Segment)  # flows lead to segments only  # noqa: S101
             own = [(group.gates, data) for group, data in zip(groups, numbers[place], strict=True)]
             found[place] = SegmentBatch(segment, own, len(numbers[place][0]))
@@ -94,17 +95,13 @@ class CompiledProgram(NamedTuple):
 
     def program(self, numbers: Numbers) -> Program:
         """Return the program of the first set."""
-        body = list(self.template.body)
-        for place, segments in self.segments(numbers).items():
-            body[place] = segments[0]
-        return replace(self.template, body=tuple(body))
+        segments = {place: some[0] for place, some in self.segments(numbers).items()}
+        return replace(self.template, body=with_leaves(self.template.body, segments))
 
     def with_template(self, numbers: Numbers) -> CompiledProgram:
         """Return the same with the program of the first set as the template."""
-        body = list(self.template.body)
-        for place, segments in self.segments(numbers).items():
-            body[place] = Segment(segments[0].gates)
-        return CompiledProgram(replace(self.template, body=tuple(body)), self.groups)
+        segments = {place: Segment(tuple(some[0].gates)) for place, some in self.segments(numbers).items()}
+        return CompiledProgram(replace(self.template, body=with_leaves(self.template.body, segments)), self.groups)
 
 
 def which_are_real(numbers: Numbers) -> bytes:

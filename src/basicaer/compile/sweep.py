@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from qiskit.circuit import Parameter, ParameterExpression
+from qiskit.circuit import ControlFlowOp, ForLoopOp, Parameter, ParameterExpression
 
 from basicaer.compile.compiled import Flow, compiled
 from basicaer.compile.gates import BY_CLASS
@@ -17,7 +17,7 @@ from basicaer.compile.program_cache import MOST_INSTRUCTIONS, key_of
 from basicaer.compile.values import NoNumberError, Values, formula_for, scattered, sum_of_multiples, value_at
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.lru_cache import LruCache
-from basicaer.engine.program import Segment
+from basicaer.engine.program import Segment, leaves, walk, with_leaves
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class ProgramSweep:
         The program of one set, from which those of the others differ in numbers only. None if each set was lowered by
         itself, since this could not be made sure of.
     segments
-        ``segments[place]`` is the segment at a place of the template's body in all sets, where the sets differ.
+        ``segments[place]`` is the segment at a place in all sets, where the sets differ. Places count the leaves of the
+        template's body, which are its operations if there is no control flow.
     programs
         The program of each set, if there is no template.
     size
@@ -69,10 +70,10 @@ class ProgramSweep:
         return self.programs[0] if self.template is None else self.template
 
     def segments_at(self, place: int) -> SegmentBatch:
-        """Return the segment at a place of the template's body in all sets."""
+        """Return the segment at a place in all sets."""
         if place in self.segments:
             return self.segments[place]
-        segment = self.first.body[place]
+        segment = leaves(self.first.body)[place]
         assert isinstance(segment, Segment)  # the caller asks for places of segments only  # noqa: S101
         return SegmentBatch(segment, (), self.size)
 
@@ -80,10 +81,8 @@ class ProgramSweep:
         """Return the program of one set."""
         if self.template is None:
             return self.programs[number]
-        body = list(self.template.body)
-        for place, segments in self.segments.items():
-            body[place] = segments[number]
-        return replace(self.template, body=tuple(body))
+        segments = {place: some[number] for place, some in self.segments.items()}
+        return replace(self.template, body=with_leaves(self.template.body, segments))
 
 
 def lower_sweep(
@@ -108,9 +107,10 @@ def compile_sweep(
 ) -> SweepAt:
     """Return what lowers a circuit for sets of values, ``values[i, j]`` of ``circuit.parameters[j]`` in set i.
 
-    If parameters occur in gates of the table only, and outside of control flow, the circuit is compiled once: to find
-    out which numbers depend on which parameters, it is lowered with two different sets. Otherwise it is lowered for
-    each set. Compiled circuits are kept, if they have standard gates, narrow unitaries, measurements and barriers only.
+    If parameters occur in gates of the table only, and not in for loops with a parameter of their own, the circuit is
+    compiled once: to find out which numbers depend on which parameters, it is lowered with two different sets.
+    Otherwise it is lowered for each set. Compiled circuits are kept, if they have standard gates, narrow unitaries,
+    measurements and barriers only.
 
     Parameters
     ----------
@@ -177,13 +177,22 @@ def _in_set(number: int) -> Iterator[None]:
 def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
     """Return the table's record and the parameters of each gate in which parameters of the circuit occur, in order.
 
-    None if they occur elsewhere too: in a definition, in control flow, or in the global phase.
+    None if they occur elsewhere too: in a definition, in a global phase, or in a for loop with a parameter of its own.
     """
     if isinstance(circuit.global_phase, ParameterExpression) and circuit.global_phase.parameters:
         return None
     found = []
     for item in circuit.data:
         if not item.is_standard_gate() and not _has_parameters(item.operation):
+            continue
+        if isinstance(item.operation, ControlFlowOp):
+            if isinstance(item.operation, ForLoopOp) and item.operation.params[1] is not None:
+                return None
+            for body in item.operation.blocks:
+                inner = _parametric(body)
+                if inner is None:
+                    return None
+                found += inner
             continue
         if any(isinstance(param, ParameterExpression) for param in item.params):
             operation = item.operation
@@ -284,12 +293,12 @@ def _compiled(
     except BasicAerError:
         return _NOT_COMPILED  # nobody has asked for these values, so that each set is lowered by itself
     at_probe = Values(dict(zip(parameters, rows[0], strict=True)))
-    if [type(operation) for operation in first.body] != [type(operation) for operation in second.body]:
+    if [type(operation) for operation in walk(first.body)] != [type(operation) for operation in walk(second.body)]:
         return _NOT_COMPILED
     waiting = iter(places)
     flows: list[Flow] = []
     columns: list[Any] = []
-    for number, (one, other) in enumerate(zip(first.body, second.body, strict=True)):
+    for number, (one, other) in enumerate(zip(leaves(first.body), leaves(second.body), strict=True)):
         if not isinstance(one, Segment) or not isinstance(other, Segment):
             continue
         if len(one.gates) != len(other.gates):

@@ -37,8 +37,8 @@ from basicaer.engine.program import (
     Store,
     Switch,
     While,
+    changed,
     walk,
-    without,
 )
 from basicaer.engine.readings import read
 from basicaer.engine.records import Records, Shots
@@ -135,7 +135,7 @@ def outcome_probabilities(
     outcomes_save = program.outcomes_save
     assert outcomes_save is not None  # that is when it is called  # noqa: S101
     if program.saves != (outcomes_save,):  # the others have no part in this, and might keep branches apart
-        body = without(program.body, lambda one: isinstance(one, Save) and one != outcomes_save)
+        body = changed(program.body, lambda one: None if isinstance(one, Save) and one != outcomes_save else one)
         program = replace(program, body=body, saves=(outcomes_save,))
     exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True)
     try:

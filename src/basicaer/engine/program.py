@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -41,10 +42,12 @@ __all__ = [
     "Store",
     "Switch",
     "While",
+    "changed",
     "children",
+    "leaves",
     "saves_in",
     "walk",
-    "without",
+    "with_leaves",
 ]
 
 
@@ -325,24 +328,36 @@ def children(operation: Operation) -> tuple[Block, ...]:
             return ()
 
 
-def without(block: Block, leaves_out: Callable[[Operation], bool]) -> Block:
-    """Return a block and those inside it without some operations."""
+def changed(block: Block, change: Callable[[Operation], Operation | None]) -> Block:
+    """Return a block in which each operation without blocks inside, in order, is replaced; None leaves it out."""
     kept: list[Operation] = []
     for operation in block:
         match operation:
             case If(condition, then, otherwise):
-                kept.append(If(condition, without(then, leaves_out), without(otherwise, leaves_out)))
+                kept.append(If(condition, changed(then, change), changed(otherwise, change)))
             case Switch(target, cases):
-                kept.append(Switch(target, tuple([(held, without(one, leaves_out)) for held, one in cases])))
+                kept.append(Switch(target, tuple([(held, changed(one, change)) for held, one in cases])))
             case For():
-                bodies = tuple([without(body, leaves_out) for body in operation.bodies])
+                bodies = tuple([changed(body, change) for body in operation.bodies])
                 kept.append(operation._replace(bodies=bodies))
             case While(condition, body):
-                kept.append(While(condition, without(body, leaves_out)))
+                kept.append(While(condition, changed(body, change)))
             case _:
-                if not leaves_out(operation):
-                    kept.append(operation)
+                new = change(operation)
+                if new is not None:
+                    kept.append(new)
     return tuple(kept)
+
+
+def leaves(block: Block) -> list[Operation]:
+    """Return the operations without blocks inside, in the order of `changed`: all, where there is no control flow."""
+    return [operation for operation in walk(block) if not isinstance(operation, If | Switch | For | While)]
+
+
+def with_leaves(block: Block, new: Mapping[int, Operation]) -> Block:
+    """Return a block in which some of its `leaves`, by their numbers, are replaced."""
+    number = count()
+    return changed(block, lambda leaf: new.get(next(number), leaf))
 
 
 def saves_in(block: Block) -> tuple[Save, ...]:
