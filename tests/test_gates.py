@@ -143,6 +143,11 @@ def test_the_gate_with_a_number_that_is_not_finite_is_named_among_many():
         circuit.rx(float(angle), 0)
     with pytest.raises(BasicAerError, match=r"Gate 'rx' has parameters \[inf\], which are not all finite"):
         lower(circuit)
+    circuit = QuantumCircuit(1)
+    for angle in range(20):
+        circuit.u(0, *((1.7e308, 1.7e308) if angle == 7 else (-1.7e308, 0)), 0)
+    with pytest.raises(BasicAerError, match=r"Gate 'u' has parameters \[0.*, 1.7e\+308, 1.7e\+308\], which"):
+        lower(circuit)
 
 
 CONTROLLED = [r for r in LIBRARY if r.controls != 0]

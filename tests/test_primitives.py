@@ -275,7 +275,9 @@ def test_classical_bits_of_one_word_and_of_several(bit):
     circuit.rx(angle, 0)
     circuit.measure([0, 1], [bit, (bit + 1) % 131])
     circuit.add_register(ClassicalRegister(bits=[circuit.clbits[bit], circuit.clbits[3]], name="two"))
+    circuit.add_register(ClassicalRegister(bits=circuit.clbits[::-1], name="reversed"))
     data = SamplerV2(seed=1).run([(circuit, [[0.0], [np.pi]])], shots=3).result()[0].data
+    assert data.reversed.get_counts(1) == {f"{2**bit:0131b}"[::-1]: 3}
     assert data.c.get_counts(1) == {f"{2**bit:0131b}": 3}
     assert data.c.get_counts(0) == {"0" * 131: 3}
     assert (data.two.get_counts(0), data.two.get_counts(1)) == ({"00": 3}, {"01": 3})
@@ -574,7 +576,13 @@ def test_bytes_of_registers_are_made_with_polls():
     assert len(polls) > 1
 
 
-@pytest.mark.parametrize("bits", [(), (0,), (3, 4, 5), tuple(range(2, 19)), (5, 4, 9), (62, 0), tuple(range(63))])
+@pytest.mark.parametrize(
+    "bits",
+    [
+        *[(), (0,), (3, 4, 5), tuple(range(2, 19)), (5, 4, 9), (62, 0), tuple(range(63)), (70,), (3, 70), (3, 60, 64)],
+        *[tuple(range(64)), tuple(range(3, 80)), (*range(1, 70), 0), tuple(range(69, -1, -1)), tuple(range(200, 300))],
+    ],
+)
 def test_a_registers_bytes_of_words_are_those_of_numbers(bits):
     values = [0, 1, 2**63 - 1, *np.random.default_rng(1).integers(2**63, size=97).tolist()]
     register = Register("a", bits)

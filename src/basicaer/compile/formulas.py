@@ -11,12 +11,12 @@ import ast
 import operator
 import re
 from math import isclose
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,6 +46,16 @@ _OPERATIONS: Mapping[type, Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
+
+
+class _Step(NamedTuple):
+    """A step of an expression in postfix notation: the number of a parameter or a constant, or else a function."""
+
+    what: int | np.float64 | None
+    function: Callable[..., Any] | None
+    arguments: int
+
+
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _SAME = 1e-12
 _ENOUGH = 3  # points at which the values must agree
@@ -56,7 +66,7 @@ def formula_of(
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
     """Return a function of ``values[i, j]``, the value of parameter j in set i, which returns an expression's values.
 
-    A value is not finite where the expression has none, and in some sets where only complex numbers lead to a real one.
+    All values are NaN if the expression has none in some set, or if only complex numbers or infinity lead to one.
 
     Parameters
     ----------
@@ -76,22 +86,21 @@ def formula_of(
         which both have any.
     """
     try:
-        tree = ast.parse(_as_python(text, names), mode="eval").body
+        steps = _postfix(ast.parse(_as_python(text, names), mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
     def formula(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        with np.errstate(all="ignore"):  # what is not finite is left to the caller
-            found = _evaluated(tree, values)
+        try:
+            with np.errstate(all="raise", under="ignore"):
+                found = _evaluated(steps, values)
+        except FloatingPointError:  # on the way to some value, which may nevertheless be finite
+            return np.full(len(values), np.nan)
         return np.broadcast_to(np.asarray(found, float), len(values))
 
-    try:
-        ours = formula(np.array(points, float).reshape(len(points), len(names))).tolist()
-    except (ValueError, TypeError, OverflowError, RecursionError):  # such as integers that no float can hold
-        return None
     agreeing = 0
-    for own, point in zip(ours, points, strict=True):
-        theirs = value_at(point)
+    for point in points:
+        (own,), theirs = formula(np.array([point], float)).tolist(), value_at(point)
         if np.isfinite(own) and np.isfinite(theirs):
             if not isclose(own, theirs, rel_tol=_SAME, abs_tol=_SAME):
                 return None
@@ -124,23 +133,45 @@ def _as_python(text: str, names: Sequence[str]) -> str:
     return "".join(written)
 
 
-def _evaluated(node: ast.expr, values: NDArray[np.float64]) -> Any:
-    """Return the value of a part of an expression for arrays of its parameters.
+def _postfix(tree: ast.expr) -> list[_Step]:
+    """Return an expression in postfix notation, which is evaluated without recursion, however long the expression is.
 
     Raises
     ------
     ValueError
-        If it is no such part.
+        If it contains anything else but functions, numbers and arithmetic.
     """
-    match node:
-        case ast.Subscript(slice=ast.Constant(value=int(number))):
-            return values[:, number]
-        case ast.Constant(value=float(number)):
-            return np.float64(number)
-        case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _OPERATIONS:
-            return _OPERATIONS[type(operation)](_evaluated(left, values), _evaluated(right, values))
-        case ast.UnaryOp(op=operation, operand=operand) if type(operation) in _OPERATIONS:
-            return _OPERATIONS[type(operation)](_evaluated(operand, values))
-        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](_evaluated(argument, values))
-    raise ValueError(ast.dump(node))
+    steps: list[_Step] = []
+    left: list[ast.expr] = [tree]
+    while left:  # from the end to the beginning
+        node = left.pop()
+        match node:
+            case ast.Subscript(slice=ast.Constant(value=int(number))):
+                steps.append(_Step(number, None, 0))
+            case ast.Constant(value=float(value)):
+                steps.append(_Step(np.float64(value), None, 0))
+            case ast.BinOp(left=first, op=operation, right=second) if type(operation) in _OPERATIONS:
+                steps.append(_Step(None, _OPERATIONS[type(operation)], 2))
+                left += [first, second]
+            case ast.UnaryOp(op=operation, operand=operand) if type(operation) in _OPERATIONS:
+                steps.append(_Step(None, _OPERATIONS[type(operation)], 1))
+                left.append(operand)
+            case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
+                steps.append(_Step(None, _FUNCTIONS[name], 1))
+                left.append(argument)
+            case _:
+                raise ValueError(ast.dump(node))
+    return steps[::-1]
+
+
+def _evaluated(steps: Iterable[_Step], values: NDArray[np.float64]) -> Any:
+    """Return the value of an expression for arrays of its parameters."""
+    stack: list[Any] = []
+    for what, function, arguments in steps:
+        if function is None:
+            stack.append(values[:, what] if isinstance(what, int) else what)
+        else:
+            taken = stack[len(stack) - arguments :]
+            del stack[len(stack) - arguments :]
+            stack.append(function(*taken))
+    return stack[0]

@@ -269,7 +269,18 @@ def _key(circuit: QuantumCircuit, *, keep_idle: bool) -> Hashable | None:
     """Return everything on which a compiled circuit depends; None if it is not kept."""
     if circuit.num_vars or len(circuit.data) > MOST_INSTRUCTIONS:
         return None
-    return key_of(circuit, list(circuit.data), keep_idle=keep_idle)
+    key = key_of(circuit, list(circuit.data), keep_idle=keep_idle)
+    if key is None or isinstance(circuit.global_phase, ParameterExpression):
+        return None
+    structure, params = key
+    return structure, tuple([tuple(map(_comparable, of_gate)) for of_gate in params])
+
+
+def _comparable(param: Any) -> Any:
+    """Return what is equal for equal parameters of gates. Qiskit takes minutes to compare long expressions."""
+    if isinstance(param, ParameterExpression) and not isinstance(param, Parameter):
+        return str(param), hash(param), frozenset(param.parameters)
+    return param
 
 
 def _compiled(

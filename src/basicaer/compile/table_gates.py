@@ -114,7 +114,9 @@ def _numbers(
     """Return the numbers of gates of one kind."""
     if len(gates) > _FEW:
         parameters = np.array([of_gate for _, _, of_gate in gates])
-        if np.isfinite(parameters.sum()):
+        with np.errstate(over="ignore"):
+            are_finite = np.isfinite(abs(parameters).sum(axis=1)).all()
+        if are_finite:
             return record.data_for_each(*parameters.T)
     return [record.data(of_gate) for _, _, of_gate in gates]
 

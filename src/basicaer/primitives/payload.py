@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
 
-from basicaer.engine.bits import extract_bits, lowest_bits, shifted_down
+from basicaer.engine.bits import lowest_bits, shifted_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Estimated", "EstimatorTask", "PrimitivePayload", "Register", "Sampled", "SamplerTask", "Task"]
 
 _VALUES_AT_ONCE = 2**14  # values that are turned into bytes between two polls
+_WORD_BITS = 64
 
 Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), with x and z as `State.expectations` takes them
 
@@ -56,12 +57,14 @@ class Register(NamedTuple):
     def bytes_of_words(self, words: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return this register's part of values of all classical bits, which are below 2**63, along a new last axis."""
         first, count = min(self.bits, default=0), len(self.bits)
-        if self.bits == tuple(range(first, first + count)):
-            packed = lowest_bits(shifted_down(words, first), count)
-        else:
-            packed = extract_bits(words, self.bits)
-        in_bytes = packed.astype(">i8")[..., None].view(np.uint8)
-        return in_bytes[..., in_bytes.shape[-1] - self.n_bytes :]
+        if self.bits == tuple(range(first, first + count)) and first + count < _WORD_BITS:  # as in most circuits
+            in_bytes = lowest_bits(shifted_down(words, first), count).astype(">i8")[..., None].view(np.uint8)
+            return in_bytes[..., in_bytes.shape[-1] - self.n_bytes :]
+        of_word = np.unpackbits(words.astype("<i8")[..., None].view(np.uint8), axis=-1, bitorder="little")
+        bits = np.zeros((*words.shape, count), np.uint8)  # those beyond the word are 0
+        within = [j for j, bit in enumerate(self.bits) if bit < _WORD_BITS]
+        bits[..., within] = of_word[..., [self.bits[j] for j in within]]
+        return np.packbits(bits, axis=-1, bitorder="little")[..., ::-1]
 
 
 @dataclass(frozen=True, slots=True)

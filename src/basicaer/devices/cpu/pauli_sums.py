@@ -226,9 +226,9 @@ class _Gathered(_Some):
         self._low = int(lowest_bits(xs[0], _ROW_BITS))
         self._flips = shifted_down(within, _ROW_BITS)  # of the number of a row
         self._odd = odd
-        bits, few, masks = _read(of_x, self.pivot, chunk_bits)
-        self._upper = _signs(bits - few)[:, shifted_down(masks, few)].swapaxes(0, 1)  # [g, value, j]
-        self._lower = np.ascontiguousarray(_signs_of_sums(few)[:, lowest_bits(masks, few)].swapaxes(0, 1))
+        # The tables of signs are made when they are needed: for thousands of products they would fill hundreds of MB.
+        bits, self._few, self._masks = _read(of_x, self.pivot, chunk_bits)
+        self._others = bits - self._few
 
     def sums(self, chunks: Chunks, room: Room) -> NDArray[np.float64]:
         rows = room.flipped(chunks, self.apart, self._low, odd=self._odd)
@@ -238,7 +238,10 @@ class _Gathered(_Some):
             here = here.reshape(len(here), -1, 2, 2 ** (self.pivot - _ROW_BITS), 2**_ROW_BITS)[:, :, 0]
             number = number.reshape(-1, 2, 2 ** (self.pivot - _ROW_BITS))[:, 0].reshape(-1)
         ours = here[:, None].view(np.float64)
-        found = np.empty((len(rows), *self._upper.shape[::2]))
+        # The first axis of the tables is for the masks, so that their rows are copied: upper[g, value, j].
+        upper = _signs(self._others)[shifted_down(self._masks, self._few)].swapaxes(1, 2)
+        lower = _signs_by_mask(self._few)[lowest_bits(self._masks, self._few)].swapaxes(1, 2)
+        found = np.empty((len(rows), *self._masks.shape))
         at_once = max(_MOST_GATHERED * 2**16 // chunks.here.size, 1)
         for start in range(0, len(self._flips), at_once):
             some = slice(start, start + at_once)
@@ -247,8 +250,8 @@ class _Gathered(_Some):
             products = np.take(rows, partners, axis=1, out=room.numbers(0, shape), mode="clip").view(np.float64)
             shaped = products.reshape(len(rows), len(partners), *ours.shape[2:])
             np.multiply(ours, shaped, out=shaped)
-            summed = np.matmul(products.reshape(len(rows), len(partners), -1, self._lower.shape[1]), self._lower[some])
-            summed *= self._upper[some]
+            summed = np.matmul(products.reshape(len(rows), len(partners), -1, lower.shape[1]), lower[some])
+            summed *= upper[some]
             found[:, some] = summed.sum(axis=2)
         return found.reshape(len(rows), -1) * self.factors(chunks.start)
 
@@ -336,6 +339,14 @@ def _signs(bits: int) -> NDArray[np.float64]:
 def _signs_of_sums(bits: int) -> NDArray[np.float64]:
     """Return `_signs` for pairs of numbers, whose sum counts."""
     signs = np.repeat(_signs(bits), 2, axis=0)
+    signs.flags.writeable = False  # it is shared
+    return signs
+
+
+@lru_cache(maxsize=2 * _LOWER_BITS)
+def _signs_by_mask(bits: int) -> NDArray[np.float64]:
+    """Return `_signs_of_sums` with a row for each mask."""
+    signs = np.ascontiguousarray(_signs_of_sums(bits).T)
     signs.flags.writeable = False  # it is shared
     return signs
 
