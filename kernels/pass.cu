@@ -27,7 +27,7 @@ struct Pass {
 };
 
 enum Exchange {
-  NO_EXCHANGE = 0,  // in the first stage, whose amplitudes have just been read from the state
+  NO_EXCHANGE = 0,  // for the first stage, whose amplitudes have just been read from the state
   EXCHANGE = 1,     // each thread puts amplitudes where only it has read last, if any thread has
   EXCHANGE_AFTER_BARRIER = 2,  // a thread puts amplitudes where another one may still have to read
 };
@@ -38,7 +38,7 @@ struct Stage {
   unsigned short put_thread[MOST_THREAD_BITS], put_register[MOST_REGISTER_BITS];
   unsigned short get_thread[MOST_THREAD_BITS], get_register[MOST_REGISTER_BITS], get_block[MOST_BLOCK_BITS];
   unsigned short get_flip;        // combined into every place that is read
-  unsigned short get_block_bits;  // how many columns of the block's number are looked at: 0 where all are 0, as they mostly are
+  unsigned short get_block_bits;  // how many columns of the block's number are used: 0 where all are 0, which is the usual case
   unsigned short exchange;        // one of Exchange
   unsigned short reserved;
   unsigned first_operation, operations;  // the stage's part of the array of operations

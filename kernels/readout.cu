@@ -91,7 +91,7 @@ sum_pauli_products(const Complex<R>* states, const Traversal* order, const Index
   write_shared(shared, threadIdx.x, re);
   write_shared(shared, blockDim.x + threadIdx.x, im);
   sum_over_threads(shared, blockDim.x - 1, 2);
-  const Index number = Index(blockIdx.y) * gridDim.x + blockIdx.x;  // of the block, among those of all states
+  const Index number = Index(blockIdx.y) * gridDim.x + blockIdx.x;  // the number of this block among those of all states
   if (threadIdx.x < 2) write_global(sums, 2 * number + threadIdx.x, read_shared(shared, threadIdx.x * blockDim.x));
 }
 

@@ -1,4 +1,4 @@
-// Kernels that change a state otherwise than by gates.
+// Kernels that change a state by other means than gates.
 //
 // Launch: any number of blocks and threads. Each thread takes every (gridDim.x * blockDim.x)-th of the numbers that its
 // kernel goes through.

@@ -1,4 +1,4 @@
-// One gate on more qubits than a thread holds in registers, by itself: one read and write of the state.
+// One gate that needs more amplitudes than a thread holds in registers: it reads and writes the state once.
 #include "memory.cuh"
 #include "index.cuh"
 #include "limits.cuh"
@@ -31,7 +31,7 @@ multiply_wide(Complex<R>* states, const Wide* gate, const Complex<R>* matrix, co
   require(Index(gridDim.x) * gate->groups_each == power_of_two<Index>(gate->rest_bits) &&
           gate->targets <= MOST_WIDE_TARGETS && gate->rest_bits <= MOST_INDEX_BITS);
   const auto index_of = [&](unsigned i) {  // the index of the i-th amplitude of the block's groups
-    const Index number = Index(blockIdx.x) * gate->groups_each + shifted_down(i, gate->targets);  // of its group
+    const Index number = Index(blockIdx.x) * gate->groups_each + shifted_down(i, gate->targets);  // the number of its group
     return first[blockIdx.y] ^ combine(number, gate->rest, gate->rest_bits) ^
            combine(i & (size - 1), gate->target, gate->targets) ^ gate->on;
   };

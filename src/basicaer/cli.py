@@ -53,18 +53,20 @@ def main() -> None:
 
 
 _Command = Callable[..., None]
-_BIND = click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="The value of an input; once for each.")
+_BIND = click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="Set an input; repeat for each one.")
 
 
 def _showing(command: _Command) -> _Command:
     """Add the options of all commands that wait for a job and show its result."""
     for option in (
         click.option(
-            "--progress/--no-progress", default=None, help="Show a bar on long work; default, but with --json."
+            "--progress/--no-progress",
+            default=None,
+            help="Show a progress bar for long jobs (default unless --json is given).",
         ),
-        click.option("--plot", type=click.Path(path_type=Path), help="Draw the counts to a picture."),
-        click.option("--json", "as_json", is_flag=True, help="Print the counts and what was run as JSON."),
-        click.option("--timeout", type=float, help="Seconds that the work may take."),
+        click.option("--plot", type=click.Path(path_type=Path), help="Save a picture of the counts to this file."),
+        click.option("--json", "as_json", is_flag=True, help="Print the counts and details of the run as JSON."),
+        click.option("--timeout", type=float, help="Time limit of the job, in seconds."),
     ):
         command = option(command)
     return command
@@ -73,11 +75,11 @@ def _showing(command: _Command) -> _Command:
 @main.command(short_help="Run an OpenQASM file and show its counts.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--shots", default=1024, show_default=True, help="How often to repeat the circuit.")
-@click.option("--seed", type=int, help="Makes the outcomes reproducible.")
+@click.option("--seed", type=int, help="Seed that makes the outcomes reproducible.")
 @_BIND
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
-@click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, for resume.")
+@click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, so that it can be resumed.")
 @click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
 @_showing
 def run(
@@ -105,12 +107,12 @@ def run(
     _show(start, as_json=as_json, plot=plot, progress=progress)
 
 
-@main.command(short_help="Go on with a saved job.")
+@main.command(short_help="Resume a saved job.")
 @click.argument("path", type=click.Path())
 @click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves.")
 @_showing
 def resume(*, path: str, as_json: bool, plot: Path | None, progress: bool | None, **options: Any) -> None:
-    """Go on with the job that was saved in the folder PATH and whose process is gone."""
+    """Resume the job that was saved in the folder PATH and whose process has ended."""
 
     def start() -> BasicAerJob:
         with _warnings_printed():
@@ -277,7 +279,7 @@ def _draw(result: Result, path: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU.")
 @click.option("--precision", default="double", show_default=True, help="double or single.")
-@click.option("--draw", type=click.Path(path_type=Path), help="Draw the plan to a picture.")
+@click.option("--draw", type=click.Path(path_type=Path), help="Save a picture of the plan to this file.")
 @_BIND
 def plan(*, file: Path, bind: tuple[str, ...], device: str, precision: str, draw: Path | None) -> None:
     """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
@@ -298,7 +300,7 @@ def plan(*, file: Path, bind: tuple[str, ...], device: str, precision: str, draw
 
 @main.command(short_help="Show the devices, and why the GPU is off.")
 def info() -> None:
-    """Show the devices that are there, and why the GPU is off if it is off."""
+    """Show the available devices, and the reason if the GPU is off."""
     console = Console(highlight=False)
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("qiskit", "numpy"))
     console.print(f"basicaer {__version__}, {versions}, Python {sys.version.split()[0]}")

@@ -1,4 +1,4 @@
-"""What basicaer raises when a user, a file or a machine asks for what cannot be done."""
+"""The exceptions that basicaer raises."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = [
 ]
 
 _DIGITS_PER_BIT = 0.30103
-_LONGEST_REASON = 300  # letters
+_LONGEST_REASON = 300  # characters
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 100
 _REPR.maxlong = 50
 
 
 def printable(words: str) -> str:
-    """Return words on one line, with escapes for whatever cannot be printed: names may hold anything."""
+    """Return words on one line, with characters that cannot be printed as escapes: names may contain anything."""
     if words.isprintable():
         return words
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in words)
@@ -66,7 +66,7 @@ class DeviceUnavailableError(BasicAerError):
 
 
 class LostNormError(BasicAerError):
-    """The amplitudes of a state are no numbers, or all zero."""
+    """The amplitudes of a state are NaN, or are all zero."""
 
 
 class QobjValidationError(BasicAerError):
@@ -74,7 +74,7 @@ class QobjValidationError(BasicAerError):
 
 
 class JobTimeLimitError(BasicAerError):
-    """The work of a job took longer than the ``timeout`` that `run` was given; the message says how far it came."""
+    """The work of a job took longer than the ``timeout`` given to `run`; the message says how far it got."""
 
 
 class WorkerLostError(BasicAerError):
@@ -82,7 +82,7 @@ class WorkerLostError(BasicAerError):
 
 
 class BasicAerWarning(UserWarning):
-    """A circuit that runs but probably does not do what was meant, or a job that ends but not as smoothly."""
+    """A circuit probably does not do what was meant, or a job ended but not cleanly."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
@@ -119,17 +119,17 @@ def reason_of(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def at_border(error_of: Callable[[str], BasicAerError]) -> Iterator[None]:
-    """Turn whatever is raised where the words of others are read into an error of this package.
+    """Turn whatever is raised while input from outside is read into an error of this package.
 
     Parameters
     ----------
     error_of
-        Makes the error, from the reason in words. What is a `BasicAerError` already passes unchanged, and so does what
-        ends a program.
+        Makes the error, from the reason in words. A `BasicAerError` passes unchanged, and so do exceptions that end a
+        program.
     """
     try:
         yield
     except (BasicAerError, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
-    except BaseException as error:  # Qiskit's parsers panic with what is no Exception
+    except BaseException as error:  # a panic of Qiskit's parsers is not an Exception
         raise error_of(reason_of(error)) from error

@@ -59,7 +59,7 @@ class DaemonThreadExecutor(Executor):
             if self._unclaimed < 1 and len(self._threads) < self._max_workers:
                 name = f"basicaer-{len(self._threads)}"
                 thread = threading.Thread(target=self._work, args=(self._tasks,), name=name, daemon=True)
-                thread.start()  # first of all: if the system allows no more threads, nothing has changed
+                thread.start()  # comes first: if the system allows no more threads, nothing has changed
                 self._threads.append(thread)
                 self._unclaimed += 1
             self._tasks.put((future, fn, args, kwargs))
@@ -72,7 +72,7 @@ class DaemonThreadExecutor(Executor):
         future: Future[_T] = Future()
         _run(future, fn, args, kwargs)
         if isinstance(error := future.exception(), KeyboardInterrupt):
-            raise error  # it interrupts this thread, and is no result of the call
+            raise error  # it interrupts this thread, and is not a result of the call
         return future
 
     def _work(self, tasks: queue.SimpleQueue[_Task | None]) -> None:
@@ -100,7 +100,7 @@ class DaemonThreadExecutor(Executor):
                 thread.join()
 
 
-_executors_of_gpus: dict[int, DaemonThreadExecutor] = {}  # by the number of the GPU
+_executors_of_gpus: dict[int, DaemonThreadExecutor] = {}  # _executors_of_gpus[number of the GPU]
 
 
 def executor_of_gpu(number: int) -> DaemonThreadExecutor:
@@ -116,7 +116,7 @@ def _run(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...], kwa
         return
     try:
         result = fn(*args, **kwargs)
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it belongs to whoever asks for the result
+    except BaseException as error:  # noqa: BLE001  # it is raised where the result is requested
         future.set_exception(error)
         del future  # the error's traceback refers to this frame, and the future refers to the error
     else:

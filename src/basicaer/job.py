@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicAerJob", "jobs"]
 
-_BAR_SECONDS = 1.0  # how long those who wait for a job wait for its bar to be finished, too
+_BAR_SECONDS = 1.0  # how long `result` also waits for the job's bar to be finished
 
 _log = logging.getLogger("basicaer")
 
@@ -54,11 +54,11 @@ class BasicAerJob(JobV1):
     job_id
         The job's name.
     fn
-        What to run: ``fn(job_id, payload)`` returns a `qiskit.result.Result`. It may poll
+        The function to run: ``fn(job_id, payload)`` returns a `qiskit.result.Result`. It may poll
         `basicaer.engine.monitor.current_monitor` to be cancellable.
     qobj
-        The Qobj submitted: a `QasmQobj`, a dictionary, or anything with ``to_dict()``. Or a function without arguments
-        that assembles it, for a job made from circuits.
+        The Qobj submitted: a `QasmQobj`, a dictionary, or anything with ``to_dict()``; or, for a job made from
+        circuits, a function without arguments that assembles the Qobj.
     prepare
         Called by `submit` in the caller's thread; returns a `basicaer.payload.Payload`. By default the function is
         called with the Qobj itself.
@@ -75,7 +75,7 @@ class BasicAerJob(JobV1):
     parts
         The number of parts, at most, into which the work is split to run beside each other on the executor.
     cancel_on_interrupt
-        Whether an interrupt (Ctrl-C) while somebody waits for the job also cancels it.
+        Whether an interrupt (Ctrl-C) during a wait for the job also cancels it.
     bar
         Called with the job when it has been submitted; starts a thread that shows how far the job is, and returns it,
         or None where nothing can be shown.
@@ -196,7 +196,7 @@ class BasicAerJob(JobV1):
         Parameters
         ----------
         timeout
-            Seconds to wait at most; None for as long as it takes. If they pass, the job goes on.
+            Seconds to wait at most; None to wait without limit. If they pass, the job goes on.
 
         Raises
         ------
@@ -326,7 +326,7 @@ class BasicAerJob(JobV1):
         Parameters
         ----------
         timeout
-            Seconds to wait at most; None for as long as it takes.
+            Seconds to wait at most; None to wait without limit.
         wait
             Seconds between two calls of `callback`.
         callback
@@ -363,7 +363,7 @@ class BasicAerJob(JobV1):
         Raises
         ------
         BasicAerError
-            If a circuit cannot be expressed as a Qobj, mostly because of control flow; the job runs all the same.
+            If a circuit cannot be expressed as a Qobj, mostly because of control flow; the job itself can still run.
         """
         qobj = self._qobj
         if callable(qobj):
@@ -371,7 +371,7 @@ class BasicAerJob(JobV1):
         return QasmQobj.from_dict(qobj) if isinstance(qobj, dict) else qobj
 
 
-_live: weakref.WeakValueDictionary[int, BasicAerJob] = weakref.WeakValueDictionary()  # in the order they were made
+_live: weakref.WeakValueDictionary[int, BasicAerJob] = weakref.WeakValueDictionary()  # in order of creation
 _numbers = itertools.count()
 
 

@@ -92,7 +92,7 @@ class JobState:
         self._is_taken = False  # whether a submission has begun or succeeded
         self._unfinished_parts = 0
         self._is_cancelled = False
-        self._outcomes: dict[int, Any] = {}  # by part: its result, or a result of what it had finished
+        self._outcomes: dict[int, Any] = {}  # _outcomes[part] = its result, or a result of what it had finished
         self._last_progress = Progress()
 
     # Submission.
@@ -255,7 +255,7 @@ class JobState:
             if outcome is None and (finished := part.handle.finished()):
                 try:
                     outcome = part.payload.partial_result(self._job_id, finished)
-                except Exception:  # noqa: BLE001  # whatever fails here, such as memory, the job must end all the same
+                except Exception:  # noqa: BLE001  # the job must end even if something fails here, such as memory
                     _log.exception("No result can be made of what job %s had finished.", self._job_id)
         part.handle.close()
         with self._lock:

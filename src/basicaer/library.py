@@ -209,7 +209,7 @@ class SaveExpectationValue(SaveInstruction):
 
     def __init__(self, operator: Any, label: str | None = None, **how: Any) -> None:
         paulis = self._paulis(operator)
-        # As in Aer's instruction: for each Pauli its factor in the operator and, for the variance, in its square.
+        # For each Pauli its factor in the operator and, for the variance, in its square, as in Aer's instruction.
         super().__init__(paulis.num_qubits, label, params=self._terms(paulis), **how)
 
     def _paulis(self, operator: Any) -> SparsePauliOp:

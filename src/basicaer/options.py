@@ -71,8 +71,8 @@ class _Check(NamedTuple):
     read: Callable[[Any], Any]
 
 
-_MOST = 2**63 - 1  # shots, threads or parts: the largest number that an array of NumPy can hold
-_MOST_THREADS = 256  # or the number of cores: each thread takes memory, and more would only wait for one another
+_MOST = 2**63 - 1  # most shots, threads or parts: the largest integer that an array of NumPy can hold
+_MOST_THREADS = 256  # or the number of cores, if larger; more threads would take memory and wait for one another
 
 
 def _is_number(value: Any, kind: type) -> bool:

@@ -1,4 +1,4 @@
-"""What a job asks of its payload, which is what it sends to where it runs."""
+"""The interface of a job's payload, which the job sends to its worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["OpaquePayload", "Payload"]
 
 
 class Payload(Protocol):
-    """What a job asks of its payload.
+    """The interface of a job's payload.
 
     Attributes
     ----------

@@ -48,7 +48,7 @@ class BasicAerProvider:
         QiskitBackendNotFoundError
             If there is no simulator of this name; the message suggests the nearest name.
         AttributeError, BasicAerError
-            As for the backend's ``set_options``.
+            If the backend's ``set_options`` refuses an option.
         """
         for backend in self.backends(name):
             backend.set_options(**options)
@@ -76,7 +76,7 @@ class BasicAerProvider:
         checkpoint_dir
             The folder of the job, which continues to be saved there.
         checkpoint_every, executor, timeout, callback, progress, cancel_on_interrupt
-            As for ``run``.
+            The same as for ``run``.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The records in which results travel back from where a job runs, before they become Qiskit's."""
+"""The records in which results travel back from a job's worker, before they become Qiskit's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ExperimentOutcome", "FinishedExperiment", "ResultData", "SavedValues
 
 
 class ResultData(NamedTuple):
-    """What a simulator returns for an experiment, under the names of `ExperimentResultData`; None for what it does not.
+    """The data that a simulator returns for an experiment, named as in `ExperimentResultData`; None for other data.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class SavedValues(NamedTuple):
 
 
 class ExperimentOutcome(NamedTuple):
-    """What came of an experiment, except for what the experiment itself already says.
+    """The outcome of an experiment, except for what the experiment itself already says.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class FinishedExperiment(NamedTuple):
         For each save's label the positions of the simulated qubits among all qubits that were saved: an index of the
         values is spread over these bits. None where the values cover all of these qubits already.
     metadata
-        As in `ExperimentResult`.
+        The same as in `ExperimentResult`.
     """
 
     name: str

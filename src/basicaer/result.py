@@ -41,7 +41,7 @@ __all__ = [
     "with_own_lists",
 ]
 
-_CHUNK = 2**16  # amplitudes that are looked at in one go; all at once would take the memory of a second state
+_CHUNK = 2**16  # amplitudes examined at a time; all at once would take the memory of a second state
 
 
 def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def counts_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> 
     counts: dict[str, int] = {}
     for keys, numbers in _counted(outcome, memory_slots, poll):
         counts.update(zip(keys, numbers, strict=True))
-    if len(counts) < len(outcome.values):  # some occur several times
+    if len(counts) < len(outcome.values):  # some values occur several times
         counts = {}
         for keys, numbers in _counted(outcome, memory_slots, poll):
             for key, count in zip(keys, numbers, strict=True):

@@ -39,12 +39,12 @@ __all__ = [
 RETURNED_BY = {"qasm_simulator": "counts", "statevector_simulator": "statevector", "unitary_simulator": "unitary"}
 """What each simulator returns, by its name."""
 
-_QUICK_SECONDS = 1e-3  # a hop to another thread costs 0.4 ms: below this the caller's thread is the better place
+_QUICK_SECONDS = 1e-3  # a switch to another thread costs 0.4 ms: shorter work runs in the caller's thread
 SECONDS_PER_GATE = 8e-6
-SECONDS_PER_AMPLITUDE = 1e-8  # of one gate
+SECONDS_PER_AMPLITUDE = 1e-8  # seconds to apply one gate to one amplitude
 _SECONDS_PER_SHOT = 3e-7
-_SECONDS_PER_PRODUCT = 1e-8  # of two numbers, where a wide matrix is applied and, before, checked and reordered
-_LONGEST_PREDICTION = 1e9  # seconds: what control flow leaves open counts as this much when experiments are split
+_SECONDS_PER_PRODUCT = 1e-8  # seconds per product of two numbers when a wide matrix is checked, reordered and applied
+_LONGEST_PREDICTION = 1e9  # seconds that are assumed if control flow leaves the time open when experiments are split
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Experiment:
     Attributes
     ----------
     header
-        As in `ExperimentResult`.
+        The same as in `ExperimentResult`.
     memory
         Whether to return what each shot measured.
     initial
@@ -125,7 +125,7 @@ class SimulationPayload:
     returns
         What the simulator returns: ``"counts"``, ``"statevector"`` or ``"unitary"``.
     header
-        As in a Qobj; it comes back with the result.
+        The header, as in a Qobj; it comes back with the result.
     persistence
         How the job is persisted; None if it is not.
     """
@@ -213,9 +213,9 @@ def check_room(
     Parameters
     ----------
     returns
-        As in `SimulationPayload`.
+        The same as in `SimulationPayload`.
     memory
-        As in `Experiment`.
+        The same as in `Experiment`.
     is_kept
         Whether the job is saved while it runs.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_in_background", "place_and_time", "watch"]
 
-_SECONDS = 0.1  # between two looks at the progress
+_SECONDS = 0.1  # time between two looks at the progress
 _FORMAT = "{percentage:3.0f}%|{bar}| {desc}"
 _TEXT_WIDTH = 52  # characters, at least: the text is filled up with blanks so that the bar keeps its length
 _FINAL_PHASES = {"ended", "stopped"}
@@ -85,7 +85,7 @@ def draw_in_background(job: BasicAerJob) -> threading.Thread | None:
     """Start a thread that shows a bar until a job has ended, and return it; None if no bar can be shown."""
     try:
         bar = _Bar(job)
-    except Exception:  # noqa: BLE001  # whatever the terminal raises, the job must not be lost
+    except Exception:  # noqa: BLE001  # the terminal may raise anything, but the job must not be lost
         _log.exception("The bar of job %s cannot be drawn; the job goes on.", job.job_id())
         return None
     if not bar.is_visible:
@@ -101,7 +101,7 @@ def _draw_to_the_end(bar: _Bar, job: BasicAerJob) -> None:
         while not _exiting.is_set() and not job._state.ended.wait(_SECONDS):  # noqa: SLF001  # waits without the job's warnings
             bar.draw()
         bar.close()
-    except Exception:  # noqa: BLE001  # as above
+    except Exception:  # noqa: BLE001  # the terminal may raise anything, as above
         _log.exception("The bar of job %s can no longer be drawn; the job goes on.", job.job_id())
     finally:
         _drawing.discard(threading.current_thread())

@@ -89,7 +89,7 @@ class BoundCircuit(NamedTuple):
     def global_phase(self) -> float:
         """The global phase in radians; 0 if it has no value."""
         phase = self.circuit.global_phase
-        if isinstance(phase, float | int):  # as in nearly all circuits
+        if isinstance(phase, float | int):  # true for nearly all circuits
             return float(phase)
         try:
             return Values(self.values).number(phase, f"global phase of circuit '{self.circuit.name}'")

@@ -37,7 +37,7 @@ class BlockBuilder:
 
     def __init__(self) -> None:
         self._operations: list[Operation] = []
-        self._gates: list[Gate] = []  # the gates of a segment that is not finished
+        self._gates: list[Gate] = []  # gates of the segment under construction
         self._open = False  # whether any of these has a formula
         self._phase: complex = 1.0  # the product of all phases that have not been appended
         self._used = Footprint(frozenset(), frozenset())  # the footprint of the first `_examined` operations

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
 
     Numbers = dict[int, list[NDArray[np.complex128]]]
-    """For each place of a segment and each group there ``data[s, g]``, the numbers of gate g of the group in set s."""
+    """``numbers[place][group][s, g]``: the numbers of gate g of a group in set s, in the segment at that place."""
 
 __all__ = ["CompiledProgram", "Flow", "compiled", "which_are_real"]
 
 
 class Flow(NamedTuple):
-    """Which parameters flow into the numbers of a gate.
+    """The parameters on which the numbers of a gate depend.
 
     Attributes
     ----------

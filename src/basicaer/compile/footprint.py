@@ -61,7 +61,7 @@ def footprint(operation: Operation) -> Footprint:
             here = Footprint(frozenset((qubit,)), _NONE)
         case Prepare(qubits, _):
             here = Footprint(frozenset(qubits), _NONE)
-        case Save(quantity=SavedQuantity.OUTCOMES):  # no state is read, and measurements before it can still wait
+        case Save(quantity=SavedQuantity.OUTCOMES):  # reads no state, so earlier measurements may still wait
             here = Footprint(_NONE, _NONE)
         case SetState() | Save():  # the state that is saved depends on all measurements before
             here = Footprint(_NONE, _NONE, everything=True)

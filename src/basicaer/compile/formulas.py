@@ -28,7 +28,7 @@ _FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
     "acos": np.arccos,
     "asin": np.arcsin,
     "atan": np.arctan,
-    "conj": np.asarray,  # of a real number
+    "conj": np.asarray,  # a real number is its own conjugate
     "conjugate": np.asarray,
     "cos": np.cos,
     "exp": np.exp,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_size", "lower_experiment"]
 
-_MOST = 1_000_000  # qubits, or classical bits: work in proportion to so many takes milliseconds
+_MOST = 1_000_000  # qubits or classical bits; work proportional to this number takes milliseconds
 _RELATIONS = {"==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal"}
 _LEAVE_IDLE = frozenset({"barrier", "bfunc", "delay", "id", "measure", "reset", "u0"})
 

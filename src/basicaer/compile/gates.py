@@ -77,7 +77,7 @@ class GateRecord:
         if self.constant is not None:
             return self.constant
         assert self.function is not None  # a record has one or the other  # noqa: S101
-        if not isfinite(sum(map(abs, parameters))):  # some functions add parameters, so that sums must be finite too
+        if not isfinite(sum(map(abs, parameters))):  # some functions add parameters, so their sum must be finite too
             raise self._too_large(parameters)
         return np.array(self.function(*parameters), complex)
 

@@ -25,7 +25,7 @@ def active_qubits(circuit: QuantumCircuit, items: Iterable[Any]) -> set[int]:
     number = {qubit: q for q, qubit in enumerate(circuit.qubits)}
     active: set[int] = set()
     for item in items:
-        if len(active) == len(number):  # as in nearly every circuit, after a few of its instructions
+        if len(active) == len(number):  # true for nearly every circuit after a few instructions
             break
         if _leaves_idle(item):
             continue

@@ -62,7 +62,7 @@ def lower(
     values = Values() if values is None else values
     with _errors_named(place):
         _check_parameters(circuit, values, place)
-        if items is None:  # each look at `data` makes all instructions anew; a list of very many would take much memory
+        if items is None:  # each access to `data` makes all instructions anew; a list of many would take much memory
             items = circuit.data if len(circuit.data) > _MANY_ITEMS else list(circuit.data)
         active = sorted(range(circuit.num_qubits) if keep_idle else active_qubits(circuit, items))
         number = {q: i for i, q in enumerate(active)}

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["controlled", "formula_numbers", "permuted", "power", "unitary_gate"]
 
-_WIDEST_POWER = 6  # qubits: a matrix is made of gates on no more than these, to take a power of it
-_FEW_GATES = 64  # powers of no more gates are written out
+_WIDEST_POWER = 6  # qubits; gates on more qubits are not multiplied into a matrix to take its power
+_FEW_GATES = 64  # a power of at most this many gates is written out
 _MOST_GATES = 10**6
 # An angle that is no simple fraction of a turn is rounded to 1e-16, which becomes 1e-7 in a power as high as this.
 _HIGHEST_POWER = 10**9
@@ -69,7 +69,7 @@ def power(
     Parameters
     ----------
     description
-        What the sequence is, for messages: "'rx' (circuit 'x')".
+        The sequence in words, for messages: "'rx' (circuit 'x')".
     poll
         Called before a matrix is made of the gates.
 
@@ -125,8 +125,8 @@ def _lowest_exponent(values: NDArray[np.complexfloating], exponent: int, descrip
         return exponent % int(orders[fits.argmax()])
     if abs(exponent) > _HIGHEST_POWER:
         raise BasicAerError(
-            f"The power {exponent} of {description} cannot be taken: it would be made of digits of its angles that "
-            f"nobody knows; take one of at most {_HIGHEST_POWER}."
+            f"The power {exponent} of {description} cannot be taken: the result would depend on digits of the angles "
+            f"beyond double precision; take a power of at most {_HIGHEST_POWER}."
         )
     return exponent
 
@@ -145,7 +145,7 @@ def _power_of_numbers(gate: Gate, times: int, description: str) -> NDArray[Any]:
         else:
             total = total * square if has_bit(times, place) else total
             square = square * square
-            square /= np.abs(square)  # so that it stays unitary however often it is squared
+            square /= np.abs(square)  # keeps it unitary however often it is squared
     return total
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_INSTRUCTIONS", "key_of", "lower_cached"]
 
 MOST_INSTRUCTIONS = 50_000
-"""In all programs that a cache keeps; together they take some tens of megabytes."""
+"""Limit for all programs in a cache together; they take some tens of megabytes."""
 
 _FEW_INSTRUCTIONS = 16  # in programs up to this length, angles are replaced faster than the program is found
 _MOST_COMPILED = 2_000  # instructions; to compile a longer program takes a third of the time of its first run
@@ -92,7 +92,7 @@ def lower_cached(
     """
     if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > MOST_INSTRUCTIONS:
         return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs)
-    items = list(circuit.data)  # only once, since each look at `data` makes all instructions anew
+    items = list(circuit.data)  # read only once, since each access to `data` makes all instructions anew
     lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values)
     key = key_of(circuit, items, keep_idle=keep_idle)
     if key is None:

@@ -117,7 +117,7 @@ def _not_zero(
         part = values[start : start + _ENTRIES_BETWEEN_POLLS]
         found = np.flatnonzero(np.abs(part) >= _ZERO)
         indices = (found + start).tolist()
-        if places is not None and not in_order:  # as whole numbers of Python, since keys may have more than 64 bits
+        if places is not None and not in_order:  # Python integers, since keys may have more than 64 bits
             indices = [deposit_bits(index, places) for index in indices]
         yield from zip(indices, part[found].tolist(), strict=True)
 

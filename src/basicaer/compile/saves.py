@@ -1,7 +1,8 @@
 """THE table of saves, and the lowering of save instructions, our own and Aer's, to `Save`.
 
-A new save needs an instruction in `library.py`, a line in `SAVES` and, if it reads something new, a `SavedQuantity` of
-the engine. Instructions are known by their names and attributes, so that Aer's need no import.
+A new save needs an instruction in `library.py`, a row in `_ROWS` and, if it reads something new, a member of
+`SavedQuantity` and a record in `engine/readings.py`. Instructions are recognized by their names and attributes, so that
+Aer's need no import.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SAVES", "SaveRecord", "as_unitary", "check_outcomes_come_last", "is_save", "lower_save", "pauli_terms"]
 
 _LETTERS = frozenset("IXYZ")
-_FLIPS, _SIGNS = str.maketrans("IXYZ", "0110"), str.maketrans("IXYZ", "0011")  # of a string of letters, in binary
+_FLIPS, _SIGNS = str.maketrans("IXYZ", "0110"), str.maketrans("IXYZ", "0011")  # Pauli letters to binary digits
 
 
 class SaveRecord(NamedTuple):
@@ -46,9 +47,9 @@ class SaveRecord(NamedTuple):
     name
         The instruction's name, which is Aer's if Aer has it.
     quantity
-        What is read of the state.
+        The quantity that is read from the state.
     over_shots
-        What is kept of the values that the shots see, unless the instruction's settings say otherwise.
+        The values that are kept if shots see several, unless the instruction's settings say otherwise.
     result_form
         The form of the values in a result.
     """

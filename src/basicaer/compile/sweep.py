@@ -200,7 +200,7 @@ def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
             if record is None or not item.qubits:
                 return None
             found.append((record, list(item.params)))
-        elif not item.is_standard_gate():  # parameters occur inside of it
+        elif not item.is_standard_gate():  # parameters occur inside it
             return None
     return found
 
@@ -254,7 +254,7 @@ class _CompiledSweep(NamedTuple):
         columns[:, list(self.plain)] = values[:, list(self.plain.values())]
         for column, (constant, factors) in self.sums.items():
             columns[:, column] = constant
-            for number, factor in factors.items():  # one by one, so that no rounding depends on the number of sets
+            for number, factor in factors.items():  # one by one, since rounding must not depend on the number of sets
                 columns[:, column] += factor * values[:, number]
         for column, expression in self.others.items():
             columns[:, column] = parameters.evaluated(expression)
@@ -302,7 +302,7 @@ def _compiled(
     try:
         first, second = map(lowered, rows)
     except BasicAerError:
-        return _NOT_COMPILED  # nobody has asked for these values, so that each set is lowered by itself
+        return _NOT_COMPILED  # no caller asked for these values, so each set is lowered by itself
     at_probe = Values(dict(zip(parameters, rows[0], strict=True)))
     if [type(operation) for operation in walk(first.body)] != [type(operation) for operation in walk(second.body)]:
         return _NOT_COMPILED

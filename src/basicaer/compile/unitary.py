@@ -82,7 +82,7 @@ def gates_of(operation: Any, qubits: tuple[int, ...], place: str, values: Values
     if isinstance(operation, ControlledGate):
         count, base = operation.num_ctrl_qubits, operation.base_gate
         on = qubits[count:]
-        # A gate with ancillas (an MCX chain) is more than its base under control, so that its definition is taken.
+        # A gate with ancillas (an MCX chain) is more than its base under control, so its definition is taken.
         if base.num_qubits == len(on):
             return controlled(_base_gates(base, on, place, values), qubits[:count], operation.ctrl_state)
         if isinstance(operation, library.MCMTGate):

@@ -41,9 +41,9 @@ _LEAST_LIMIT = 0.1  # seconds; the job itself keeps shorter time limits, since i
 _GOLDEN = (5**0.5 - 1) / 2
 _SAME = 1e-9
 _PROBES = ((0.9, 0.0), (-0.8, 0.0), (1.0, 1.0), (7.0, -0.5), (30.0, 0.1))  # scale and shift of numbers from 0 to 1
-_LARGEST_TABLE = 10**6  # numbers, which take some seconds to compute where that is done one by one, and 8 MB
+_LARGEST_TABLE = 10**6  # numbers; computed one by one, they take some seconds, and they need 8 MB
 _FEW_NUMBERS = 16  # these are computed one by one in less time than it takes to read a formula
-_NUMBERS_AT_ONCE = 2**14  # numbers that are computed between two polls, in a millisecond
+_NUMBERS_AT_ONCE = 2**14  # numbers computed between two polls, which takes a millisecond
 
 
 class ReadingTimeLimit:
@@ -100,7 +100,7 @@ class Varying(NamedTuple):
     expression: Expression
 
 
-class Varies(Exception):  # noqa: N818  # it is no error, but asks for the for loop to be unrolled
+class Varies(Exception):  # noqa: N818  # not an error: it requests that the for loop be unrolled
     """Raised when a single number is needed, and it depends on the counter of a for loop."""
 
 
@@ -177,7 +177,7 @@ class Values:
         firsts = {parameter: counter.values[0] for parameter, counter in counters.items()}
         first = value_at(param, numbers | firsts, place)
         expression = self._expression(_bound(param, numbers, place) if numbers else param, counters, place)
-        if isinstance(expression, Constant):  # such as 0 times the parameter, which OpenQASM 3's loops contain
+        if isinstance(expression, Constant):  # for example 0 times the parameter, which OpenQASM 3's loops contain
             return first
         for counter in counters.values():
             counter.is_read = True

@@ -1,1 +1,1 @@
-"""What holds states and does arithmetic. CuPy is imported only below here, and only when a GPU is asked about."""
+"""The devices, which hold states and do the arithmetic. CuPy is imported only in this package, and only when needed."""

@@ -16,7 +16,7 @@ __all__ = ["BoundPlans"]
 
 _Bound = TypeVar("_Bound")
 
-_GATES_KEPT = 100_000  # gates of all plans that are kept, each of which takes some hundreds of bytes
+_GATES_KEPT = 100_000  # gates in all plans that are kept; each gate takes some hundreds of bytes
 
 
 class BoundPlans(Generic[_Bound]):

@@ -27,10 +27,10 @@ __all__ = [
     "largest_state",
 ]
 
-_TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system takes 0.1 ms, as long as a small circuit
+_TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system takes 0.1 ms, which is as long as a small circuit
 _NO_MEMORY = 1000  # qubits; the powers of 2 of much larger numbers would take much memory themselves
 _BYTES_PER_SHOT = 64  # the number, draw, rank, index and value of a shot, and what sorting needs
-_BYTES_PER_VALUE = 16  # of a shot, once as it is saved and once beside those of the others
+_BYTES_PER_VALUE = 16  # a shot's value, once as it is saved and once in the array of all shots
 _BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and their share of the hash table
 # Files of the two versions of control groups: limit, use, statistics, and the name of droppable cache in the latter.
 _CONTROL_GROUPS = (
@@ -49,7 +49,7 @@ def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
         except (
             OSError,
             ValueError,
-        ):  # this version of control groups is not in use, or the limit is "max", which is none
+        ):  # this version of control groups is not in use, or the limit is "max", that is, no limit
             continue
         available = min(available, left + int(rows.get(cache, 0)))
     return max(available, 0)

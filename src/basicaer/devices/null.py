@@ -127,9 +127,9 @@ class NullState:
 
 
 class NullDevice:
-    """See the module. It plans as the CPU does, and has all the memory in the world."""
+    """See the module. It plans as the CPU does, and reports unlimited memory."""
 
-    name = "CPU"  # the device that it stands for
+    name = "CPU"  # the device that it stands in for
     is_host = True
     threads = 1
     queue: int | None = None
@@ -146,10 +146,10 @@ class NullDevice:
         return NullState(n_qubits, monitor or Monitor())
 
     def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> Batch:
-        raise NotImplementedError  # it has no batches, as `most_states` says
+        raise NotImplementedError  # `most_states` says that it has no batches
 
     def batch_of(self, states: Sequence[State], precision: Precision, monitor: Monitor) -> Batch:
-        raise NotImplementedError  # as above
+        raise NotImplementedError  # it has no batches
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
         del n_qubits, precision

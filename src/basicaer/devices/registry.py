@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "share_of_work", "why_no_gpu"]
 
-SMALLEST_ON_GPU = 12  # qubits; a CPU has finished a smaller circuit before a GPU has launched its first kernel
+SMALLEST_ON_GPU = 12  # qubits; a CPU finishes a smaller circuit before a GPU has launched its first kernel
 
 
 def why_no_gpu() -> str:

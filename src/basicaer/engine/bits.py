@@ -46,7 +46,7 @@ __all__ = [
 WORD_BITS = 64
 """The number of bits of a word; numbers of more bits are kept as several words."""
 
-_LONG_RUN = 64  # positions; from here on, adjacent bits are extracted at once
+_LONG_RUN = 64  # positions; a run of at least this many adjacent bits is extracted at once
 
 
 def bit_at(position: int) -> int:

@@ -173,7 +173,7 @@ def evaluate(expression: Expression, state: ClassicalState) -> Value:
             given = [evaluate(operand, state) for operand in operands]
             try:
                 value = OPERATORS[name](*given)
-            except (ArithmeticError, ValueError) as error:  # such as the integer of an infinite float
+            except (ArithmeticError, ValueError) as error:  # for example, the integer of an infinite float
                 told = " and ".join(map(shown, given))
                 raise BasicAerError(f"A classical expression has no value: '{name}' of {told}.") from error
             return value if width is None else int(value) & all_ones(width)

@@ -23,8 +23,8 @@ __all__ = ["FINAL", "Draws", "generator", "seed_of_experiment"]
 FINAL = 0
 """The place of the measurements at the end of a program; those before are numbered from 1."""
 
-_BLOCK = 4  # numbers that Philox makes of one value of its counter
-_SPLITS = 1  # the last word of the counter where numbers of shots are split, not single shots drawn
+_BLOCK = 4  # numbers that Philox makes from one value of its counter
+_SPLITS = 1  # the last word of the counter where shots are split in bulk instead of drawn one by one
 
 
 def seed_of_experiment(seed: int, position: int) -> int:
@@ -67,7 +67,7 @@ class Draws:
     Parameters
     ----------
     seed
-        Of the experiment.
+        Seed of the experiment.
     shots
         How many there are.
     """
@@ -102,7 +102,7 @@ class Draws:
         Parameters
         ----------
         place, loops
-            As of `of_shots`.
+            As for `of_shots`.
         name
             Names the branch that is split.
         """
@@ -113,7 +113,7 @@ class Draws:
         loop = 0 if not loops else loops[0] + 1 if len(loops) == 1 else _number_of(repr(loops).encode())
         state = self._philox.state
         state["state"]["counter"] = np.array([block, place, loop, kind], np.uint64)
-        state["buffer_pos"] = _BLOCK  # nothing is left of the block before
+        state["buffer_pos"] = _BLOCK  # no number is left from the previous block
         self._philox.state = state
 
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_AMPLITUDES", "Ensemble", "flipping"]
 
-_FEW = 2  # states that stay by themselves when they part, as those of both outcomes may soon go different ways
+_FEW = 2  # up to this many states stay separate when they part, since they may soon take different paths
 _FLIP = np.array([[0, 1], [1, 0]], complex)
 MOST_AMPLITUDES = 2**24
-"""In a batch, which is copied as a whole when its states part: 256 MiB in double."""
+"""Limit of a batch, which is copied as a whole when its states part: 256 MiB in double precision."""
 
 
 class Ensemble:
@@ -39,7 +39,7 @@ class Ensemble:
     Parameters
     ----------
     states
-        They belong to the ensemble from then on.
+        The states, which belong to the ensemble from then on.
     """
 
     def __init__(self, device: Device, states: list[State] | Batch, precision: Precision, monitor: Monitor) -> None:
@@ -113,7 +113,7 @@ class Ensemble:
             state.collapse(qubit, outcome=outcome, probability=probability)
 
     def taken(self, numbers: NDArray[np.intp]) -> Ensemble:
-        """Return these of the states, in this order, any of them several times; this ensemble is no longer there."""
+        """Return these states in this order, some perhaps several times. This consumes the ensemble."""
         if len(numbers) == len(self) and (numbers == np.arange(len(self))).all():
             return self
         if len(numbers) > _FEW and self._fits_a_batch(len(numbers)):
@@ -133,18 +133,18 @@ class Ensemble:
         return self._with(states)
 
     def parted(self, where: NDArray[np.bool_]) -> tuple[Ensemble, Ensemble]:
-        """Return the states where something holds, and those where it does not; this ensemble is no longer there."""
+        """Return the states where something holds, and those where it does not. This consumes the ensemble."""
         chosen, others = np.flatnonzero(where), np.flatnonzero(~where)
         if isinstance(self._states, list):
             return (self._with([self._states[i] for i in chosen]), self._with([self._states[i] for i in others]))
-        return self.taken(chosen), self.taken(others)  # each a copy of a part of the batch
+        return self.taken(chosen), self.taken(others)  # each result is a copy of a part of the batch
 
     def joined(self, others: Sequence[Ensemble]) -> Ensemble:
-        """Return the states of all, those of the others after these; none of them is there any longer."""
+        """Return the states of all ensembles, this one's first. This consumes all of them."""
         ensembles = [self, *others]
         if not self._fits_a_batch(sum(map(len, ensembles))):
             return self._with([state for ensemble in ensembles for state in ensemble.each()])
-        if all(isinstance(ensemble._states, list) for ensemble in ensembles):  # noqa: SLF001  # of the same class
+        if all(isinstance(ensemble._states, list) for ensemble in ensembles):  # noqa: SLF001  # a member of the same class
             states = [state for ensemble in ensembles for state in ensemble.each()]
             return self._with(self._device.batch_of(states, self._precision, self._monitor))
         first, *rest = [ensemble._side_by_side() for ensemble in ensembles]  # noqa: SLF001  # as above

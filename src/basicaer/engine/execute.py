@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "lost", "outcome_probabilities"]
 
-_MOST_CUT = 1e-9  # of the probability, that outcomes which are not followed may have together
+_MOST_CUT = 1e-9  # Largest total probability of outcomes that are not followed.
 
 
 def execute(
@@ -89,7 +89,7 @@ def execute(
     numbers_of
         Makes the numbers of gates inside loops; needed where a segment is open.
     persister
-        Keeps the run now and then, between two passes.
+        Saves the run now and then, between two passes.
     resume
         A run that was suspended, and what restores its state, to go on with instead of beginning.
     check_shots
@@ -98,11 +98,11 @@ def execute(
     Raises
     ------
     BasicAerError
-        For a classical expression without a value, and from the device.
+        If a classical expression has no value, or the device raises it.
     NoRoomError
         If an exact run has more branches than can be followed.
     Cancelled
-        From a monitor.
+        If the monitor says that the job was cancelled.
     """
     planning = Planning(device, planner, request.n_qubits, request.precision, monitor)
     suspension = Suspension(persister, resume)
@@ -134,7 +134,7 @@ def outcome_probabilities(
     program = request.program
     outcomes_save = program.outcomes_save
     assert outcomes_save is not None  # that is when it is called  # noqa: S101
-    if program.saves != (outcomes_save,):  # the others have no part in this, and might keep branches apart
+    if program.saves != (outcomes_save,):  # other saves are not needed here, and might keep branches apart
         body = changed(program.body, lambda one: None if isinstance(one, Save) and one != outcomes_save else one)
         program = replace(program, body=body, saves=(outcomes_save,))
     exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True)
@@ -189,7 +189,7 @@ class _Execution:
         self.queue = GroupQueue(self.splitting)
         self.waiting: list[Waiting] = []  # rows that are still to be run from the start
         self.running: Group | None = None
-        # Where nothing but counts is wanted, phases no longer matter in the last operation of the body that is not one.
+        # If only counts are wanted, phases do not matter from the last operation of the body that is not a `Phase` on.
         body = program.body
         acts = [at for at, operation in enumerate(body) if not isinstance(operation, Phase)]
         keeps_phases = request.keep_state or request.unitary or not acts
@@ -225,7 +225,7 @@ class _Execution:
             state.load(self.request.initial)
         elif self.request.unitary:
             state.set_identity()
-        self.records.clear(waiting.rows)  # they may have come through some of the program before
+        self.records.clear(waiting.rows)  # these rows may have gone through a part of the program before
         return self.one_branch(Frame(self.program.body), state, waiting)
 
     def new_state(self) -> State:
@@ -336,7 +336,7 @@ class _Execution:
                 self.iterate(group, loop, 0, after)
             case While(condition, body) as loop:
                 self.part(group, condition, Frame(body, 0, loop, 0, 0, after), after)
-            case Measure() | Reset() if not len(group.rows):  # there is nothing to go on with
+            case Measure() | Reset() if not len(group.rows):  # no rows are left to run
                 group.frame = None
             case Break():
                 group.frame = innermost_loop(frame).outer
@@ -368,14 +368,14 @@ class _Execution:
         after = frame.next()
         if not len(group.rows):
             return
-        if not isinstance(after.operation, Measure | Reset):  # a chain of them parts the group as one
+        if not isinstance(after.operation, Measure | Reset):  # a chain of these operations parts the group once
             self.splitting.merge(group, after)
         for part in self.splitting.in_parts(group):
             part.frame = after
             self.queue.add(part)
 
     def save(self, group: Group, frame: Frame, save: Save) -> None:
-        if save.quantity is SavedQuantity.OUTCOMES:  # these are those at the end
+        if save.quantity is SavedQuantity.OUTCOMES:  # outcomes are saved at the end
             return
         if group.saved_until is not None and frame.order() < group.saved_until:
             return

@@ -1,4 +1,4 @@
-"""The end of a program: the measurements that are taken together, and what comes of the run."""
+"""The end of a program: its final measurements, which are taken together, and the outcome of the run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finishing"]
 
-_MOST_OUTCOMES = 2**20  # whose exact probabilities are returned, in a dictionary of some 100 MiB
+_MOST_OUTCOMES = 2**20  # exact probabilities that are returned, in a dictionary of some 100 MiB
 
 
 class Finishing:
@@ -41,12 +41,12 @@ class Finishing:
     Parameters
     ----------
     shots
-        What the rows are.
+        What a row of the records stands for.
 
     Attributes
     ----------
     amplitudes
-        The final state of the last shot, once it is known and where it was asked for.
+        The final state of the last shot, if it was requested; None until it is known.
     """
 
     def __init__(self, records: Records, draws: Draws, planning: Planning, request: Request, shots: Shots) -> None:
@@ -59,9 +59,9 @@ class Finishing:
         self._poll = planning.monitor.poll
         self._shots = shots
         self._outcomes: dict[int, float] | None = {} if request.exact and self._program.outcomes_save else None
-        self._one_row = self._program.is_straight or shots is not Shots.DRAWN  # not a row for each shot
+        self._one_row = self._program.is_straight or shots is not Shots.DRAWN  # otherwise there is a row for each shot
         self.amplitudes: NDArray[np.complexfloating] | None = None
-        self._values: list[int] = []  # where these are known without the records
+        self._values: list[int] = []  # the values that are known without the records
         self._counts: list[Any] = []
         self._value_of_shot = np.empty(request.shots, np.int64) if request.keep_order else None
 
@@ -83,7 +83,7 @@ class Finishing:
         if self._outcomes is not None:
             self._add_outcomes(group, self._outcomes)
         elif self._request.exact:
-            pass  # only what was saved on the way is wanted
+            pass  # only what was saved during the run is wanted
         elif self._program.is_straight:
             last_index = self._finish_straight(group)
         elif self._shots is not Shots.DRAWN:

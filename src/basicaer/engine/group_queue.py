@@ -62,8 +62,8 @@ class GroupQueue:
         """
         if not self._waiting or not self._go_abreast(len(group)):
             return False
-        assert group.frame is not None  # it has not ended  # noqa: S101
-        if self._waiting[0].place[0] > group.frame.outermost().at:  # all that wait stand farther on
+        assert group.frame is not None  # the group has not ended  # noqa: S101
+        if self._waiting[0].place[0] > group.frame.outermost().at:  # all waiting groups stand farther on
             return False
         here = group.order()
         must_wait = self._waiting[0].place < here
@@ -88,7 +88,7 @@ class GroupQueue:
                 size += len(other)
                 joining.append(at)
         if joining:
-            assert group.frame is not None  # it has not ended  # noqa: S101
+            assert group.frame is not None  # the group has not ended  # noqa: S101
             group.join([self._remove(at) for at in reversed(joining)])
             self._splitting.merge(group, group.frame)
 

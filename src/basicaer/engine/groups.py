@@ -72,7 +72,7 @@ class Frame(NamedTuple):
         numbers: list[float] = []
         frame: Frame | None = self
         while frame is not None:
-            inside = 0.0 if frame is self else 0.5  # its operation, which has begun, stands before `at`
+            inside = 0.0 if frame is self else 0.5  # its current operation has begun, so it stands before `at`
             numbers += [frame.at - inside, frame.iteration, frame.child]
             frame = frame.outer
         numbers.reverse()
@@ -157,7 +157,7 @@ class Group:
     Attributes
     ----------
     frame
-        That place; None at the end of the program.
+        The place of the branches; None at the end of the program.
     ensemble
         The state of each branch.
     rows
@@ -185,7 +185,7 @@ class Group:
 
     def order(self) -> Place:
         """Return where the group stands, so that groups can be put in order."""
-        assert self.frame is not None  # those that have ended are finished at once  # noqa: S101
+        assert self.frame is not None  # groups that have ended are finished at once  # noqa: S101
         return self.frame.order()
 
     def reached(self, frame: Frame) -> Place:
@@ -208,7 +208,7 @@ class Group:
 
     def values(self, expression: Expression, records: Records) -> list[Value]:
         """Return the value that an expression has for each branch."""
-        known: dict[int, Value] = {}  # by the bits, where no variables are there to differ
+        known: dict[int, Value] = {}  # known[bits] = the value for branches without variables
         found = []
         for row, variables in zip(self.first_rows().tolist(), self.variables, strict=True):
             bits = records.number(row)
@@ -233,7 +233,7 @@ class Group:
     def split_off(self, where: NDArray[np.bool_]) -> Group:
         """Return the branches where something holds as a group of their own; there must be others, which stay."""
         ensembles = self.ensemble.parted(where)
-        number = np.empty(len(where), np.intp)  # of a branch in its new group
+        number = np.empty(len(where), np.intp)  # number[i] = the number of branch i in its new group
         number[where], number[~where] = np.arange(where.sum()), np.arange((~where).sum())
         goes = where[self.branch]
         leaving, staying = np.flatnonzero(goes), np.flatnonzero(~goes)  # faster than masks

@@ -1,4 +1,4 @@
-"""Which classical bits are still to be read at each place of a program: only these make the shots of a run differ.
+"""Finds the classical bits that are still read after each place of a program: only these make shots differ.
 
 The usual backward analysis of compilers (Aho et al., Compilers, section 9.2.5), on structured code. A bit is *live*
 before an operation if its value there may be read by a condition, a store, or a save that tells the bits apart, before
@@ -37,7 +37,7 @@ class Liveness:
 
     def __init__(self, program: Program) -> None:
         self._all = all_ones(program.bits)
-        self._before: dict[int, list[int]] = {}  # by the block's id: live bits before each operation, and at the end
+        self._before: dict[int, list[int]] = {}  # _before[id(block)] = live bits before each operation, and at the end
         self._block(program.body, 0, _Loop(0, 0))
 
     def before(self, block: Block, at: int) -> int:
@@ -71,7 +71,7 @@ class Liveness:
             case If(condition, then, otherwise):
                 return self._block(then, after, loop) | self._block(otherwise, after, loop) | _read_by(condition)
             case Switch(target, cases):
-                live = after | _read_by(target)  # no case may hold the value
+                live = after | _read_by(target)  # possibly no case matches the value
                 for _, block in cases:
                     live |= self._block(block, after, loop)
                 return live
@@ -89,7 +89,7 @@ class Liveness:
     def _until_stable(self, bodies: tuple[Block, ...], after: int, condition: int) -> int:
         """Return the bits that are live before a loop, from any body of which any other may follow."""
         live = after | condition
-        for body in bodies:  # what was found for it in an earlier pass over a loop around this one still holds
+        for body in bodies:  # results from an earlier pass over an enclosing loop still hold
             live |= self._before.get(id(body), [0])[0]
         while True:
             before = live

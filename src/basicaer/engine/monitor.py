@@ -1,4 +1,4 @@
-"""The monitor of a job: its worker polls it between two pieces of work, where it may be stopped and watched.
+"""The monitor of a job. The worker polls it between pieces of work; there it can be stopped, and reports progress.
 
 This is the one mechanism for cancellation, time limits and progress.
 """
@@ -15,13 +15,13 @@ from basicaer.errors import Cancelled, JobTimeLimitError
 
 __all__ = ["Link", "Monitor", "current_monitor"]
 
-_FIRST_GUESS = 0.02  # the part of the passes that must be done before the remaining time is predicted
+_FIRST_GUESS = 0.02  # fraction of the passes that must be done before the remaining time is predicted
 
 
 class Link(Protocol):
     """Connects a monitor with the job that it belongs to, which may be in another process."""
 
-    interval: float  # least number of seconds between two exchanges
+    interval: float  # least number of seconds between two exchanges of messages
 
     def exchange(self, progress: Progress) -> bool:
         """Pass the progress on to the job; return whether the work must stop."""
@@ -62,7 +62,7 @@ class Monitor:
         self._deadline: float | None = None
         self._phase = "queued"
         self._phase_began = 0.0
-        self._spent: dict[str, float] = {}  # seconds, by phase
+        self._spent: dict[str, float] = {}  # _spent[phase] = seconds
         self._experiment = self._experiments = 0
         self._passes = 0.0
         self._total_passes: int | None = None
@@ -142,7 +142,7 @@ class Monitor:
         """Count a finished circuit, and hand over its outcome."""
         self._experiment += 1
         if self._experiment < self._experiments:
-            self.expect(None, 0)  # nothing is known of the next circuit yet
+            self.expect(None, 0)  # the passes and shots of the next circuit are not known yet
         if self._link is not None:
             self._link.deliver(position, experiment)
 
@@ -184,7 +184,7 @@ class Monitor:
         )
 
     def silent(self) -> Monitor:
-        """Return a monitor that stops work where this one does, and to which progress means nothing."""
+        """Return a monitor that stops the work where this one does, and ignores progress."""
         return _Silent(self)
 
     def _place(self) -> str:
@@ -206,7 +206,7 @@ class _Silent(Monitor):
         self._whole = whole
 
     def poll(self) -> None:
-        """Poll the monitor that hears of progress."""
+        """Poll the monitor that this one was made from."""
         self._whole.poll()
 
 

@@ -27,7 +27,7 @@ class Part(Enum):
     EIGENVALUES = "eigenvalues"  # D, diagonal, with the controls
     OUT_OF_EIGENBASIS = "out of eigenbasis"  # V, on the targets alone
 
-    __hash__ = object.__hash__  # see `Form`
+    __hash__ = object.__hash__  # the reason is given at `Form`
 
 
 class PlannedGate(NamedTuple):

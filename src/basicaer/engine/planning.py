@@ -32,9 +32,9 @@ class Planning:
     Parameters
     ----------
     planner
-        Makes them.
+        Makes the plans.
     n_qubits
-        Of the state that is evolved.
+        Qubits of the state that is evolved.
     """
 
     def __init__(self, device: Device, planner: Planner, n_qubits: int, precision: Precision, monitor: Monitor) -> None:
@@ -44,7 +44,7 @@ class Planning:
         self.monitor = monitor
         self._planner = planner
         self._costs = device.costs(n_qubits, precision)
-        self._known: dict[tuple[int, bool], Plan] = {}  # by the segment's id, and whether phases are discarded
+        self._known: dict[tuple[int, bool], Plan] = {}  # _known[id(segment), whether phases are discarded] = plan
 
     @property
     def has_plans(self) -> bool:
@@ -73,7 +73,7 @@ class Planning:
         Parameters
         ----------
         state
-            As of `plan`.
+            As for `plan`.
         within
             Whether the state stands in the middle of the segment, and therefore of its plan.
         """
@@ -81,7 +81,7 @@ class Planning:
         return self._once(segment, discard_phases=discard_phases) if planned and self._costs is not None else None
 
     def total_passes(self, program: Program, *, starts_at_zero: bool, phases_matter_until: int) -> int | None:
-        """Return how many passes there will be, where that can be told: without control flow, on a planned state."""
+        """Return how many passes there will be; None if control flow leaves that open or no gates run by a plan."""
         if self._costs is None or not program.is_straight:
             return None
         total = 0
@@ -113,14 +113,14 @@ class Planning:
         return self._known[key]
 
     def _planned(self, segment: Segment, *, discard_phases: bool = False) -> Plan:
-        assert self._costs is not None  # what runs by a plan has costs to plan with  # noqa: S101
+        assert self._costs is not None  # callers check that the device plans  # noqa: S101
         poll = self.monitor.poll
         return self._planner(segment, self.n_qubits, self._costs, discard_phases=discard_phases, poll=poll)
 
 
 def closed(segment: Segment, values: Sequence[Value], numbers_of: NumbersOf | None) -> Segment:
     """Return an open segment with the numbers that its gates have at values of all their parameters, in order."""
-    assert numbers_of is not None  # given with programs that have such segments  # noqa: S101
+    assert numbers_of is not None  # callers give it if a segment is open  # noqa: S101
     gates, left = [], iter(values)
     for gate in segment.gates:
         if gate.formula is None:

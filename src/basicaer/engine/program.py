@@ -58,7 +58,7 @@ class Form(Enum):
     DIAGONAL = "diagonal"  # data[i] = the factor of basis state i, 2**k
     PERMUTATION = "permutation"  # data[i] = the basis state that i becomes, 2**k integers
 
-    __hash__ = object.__hash__  # ten times as fast as that of an Enum; it is called for every gate that is planned
+    __hash__ = object.__hash__  # ten times as fast as an Enum's own hash; it is called for every gate that is planned
 
 
 class Gate(NamedTuple):
@@ -145,15 +145,15 @@ class SetState(NamedTuple):
 class SavedQuantity(Enum):
     """The quantity that a `Save` reads of a state; the `numbers` of the save are its parameters."""
 
-    AMPLITUDES = "amplitudes"  # numbers: the indices; none means all
+    AMPLITUDES = "amplitudes"  # amplitudes; numbers: the indices, where none means all
     UNITARY = "unitary"  # all amplitudes of a run that evolves a whole matrix
     SQUARES = "squares"  # the squared moduli of amplitudes; numbers: the indices
-    PROBABILITIES = "probabilities"  # of the values of the save's qubits
-    DENSITY_MATRIX = "density matrix"  # of the save's qubits
+    PROBABILITIES = "probabilities"  # probabilities of the values of the save's qubits
+    DENSITY_MATRIX = "density matrix"  # the density matrix of the save's qubits
     PAULIS = "expectations of Paulis"  # numbers: (x, z), masks of state qubits as for `State.expectations`
-    EXPECTATION = "expectation"  # of a sum of Paulis; numbers: (x, z, factor) of each term
+    EXPECTATION = "expectation"  # expectation of a sum of Paulis; numbers: (x, z, factor) of each term
     VARIANCE = "variance"  # expectation and variance; numbers: the terms of the sum, and those of its square
-    OUTCOMES = "outcomes"  # not of a state: the exact probability of each value of the classical bits at the end
+    OUTCOMES = "outcomes"  # exact probability of each final value of the classical bits; reads no state
 
 
 class OverShots(Enum):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 __all__ = ["Progress"]
 
-_NEARLY = 0.99  # the largest part of a circuit that is shown as done before its result is made
+_NEARLY = 0.99  # the largest fraction of a circuit that is shown as done before its result is made
 
 
 class Progress(NamedTuple):

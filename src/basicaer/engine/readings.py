@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["kept_bytes", "passes_of", "read"]
 
-_BITS_OF_INT64 = 63  # without the sign
-_ROWS_PER_PASS = 16  # this many rows of a density matrix take about as long to sum up as a pass
-_NEGLIGIBLE = 1e3  # the part of the norm that a factor may leave unexplained, in units of the precision
-_BLOCK_QUBITS = 16  # amplitudes of this many qubits are looked at between two polls
-_SINGLE_BYTES, _DOUBLE_BYTES = 8, 16  # of a real and of a complex number
+_BITS_OF_INT64 = 63  # bits of an int64 without the sign
+_ROWS_PER_PASS = 16  # summing this many rows of a density matrix takes about as long as a pass
+_NEGLIGIBLE = 1e3  # in units of the precision: the share of the norm that a factor may leave unexplained
+_BLOCK_QUBITS = 16  # amplitudes of this many qubits are read between two polls
+_SINGLE_BYTES, _DOUBLE_BYTES = 8, 16  # bytes of a real and of a complex number
 
 
 class _Kind(NamedTuple):
@@ -36,7 +36,7 @@ class _Kind(NamedTuple):
     read
         Returns the value that is saved.
     passes
-        Returns how many passes over the state the reading takes, roughly where it is not of Paulis.
+        Returns how many passes over the state the reading takes; only roughly, except for Paulis.
     kept_bytes
         Returns the bytes of the value, given those of the whole state.
     advances
@@ -50,7 +50,7 @@ class _Kind(NamedTuple):
 
 
 def read(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
-    """Return what is to be saved of a state, which stays as it is; poll now and then, and say what is done.
+    """Return what is to be saved of a state, without changing it; poll the monitor, and report progress to it.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def read(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
 
 
 def passes_of(save: Save) -> int:
-    """Return how many passes over the state the reading takes; none where it is not of a state."""
+    """Return how many passes over the state a save takes; 0 if it reads no state."""
     return _KINDS[save.quantity].passes(save) if save.quantity in _KINDS else 0
 
 
 def kept_bytes(save: Save, state_bytes: int, shots: int) -> int:
-    """Return the bytes that a save keeps of a state of so many; of several branches only where it keeps each shot's."""
-    if save.quantity not in _KINDS:  # it is not of a state
+    """Return the bytes that a save keeps of a state of `state_bytes`; those of all shots if it keeps each of them."""
+    if save.quantity not in _KINDS:  # it reads no state
         return 0
     return _KINDS[save.quantity].kept_bytes(save, state_bytes) * (shots if save.over_shots is OverShots.EACH else 1)
 
@@ -87,7 +87,7 @@ def _amplitudes(save: Save, state: State, phase: complex, monitor: Monitor) -> N
 
 
 def _unitary(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[Any]:
-    del monitor  # the state polls its own
+    del monitor  # the state polls its own monitor
     columns: NDArray[Any] = state.read()
     if (factor := phase * save.phase) != 1.0:
         columns *= factor
@@ -95,7 +95,7 @@ def _unitary(save: Save, state: State, phase: complex, monitor: Monitor) -> NDAr
 
 
 def _squares(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.float64]:
-    del phase  # a modulus has none
+    del phase  # a modulus has no phase
     values = _chosen(save, state, monitor).astype(np.complex128)
     squares: NDArray[np.float64] = values.real**2 + values.imag**2
     return squares
@@ -126,7 +126,7 @@ def _of_active(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
 
 
 def _factor(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
-    """Return the state of a save's qubits where it is a factor of the whole: ``whole[i, j] = others[i] * factor[j]``.
+    """Return the state of a save's qubits if it is a factor of the whole: ``whole[i, j] = others[i] * factor[j]``.
 
     The factor of the other qubits is taken to be positive where it is largest.
 
@@ -136,9 +136,9 @@ def _factor(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
         If the state has no such factor, because these qubits are entangled with others.
     """
     qubits = _active(save)
-    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[j] = the index with value j on the qubits, else 0
+    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[j] = the index with value j on them, else 0
     whole = most = 0.0
-    largest = 0  # the index of the others' basis state in which these qubits have the largest part of the state
+    largest = 0  # index of the other qubits' basis state at which the state is largest
     for rest in _parts(state, qubits, monitor):
         rows = state.read(rest[:, None] + own)
         weights = np.einsum("ij,ij->i", rows.real, rows.real) + np.einsum("ij,ij->i", rows.imag, rows.imag)
@@ -163,7 +163,7 @@ def _factor(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
 
 
 def _probabilities(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.float64]:
-    del phase  # probabilities have none
+    del phase  # probabilities have no phase
     return _over_idle(_probabilities_of(state, _active(save), monitor.poll), save)
 
 
@@ -188,9 +188,9 @@ def _probabilities_of(state: State, qubits: tuple[int, ...], poll: Callable[[], 
 
 def _density_matrix(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.complex128]:
     """Return the density matrix of a save's qubits, ``qubits[0]`` least significant; of trace 1."""
-    del phase  # a density matrix has none
+    del phase  # a density matrix has no phase
     qubits = _active(save)
-    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on the qubits, else 0
+    own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on them, else 0
     matrix = np.zeros((len(own), len(own)), complex)
     passes, n_others = passes_of(save), state.n_qubits - len(qubits)
     for rest in _parts(state, qubits, monitor):
@@ -213,7 +213,7 @@ def _masks(save: Save) -> list[tuple[int, int]]:
 
 def _of_paulis(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
     """Return the values of Paulis or of sums of them, each Pauli read once."""
-    del phase, monitor  # an expectation value has none, and the state polls its own
+    del phase, monitor  # an expectation value has no phase, and the state polls its own monitor
     masks = _masks(save)
     values = dict(zip(masks, state.expectations(masks), strict=True)) if masks else {}
 
@@ -230,7 +230,7 @@ def _of_paulis(save: Save, state: State, phase: complex, monitor: Monitor) -> An
             return np.array([mean, square - mean**2])
 
 
-# What they share.
+# Helpers that several readings share.
 
 
 def _active(save: Save) -> tuple[int, ...]:

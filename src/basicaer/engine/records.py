@@ -103,7 +103,7 @@ class Records:
 
     def _new_rows(self, count: int) -> NDArray[np.int64]:
         lacking = count - len(self._unused)
-        if lacking > 0:  # at least as many again, so that copies take a constant time for each row
+        if lacking > 0:  # at least doubles the room, which keeps the time of copies per row constant
             first, more = len(self.shots), max(lacking, len(self.shots))
             self.shots = np.concatenate([self.shots, np.zeros(more, self.shots.dtype)])
             self.names = np.concatenate([self.names, np.zeros(more, np.int64)])

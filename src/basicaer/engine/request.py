@@ -1,4 +1,4 @@
-"""What a run of a program is asked for, and what comes of it."""
+"""The request for a run of a program, and its outcome."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Request", "may_split"]
 
-_MOST_TOLD_APART = 2**20  # shots; of more, where only counts are asked for, numbers of shots are split
+# Above this many shots, if only counts are wanted, counts are split instead of drawing each shot.
+_MOST_TOLD_APART = 2**20
 
 
 def may_split(program: Program, shots: int, *, wants_single: bool, is_kept: bool) -> bool:
-    """Tell whether numbers of shots are split among outcomes, rather than each shot draws its own numbers.
+    """Tell whether counts are split among outcomes, instead of drawing each shot.
 
     Parameters
     ----------
     wants_single
-        Whether anything is wanted of single shots, besides what the program saves.
+        Whether results of single shots are wanted, besides what the program saves.
     is_kept
         Whether the run is saved while it goes on, which it can be in the middle of a branch of single shots only.
     """
@@ -37,7 +38,7 @@ def may_split(program: Program, shots: int, *, wants_single: bool, is_kept: bool
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be run, and what is wanted of it.
+    """The program to run, and the results that are wanted.
 
     Attributes
     ----------
@@ -74,20 +75,20 @@ class Request:
         return self.program.state_qubits * (2 if self.unitary else 1)
 
     def may_split(self, *, is_kept: bool) -> bool:
-        """Tell whether numbers of shots are split; see the function of this name."""
+        """Tell whether counts are split; see the function of this name."""
         wants_single = self.keep_order or self.keep_state
         return may_split(self.program, self.shots, wants_single=wants_single, is_kept=is_kept)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a program.
+    """The outcome of a program.
 
     Attributes
     ----------
     values, counts
         Final values of the classical bits, bit ``c`` of a value being classical bit ``c``, and how many shots ended
-        with each; a value may be there several times. After an exact run they mean nothing or, if the program saves
+        with each; a value may occur several times. After an exact run they mean nothing or, if the program saves
         the probabilities of all outcomes, these: each value once, ascending.
     value_of_shot
         ``values[value_of_shot[s]]`` is what shot ``s`` ended with, where that was asked for.

@@ -42,10 +42,10 @@ __all__ = [
 SHOTS_AT_ONCE = 2**20
 """Shots that are drawn and sorted between two polls: some 80 ms."""
 
-_LARGEST_BLOCK = 16  # qubits; the probabilities of a state of so many are summed up at once
+_LARGEST_BLOCK = 16  # qubits; the probabilities of a state of this size are summed up at once
 _SMALLEST_BLOCK = 10  # qubits
-_SPLIT_QUBITS = 16  # of a block whose shots are split at a time
-_MANY_BLOCKS = 0.25  # of all blocks: from here on it pays to have them in order before they are read
+_SPLIT_QUBITS = 16  # qubits of a block whose shots are split at a time
+_MANY_BLOCKS = 0.25  # from this fraction of all blocks on, it pays to put them in order before they are read
 _WORD_BITS = 62  # classical bits that fit an int64 with room to spare
 
 
@@ -75,7 +75,7 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
 
 def sample_in_any_order(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the index that each draw falls on, like `sample_indices`, whatever the order of the draws."""
-    if _block_qubits(state.n_qubits) == state.n_qubits:  # one block, where a draw is found without its neighbours
+    if _block_qubits(state.n_qubits) == state.n_qubits:  # one block, for which the order of draws does not matter
         return sample_indices(state, draws)
     order = np.argsort(draws)
     indices = np.empty(len(draws), np.int64)
@@ -101,8 +101,8 @@ def sample_side_by_side(
     for weight in ends[:, -1].tolist():
         _check_norm(weight)
     ends /= ends[:, -1:]
-    last = (ends < 1).sum(axis=1)  # the last index of each state that has any probability
-    ends += np.arange(len(ends))[:, None]  # so that all of them ascend
+    last = (ends < 1).sum(axis=1)  # last[s] = the last index of state s with any probability
+    ends += np.arange(len(ends))[:, None]  # offsets make the whole array ascending
     found = ends.reshape(-1).searchsorted(numbers + draws, side="right") - numbers * ends.shape[1]
     indices: NDArray[np.int64] = np.minimum(found, last[numbers])
     return indices
@@ -138,7 +138,7 @@ def counts_by_index(draws: NDArray[np.float64], ends: NDArray[np.float64]) -> ND
     """Return how many draws, ascending, fall on each index, where ``ends[i]`` is the weight of all indices up to i."""
     _check_norm(ends[-1])
     up_to: NDArray[np.int64] = (draws * ends[-1]).searchsorted(ends)  # up_to[i] = draws that fall on no index beyond i
-    if up_to[-1] < len(draws):  # rounding put some past the end
+    if up_to[-1] < len(draws):  # rounding has put some draws past the end
         up_to[ends.searchsorted(ends[-1]) :] = len(draws)
     up_to[1:] -= up_to[:-1]
     return up_to
@@ -163,7 +163,7 @@ class _Writing(NamedTuple):
     qubits: int  # mask of the qubits whose outcomes are written
     bits: int  # mask of the bits that are written
     words: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
-    """For each word of classical bits that are written, its first bit and: (mask of qubits, how far to shift)."""
+    """(first bit, moves) of each written word of classical bits; each move is (mask of qubits, how far to shift)."""
 
 
 @lru_cache(maxsize=256)
@@ -171,7 +171,7 @@ def _writing(measures: tuple[Measure, ...]) -> _Writing:
     source = {bit: measure.qubit for measure in measures for bit in measure.bits}  # the last write to a bit counts
     words = []
     for start in range(0, max(source, default=-1) + 1, _WORD_BITS):
-        moving: dict[int, int] = {}  # all that move by as many places go together
+        moving: dict[int, int] = {}  # moving[distance] = mask of the qubits whose bits move by it
         for bit, qubit in source.items():
             if start <= bit < start + _WORD_BITS:
                 distance = bit - start - qubit
@@ -197,11 +197,11 @@ def classical_values(
     seen = indices & writing.qubits
     steps = seen[1:] - seen[:-1]
     least = steps.min() if steps.size else 1
-    if least > 0:  # as they come where all qubits are measured and each index is counted once
+    if least > 0:  # strictly ascending, for example if all qubits are measured and each index is counted once
         distinct, which = seen, np.arange(len(seen))
     elif least < 0:
         distinct, which = np.unique(seen, return_inverse=True)
-    else:  # ascending, as they come where all qubits are measured: no need to sort
+    else:  # ascending with repeats, for example if all qubits are measured: no need to sort
         which = np.zeros(len(seen), np.int64)
         np.cumsum(steps != 0, out=which[1:])
         distinct = np.empty(which[-1] + 1, np.int64)
@@ -211,7 +211,7 @@ def classical_values(
     for first, moves in writing.words:
         # word[i] = classical bits of this word for index i
         word = reduce(np.bitwise_or, [shifted(distinct & mask, distance) for mask, distance in moves]).tolist()
-        if first == before == 0:  # as in most circuits; the line below takes three times as long for many values
+        if first == before == 0:  # true for most circuits; for many values the line below takes three times as long
             values = word
         else:
             values = [value | w * 2**first for value, w in zip(values, word, strict=True)]
@@ -239,10 +239,10 @@ def value_counts(
     before
         The classical bits as they were.
     """
-    draws.sort()  # several times faster than to find the order, which counts do not need
+    draws.sort()  # several times faster than finding the order, which counts do not need
     indices, numbers = sample_counts(state, draws)
     values, which = classical_values(indices, measures, before)
-    # Indices may lead to values in another order than their own. Exact: float64 counts up to 2**53.
+    # Values may be in another order than indices. Sums are exact, since float64 counts up to 2**53.
     return values, np.bincount(which, numbers).astype(np.int64).tolist()
 
 
@@ -271,7 +271,7 @@ def sample_values(
     return values, which, int(indices[np.flatnonzero(order == len(draws) - 1)[0]])
 
 
-def split_values(  # noqa: PLR0917  # what, how, and where to
+def split_values(  # noqa: PLR0917  # what to split, how, and where to
     state: State,
     shots: int,
     random: np.random.Generator,

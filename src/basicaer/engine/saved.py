@@ -1,4 +1,4 @@
-"""What a program has saved of its state on the way, gathered over shots and branches."""
+"""The values that a program has saved during the run, gathered over shots and branches."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["ALL_SHOTS", "Saved"]
 
 ALL_SHOTS = -1
-"""Stands in place of a value of the classical bits for what is saved without regard to them."""
+"""The key of values that are saved whatever the classical bits are; other keys are values of the classical bits."""
 
 
 class Saved:
-    """What has been saved so far.
+    """The values that have been saved so far.
 
     Parameters
     ----------
     records
-        Where to go on: what `records` was then.
+        The `records` of a run that was suspended, to go on with.
 
     Attributes
     ----------
     records
-        By label and by the value of the classical bits, or `ALL_SHOTS`: for the last shot ``[shot, value]``; for each a
-        list of ``[shots, value]``; for mean and sum ``[how many shots, sum over them]``.
+        ``records[label][bits]``, where ``bits`` is the value of the classical bits or `ALL_SHOTS`: ``[shot, value]``
+        for the last shot; a list of ``[shots, value]`` for each shot; ``[how many shots, sum]`` for mean and sum.
     """
 
     def __init__(self, records: dict[str, dict[int, Any]] | None = None) -> None:
@@ -44,9 +44,9 @@ class Saved:
         Parameters
         ----------
         shots
-            Their numbers, ascending, where the save is of single shots; only the last one matters if it is of the last.
+            The numbers of the shots, ascending, if single shots matter; for `OverShots.LAST`, only the last one does.
         count
-            How many there are, or their probability.
+            How many shots there are, or their probability.
         """
         key = bits if save.conditional else ALL_SHOTS
         record = self.records.setdefault(save.label, {})

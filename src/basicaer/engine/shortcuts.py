@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Shortcuts"]
 
-_MOST_QUBITS = 6  # of a state; it takes longer to look at a larger one than to change it
+_MOST_QUBITS = 6  # a larger state takes longer to look up than to change
 _MOST_KNOWN = 256
-_LARGE = 2 ** (-_MOST_QUBITS / 2 - 1)  # some amplitude of each state is larger
-_STEPS = 2**40  # by which amplitudes are told apart, rather than by less than what rounding may do in double precision
+_LARGE = 2 ** (-_MOST_QUBITS / 2 - 1)  # each state has a larger amplitude
+_STEPS = 2**40  # steps per unit in which amplitudes are compared, coarser than rounding in double precision
 
 
 class Shortcuts:
@@ -33,7 +33,7 @@ class Shortcuts:
     Parameters
     ----------
     planning
-        Of the run. Nothing is remembered if its gates run by plans, which may round them in another way.
+        The plans of the run. Nothing is remembered if its gates run by plans, which may round in another way.
     is_kept
         Whether the run is saved on its way, operation by operation; nothing is remembered then either.
     keeps_phases
@@ -43,7 +43,7 @@ class Shortcuts:
     def __init__(self, planning: Planning, *, is_kept: bool, keeps_phases: bool) -> None:
         self._is_worthwhile = planning.n_qubits <= _MOST_QUBITS and not planning.has_plans and not is_kept
         self._keeps_phases = keeps_phases
-        # By block, place in the block and state: the place at which this ends, and the state then.
+        # _known[block, place in it, state] = (place at which the shortcut ends, state there)
         self._known: dict[tuple[int, int, bytes], tuple[int, NDArray[np.complexfloating]]] = {}
 
     def taken(self, group: Group, frame: Frame) -> Frame:
@@ -51,7 +51,7 @@ class Shortcuts:
         state = group.ensemble.single
         if not self._is_worthwhile or frame.outer is None or state is None or not _is_plain(frame):
             return frame
-        with np.errstate(all="ignore"):  # a state that is none is found out when it is measured
+        with np.errstate(all="ignore"):  # an invalid state is detected when it is measured
             key = id(frame.block), frame.at, self._rounded(state.read())
         known = self._known.get(key)
         if known is not None:

@@ -27,14 +27,14 @@ __all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
 
 _MANY_BRANCHES = 32
 _NO_ROWS = np.empty(0, np.int64)
-_PATIENCE = 4  # attempts in vain after which only one in so many is made
-_COPIES_SHARE = 2  # one part in so many of the free memory may go to states of further branches
-_MOST_ROWS = 2**18  # of a run where rows are split, including those of branches that have ended
-_MOST_PROBABILITIES = 2**12  # of them, where rows are probabilities and their bits do not matter
+_PATIENCE = 4  # after this many vain attempts, only one in this many is made
+_COPIES_SHARE = 2  # at most 1/this of the free memory goes to states of further branches
+_MOST_ROWS = 2**18  # Most rows of one run when counts are split, ended branches included.
+_MOST_PROBABILITIES = 2**12  # Most rows if they are probabilities whose bits do not matter.
 LEAST_PROBABILITY = 1e-12
-"""Outcomes that are less likely, with all that led to them, are not followed where rows are probabilities."""
+"""If rows are probabilities, a branch is not followed if its total probability is smaller."""
 LEAST_OF_OUTCOMES = 1e-15
-"""The same where the probabilities of all outcomes are wanted, of which there may be many."""
+"""The same limit if the probabilities of all outcomes are wanted, of which there may be many."""
 
 
 class NoRoomError(Exception):
@@ -47,7 +47,7 @@ class Splitting:
     Parameters
     ----------
     shots
-        What the rows are.
+        What a row of the records stands for.
     keeps_phases
         Whether branches differ by the phases of their states.
 
@@ -85,8 +85,8 @@ class Splitting:
         n_qubits, device = planning.n_qubits, planning.device
         most = min(device.most_states(n_qubits, planning.precision), MOST_AMPLITUDES // 2**n_qubits)
         self.most_together = 1 if one_by_one or most < 2 else most
-        self._attempts = self._fruitless = 0  # to let branches go on as one: all, and those since the last that did
-        self._room: int | None = None  # for how many states; asked of the device at the first split
+        self._attempts = self._fruitless = 0  # attempts to merge branches: all, and those since the last success
+        self._room: int | None = None  # how many states fit; the device is asked at the first split
 
     def room(self) -> int:
         """Return how many states there may be at a time."""
@@ -112,7 +112,7 @@ class Splitting:
         Returns
         -------
         rows
-            Those that found no room; they are no longer in the group. Nor are rows of an exact run that are too
+            Rows that found no room; they are no longer in the group. Nor are rows of an exact run that are too
             unlikely to be followed, so that none may be left.
         """
         p = probabilities(group.ensemble, qubit)
@@ -152,7 +152,7 @@ class Splitting:
             group.ensemble.flip(qubit, outcomes, self._planning.plan)
 
     def merge(self, group: Group, here: Frame) -> None:
-        """Let branches go on as one whose states, variables and live bits are the same.
+        """Merge branches whose states, variables and live bits are the same.
 
         Parameters
         ----------
@@ -195,13 +195,13 @@ class Splitting:
         return numbers
 
     def _is_in_vain(self, group: Group) -> bool:
-        """Tell whether many states, none of which met in the last attempts, are hardly worth another one."""
+        """Tell whether another attempt to merge is hardly worthwhile: many states, and the last attempts failed."""
         self._attempts += 1
         has_many = self._shots is Shots.DRAWN and len(group) > _MANY_BRANCHES
         return has_many and self._fruitless > _PATIENCE and self._attempts % _PATIENCE != 0
 
     def in_parts(self, group: Group) -> list[Group]:
-        """Cut groups off one that has become too large to go on together; return them."""
+        """Cut groups off a group that has become too large to go on together; return them."""
         parts = []
         while len(group) > self.most_together:
             parts.append(group.split_off(np.arange(len(group)) >= len(group) - self.most_together))
@@ -246,7 +246,7 @@ class Splitting:
         small = np.minimum(ones, zeros)
         small[small >= self._least] = 0
         self.cut += float(small.sum())
-        self._records.shots[rows] -= small  # what is left goes on with the larger part
+        self._records.shots[rows] -= small  # the rest goes on with the larger part
         left: NDArray[np.float64] = whole - small
         parts: NDArray[np.float64] = np.where(small > 0, np.where(ones > zeros, left, 0.0), np.minimum(ones, left))
         return parts
@@ -273,7 +273,7 @@ class Splitting:
 
 
 def _numbered(values: NDArray[np.intp], end: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the values below `end` that occur, ascending, and which of them each value is; faster than to sort."""
+    """Return the values below `end` that occur, ascending, and which of them each value is; faster than sorting."""
     occurs = np.bincount(values, minlength=end) > 0
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[values]
 
@@ -295,7 +295,7 @@ def probabilities(ensemble: Ensemble, qubit: int) -> NDArray[np.float64]:
 
 
 def collapse(ensemble: Ensemble, qubit: int, outcomes: NDArray[np.bool_], of_both: NDArray[np.float64]) -> None:
-    """Project onto outcomes whose probabilities are given with those of the others; where these are 0 all is done."""
+    """Project onto outcomes, given the probabilities of both; nothing is to be done if all outcomes are certain."""
     numbers = np.arange(len(outcomes))
     if of_both[numbers, 1 - outcomes].any():
         ensemble.collapse(qubit, outcomes, of_both[numbers, outcomes.astype(np.intp)])

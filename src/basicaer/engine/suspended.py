@@ -1,4 +1,4 @@
-"""Runs that are kept between two passes over the state, and gone on with, perhaps in another process."""
+"""Runs that are saved between two passes over the state, and resumed, perhaps in another process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Suspended(NamedTuple):
     Attributes
     ----------
     rows, steps, variables, phase, saved_until
-        Of the branch that was running, as `Group` has them; the place as `Frame.steps` describes it.
+        Those of the branch that was running, as in `Group`; the place as `Frame.steps` describes it.
     plan
         A digest of the plan of the segment that it was running.
     waiting
@@ -80,19 +80,19 @@ class PlannedOtherwiseError(BasicAerError):
 
 
 class Suspension:
-    """Lets a run be kept after each pass over its state, and go on where one was kept.
+    """Saves a run after passes over its state, and resumes a run where it was saved.
 
     Parameters
     ----------
     persister
-        Keeps the run now and then; None if nobody does.
+        Saves the run now and then; None if it is not saved.
     resume
         A run that was suspended, and what restores its state; None where the run begins from the start.
 
     Attributes
     ----------
     resume
-        As given, until the state is restored.
+        The run to resume, as given; None once the state is restored.
     plan
         A digest of the plan of the segment that is running.
     """
@@ -107,7 +107,7 @@ class Suspension:
 
     @property
     def is_kept(self) -> bool:
-        """Whether anybody keeps the run."""
+        """Whether the run is saved now and then."""
         return self._persister is not None
 
     @property
@@ -117,29 +117,29 @@ class Suspension:
 
     def restore(self, state: State) -> None:
         """Give the branch that was running its state back, now that it is where it was suspended."""
-        assert self.resume is not None  # that is when it is called  # noqa: S101
+        assert self.resume is not None  # callers make sure of it  # noqa: S101
         suspended, restore = self.resume
         self.resume, self._expected = None, suspended.plan
         restore(state)
 
     def check_restored(self) -> None:
-        """Check that no run draws or ends that has not come to where it was suspended.
+        """Check that a resumed run has come to where it was suspended before it draws or ends.
 
         Raises
         ------
         BasicAerError
-            If it has not: the outcomes up to there are all prescribed, unless somebody has changed them.
+            If it has not. All outcomes up to there are determined, so the saved files were changed.
         """
         if self.resume is not None or self._expected is not None:
             raise _damaged("its circuit does not come to where it was saved")
 
     def keeping(self, plan: Plan | None, suspended: Callable[[], Suspended], state: State) -> Callable[[], None] | None:
-        """Return what is to be called after each pass over the state; None where nobody keeps the run.
+        """Return the function to call after each pass over the state; None if the run is not saved.
 
         Parameters
         ----------
         plan
-            Of the segment of the program that is about to run.
+            The plan of the segment of the program that is about to run.
         suspended
             Returns the run as it stands.
 
@@ -158,7 +158,7 @@ class Suspension:
 
     def pass_done(self, suspended: Callable[[], Suspended], state: State) -> None:
         """Let the run be kept."""
-        assert self._persister is not None  # only then is it called  # noqa: S101
+        assert self._persister is not None  # it is called only if there is a persister  # noqa: S101
         self._persister.persist(suspended, state)
 
 

@@ -48,7 +48,7 @@ def common_structure(program: Program) -> Hashable | None:
     shape: list[tuple[object, ...]] = []
     for operation in program.body:
         match operation:
-            case Segment(GatesOfBatch(batch=batch)):  # the template says it all, and is kept as long as the key is
+            case Segment(GatesOfBatch(batch=batch)):  # the template determines everything, and lives as long as the key
                 shape.append((id(batch.template),))
             case Segment(gates, False):
                 shape.append(
@@ -162,7 +162,7 @@ def _stored(program: Program) -> int:
     bits = 0
     for operation in program.body:
         if isinstance(operation, Store):
-            assert isinstance(operation.expression, Constant)  # since the program has a structure  # noqa: S101
+            assert isinstance(operation.expression, Constant)  # programs with a structure have no others  # noqa: S101
             bits = with_bits(bits, operation.bits, int(operation.expression.value))
     return bits
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["eigen_decomposition", "eigenvalues", "inverse", "inverted"]
 
 _TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians; arbitrary, unlike the angles of gates
-_GOOD_ENOUGH = 1e-14  # error per row of the matrix; once it is as small, no other turn is tried
+_GOOD_ENOUGH = 1e-14  # error per row of the matrix; once it is this small, no other turn is tried
 
 
 def inverse(gates: Sequence[Gate]) -> list[Gate]:
@@ -35,7 +35,7 @@ def inverse(gates: Sequence[Gate]) -> list[Gate]:
 
 def inverted(form: Form, data: NDArray[Any]) -> NDArray[Any]:
     """Return the numbers of the inverse of a unitary, in the same form."""
-    return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # a diagonal has one axis: T changes nothing
+    return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # a diagonal has one axis, so T keeps it
 
 
 def eigen_decomposition(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:

@@ -1,4 +1,4 @@
-"""What a job asks of the handles on its parts, and what the handles for other processes have in common."""
+"""The interface of the handles on a job's parts, and the base of the handles for other processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finished", "Handle", "PlainHandle", "ProgressCallback", "RemoteHandle", "WorkerEnd"]
 
-_CALLBACK_SECONDS = 0.1  # between two calls of a job's callback
+_CALLBACK_SECONDS = 0.1  # least time between two calls of a job's callback
 
 _log = logging.getLogger("basicaer")
 
@@ -106,7 +106,7 @@ class ProgressCallback:
             try:
                 with interrupts:
                     listener(progress)
-            except BaseException as error:  # whatever it raises must not end the job
+            except BaseException as error:  # an error of the callback must not end the job
                 self._listener = None
                 if isinstance(error, KeyboardInterrupt) and interrupts.seen:
                     raise
@@ -156,7 +156,7 @@ class Finished(NamedTuple):
 
 
 class PlainHandle:
-    """What most handles do: nothing is handed over, no last messages are awaited, and nothing has to be closed."""
+    """The base of most handles: nothing is handed over, no last messages are awaited, and nothing has to be closed."""
 
     cancels_futures = True
 
@@ -171,7 +171,7 @@ class PlainHandle:
 
 
 class RemoteHandle(PlainHandle):
-    """What handles on work in other processes have in common: they know what they have received from the worker.
+    """The base of handles on work in other processes: they know what they have received from the worker.
 
     A derived class notes in `_started` that a worker has begun, and calls `_receive` with its messages from then on.
     """

@@ -41,7 +41,7 @@ _log = logging.getLogger("basicaer")
 
 
 class DaskHandle(RemoteHandle):
-    """For the executor of a Dask client that is open."""
+    """The handle for the executor of an open Dask client."""
 
     def __init__(self, client: Client, timeout: float | None, callback: ProgressCallback | None) -> None:
         if client.status in {"closing", "closed"}:
@@ -107,7 +107,7 @@ class _Mailbox:
         self._lock = threading.Lock()  # guards what follows
         self._numbers = itertools.count()
         self._handles: weakref.WeakValueDictionary[int, DaskHandle] = weakref.WeakValueDictionary()
-        self._calls_at: dict[int, Callable[[], None]] = {}  # by mark: the call to make when the mark is received
+        self._calls_at: dict[int, Callable[[], None]] = {}  # [mark] = the call to make when it is received
         threading.Thread(target=self._read, name="basicaer-dask", daemon=True).start()
 
     def register(self, handle: DaskHandle) -> int:
@@ -160,7 +160,7 @@ class _Mailbox:
                     self._reach(content)
                 elif (handle := self._handles.get(number)) is not None:
                     for message in content:
-                        handle.receive(pickle.loads(message))  # noqa: S301  # as above
+                        handle.receive(pickle.loads(message))  # noqa: S301  # Dask itself sends pickles
         except BaseException as error:  # noqa: BLE001  # the client is closed, or has lost its scheduler
             _log.debug("Messages of Dask's workers are no longer received: %r", error)
         self.is_open = False
@@ -171,7 +171,7 @@ class _Mailbox:
             self._reach(mark)
 
 
-_mailboxes: dict[Client, _Mailbox] = {}  # of clients that are not closed
+_mailboxes: dict[Client, _Mailbox] = {}  # _mailboxes[client], for clients that are not closed
 _mailboxes_lock = threading.Lock()
 
 

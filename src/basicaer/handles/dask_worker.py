@@ -29,7 +29,7 @@ _INTERVAL = 0.05  # seconds between two messages of progress: all jobs of a clus
 SECONDS_FOR_LAST_MESSAGES = 10.0
 """How long the last messages may take to the scheduler, and a late worker to notice that it is cancelled."""
 
-_SECONDS_PER_WAIT = 60.0  # the scheduler keeps a waiting worker that has died for so long, at most
+_SECONDS_PER_WAIT = 60.0  # at most this long, the scheduler keeps a waiting worker that has died
 _LARGEST_MESSAGE = 2**26  # bytes: an experiment that takes more would block the scheduler, and is not handed over
 
 _log = logging.getLogger("basicaer")

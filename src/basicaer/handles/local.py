@@ -18,7 +18,7 @@ __all__ = ["LocalHandle", "UnknownHandle"]
 
 
 class LocalHandle(PlainHandle):
-    """For threads: job and worker share the monitor."""
+    """The handle for threads: job and worker share the monitor."""
 
     can_cancel = True
 
@@ -52,7 +52,7 @@ class _TimeLimit:
 
 
 class UnknownHandle(PlainHandle):
-    """For executors of an unknown kind: work cannot be reached once it has started."""
+    """The handle for executors of an unknown kind: work cannot be reached once it has started."""
 
     can_cancel = False
 

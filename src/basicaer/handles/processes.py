@@ -46,10 +46,10 @@ _log = logging.getLogger("basicaer")
 
 
 class ProcessHandle(RemoteHandle):
-    """For a pool of processes.
+    """The handle for a pool of processes.
 
-    If work is cancelled before it begins, its future stays as it is and the pool sends the work all the same; the
-    worker receives that it is not to begin.
+    If work is cancelled before it begins, its future does not change and the pool still sends the work; the
+    worker is told not to begin.
     """
 
     cancels_futures = False
@@ -69,7 +69,7 @@ class ProcessHandle(RemoteHandle):
         with self._lock:
             if not self._cancelled and self._connection is not None:
                 with contextlib.suppress(*_BROKEN):
-                    self._connection.send(True)  # noqa: FBT003  # it means: stop
+                    self._connection.send(True)  # noqa: FBT003  # True means: stop
             self._cancelled = True
             return not self._started
 
@@ -153,7 +153,7 @@ class _WorkerServer:
             answer_challenge(connection, self._key)
             handle = self._handles.get(connection.recv())
             if handle is None:
-                connection.send(True)  # noqa: FBT003  # it means: stop, since nobody waits for this work
+                connection.send(True)  # noqa: FBT003  # True means: stop, since nobody waits for this work
             else:
                 handle.serve(connection)
         except _BROKEN as error:

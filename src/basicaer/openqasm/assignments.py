@@ -159,7 +159,7 @@ class Assignments(Names):
         inner = type_.shape[len(indices) :]
         shape = (*(len(one) for one in chosen if not isinstance(one, int)), *inner)
         new = self._known(value, Type(type_.kind, type_.size, shape), name)
-        if isinstance(symbol.value, list):  # otherwise it depends on a measurement, and goes on to do so
+        if isinstance(symbol.value, list):  # otherwise the array depends on a measurement, and still does afterwards
             self._note(symbol)
             _put(symbol.value, chosen, new)
 
@@ -183,7 +183,7 @@ class Assignments(Names):
             new = {bit: truth for bit, truth in new.items() if truth != Branch(bit, low=False, high=True, cases=2)}
             in_order, in_circles = _ordered({bit: set(bits_in(truth)) - {bit} for bit, truth in new.items()})
             self._make(node, *(Store(bit, new[bit]) for bit in in_order))
-            if in_circles:  # one case for each of their values
+            if in_circles:  # bits that read one another in a circle: one case for each combination of values
                 everything = combine(lambda *truths: truths, *(new[bit] for bit in in_circles))
                 self._make_cases(node, _stores(everything, in_circles))
         for bit, truth in new.items():
@@ -224,7 +224,7 @@ def _ordered(read: dict[Bit, set[Bit]]) -> tuple[list[Bit], list[Bit]]:
         for other in others & readers.keys():
             readers[other] += 1
     ready = [bit for bit, count in readers.items() if count == 0]
-    for bit in ready:  # which grows
+    for bit in ready:  # the list grows in this loop
         for other in sorted(read[bit] & readers.keys(), key=lambda one: one.number):
             readers[other] -= 1
             if readers[other] == 0:

@@ -1,4 +1,4 @@
-"""Finds in an OpenQASM 3 program what would take too much time or memory, or what the importer would misread."""
+"""Finds parts of an OpenQASM 3 program that take too much time or memory, or that the importer would misread."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "NotWrittenOutError"]
 
-_MOST_INSTRUCTIONS = 1_000_000  # that a gate of the program's own stands for: the importer copies them for each call
-_MOST_OPERANDS = 10_000_000  # of all statements and aliases together, once written out for each qubit of a register
+_MOST_INSTRUCTIONS = 1_000_000  # gates that one defined gate may stand for; the importer copies them for each call
+_MOST_OPERANDS = 10_000_000  # operands of all statements and aliases together, written out for each qubit of a register
 _WORD = 64  # the bits of an integer type without a size
 _CONTROLS = (ast.GateModifierName.ctrl, ast.GateModifierName.negctrl)
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
 
 
 class NotWrittenOutError(BasicAerError):
-    """The importer would read something in another way than it is meant; its values must be worked out first."""
+    """The importer would misread something; its values must be worked out first."""
 
 
 class _Gate(NamedTuple):
     parameters: int
-    instructions: int = 1  # that it stands for
+    instructions: int = 1  # number of gates that it stands for
 
 
-_STANDARD = {  # the gates of "stdgates.inc", by their numbers of parameters
+_STANDARD = {  # gates of "stdgates.inc", by number of parameters
     name: _Gate(count)
     for count, names in {
         0: "x y z h s sdg t tdg sx cx cy cz ch swap ccx cswap CX id",
@@ -47,28 +47,28 @@ _STANDARD = {  # the gates of "stdgates.inc", by their numbers of parameters
 
 
 class Check:
-    """The walk through a program; what it passes over, the importer refuses by itself."""
+    """The walk through a program. The importer itself refuses what this does not check."""
 
     def __init__(self) -> None:
-        self._bits = {"qubits": 0, "classical bits": 0}  # declared so far
-        self._gates = {"U": _Gate(3)}  # known so far
-        self._instructions = 0  # that the calls so far stand for
-        self._around: list[type[ast.QASMNode]] = []  # the kinds of the nodes that this one is inside of
-        self._widths: dict[str, int] = {}  # of the registers and aliases so far, or more
-        self._operands = 0  # that the statements so far are written out to
-        self._loops: list[str] = []  # the variables of the loops that this node is inside of
+        self._bits = {"qubits": 0, "classical bits": 0}  # numbers declared so far
+        self._gates = {"U": _Gate(3)}  # gates known so far
+        self._instructions = 0  # number of gates that the calls so far stand for
+        self._around: list[type[ast.QASMNode]] = []  # types of the nodes around the current one, the innermost last
+        self._widths: dict[str, int] = {}  # upper bounds on the widths of the registers and aliases so far
+        self._operands = 0  # number of operands to which the statements so far are written out
+        self._loops: list[str] = []  # variables of the loops around the current node
 
     def visit(self, node: Any) -> None:
         """Check a node and what is inside it."""
         before = self._instructions
         match node:
-            case ast.Include():  # of no other file than this one
+            case ast.Include():  # "stdgates.inc" is the only file included here
                 self._gates |= _STANDARD
             case ast.QubitDeclaration(size=size):
                 self._declare(node, node.qubit.name, "qubits", size)
             case ast.ClassicalDeclaration(type=ast.BitType(size=size)):
                 self._declare(node, node.identifier.name, "classical bits", size)
-            case ast.Identifier() if node.name.startswith("$"):  # of the hardware, with all that are numbered below it
+            case ast.Identifier() if node.name.startswith("$"):  # a hardware qubit: all lower ones are made, too
                 self._count(node, "qubits", max(0, number_in(node.name[1:]) + 1 - self._bits["qubits"]))
             case ast.AliasStatement():
                 self._widths[node.target.name] = self._write_out(node, [node.value])
@@ -108,7 +108,7 @@ class Check:
 
     def _write_out(self, node: Any, operands: Iterable[Any]) -> int:
         """Count a statement once for each qubit or bit of its operands, and return how many they are at most."""
-        if ast.QuantumGateDefinition in self._around:  # its qubits may have the names of registers
+        if ast.QuantumGateDefinition in self._around:  # qubits of a gate may have the names of registers
             return 1
         width = sum(map(self._width, operands))
         self._operands += width
@@ -167,20 +167,20 @@ def _is_one(index: Any) -> bool:
 
 
 def _check_meaning(node: Any, around: list[type[ast.QASMNode]], loops: list[str]) -> None:
-    """Refuse what the importer takes and reads in another way than it is meant."""
+    """Refuse what the importer accepts but would misread."""
     match node:
         case ast.ForInLoop() if ast.QuantumGateDefinition in around:
-            wrong = "a loop in a gate must be written out"  # its variable stays in the gate as a parameter
+            wrong = "a loop in a gate must be written out"  # its variable would become a parameter of the gate
         case ast.QuantumPhase(qubits=[]) if ast.ForInLoop in around:
-            wrong = "a global phase in a loop must be written out"  # the importer adds it once
+            wrong = "a global phase in a loop must be written out"  # the importer would add it only once
         case ast.RangeDefinition() if around[-1:] != [ast.ForInLoop] and not _is_written_out(node):
-            wrong = "a range of indices must be written in whole numbers"  # negative ones are other places
+            wrong = "a range of indices must be written in whole numbers"  # negative indices would be misread
         case ast.BinaryExpression(op=ast.BinaryOperator(name="/")) if _is_quotient_below_zero(node):
-            wrong = "a quotient of negative integers must be worked out"  # which is rounded towards zero
+            wrong = "a quotient of negative integers must be worked out"  # it must be rounded towards zero
         case ast.BinaryExpression(op=ast.BinaryOperator(name="/")) if _is_quotient_in_loop(node, loops):
-            wrong = "a quotient of integers must be worked out"  # of a loop's variable, the importer does not round it
+            wrong = "a quotient of integers must be worked out"  # the importer rounds no quotient of loop variables
         case ast.ForInLoop() if not _fits(node):
-            wrong = "a value that does not fit the type of a loop's variable must be worked out"  # which wraps
+            wrong = "a value that does not fit the type of a loop's variable must be worked out"  # it must wrap around
         case _:
             return
     raise _not_written_out(node, wrong)
@@ -222,7 +222,7 @@ def _fits(node: ast.ForInLoop) -> bool:
             values = [one for one in (start, end) if one is not None]
         case ast.DiscreteSet(values=values), ast.IntType() | ast.UintType():
             pass
-        case _:  # the importer refuses these
+        case _:  # the importer refuses other loops
             return True
     size = _WORD if node.type.size is None else _number(node.type.size)
     if size not in range(1, _WORD + 1):

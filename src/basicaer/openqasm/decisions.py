@@ -1,4 +1,4 @@
-"""Values that depend on classical bits: a tree asks for one bit after another and says the value for each outcome."""
+"""Values that depend on classical bits: a tree asks for one bit after another and gives the value for each outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_CASES", "Bit", "Branch", "TooManyCasesError", "Truth", "Undecided", "bits_in", "choose", "combine"]
 
-MOST_CASES = 4096  # of a tree: 12 bits in any combination
+MOST_CASES = 4096  # ends of a tree: all combinations of 12 bits
 
 
 @dataclass(eq=False, slots=True)
@@ -43,10 +43,10 @@ class Branch:
     cases: int
 
 
-Truth: TypeAlias = bool | Branch  # with truth values at its ends
+Truth: TypeAlias = bool | Branch  # a Branch has truth values at its ends
 
 
-class Undecided(Exception):  # noqa: N818  # a question, which is answered by trying both
+class Undecided(Exception):  # noqa: N818  # not a fault: the caller tries both values
     """Raised where a value is needed that depends on a bit which is known only when the program runs."""
 
     def __init__(self, bit: Bit) -> None:

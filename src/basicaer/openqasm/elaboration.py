@@ -151,14 +151,14 @@ class _Elaboration(Functions):
             case ast.Include():
                 self._make(node, ast.Include(node.filename))
             case ast.Pragma():
-                pass  # it tells other tools something
+                pass  # pragmas are for other tools
             case _:
                 kind = type(node).__name__
                 raise error_at(node, _UNSUPPORTED.get(kind, f"a statement of this kind ({kind}) is not supported"))
 
     def _alias(self, node: ast.AliasStatement) -> None:
         register = self._register(node.value)
-        if isinstance(register, BitRegister):  # another one: bits are free again when the scope of their own name ends
+        if isinstance(register, BitRegister):  # a copy, since bits are freed when the scope of the original name ends
             register = BitRegister(register.bits, register.is_single, register.is_constant)
         self._add(node, node.target.name, register)
 

@@ -1,4 +1,4 @@
-"""What an expression of OpenQASM 3 is worth, as far as that is known before the program runs.
+"""The values of OpenQASM 3 expressions, as far as they are known before the program runs.
 
 Parameters of the circuit stay names in a `Formula`. A truth value that depends on bits of the circuit is a tree of
 decisions; where a number depends on bits, `decided` tries both values of each bit.
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 __all__ = ["CONSTANTS", "Expressions", "places", "valueless"]
 
 CONSTANTS = {"pi": math.pi, "π": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e}
-_MOST_DEPTH = 12  # bits that are tried at a time
+_MOST_DEPTH = 12  # bits whose values are tried at a time
 
 
 @contextmanager
 def valueless(node: Any) -> Iterator[None]:
-    """Say the place of what has no value."""
+    """Turn errors about missing values into errors that name the place."""
     try:
         yield
     except NoValueError as error:
@@ -49,12 +49,12 @@ def valueless(node: Any) -> Iterator[None]:
         raise error_at(node, "this depends on too many bits; use fewer, or compare registers one by one") from error
     except ZeroDivisionError as error:
         raise error_at(node, "division by zero") from error
-    except (ValueError, OverflowError) as error:  # of a function outside of its domain
+    except (ValueError, OverflowError) as error:  # for example, a function outside its domain
         raise error_at(node, f"this has no value ({error})") from error
 
 
 class Expressions:
-    """The values of expressions; what a name stands for, and what a function of the program returns, is asked for.
+    """Evaluates expressions; callbacks give the values of names and the results of the program's functions.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Expressions:
     call
         Calls a function that the program defines.
     spend
-        Is told of every operation with the number of steps that it took.
+        Called with every operation and the number of steps that it took.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Expressions:
         self._call = call
         self._spend = spend
         self._assumed: dict[Bit, bool] = {}
-        self._results: dict[int, Value] = {}  # of calls in the expression that is looked at, by the call's node
+        self._results: dict[int, Value] = {}  # _results[id(call)] = result of that call in the current expression
 
     # Asking for a value.
 
@@ -126,7 +126,7 @@ class Expressions:
         return value
 
     def integer(self, node: Any, what: str) -> int:
-        """Return the value of an expression that must be an integer; what it may not be is said of ``what``."""
+        """Return the value of an expression that must be an integer; error messages call it ``what``."""
         with valueless(node):
             value = self.value(node)
             return integer_of(value, what)
@@ -198,7 +198,7 @@ class Expressions:
                     left = self.evaluated(node.lhs)
                     if node.op.name in {"&&", "||"}:
                         left = truth_of(left)
-                        if left is (node.op.name == "||"):  # as in C, the other side may have no value then
+                        if left is (node.op.name == "||"):  # as in C, the other side is not evaluated
                             return left
                     return binary(node.op.name, left, self.evaluated(node.rhs))
                 case ast.FunctionCall():

@@ -1,4 +1,4 @@
-"""Choices and loops: one that is known is followed, one that depends on measurements stays a part of the circuit."""
+"""Choices and loops: known ones are followed, those that depend on measurements stay a part of the circuit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Flow(Assignments):
         return truth
 
     def _branch(self, node: Any, truth: Truth, then: Callable[[], None], otherwise: Callable[[], None]) -> None:
-        """Go on with one of two blocks; where a measurement decides, make both."""
+        """Follow one of two blocks; make both if a measurement decides."""
         if isinstance(truth, bool):
             (then if truth else otherwise)()
             return
@@ -92,9 +92,9 @@ class Flow(Assignments):
         self._written_out(node, (partial(iteration, value) for value in values))
 
     def _while(self, node: ast.WhileLoop) -> None:
-        """Write a loop out while its condition is known; from where it depends on a measurement on, make a loop.
+        """Write a loop out while its condition is known; make a loop from where it depends on a measurement.
 
-        One that only a break ends is made a loop unless it changes variables, which may decide when it ends.
+        A loop that only a break ends becomes a loop unless it changes variables, which may decide when it ends.
         """
         changed = (self._symbol(ast.Identifier(name)) for name in written_in(node.block))
         is_endless = not names_in(node.while_condition) and not any(isinstance(one, Variable) for one in changed)
@@ -119,7 +119,7 @@ class Flow(Assignments):
         loop = Loop(is_written_out=False, regions=self._regions + 1)
         self._loops.append(loop)
         try:
-            while True:  # until nothing is taken as known that an earlier iteration may have changed
+            while True:  # repeat until no value is assumed that an earlier iteration may have changed
                 truth = self._condition(node.while_condition)
                 with self._region() as (made, written):
                     self._block(node.block)

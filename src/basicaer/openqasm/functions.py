@@ -135,7 +135,7 @@ class Functions(Flow):
         if node.expression is None:
             raise _Return(None)
         if call.return_type is None:
-            raise error_at(node, "this function has no type of what it returns; write it behind '->'")
+            raise error_at(node, "this function has no return type; write one after '->'")
         if not isinstance(node.expression, ast.QuantumMeasurement):
             raise _Return(self._result(node.expression, call.return_type))
         qubits = self._qubits(node.expression.qubit)

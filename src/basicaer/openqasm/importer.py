@@ -46,7 +46,7 @@ def operand_of(name: str, index: int | None, span: ast.Span | None) -> ast.Ident
 
 
 class Importer(ConvertVisitor):
-    """Makes the circuit of a program; what it was looking at last is the place of an error without one."""
+    """Makes the circuit of a program; an error without a place gets the place of the last node visited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Importer(ConvertVisitor):
         Raises
         ------
         ConversionError
-            With the place in front, where the program cannot be a circuit.
+            If the program cannot be a circuit; the message begins with the place.
         """
         try:
             return self.convert(program).circuit

@@ -18,8 +18,8 @@ __all__ = ["Loaded", "its_inputs", "load", "load_circuit"]
 
 _FRONT = re.compile(r"\A(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)  # blanks and comments of either version
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_VERSION = re.compile(r"OPENQASM\s+(\d+)")  # which of the two it is; the rest of the statement is the parsers'
-_SIGNS = {  # of a program that does not state its version
+_VERSION = re.compile(r"OPENQASM\s+(\d+)")  # finds the main version; the parsers check the rest of the statement
+_SIGNS = {  # what reveals the version of a program that does not state it
     "3": re.compile(r"\binclude\s*[\"']stdgates\.inc[\"']"),
     "2": re.compile(r"\binclude\s*[\"']qelib1\.inc[\"']|\b(?:qreg|creg|opaque)\s"),
 }
@@ -35,8 +35,8 @@ class Loaded(NamedTuple):
 def load_circuit(path: Path, inputs: Mapping[str, float] | None = None) -> QuantumCircuit:
     """Return the circuit in an OpenQASM 2 or 3 file, named after the file; "-" is the standard input.
 
-    OpenQASM 2 may use the gates that Qiskit's older `qelib1.inc` had on top of the paper's, but what it declares itself
-    goes before them. OpenQASM 3 may use whatever has a value before the program runs.
+    OpenQASM 2 may use the gates that Qiskit's older `qelib1.inc` had in addition to the paper's; its own declarations
+    take precedence. OpenQASM 3 may use all expressions that have a value before the program runs.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def its_inputs(names: Iterable[str]) -> str:
 
 
 def load(path: Path, inputs: Mapping[str, float]) -> Loaded:
-    """Return the circuit in a file and the names of its inputs; values of others are not looked at."""
+    """Return the circuit in a file and the names of its inputs; values for other names are ignored."""
     is_file = str(path) != "-"
     source, path = path, path if is_file else Path("stdin")
     try:
@@ -70,7 +70,7 @@ def load(path: Path, inputs: Mapping[str, float]) -> Loaded:
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
         reason = "it is not a text file" if isinstance(error, UnicodeDecodeError) else str(error)
         raise BasicAerError(f"Cannot read {path}: {getattr(error, 'strerror', None) or reason}.") from error
-    text = text.removeprefix("\ufeff")  # a mark that some editors put in front
+    text = text.removeprefix("\ufeff")  # a byte-order mark, which some editors write
     program = _FRONT.sub("", text)
     if not program:
         raise BasicAerError(f"{path} is empty; it should hold an OpenQASM 2 or 3 program.")
@@ -86,7 +86,7 @@ def load(path: Path, inputs: Mapping[str, float]) -> Loaded:
         why = "its parts stand inside one another too deeply; write some of them out" if too_deep else error.message
         taken = "" if found is not None else "states no version and "
         raise BasicAerError(f"{path} {taken}cannot be read as OpenQASM {version}: {why}.") from error
-    loaded.circuit.name = path.stem.encode("utf-8", "replace").decode()  # bytes that are no text cannot be drawn
+    loaded.circuit.name = path.stem.encode("utf-8", "replace").decode()  # undecodable bytes cannot be drawn
     return loaded
 
 
@@ -97,7 +97,7 @@ def _version_of(program: str) -> str:
 
 
 def _standard_input() -> str:
-    if sys.stdin is None:  # closed by whoever started this
+    if sys.stdin is None:  # the parent process has closed it
         raise BasicAerError("Cannot read stdin: it is closed; give the name of a file.")
     return sys.stdin.read()
 

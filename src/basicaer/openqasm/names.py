@@ -1,4 +1,4 @@
-"""What the names in an OpenQASM 3 program stand for: values, qubits and bits, in the scopes of the language."""
+"""Resolves the names in an OpenQASM 3 program to values, qubits and bits, in the scopes of the language."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Names(Output, ABC):
 
     def __init__(self, check: Check, names: Iterable[str]) -> None:
         super().__init__(check, names)
-        self._scopes: list[dict[str, Symbol]] = [{}]  # the names that can be seen, the innermost last
-        self._calls: list[Call] = []  # of functions, the innermost last
+        self._scopes: list[dict[str, Symbol]] = [{}]  # visible names, the innermost scope last
+        self._calls: list[Call] = []  # calls of functions, the innermost last
         self._is_in_gate = False
         self._held: list[BitRegister] = []  # results of functions that the statement still reads
         self._expressions = Expressions(self._value_of_name, self._called, self._spend)
@@ -41,7 +41,7 @@ class Names(Output, ABC):
 
     @abstractmethod
     def _called(self, node: Any, target: BitRegister | None = None) -> Value:
-        """Work out a call of a function; a target is given where its bits take the result."""
+        """Work out a call of a function; a target is given if its bits take the result."""
 
     def _statement(self, node: Any) -> None:
         self._count(node, 1)

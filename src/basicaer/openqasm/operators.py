@@ -46,7 +46,7 @@ _REAL = {
     "tan": math.tan,
 }
 _COMPLEX = {name: getattr(cmath, name) for name in ("cos", "exp", "log", "sin", "sqrt", "tan")}
-_OF_PARAMETERS: dict[str, Callable[[Any], Any]] = {  # of Qiskit's parameters
+_OF_PARAMETERS: dict[str, Callable[[Any], Any]] = {  # functions that Qiskit's parameters have
     **{name: operator.methodcaller(name) for name in ("arccos", "arcsin", "arctan", "cos", "exp", "log", "sin", "tan")},
     "sqrt": lambda parameter: parameter**0.5,
 }
@@ -129,7 +129,7 @@ def _numeric(value: Value, name: str) -> Any:
 def _arithmetic(name: str, left: Any, right: Any) -> Any:
     if is_integer(left) and is_integer(right):
         _check_length(name, left, right)
-        if name in {"/", "%"}:  # towards zero, as C does
+        if name in {"/", "%"}:  # rounds towards zero, as C does
             quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
             return quotient if name == "/" else left - right * quotient
     if name == "%":

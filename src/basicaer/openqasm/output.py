@@ -1,4 +1,4 @@
-"""The simpler program that a program becomes, as it is made; its bits, and what they hold as far as that is known."""
+"""The simpler program that is made from a program: its statements, its bits and, as far as known, their contents."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Left", "Output"]
 
-_MOST_STATEMENTS = 1_000_000  # that are worked out or made
-_MOST_STEPS = 20_000_000  # that working them out takes: one for each operation, each element or bit that is copied
+_MOST_STATEMENTS = 1_000_000  # statements that are worked out or made
+_MOST_STEPS = 20_000_000  # steps to work them out: one for each operation and for each element or bit that is copied
 
 
-class Left(Exception):  # noqa: N818  # how control flows, not a fault
+class Left(Exception):  # noqa: N818  # a way of control flow, not a fault
     """The rest of a block of the circuit is never reached."""
 
 
 class Output:
-    """What has been made so far, and the choices and loops of the circuit that the next statement stands in.
+    """What has been made so far, and the choices and loops of the circuit around the next statement.
 
     Parameters
     ----------
     check
-        Is shown every declaration before anything of its size is made.
+        Checks every declaration before anything of its size is made.
     names
         The names that the program uses.
     """
@@ -42,23 +42,23 @@ class Output:
     def __init__(self, check: Check, names: Iterable[str]) -> None:
         self._check = check
         self._names = set(names)
-        self._statements = 0  # worked out or made so far
-        self._steps = 0  # that this took
-        self._made: list[Any] = []  # where the next statement goes
-        self._declarations: list[Any] = []  # of bits that the statement at the top needs in front of it
-        self._loops: list[Loop] = []  # that the next statement stands in, the innermost last
-        self._regions = 0  # choices and loops of the circuit that the next statement stands in
-        self._depth = 0  # the same, and those that may have been left before it is reached
-        self._written: list[dict[Bit | Variable, Any]] = [{}]  # for each region, what is written in it held before
+        self._statements = 0  # statements worked out or made so far
+        self._steps = 0  # steps that this took
+        self._made: list[Any] = []  # the block to which the next statement is added
+        self._declarations: list[Any] = []  # declarations of bits that must precede the top-level statement
+        self._loops: list[Loop] = []  # loops around the next statement, the innermost last
+        self._regions = 0  # number of choices and loops of the circuit around the next statement
+        self._depth = 0  # the same, plus loops that may have been left before it is reached
+        self._written: list[dict[Bit | Variable, Any]] = [{}]  # earlier contents of the cells written in each region
         self._writes = 0
-        self._last_write: dict[Bit | Variable, int] = {}  # the number of the latest write
+        self._last_write: dict[Bit | Variable, int] = {}  # _last_write[cell] = number of the latest write to it
         self._count_of_bits = 0
-        self._own: dict[int, list[BitRegister]] = {}  # bits made for a node of the tree, in use or not
-        self._owner: dict[Bit, BitRegister] = {}  # of each of those bits, the register
+        self._own: dict[int, list[BitRegister]] = {}  # registers made for each node of the tree, used or not
+        self._owner: dict[Bit, BitRegister] = {}  # _owner[bit] = its register
         self._used: set[BitRegister] = set()
 
     def _make(self, node: Any, *statements: Any) -> None:
-        """Add statements to the result; they stand where the node stands."""
+        """Add statements to the result, with the place of the node."""
         self._count(node, len(statements))
         for statement in statements:
             statement.span = node.span
@@ -70,7 +70,7 @@ class Output:
             raise error_at(node, f"more than {_MOST_STATEMENTS} statements would have to be worked out; use fewer")
 
     def _spend(self, node: Any, steps: int) -> None:
-        """Count steps that a statement takes, however few statements come of it."""
+        """Count the steps that a statement takes, however few statements it makes."""
         self._steps += steps
         if self._steps > _MOST_STEPS:
             words = f"working this program out takes more than {_MOST_STEPS} steps; use fewer or smaller values"
@@ -119,7 +119,7 @@ class Output:
 
     @contextmanager
     def _region(self) -> Iterator[tuple[list[Any], dict[Bit | Variable, Any]]]:
-        """Make what may be run or not; afterwards what it writes holds what it held before."""
+        """Collect statements that may be run or not; afterwards, what they write has its earlier content again."""
         outer = self._depth
         self._regions += 1
         self._depth += 1
@@ -135,7 +135,7 @@ class Output:
                 self._depth += 1
 
     def _write(self, cell: Bit | Variable, content: Any) -> None:
-        """Note what a bit or a variable holds from here on; None for a bit of which that is not known."""
+        """Note what a bit or a variable holds from here on; None for a bit whose content is unknown."""
         self._note(cell)
         _set(cell, content)
 
@@ -150,7 +150,7 @@ class Output:
         if isinstance(cell, Bit):
             return cell.content
         self._spend(None, math.prod(cell.type.shape))
-        return _copied(cell.value)  # as elements are written in place
+        return _copied(cell.value)  # copied, since elements are written in place
 
     def _forget(self, cells: Iterable[Bit | Variable]) -> bool:
         """Note that measurements decide what these hold from here on; tell whether any was known."""

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_BITS", "Language", "Source", "error_at", "number_in", "wrong_count"]
 
-MOST_BITS = 1_000_000  # of all registers together, qubits and classical bits each
+MOST_BITS = 1_000_000  # qubits, and likewise classical bits, of all registers together
 _MOST_FILES = 1000
 
 _STRING = r"\"[^\"\n]*\"|'[^'\n]*'"
 _INCLUDE = re.compile(rf"\binclude\s*(?P<file>{_STRING})\s*;")
-_PLACE = re.compile(r"\A(?:<input>:|L)?(?P<line>\d+)(?:,|:C)(?P<column>\d+): ")  # which the parsers' words begin with
-_LINE = re.compile(r"\bon line (?P<line>\d+)")  # where else they name one
+_PLACE = re.compile(r"\A(?:<input>:|L)?(?P<line>\d+)(?:,|:C)(?P<column>\d+): ")  # how messages of the parsers begin
+_LINE = re.compile(r"\bon line (?P<line>\d+)")  # another way in which they name a line
 
 
 class Language(NamedTuple):
@@ -32,9 +32,9 @@ class Language(NamedTuple):
     standard
         The file of gates that its parser has built in.
     missing
-        What to say of a file that is not there; None if the parser says it.
+        The message if a file does not exist; None if the parser has one.
     other
-        Names of files that cannot be meant, and what to say of them.
+        Names of files that are wrong here, with the message for each.
     """
 
     version: str
@@ -47,7 +47,7 @@ class Language(NamedTuple):
 class _Piece(NamedTuple):
     """A piece of a file between two includes: its first letter stands in that line and column."""
 
-    file: str  # empty for the one that is loaded
+    file: str  # empty for the program's own file
     line: int
     column: int
     text: str
@@ -62,7 +62,7 @@ class Source:
     Parameters
     ----------
     folders
-        Where included files are looked for, in this order.
+        The folders in which included files are looked for, in this order.
     """
 
     def __init__(self, text: str, language: Language, folders: Sequence[Path]) -> None:
@@ -73,7 +73,7 @@ class Source:
         self._left = _MOST_FILES
         self._pieces = list(self._read("", text, ()))
         self.text = "\n".join(piece.text for piece in self._pieces)
-        self.code = re.sub(_STRING, lambda string: " " * len(string[0]), self.text)  # without the names of files
+        self.code = re.sub(_STRING, lambda string: " " * len(string[0]), self.text)  # file names become blanks
 
     def error(self, position: int, words: str) -> BasicAerError:
         """Return an error with the place of a letter of the text."""
@@ -98,7 +98,7 @@ class Source:
 
     def _read(self, name: str, text: str, within: tuple[Path, ...]) -> Iterator[_Piece]:
         text = self._comments.sub(lambda comment: comment["string"] or _blank(comment[0]), text)
-        if within:  # a program states its version once
+        if within:  # the version statement of an included file is blanked out
             text = self._version.sub(lambda version: _blank(version[0]), text)
         start = 0
         for include in _INCLUDE.finditer(text):
@@ -137,7 +137,7 @@ def _piece(file: str, text: str, start: int, stop: int) -> _Piece:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # no file can have this name
         return False
 
 
@@ -148,7 +148,7 @@ def error_at(node: Any, words: str) -> BasicAerError:
 
 
 def number_in(digits: str) -> int:
-    """Return what digits say; of more than ten, a number that is too large all the same."""
+    """Return the number in digits; for more than ten digits, another number that is also too large."""
     return int(digits.lstrip("0")[:10] or 0)
 
 

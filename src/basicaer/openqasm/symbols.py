@@ -1,4 +1,4 @@
-"""What the names of an OpenQASM 3 program stand for while it is worked out."""
+"""The symbols that the names of an OpenQASM 3 program stand for while it is worked out."""
 
 from __future__ import annotations
 

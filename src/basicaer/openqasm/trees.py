@@ -1,4 +1,4 @@
-"""What stands in a part of the parser's tree of an OpenQASM 3 program."""
+"""Finds nodes and names in a part of the parser's tree of an OpenQASM 3 program."""
 
 from __future__ import annotations
 

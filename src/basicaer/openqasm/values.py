@@ -1,4 +1,4 @@
-"""The classical values of OpenQASM 3 and what becomes of them when they are assigned or cast to a type."""
+"""The classical values of OpenQASM 3, and their conversion when they are assigned or cast to a type."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
     "truth_of",
 ]
 
-MOST_NUMBER_BITS = 4096  # of an integer on the way: it is exact until it is assigned
+MOST_NUMBER_BITS = 4096  # bits of an intermediate integer, which is exact until it is assigned
 _WORD = 64  # the bits of an integer type without a size
 _FLOATS: dict[int, Any] = {16: np.float16, 32: np.float32, 64: np.float64}
 _NANOSECONDS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
@@ -61,12 +61,12 @@ class Bits(tuple[Truth, ...]):
 
 
 class Unsigned(int):
-    """A number of a type ``uint``: of its bits, those that leave its size are lost."""
+    """A number of a type ``uint``; bits beyond its size are dropped."""
 
     size: int
 
     def __new__(cls, number: int, size: int) -> Unsigned:  # noqa: PYI034  # Python 3.10 has no Self
-        """Return the number that the lowest bits of a number are."""
+        """Return the number in the lowest `size` bits of a number."""
         made = super().__new__(cls, lowest_bits(number, size))
         made.size = size
         return made
@@ -85,7 +85,7 @@ class Angle(float):
 
 
 class Duration(NamedTuple):
-    """A length of time in a unit; of the unit "dt" nobody knows how long it is."""
+    """A length of time in a unit; the length of the unit "dt" is unknown."""
 
     value: float
     unit: str
@@ -177,7 +177,7 @@ def bits_of_number(number: int, width: int) -> Bits:
 
 
 def cases_of(value: Value, result: Callable[[Value], Any]) -> Any:
-    """Return the result of a value; of a truth value that depends on bits, a tree of results."""
+    """Return the result of a value, or a tree of results for a truth value that depends on bits."""
     if not isinstance(value, Branch):
         return result(value)
     return choose(value.bit, cases_of(value.low, result), cases_of(value.high, result))

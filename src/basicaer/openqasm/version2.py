@@ -1,4 +1,4 @@
-"""OpenQASM 2: what a program declares by itself goes before what Qiskit's older library had.
+"""OpenQASM 2: a program's own declarations take precedence over those of Qiskit's older library.
 
 The parser and that library are Qiskit's. Here the names that a program takes for itself are found first and left out of
 what is added, and what the parser does not check is checked.
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["parse_openqasm2"]
 
 _LANGUAGE = Language(version="2", comments=r"//[^\n]*", standard="qelib1.inc", missing=None, other={})
-_MOST_OPERATIONS = 10_000  # of a statement: Qiskit frees an expression level by level, and 100,000 end the process
+_MOST_OPERATIONS = 10_000  # operations of a statement; Qiskit frees expressions recursively: 100,000 crash the process
 
-_FUNCTIONS = ("acos", "asin", "atan")  # of Qiskit's older parser
+_FUNCTIONS = ("acos", "asin", "atan")  # functions that Qiskit's older parser knows
 
 _GATE = re.compile(r"\b(?P<kind>gate|opaque)\s+(?P<name>\w+)\s*(?:\((?P<parameters>[^)]*)\))?(?P<qubits>[^;{]*)")
 _REGISTER = re.compile(r"\b(?P<kind>qreg|creg)\s+(?P<name>\w+)\s*\[\s*(?P<size>\d+)")
-# From some size on the parser panics at indices and versions.
+# The parser panics at indices and versions above some size.
 _LARGE = re.compile(r"(?:\[|\bOPENQASM\s+(?:\d+\.)?)\s*0*(?P<number>[1-9]\d{9,})")
 _LONG = re.compile(rf"[^;{{}}\s][^;{{}}]{{{_MOST_OPERATIONS},}}")  # a statement that may have too many operations
 _OPERATION = re.compile(r"[-+*/^(]")
 
 
 class _Idle(Gate):  # type: ignore[misc]  # Qiskit ships no types
-    """Waiting for so many lengths of a gate; Qiskit's own writes out as many identities, and 10^9 are too many."""
+    """Waits for a number of gate lengths; Qiskit's own class writes out one identity for each, too many for 10^9."""
 
     def __init__(self, count: float) -> None:
         if int(count) != count:
@@ -74,12 +74,12 @@ def parse_openqasm2(text: str, folder: Path) -> QuantumCircuit:
     Parameters
     ----------
     folder
-        Where the files that it includes are looked for last.
+        The folder in which included files are looked for last.
 
     Raises
     ------
     BasicAerError
-        For whatever the parser raises, a panic included, with the place where it is known.
+        If the parser raises anything, a panic included; the message names the place if it is known.
     """
     folders = (*qasm2.LEGACY_INCLUDE_PATH, folder)
     program = Source(text, _LANGUAGE, folders)
@@ -112,7 +112,7 @@ def _names_in(listed: str) -> int:
 def _is_qiskits(own: _Gate | None, known: Any) -> bool:
     """Tell whether a gate that a program declares may be the one of Qiskit's older library.
 
-    That a gate is opaque says nothing of what it does: so Qiskit writes its own delay.
+    An opaque gate says nothing about what it does, and Qiskit writes its own delay as one.
     """
     return own == (True, known.num_params, known.num_qubits)
 

@@ -34,7 +34,7 @@ _LANGUAGE = Language(
     missing="there is no file '{file}' beside the program",
     other={"qelib1.inc": "'{file}' is of OpenQASM 2; its gates are in \"stdgates.inc\""},
 )
-_PLAINER = (  # the importer's words, and what they mean
+_PLAINER = (  # (message of the importer, plainer message)
     (r"node of type (\w+) is not supported", r"a statement of this kind (\1) is not supported"),
     (r"'(\w+)' cannot be resolved into a Qiskit value", r"an expression of this kind (\1) is not supported"),
     (r"Symbol '(\w+)' already inserted.*", r"'\1' is already declared, perhaps as a gate of 'stdgates.inc'"),
@@ -47,14 +47,14 @@ def parse_openqasm3(text: str, folder: Path, inputs: Mapping[str, float]) -> tup
     Parameters
     ----------
     folder
-        Where the files that it includes are looked for.
+        The folder in which included files are looked for.
     inputs
         Values of inputs; parameters of the circuit are bound to them.
 
     Raises
     ------
     BasicAerError
-        With the place, for whatever it is that a bad program makes happen.
+        If reading the program raises any error; the message names the place.
     """
     for name, value in inputs.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -80,7 +80,7 @@ def _parsed(text: str) -> ast.Program:
         return openqasm3.parse(text)
     except (MemoryError, RecursionError):
         raise
-    except Exception as error:  # often without a word
+    except Exception as error:  # often without a message
         raise QiskitError(str(error) or _where(error)) from error
 
 

@@ -71,7 +71,7 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
         return encoded(part, arrays)
 
     if isinstance(value, program.Segment):
-        value = program.Segment(tuple(value.gates), value.open)  # even if it came with many others
+        value = program.Segment(tuple(value.gates), value.open)  # plain gates, even if it is one of a batch
     name = type(value).__name__
     if isinstance(value, Enum):
         return {_KIND: name, _VALUE: value.value}
@@ -111,7 +111,7 @@ def decoded(value: Any, arrays: list[Any]) -> Any:
     Raises
     ------
     Exception
-        Of any type, if the value is not one that `encoded` returns.
+        An exception of any type, if the value is not one that `encoded` returns.
     """
 
     def inner(part: Any) -> Any:

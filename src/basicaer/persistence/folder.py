@@ -9,8 +9,8 @@ A file gets its name in one step when it is complete. Its first line names the f
 that follows: the id of the job, the record's name, its content, and the type and shape of each array. After the JSON
 come the elements of the arrays, the amplitudes of a state, and the checksum of everything before it.
 
-Anybody may have written such a file. So reading it leads to no other file, makes nothing that is larger than its bytes
-in the file, and reports whatever goes wrong as one error, see `JobFolder.damage_reported`.
+Anybody may have written such a file. Reading it therefore leads to no other file, makes nothing that is larger
+than its bytes in the file, and reports whatever goes wrong as one error, see `JobFolder.damage_reported`.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _FIRST_FORMAT = "job.json"  # the file that holds the job in a folder of the fir
 _LOCK = "lock"
 _SUFFIX, _NEW = ".save", ".save.new"  # the endings of a record's file, complete and while it is being written
 _PIECE = 2**22  # bytes that are written or read between two polls
-_DIGITS = 32  # of a checksum
+_DIGITS = 32  # hexadecimal digits of a checksum
 _LONGEST_FIRST_LINE = 200
-_LONGEST_REASON = 200  # letters of an error's own message
+_LONGEST_REASON = 200  # characters of an error's own message
 # Without O_NONBLOCK, opening a pipe would wait for a writer.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -151,7 +151,7 @@ class JobFolder:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._leftovers()
             self.lock()
-            self._leftovers()  # again, since another job may have come in between
+            self._leftovers()  # checked again, since another job may have come in between
             self.write(JOB, job_id, job, arrays)
 
     def write(
@@ -169,7 +169,7 @@ class JobFolder:
         body = json.dumps({"job": job_id, "name": name, "arrays": forms, "is": content}).encode()
         head = json.dumps({"format": _FORMAT, "length": len(body)}).encode() + b"\n"
         numbers = itertools.chain.from_iterable(map(_in_pieces, arrays))
-        new.unlink(missing_ok=True)  # a process that was killed may have left it; of a link only the link is removed
+        new.unlink(missing_ok=True)  # a killed process may have left it; if it is a link, only the link is removed
         try:
             self._write_file(new, itertools.chain([head, body], map(_bytes_of, itertools.chain(numbers, state))))
             new.replace(path)
@@ -243,7 +243,7 @@ class JobFolder:
             yield
         except (BasicAerError, Cancelled, Warning):  # a warning that was turned into an error is no sign of damage
             raise
-        except MemoryError as error:  # no damage: arrays were checked to be no larger than their files
+        except MemoryError as error:  # not damage: arrays were checked to be no larger than their files
             raise BasicAerError(
                 f"The saved job in {self._folder} does not fit into memory ({error}); free some, and resume it again."
             ) from error

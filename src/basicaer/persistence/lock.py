@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FolderLock"]
 
 _HELD_BY_ANOTHER = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-_NOT_SUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}  # on some file systems of clusters
+_NOT_SUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}  # errors of some file systems of clusters
 
 
 class FolderLock:

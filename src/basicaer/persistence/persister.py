@@ -168,7 +168,7 @@ class JobPersister:
                 record = self._read(name)
                 outcome = decoded(record.content, record.arrays)
                 if not isinstance(outcome, ExperimentOutcome):
-                    raise ValueError("it is not the outcome of a circuit")  # noqa: TRY004  # as for any other damage
+                    raise ValueError("it is not the outcome of a circuit")  # noqa: TRY004  # the type of all errors about damage
                 check_outcome(outcome, position, payload)
                 ended.append(outcome)
         if not self._job_folder.has(RUNNING):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_REPEATS", "check_array", "check_program", "demand", "demand_numbers"]
 
-_MOST_QUBITS = 62  # of a state, whose indices are int64
+_MOST_QUBITS = 62  # qubits of a state, whose indices are int64
 _MOST_BITS = 2**24  # classical bits, or qubits with the idle ones: more than any circuit has that fits into memory
 MOST_REPEATS = 2**63
 
@@ -91,7 +91,7 @@ def _check_operation(operation: Operation, program: Program) -> None:
             for gate in operation.gates:
                 _check_gate(gate, n, program.bits)
             is_open = any(gate.formula is not None for gate in operation.gates)
-            demand(operation.open == is_open, "a segment is open that is not")
+            demand(operation.open == is_open, "a segment is marked open or closed, against its gates")
         case Phase():
             demand(np.isfinite(operation.factor), "a phase is not finite")
         case Measure():

@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 _MANY_CONTROLS = 3  # a gate with fewer is not split: a product has a matrix for each value of the controls
 _WIDEST_SPLIT = 6  # targets; a wider gate is not split, since its eigenvectors would take too long to find
-_BETWEEN_POLLS = 2**11  # gates, each of which takes microseconds
+_BETWEEN_POLLS = 2**11  # gates processed between two polls; each takes microseconds
 
 
 class GateAction(NamedTuple):

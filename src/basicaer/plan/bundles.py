@@ -85,7 +85,7 @@ class Bundles:
 
 
 class _Layers:
-    """On each wire the latest bundles that all commute with one another there."""
+    """The layer of each wire: its latest bundles, all of which commute with one another there."""
 
     def __init__(self, n_qubits: int) -> None:
         self._first = [_NONE] * n_qubits  # _first[q] is the leader of the first bundle of the layer on wire q

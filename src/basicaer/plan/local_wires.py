@@ -20,7 +20,7 @@ __all__ = ["choose_wires", "count_needs", "runnable_gates"]
 # A search ends after this many gates that cannot run, and as many more as the second number says for each that can.
 _PATIENCE = 512
 _PATIENCE_FOR_EACH = 4
-_CANDIDATES = 400  # only so many needs, those of the most gates, are compared with all others
+_CANDIDATES = 400  # only this many needs, those of the most gates, are compared with all others
 
 
 def runnable_gates(

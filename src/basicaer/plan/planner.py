@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plan_segment"]
 
-_WINDOW = 2048  # a pass chooses among so many bundles
+_WINDOW = 2048  # a pass chooses among this many bundles
 
 # The most promising rule first. Further ones are tried as long as this takes a small part of the time that the pass
 # will take, and that a plan may take at all.

@@ -17,7 +17,7 @@ __all__ = ["Block", "Strip", "bands_of", "laid_out", "runs"]
 _HEAD = 2.0  # height of the names of passes above a band, approximately, in rows
 _GAP = 1  # columns between two passes
 _ASPECT = 1.7  # width to height of the picture, if it has more than one band
-_SHORTEST = 26  # columns: a picture of so few has one band
+_SHORTEST = 26  # columns; a picture with at most this many has one band
 
 
 class Block(NamedTuple):

@@ -89,7 +89,7 @@ class _Planning:
             case Switch(_, cases):
                 self.branches([block for _, block in cases], _within(inside, "switch"))
             case For() as loop if loop.iterations:
-                once = len({_structure(body) for body in loop.bodies}) == 1  # bodies differ in angles at most
+                once = len({_structure(body) for body in loop.bodies}) == 1  # bodies differ in nothing but angles
                 times = loop.iterations if once else loop.repeats
                 for body in loop.bodies[:1] if once else loop.bodies:
                     self.block(body, _within(inside, f"for x{times}") if times > 1 else inside)

@@ -28,7 +28,7 @@ __all__ = ["picture_of"]
 class _Style(NamedTuple):
     color: str
     marker: str
-    size: float  # in columns
+    size: float  # measured in columns
     text: str = "white"  # the color of the name in the mark
 
 
@@ -46,7 +46,7 @@ _CELL = 0.36  # inches of a row and of a column, at most
 _WIDEST, _NARROWEST = 18.0, 6.4  # inches: the width of all columns at most; that of the figure at least
 _NAMES_FROM = 0.34  # inches: larger cells have room for the names of gates
 _LEFT, _RIGHT, _TOP, _HEAD, _BOTTOM = 0.6, 0.2, 0.85, 0.34, 0.4  # inches around the bands; _HEAD is above each
-_TEXT_SIZE = 8.0  # points; larger on pictures that are wider than a page, since they are viewed from further away
+_TEXT_SIZE = 8.0  # points; larger on pictures wider than a page, which are viewed from further away
 _PAGE = 11.0  # inches: the width of a page
 _DPI = 160
 
@@ -96,7 +96,7 @@ def _draw_wires(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], 
 
     start, end = axes.get_xlim()
     points = cell * 72
-    every = max(1, round(7 / points))  # every so many qubits have a number
+    every = max(1, round(7 / points))  # one in this many qubits has a number
     labels = [str(qubit) if row % every == 0 else "" for qubit, row in row_of.items()]
     axes.set_yticks(range(len(row_of)), labels, fontsize=min(text_size, 0.8 * every * points), color=_TEXT)
     top = -axes.get_ylim()[1] - 0.5  # rows

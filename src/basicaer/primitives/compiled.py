@@ -76,8 +76,8 @@ class CompiledCircuit:
         Returns
         -------
         float or array of float64
-            Of the shape of the values without their last axis, followed by that of the observables; a float if that
-            shape is ().
+            Its shape is that of the values without their last axis, followed by that of the observables; a float if
+            this is ().
 
         Raises
         ------

@@ -122,7 +122,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         Parameters
         ----------
         pubs
-            As `qiskit.primitives.BaseEstimatorV2.run` takes them; observables and values are broadcast.
+            PUBs, as `qiskit.primitives.BaseEstimatorV2.run` takes them; observables and values are broadcast.
         precision
             Default for PUBs without a precision; see the class.
 

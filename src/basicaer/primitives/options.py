@@ -87,7 +87,7 @@ class PrimitiveOptions:
         return backend._settings(given)  # noqa: SLF001  # a class of this package
 
     def _with_effect(self, where: str, options: Mapping[str, Any], backend: BasicAerSimulator) -> dict[str, Any]:
-        taken = backend._run_options.with_effect(dict(options))  # noqa: SLF001  # as above
+        taken = backend._run_options.with_effect(dict(options))  # noqa: SLF001  # a class of this package
         own = [one.name for one in fields(self)]
         for name in taken:
             if name not in _IN_DICTIONARIES:

@@ -1,4 +1,4 @@
-"""What a primitive's job sends to where it runs, and the records in which results come back."""
+"""The payload that a primitive's job sends to its worker, and the records in which results come back."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class PrimitivePayload:
     Attributes
     ----------
     gpu
-        As in `basicaer.payload.Payload`.
+        The same as in `basicaer.payload.Payload`.
     """
 
     tasks: tuple[Task, ...]

@@ -55,7 +55,7 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
     monitor = current_monitor.get() or Monitor()
     monitor.expect_experiments(len(payload.tasks))
     results: list[Sampled | Estimated] = []
-    position = 0  # of the task's first parameter set among the sets of all tasks
+    position = 0  # position of the task's first parameter set among the sets of all tasks
     for number, task in enumerate(payload.tasks):
         run = _SweepRun(task.sweep, payload, monitor)
         if isinstance(task, SamplerTask):
@@ -181,7 +181,7 @@ def _estimates(
     sets, observables = task.sets.reshape(-1), task.observables.reshape(-1)
     values, stds = np.zeros(len(sets)), np.zeros(len(sets))
     how: dict[str, Any] = {}
-    if run.batch_size:  # otherwise each set's own run says how many passes it takes
+    if run.batch_size:  # otherwise each set's own run reports its passes
         run.monitor.expect(2 * -(-task.sweep.size // run.batch_size), 0)
     for part, evaluate in _evaluations(task, run, evaluate_program, how):
         run.monitor.advance(1 if run.batch_size else 0)
@@ -244,7 +244,7 @@ def _exact_values(
     NoRoomError
         If these are too many.
     """
-    del number  # it names draws, and there are none
+    del number  # it only names draws, and an exact run draws nothing
     is_straight = program.is_straight
     over = OverShots.LAST if is_straight else OverShots.MEAN
     outcome = run.execute(0, _saving(program, wanted, over), shots=1, exact=not is_straight)
@@ -255,7 +255,7 @@ def _exact_values(
     return values[None, None]
 
 
-def _values_of_shots(  # bound one after another
+def _values_of_shots(  # the sets are bound one after another
     program: Program,
     run: _SweepRun,
     number: int,

@@ -89,7 +89,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
         Parameters
         ----------
         pubs
-            As `qiskit.primitives.BaseSamplerV2.run` takes them.
+            PUBs, as `qiskit.primitives.BaseSamplerV2.run` takes them.
         shots
             Default for PUBs without shots.
 

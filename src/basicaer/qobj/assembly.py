@@ -51,7 +51,7 @@ def assemble(bound: Sequence[BoundCircuit], qobj_id: str | None = None, **config
     Raises
     ------
     BasicAerError
-        If a circuit cannot be expressed as a Qobj, naming the instruction; the circuit can be run all the same.
+        If a circuit cannot be expressed as a Qobj, naming the instruction; the circuit can still be run.
     """
     experiments = [_experiment(one) for one in bound]
     sizes = {
@@ -171,7 +171,7 @@ class _Assembler:
         positions = [bits[target]] if single else [bits[bit] for bit in target]
         value = int(bool(value)) if single else int(value)
         past = max(positions, default=-1) + 1
-        # A value that is too large for the register has bits beyond it, so that it is never equal.
+        # A value that is too large for the register has bits beyond it, so it is never equal.
         overflow = range(past, past + value.bit_length())
         slot, self.next_slot = self.next_slot, self.next_slot + 1
         mask, wanted = mask_of(positions), deposit_bits(value, (*positions, *overflow))

@@ -43,7 +43,7 @@ def plain(value: Any) -> Any:
 class QobjItem(SimpleNamespace):
     """A part of a Qobj: attributes of any name, some of which are parts themselves."""
 
-    _parts: ClassVar[dict[str, type[QobjItem]]] = {}  # key -> the class of its value, or of each value in its list
+    _parts: ClassVar[dict[str, type[QobjItem]]] = {}  # [key] = the class of its value, or of its list's values
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part in the types of JSON, without attributes that are None."""

@@ -1,4 +1,4 @@
-"""What came of an experiment, from the engine's outcome to the record that is handed over, with its metadata."""
+"""Turns the engine's outcome of an experiment into the record that is handed over, with its metadata."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["run_resumed", "run_simulation"]
 
 _SMALLEST_BATCH = 4  # experiments: two or three gain little or nothing by running as one batch
-_BATCH_SECONDS = 0.1  # predicted for one batch: only between batches can the job say which experiments are finished
+_BATCH_SECONDS = 0.1  # predicted time of one batch; the job can report finished experiments only between batches
 
 
 def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
@@ -51,7 +51,7 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     Raises
     ------
     BasicAerError
-        From an experiment. Like any other exception, it has as ``partial`` a result of the experiments that had
+        If an experiment fails. Like any other exception, it has as ``partial`` a result of the experiments that had
         finished.
     """
     monitor = current_monitor.get() or Monitor()
@@ -76,14 +76,14 @@ def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
     Raises
     ------
     BasicAerError
-        From an experiment, and in place of any other error, since the circuits have run before or were refused.
+        If an experiment fails. It also replaces any other error, since the circuits have run before or were refused.
     """
     try:
         return run_simulation(job_id, payload)
     except (BasicAerError, Cancelled, Warning):  # a warning that was turned into an error is no sign of damage
         raise
     except Exception as error:
-        assert payload.persistence is not None  # it is resumed  # noqa: S101
+        assert payload.persistence is not None  # a resumed job has it  # noqa: S101
         remedy = "free some memory and resume it again" if isinstance(error, MemoryError) else "run it from the start"
         failure = BasicAerError(
             f"The job in {payload.persistence.folder} cannot be resumed ({reason_of(error)}), possibly because "
@@ -125,7 +125,7 @@ class _Simulation:
         """Run all experiments; those on different GPUs beside each other."""
         if self._persister is not None:
             self._begin_persistence(self._persister)
-        positions_on: dict[int, list[int]] = {}  # by the number of the GPU
+        positions_on: dict[int, list[int]] = {}  # positions_on[number of the GPU] = positions of experiments
         for position, experiment in enumerate(self._payload.experiments):
             positions_on.setdefault(experiment.devices.gpu, []).append(position)
         if len(positions_on) == 1:
@@ -143,8 +143,8 @@ class _Simulation:
             self._persister.close()
 
     def _begin_persistence(self, persister: JobPersister) -> None:
-        """Write the job down, or finish the experiments that had ended when it was persisted."""
-        assert self._payload.persistence is not None  # there is a persister  # noqa: S101
+        """Save the job, or, if it is resumed, finish the experiments that had ended when it was saved."""
+        assert self._payload.persistence is not None  # a persister has it  # noqa: S101
         if not self._payload.persistence.resume:
             persister.begin(self._payload)
             return
@@ -163,7 +163,7 @@ class _Simulation:
                     return
 
     def _finish(self, position: int, outcome: ExperimentOutcome) -> None:
-        """Note what came of an experiment, and hand it over to the job."""
+        """Keep the outcome of an experiment, and hand it over to the job."""
         experiment = finished_experiment(self._payload.experiments[position], outcome)
         self.finished[position] = qiskit_experiment(experiment, self._monitor.poll)
         self._monitor.finish_experiment(position, experiment)
@@ -244,7 +244,7 @@ class _Simulation:
             ),
         )
         exact: dict[int, float] = {}
-        if program.outcomes_save is not None:  # first, since they may be refused
+        if program.outcomes_save is not None:  # come first, since they may be refused
             self._monitor.enter("gates")
             exact = outcome_probabilities(request, device, plan_segment, self._monitor, numbers_of=formula_numbers)
         outcome = None

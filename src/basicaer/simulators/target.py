@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_target"]
 
-_MOST_CONTROLS = 2  # of gates made by `.control()`: with thousands of names in the target, `transpile` would be slow
+_MOST_CONTROLS = 2  # controls of gates made by `.control()`; with more names in the target, `transpile` would be slow
 _BY_CLASS = {
     "annotated": AnnotatedOperation,
     "clifford": Clifford,
@@ -56,7 +56,7 @@ _BY_CLASS = {
     "ucrz": library.UCRZGate,
     "unitary": library.UnitaryGate,
 }
-_IN_LATER_VERSIONS = {  # than Qiskit 2.0
+_IN_LATER_VERSIONS = {  # gates of Qiskit versions later than 2.0
     "pauli_product_rotation": "PauliProductRotationGate",
     "pauli_product_measurement": "PauliProductMeasurement",
 }

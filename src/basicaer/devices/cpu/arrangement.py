@@ -82,7 +82,7 @@ def _laid_down(order: Sequence[int], products: Sequence[Needed]) -> list[int] | 
         if any(bit in laid and bit not in before for bit in group):
             return None
         laid += new
-        below = len(order) - len(laid)  # bits that have no place yet
+        below = len(order) - len(laid)  # the number of bits that have no place yet
         moves_lowest = number and any(bit in order[:_KEPT_BITS] for bit in new)
         if below and (below < _ROW_BITS or moves_lowest):
             return None

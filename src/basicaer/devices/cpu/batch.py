@@ -38,15 +38,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NumpyBatch"]
 
-_WIDEST = 5  # qubits whose matrices are applied as one product
-_FEW_COMPARED = 2**10  # amplitudes of all pairs of states that are compared at once
+_WIDEST = 5  # at most this many qubits have their matrices applied as one product
+_FEW_COMPARED = 2**10  # at most this many amplitudes, of all pairs of states, are compared at once
 _TINY = np.finfo(float).tiny
 # Work on many states at a time makes array operations long enough for two threads to gain by taking turns at holding
 # the interpreter's lock; on one thread fewer states, which stay in the second-level cache, would be a fifth faster.
-_AMPLITUDES_AT_ONCE = 2**17  # of states that are taken through passes together: two buffers of 2 MiB in double
-_AMPLITUDES_BOUND, _FEWEST_BOUND = 2**17, 32  # of states whose numbers are bound together, and the least number of them
-_AMPLITUDES_READ = 2**18  # of states whose expectation values are computed together
-_PART_AMPLITUDES = 2**17  # amplitudes of the states that one thread works on at a time: 2 MiB in double precision
+_AMPLITUDES_AT_ONCE = 2**17  # amplitudes taken through passes together: two buffers of 2 MiB in double
+_AMPLITUDES_BOUND, _FEWEST_BOUND = 2**17, 32  # amplitudes, and least states, whose numbers are bound together
+_AMPLITUDES_READ = 2**18  # amplitudes whose expectation values are computed together
+_PART_AMPLITUDES = 2**17  # amplitudes that one thread works on at a time: 2 MiB in double precision
 
 
 class NumpyBatch:
@@ -63,7 +63,7 @@ class NumpyBatch:
         untouched: Iterable[int] = (),
     ) -> None:
         self.n_qubits = n_qubits
-        self._states = states  # _states[i, j] = of state i the amplitude for which bit _place[q] of j is qubit q
+        self._states = states  # _states[i, j] = amplitude of state i where bit _place[q] of j is qubit q
         self._place = tuple(range(n_qubits))
         self._zero = frozenset(untouched)  # qubits that nothing has taken out of |0>
         self._as_state = as_state
@@ -184,12 +184,12 @@ class NumpyBatch:
 
     def join(self, others: Sequence[Self]) -> Self:
         for batch in (self, *others):
-            batch._in_order()  # noqa: SLF001  # of the same class
-        return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # of the same class
+            batch._in_order()  # noqa: SLF001  # a method of the same class
+        return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # a method of the same class
 
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
         made = type(self)(states, self.n_qubits, self._threads, self._monitor, self._as_state, untouched=self._zero)
-        made._place = self._place  # noqa: SLF001  # of the same class
+        made._place = self._place  # noqa: SLF001  # a method of the same class
         return made
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
@@ -219,10 +219,10 @@ class NumpyBatch:
         return found
 
     def _alike_in_pairs(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
-        """Do what `alike` does by comparing all pairs at once, as is faster for few small states."""
+        """Do what `alike` does by comparing all pairs at once, which is faster for few small states."""
         self._monitor.poll()
         states = self._states
-        if up_to_phase:  # each turned so that its overlap with the same state is positive
+        if up_to_phase:  # phases are chosen that make the overlap of each with one fixed state positive
             overlaps = states @ _any_state(states.shape[1])
             states = states * (overlaps.conj() / np.maximum(abs(overlaps), _TINY))[:, None]
         differences = states[:, None] - states[None]
@@ -254,7 +254,7 @@ class NumpyBatch:
         self._monitor.poll()
         count = len(self._states) if count is None else count
         step = max(most // self._states.shape[1], at_least)
-        if count * 2**self.n_qubits <= FEW_AMPLITUDES:  # so small a product is never given to several threads
+        if count * 2**self.n_qubits <= FEW_AMPLITUDES:  # a product this small is never given to several threads
             work(slice(0, count))
             return
         parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
@@ -279,7 +279,7 @@ class _GatheredGates:
         self._single: dict[int, NDArray[Any]] = {}  # _single[q][i] = matrix on qubit q of state i; these act first
         self._monomial = _Monomial(None, None)  # acts after the matrices
         self._touched: set[int] = set()  # qubits on which `_monomial` acts
-        self._permuted: set[int] = set()  # qubits on which it acts not only diagonally
+        self._permuted: set[int] = set()  # qubits on which it does not act diagonally
 
     def add(self, gate: Gate, data: NDArray[Any] | None) -> None:
         """Add a gate: ``data[i]`` are its numbers for state i; with None, all states have the gate's own numbers."""

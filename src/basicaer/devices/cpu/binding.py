@@ -63,7 +63,7 @@ class _Product(NamedTuple):
     selected, rows, columns
         The indices by which matrices get their selectors within the tile, rows and columns in the tile's order.
     axes
-        Of the matrices, for what lies above the group in a tile.
+        Axes of the matrices for what lies above the group in a tile.
     """
 
     fusion: Fusion
@@ -79,7 +79,7 @@ class _Product(NamedTuple):
     def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> MultiplyByMatrix:
         matrices: NDArray[Any] = self.fusion.matrices(numbers, blocks)
         if self.fusion.is_real:
-            # As `SegmentBatch` promises. The comparison is false for NaN, which a state shows at its end.
+            # `SegmentBatch` promises this. The comparison is false for NaN, which the final state reveals.
             assert not np.abs(matrices.imag).max() > 0  # noqa: S101
             matrices, dtype = matrices.real, dtype.type(0).real.dtype
         sets, _, size, _ = matrices.shape
@@ -121,10 +121,10 @@ class PassBinding:
         self._dtype = dtype
         self._chains = chains
         self._order = sorted(tile, key=place.__getitem__)
-        self._places = [place[wire] for wire in self._order]  # index bits of the tile's bits, as it is read and written
+        self._places = [place[wire] for wire in self._order]  # _places[b] = index bit of tile bit b in the state
         self._permuting: list[GateNumbers] = []  # gates that will be part of the next `take`
         # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
-        self._diagonal: list[tuple[int, GateNumbers]] = []  # each with its number in the plan
+        self._diagonal: list[tuple[int, GateNumbers]] = []  # _diagonal[i] = (number in the plan, numbers of the gate)
         self._multiplied: set[int] = set()  # wires on which the diagonal gates act
         self._work: list[Reorder | _Product | Phases] = []
 

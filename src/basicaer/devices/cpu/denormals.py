@@ -26,7 +26,7 @@ _WINDOWS_FLUSH, _WINDOWS_MASK = 0x01000000, 0x03000000  # _DN_FLUSH and _MCW_DN 
 
 
 class _Register(NamedTuple):
-    """Where a C library's floating-point environment has the bits: its size in words, the word, and the bits in it."""
+    """The place of the bits in a C library's floating-point environment: its size in words, the word, and the bits."""
 
     words: int
     word: int
@@ -52,7 +52,7 @@ def _switch() -> Callable[[], Callable[[], None]] | None:
         get, put = library.fegetenv, library.fesetenv
     except (OSError, AttributeError):
         return None
-    environment = ctypes.c_uint32 * (2 * register.words)  # with room to spare, if it is larger than it is known to be
+    environment = ctypes.c_uint32 * (2 * register.words)  # has room to spare, in case it is larger than documented
 
     def switch() -> Callable[[], None]:
         before, changed = environment(), environment()

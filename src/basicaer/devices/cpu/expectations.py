@@ -25,7 +25,7 @@ __all__ = ["Observables", "expectations", "expectations_of_each"]
 
 _CHUNK_QUBITS = 16  # 2**16 amplitudes are read between two polls
 _GROUPS_OF_A_SPAN = 8  # each span has buffers of its own, which take as long to allocate as two products to compute
-_SPANS = 64  # parts that are summed separately, so that results do not depend on the number of threads
+_SPANS = 64  # parts summed separately, which makes results independent of the number of threads
 
 
 class Observables:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fusion", "acting_on", "product_matrices"]
 
-_WIDEST_BLOCK = 3  # bits of a block of chains: so wide a matrix takes hardly longer than a narrower one
+_WIDEST_BLOCK = 3  # bits of a block of chains; a matrix of this width takes hardly longer than a narrower one
 
 
 def product_matrices(
@@ -55,7 +55,7 @@ class _Block(NamedTuple):
 
     low: int
     width: int
-    number: int  # among the blocks of this width
+    number: int  # its number among the blocks of this width
 
     def __call__(self, rows: NDArray[Any], _numbers: SetNumbers, blocks: Blocks) -> NDArray[np.complexfloating]:
         groups = rows.reshape(len(rows), -1, 2**self.width, 2**self.low * rows.shape[2])
@@ -128,7 +128,7 @@ class Fusion:
     source
         Where the gates are.
     wires, selectors
-        As of `product_matrices`.
+        As for `product_matrices`.
     chains
         Where the gates on single wires are added.
 
@@ -150,14 +150,14 @@ class Fusion:
         self._k = len(wires)
         self._chains = chains
         self.is_real = not any(one.data.imag.any() for one in source.numbers(gates))
-        self._start: list[tuple[int, int]] = []  # width and number of blocks, lowest first, that act at the start
+        self._start: list[tuple[int, int]] = []  # (width, number) of each block that acts at the start, lowest first
         self._steps: list[_Step] = []
-        self._waiting: dict[int, list[int]] = {}  # for each wire the latest gates on it alone
-        # Of the layer at which the gates have arrived:
-        self._single: dict[int, int] = {}  # for each bit its chain; these act first
+        self._waiting: dict[int, list[int]] = {}  # _waiting[wire] = the latest gates that act on that wire alone
+        # The layer that is being filled:
+        self._single: dict[int, int] = {}  # _single[bit] = its chain; these act first
         self._others: list[_Step] = []
-        self._moving: NDArray[np.intp] | None = None  # the last of the others: permutations that will be one step
-        self._touched: set[int] = set()  # wires on which the others act
+        self._moving: NDArray[np.intp] | None = None  # the last step of `_others`: permutations joined into one
+        self._touched: set[int] = set()  # wires on which `_others` act
         for gate, numbers in zip(gates, source.numbers(gates), strict=True):
             on = source.wires[gate]
             if len(on.targets) == 1 and not on.controls:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunks", "PauliSums", "Room", "grouped_sums"]
 
-_LOWER_BITS = 8  # of an index within a chunk; the signs for all masks of so many bits are kept
+_LOWER_BITS = 8  # bits of an index within a chunk; the signs for all masks of this many bits are kept
 _ROW_BITS = 4  # rows of fewer than 2**4 amplitudes are short
 _MOST_TOGETHER = 1024  # Pauli products with the same x that are computed together; bounds the memory
-_MOST_GATHERED = 8  # x for which partners are gathered at once; threads would wait for the interpreter more than work
+_MOST_GATHERED = 8  # values of x whose partners are gathered at once; with fewer, threads wait for one another
 
 
 class Chunks(NamedTuple):
@@ -67,7 +67,7 @@ class Room:
         if not low and not odd:
             return there
         key = (chunks.start, apart, low, odd)
-        if key != self._key:  # else they are those of the last call
+        if key != self._key:  # otherwise they are those of the last call
             if self._flipped.size != there.size:
                 self._flipped = np.empty(there.shape, np.complex128)
             if low:
@@ -106,7 +106,7 @@ class _Some:
     Attributes
     ----------
     apart, places
-        As of `PauliSums`.
+        As for `PauliSums`.
     pivot
         The highest of the flipped bits that are apart, or else of the others; None if no bit is flipped.
     """
@@ -118,7 +118,7 @@ class _Some:
         self.pivot = _pivot_of(xs[0])
         self.zs = zs.reshape(-1)
         ys = np.array(xs, np.int64)[:, None] & zs
-        # (-i)**number of Ys, but for the i of an odd number: its real part after one more factor of i.
+        # (-i)**(number of Ys). For an odd number a factor i is left out, by which the partners are multiplied instead.
         turns = np.array([1.0, -1.0, -1.0, 1.0])[np.bitwise_count(ys) % 4]
         self._turns = (turns * (2 if xs[0] else 1)).reshape(-1)
 
@@ -224,7 +224,7 @@ class _Gathered(_Some):
         super().__init__(xs, of_x, np.array(places), chunk_bits)
         within = np.array([x & ~self.apart for x in xs], np.int64)
         self._low = int(lowest_bits(xs[0], _ROW_BITS))
-        self._flips = shifted_down(within, _ROW_BITS)  # of the number of a row
+        self._flips = shifted_down(within, _ROW_BITS)  # _flips[i] = the bits of a row's number that xs[i] flips
         self._odd = odd
         # The tables of signs are made when they are needed: for thousands of products they would fill hundreds of MB.
         bits, self._few, self._masks = _read(of_x, self.pivot, chunk_bits)

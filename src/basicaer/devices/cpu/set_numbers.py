@@ -76,7 +76,7 @@ class SetNumbers:
         if self._segments is None or not self.varies(gate):
             data: NDArray[Any] = next(iter(self._gates.numbers([gate]))).data
             return data[None]
-        assert not isinstance(self._gates, ListedGates)  # those have one set  # noqa: S101
+        assert not isinstance(self._gates, ListedGates)  # listed gates have one set  # noqa: S101
         origin, planned = self._origin(gate), self._gates.wires[gate]
         if planned.part is Part.WHOLE:
             return self._varying[origin]
@@ -85,7 +85,7 @@ class SetNumbers:
         return np.array(rows)
 
     def _origin(self, gate: int) -> int:
-        assert not isinstance(self._gates, ListedGates)  # those have one set  # noqa: S101
+        assert not isinstance(self._gates, ListedGates)  # listed gates have one set  # noqa: S101
         return self._gates.plan.origins[gate]
 
 
@@ -102,11 +102,11 @@ class Chains:
 
     def __init__(self, gates: PlanGates | ListedGates) -> None:
         self._source = gates
-        self._gates: list[int] = []  # of all chains, one chain after another
-        self._lengths: list[int] = []  # of the chains
-        self._blocks: dict[int, list[int]] = {}  # by width, the chains of one block after another, from low to high
+        self._gates: list[int] = []  # gates of all chains, one chain after another
+        self._lengths: list[int] = []  # the number of gates of each chain
+        self._blocks: dict[int, list[int]] = {}  # _blocks[width] = the chains of all such blocks, each from low to high
         self._matrices: NDArray[np.complexfloating] | None = None
-        self._places: dict[Form, list[int]] = {}  # in `_gates`, by the form of the gates; made with `_matrices`
+        self._places: dict[Form, list[int]] = {}  # _places[form] = places in `_gates`; made with `_matrices`
 
     def add(self, gates: Sequence[int]) -> int:
         """Add a chain, whose first gate acts first; return its number."""

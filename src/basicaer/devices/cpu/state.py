@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ROW_QUBITS", "NumpyState", "allocation"]
 
-_NO_LIMIT = contextlib.nullcontext()  # for products so small that BLAS never uses several threads
+_NO_LIMIT = contextlib.nullcontext()  # used for products so small that BLAS never uses several threads
 _CHUNK_QUBITS = 16  # work without tiles polls after 2**16 amplitudes
-_LEAST_OF_A_THREAD = 2**17  # amplitudes
+_LEAST_OF_A_THREAD = 2**17  # each thread gets at least this many amplitudes
 _PAGE_AMPLITUDES = 256  # pages of memory have 2**12 bytes or more, which are 256 amplitudes in double precision
 ROW_QUBITS = 4
 """Rows of 2**4 amplitudes or more are read in whole cache lines."""

@@ -62,7 +62,7 @@ def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
         ]
         started: list[threading.Thread] = []
         try:
-            with contextlib.suppress(RuntimeError):  # the system has no more threads, so fewer have to do
+            with contextlib.suppress(RuntimeError):  # if the system has no more threads, fewer must suffice
                 for helper in helpers:
                     helper.start()
                     started.append(helper)
@@ -71,7 +71,7 @@ def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
             parts.stopped = True
             for helper in started:
                 helper.join()
-    error, parts.error = parts.error, None  # since its traceback refers to the parts
+    error, parts.error = parts.error, None  # breaks a cycle: the error's traceback refers to the parts
     if error is not None:
         raise error
 
@@ -149,7 +149,7 @@ def _run(crew: _Crew) -> None:
         crew.stop()
         for helper in started:
             helper.join()
-        error, crew.error = crew.error, None  # since its traceback refers to the crew, which holds the state
+        error, crew.error = crew.error, None  # breaks a cycle: the traceback refers to the crew and its state
     if error is not None:
         raise error
 
@@ -203,7 +203,7 @@ class _Crew:
         self._counted = counted
         self.pace = _Pace(threads, max((len(step.bases) for step in passes), default=1))
         self._barrier = threading.Barrier(self.pace.threads, self.pace.end_pass)
-        self._next = [itertools.count() for _ in passes]  # for each pass a counter of tiles, which gives the next one
+        self._next = [itertools.count() for _ in passes]  # _next[i] = the counter that gives the next tile of pass i
         self._lock = threading.Lock()
         self._stopped = False
         self.error: BaseException | None = None

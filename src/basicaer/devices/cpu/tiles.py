@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.cpu.phases import BoundPhases
 
-    Buffers = tuple[NDArray[Any], NDArray[Any]]  # ``tiles[s]`` is the tile of state s; and room for others
+    Buffers = tuple[NDArray[Any], NDArray[Any]]  # (tiles, room), where tiles[s] is the tile of state s
 
 __all__ = ["BoundPass", "Buffers", "MultiplyByMatrix", "MultiplyByPhases", "PieceOfWork", "Reorder"]
 

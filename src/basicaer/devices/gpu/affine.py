@@ -46,9 +46,9 @@ class Affine:
 
     def __init__(self, wires: Iterable[int]) -> None:
         self._wires = tuple(wires)
-        self._parity = {wire: bit_at(wire) for wire in self._wires}  # the mask of the wires whose parity each becomes
-        self._changed: set[int] = set()  # wires that become the parity of others than themselves
-        self._flips: set[int] = set()  # wires that are flipped besides
+        self._parity = {wire: bit_at(wire) for wire in self._wires}  # _parity[wire] = mask of the parity it becomes
+        self._changed: set[int] = set()  # wires that become the parity of other wires
+        self._flips: set[int] = set()  # wires that are also flipped
 
     @property
     def is_identity(self) -> bool:

@@ -36,7 +36,7 @@ DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
     Precision.SINGLE: np.dtype(np.complex64),
 }
-_IN_FLIGHT = 2  # launches that are queued at a time, so that a cancelled run stops within two
+_IN_FLIGHT = 2  # launches queued at a time; a cancelled run stops within two
 _INDEX_BYTES = np.dtype(np.uint64).itemsize
 
 _bound_plans: BoundPlans[Launches] = BoundPlans()
@@ -113,7 +113,7 @@ class CupyAmplitudes:
         if plan is None or plan.passes:
             if plan and len(self._zero) == self._wires:
                 self._place = first_places(plan, self._wires)
-            alike: dict[Hashable, list[tuple[int, Launches]]] = {}  # states by what their launches have in common
+            alike: dict[Hashable, list[tuple[int, Launches]]] = {}  # [structure] = states that can share launches
             for number, segment in enumerate(segments):
                 bound = self._bound(segment, plan)
                 alike.setdefault(bound.structure if len(segments) > 1 else None, []).append((number, bound))
@@ -152,7 +152,7 @@ class CupyAmplitudes:
         counted
             Whether they are passes of the program that runs: these are told to the monitor.
         after_pass
-            As of `State.run`.
+            As for `State.run`.
         """
         if counted:
             check_passes_done(self._passes_done, len(bound[0].launches))
@@ -160,7 +160,7 @@ class CupyAmplitudes:
         in_flight: deque[Any] = deque()
         try:
             for number, launch in enumerate(uploaded.launches):
-                if number < self._passes_done:  # done before this state was saved
+                if number < self._passes_done:  # it was done before this state was saved
                     continue
                 self._monitor.poll()
                 uploaded.start(number, self._kernels, self._vector)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CupyBatch"]
 
-_MARK_QUBITS = 6  # by whose probabilities states are told apart before they are compared
+_MARK_QUBITS = 6  # probabilities of this many qubits tell states apart before they are compared
 
 
 class CupyBatch(CupyAmplitudes):
     """States that have a plan in common. One launch changes all of them: a small state is one block of it.
 
-    So the cost of a launch is paid once for many circuits, each of which by itself would leave most of a card idle.
+    The cost of a launch is paid once for many circuits, each of which would leave most of a card idle by itself.
     """
 
     def __len__(self) -> int:
@@ -70,18 +70,18 @@ class CupyBatch(CupyAmplitudes):
         for batch in batches:
             batch.in_order()
         with self._working("copying states"):
-            vector = self._queue.gather([batch._vector for batch in batches])  # noqa: SLF001  # of the same class
+            vector = self._queue.gather([batch._vector for batch in batches])  # noqa: SLF001  # a member of the same class
         return self._with(vector, sum(map(len, batches)))
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
-        # States that are the same have the same probabilities; only those that may be are brought to the host.
+        # Equal states have equal probabilities; only states that may be equal are brought to the host.
         digits = int(-np.log10(largest_distance(self._dtype))) - 1
         marks = np.column_stack([keys, self._weights(range(self.n_qubits)[-_MARK_QUBITS:]).round(digits)])
         mark = np.unique(marks, axis=0, return_inverse=True)[1].reshape(-1)  # NumPy 2.0 gives it another shape
         first = np.arange(len(self))
         self.in_order()
         for value in np.flatnonzero(np.bincount(mark) > 1):
-            seen: list[tuple[int, NDArray[np.complexfloating]]] = []  # one of each kind
+            seen: list[tuple[int, NDArray[np.complexfloating]]] = []  # one state of each kind, with its number
             for number in np.flatnonzero(mark == value).tolist():
                 with self._working("comparing states"):
                     own = self._queue.download(self._part(number))
@@ -114,7 +114,7 @@ class CupyBatch(CupyAmplitudes):
             state.in_order()
         batch = object.__new__(cls)
         batch.__dict__.update(states[0].__dict__)
-        with batch._working("copying states"):  # of the same class
+        with batch._working("copying states"):  # a member of the same class
             vector = batch._queue.gather([state._vector for state in states])  # noqa: SLF001
         return batch._with(vector, len(states))
 

@@ -32,7 +32,7 @@ def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
     """Return where each wire should stand when the first pass begins, all of them being |0>."""
     first = plan.passes[0]
     paired = next((set(step.wires) for step in first.steps if isinstance(step, Product)), set())
-    order = sorted(first.tile, key=paired.__contains__)  # lowest are those that are not in registers when read
+    order = sorted(first.tile, key=paired.__contains__)  # wires that are not in registers when read come first
     order = plan.wires_in_order(order)
     return tuple(inverse_positions([*order, *range(len(order), n_wires)]))
 
@@ -162,7 +162,7 @@ class _Binding:
             places = dict.fromkeys(range(min(self._shape.row_bits, size)))
             for first in [p for p, wire in enumerate(wire_at) if p != wire]:
                 at = first
-                while at not in places and len(places) < size:  # along a cycle of wires that take each other's places
+                while at not in places and len(places) < size:  # follow a cycle of wires that take each other's places
                     places[at] = None
                     at = wire_at[at]
             for at in range(len(wire_at)):
@@ -253,7 +253,7 @@ class _Binding:
                 f"A gate on {len(gate.targets)} qubits is wider than the {MOST_WIDE_TARGETS} that the GPU takes; "
                 "decompose it or use device='CPU'."
             )
-        if stale := self._zero & set(gate.targets):  # what is known to be 0 has not been written yet
+        if stale := self._zero & set(gate.targets):  # wires that are known to be 0 have not been written yet
             self._launches.append(ClearLaunch(mask_of(self._place[wire] for wire in stale)))
         record = np.zeros((), WIDE)
         record["target"][: len(gate.targets)] = [bit_at(self._place[wire]) for wire in gate.targets]

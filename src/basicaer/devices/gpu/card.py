@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_STATES", "Card", "Kernels", "Queue"]
 
-MOST_STATES = 65535  # states of a launch: the y axis of a grid has no more
+MOST_STATES = 65535  # states of a launch; the y axis of a grid cannot be longer
 _SHARED_BYTES_UNASKED = 48 * 1024  # a kernel that needs more shared memory has to be told
-_ALIGNMENT = 16  # bytes, of each array in an upload
+_ALIGNMENT = 16  # bytes; each array in an upload begins at a multiple
 
 
 class Card:
@@ -150,7 +150,7 @@ class Queue:
             host[start : start + array.nbytes] = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
         buffer = self.empty(ends[-1], np.uint8)
         buffer.set(host, self._stream)
-        self.wait()  # the pinned memory is given back when this returns
+        self.wait()  # the pinned memory is freed when this returns
         return [buffer[start:end] for start, end in zip(starts, ends, strict=True)]
 
     def download(self, array: Any) -> NDArray[Any]:
@@ -162,7 +162,7 @@ class Queue:
     def fill(self, array: Any, values: NDArray[Any]) -> None:
         """Copy a host array of the same type and size into one on the card."""
         array.set(values, self._stream)
-        self.wait()  # until then the host array is read
+        self.wait()  # the host array is read until then
 
     def gather(self, parts: Sequence[Any]) -> Any:
         """Return an array of copies of arrays, one after another, on the card too."""
@@ -175,11 +175,11 @@ class Queue:
         return copied
 
     def mark(self) -> Any:
-        """Return an event that has happened once all is done that the queue was given so far."""
+        """Return an event that completes when everything queued so far has finished."""
         event = self._cupy.cuda.Event(disable_timing=True)
         event.record(self._stream)
         return event
 
     def wait(self) -> None:
-        """Return when all is done."""
+        """Return when everything queued has finished."""
         self._stream.synchronize()

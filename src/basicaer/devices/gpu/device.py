@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CupyDevice"]
 
-_SCRATCH_BYTES = 2**26  # what a run uploads, and the sums that it downloads
+_SCRATCH_BYTES = 2**26  # bytes for what a run uploads and the sums that it downloads
 
 
 def _costs(shape: TileShape, precision: Precision) -> Costs:
@@ -52,7 +52,7 @@ class CupyDevice:
     Parameters
     ----------
     number
-        Which one, as the driver counts them.
+        Its number, as the driver counts cards.
     cupy
         The module; None to import it.
     shapes
@@ -88,7 +88,7 @@ class CupyDevice:
         )
 
     def batch_of(self, states: Sequence[State], precision: Precision, monitor: Monitor) -> CupyBatch:
-        del precision, monitor  # those of the states
+        del precision, monitor  # the states have their own
         return CupyBatch.of([state for state in states if isinstance(state, CupyState)])
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:

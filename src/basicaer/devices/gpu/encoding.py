@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Encoder", "PassArrays"]
 
 _REGISTER, _THREAD, _BLOCK = range(3)  # the three numbers by which an amplitude is found
-_FIRST_COLUMN = {_THREAD: 0, _REGISTER: MOST_THREAD_BITS, _BLOCK: MOST_THREAD_BITS + MOST_REGISTER_BITS}  # of a table
+_FIRST_COLUMN = {_THREAD: 0, _REGISTER: MOST_THREAD_BITS, _BLOCK: MOST_THREAD_BITS + MOST_REGISTER_BITS}  # in tables
 _COLUMNS_OF_A_TABLE = MOST_THREAD_BITS + MOST_REGISTER_BITS + MOST_BLOCK_BITS
 
 
@@ -66,7 +66,7 @@ class Encoder:
     ) -> None:
         self._arrays = arrays
         self._registers = tuple(registers)
-        self._bit_of = {  # wire -> which number it is a bit of, and which bit
+        self._bit_of = {  # _bit_of[wire] = (the number that it is a bit of, the bit's position)
             wire: (number, bit)
             for number, wires in ((_REGISTER, registers), (_THREAD, threads), (_BLOCK, outside))
             for bit, wire in enumerate(wires)
@@ -98,11 +98,11 @@ class Encoder:
                 assert_never(operation)
 
     def registers(self) -> list[int]:
-        """Return the wire of each register bit after what was added: pairs were brought together on the way."""
+        """Return the wire of each register bit after all operations so far, which may have swapped wires."""
         return sorted(self._registers, key=self._register)
 
     def _add_flip(self, flip: Flip) -> None:
-        mask = [0, 0, 0]  # of register, thread and block: the bits whose parity says where X acts
+        mask = [0, 0, 0]  # masks for register, thread and block: the parity of these bits says where X acts
         for wire in flip.parity:
             number, bit = self._bit_of[wire]
             mask[number] |= bit_at(bit)
@@ -124,7 +124,7 @@ class Encoder:
         bits = sorted(map(self._register, wires))
         if bits in ([0, 1], [2, 3]):
             return bits[0]
-        low = 2 if bits[0] in (2, 3) and len(self._registers) > 3 else 0  # so that one of them stays, if it can
+        low = 2 if bits[0] in (2, 3) and len(self._registers) > 3 else 0  # keeps one of them in place if possible
         free = [bit for bit in (low, low + 1) if bit not in bits]
         for wire in wires:
             if self._register(wire) not in {low, low + 1}:

@@ -24,7 +24,7 @@ _MOST_SPLIT_TARGETS = 4  # a diagonal on more targets is looked up in a table
 _MOST_LOOKED_BACK = 64  # operations among which an X looks for one that it can be part of
 _NO_FACTOR = 1e-15  # a factor that differs less from 1 is rounding
 
-_Key = frozenset[tuple[int, bool]]  # a condition, to look up by
+_Key = frozenset[tuple[int, bool]]  # a hashable condition
 _EVERYWHERE: _Key = frozenset()
 
 
@@ -53,7 +53,7 @@ class StageOperations:
         if gate.form is Form.DIAGONAL:
             self._add_diagonal(gate, condition)
         elif gate.form is Form.PERMUTATION and len(gate.targets) == 1:
-            if gate.data[0] == 1:  # it is X; else it does nothing
+            if gate.data[0] == 1:  # it is X; otherwise it does nothing
                 self._add_flip(gate.targets[0], condition)
         else:
             matrix = gate.data
@@ -116,7 +116,7 @@ class StageOperations:
         for at in reversed(range(max(0, len(self._done) - _MOST_LOOKED_BACK), len(self._done))):
             earlier = self._done[at]
             if isinstance(earlier, Flip) and (earlier.wire, earlier.condition) == (wire, new.condition):
-                # Both together flip where exactly one of them does: where the sum of their parities says so.
+                # Together they flip where exactly one of them does, which is where the sum of their parities says so.
                 parity, value = earlier.parity ^ new.parity, earlier.value == new.value
                 if parity or not value:
                     self._done[at] = Flip(wire, new.condition, parity, value)
@@ -182,7 +182,7 @@ def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, complex
     rest: list[complex] = diagonal.tolist()
     for bit in range((len(rest) - 1).bit_length()):
         for index in range(len(rest)):
-            if has_bit(index, bit):  # keep what the factors that do not depend on this bit leave over
+            if has_bit(index, bit):  # divide out the factors that do not depend on this bit
                 rest[index] /= rest[with_bit(index, bit, on=False)]
     for mask, factor in enumerate(rest):
         if abs(factor - 1) > _NO_FACTOR:

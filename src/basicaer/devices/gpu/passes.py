@@ -44,15 +44,15 @@ class PassBuilder:
     def __init__(self, shape: TileShape, tile: Iterable[int], place: Sequence[int], zero: frozenset[int]) -> None:
         self._shape = shape
         self._place = tuple(place)
-        self._wires = sorted(tile, key=place.__getitem__)  # tile bit b is that of wire self._wires[b]
+        self._wires = sorted(tile, key=place.__getitem__)  # _wires[b] = the wire of tile bit b
         self._zero = zero
         inside = set(self._wires)
         self._known = dict.fromkeys(zero - inside, False)
         self._outside = [wire for wire in range(len(place)) if wire not in inside and wire not in zero]
-        self._mask = {wire: bit_at(wire) for wire in self._wires}  # of each wire alone
+        self._mask = {wire: bit_at(wire) for wire in self._wires}  # _mask[wire] = the mask of that wire alone
         self._stages: list[Stage] = []
         self._pending = Affine(self._wires)  # permutations that no exchange has taken along yet
-        self._after: list[GateNumbers] = []  # diagonal gates that act after them
+        self._after: list[GateNumbers] = []  # diagonal gates that act after `_pending`
 
     @property
     def wires(self) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ class PassBuilder:
                 else:
                     self._stage().gates.append(gate)
             elif len(gate.controls) <= 1 and len(gate.targets) == 1:
-                if gate.data[0] == 1:  # it is X; else it does nothing
+                if gate.data[0] == 1:  # it is X; otherwise it does nothing
                     self._move_before(gate.targets)
                     self._pending.flip(gate.targets[0], condition_of(gate))
             elif not gate.controls and (rows := affine_rows(gate.data)) is not None:
@@ -128,7 +128,7 @@ class PassBuilder:
         touched = [not set(wires).isdisjoint((*gate.targets, *gate.controls)) for gate in self._after]
         moved = [moved_before(gate, self._pending) for gate, moves in zip(self._after, touched, strict=True) if moves]
         if any(gate is None for gate in moved):
-            self._enter(())  # takes all of them
+            self._enter(())  # begins a stage, which takes all of `_after`
         elif moved:
             self._after = [gate for gate, moves in zip(self._after, touched, strict=True) if not moves]
             self._stage().gates += [gate for gate in moved if gate is not None]
@@ -194,7 +194,7 @@ class PassBuilder:
     def _together(self, masks: Sequence[int], stage: Stage) -> set[int] | None:
         """Return the wires of the masks of a line if the threads of a warp can differ in all of them."""
         free = len(self._wires) - self._shape.register_bits
-        if free < self._shape.row_bits:  # a state so small that an exchange takes longer
+        if free < self._shape.row_bits:  # the state is so small that an exchange takes longer
             return set()
         # Half a line, 64 bytes, is the least that a card's memory hands out.
         for line in (masks, masks[: self._shape.row_bits - 1]):

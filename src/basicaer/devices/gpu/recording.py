@@ -35,7 +35,7 @@ class Stage:
     needed
         Wires that its gates need in registers.
     before
-        How the wires are permuted on the way into the stage; None if they are not.
+        How the wires are permuted when the stage begins; None if they are not.
     registers, threads
         The wire that each bit of the register's and of the thread's number stands for, chosen in the end.
     """
@@ -98,8 +98,8 @@ class PassRecorder:
         operations, scalar = _merged(stages)
         if scalar != 1:
             operations[-1].append(Factors({}, [({}, scalar)]))
-        held: Sequence[int] = ()  # the wires of the register bits after the stage before
-        same_places = True  # whether each thread would put amplitudes where only it has read, or nobody has
+        held: Sequence[int] = ()  # wires of the register bits after the previous stage
+        same_places = True  # whether each thread writes only to places that no other thread has read
         for number, stage in enumerate(stages):
             entry = np.zeros((), STAGE)
             if number > 0:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["by_diagonal_targets", "condition_of", "is_wide", "moved_before", "paired_by", "without_known"]
 
-_MOST_PARITIES = 6  # that a table is made for: it then has 64 factors
+_MOST_PARITIES = 6  # a table is made for at most this many parities; it then has 64 factors
 
 
 def condition_of(gate: GateNumbers) -> Condition:
@@ -51,7 +51,7 @@ def is_wide(gate: GateNumbers, shape: TileShape) -> bool:
 
 def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers | None:
     """Return what a gate is where wires on which it acts diagonally have known values; None if it does nothing."""
-    if not gate.targets and gate.form is not Form.DIAGONAL:  # without targets it can only multiply by a phase
+    if not gate.targets and gate.form is not Form.DIAGONAL:  # a gate without targets only multiplies by a phase
         if gate.form is Form.PERMUTATION:
             return None
         gate = gate._replace(form=Form.DIAGONAL, data=gate.data.reshape(1))
@@ -100,12 +100,12 @@ def by_diagonal_targets(gate: GateNumbers, diagonal: Sequence[int]) -> list[Gate
 
 
 def moved_before(gate: GateNumbers, permutation: Affine) -> GateNumbers | Table | None:
-    """Return what has the effect of a diagonal gate after a permutation if it acts before; None if that is too large.
+    """Return what a diagonal gate after a permutation becomes if it acts before it; None if that is too large.
 
-    So a phase by the parity of wires, such as RZ between two ladders of CX, needs no exchange on either side.
+    A phase that depends on the parity of wires, such as RZ between two ladders of CX, then needs no exchange.
     """
     wires = (*gate.targets, *gate.controls)
-    made_of = [permutation.made_of(wire) for wire in wires]  # what each wire is the parity of, and whether flipped
+    made_of = [permutation.made_of(wire) for wire in wires]  # [j] = (mask of the parity that wires[j] is, flipped?)
     k = len(gate.targets)
     indices = np.arange(2**k) ^ mask_of(j for j, (_, flip) in enumerate(made_of[:k]) if flip)
     if all(mask.bit_count() == 1 for mask, _ in made_of):  # wires have only changed places

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["UploadedLaunches", "blocks_for"]
 
-_MOST_BLOCKS = 4096  # of kernels whose threads take several indices each
+_MOST_BLOCKS = 4096  # blocks of a launch whose threads take several indices each
 
 
 def blocks_for(size: int) -> int:
@@ -43,7 +43,7 @@ class UploadedLaunches:
     """
 
     def __init__(self, queue: Queue, bound: Sequence[Launches], first: NDArray[np.uint64], n_wires: int) -> None:
-        one = bound[0]  # what it does not share with the others are constants and matrices
+        one = bound[0]  # the others differ from it only in constants and matrices
         self.launches = one.launches
         self._passes = one.passes
         self._states = len(bound)
@@ -86,7 +86,7 @@ class UploadedLaunches:
         )
 
     def _start_wide(self, launch: WideLaunch, record: Any, matrix: Any, kernels: Kernels, vector: Any) -> None:
-        amplitudes = launch.groups_each * 2**launch.targets  # of a block
+        amplitudes = launch.groups_each * 2**launch.targets  # amplitudes of one block
         stride = 0 if launch.permutes else launch.matrix.size
         kernels.launch(
             "multiply_wide",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CupyState"]
 
-_PART_AMPLITUDES = 2**20  # how many are brought to the host at a time where not all are needed at once
+_PART_AMPLITUDES = 2**20  # amplitudes brought to the host at a time, unless all are needed at once
 
 
 class CupyState(CupyAmplitudes):

@@ -54,7 +54,7 @@ class Summation(NamedTuple):
 def summation_by(places: Sequence[int], n_wires: int) -> Summation:
     """Return how to sum over a state of `n_wires`, once for each value of the index bits at `places`."""
     value_bit = {place: number for number, place in enumerate(places)}
-    thread = list(range(min(MOST_THREAD_BITS, n_wires)))  # threads side by side read amplitudes side by side
+    thread = list(range(min(MOST_THREAD_BITS, n_wires)))  # adjacent threads read adjacent amplitudes
     others = list(range(len(thread), n_wires))
     block = [place for place in others if place in value_bit]
     for place in reversed(others):

@@ -1,4 +1,4 @@
-"""Which wire each bit of a thread's number stands for: such that a warp uses memory in whole lines and all banks.
+"""The wire of each bit of a thread's number, chosen so that a warp uses memory in whole lines and all banks.
 
 A warp's threads are told apart by the five lowest bits of their number. Those that access shared memory at a time,
 2**row_bits of them, are told apart by the lowest `row_bits`.
@@ -51,7 +51,7 @@ def ordered_threads(
     order = [*first, *(wire for wire in wires if wire not in lines)]
     bank_mask = all_ones(row_bits)
     banks = [[view[wire] & bank_mask for view in views] for wire in order]
-    beyond = WARP_BITS - size  # as many of `lines` may be told apart by the warp's other bits
+    beyond = WARP_BITS - size  # the warp's other bits can tell this many of `lines` apart
     best: list[int] = []
 
     def found(chosen: list[int], spans: list[list[int]]) -> bool:
