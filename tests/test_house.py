@@ -1,6 +1,8 @@
-"""Checks the map of the house: it names every module, and whatever the documents name exists."""
+"""Checks the map of the house, that whatever the documents name exists, and how comments begin."""
 
+import io
 import re
+import tokenize
 
 import pytest
 
@@ -18,6 +20,9 @@ DOCUMENTS = sorted(
 # These look like paths and are not in the checkout: files that a user gives or gets, pictures that are made with the
 # site, and the folder of the kernels in an installation.
 NO_FILES = {"FILE.qasm", "out.png", "saved", "plan.png", "peers.png", "basicaer/kernels"}
+
+# The beginning of a comment that is the end of a sentence nobody can see; it may follow another comment on its line.
+FRAGMENT = re.compile(r"# *(of|that|so|which|by|whose)\b")
 
 
 def tree_of(document):
@@ -110,3 +115,30 @@ def test_what_the_map_lacks_is_seen():
     drawn = {f"src/basicaer/{part}" for part in parts_of_the_package()}
     lacking = drawn - {"src/basicaer/watching.py", "src/basicaer/devices/gpu/"}
     assert left_out(parts_of_the_package(), lacking) == ["devices/gpu/", "watching.py"]
+
+
+def fragments_in(source):
+    """Return the comments that begin in mid-sentence; a line that goes on with the comment above it is no beginning."""
+    found, above = [], 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            has_own_line, line = token.line.lstrip().startswith("#"), token.start[0]
+            if FRAGMENT.search(token.string) and not (has_own_line and line == above + 1):
+                found.append(f"line {line}: {token.string}")
+            above = line if has_own_line else above
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_comment_begins_in_mid_sentence(path):
+    assert fragments_in(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("comment", ["# of a block", "# noqa: S101  # that is why", "#so that it ascends"])
+def test_a_comment_that_begins_in_mid_sentence_is_seen(comment):
+    assert fragments_in(f"n = 1  {comment}\n") == [f"line 1: {comment}"]
+    assert fragments_in(f"\n{comment}\nn = 1\n") == [f"line 2: {comment}"]
+
+
+def test_a_comment_may_go_on_with_any_word():
+    assert fragments_in("# Qubits\n# of a block.\nn = '# of'  # softly: offsets of a block\n") == []
