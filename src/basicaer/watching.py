@@ -193,11 +193,11 @@ def _place(progress: Progress) -> str:
         words.append(f"{int(progress.passes)} of {progress.total_passes} passes")
     elif progress.phase in {"gates", "sampling", *_FINAL_PHASES} and progress.total_shots:
         words.append(f"{progress.shots} of {progress.total_shots} shots")
-    where = ", ".join(words)
+    place = ", ".join(words)
     if progress.experiments > 1:
         circuit = min(progress.experiment + 1, progress.experiments)
-        where = f"circuit {circuit} of {progress.experiments}" + (f": {where}" if where else "")
-    return where
+        place = f"circuit {circuit} of {progress.experiments}" + (f": {place}" if place else "")
+    return place
 
 
 def _running(progress: Progress) -> str:

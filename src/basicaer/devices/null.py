@@ -137,7 +137,7 @@ class NullDevice:
     def __init__(self) -> None:
         self._plans_as = NumpyDevice(1)
 
-    def kind(self, precision: Precision) -> str:
+    def layout_name(self, precision: Precision) -> str:
         del precision
         return "null"
 

@@ -318,7 +318,7 @@ class Device(Protocol):
     threads: int  # how many of the host's threads work on one state at a time
     queue: int | None  # the card whose jobs run one after another; None if jobs need not wait for each other
 
-    def kind(self, precision: Precision) -> str:
+    def layout_name(self, precision: Precision) -> str:
         """Return the name of the device and whatever else the layout of its states depends on."""
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> State:

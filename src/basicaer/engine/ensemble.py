@@ -84,18 +84,18 @@ class Ensemble:
         self._states.run(together, planned(None))
 
     def flip(
-        self, qubit: int, where: NDArray[np.bool_], planned: Callable[[Segment, State | None], Plan | None]
+        self, qubit: int, flipped: NDArray[np.bool_], planned: Callable[[Segment, State | None], Plan | None]
     ) -> None:
-        """Apply X to a qubit of those states where it is asked for."""
-        if not where.any():
+        """Apply X to a qubit of those states that are to be flipped."""
+        if not flipped.any():
             return
         template = flipping(qubit)
         if isinstance(self._states, list):
-            for state, flips in zip(self._states, where, strict=True):
+            for state, flips in zip(self._states, flipped, strict=True):
                 if flips:
                     state.run(template, planned(template, state))
             return
-        matrices = np.where(where[:, None, None], _FLIP, np.eye(2))
+        matrices = np.where(flipped[:, None, None], _FLIP, np.eye(2))
         self._states.run(SegmentBatch(template, [((0,), matrices[:, None])], len(self)), planned(template, None))
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
@@ -132,9 +132,9 @@ class Ensemble:
             states.append(self._states[number].copy() if used[number] else self._states[number])
         return self._with(states)
 
-    def parted(self, where: NDArray[np.bool_]) -> tuple[Ensemble, Ensemble]:
-        """Return the states where something holds, and those where it does not. This consumes the ensemble."""
-        chosen, others = np.flatnonzero(where), np.flatnonzero(~where)
+    def parted(self, going: NDArray[np.bool_]) -> tuple[Ensemble, Ensemble]:
+        """Return the states that go, and those that stay. This consumes the ensemble."""
+        chosen, others = np.flatnonzero(going), np.flatnonzero(~going)
         if isinstance(self._states, list):
             return (self._with([self._states[i] for i in chosen]), self._with([self._states[i] for i in others]))
         return self.taken(chosen), self.taken(others)  # each result is a copy of a part of the batch

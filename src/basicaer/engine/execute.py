@@ -133,7 +133,7 @@ def outcome_probabilities(
     """
     program = request.program
     outcomes_save = program.outcomes_save
-    assert outcomes_save is not None  # that is when it is called  # noqa: S101
+    assert outcomes_save is not None  # callers make sure of it  # noqa: S101
     if program.saves != (outcomes_save,):  # other saves are not needed here, and might keep branches apart
         body = changed(program.body, lambda one: None if isinstance(one, Save) and one != outcomes_save else one)
         program = replace(program, body=body, saves=(outcomes_save,))
@@ -299,8 +299,8 @@ class _Execution:
             case For() as loop if frame.iteration + 1 < loop.iterations:
                 self.iterate(group, loop, frame.iteration + 1, frame.outer)
             case While(condition, body) as loop:
-                again = Frame(body, 0, loop, frame.iteration + 1, 0, frame.outer)
-                self.part(group, condition, again, frame.outer)
+                next_iteration = Frame(body, 0, loop, frame.iteration + 1, 0, frame.outer)
+                self.part(group, condition, next_iteration, frame.outer)
             case _:
                 group.frame = frame.outer
 
@@ -416,21 +416,21 @@ class _Execution:
             next((number for number, (held, _) in enumerate(cases) if held is None or value in held), None)
             for value in values
         ]
-        ways = []
+        destinations = []
         for number in sorted(set(number_of), key=lambda one: len(cases) if one is None else one):
             chosen = np.array([own == number for own in number_of])
-            ways.append((chosen, after if number is None else _inside(cases[number][1], number, after)))
-        self.go_apart(group, ways)
+            destinations.append((chosen, after if number is None else _inside(cases[number][1], number, after)))
+        self.go_apart(group, destinations)
 
-    def go_apart(self, group: Group, ways: Sequence[tuple[NDArray[np.bool_], Frame | None]]) -> None:
+    def go_apart(self, group: Group, destinations: Sequence[tuple[NDArray[np.bool_], Frame | None]]) -> None:
         """Send the branches of a group to several places; it goes on itself with those of the last."""
         left = np.arange(len(group))
-        for chosen, frame in ways[:-1]:
+        for chosen, frame in destinations[:-1]:
             going = group.split_off(chosen[left])
             going.frame = frame
             left = left[~chosen[left]]
             self.queue.add(going)
-        group.frame = ways[-1][1]
+        group.frame = destinations[-1][1]
 
 
 def _inside(block: Block, child: int, after: Frame) -> Frame:

@@ -230,12 +230,12 @@ class Group:
         self.phases = self.phases[numbers]
         self.branch = branch
 
-    def split_off(self, where: NDArray[np.bool_]) -> Group:
-        """Return the branches where something holds as a group of their own; there must be others, which stay."""
-        ensembles = self.ensemble.parted(where)
-        number = np.empty(len(where), np.intp)  # number[i] = the number of branch i in its new group
-        number[where], number[~where] = np.arange(where.sum()), np.arange((~where).sum())
-        goes = where[self.branch]
+    def split_off(self, leaves: NDArray[np.bool_]) -> Group:
+        """Return the branches that leave as a group of their own; there must be others, which stay."""
+        ensembles = self.ensemble.parted(leaves)
+        number = np.empty(len(leaves), np.intp)  # number[i] = the number of branch i in its new group
+        number[leaves], number[~leaves] = np.arange(leaves.sum()), np.arange((~leaves).sum())
+        goes = leaves[self.branch]
         leaving, staying = np.flatnonzero(goes), np.flatnonzero(~goes)  # faster than masks
         variables = self.variables
         going = Group(
@@ -243,14 +243,14 @@ class Group:
             ensembles[0],
             self.rows[leaving],
             number[self.branch[leaving]],
-            [own for own, goes in zip(variables, where.tolist(), strict=True) if goes],
-            self.phases[where],
+            [own for own, goes in zip(variables, leaves.tolist(), strict=True) if goes],
+            self.phases[leaves],
             self.saved_until,
         )
         self.ensemble = ensembles[1]
         self.rows, self.branch = self.rows[staying], number[self.branch[staying]]
-        self.variables = [own for own, goes in zip(variables, where.tolist(), strict=True) if not goes]
-        self.phases = self.phases[~where]
+        self.variables = [own for own, goes in zip(variables, leaves.tolist(), strict=True) if not goes]
+        self.phases = self.phases[~leaves]
         return going
 
     def join(self, others: Sequence[Group]) -> None:

@@ -28,7 +28,7 @@ _BLOCK_QUBITS = 16  # amplitudes of this many qubits are read between two polls
 _SINGLE_BYTES, _DOUBLE_BYTES = 8, 16  # bytes of a real and of a complex number
 
 
-class _Kind(NamedTuple):
+class _Reader(NamedTuple):
     """How one kind of reading is done.
 
     Attributes
@@ -57,23 +57,23 @@ def read(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
     phase
         A global phase that is still to be applied to the state.
     """
-    kind = _KINDS[save.quantity]
-    value = kind.read(save, state, phase, monitor)
-    if not kind.advances:
-        monitor.advance(kind.passes(save))
+    reader = _READERS[save.quantity]
+    value = reader.read(save, state, phase, monitor)
+    if not reader.advances:
+        monitor.advance(reader.passes(save))
     return value
 
 
 def passes_of(save: Save) -> int:
     """Return how many passes over the state a save takes; 0 if it reads no state."""
-    return _KINDS[save.quantity].passes(save) if save.quantity in _KINDS else 0
+    return _READERS[save.quantity].passes(save) if save.quantity in _READERS else 0
 
 
 def kept_bytes(save: Save, state_bytes: int, shots: int) -> int:
     """Return the bytes that a save keeps of a state of `state_bytes`; those of all shots if it keeps each of them."""
-    if save.quantity not in _KINDS:  # it reads no state
+    if save.quantity not in _READERS:  # it reads no state
         return 0
-    return _KINDS[save.quantity].kept_bytes(save, state_bytes) * (shots if save.over_shots is OverShots.EACH else 1)
+    return _READERS[save.quantity].kept_bytes(save, state_bytes) * (shots if save.over_shots is OverShots.EACH else 1)
 
 
 # Amplitudes.
@@ -289,13 +289,13 @@ def _bytes_of_numbers(save: Save, _state_bytes: int) -> int:
     return _DOUBLE_BYTES * max(len(save.numbers), 2)
 
 
-_PAULIS = _Kind(_of_paulis, _one_for_each_flip, _bytes_of_numbers, advances=True)
-_KINDS = {
-    SavedQuantity.AMPLITUDES: _Kind(_amplitudes, _one_pass, _bytes_of_amplitudes),
-    SavedQuantity.UNITARY: _Kind(_unitary, _one_pass, lambda _save, state_bytes: state_bytes),
-    SavedQuantity.SQUARES: _Kind(_squares, _one_pass, _bytes_of_numbers),
-    SavedQuantity.PROBABILITIES: _Kind(_probabilities, _one_pass, _bytes_of_probabilities),
-    SavedQuantity.DENSITY_MATRIX: _Kind(_density_matrix, _one_for_some_rows, _bytes_of_density_matrix, advances=True),
+_PAULIS = _Reader(_of_paulis, _one_for_each_flip, _bytes_of_numbers, advances=True)
+_READERS = {
+    SavedQuantity.AMPLITUDES: _Reader(_amplitudes, _one_pass, _bytes_of_amplitudes),
+    SavedQuantity.UNITARY: _Reader(_unitary, _one_pass, lambda _save, state_bytes: state_bytes),
+    SavedQuantity.SQUARES: _Reader(_squares, _one_pass, _bytes_of_numbers),
+    SavedQuantity.PROBABILITIES: _Reader(_probabilities, _one_pass, _bytes_of_probabilities),
+    SavedQuantity.DENSITY_MATRIX: _Reader(_density_matrix, _one_for_some_rows, _bytes_of_density_matrix, advances=True),
     SavedQuantity.PAULIS: _PAULIS,
     SavedQuantity.EXPECTATION: _PAULIS,
     SavedQuantity.VARIANCE: _PAULIS,

@@ -165,10 +165,10 @@ class Splitting:
             self._live = Liveness(self._program)
         live = self._live.before(here.block, here.at)
         self._fruitless += 1
-        kinds = self._kinds(group, live)
-        if len(set(kinds.tolist())) == len(group):
+        keys = self._keys(group, live)
+        if len(set(keys.tolist())) == len(group):
             return
-        first = group.ensemble.alike(kinds, up_to_phase=not self.keeps_phases)
+        first = group.ensemble.alike(keys, up_to_phase=not self.keeps_phases)
         if first is not None and (first != np.arange(len(group))).any():
             self._fruitless = 0
             kept, number = _numbered(first, len(group))
@@ -176,7 +176,7 @@ class Splitting:
             if self._shots is not Shots.DRAWN:
                 self._join_rows(group)
 
-    def _kinds(self, group: Group, live: int) -> NDArray[np.int64]:
+    def _keys(self, group: Group, live: int) -> NDArray[np.int64]:
         """Return a number for each branch: the same one for those that differ in nothing but their states.
 
         Parameters

@@ -82,16 +82,16 @@ class PrimitiveOptions:
         """Return all options of a backend for a run of the primitive, checked."""
         dictionaries = {"backend_options": self.backend_options, "run_options": self.run_options}
         given: dict[str, Any] = {}
-        for where, options in dictionaries.items():
-            given |= self._with_effect(where, options, backend)
+        for dictionary, options in dictionaries.items():
+            given |= self._with_effect(dictionary, options, backend)
         return backend._settings(given)  # noqa: SLF001  # a class of this package
 
-    def _with_effect(self, where: str, options: Mapping[str, Any], backend: BasicAerSimulator) -> dict[str, Any]:
+    def _with_effect(self, dictionary: str, options: Mapping[str, Any], backend: BasicAerSimulator) -> dict[str, Any]:
         taken = backend._run_options.with_effect(dict(options))  # noqa: SLF001  # a class of this package
         own = [one.name for one in fields(self)]
         for name in taken:
             if name not in _IN_DICTIONARIES:
-                kind = f"option in {where} of {self._primitive}"
+                kind = f"option in {dictionary} of {self._primitive}"
                 raise BasicAerError(unknown_name(kind, str(name), _IN_DICTIONARIES, own))
         checked: dict[str, Any] = check_options(taken)
         return checked

@@ -214,9 +214,9 @@ class _Simulation:
         program = experiment.program
         n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
         device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
-        kind = device.kind(experiment.precision)
+        layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
-            self._persister.note_running(position, kind)
+            self._persister.note_running(position, layout_name)
         started = time.perf_counter()
         request = Request(
             program,
@@ -249,7 +249,7 @@ class _Simulation:
             exact = outcome_probabilities(request, device, plan_segment, self._monitor, numbers_of=formula_numbers)
         outcome = None
         if self._continuation is not None and self._continuation.position == position:
-            outcome = _continued(self._continuation, kind, program.name, run)
+            outcome = _continued(self._continuation, layout_name, program.name, run)
         if outcome is None:
             outcome = run()
         if program.outcomes_save is not None:

@@ -70,7 +70,7 @@ class NumpyDevice:
         self.threads = threads or _usable_cores()
         self._tile_qubits = tile_qubits
 
-    def kind(self, precision: Precision) -> str:
+    def layout_name(self, precision: Precision) -> str:
         del precision
         return self.name
 

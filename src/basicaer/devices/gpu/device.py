@@ -74,7 +74,7 @@ class CupyDevice:
         )
         self.shapes = shapes or {precision: usual_shape(precision, *sizes) for precision in Precision}
 
-    def kind(self, precision: Precision) -> str:
+    def layout_name(self, precision: Precision) -> str:
         """Return its name and how it holds tiles, which differs between cards with more and with less shared memory."""
         tile, register, row = self.shapes[precision]
         return f"{self.name} (tiles of {tile}, {register} and {row} bits)"

@@ -161,9 +161,9 @@ class Encoder:
             number, position = self._bit_of[wire]
             on[number] |= bit_at(position)
             want[number] |= bit_at(position) if value else 0
-        where = (on[_REGISTER], want[_REGISTER], on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK])
+        conditions = (on[_REGISTER], want[_REGISTER], on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK])
         reserved = 0
-        self._arrays.operations.append((int(kind), bit, other, reserved, *where, at, columns, threads))
+        self._arrays.operations.append((int(kind), bit, other, reserved, *conditions, at, columns, threads))
 
 
 def _classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:
