@@ -521,7 +521,7 @@ def test_powers_of_gates_of_finite_order_are_exact_however_high(unitary, gate, o
 def test_powers_that_no_digits_are_left_for_are_refused(gate, exponent):
     circuit = QuantumCircuit(gate.num_qubits)
     circuit.append(AnnotatedOperation(gate, [PowerModifier(exponent)]), range(gate.num_qubits))
-    with pytest.raises(BasicAerError, match=rf"of '{gate.name}' .* take one of at most 1000000000\."):
+    with pytest.raises(BasicAerError, match=rf"of '{gate.name}' .* take a power of at most 1000000000\."):
         lower(circuit)
 
 
