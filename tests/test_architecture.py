@@ -12,8 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "basicaer"
 
 # The layers from the top down, and the modules of each from the top down; "" is the package itself. A module may import
-# what stands after it, never what stands before it. A name with a star stands for a package and all its modules, which
-# may import one another.
+# what stands after it, never what stands before it.
 LAYERS = {
     "user-facing": (
         *("__main__", "cli", "", "provider"),
@@ -101,15 +100,9 @@ class Import(NamedTuple):
     for_types_only: bool
 
 
-def stands_for(name, module):
-    """Whether a name in the order means a module, named from the package on, such as ``engine.bits``."""
-    package = name.removesuffix(".*")
-    return module == package or (name.endswith(".*") and module.startswith(f"{package}."))
-
-
 def place_of(module):
     """The place of a module in the order; lower is higher up."""
-    (place,) = (place for place, (_, name) in enumerate(ORDER) if stands_for(name, module))
+    (place,) = (place for place, (_, name) in enumerate(ORDER) if name == module)
     return place
 
 
@@ -255,8 +248,8 @@ def is_bit_trick(operation):
 
 def test_every_module_has_one_place_in_the_order_and_every_place_a_module():
     modules = [name_of(path) for path in FILES]
-    assert [module for module in modules if sum(stands_for(name, module) for _, name in ORDER) != 1] == []
-    assert [name for _, name in ORDER if not any(stands_for(name, module) for module in modules)] == []
+    assert [module for module in modules if sum(name == module for _, name in ORDER) != 1] == []
+    assert [name for _, name in ORDER if name not in modules] == []
 
 
 @every_file

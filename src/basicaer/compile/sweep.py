@@ -65,7 +65,7 @@ class ProgramSweep:
     size: int
 
     @property
-    def first(self) -> Program:
+    def structure(self) -> Program:
         """One of the programs. All have the same qubits, bits and measurements."""
         return self.programs[0] if self.template is None else self.template
 
@@ -73,7 +73,7 @@ class ProgramSweep:
         """Return the segment at a place in all sets."""
         if place in self.segments:
             return self.segments[place]
-        segment = leaves(self.first.body)[place]
+        segment = leaves(self.structure.body)[place]
         assert isinstance(segment, Segment)  # the caller asks for places of segments only  # noqa: S101
         return SegmentBatch(segment, (), self.size)
 

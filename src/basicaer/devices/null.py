@@ -83,9 +83,9 @@ class NullState:
         return probabilities
 
     def indices_of_draws(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+        self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
-        del block_qubits, targets
+        del block_qubits, thresholds
         self._monitor.poll()
         return np.zeros_like(blocks)
 

@@ -75,19 +75,19 @@ class State(Protocol):
         """Return ``p[i]``, the probability of the i-th index of a block, as `block_weights` numbers blocks."""
 
     def indices_of_draws(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+        self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         """Return the index on which each draw falls.
 
-        This is the first index in the block of the draw at which the sum of the probabilities exceeds the target.
+        This is the first index in the block of the draw at which the sum of the probabilities exceeds the threshold.
 
         Parameters
         ----------
         blocks
             Draw d falls into block ``blocks[d]``, as `block_weights` numbers blocks; ascending.
-        targets
-            ``targets[d]`` is the part of the weight of the block that is before draw d. If no sum exceeds it because of
-            rounding, the draw falls on the last index of the block whose probability is not 0.
+        thresholds
+            ``thresholds[d]`` is the part of the weight of the block that is before draw d. If no sum exceeds it because
+            of rounding, the draw falls on the last index of the block whose probability is not 0.
         """
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:

@@ -65,12 +65,12 @@ def sample_indices(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64
         return last_with_weight(ends, ends.searchsorted(draws * ends[-1], side="right"))
 
     ends = _ends(state.block_weights(block_qubits))  # ends[b] = weight of all indices up to the end of block b
-    targets = draws * ends[-1]
-    blocks = last_with_weight(ends, ends.searchsorted(targets, side="right"))
+    thresholds = draws * ends[-1]
+    blocks = last_with_weight(ends, ends.searchsorted(thresholds, side="right"))
     before = np.concatenate([[0.0], ends])[blocks]
     if len(np.unique(blocks)) > len(ends) * _MANY_BLOCKS:
         state.bring_into_order()
-    return state.indices_of_draws(block_qubits, blocks, targets - before)
+    return state.indices_of_draws(block_qubits, blocks, thresholds - before)
 
 
 def sample_in_any_order(state: State, draws: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -115,11 +115,11 @@ class Primitive:
         return sweep
 
     def _check_fits(self, sweep: ProgramSweep, name: str, settings: dict[str, Any]) -> None:
-        qubits = sweep.first.state_qubits
+        qubits = sweep.structure.state_qubits
         check_fits(_expected_device(qubits, settings), f"Circuit '{name}'", qubits, settings["precision"])
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
-        widest = max((task.sweep.first.state_qubits for task in tasks), default=0)
+        widest = max((task.sweep.structure.state_qubits for task in tasks), default=0)
         gpu = _expected_device(widest, settings).queue
         payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
 

@@ -200,7 +200,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
 
 
 def _check_saves(sweep: ProgramSweep, name: str) -> None:
-    if sweep.first.saves:
+    if sweep.structure.saves:
         raise BasicAerError(
             f"Circuit '{name}' has save instructions, whose values have no place in an estimator's result; "
             "run it on a backend, or remove them."
@@ -209,7 +209,7 @@ def _check_saves(sweep: ProgramSweep, name: str) -> None:
 
 def _without_measured(terms: tuple[Terms, ...], sweep: ProgramSweep, name: str) -> tuple[Terms, ...]:
     """Leave out the terms that are 0 because a qubit that they flip has been measured at the end of the circuit."""
-    measured = mask_of(measure.qubit for measure in sweep.first.final)
+    measured = mask_of(measure.qubit for measure in sweep.structure.final)
     left = tuple(tuple(term for term in of_one if not term[0] & measured) for of_one in terms)
     if left != terms:
         warnings.warn(
@@ -229,8 +229,8 @@ def _each(observables: Any) -> Iterator[Mapping[str, float]]:
 
 def _terms(observable: Mapping[str, float], sweep: ProgramSweep) -> tuple[tuple[int, int, float], ...]:
     """Return an observable as terms on the state's qubits; see `pauli_terms`."""
-    state_qubit = {qubit: number for number, qubit in enumerate(sweep.first.qubits)}
-    qubits = tuple(state_qubit.get(qubit) for qubit in range(sweep.first.circuit_qubits))
+    state_qubit = {qubit: number for number, qubit in enumerate(sweep.structure.qubits)}
+    qubits = tuple(state_qubit.get(qubit) for qubit in range(sweep.structure.circuit_qubits))
     return pauli_terms(_in_paulis(observable), qubits)
 
 

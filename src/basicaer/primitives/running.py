@@ -81,7 +81,7 @@ class _SweepRun:
         self.seed = payload.seed
         self.precision = payload.precision
         self.monitor = monitor
-        qubits = sweep.first.state_qubits
+        qubits = sweep.structure.state_qubits
         self.device: Device
         self.device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
         most = self.device.most_states(qubits, payload.precision)
@@ -94,7 +94,7 @@ class _SweepRun:
 
     def batches(self) -> Iterator[tuple[slice, Batch]]:
         """Yield slices of the parameter sets, each with their final states."""
-        template = self.sweep.first
+        template = self.sweep.structure
         # Phases are left out: they change neither outcomes nor expectation values.
         places = [place for place, operation in enumerate(template.body) if isinstance(operation, Segment)]
         self.monitor.enter("gates")
@@ -130,7 +130,7 @@ def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
 
     run.monitor.expect(None, sweep.size * shots)
     if run.batch_size and shots <= SHOTS_AT_ONCE:
-        final = sweep.first.final
+        final = sweep.structure.final
         at_once = max(_SHOTS_STORED // shots, 1)
         for part, batch in run.batches():
             run.monitor.enter("sampling")

@@ -230,14 +230,14 @@ class NumpyState:
         return squares(self._vector[_offsets(inside) + start])
 
     def indices_of_draws(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+        self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         indices = np.empty(len(blocks), np.int64)
         hit, first = np.unique(blocks, return_index=True)
         for block, start, stop in zip(hit.tolist(), first.tolist(), [*first[1:].tolist(), len(blocks)], strict=True):
             self._monitor.poll()
             ends = self.block_probabilities(block, block_qubits).cumsum()
-            found = ends.searchsorted(targets[start:stop], side="right")
+            found = ends.searchsorted(thresholds[start:stop], side="right")
             indices[start:stop] = last_with_weight(ends, found) + block * 2**block_qubits
         return indices
 

@@ -89,7 +89,7 @@ class CupyState(CupyAmplitudes):
             return self._queue.download(probabilities)
 
     def indices_of_draws(
-        self, block_qubits: int, blocks: NDArray[np.int64], targets: NDArray[np.float64]
+        self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         hit, begin = np.unique(blocks, return_index=True)  # each block that has draws, and its first one
         with self._working("looking up draws"):
@@ -108,9 +108,9 @@ class CupyState(CupyAmplitudes):
                 np.uint32(block_qubits),
                 self._queue.upload(first.astype(np.uint64)),
                 self._queue.upload(np.array([*begin, len(blocks)], np.uint64)),
-                self._queue.upload(targets),
+                self._queue.upload(thresholds),
                 places,
-                shared_bytes=targets.itemsize * threads,
+                shared_bytes=thresholds.itemsize * threads,
             )
             found: NDArray[np.int64] = self._queue.download(places).astype(np.int64) + blocks * 2**block_qubits
         return found
