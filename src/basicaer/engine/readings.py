@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import deposit_bits, extract_bits, mask_of
+from basicaer.engine.bits import all_ones, deposit_bits, extract_bits, mask_of
 from basicaer.engine.program import OverShots, SavedQuantity
 from basicaer.errors import BasicAerError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.program import Save
 
-__all__ = ["kept_bytes", "passes_of", "read"]
+__all__ = ["kept_bytes", "passes_of", "read", "shape_of"]
 
 _BITS_OF_INT64 = 63  # bits of an int64 without the sign
 _ROWS_PER_PASS = 16  # summing this many rows of a density matrix takes about as long as a pass
@@ -35,6 +35,8 @@ class _Reader(NamedTuple):
     ----------
     read
         Returns the value that is saved.
+    shape
+        Returns the shape of the value; () for one number.
     passes
         Returns how many passes over the state the reading takes; only roughly, except for Paulis.
     kept_bytes
@@ -44,6 +46,7 @@ class _Reader(NamedTuple):
     """
 
     read: Callable[[Save, State, complex, Monitor], Any]
+    shape: Callable[[Save], tuple[int, ...]]
     passes: Callable[[Save], int]
     kept_bytes: Callable[[Save, int], int]
     advances: bool = False
@@ -62,6 +65,11 @@ def read(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
     if not reader.advances:
         monitor.advance(reader.passes(save))
     return value
+
+
+def shape_of(save: Save) -> tuple[int, ...]:
+    """Return the shape of the value that a save reads of a state; () for one number."""
+    return _READERS[save.quantity].shape(save) if save.quantity in _READERS else ()
 
 
 def passes_of(save: Save) -> int:
@@ -289,14 +297,38 @@ def _bytes_of_numbers(save: Save, _state_bytes: int) -> int:
     return _DOUBLE_BYTES * max(len(save.numbers), 2)
 
 
-_PAULIS = _Reader(_of_paulis, _one_for_each_flip, _bytes_of_numbers, advances=True)
+def _rows(save: Save) -> int:
+    """Return how many basis states the qubits of a save have."""
+    return all_ones(len(save.qubits if save.over_idle else save.places)) + 1
+
+
+def _one_for_each_number(save: Save) -> tuple[int, ...]:
+    return (len(save.numbers),)
+
+
+def _paulis(shape: Callable[[Save], tuple[int, ...]]) -> _Reader:
+    return _Reader(_of_paulis, shape, _one_for_each_flip, _bytes_of_numbers, advances=True)
+
+
 _READERS = {
-    SavedQuantity.AMPLITUDES: _Reader(_amplitudes, _one_pass, _bytes_of_amplitudes),
-    SavedQuantity.UNITARY: _Reader(_unitary, _one_pass, lambda _save, state_bytes: state_bytes),
-    SavedQuantity.SQUARES: _Reader(_squares, _one_pass, _bytes_of_numbers),
-    SavedQuantity.PROBABILITIES: _Reader(_probabilities, _one_pass, _bytes_of_probabilities),
-    SavedQuantity.DENSITY_MATRIX: _Reader(_density_matrix, _one_for_some_rows, _bytes_of_density_matrix, advances=True),
-    SavedQuantity.PAULIS: _PAULIS,
-    SavedQuantity.EXPECTATION: _PAULIS,
-    SavedQuantity.VARIANCE: _PAULIS,
+    SavedQuantity.AMPLITUDES: _Reader(
+        _amplitudes, lambda save: (len(save.numbers) or _rows(save),), _one_pass, _bytes_of_amplitudes
+    ),
+    SavedQuantity.UNITARY: _Reader(
+        _unitary, lambda save: (_rows(save) ** 2,), _one_pass, lambda _save, state_bytes: state_bytes
+    ),
+    SavedQuantity.SQUARES: _Reader(_squares, _one_for_each_number, _one_pass, _bytes_of_numbers),
+    SavedQuantity.PROBABILITIES: _Reader(
+        _probabilities, lambda save: (_rows(save),), _one_pass, _bytes_of_probabilities
+    ),
+    SavedQuantity.DENSITY_MATRIX: _Reader(
+        _density_matrix,
+        lambda save: (_rows(save), _rows(save)),
+        _one_for_some_rows,
+        _bytes_of_density_matrix,
+        advances=True,
+    ),
+    SavedQuantity.PAULIS: _paulis(_one_for_each_number),
+    SavedQuantity.EXPECTATION: _paulis(lambda _save: ()),
+    SavedQuantity.VARIANCE: _paulis(lambda _save: (2,)),
 }

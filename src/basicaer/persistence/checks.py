@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from itertools import chain
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from basicaer.engine.bits import WORD_BITS, all_ones, mask_words
 from basicaer.engine.groups import frame_at
-from basicaer.engine.program import OverShots, SavedQuantity, Segment, SetState, walk
+from basicaer.engine.program import OverShots, Segment, SetState, walk
+from basicaer.engine.readings import shape_of
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.persistence.program_checks import MOST_REPEATS, check_array, check_program, demand, demand_numbers
 from basicaer.simulation import RETURNED_BY
@@ -127,24 +128,7 @@ def _check_saved(save: Save, values: Any, slots: int) -> None:
 
 def _check_value(save: Save, value: Any) -> None:
     """Check that a value has the form in which `basicaer.engine.readings.read` returns it."""
-    rows, count = 2 ** len(save.qubits if save.over_idle else save.places), len(save.numbers)
-    match save.quantity:
-        case SavedQuantity.UNITARY:
-            shape: tuple[int, ...] = (rows**2,)
-        case SavedQuantity.AMPLITUDES:
-            shape = (count or rows,)
-        case SavedQuantity.SQUARES | SavedQuantity.PAULIS:
-            shape = (count,)
-        case SavedQuantity.PROBABILITIES:
-            shape = (rows,)
-        case SavedQuantity.DENSITY_MATRIX:
-            shape = (rows, rows)
-        case SavedQuantity.EXPECTATION | SavedQuantity.OUTCOMES:
-            shape = ()
-        case SavedQuantity.VARIANCE:
-            shape = (2,)
-        case _:
-            assert_never(save.quantity)
+    shape = shape_of(save)
     is_array = isinstance(value, np.ndarray if shape else float) and np.shape(value) == shape
     demand(is_array and bool(np.isfinite(value).all()), f"save {save.label} has something else than {shape} numbers")
 
