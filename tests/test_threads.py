@@ -366,7 +366,7 @@ def test_a_run_may_be_stopped_at_any_poll(threads, monkeypatch):
     expected = []
 
     def noting(passes, *args, **keys):
-        expected.append(1 + sum(len(step.bases) * (1 + len(step.work)) for step in passes))
+        expected.append(1 + sum(len(step.bases) * (1 + len(step.operations)) for step in passes))
         run_passes(passes, *args, **keys)
 
     monkeypatch.setattr(numpy_state, "run_passes", noting)

@@ -206,7 +206,7 @@ def check_room(
     returns: str,
     *,
     memory: bool,
-    is_kept: bool,
+    is_persisted: bool,
 ) -> None:
     """Check that a circuit, what it saves, its shots and its result fit into memory.
 
@@ -216,7 +216,7 @@ def check_room(
         The same as in `SimulationPayload`.
     memory
         The same as in `Experiment`.
-    is_kept
+    is_persisted
         Whether the job is saved while it runs.
 
     Raises
@@ -228,5 +228,5 @@ def check_room(
     n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
     check_fits(device, what, n_qubits, precision, unitary=is_unitary)
     check_saves(device, what, program, precision, shots, unitary=is_unitary)
-    if not may_split(program, shots, wants_single=memory or returns != "counts", is_kept=is_kept):
+    if not may_split(program, shots, wants_single=memory or returns != "counts", is_persisted=is_persisted):
         check_shots(what, shots)

@@ -109,7 +109,7 @@ def execute(
     try:
         if request.exact:
             return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
-        if request.may_split(is_kept=persister is not None or resume is not None):
+        if request.may_split(is_persisted=persister is not None or resume is not None):
             with contextlib.suppress(NoRoomError):
                 return _Execution(request, planning, numbers_of, suspension, Shots.SPLIT).run()
             # Shots that wait for memory are run again, for which they must be told apart.
@@ -182,10 +182,12 @@ class _Execution:
             planning,
             shots=shots,
             keeps_phases=request.keep_state,
-            one_by_one=suspension.is_kept,
+            one_by_one=suspension.is_persisted,
         )
         self.finishing = Finishing(self.records, draws, planning, request, shots)
-        self.shortcuts = Shortcuts(planning, is_kept=suspension.is_kept, keeps_phases=self.splitting.keeps_phases)
+        self.shortcuts = Shortcuts(
+            planning, is_persisted=suspension.is_persisted, keeps_phases=self.splitting.keeps_phases
+        )
         self.queue = GroupQueue(self.splitting)
         self.waiting: list[Waiting] = []  # rows that are still to be run from the start
         self.running: Group | None = None

@@ -18,21 +18,21 @@ __all__ = ["Outcome", "Request", "may_split"]
 _MOST_TOLD_APART = 2**20
 
 
-def may_split(program: Program, shots: int, *, wants_single: bool, is_kept: bool) -> bool:
+def may_split(program: Program, shots: int, *, wants_single: bool, is_persisted: bool) -> bool:
     """Tell whether counts are split among outcomes, instead of drawing each shot.
 
     Parameters
     ----------
     wants_single
         Whether results of single shots are wanted, besides what the program saves.
-    is_kept
+    is_persisted
         Whether the run is saved while it goes on, which it can be in the middle of a branch of single shots only.
     """
     return (
         shots > _MOST_TOLD_APART
         and not wants_single
         and not any(save.over_shots.is_of_single_shots for save in program.saves)
-        and (program.is_straight or not is_kept)
+        and (program.is_straight or not is_persisted)
     )
 
 
@@ -74,10 +74,10 @@ class Request:
         """Qubits of the state that is evolved."""
         return self.program.state_qubits * (2 if self.unitary else 1)
 
-    def may_split(self, *, is_kept: bool) -> bool:
+    def may_split(self, *, is_persisted: bool) -> bool:
         """Tell whether counts are split; see the function of this name."""
         wants_single = self.keep_order or self.keep_state
-        return may_split(self.program, self.shots, wants_single=wants_single, is_kept=is_kept)
+        return may_split(self.program, self.shots, wants_single=wants_single, is_persisted=is_persisted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,14 +34,14 @@ class Shortcuts:
     ----------
     planning
         The plans of the run. Nothing is remembered if its gates run by plans, which may round in another way.
-    is_kept
+    is_persisted
         Whether the run is saved on its way, operation by operation; nothing is remembered then either.
     keeps_phases
         Whether global phases matter.
     """
 
-    def __init__(self, planning: Planning, *, is_kept: bool, keeps_phases: bool) -> None:
-        self._is_worthwhile = planning.n_qubits <= _MOST_QUBITS and not planning.has_plans and not is_kept
+    def __init__(self, planning: Planning, *, is_persisted: bool, keeps_phases: bool) -> None:
+        self._is_worthwhile = planning.n_qubits <= _MOST_QUBITS and not planning.has_plans and not is_persisted
         self._keeps_phases = keeps_phases
         # _known[block, place in it, state] = (place at which the shortcut ends, state there)
         self._known: dict[tuple[int, int, bytes], tuple[int, NDArray[np.complexfloating]]] = {}

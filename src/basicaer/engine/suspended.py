@@ -106,7 +106,7 @@ class Suspension:
         self._expected: str | None = None  # the digest that the plan of the next segment must have
 
     @property
-    def is_kept(self) -> bool:
+    def is_persisted(self) -> bool:
         """Whether the run is saved now and then."""
         return self._persister is not None
 

@@ -353,8 +353,8 @@ class BasicAerSimulator(BackendV2):
         evolved = program.state_qubits * (2 if self._unitary_only else 1)
         device, _ = choose_device(devices, evolved, precision, known_crossover)
         shots = settings.get("shots", 1)
-        memory, is_kept = settings.get("memory", False), settings["checkpoint_dir"] is not None
-        check_room(device, program, precision, shots, self._returns, memory=memory, is_kept=is_kept)
+        memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
+        check_room(device, program, precision, shots, self._returns, memory=memory, is_persisted=is_persisted)
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(
             program,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.cpu.set_numbers import Blocks, Chains, SetNumbers
-    from basicaer.devices.cpu.tiles import PieceOfWork
+    from basicaer.devices.cpu.tiles import TileOperation
     from basicaer.devices.numbers import PlanGates
     from basicaer.engine.plan import Monomials, Pass
 
@@ -97,20 +97,20 @@ class PassRecipe(NamedTuple):
     """A pass, but for the numbers: where its tiles are, as a pass that does nothing, and what is to be done to each."""
 
     tiles: BoundPass
-    work: tuple[Reorder | _Product | Phases, ...]
+    operations: tuple[Reorder | _Product | Phases, ...]
 
     def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> BoundPass:
         """Return the pass with the numbers of its gates."""
-        work: list[PieceOfWork] = []
-        for one in self.work:
+        operations: list[TileOperation] = []
+        for one in self.operations:
             match one:
                 case Reorder():
-                    work.append(one)
+                    operations.append(one)
                 case Phases():
-                    work.append(MultiplyByPhases(one.bound(numbers, dtype)))
+                    operations.append(MultiplyByPhases(one.bound(numbers, dtype)))
                 case _:
-                    work.append(one.bound(numbers, blocks, dtype))
-        return self.tiles._replace(work=tuple(work))
+                    operations.append(one.bound(numbers, blocks, dtype))
+        return self.tiles._replace(operations=tuple(operations))
 
 
 class PassBinding:
@@ -126,7 +126,7 @@ class PassBinding:
         # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
         self._diagonal: list[tuple[int, GateNumbers]] = []  # _diagonal[i] = (number in the plan, numbers of the gate)
         self._multiplied: set[int] = set()  # wires on which the diagonal gates act
-        self._work: list[Reorder | _Product | Phases] = []
+        self._operations: list[Reorder | _Product | Phases] = []
 
     def add(self, steps: Sequence[Product | Monomials], gates: PlanGates) -> None:
         """Add the steps of a pass, which refer to gates of the plan."""
@@ -171,7 +171,7 @@ class PassBinding:
         places = set(self._places)
         others = [p for p, wire in enumerate(wire_at) if p not in places and wire not in zero]
         bases = deposit_bits(np.arange(2 ** len(others)), others)
-        return PassRecipe(BoundPass(2**size, 2**low, rows, occupied, bases, ()), tuple(self._work))
+        return PassRecipe(BoundPass(2**size, 2**low, rows, occupied, bases, ()), tuple(self._operations))
 
     def move(self, place: list[int]) -> None:
         """Update ``place[w]`` for the tile's wires to where they are once the tile has been written back."""
@@ -222,7 +222,7 @@ class PassBinding:
         part = min(others, _part_of(size))
         last = (others // part, part, size) if transposed else (size, others // part, part)
         places = tuple(self._place[wire] for wire in product.outside)
-        self._work.append(
+        self._operations.append(
             _Product(
                 product.fusion,
                 len(product.inside),
@@ -282,7 +282,7 @@ class PassBinding:
             for gate in self._permuting
         ]
         source = source_indices([bit[wire] - fixed for wire in order[fixed:end]], gates)
-        self._work.append(Reorder(source, number, row))
+        self._operations.append(Reorder(source, number, row))
         self._order = order
         self._permuting = []
 
@@ -293,7 +293,7 @@ class PassBinding:
         touched = {wire for gate in self._permuting for wire in gate.targets}
         if not touched.isdisjoint(self._multiplied):
             self._take(list(self._order))
-        self._work.append(Phases(self._diagonal, self._order, self._place))
+        self._operations.append(Phases(self._diagonal, self._order, self._place))
         self._diagonal = []
         self._multiplied = set()
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     Buffers = tuple[NDArray[Any], NDArray[Any]]  # (tiles, room), where tiles[s] is the tile of state s
 
-__all__ = ["BoundPass", "Buffers", "MultiplyByMatrix", "MultiplyByPhases", "PieceOfWork", "Reorder"]
+__all__ = ["BoundPass", "Buffers", "MultiplyByMatrix", "MultiplyByPhases", "Reorder", "TileOperation"]
 
 
-class PieceOfWork(Protocol):
+class TileOperation(Protocol):
     """One piece of work on a tile."""
 
     def __call__(self, buffers: Buffers, base: int, /) -> Buffers:
@@ -33,7 +33,7 @@ class PieceOfWork(Protocol):
         `base` is the index of the tile's first amplitude in the state.
         """
 
-    def of_sets(self, sets: slice, /) -> PieceOfWork:
+    def of_sets(self, sets: slice, /) -> TileOperation:
         """Return the work with the numbers of some sets, which may be views."""
 
 
@@ -119,7 +119,7 @@ class BoundPass(NamedTuple):
         The rows of a tile that may be other than zero; None means all.
     bases
         For each tile that may be other than zero, the index of its first amplitude.
-    work
+    operations
         What is done to each tile.
     """
 
@@ -128,11 +128,11 @@ class BoundPass(NamedTuple):
     rows: NDArray[np.intp]
     occupied: NDArray[np.intp] | None
     bases: NDArray[np.intp]
-    work: tuple[PieceOfWork, ...]
+    operations: tuple[TileOperation, ...]
 
     def of_sets(self, sets: slice) -> BoundPass:
         """Return the pass with the numbers of some sets."""
-        return self._replace(work=tuple([work.of_sets(sets) for work in self.work]))
+        return self._replace(operations=tuple([one.of_sets(sets) for one in self.operations]))
 
     def run(self, states: NDArray[Any], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
         """Read tile `number` of states, work on it and write it back; poll between pieces; return the buffers.
@@ -147,8 +147,8 @@ class BoundPass(NamedTuple):
         else:
             tiles[:] = 0
             tiles.reshape(len(tiles), -1, self.row)[:, self.occupied] = seen[:, rows[self.occupied]]
-        for work in self.work:
+        for operation in self.operations:
             poll()
-            buffers = work(buffers, base)
+            buffers = operation(buffers, base)
         seen[:, rows] = buffers[0].reshape(len(tiles), -1, self.row)
         return buffers
