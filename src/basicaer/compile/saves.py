@@ -33,9 +33,18 @@ if TYPE_CHECKING:
     from basicaer.compile.scope import Scope
     from basicaer.engine.program import Block, Program
 
-__all__ = ["SAVES", "SaveRecord", "as_unitary", "check_outcomes_come_last", "is_save", "lower_save", "pauli_terms"]
+__all__ = [
+    "PAULI_LETTERS",
+    "SAVES",
+    "SaveRecord",
+    "as_unitary",
+    "check_outcomes_come_last",
+    "is_save",
+    "lower_save",
+    "pauli_terms",
+]
 
-_LETTERS = frozenset("IXYZ")
+PAULI_LETTERS = frozenset("IXYZ")
 _FLIPS, _SIGNS = str.maketrans("IXYZ", "0110"), str.maketrans("IXYZ", "0011")  # Pauli letters to binary digits
 
 
@@ -215,7 +224,7 @@ def pauli_terms(
     stay = all_ones(len(qubits)) & ~idle & ~mask_of(there)
     factors: dict[tuple[int, int], float] = {}
     for pauli, factor in paulis:
-        if len(pauli) != len(qubits) or not _LETTERS.issuperset(pauli):
+        if len(pauli) != len(qubits) or not PAULI_LETTERS.issuperset(pauli):
             raise BasicAerError(f"{shown(pauli)} is not one letter I, X, Y or Z for each of {len(qubits)} qubits.")
         x, z = (int(pauli.translate(bits) or "0", 2) for bits in (_FLIPS, _SIGNS))  # the last letter is bit 0
         if not factor or x & idle:

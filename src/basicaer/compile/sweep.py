@@ -14,7 +14,7 @@ from basicaer.compile.compiled import Flow, compiled
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
 from basicaer.compile.program_cache import MOST_INSTRUCTIONS, key_of
-from basicaer.compile.values import NoNumberError, Values, formula_for, scattered, sum_of_multiples, value_at
+from basicaer.compile.values import ManyValues, NoNumberError, Values, formula_for, scattered, sum_of_multiples
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Segment, leaves, walk, with_leaves
@@ -151,7 +151,7 @@ def compile_sweep(
         if not parameters:
             return ProgramSweep(lowered((), poll), {}, (), size)
         if compiled_sweep.program is not None and size:
-            columns = compiled_sweep.columns(_Parameters(values, place, poll))
+            columns = compiled_sweep.columns(values, place, poll)
             segments = compiled_sweep.program.segments(compiled_sweep.program.numbers(columns))
             return ProgramSweep(replace(compiled_sweep.program.template, name=circuit.name), segments, (), size)
         if not size:
@@ -212,21 +212,6 @@ def _has_parameters(operation: Any) -> bool:
     return inner or any(isinstance(param, ParameterExpression) and param.parameters for param in params)
 
 
-class _Expression(NamedTuple):
-    """An expression of parameters that is no sum of multiples.
-
-    Attributes
-    ----------
-    formula
-        A function of the values of its parameters in all sets; None if it has to be evaluated set by set.
-    """
-
-    param: ParameterExpression
-    parameters: list[Parameter]
-    numbers: list[int]
-    formula: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
-
-
 class _CompiledSweep(NamedTuple):
     """A circuit with parameters, compiled for any values of them.
 
@@ -239,25 +224,24 @@ class _CompiledSweep(NamedTuple):
     sums
         Each column that is a sum of multiples of parameters: a constant, and factors by the numbers of parameters.
     others
-        The expressions of the other columns, each with the numbers of its parameters.
+        The expressions of the other columns, each after the numbers of its parameters.
     """
 
     program: CompiledProgram | None
     plain: dict[int, int]
     sums: dict[int, tuple[float, dict[int, float]]]
-    others: dict[int, _Expression]
+    others: dict[int, tuple[list[int], ManyValues]]
 
-    def columns(self, parameters: _Parameters) -> NDArray[np.float64]:
+    def columns(self, values: NDArray[np.float64], place: str, poll: Callable[[], None]) -> NDArray[np.float64]:
         """Return ``columns[s, c]``, the parameter of gates that column c stands for, in set s."""
-        values = parameters.values
         columns = np.empty((len(values), len(self.plain) + len(self.sums) + len(self.others)))
         columns[:, list(self.plain)] = values[:, list(self.plain.values())]
         for column, (constant, factors) in self.sums.items():
             columns[:, column] = constant
             for number, factor in factors.items():  # one by one, since rounding must not depend on the number of sets
                 columns[:, column] += factor * values[:, number]
-        for column, expression in self.others.items():
-            columns[:, column] = parameters.evaluated(expression)
+        for column, (numbers, expression) in self.others.items():
+            columns[:, column] = expression.at(values[:, numbers], place, poll, _in_set)
         return columns
 
 
@@ -339,7 +323,7 @@ def _compiled(
         else:
             own = [one for one in parameters if one in param.parameters]
             numbers = [number_of[one] for one in own]
-            sweep.others[column] = _Expression(param, own, numbers, formula_for(param, own, place))
+            sweep.others[column] = numbers, ManyValues(param, own, formula_for(param, own, place))
     return sweep
 
 
@@ -370,26 +354,3 @@ def _multiples(
         return None
     multiples = sum_of_multiples(param, names, (), place, poll)
     return None if multiples is None else (multiples[0], dict(zip(names, multiples[1], strict=True)))
-
-
-class _Parameters:
-    """The values of a circuit's parameters in all sets."""
-
-    def __init__(self, values: NDArray[np.float64], place: str, poll: Callable[[], None]) -> None:
-        self.values = values
-        self.place = place
-        self._poll = poll
-
-    def evaluated(self, expression: _Expression) -> NDArray[np.float64]:
-        """Return the value of an expression in every set."""
-        rows = self.values[:, expression.numbers]
-        found = np.full(len(rows), np.nan)
-        if expression.formula is not None:
-            self._poll()
-            found = expression.formula(rows).copy()
-        for number in np.flatnonzero(~np.isfinite(found)).tolist():  # all, or those that may have no value
-            self._poll()
-            with _in_set(number):
-                values = dict(zip(expression.parameters, rows[number].tolist(), strict=True))
-                found[number] = value_at(expression.param, values, self.place)
-        return found

@@ -46,17 +46,28 @@ def record_gates(
     """
     if record.name in _NOTHING:
         return []
-    count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
     formula = None
     if Varying in map(type, parameters):
         varying = [p if isinstance(p, Varying) else Varying(p, Constant(p)) for p in parameters]
         formula = Formula(record.name, tuple(p.expression for p in varying))
         parameters = [p.first for p in varying]
     data = record.data(parameters)  # type: ignore[arg-type]  # numbers by now
+    return [_gate(record, qubits, data, control_state, formula)]
+
+
+def _gate(
+    record: GateRecord,
+    qubits: tuple[int, ...],
+    data: NDArray[Any],
+    control_state: int | None = None,
+    formula: Formula | None = None,
+) -> Gate:
+    """Return a gate with its numbers; the other arguments are those of `record_gates`."""
+    count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
     if not count:
-        return [Gate(record.name, record.kinds, qubits, record.form, data, formula=formula)]
+        return Gate(record.name, record.kinds, qubits, record.form, data, formula=formula)
     state = all_ones(count) if control_state is None else control_state
-    return [Gate(record.name, record.kinds, qubits[count:], record.form, data, qubits[:count], state, formula)]
+    return Gate(record.name, record.kinds, qubits[count:], record.form, data, qubits[:count], state, formula)
 
 
 class StandardGates:
@@ -100,10 +111,7 @@ class StandardGates:
         for name, later in self._later.items():
             record = BY_NAME[name]
             for (at, qubits, _), data in zip(later, _numbers(record, later), strict=True):
-                count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
-                state = all_ones(count) if count else 0
-                on, controls = qubits[count:], qubits[:count]
-                self._gates[at] = Gate(name, record.kinds, on, record.form, data, controls, state)
+                self._gates[at] = _gate(record, qubits, data)
         gates, self._gates, self._later = self._gates, [], {}
         return gates  # type: ignore[return-value]  # all of them have been made
 

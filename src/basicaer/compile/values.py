@@ -7,6 +7,7 @@ its bound copies, so that binding one changes the others. Instead a parameter is
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from math import isclose, isfinite, nan, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Counter",
+    "ManyValues",
     "NoNumberError",
     "ReadingTimeLimit",
     "Values",
@@ -211,15 +213,12 @@ class Values:
         table = np.empty(prod(shape))
         values = [np.array(counter.values) for counter in counters.values()]
         formula = formula_for(param, list(counters), place) if len(table) > _FEW_NUMBERS else None
+        expression = ManyValues(param, list(counters), formula)
         for start in range(0, len(table), _NUMBERS_AT_ONCE):
+            part = np.arange(start, min(start + _NUMBERS_AT_ONCE, len(table)))
+            rows = [own[at] for own, at in zip(values, np.unravel_index(part, shape), strict=True)]
             self.poll()
-            part = table[start : start + _NUMBERS_AT_ONCE]
-            places = np.unravel_index(np.arange(start, start + len(part)), shape)
-            rows = np.column_stack([own[at] for own, at in zip(values, places, strict=True)])
-            part[:] = nan if formula is None else formula(rows.astype(float))
-            for number in np.flatnonzero(~np.isfinite(part)).tolist():
-                self.poll()
-                part[number] = value_at(param, dict(zip(counters, rows[number].tolist(), strict=True)), place)
+            table[part] = expression.at(np.column_stack(rows), place, self.poll)
         return Lookup(
             table.reshape(shape),
             tuple(counter.variable for counter in counters.values()),
@@ -267,6 +266,39 @@ def sum_of_multiples(
     except NoNumberError:
         return None
     return constant, factors
+
+
+class ManyValues(NamedTuple):
+    """An expression of parameters, to be evaluated for many sets of their values.
+
+    Attributes
+    ----------
+    formula
+        See `formula_for`; with None it is evaluated set by set.
+    """
+
+    param: ParameterExpression
+    parameters: Sequence[Parameter]
+    formula: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
+
+    def at(
+        self,
+        rows: NDArray[Any],
+        place: str,
+        poll: Callable[[], None],
+        in_row: Callable[[int], AbstractContextManager[None]] = lambda _number: nullcontext(),
+    ) -> NDArray[np.float64]:
+        """Return the value for each row of values of the parameters; what is done for single rows is done `in_row`."""
+        found = np.full(len(rows), nan)
+        if self.formula is not None:
+            poll()
+            found = self.formula(rows.astype(float)).copy()
+        for number in np.flatnonzero(~np.isfinite(found)).tolist():  # all, or those that may have no value
+            poll()
+            with in_row(number):
+                values = dict(zip(self.parameters, rows[number].tolist(), strict=True))
+                found[number] = value_at(self.param, values, place)
+        return found
 
 
 def formula_for(

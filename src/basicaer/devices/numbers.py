@@ -57,9 +57,6 @@ class ListedGates:
     def __init__(self, gates: Sequence[GateNumbers]) -> None:
         self.wires = gates
 
-    def __getitem__(self, gate: int) -> GateNumbers:
-        return self.wires[gate]
-
     def numbers(self, gates: Iterable[int]) -> Iterator[GateNumbers]:
         """Return what has the form, the numbers and the control state of each of some gates."""
         return map(self.wires.__getitem__, gates)

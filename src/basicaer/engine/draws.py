@@ -18,7 +18,7 @@ from basicaer.engine.bits import WORD_BITS, lowest_bits, shifted_down
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FINAL", "Draws", "generator", "seed_of_experiment"]
+__all__ = ["FINAL", "Draws", "generator", "number_of", "seed_of_experiment"]
 
 FINAL = 0
 """The place of the measurements at the end of a program; those before are numbered from 1."""
@@ -106,16 +106,17 @@ class Draws:
         name
             Names the branch that is split.
         """
-        self._go_to(0, place, (*loops, _number_of(name), len(loops)), _SPLITS)
+        self._go_to(0, place, (*loops, number_of(name), len(loops)), _SPLITS)
         return self._random
 
     def _go_to(self, block: int, place: int, loops: tuple[int, ...], kind: int = 0) -> None:
-        loop = 0 if not loops else loops[0] + 1 if len(loops) == 1 else _number_of(repr(loops).encode())
+        loop = 0 if not loops else loops[0] + 1 if len(loops) == 1 else number_of(repr(loops).encode())
         state = self._philox.state
         state["state"]["counter"] = np.array([block, place, loop, kind], np.uint64)
         state["buffer_pos"] = _BLOCK  # no number is left from the previous block
         self._philox.state = state
 
 
-def _number_of(name: bytes) -> int:
+def number_of(name: bytes) -> int:
+    """Return a 64-bit number for a name, the same one on every machine."""
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little")

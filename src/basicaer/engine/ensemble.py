@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan
     from basicaer.options import Precision
 
-__all__ = ["MOST_AMPLITUDES", "Ensemble", "flipping"]
+__all__ = ["MOST_AMPLITUDES", "Ensemble"]
 
 _FEW = 2  # up to this many states stay separate when they part, since they may soon take different paths
 _FLIP = np.array([[0, 1], [1, 0]], complex)
@@ -89,7 +89,7 @@ class Ensemble:
         """Apply X to a qubit of those states that are to be flipped."""
         if not flipped.any():
             return
-        template = flipping(qubit)
+        template = _flipping(qubit)
         if isinstance(self._states, list):
             for state, flips in zip(self._states, flipped, strict=True):
                 if flips:
@@ -207,6 +207,6 @@ class Ensemble:
 
 
 @lru_cache(maxsize=64)
-def flipping(qubit: int) -> Segment:
+def _flipping(qubit: int) -> Segment:
     """Return X on a qubit as a segment; always the same object, for which devices keep what they have bound."""
     return Segment((Gate("x", "X", (qubit,), Form.MATRIX, _FLIP),))

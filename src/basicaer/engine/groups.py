@@ -5,7 +5,6 @@ A *branch* is shots that share one state. The branches of a group go on together
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from basicaer.engine.classical import ClassicalState, evaluate
+from basicaer.engine.draws import number_of
 from basicaer.engine.program import For, While, children
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Frame(NamedTuple):
 @lru_cache(maxsize=256)
 def _number_of(places: tuple[tuple[int, int], ...]) -> int:
     """Return the number of a place inside of blocks: the next operation of each, and which block it is."""
-    return int.from_bytes(hashlib.blake2b(repr([*places]).encode(), digest_size=8).digest(), "little") | 1
+    return number_of(repr([*places]).encode()) | 1
 
 
 def frame_at(body: Block, steps: tuple[Step, ...]) -> Frame:

@@ -16,7 +16,7 @@ from basicaer.engine.bits import mask_of, shifted
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -210,7 +210,7 @@ def classical_values(
     values = [before] * len(distinct)
     for first, moves in writing.words:
         # word[i] = classical bits of this word for index i
-        word = reduce(np.bitwise_or, [shifted(distinct & mask, distance) for mask, distance in moves]).tolist()
+        word = _moved(distinct, moves).tolist()
         if first == before == 0:  # true for most circuits; for many values the line below takes three times as long
             values = word
         else:
@@ -223,8 +223,13 @@ def words_of(indices: NDArray[np.int64], measures: tuple[Measure, ...]) -> NDArr
     words = _writing(measures).words
     if any(first for first, _ in words):
         return None
-    moved = [shifted(indices & mask, distance) for _, moves in words for mask, distance in moves]
-    return reduce(np.bitwise_or, moved, np.zeros_like(indices))
+    return _moved(indices, words[0][1]) if words else np.zeros_like(indices)
+
+
+def _moved(indices: NDArray[np.int64], moves: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return the bits that a word of `_Writing` has for each index."""
+    moved: NDArray[np.int64] = reduce(np.bitwise_or, [shifted(indices & mask, distance) for mask, distance in moves])
+    return moved
 
 
 def value_counts(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.ensemble import flipping
 from basicaer.engine.program import Reset, Segment
-from basicaer.engine.splitting import probabilities
+from basicaer.engine.splitting import are_certain, probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +41,7 @@ class Shortcuts:
 
     def __init__(self, planning: Planning, *, is_persisted: bool, keeps_phases: bool) -> None:
         self._is_worthwhile = planning.n_qubits <= _MOST_QUBITS and not planning.has_plans and not is_persisted
+        self._planning = planning
         self._keeps_phases = keeps_phases
         # _known[block, place in it, state] = (place at which the shortcut ends, state there)
         self._known: dict[tuple[int, int, bytes], tuple[int, NDArray[np.complexfloating]]] = {}
@@ -66,11 +66,10 @@ class Shortcuts:
                 case Segment() as segment:
                     state.run(segment, None)
                 case Reset(qubit):
-                    ((zero, one),) = probabilities(group.ensemble, qubit).tolist()
-                    if zero * one:
+                    of_both = probabilities(group.ensemble, qubit)
+                    if not are_certain(of_both):
                         break
-                    if one:
-                        state.run(flipping(qubit), None)
+                    group.ensemble.flip(qubit, of_both[:, 1] == 1, self._planning.plan)
             here = here.next()
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()

@@ -116,7 +116,7 @@ class Splitting:
             unlikely to be followed, so that none may be left.
         """
         p = probabilities(group.ensemble, qubit)
-        if not (p[:, 0] * p[:, 1]).any():
+        if are_certain(p):
             self._write_certain(group, qubit, bits, p[:, 1] == 1, reset=reset)
             return _NO_ROWS
         if self._is_exact and not self._likely(group, p):
@@ -292,6 +292,11 @@ def probabilities(ensemble: Ensemble, qubit: int) -> NDArray[np.float64]:
             raise LostNormError(f"A state has the squared norm {total}.")
     shares: NDArray[np.float64] = weights / totals[:, None]
     return shares
+
+
+def are_certain(of_both: NDArray[np.float64]) -> bool:
+    """Tell whether every state has one possible outcome only, given the probabilities of both."""
+    return not (of_both[:, 0] * of_both[:, 1]).any()
 
 
 def collapse(ensemble: Ensemble, qubit: int, outcomes: NDArray[np.bool_], of_both: NDArray[np.float64]) -> None:

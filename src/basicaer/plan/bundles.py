@@ -94,10 +94,7 @@ class _Layers:
     def latest(self, action: GateAction) -> int:
         """Return the latest leader that begins a layer on any wire of an action."""
         first = self._first
-        latest = _NONE
-        for q in action.wires:
-            latest = max(latest, first[q])
-        return latest
+        return max([first[q] for q in action.wires], default=_NONE)
 
     def add(self, leader: int, action: GateAction) -> None:
         first, kind = self._first, self._kind

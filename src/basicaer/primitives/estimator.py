@@ -14,7 +14,7 @@ from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from basicaer.compile.saves import pauli_terms
+from basicaer.compile.saves import PAULI_LETTERS, pauli_terms
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.engine.bits import mask_of
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["EstimatorV2"]
 
 # Qiskit's letters for projectors, as sums of Paulis: letter -> ((Pauli, factor), ...).
-_PAULIS = frozenset("IXYZ")
 _PROJECTORS = {
     letter: (("I", 0.5), (pauli, sign * 0.5))
     for letter, pauli, sign in [
@@ -236,7 +235,7 @@ def _terms(observable: Mapping[str, float], sweep: ProgramSweep) -> tuple[tuple[
 
 def _in_paulis(observable: Mapping[str, float]) -> Iterator[tuple[str, float]]:
     for label, factor in observable.items():
-        if _PAULIS.issuperset(label):
+        if PAULI_LETTERS.issuperset(label):
             yield label, float(np.real(factor))
             continue
         for letters in product(*(_PROJECTORS.get(letter, ((letter, 1.0),)) for letter in label)):

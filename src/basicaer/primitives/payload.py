@@ -47,11 +47,9 @@ class Register(NamedTuple):
         for start in range(0, len(values), _VALUES_AT_ONCE):
             poll()
             part = values[start : start + _VALUES_AT_ONCE]
-            width = max(max(part).bit_length(), *(bit + 1 for bit in self.bits), 1)
-            n_bytes = (width + 7) // 8
+            n_bytes = (max(max(part).bit_length(), *(bit + 1 for bit in self.bits), 1) + 7) // 8
             whole = np.frombuffer(b"".join([value.to_bytes(n_bytes, "little") for value in part]), np.uint8)
-            bits = np.unpackbits(whole.reshape(len(part), n_bytes), axis=1, bitorder="little")[:, list(self.bits)]
-            rows[start : start + len(part)] = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
+            rows[start : start + len(part)] = self._of_bytes(whole.reshape(len(part), n_bytes))
         return rows
 
     def bytes_of_words(self, words: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -60,10 +58,14 @@ class Register(NamedTuple):
         if self.bits == tuple(range(first, first + count)) and first + count < _WORD_BITS:  # as in most circuits
             in_bytes = lowest_bits(shifted_down(words, first), count).astype(">i8")[..., None].view(np.uint8)
             return in_bytes[..., in_bytes.shape[-1] - self.n_bytes :]
-        of_word = np.unpackbits(words.astype("<i8")[..., None].view(np.uint8), axis=-1, bitorder="little")
-        bits = np.zeros((*words.shape, count), np.uint8)  # those beyond the word are 0
-        within = [j for j, bit in enumerate(self.bits) if bit < _WORD_BITS]
-        bits[..., within] = of_word[..., [self.bits[j] for j in within]]
+        return self._of_bytes(words.astype("<i8")[..., None].view(np.uint8))
+
+    def _of_bytes(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return this register's part of values whose bytes, the lowest first, are along the last axis."""
+        whole = np.unpackbits(values, axis=-1, bitorder="little")
+        bits = np.zeros((*values.shape[:-1], len(self.bits)), np.uint8)  # bits beyond the values are 0
+        within = [j for j, bit in enumerate(self.bits) if bit < whole.shape[-1]]
+        bits[..., within] = whole[..., [self.bits[j] for j in within]]
         return np.packbits(bits, axis=-1, bitorder="little")[..., ::-1]
 
 

@@ -185,11 +185,11 @@ class NumpyBatch:
     def join(self, others: Sequence[Self]) -> Self:
         for batch in (self, *others):
             batch._in_order()  # noqa: SLF001  # a method of the same class
-        return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # a method of the same class
+        return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # the same class
 
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
         made = type(self)(states, self.n_qubits, self._threads, self._monitor, self._as_state, untouched=self._zero)
-        made._place = self._place  # noqa: SLF001  # a method of the same class
+        made._place = self._place  # noqa: SLF001  # an attribute of the same class
         return made
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
