@@ -16,6 +16,9 @@ __device__ __forceinline__ constexpr int bit_at(int position) { return 1 << posi
 // The largest number of `width` bits.
 __device__ __forceinline__ Index all_ones(int width) { return power_of_two<Index>(width) - 1; }
 
+// The number that the lowest `width` bits of `value` make.
+__device__ __forceinline__ unsigned lowest_bits(unsigned value, int width) { return value & unsigned(all_ones(width)); }
+
 // `value` without its lowest `places` bits: those above move down.
 template <class Number>
 __device__ __forceinline__ Number shifted_down(Number value, int places) {

@@ -40,6 +40,7 @@ struct Traversal {
 template <class Act>
 __device__ __forceinline__ void traverse(const Traversal& order, const Act& act) {
   require(blockDim.x == power_of_two<unsigned>(order.thread_bits) && gridDim.x == power_of_two<unsigned>(order.block_bits));
+  require(order.thread_bits <= MOST_THREAD_BITS && order.block_bits <= MOST_BLOCK_BITS && order.loop_bits <= MOST_INDEX_BITS);
   Index i = combine(threadIdx.x, order.thread, order.thread_bits) ^ combine(blockIdx.x, order.block, order.block_bits);
   act(i);
   for (Index step = 1; step < power_of_two<Index>(order.loop_bits); ++step) {  // in Gray code order: one bit changes

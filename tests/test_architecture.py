@@ -44,8 +44,8 @@ LAYERS = {
         "library",
     ),
     "compile": (
-        *("compile.from_qobj", "compile.qobj_gates", "compile.binding", "compile.sweep", "compile.program_cache"),
-        *("compile.compiled",),
+        *("compile.from_qobj", "compile.qobj_gates", "compile.bound_circuits", "compile.sweep"),
+        *("compile.program_cache", "compile.compiled"),
         *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis", "compile.modifiers"),
         *("compile.table_gates", "compile.matrices", "compile.classical", "compile.idle", "compile.saves"),
         *("compile.scope", "compile.values", "compile.formulas", "compile.result_forms", "compile.builder"),
@@ -63,7 +63,7 @@ LAYERS = {
         *("devices.cpu.device", "devices.memory", "devices.cpu.batch", "devices.likeness", "devices.cpu.state"),
         *("devices.cpu.recipe", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
         *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
-        *("devices.cpu.phases", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
+        *("devices.cpu.diagonals", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
         *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise"),
         *("devices.numbers", "devices.cpu.arrangement", "devices.cpu", "devices.bound_plans", "devices"),
     ),
@@ -228,6 +228,15 @@ def is_power_of_two(node):
     return False
 
 
+def is_moved_up(node):
+    """Whether an expression is written as a product with a power of 2."""
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Mult)
+        and (is_power_of_two(node.left) or is_power_of_two(node.right))
+    )
+
+
 def is_bit_trick(operation):
     """Whether arithmetic stands for something that `engine/bits.py` has a name for.
 
@@ -240,7 +249,7 @@ def is_bit_trick(operation):
             return is_power_of_two(right) and not (isinstance(left, ast.Name) and left.id.isupper())
         case ast.BinOp(op=ast.BitXor() | ast.BitOr() | ast.BitAnd(), left=left, right=right):
             is_negative = any(isinstance(side, ast.UnaryOp) and isinstance(side.op, ast.USub) for side in (left, right))
-            return is_negative or is_power_of_two(left) or is_power_of_two(right)
+            return is_negative or any(is_power_of_two(side) or is_moved_up(side) for side in (left, right))
         case ast.BinOp(op=ast.Sub(), left=ast.Call(func=ast.Attribute(attr="bit_length")), right=ast.Constant(value=1)):
             return True
     return False
@@ -409,7 +418,16 @@ def test_cupy_out_of_its_place_is_seen(module, source, wrong):
     "source",
     [
         *("1 << n", "n >>= 1", "np.left_shift(a, b)", "from operator import rshift", "lambda n: n >> 1"),
-        *("a % 2**k", "a // 2 ** (k + 1)", "2**j ^ a", "a ^ 2**j", "a | 2**j", "n & -n", "n.bit_length() - 1"),
+        *(
+            "a % 2**k",
+            "a // 2 ** (k + 1)",
+            "2**j ^ a",
+            "a ^ 2**j",
+            "a | 2**j",
+            "a | b * 2**j",
+            "n & -n",
+            "n.bit_length() - 1",
+        ),
     ],
 )
 def test_a_bit_trick_is_seen_wherever_it_stands(source):

@@ -39,7 +39,7 @@ def with_other_numbers(gates, seed):
     new = []
     for gate in gates:
         data = gate.data
-        if gate.form is Form.MATRIX and set(gate.kinds) <= {"G"}:
+        if gate.form is Form.MATRIX and set(gate.target_actions) <= {"G"}:
             data = reference.random_unitary(len(data), int(random.integers(2**31)))
         elif gate.form is Form.DIAGONAL:
             data = np.exp(1j * random.uniform(0, 6, len(data)))

@@ -46,6 +46,9 @@ def test_a_job_of_40_qubits_ends_and_says_how_many_passes_it_made(qasm):
     assert job.result(GUARD).get_counts() == {"0" * N_QUBITS + " 00": 100}
     progress = job.progress()
     assert progress.passes == progress.total_passes > 5
+    metadata = job.result().results[0].metadata
+    assert (metadata["device"], metadata["fusion"]) == ("null", {"enabled": True})
+    assert metadata["parallel_state_update"] == NullDevice.threads > 1
 
 
 def test_its_plan_is_shown(qasm):

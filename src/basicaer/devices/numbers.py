@@ -109,7 +109,7 @@ def eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
         matrix[gate.data, np.arange(len(gate.data))] = 1
     else:
         matrix = gate.data
-    if set(gate.kinds) == {"X"}:
+    if set(gate.target_actions) == {"X"}:
         hadamards: NDArray[Any] = reduce(np.kron, [_HADAMARD] * len(gate.targets))
         return hadamards, eigenvalues(matrix, hadamards)  # the eigenvectors of every such gate
     return eigen_decomposition(matrix)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Crossover = Callable[[NumpyDevice, CupyDevice, Precision], int | None]
 
-__all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "share_of_work", "why_no_gpu"]
+__all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "why_no_gpu"]
 
 SMALLEST_ON_GPU = 12  # qubits; a CPU finishes a smaller circuit before a GPU has launched its first kernel
 
@@ -47,24 +47,10 @@ class DeviceKind(NamedTuple):
         Returns why no such device can be used here, and what would change that; an empty text if one can.
     make
         Returns the device that options ask for.
-    share_of_work
-        Returns how many threads work on a state of some qubits in a precision, and whether its gates run by a plan. It
-        must work without such a device, since the result of a run may come from another machine.
     """
 
     problem: Callable[[], str]
     make: Callable[[DeviceOptions], Device]
-    share_of_work: Callable[[DeviceOptions, int, Precision], tuple[int, bool]]
-
-
-@lru_cache(maxsize=64)
-def _cpu(threads: int) -> NumpyDevice:
-    return NumpyDevice(threads)
-
-
-def _share_of_cpu(options: DeviceOptions, n_qubits: int, precision: Precision) -> tuple[int, bool]:
-    device = _cpu(options.threads)
-    return device.threads, device.costs(n_qubits, precision) is not None
 
 
 def _numbered_gpu(options: DeviceOptions) -> CupyDevice:
@@ -77,16 +63,10 @@ def _numbered_gpu(options: DeviceOptions) -> CupyDevice:
 
 
 KINDS = {
-    DeviceChoice.CPU: DeviceKind(lambda: "", lambda options: NumpyDevice(options.threads), _share_of_cpu),
-    DeviceChoice.GPU: DeviceKind(why_no_gpu, _numbered_gpu, lambda _options, _n_qubits, _precision: (1, True)),
+    DeviceChoice.CPU: DeviceKind(lambda: "", lambda options: NumpyDevice(options.threads)),
+    DeviceChoice.GPU: DeviceKind(why_no_gpu, _numbered_gpu),
 }
 """The kinds of devices that can be asked for. A device has the name of its kind."""
-
-
-def share_of_work(name: str, options: DeviceOptions, n_qubits: int, precision: Precision) -> tuple[int, bool]:
-    """Return what `DeviceKind.share_of_work` returns for a device; a device of an unknown name counts as a GPU."""
-    kind = next((kind for choice, kind in KINDS.items() if choice == name), KINDS[DeviceChoice.GPU])
-    return kind.share_of_work(options, n_qubits, precision)
 
 
 def choose_device(

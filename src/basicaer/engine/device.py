@@ -352,6 +352,9 @@ class Device(Protocol):
             state.
         """
 
+    def gate_seconds(self, n_qubits: int, precision: Precision) -> float:
+        """Return about how long each gate takes where gates run one by one."""
+
     def free_bytes(self) -> int:
         """Return how many bytes a new state may take now."""
 

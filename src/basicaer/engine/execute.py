@@ -248,7 +248,7 @@ class _Execution:
             running.rows,
             running.frame.steps(),
             dict(running.variables[0]),
-            complex(running.phases[0]),
+            complex(running.global_phases[0]),
             running.saved_until,
             self.suspension.plan,
             (*self.waiting, *waiting),
@@ -269,7 +269,7 @@ class _Execution:
         self.suspension.restore(state)
         frame = frame_at(self.program.body, suspended.steps)
         group = self.one_branch(frame, state, Waiting(suspended.rows, suspended.saved_until))
-        group.variables, group.phases = [suspended.variables], np.array([suspended.phase])
+        group.variables, group.global_phases = [suspended.variables], np.array([suspended.global_phase])
         self.queue.add(group)
 
     # The way of the groups through the program.
@@ -313,7 +313,7 @@ class _Execution:
             case Segment():
                 self.run_segment(group, frame, operation)
             case Phase(factor):
-                group.phases = group.phases * factor
+                group.global_phases = group.global_phases * factor
             case Measure(qubit, bits):
                 self.measure(group, frame, qubit, bits, reset=False)
             case Reset(qubit):
@@ -324,7 +324,7 @@ class _Execution:
             case SetState(amplitudes):
                 for state in group.ensemble.each():
                     state.load(amplitudes)
-                group.phases = np.ones(len(group), complex)
+                group.global_phases = np.ones(len(group), complex)
             case Save() as save:
                 self.save(group, frame, save)
             case Store() as store:
@@ -358,7 +358,7 @@ class _Execution:
         state = group.ensemble.single
         plan = self.planning.of_program(segment, state, discard_phases=is_last, within=self.suspension.is_within_plan)
         if state is not None:
-            state.run(segments[0], plan, self.suspension.keeping(plan, self.suspended, state))
+            state.run(segments[0], plan, self.suspension.after_pass(plan, self.suspended, state))
             return
         group.ensemble.run(segments, lambda one: self.planning.of_program(segment, one, discard_phases=is_last))
 
@@ -387,7 +387,7 @@ class _Execution:
             shots = rows
             if self.program.is_straight:  # all shots are one row
                 shots = np.arange(count) if save.over_shots is OverShots.EACH else np.array([count - 1])
-            value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.monitor)
+            value = read(save, group.ensemble.state(number), complex(group.global_phases[number]), self.monitor)
             self.saved.add(save, bits, shots, count, value)
 
     def store(self, group: Group, store: Store) -> None:

@@ -15,7 +15,7 @@ from qiskit.providers import BackendV2, Options
 
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
-from basicaer.compile.binding import bound_circuits
+from basicaer.compile.bound_circuits import bound_circuits
 from basicaer.compile.saves import as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.cpu.device import NumpyDevice
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qiskit.transpiler import Target
 
-    from basicaer.compile.binding import BoundCircuit
+    from basicaer.compile.bound_circuits import BoundCircuit
     from basicaer.engine.program import Program
     from basicaer.plan_view.circuit_plan import CircuitPlan
     from basicaer.primitives import CompiledCircuit, EstimatorV2, SamplerV2

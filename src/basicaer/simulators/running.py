@@ -24,7 +24,7 @@ from basicaer.engine.together import common_structure, evolve_programs, outcomes
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, reason_of
 from basicaer.persistence.persister import JobPersister
 from basicaer.plan.planner import plan_segment
-from basicaer.records import ExperimentOutcome
+from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
 from basicaer.simulators.outcomes import data_of, finished_experiment
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from basicaer.engine.device import Device
     from basicaer.engine.request import Outcome
+    from basicaer.options import Precision
     from basicaer.persistence.persister import Continuation
     from basicaer.simulation import Experiment, SimulationPayload
 
@@ -188,6 +189,7 @@ class _Simulation:
         """Run experiments of one structure as a batch of states."""
         experiments = [self._payload.experiments[position] for position in positions]
         programs, first, monitor = [one.program for one in experiments], experiments[0], self._monitor
+        use = _use_of(device, reason, first.program.state_qubits, first.precision)
         started = time.perf_counter()
         monitor.enter("gates")
         monitor.poll()
@@ -204,7 +206,7 @@ class _Simulation:
         )
         started = time.perf_counter()
         for position, experiment, outcome in zip(positions, experiments, engine_outcomes, strict=True):
-            yield position, self._converted(experiment, outcome, (device.name, reason), started - share)
+            yield position, self._converted(experiment, outcome, use, started - share)
             monitor.enter("sampling")
             started = time.perf_counter()
 
@@ -254,17 +256,15 @@ class _Simulation:
             outcome = run()
         if program.outcomes_save is not None:
             outcome.saved[program.outcomes_save.label] = exact
-        return self._converted(experiment, outcome, (device.name, reason), started)
+        return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
 
     def _converted(
-        self, experiment: Experiment, outcome: Outcome, device: tuple[str, str], started: float
+        self, experiment: Experiment, outcome: Outcome, device: DeviceUse, started: float
     ) -> ExperimentOutcome:
         """Return the engine's outcome of an experiment as that of the experiment.
 
         Parameters
         ----------
-        device
-            The name of the device, and why it was chosen.
         started
             When the experiment began, on the clock of `time.perf_counter`.
         """
@@ -272,7 +272,11 @@ class _Simulation:
         self._monitor.enter("results")
         data = data_of(experiment, self._payload.returns, outcome, self._monitor.poll)
         saved = saved_of(outcome, experiment.program.saves) if outcome.saved else ()
-        return ExperimentOutcome(data, saved, time.perf_counter() - started, seconds, *device)
+        return ExperimentOutcome(data, saved, time.perf_counter() - started, seconds, device)
+
+
+def _use_of(device: Device, reason: str, n_qubits: int, precision: Precision) -> DeviceUse:
+    return DeviceUse(device.name, reason, device.threads, device.costs(n_qubits, precision) is not None)
 
 
 def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[list[int]]:
@@ -292,16 +296,16 @@ def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[li
     yield from sorted([*batches, *singles])
 
 
-def _continued(continuation: Continuation, device_kind: str, name: str, run: Callable[..., Outcome]) -> Outcome | None:
+def _continued(continuation: Continuation, layout_name: str, name: str, run: Callable[..., Outcome]) -> Outcome | None:
     """Run a program from where it was persisted; return None, with a warning, if it has to start from the beginning."""
-    if continuation.device == device_kind:
+    if continuation.device == layout_name:
         try:
             return run(resume=(continuation.suspended, continuation.restore))
         except PlannedOtherwiseError:
-            device_kind = f"{device_kind} of another kind"
+            layout_name = f"{layout_name} of another kind"
     # Each device lays its states out in its own way, and a plan is made for one device.
     warnings.warn(
-        f"The job was saved on the {continuation.device} and continues on the {device_kind}: circuit '{name}' starts "
+        f"The job was saved on the {continuation.device} and continues on the {layout_name}: circuit '{name}' starts "
         "from the beginning, and its last digits may differ.",
         BasicAerWarning,
         stacklevel=2,

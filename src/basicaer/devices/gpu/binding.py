@@ -57,7 +57,7 @@ def bind(
     """
     binding = _Binding(shape, place, zero)
     if plan is None:
-        whole = [(PlannedGate.whole(gate.kinds, gate.targets, gate.controls), gate) for gate in segment.gates]
+        whole = [(PlannedGate.whole(gate.target_actions, gate.targets, gate.controls), gate) for gate in segment.gates]
         binding.one_by_one([(piece, planned.paired) for planned, gate in whole for piece in _pieces(planned, gate)])
         return binding.launches(dtype)
     pieces = [_pieces(gate, segment.gates[origin]) for gate, origin in zip(plan.gates, plan.origins, strict=True)]
@@ -273,6 +273,6 @@ class _Binding:
 def _pieces(planned: PlannedGate, gate: Gate) -> list[GateNumbers]:
     """Return a gate's numbers; one that acts diagonally on some of its targets is one gate for each of their values."""
     numbers = numbers_of(planned, gate)
-    if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.kinds:
+    if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.target_actions:
         return [numbers]
-    return by_diagonal_targets(numbers, [j for j, kind in enumerate(gate.kinds) if kind == "Z"])
+    return by_diagonal_targets(numbers, [j for j, action in enumerate(gate.target_actions) if action == "Z"])

@@ -104,6 +104,9 @@ class CupyDevice:
         del n_gates, n_qubits, precision, any_untouched
         return True
 
+    def gate_seconds(self, n_qubits: int, precision: Precision) -> float:
+        return _costs(self.shapes[precision], precision).move * float(2**n_qubits)
+
     def free_bytes(self) -> int:
         return self.card.free_bytes()
 
