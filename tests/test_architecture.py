@@ -69,8 +69,8 @@ LAYERS = {
     ),
     "engine": (
         *("engine.unitaries", "engine.together", "engine.lru_cache", "engine.execute", "engine.suspended"),
-        *("engine.saved", "engine.finishing", "engine.group_queue", "engine.shortcuts", "engine.splitting"),
-        *("engine.liveness", "engine.request"),
+        *("engine.saved", "engine.finishing", "engine.control_flow", "engine.group_queue", "engine.shortcuts"),
+        *("engine.splitting", "engine.liveness", "engine.request"),
         *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.sampling", "engine.draws", "engine.device", "engine.plan", "engine.program"),
         *("engine.classical", "engine.monitor", "engine.progress", "engine.bits", "engine"),
