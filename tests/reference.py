@@ -66,6 +66,13 @@ def prepare(vector, qubits, amplitudes):
     return result
 
 
+def expectation(vector, x, z) -> float:
+    """The expectation value of X on the qubits of `x`, Z on those of `z`, and Y where both are, without its norm."""
+    index = np.arange(len(vector))
+    signs = np.array([(-1) ** f"{i & z:b}".count("1") for i in index])
+    return (np.vdot(vector[index ^ x], signs * vector) * 1j ** f"{x & z:b}".count("1")).real
+
+
 def orders(n: int, k: int):
     """Every way to choose k qubits of n, in order."""
     return list(itertools.permutations(range(n), k))

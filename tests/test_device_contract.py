@@ -315,6 +315,18 @@ def test_draws_are_found_in_their_blocks(block_qubits, device, precision, run):
         assert index == block * 2**block_qubits + min(inside, last)
 
 
+def test_expectation_values_of_many_products_at_once(state_of, tolerance):
+    n = 6
+    vector = reference.random_state(n, seed=3)
+    masks = [(x, z) for x in (0, 1, 5, 32, 40, 63, 6) for z in range(0, 2**n, 3)]
+    masks = [masks[i] for i in np.random.default_rng(0).permutation(len(masks))]
+    want = [reference.expectation(vector, x, z) for x, z in masks]
+    assert np.allclose(state_of(vector * 0.7).expectations(masks), want, rtol=0, atol=4 * tolerance)
+    without_norm = [(x, z) for x, z in masks if x]
+    want = [reference.expectation(vector, x, z) for x, z in without_norm]
+    assert np.allclose(state_of(vector * 0.7).expectations(without_norm), want, rtol=0, atol=4 * tolerance)
+
+
 def test_expectation_values_of_products_of_paulis(state_of, tolerance):
     n = 5
     vector = reference.random_state(n, seed=9)

@@ -107,6 +107,11 @@ def shifted_up(value: int, places: int) -> int:
     return value << places
 
 
+def with_gap(value: int, position: int, width: int) -> int:
+    """Return `value` with `width` zeros put in at `position`: the bits from there on move up."""
+    return lowest_bits(value, position) | shifted_down(value, position) << position + width
+
+
 def shifted(index: NDArray[np.int64], places: int) -> NDArray[np.int64]:
     """Move bits up by `places`, or down if it is negative."""
     return index << places if places >= 0 else index >> -places

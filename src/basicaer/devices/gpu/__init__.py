@@ -10,8 +10,9 @@ These are the files, in an order in which each imports only those before it:
     Operations, then a pass, then a whole plan as structures that kernels read.
 `errors`, `kernels`, `card`
     What CUDA raises, in sentences; the CUDA sources; all that talks to a card.
-`summation`, `running`, `amplitudes`, `state`, `batch`, `device`
-    Sums over a state; launches with what they read; states in a card's memory; the device that makes them.
+`summation`, `pauli_groups`, `running`, `amplitudes`, `state`, `batch`, `device`
+    Sums over a state, and those of Paulis; launches with what they read; states in a card's memory; the device that
+    makes them.
 `probe`
     Whether there is a card that can be used, and why not.
 """

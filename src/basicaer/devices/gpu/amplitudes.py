@@ -12,10 +12,11 @@ from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.gpu.binding import bind, bind_reordering, first_places
 from basicaer.devices.gpu.card import MOST_STATES
 from basicaer.devices.gpu.launches import Launches, PassLaunch
+from basicaer.devices.gpu.pauli_groups import PauliGroup, grouped
 from basicaer.devices.gpu.running import UploadedLaunches, blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.gpu.summation import Summation, summation_by
-from basicaer.engine.bits import bit_at, deposit_bits, mask_of
+from basicaer.engine.bits import bit_at, mask_of
 from basicaer.engine.suspended import check_passes_done
 from basicaer.options import Precision
 
@@ -37,6 +38,7 @@ DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.SINGLE: np.dtype(np.complex64),
 }
 _IN_FLIGHT = 2  # launches queued at a time; a cancelled run stops within two
+_MOST_PARTS = 2**21  # sums of blocks, in double precision, that are on the card at a time
 _INDEX_BYTES = np.dtype(np.uint64).itemsize
 
 _bound_plans: BoundPlans[Launches] = BoundPlans()
@@ -198,19 +200,54 @@ class CupyAmplitudes:
             sums = self._summed("sum_probabilities", summation, summation.sums, 1)
             return np.array([summation.by_value(own) for own in sums])
 
-    def _expectations(self, x: int, z: int) -> NDArray[np.float64]:
-        """Return each state's expectation value of a product of Paulis, relative to its norm.
+    def _expectations(self, masks: Sequence[tuple[int, int]], *, counted: bool = False) -> NDArray[np.float64]:
+        """Return ``values[k, i]``, the expectation value of product i of Paulis in state k, relative to its norm.
 
-        It has X on the qubits whose bits are set in `x`, Z on those of `z`, and Y where both are.
+        Parameters
+        ----------
+        masks
+            ``(x, z)`` for each product: X on the qubits whose bits are set in `x`, Z on those of `z`, Y where both are.
+        counted
+            Whether to tell the monitor of each reading.
         """
-        with self._working("computing an expectation value"):
-            self._write_zeros()
-            summation = summation_by((), self._wires)
-            flips, signs = (np.uint64(deposit_bits(mask, self._place)) for mask in (x, z))
-            sums = self._summed("sum_pauli_products", summation, 2 * summation.sums, 2, flips, signs)
-            re, im = sums.reshape(self._count, -1, 2).sum(axis=1).T
-        values = (re + 1j * im) * 1j ** (x & z).bit_count()  # Y = iXZ
-        return np.asarray(values.real / self._weights(()).sum(axis=1))
+        values = np.empty((self._count, len(masks)))
+        norms = np.ones((self._count, 1))
+        for group in grouped(masks, self._place, self._wires):
+            with self._working("computing expectation values"):
+                self._write_zeros()
+                sums = self._pauli_sums(group)
+            if not group.flips:
+                norms = sums[:, -1:]
+            values[:, group.numbers] = group.values(sums[:, : len(group.numbers)])
+            if counted and len(group.numbers):
+                self._monitor.advance(1)
+        return np.asarray(values / norms)
+
+    def _pauli_sums(self, group: PauliGroup) -> NDArray[np.float64]:
+        """Return the sum of each product of a group for each state, in one reading of the states."""
+        launch = group.launch(self._dtype.itemsize * 2**self._shape.tile_bits)
+        products = self._queue.upload(group.records)
+        rows = []
+        for states, first in self._in_turn(max(1, _MOST_PARTS // (launch.blocks * len(group.records)))):
+            parts = self._queue.empty(len(states) * launch.blocks * len(group.records), np.float64)
+            self._kernels.launch(
+                "sum_pauli_products",
+                launch.blocks,
+                2**launch.thread_bits,
+                *(self._vector, first, np.uint64(group.flips), np.uint32(group.pivot), np.uint32(group.bits)),
+                *(np.uint32(launch.thread_bits), products, np.uint32(len(group.records)), parts),
+                shared_bytes=launch.shared_bytes,
+                states=len(states),
+            )
+            sums = self._queue.empty(len(states) * len(group.records), np.float64)
+            self._kernels.launch(
+                "add_parts",
+                blocks_for(sums.size),
+                MOST_THREADS,
+                *(parts, np.uint64(len(states)), np.uint64(len(group.records)), np.uint32(launch.blocks), sums),
+            )
+            rows.append(self._queue.download(sums).reshape(len(states), -1))
+        return np.concatenate(rows)
 
     def _summed(
         self, kernel: str, summation: Summation, sums_each: int, parts: int, *arguments: Any
@@ -272,10 +309,11 @@ class CupyAmplitudes:
         """Return the index of each state's first amplitude."""
         return np.array(states, np.uint64) * np.uint64(2**self._wires)
 
-    def _in_turn(self) -> Iterator[tuple[range, Any]]:
-        """Yield states, as many as a launch takes, and the array on the card that says where each begins."""
-        for start in range(0, self._count, MOST_STATES):
-            states = range(start, min(start + MOST_STATES, self._count))
+    def _in_turn(self, most: int = MOST_STATES) -> Iterator[tuple[range, Any]]:
+        """Yield states, as many as a launch takes and `most`, and the array on the card that says where each begins."""
+        each = min(most, MOST_STATES)
+        for start in range(0, self._count, each):
+            states = range(start, min(start + each, self._count))
             yield states, self._first_of_each[states.start * _INDEX_BYTES : states.stop * _INDEX_BYTES]
 
     def _columns(self, places: Sequence[int]) -> Any:

@@ -10,7 +10,6 @@ from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.engine.bits import bit_at, deposit_bits
-from basicaer.engine.paulis import by_flips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -116,11 +115,7 @@ class CupyState(CupyAmplitudes):
         return found
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        values = np.empty(len(masks))
-        for x, places in by_flips(masks).items():
-            for place in places:
-                values[place] = self._expectations(x, masks[place][1])[0]
-            self._monitor.advance(1)
+        values: NDArray[np.float64] = self._expectations(masks, counted=True)[0]
         return values
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
