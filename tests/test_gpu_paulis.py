@@ -34,7 +34,7 @@ def test_all_products_that_flip_the_same_bits_take_one_reading(precision, x):
     counts = launches[-1].counts
     assert launches[-1].grid == (1, 1)
     assert counts.bytes_loaded == precision.amplitude_bytes * 2**12
-    # If the lowest bit tells the two amplitudes of a summand apart, they are in the same sector: the cache has the second.
+    # Where the lowest bit tells the two amplitudes of a summand apart, they share a sector: the cache has the second.
     assert 32 * counts.sectors_loaded == counts.bytes_loaded * (2 if x == 1 else 1)
     assert counts.worst_conflict_degree == 1
 

@@ -25,7 +25,7 @@ N_QUBITS = 40
 @pytest.fixture(autouse=True)
 def _on_the_null_device(monkeypatch):
     for module in (base, running, persister, making):
-        monkeypatch.setattr(module, "choose_device", lambda *_: (NullDevice(), "a test wants it"))
+        monkeypatch.setattr(module, "choose_device", lambda *_, **__: (NullDevice(), "a test wants it"))
 
 
 def layers(*, measured_in_the_middle=False):

@@ -167,6 +167,9 @@ class NullDevice:
     def free_bytes(self) -> int:
         return 2**100
 
+    def expected_free_bytes(self) -> int:
+        return self.free_bytes()
+
     def scratch_bytes(self, precision: Precision) -> int:
         del precision
         return 0

@@ -358,5 +358,8 @@ class Device(Protocol):
     def free_bytes(self) -> int:
         """Return how many bytes a new state may take now."""
 
+    def expected_free_bytes(self) -> int:
+        """Return how many bytes a new state may take, without touching the device: more than are free, if in doubt."""
+
     def scratch_bytes(self, precision: Precision) -> int:
         """Return how many bytes are needed besides the state itself, whatever its size."""

@@ -351,7 +351,7 @@ class BasicAerSimulator(BackendV2):
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only else 1)
-        device, _ = choose_device(devices, evolved, precision, known_crossover)
+        device, _ = choose_device(devices, evolved, precision, known_crossover, ahead=True)
         shots = settings.get("shots", 1)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
         check_room(device, program, precision, shots, self._returns, memory=memory, is_persisted=is_persisted)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
-from basicaer.devices.registry import choose_device
+from basicaer.devices.registry import choose_device, device_after_failure
 from basicaer.engine.execute import execute, outcome_probabilities
 from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
 from basicaer.engine.together import common_structure, evolve_programs, outcomes
-from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, reason_of
+from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, DeviceFailedError, reason_of
 from basicaer.persistence.persister import JobPersister
 from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from basicaer.options import Precision
     from basicaer.persistence.persister import Continuation
     from basicaer.simulation import Experiment, SimulationPayload
+
+    _Chosen = tuple[Device, str]
 
 __all__ = ["run_resumed", "run_simulation"]
 
@@ -156,12 +158,24 @@ class _Simulation:
     def _run_some(self, positions: Sequence[int]) -> None:
         """Run some experiments, unless they are finished already."""
         for group in _groups(self._payload, [position for position in positions if position not in self.finished]):
-            for position, outcome in self._outcomes(group):
-                self._finish(position, outcome)
-                if self._persister is not None:
-                    self._persister.finish(position, outcome)
-                if self._has_failed.is_set():
-                    return
+            try:
+                self._run_group(group)
+            except DeviceFailedError as error:
+                failed = error.with_traceback(None)  # a traceback holds the memory of the state
+                devices = self._payload.experiments[group[0]].devices
+                left = [position for position in group if position not in self.finished]
+                self._run_group(left, device_after_failure(devices, failed, "what it was doing"))
+            if self._has_failed.is_set():
+                return
+
+    def _run_group(self, group: Sequence[int], instead: _Chosen | None = None) -> None:
+        """Run the experiments of a group; on another device than the usual one if there is one `instead`."""
+        for position, outcome in self._outcomes(group, instead):
+            self._finish(position, outcome)
+            if self._persister is not None:
+                self._persister.finish(position, outcome)
+            if self._has_failed.is_set():
+                return
 
     def _finish(self, position: int, outcome: ExperimentOutcome) -> None:
         """Keep the outcome of an experiment, and hand it over to the job."""
@@ -169,19 +183,19 @@ class _Simulation:
         self.finished[position] = qiskit_experiment(experiment, self._monitor.poll)
         self._monitor.finish_experiment(position, experiment)
 
-    def _outcomes(self, group: Sequence[int]) -> Iterator[tuple[int, ExperimentOutcome]]:
+    def _outcomes(self, group: Sequence[int], instead: _Chosen | None) -> Iterator[tuple[int, ExperimentOutcome]]:
         """Run the experiments of a group; yield the position and outcome of each."""
         first = self._payload.experiments[group[0]]
         if len(group) > 1:
             n_qubits = first.program.state_qubits
-            device, reason = choose_device(first.devices, n_qubits, first.precision, measured_crossover)
+            device, reason = instead or choose_device(first.devices, n_qubits, first.precision, measured_crossover)
             most = min(device.most_states(n_qubits, first.precision), int(_BATCH_SECONDS / first.predicted_seconds))
             if most >= _SMALLEST_BATCH:
                 for start in range(0, len(group), most):
                     yield from self._batch_outcomes(group[start : start + most], device, reason)
                 return
         for position in group:
-            yield position, self._outcome(position)
+            yield position, self._outcome(position, instead)
 
     def _batch_outcomes(
         self, positions: Sequence[int], device: Device, reason: str
@@ -210,12 +224,14 @@ class _Simulation:
             monitor.enter("sampling")
             started = time.perf_counter()
 
-    def _outcome(self, position: int) -> ExperimentOutcome:
+    def _outcome(self, position: int, instead: _Chosen | None) -> ExperimentOutcome:
         """Run one experiment by itself."""
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
-        device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
+        device, reason = instead or choose_device(
+            experiment.devices, n_qubits, experiment.precision, measured_crossover
+        )
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             self._persister.note_running(position, layout_name)

@@ -133,6 +133,9 @@ class NumpyDevice:
     def free_bytes(self) -> int:
         return free_host_bytes()
 
+    def expected_free_bytes(self) -> int:
+        return self.free_bytes()
+
     def scratch_bytes(self, precision: Precision) -> int:
         two_tiles: int = 2 * precision.amplitude_bytes * 2**_LARGEST_TILE
         return two_tiles * (self.threads + 1)

@@ -42,6 +42,10 @@ class Card:
         What the maker calls it.
     properties
         What CUDA tells of it, by CUDA's names.
+    problem
+        Why it cannot be used in this process any more; empty as long as it can.
+    is_used
+        Whether this process has used it: only then does it hold a CUDA context, which takes some 500 MB of the card.
     """
 
     def __init__(self, number: int, cupy: Any) -> None:
@@ -51,14 +55,20 @@ class Card:
             self.properties: dict[str, Any] = cupy.cuda.runtime.getDeviceProperties(number)
         self.name: str = self.properties["name"].decode()
         self._kernels: dict[tuple[Precision, int], Kernels] = {}
+        self.problem = ""
+        self.is_used = False
         self._lock = threading.Lock()
         self._queues = threading.local()
 
     @contextlib.contextmanager
     def working(self, doing: str) -> Iterator[None]:
         """Make this CuPy's current card for a while; errors say what was being done."""
-        with reported(self.cupy, self.number, doing), self.cupy.cuda.Device(self.number):
+        with reported(self.cupy, self.number, doing, self._lose), self.cupy.cuda.Device(self.number):
+            self.is_used = True
             yield
+
+    def _lose(self, problem: str) -> None:
+        self.problem = problem
 
     def free_bytes(self) -> int:
         """Return how much memory is free: the driver's, and what CuPy's pool keeps to hand out again."""

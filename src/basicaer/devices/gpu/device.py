@@ -110,6 +110,10 @@ class CupyDevice:
     def free_bytes(self) -> int:
         return self.card.free_bytes()
 
+    def expected_free_bytes(self) -> int:
+        """Return the whole memory of a card that this process has not used: asking for more would make a context."""
+        return self.card.free_bytes() if self.card.is_used else int(self.card.properties["totalGlobalMem"])
+
     def scratch_bytes(self, precision: Precision) -> int:
         del precision
         return _SCRATCH_BYTES

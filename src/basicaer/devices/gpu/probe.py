@@ -11,11 +11,23 @@ from pathlib import Path
 
 from basicaer.wording import readable
 
-__all__ = ["GpuProbe", "probe_gpu"]
+__all__ = ["GpuProbe", "forget_after_fork", "probe_gpu"]
 
 _CUPY_BUILDS = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-5-0", "cupy-rocm-7-0")
 _INSTALL = "pip install 'basicaer[cuda13]' (or [cuda12] with an older driver)"
 _ELSEWHERE = "set CUPY_CACHE_DIR to a folder that can be written"
+_FORKED = (
+    "this process was forked from one that had used CUDA, which does not survive that; start workers in another way, "
+    "as ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')) does"
+)
+_NOT_INITIALIZED = 3  # the number of the error that CUDA raises in such a process
+_of_process = {"has_used_cuda": False, "is_forked": False}
+
+
+def forget_after_fork() -> None:
+    """Note in a process that was just forked whether CUDA can still be used."""
+    _of_process["is_forked"] |= _of_process["has_used_cuda"]
+    probe_gpu.cache_clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,8 @@ def probe_gpu() -> GpuProbe:
 
     The first that is missing is the problem. CUDA's headers may be missing: the kernels include none of them.
     """
+    if _of_process["is_forked"]:
+        return GpuProbe(_FORKED)
     builds = _installed_builds()
     if len(builds) > 1:
         return GpuProbe(
@@ -98,8 +112,11 @@ def probe_gpu() -> GpuProbe:
                 f"the driver is for CUDA {_cuda_version(driver)} and CuPy for {_cuda_version(runtime)}; "
                 f"update the driver, or {_INSTALL}"
             )
+        _of_process["has_used_cuda"] = True
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # noqa: BLE001  # CuPy raises its own types, and ImportError-like ones for missing libraries
+        if getattr(error, "status", None) == _NOT_INITIALIZED:
+            return GpuProbe(_FORKED, version)
         remedy = "check nvidia-smi and CUDA_VISIBLE_DEVICES, or update the driver"
         return GpuProbe(f"no usable NVIDIA driver or device ({error}); {remedy}", version)
     if count == 0:
