@@ -6,7 +6,16 @@ from types import SimpleNamespace
 from emulated_gpu.errors import CompileException, CUDADriverError, CUDARuntimeError, OutOfMemoryError
 from emulated_gpu.gpu import EmulatedGpu
 from emulated_gpu.kernels import RawModule
-from emulated_gpu.memory import DeviceArray, PinnedMemoryPointer, copy, empty, fill
+from emulated_gpu.memory import (
+    DeviceArray,
+    DevicePointer,
+    Memory,
+    PinnedMemoryPointer,
+    UnownedMemory,
+    copy,
+    empty,
+    fill,
+)
 from emulated_gpu.streams import Event, Stream, get_elapsed_time
 
 _COPY_KINDS = {1: "host to device", 2: "device to host", 3: "device to device"}
@@ -65,7 +74,7 @@ class EmulatedCupy:
         gpu = self.gpu = EmulatedGpu()
         gpu.null_stream = Stream(gpu, null=True)
         self.__version__ = "14.2.0"
-        self.ndarray = DeviceArray
+        self.ndarray = partial(DeviceArray, gpu)
         self.empty = partial(empty, gpu)
         self.RawModule = partial(RawModule, gpu, counting=counting, sanitize=sanitize)
         pool = SimpleNamespace(
@@ -79,6 +88,9 @@ class EmulatedCupy:
             Device=partial(Device, gpu),
             Stream=partial(Stream, gpu),
             Event=partial(Event, gpu),
+            Memory=partial(Memory, gpu),
+            UnownedMemory=UnownedMemory,
+            MemoryPointer=DevicePointer,
             get_current_stream=gpu.current_stream,
             get_elapsed_time=get_elapsed_time,
             alloc_pinned_memory=partial(_pinned, gpu),

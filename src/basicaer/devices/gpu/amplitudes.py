@@ -82,7 +82,7 @@ class CupyAmplitudes:
         self._queue = card.queue("making a state")
         with self._working("making a state"):
             self._kernels = card.kernels(precision, shape.register_bits)
-            self._vector: Any = self._queue.empty(count * 2**self._wires, self._dtype)
+            self._vector: Any = self._queue.empty_state(count * 2**self._wires, self._dtype)
             self._first_of_each = self._queue.upload(self._first(range(count)))
             self._go_through("begin_states", count, np.uint64(2**self._wires))
         self._place = tuple(range(self._wires))

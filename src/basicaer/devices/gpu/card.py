@@ -10,6 +10,7 @@ import numpy as np
 
 from basicaer.devices.gpu.errors import reported
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.devices.gpu.memory import StateMemory
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Card:
         What the maker calls it.
     properties
         What CUDA tells of it, by CUDA's names.
+    memory
+        Where states are.
     problem
         Why it cannot be used in this process any more; empty as long as it can.
     is_used
@@ -55,6 +58,7 @@ class Card:
             self.properties: dict[str, Any] = cupy.cuda.runtime.getDeviceProperties(number)
         self.name: str = self.properties["name"].decode()
         self._kernels: dict[tuple[Precision, int], Kernels] = {}
+        self.memory = StateMemory(cupy, number, int(self.properties["totalGlobalMem"]))
         self.problem = ""
         self.is_used = False
         self._lock = threading.Lock()
@@ -71,10 +75,9 @@ class Card:
         self.problem = problem
 
     def free_bytes(self) -> int:
-        """Return how much memory is free: the driver's, and what CuPy's pool keeps to hand out again."""
+        """Return how many bytes a new state can have."""
         with self.working("telling how much memory is free"):
-            free, _ = self.cupy.cuda.runtime.memGetInfo()
-            return int(free) + int(self.cupy.get_default_memory_pool().free_bytes())
+            return self.memory.free_bytes()
 
     def queue(self, doing: str) -> Queue:
         """Return the calling thread's queue, made now if there is none; if that fails, the error says what for.
@@ -146,6 +149,15 @@ class Queue:
         """Return an array on the card, of whatever was in its memory."""
         return self._cupy.empty(size, dtype)
 
+    def empty_state(self, size: int, dtype: np.dtype[Any]) -> Any:
+        """Return an array for the amplitudes of states."""
+        return self._card.memory.empty(size, dtype, self.wait)
+
+    def handed_over(self, array: Any) -> Any:
+        """Return an array of amplitudes that a user may keep; this one is not to be used afterwards."""
+        self.wait()
+        return self._card.memory.handed_over(array, self._copy, self.wait)
+
     def upload(self, array: NDArray[Any]) -> Any:
         """Copy a host array to the card; return a view on its bytes there."""
         return self.upload_together([array])[0]
@@ -175,14 +187,18 @@ class Queue:
         self.wait()  # the host array is read until then
 
     def gather(self, parts: Sequence[Any]) -> Any:
-        """Return an array of copies of arrays, one after another, on the card too."""
-        copied = self.empty(sum(part.size for part in parts), parts[0].dtype)
-        runtime, to = self._cupy.cuda.runtime, copied.data.ptr
+        """Return an array of copies of arrays of amplitudes, one after another, on the card too."""
+        copied = self.empty_state(sum(part.size for part in parts), parts[0].dtype)
+        start = 0
         for part in parts:
-            runtime.memcpyAsync(to, part.data.ptr, part.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr)
-            to += part.nbytes
+            self._copy(copied[start : start + part.size], part)
+            start += part.size
         self.wait()
         return copied
+
+    def _copy(self, to: Any, part: Any) -> None:
+        runtime = self._cupy.cuda.runtime
+        runtime.memcpyAsync(to.data.ptr, part.data.ptr, part.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr)
 
     def mark(self) -> Any:
         """Return an event that completes when everything queued so far has finished."""

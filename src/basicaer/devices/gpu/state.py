@@ -141,8 +141,7 @@ class CupyState(CupyAmplitudes):
         self.bring_into_order()
         with self._working("finishing a state"):
             self._write_zeros()
-            self._queue.wait()
-        vector = self._vector[: 2**self.n_qubits]
+            vector = self._queue.handed_over(self._vector[: 2**self.n_qubits])
         self.release()
         return vector
 
