@@ -63,12 +63,25 @@ def passes(cupy):
     return [launch for launch in cupy.gpu.launches if launch.kernel.startswith("run_pass")]
 
 
-def test_two_passes_are_in_flight_at_most(cupy, device):
-    run(device, segment())
-    assert len(passes(cupy)) > 4
-    assert cupy.gpu.most_launches_in_flight == 2
+@pytest.mark.parametrize(("bytes_per_second", "most"), [(1e6, 2), (2 * 2**N * 16 / (0.5e-3 - 5e-6), 4), (1e12, 64)])
+def test_as_many_passes_are_in_flight_as_take_two_milliseconds(cupy, device, bytes_per_second, most, monkeypatch):
+    monkeypatch.setattr(amplitudes, "_BYTES_PER_SECOND", bytes_per_second)
+    run(device, segment(layers=60))
+    assert len(passes(cupy)) > 64
+    assert cupy.gpu.most_launches_in_flight == most
     assert len({launch.stream for launch in passes(cupy)}) == 1
     assert passes(cupy)[0].stream not in {0, None}
+
+
+@pytest.mark.parametrize("long_bytes", [0, 2**28])
+def test_a_thread_sleeps_while_it_waits_for_long_passes(cupy, device, long_bytes, monkeypatch):
+    monkeypatch.setattr(amplitudes, "_LONG_BYTES", long_bytes)
+    made = []
+    real = cupy.cuda.Event
+    monkeypatch.setattr(cupy.cuda, "Event", lambda **how: made.append(how["block"]) or real(**how))
+    run(device, segment())
+    assert set(made) == {long_bytes == 0}
+    assert len(made) == len(passes(cupy)) + (long_bytes == 0)  # the last one is for the end of the run
 
 
 def test_jobs_of_a_thread_share_a_stream_and_so_its_memory(cupy, device):

@@ -37,7 +37,10 @@ DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
     Precision.SINGLE: np.dtype(np.complex64),
 }
-_IN_FLIGHT = 2  # launches queued at a time; a cancelled run stops within two
+_SECONDS_IN_FLIGHT = 2e-3  # launches are queued for about as long, which is how soon a cancelled run stops
+_FEWEST_IN_FLIGHT, _MOST_IN_FLIGHT = 2, 64  # launches queued at a time
+_LAUNCH_SECONDS, _BYTES_PER_SECOND = 5e-6, 1e12  # a launch, and what a slow card reads or writes
+_LONG_BYTES = 2**28  # larger states are waited for asleep, which takes some 50 us longer than asking all the time
 _MOST_PARTS = 2**21  # sums of blocks, in double precision, that are on the card at a time
 _INDEX_BYTES = np.dtype(np.uint64).itemsize
 
@@ -92,6 +95,11 @@ class CupyAmplitudes:
     def release(self) -> None:
         """Give the memory back; the amplitudes are not to be used afterwards."""
         self._vector = None
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether a pass over the amplitudes takes so long that the thread should sleep meanwhile."""
+        return bool(self._vector.nbytes >= _LONG_BYTES)
 
     @contextlib.contextmanager
     def _working(self, doing: str) -> Iterator[None]:
@@ -159,6 +167,8 @@ class CupyAmplitudes:
         if counted:
             check_passes_done(self._passes_done, len(bound[0].launches))
         uploaded = UploadedLaunches(self._queue, bound, self._first(states), self._wires)
+        seconds = _LAUNCH_SECONDS + 2 * self._vector.nbytes / _BYTES_PER_SECOND
+        most_in_flight = min(max(int(_SECONDS_IN_FLIGHT / seconds), _FEWEST_IN_FLIGHT), _MOST_IN_FLIGHT)
         in_flight: deque[Any] = deque()
         try:
             for number, launch in enumerate(uploaded.launches):
@@ -166,8 +176,8 @@ class CupyAmplitudes:
                     continue
                 self._monitor.poll()
                 uploaded.start(number, self._kernels, self._vector)
-                in_flight.append(self._queue.mark())
-                if len(in_flight) >= _IN_FLIGHT:
+                in_flight.append(self._queue.mark(asleep=self._is_long))
+                if len(in_flight) >= most_in_flight:
                     in_flight.popleft().synchronize()
                 if counted and isinstance(launch, PassLaunch):
                     self._monitor.advance(1)
@@ -177,7 +187,7 @@ class CupyAmplitudes:
             if counted:
                 self._passes_done = 0
         finally:
-            self._queue.wait()  # until then the kernels read what was uploaded
+            self._queue.wait(asleep=self._is_long)  # until then the kernels read what was uploaded
 
     def in_order(self) -> None:
         """Bring the amplitudes into the order of their indices, and write those that are known to be 0."""

@@ -200,12 +200,21 @@ class Queue:
         runtime = self._cupy.cuda.runtime
         runtime.memcpyAsync(to.data.ptr, part.data.ptr, part.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr)
 
-    def mark(self) -> Any:
-        """Return an event that completes when everything queued so far has finished."""
-        event = self._cupy.cuda.Event(disable_timing=True)
+    def mark(self, *, asleep: bool) -> Any:
+        """Return an event that completes when everything queued so far has finished.
+
+        Parameters
+        ----------
+        asleep
+            Whether a thread that waits for it sleeps, instead of asking all the time.
+        """
+        event = self._cupy.cuda.Event(block=asleep, disable_timing=True)
         event.record(self._stream)
         return event
 
-    def wait(self) -> None:
-        """Return when everything queued has finished."""
-        self._stream.synchronize()
+    def wait(self, *, asleep: bool = False) -> None:
+        """Return when everything queued has finished; for `asleep` see `mark`."""
+        if asleep:
+            self.mark(asleep=True).synchronize()
+        else:
+            self._stream.synchronize()
