@@ -63,6 +63,7 @@ LAYERS = {
         *("devices.gpu.affine", "devices.gpu.thread_order", "devices.gpu.shape", "devices.gpu.structs"),
         "devices.gpu",
         *("devices.cpu.device", "devices.memory", "devices.cpu.batch", "devices.likeness", "devices.cpu.state"),
+        "devices.marginals",
         *("devices.cpu.recipe", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
         *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
         *("devices.cpu.diagonals", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),

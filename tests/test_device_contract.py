@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import reference
+from basicaer.devices import marginals
 from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu import state as gpu_state
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
@@ -187,6 +189,20 @@ def test_weights_are_squared_norms_however_small(state_of, tolerance):
     assert state_of(1.5 * vector).weights(1) == pytest.approx((2.25 * (1 - one), 2.25 * one), abs=3 * tolerance)
     assert state_of(np.array([1.0, 1e-9])).weights(0) == pytest.approx((1, 1e-18), rel=1e-6)
     assert state_of(np.array([1e-9, 1.0])).weights(0) == pytest.approx((1e-18, 1), rel=1e-6)
+
+
+@pytest.mark.parametrize("qubits", [(), (3,), (5, 0), (1, 2, 0), (0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)])
+@pytest.mark.parametrize("most", [0, 20])
+def test_probabilities_of_some_qubits(state_of, qubits, most, tolerance, monkeypatch):
+    monkeypatch.setattr(gpu_state, "_MOST_SUMMED_QUBITS", most)
+    monkeypatch.setattr(marginals, "_BLOCK_QUBITS", 2)
+    vector = reference.random_state(6)
+    want = np.zeros(2 ** len(qubits))
+    for index, amplitude in enumerate(vector):
+        want[sum(reference.bit(index, q) * 2**j for j, q in enumerate(qubits))] += abs(amplitude) ** 2
+    found = state_of(vector).probabilities(qubits)
+    assert found.dtype == np.float64
+    assert np.allclose(found, want, rtol=0, atol=tolerance)
 
 
 def test_block_weights_and_probabilities_are_in_logical_order_and_float64(state_of, tolerance):

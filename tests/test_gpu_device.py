@@ -84,6 +84,15 @@ def test_a_thread_sleeps_while_it_waits_for_long_passes(cupy, device, long_bytes
     assert len(made) == len(passes(cupy)) + (long_bytes == 0)  # the last one is for the end of the run
 
 
+def test_the_probabilities_of_some_qubits_are_summed_on_the_card(cupy, device):
+    state = device.new_state(N, Precision.DOUBLE)
+    before = len(cupy.gpu.copies)
+    assert state.probabilities((5, 2)).tolist() == [1, 0, 0, 0]
+    down = [copy.bytes for copy in cupy.gpu.copies[before:] if copy.kind == "device to host"]
+    assert len(down) == 1
+    assert down[0] < 16 * 2**N
+
+
 def test_jobs_of_a_thread_share_a_stream_and_so_its_memory(cupy, device):
     for _ in range(3):
         run(device, segment()).release()

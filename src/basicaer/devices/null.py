@@ -82,6 +82,12 @@ class NullState:
         probabilities[0] = block == 0
         return probabilities
 
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        self._monitor.poll()
+        probabilities = np.zeros(2 ** len(qubits))
+        probabilities[0] = 1
+        return probabilities
+
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:

@@ -74,6 +74,9 @@ class State(Protocol):
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         """Return ``p[i]``, the probability of the i-th index of a block, as `block_weights` numbers blocks."""
 
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``p[v]``, the sum of the probabilities where `qubits` have the value v; the first is its lowest bit."""
+
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:

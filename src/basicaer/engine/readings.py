@@ -171,27 +171,10 @@ def _factor(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
 
 
 def _probabilities(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[np.float64]:
-    del global_phase  # probabilities have no phase
-    return _over_idle(_probabilities_of(state, _active(save), monitor.poll), save)
-
-
-def _probabilities_of(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.float64]:
-    """Return the probability of each value of some qubits, ``qubits[0]`` least significant; in sum 1."""
-    inside = min(state.n_qubits, _BLOCK_QUBITS)
-    low = [qubit for qubit in qubits if qubit < inside]
-    high = [qubit for qubit in qubits if qubit >= inside]
-    summed = tuple(inside - 1 - qubit for qubit in range(inside) if qubit not in low)
-    value_of_low = deposit_bits(np.arange(2 ** len(low)), [qubits.index(qubit) for qubit in sorted(low)])
-    probabilities = np.zeros(2 ** len(qubits))
-    if state.n_qubits > inside:
-        state.bring_into_order()
-    for block in range(2 ** (state.n_qubits - inside)):
-        poll()
-        part = state.block_probabilities(block, inside).reshape((2,) * inside).sum(axis=summed)
-        value = extract_bits(block, [qubit - inside for qubit in high])
-        probabilities[deposit_bits(value, [qubits.index(qubit) for qubit in high]) + value_of_low] += part.reshape(-1)
+    del global_phase, monitor  # probabilities have no phase, and the state polls its own monitor
+    probabilities = state.probabilities(_active(save))
     probabilities /= probabilities.sum()
-    return probabilities
+    return _over_idle(probabilities, save)
 
 
 def _density_matrix(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[np.complex128]:

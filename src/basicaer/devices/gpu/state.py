@@ -9,6 +9,7 @@ import numpy as np
 from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
+from basicaer.devices.marginals import summed_by_blocks
 from basicaer.engine.bits import bit_at, deposit_bits
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CupyState"]
 
+_MOST_SUMMED_QUBITS = 20  # with more, the sums of all their values would take much memory beside the state
 _PART_AMPLITUDES = 2**20  # amplitudes brought to the host at a time, unless all are needed at once
 
 
@@ -86,6 +88,12 @@ class CupyState(CupyAmplitudes):
             arguments = self._vector, first, columns, np.uint32(block_qubits), probabilities
             self._kernels.launch("read_probabilities", blocks_for(size), MOST_THREADS, *arguments)
             return self._queue.download(probabilities)
+
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        if len(qubits) > _MOST_SUMMED_QUBITS:
+            return summed_by_blocks(self, qubits, self._monitor.poll)
+        sums: NDArray[np.float64] = self._weights(qubits)[0]
+        return sums
 
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
