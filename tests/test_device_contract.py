@@ -366,7 +366,7 @@ def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
     n = 26
     if device.name == "GPU":
         if hasattr(device.card.cupy, "gpu"):
-            device.card.cupy.gpu.fail_allocation(1)
+            device.card.cupy.gpu.fail_allocation(1, times=9)
         else:
             n = 40  # on a card: more than any has
         words = "GPU 0 ran out of memory while making a state .*; use fewer qubits"

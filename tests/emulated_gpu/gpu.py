@@ -103,16 +103,16 @@ class EmulatedGpu:
         self.all_streams = []
         self._pool = Pool()
         self._taken_directly = 0
-        self._allocations_to_failure = self._launches_to_failure = 0
+        self._allocations_to_failure = self._failures_of_allocation = self._launches_to_failure = 0
         self._launch_error, self._launch_error_is_late = None, True
         self._pending = None
         self._stuck = None
 
     # Failures that tests inject
 
-    def fail_allocation(self, k=1):
-        """Make the k-th allocation of device memory from now fail."""
-        self._allocations_to_failure = k
+    def fail_allocation(self, k=1, *, times=1):
+        """Make the k-th allocation of device memory from now fail, and as many after it as make up `times`."""
+        self._allocations_to_failure, self._failures_of_allocation = k, times
 
     def fail_launch(self, k=1, error=None, *, late=True):
         """Make the k-th launch from now raise instead of running: a launch failure, unless `error` is given."""
@@ -204,7 +204,7 @@ class EmulatedGpu:
 
     def _must_fail(self):
         self._allocations_to_failure -= 1
-        return self._allocations_to_failure == 0
+        return 0 <= -self._allocations_to_failure < self._failures_of_allocation
 
     def _fits(self, size):
         return self._pool.total + self._taken_directly + size + self.taken_by_others <= self.total_bytes

@@ -75,7 +75,7 @@ class State(Protocol):
         """Return ``p[i]``, the probability of the i-th index of a block, as `block_weights` numbers blocks."""
 
     def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
-        """Return ``p[v]``, the sum of the probabilities where `qubits` have the value v; the first is its lowest bit."""
+        """Return ``p[v]``, the sum of the probabilities where `qubits`, the first lowest, have value v."""
 
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]

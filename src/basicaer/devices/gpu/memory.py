@@ -68,7 +68,7 @@ class StateMemory:
         self._number = number
         self._most_kept = total_bytes // _KEPT_SHARE
         self._kept: _Kept | None = None
-        self._blocks: weakref.WeakValueDictionary[int, _Block] = weakref.WeakValueDictionary()  # by address
+        self._blocks: weakref.WeakValueDictionary[int, _Block] = weakref.WeakValueDictionary()  # [address] = block
         self._lock = threading.RLock()  # reentrant: the garbage collector may free a block at any moment
 
     def empty(self, size: int, dtype: np.dtype[Any], wait: Callable[[], None]) -> Any:
