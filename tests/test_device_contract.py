@@ -379,6 +379,8 @@ def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
         words = r"could not give 1 GiB.*no room|could not give 512 MiB.*no room"
     with pytest.raises(BasicAerError, match=words):
         device.new_state(n, precision)
+    if hasattr(device, "card") and hasattr(device.card.cupy, "gpu"):
+        device.card.cupy.gpu.recover()
 
 
 def test_precisions_have_their_types(device):

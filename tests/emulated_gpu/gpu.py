@@ -123,6 +123,7 @@ class EmulatedGpu:
     def recover(self):
         """Forget all errors, those that were raised and those that wait to be."""
         self._pending = self._stuck = None
+        self._failures_of_allocation = 0
 
     # What the stand-in calls
 
