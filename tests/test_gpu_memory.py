@@ -9,6 +9,7 @@ import pytest
 import reference
 from basicaer.devices.gpu import memory
 from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.memory import check_fits
 from basicaer.errors import DeviceFailedError
 from basicaer.options import Precision
 from emulated_gpu.building import why_unavailable
@@ -146,6 +147,17 @@ def test_the_memory_of_a_result_goes_to_the_driver_not_to_the_next_state(device,
     gc.collect()
     assert live - cupy.gpu.live_bytes == 16 * 2**n
     assert cupy.get_default_memory_pool().used_bytes() == used
+
+
+def test_the_states_of_jobs_before_it_do_not_stand_in_a_new_jobs_way(device):
+    """Jobs on a card run one by one; what was handed over to a user stays."""
+    state = state_of(device)
+    assert device.free_bytes() <= ROOM
+    assert device.expected_free_bytes() >= STATE_BYTES
+    check_fits(device, "A circuit", N - 1, Precision.DOUBLE)
+    array = state.device_array()
+    assert device.expected_free_bytes() <= ROOM
+    del array
 
 
 def test_an_error_that_is_no_lack_of_memory_is_not_taken_for_one(device):

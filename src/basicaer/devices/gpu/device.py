@@ -111,8 +111,13 @@ class CupyDevice:
         return self.card.free_bytes()
 
     def expected_free_bytes(self) -> int:
-        """Return the whole memory of a card that this process has not used: asking for more would make a context."""
-        return self.card.free_bytes() if self.card.is_used else int(self.card.properties["totalGlobalMem"])
+        """Return how many bytes are free when it is a new job's turn, since jobs on a card run one by one.
+
+        Of a card that this process has not used this is the whole memory: asking for more would make a context.
+        """
+        if not self.card.is_used:
+            return int(self.card.properties["totalGlobalMem"])
+        return self.card.free_bytes() + self.card.memory.state_bytes()
 
     def scratch_bytes(self, precision: Precision) -> int:
         del precision

@@ -45,7 +45,8 @@ def reported(
         failure = error
         if _is_lost(cupy, number):
             remedy = "it cannot be used again before Python is started again; device='CPU' works"
-            on_loss(f"GPU {number} failed while {doing} ({_words(error)}), and cannot be used before Python is started again")
+            words = _words(error)
+            on_loss(f"GPU {number} failed while {doing} ({words}), and cannot be used before Python is started again")
     else:
         return
     raise DeviceFailedError(f"GPU {number} {happened} ({_words(failure)}); {remedy}.") from failure.with_traceback(None)

@@ -126,6 +126,10 @@ class StateMemory:
         with self._lock:
             return int(free) + (int(self._kept.memory.size) if self._kept else 0)
 
+    def state_bytes(self) -> int:
+        """Return how many bytes states have now in blocks of their own, which are free when their jobs end."""
+        return sum(int(block.memory.size) for block in list(self._blocks.values()) if not block.is_handed_over)
+
     def keep(self, memory: Any, wait: Callable[[], None]) -> None:
         """Take back the memory of a state: keep it if it is the largest that may be kept, otherwise free it."""
         with self._lock:
