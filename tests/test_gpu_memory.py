@@ -9,7 +9,6 @@ import pytest
 import reference
 from basicaer.devices.gpu import memory
 from basicaer.devices.gpu.device import CupyDevice
-from basicaer.devices.memory import check_fits
 from basicaer.errors import DeviceFailedError
 from basicaer.options import Precision
 from emulated_gpu.building import why_unavailable
@@ -154,7 +153,6 @@ def test_the_states_of_jobs_before_it_do_not_stand_in_a_new_jobs_way(device):
     state = state_of(device)
     assert device.free_bytes() <= ROOM
     assert device.expected_free_bytes() >= STATE_BYTES
-    check_fits(device, "A circuit", N - 1, Precision.DOUBLE)
     array = state.device_array()
     assert device.expected_free_bytes() <= ROOM
     del array
