@@ -21,15 +21,15 @@ from basicaer.engine.suspended import check_passes_done
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.card import Card
     from basicaer.devices.gpu.shape import TileShape
+    from basicaer.engine.device import SegmentBatch
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
-    from basicaer.engine.program import Segment
 
 __all__ = ["DTYPES", "CupyAmplitudes"]
 
@@ -112,7 +112,7 @@ class CupyAmplitudes:
 
     def _run(
         self,
-        segments: Sequence[Segment],
+        segments: SegmentBatch,
         plan: Plan | None,
         *,
         counted: bool,
@@ -123,40 +123,40 @@ class CupyAmplitudes:
         if plan is None or plan.passes:
             if plan and len(self._zero) == self._wires:
                 self._place = first_places(plan, self._wires)
-            alike: dict[Hashable, list[tuple[int, Launches]]] = {}  # [structure] = states that can share launches
-            for number, segment in enumerate(segments):
-                bound = self._bound(segment, plan)
-                alike.setdefault(bound.structure if len(segments) > 1 else None, []).append((number, bound))
-            with self._working("running gates"):
-                for members in alike.values():
-                    for start in range(0, len(members), MOST_STATES):
-                        numbers, several = zip(*members[start : start + MOST_STATES], strict=True)
-                        self._launch(several, numbers, counted=counted, after_pass=after_pass)
+            for start in range(0, len(segments), MOST_STATES):
+                bound = self._bound(segments[start : start + MOST_STATES], plan)
+                with self._working("running gates"):
+                    numbers = range(start, min(start + MOST_STATES, len(segments)))
+                    self._launch(bound, numbers, counted=counted, after_pass=after_pass)
             self._place, self._zero = bound.place, bound.zero
         self._place = tuple([self._place[wire] for wire in wire_of])
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in self._zero)
 
-    def _bound(self, segment: Segment, plan: Plan | None) -> Launches:
+    def _bound(self, segments: SegmentBatch, plan: Plan | None) -> Launches:
         self._monitor.poll()
         to = self._shape, self._place, self._zero, self._dtype
-        return _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to[:3], dtype=self._dtype))
+        if segments.data:
+            return bind(plan, segments, *to[:3], dtype=self._dtype)
+        return _bound_plans.bound(
+            plan, segments.template, to, lambda: bind(plan, segments.template, *to[:3], dtype=self._dtype)
+        )
 
     def _launch(
         self,
-        bound: Sequence[Launches],
+        bound: Launches,
         states: Sequence[int] = (0,),
         *,
         counted: bool,
         after_pass: Callable[[], None] | None = None,
     ) -> None:
-        """Run the launches of states that have the same structure, and return when all are done.
+        """Run launches on some states, and return when all are done.
 
         Polls before each launch, of which a few are in flight at a time.
 
         Parameters
         ----------
         bound
-            For each of the states its launches.
+            The launches, for one set of numbers or for as many as there are states.
         states
             The numbers of the states.
         counted
@@ -165,7 +165,7 @@ class CupyAmplitudes:
             As for `State.run`.
         """
         if counted:
-            check_passes_done(self._passes_done, len(bound[0].launches))
+            check_passes_done(self._passes_done, len(bound.launches))
         uploaded = UploadedLaunches(self._queue, bound, self._first(states), self._wires)
         seconds = _LAUNCH_SECONDS + 2 * self._vector.nbytes / _BYTES_PER_SECOND
         most_in_flight = min(max(int(_SECONDS_IN_FLIGHT / seconds), _FEWEST_IN_FLIGHT), _MOST_IN_FLIGHT)
@@ -195,7 +195,7 @@ class CupyAmplitudes:
             bound = bind_reordering(self._shape, self._place, self._zero, self._dtype)
             with self._working("bringing amplitudes into order"):
                 for states, _ in self._in_turn():
-                    self._launch([bound] * len(states), states, counted=False)
+                    self._launch(bound, states, counted=False)
             self._place, self._zero = bound.place, bound.zero
         with self._working("bringing amplitudes into order"):
             self._write_zeros()

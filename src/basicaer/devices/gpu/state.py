@@ -11,6 +11,7 @@ from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.marginals import summed_by_blocks
 from basicaer.engine.bits import bit_at, deposit_bits
+from basicaer.engine.device import SegmentBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,7 +47,7 @@ class CupyState(CupyAmplitudes):
             self._queue.fill(self._vector[: 2**self.n_qubits], np.ascontiguousarray(amplitudes, self._dtype))
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        self._run([segment], plan, counted=True, after_pass=after_pass)
+        self._run(SegmentBatch(segment, (), 1), plan, counted=True, after_pass=after_pass)
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         with self._working("preparing qubits"):
