@@ -187,13 +187,31 @@ def test_a_state_that_does_not_fit_is_refused_before_it_is_made(cupy, device):
         check_fits(device, "Circuit 'big'", 30, Precision.DOUBLE)
 
 
-def test_a_gate_wider_than_a_block_can_hold_is_refused(device):
-    wide = Gate("u", "G" * 13, tuple(range(13)), Form.MATRIX, np.broadcast_to(np.complex128(0), (2**13, 2**13)))
+@pytest.mark.parametrize(
+    ("form", "numbers"),
+    [
+        (Form.MATRIX, np.broadcast_to(np.complex128(0), (2**13, 2**13))),
+        (Form.PERMUTATION, np.arange(2**13)[::-1]),  # a linear one, which costs nothing in a tile
+    ],
+    ids=["matrix", "permutation"],
+)
+def test_a_gate_wider_than_a_block_can_hold_is_refused(device, form, numbers):
+    wide = Gate("u", "G" * 13, tuple(range(13)), form, numbers)
     with pytest.raises(BasicAerError, match="A gate on 13 qubits is wider than the 12 that the GPU takes"):
         run(device, Segment((wide,)), n=13)
 
 
+def test_a_gate_for_which_an_old_card_lacks_shared_memory_is_refused(cupy):
+    cupy.gpu.properties["sharedMemPerBlockOptin"] = 48 << 10
+    reverse = Gate("u", "G" * 12, tuple(range(12)), Form.PERMUTATION, np.arange(2**12)[::-1])
+    with pytest.raises(BasicAerError, match=r"multiply_wide needs 64 KiB .* a block of this GPU has 48 KiB"):
+        run(CupyDevice(cupy=cupy, shapes=TINY_SHAPES), Segment((reverse,)), n=12)
+
+
 CARDS = {  # shared memory of a block, of a multiprocessor, and what a block loses, in KiB, as NVIDIA's tables give them
+    "5.2": (48, 96, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
+    "6.0": (48, 64, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
+    "7.0": (96, 96, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
     "7.5": (64, 64, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
     "8.0": (163, 164, 1, TileShape(12, 4, 3), TileShape(13, 5, 4)),
     "8.6": (99, 100, 1, TileShape(11, 4, 3), TileShape(12, 5, 4)),

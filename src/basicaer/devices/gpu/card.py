@@ -11,6 +11,7 @@ import numpy as np
 from basicaer.devices.gpu.errors import reported
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
 from basicaer.errors import BasicAerError
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +83,8 @@ class Card:
         with self._lock:
             key = precision, register_bits
             if key not in self._kernels:
-                self._kernels[key] = Kernels(self.cupy, precision, register_bits)
+                most_shared_bytes = self.properties["sharedMemPerBlockOptin"]
+                self._kernels[key] = Kernels(self.cupy, precision, register_bits, most_shared_bytes)
             return self._kernels[key]
 
 
@@ -97,7 +99,8 @@ class Kernels:
         If that folder cannot be used.
     """
 
-    def __init__(self, cupy: Any, precision: Precision, register_bits: int) -> None:
+    def __init__(self, cupy: Any, precision: Precision, register_bits: int, most_shared_bytes: int) -> None:
+        self._most_shared_bytes = most_shared_bytes
         names = kernel_names(precision, register_bits)
         module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=tuple(names.values()))
         try:
@@ -112,6 +115,11 @@ class Kernels:
         self, name: str, blocks: int, threads: int, *arguments: Any, shared_bytes: int = 0, states: int = 1
     ) -> None:
         """Launch a kernel in the current queue, on a grid of `blocks` in x and `states` in y."""
+        if shared_bytes > self._most_shared_bytes:  # only multiply_wide, on cards older than compute capability 7.0
+            raise BasicAerError(
+                f"The kernel {name} needs {readable(shared_bytes)} of shared memory, and a block of this GPU has "
+                f"{readable(self._most_shared_bytes)}; decompose the gate, or use precision='single' or device='CPU'."
+            )
         function = self._functions[name]
         if shared_bytes > max(_SHARED_BYTES_UNASKED, function.max_dynamic_shared_size_bytes):
             function.max_dynamic_shared_size_bytes = shared_bytes
