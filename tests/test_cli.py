@@ -493,10 +493,10 @@ def test_version_and_help_are_there():
 
 # The search for a GPU, on a machine that is made up.
 
-CARDS = [
-    {"name": b"NVIDIA H100", "major": 9, "minor": 0, "totalGlobalMem": 80 * 2**30},
-    {"name": b"NVIDIA T4", "major": 7, "minor": 5, "totalGlobalMem": 15 * 2**30},
-]
+CARDS = {
+    0: {"name": b"NVIDIA H100", "major": 9, "minor": 0, "totalGlobalMem": 80 * 2**30},
+    1: {"name": b"NVIDIA T4", "major": 7, "minor": 5, "totalGlobalMem": 15 * 2**30},
+}
 
 
 @pytest.fixture
@@ -562,9 +562,23 @@ def test_all_is_well_with_the_gpu(machine):
     assert probe.problem == ""
     assert (probe.cupy, probe.driver, probe.runtime) == ("14.2.0", "12.4", "12.9")
     assert probe.cards == (
-        "0: NVIDIA H100, compute capability 9.0, 80 GiB",
-        "1: NVIDIA T4, compute capability 7.5, 15 GiB",
+        "0: NVIDIA H100, compute capability 9.0, 80 GiB, arithmetic in double precision at 1/2 of the speed of single",
+        "1: NVIDIA T4, compute capability 7.5, 15 GiB, arithmetic in double precision at 1/32 of the speed of single",
     )
+
+
+@pytest.mark.parametrize(
+    ("capability", "cost"), [((6, 0), "1/2"), ((6, 1), "1/32"), ((8, 0), "1/2"), ((8, 9), "1/64"), ((12, 0), "1/64")]
+)
+def test_what_double_precision_costs_follows_from_the_compute_capability(machine, monkeypatch, capability, cost):
+    monkeypatch.setitem(CARDS, 0, CARDS[0] | dict(zip(("major", "minor"), capability, strict=True)))
+    (card,) = machine(count=1).cards
+    assert card.endswith(f"80 GiB, arithmetic in double precision at {cost} of the speed of single")
+
+
+def test_of_a_card_that_is_not_in_the_table_nothing_is_said_of_double_precision(machine, monkeypatch):
+    monkeypatch.setitem(CARDS, 0, CARDS[0] | {"major": 99})
+    assert machine(count=1).cards == ("0: NVIDIA H100, compute capability 99.0, 80 GiB",)
 
 
 def test_what_is_found_is_found_once(machine):
@@ -685,9 +699,10 @@ def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):
     machine(driver=13020)
     cpu, *lines = basicaer("info").stdout.splitlines()[1:]
     room = cpu.removeprefix("CPU: ")
+    slower = "arithmetic in double precision at 1/{} of the speed of single"
     assert lines == [
-        f"GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB; {room}",
-        f"GPU 1: NVIDIA T4, compute capability 7.5, 15 GiB; {room}",
+        f"GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB, {slower.format(2)}; {room}",
+        f"GPU 1: NVIDIA T4, compute capability 7.5, 15 GiB, {slower.format(32)}; {room}",
         "  CuPy 14.2.0, driver for CUDA 13.2, runtime 12.9",
         "  kernels are kept in /some/folder",
     ]
@@ -697,7 +712,7 @@ def test_info_shows_cards_that_cannot_be_used(machine):
     machine(compiler=RuntimeError("CuPy failed to load libnvrtc.so.12"))
     lines = basicaer("info").stdout.splitlines()[2:]
     assert lines[0].startswith("GPU: off, CUDA's compiler NVRTC does not load")
-    assert lines[1] == "GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB"
+    assert lines[1].startswith("GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB, arithmetic in double precision")
 
 
 def test_the_reason_reaches_whoever_asks_for_the_gpu(machine):

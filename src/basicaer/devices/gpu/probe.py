@@ -17,6 +17,15 @@ _CUPY_BUILDS = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-ro
 _INSTALL = "pip install 'basicaer[cuda13]' (or [cuda12] with an older driver)"
 _ELSEWHERE = "set CUPY_CACHE_DIR to a folder that can be written"
 
+# How many times as much arithmetic a card does in single precision as in double, by its compute capability. The source
+# is the table "Throughput of Native Arithmetic Instructions" of the CUDA C++ Programming Guide, and for 10.3 the data
+# sheet of HGX B300. The driver's own attribute is of no use: it says 32 where the guide gives 64.
+_SINGLE_PER_DOUBLE = {
+    **dict.fromkeys(("6.0", "7.0", "8.0", "9.0", "10.0"), 2),
+    **dict.fromkeys(("5.0", "5.2", "6.1", "7.5"), 32),
+    **dict.fromkeys(("8.6", "8.9", "10.3", "12.0", "12.1"), 64),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class GpuProbe:
@@ -29,7 +38,7 @@ class GpuProbe:
     cupy, driver, runtime
         Versions, empty where they are not known.
     cards
-        One line per card: number, name, compute capability, memory.
+        One line per card: number, name, compute capability, memory, and what double precision costs if that is known.
     kernel_cache
         The folder where CuPy keeps compiled kernels.
     """
@@ -107,9 +116,12 @@ def probe_gpu() -> GpuProbe:
     cards = []
     for number in range(count):
         properties = cupy.cuda.runtime.getDeviceProperties(number)
+        capability = f"{properties['major']}.{properties['minor']}"
+        times = _SINGLE_PER_DOUBLE.get(capability)
+        cost = f", arithmetic in double precision at 1/{times} of the speed of single" if times else ""
         cards.append(
-            f"{number}: {properties['name'].decode()}, compute capability {properties['major']}.{properties['minor']}, "
-            f"{readable(properties['totalGlobalMem'])}"
+            f"{number}: {properties['name'].decode()}, compute capability {capability}, "
+            f"{readable(properties['totalGlobalMem'])}{cost}"
         )
     try:
         cupy.cuda.nvrtc.getVersion()
