@@ -56,7 +56,8 @@ LAYERS = {
     "devices": (
         *("devices.registry", "devices.null", "devices.gpu.probe", "devices.gpu.device", "devices.gpu.batch"),
         *("devices.gpu.state", "devices.gpu.amplitudes", "devices.gpu.summation", "devices.gpu.running"),
-        *("devices.gpu.card", "devices.gpu.kernels", "devices.gpu.errors", "devices.gpu.binding"),
+        *("devices.gpu.card", "devices.gpu.kernel_cache", "devices.gpu.kernels", "devices.gpu.errors"),
+        "devices.gpu.binding",
         *("devices.gpu.passes", "devices.gpu.thread_order", "devices.gpu.recording", "devices.gpu.merging"),
         *("devices.gpu.rewriting", "devices.gpu.shape", "devices.gpu.launches", "devices.gpu.encoding"),
         *("devices.gpu.structs", "devices.gpu.operations", "devices.gpu.affine", "devices.gpu"),

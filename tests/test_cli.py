@@ -1,5 +1,6 @@
 """The command line as a person meets it, from good circuits to bad input, and the search for a GPU."""
 
+import ctypes
 import importlib.machinery
 import importlib.metadata
 import importlib.util
@@ -533,7 +534,7 @@ def machine(monkeypatch):
         def compiler_version():
             if isinstance(compiler, Exception):
                 raise compiler
-            return compiler
+            return compiler() if callable(compiler) else compiler
 
         cupy = types.ModuleType("cupy")
         cupy.__spec__ = importlib.machinery.ModuleSpec("cupy", None)
@@ -690,6 +691,23 @@ def test_no_compiler(machine):
     assert probe.problem.startswith("CUDA's compiler NVRTC does not load (CuPy failed to load libnvrtc.so.12: OSError")
     assert "pip install 'basicaer[cuda13]'" in probe.problem
     assert len(probe.cards) == 2
+
+
+def test_a_compiler_in_a_wheel_of_nvidia_is_loaded_where_cupy_does_not_look_there(machine, monkeypatch, tmp_path):
+    library = tmp_path / "nvidia" / "cuda_nvrtc" / "lib" / "libnvrtc.so.12"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "nvidia", raising=False)
+    loaded = []
+    monkeypatch.setattr(ctypes, "CDLL", loaded.append)
+
+    def version():
+        if str(library) not in loaded:
+            raise RuntimeError("CuPy failed to load libnvrtc.so.12")
+        return 12, 9
+
+    assert machine(compiler=version).problem == ""
 
 
 def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):

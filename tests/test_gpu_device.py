@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import amplitudes, card
+from basicaer.devices.gpu import amplitudes, kernel_cache
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.shape import TileShape, usual_shape
 from basicaer.devices.memory import check_fits
@@ -163,7 +163,7 @@ def test_a_gpu_that_is_gone_is_one_sentence(cupy, missing):
 
 
 def test_kernels_that_do_not_compile_are_one_sentence(cupy, device, monkeypatch):
-    monkeypatch.setattr(card, "kernel_source", lambda: "this is no CUDA")
+    monkeypatch.setattr(kernel_cache, "kernel_source", lambda: "this is no CUDA")
     with pytest.raises(BasicAerError, match=r"GPU 0 cannot compile the kernels .*device='CPU' works without"):
         device.new_state(2, Precision.DOUBLE)
 

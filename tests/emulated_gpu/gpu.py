@@ -65,7 +65,7 @@ class EmulatedGpu:
         Size of the memory, and how much of it other processes hold.
     no_driver, no_device
         Whether every call fails because there is none.
-    driver_version, runtime_version, properties
+    driver_version, runtime_version, compiler_version, properties
         What is reported; `properties` goes over the emulator's own in `getDeviceProperties`.
     errors_are_late
         Whether a kernel's failure is raised by the next call that waits, as on a card, instead of by the launch.
@@ -75,6 +75,8 @@ class EmulatedGpu:
         The orders in which threads and blocks run are drawn from it; launch k takes `seed` + k.
     launches, copies
         All of them, in order.
+    compilations
+        How often `compile_using_nvrtc` was called.
     events_recorded, events_waited_for
         How many events were recorded, and how many were waited for; asking `done` is not waiting.
     launches_in_flight, most_launches_in_flight
@@ -87,11 +89,12 @@ class EmulatedGpu:
         self.total_bytes = 1 << 30
         self.taken_by_others = 0
         self.no_driver = self.no_device = False
-        self.driver_version, self.runtime_version = 13000, 12090
+        self.driver_version, self.runtime_version, self.compiler_version = 13000, 12090, (12, 9)
         self.properties = {}
         self.errors_are_late, self.errors_stick = True, False
         self.seed = 0
         self.launches, self.copies = [], []
+        self.compilations = 0
         self.events_recorded = self.events_waited_for = 0
         self.launches_in_flight = self.most_launches_in_flight = 0
         self.live_bytes = 0

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from emulated_gpu.errors import CompileException, CUDADriverError, CUDARuntimeError, OutOfMemoryError
 from emulated_gpu.gpu import EmulatedGpu
-from emulated_gpu.kernels import RawModule
+from emulated_gpu.kernels import RawModule, compile_using_nvrtc
 from emulated_gpu.memory import DeviceArray, PinnedMemoryPointer, copy, empty, fill
 from emulated_gpu.streams import Event, Stream, get_elapsed_time
 
@@ -59,12 +59,14 @@ class EmulatedCupy:
         Whether kernels run under AddressSanitizer and UndefinedBehaviorSanitizer. These end the process at the first
         finding, and want Python started with LD_PRELOAD=$(g++ -print-file-name=libasan.so) and
         ASAN_OPTIONS=detect_leaks=0.
+    version
+        CuPy's. Before 14.2 it compiles templates in every process.
     """
 
-    def __init__(self, *, counting=False, sanitize=False):
+    def __init__(self, *, counting=False, sanitize=False, version="14.2.0"):
         gpu = self.gpu = EmulatedGpu()
         gpu.null_stream = Stream(gpu, null=True)
-        self.__version__ = "14.2.0"
+        self.__version__ = version
         self.ndarray = DeviceArray
         self.empty = partial(empty, gpu)
         self.RawModule = partial(RawModule, gpu, counting=counting, sanitize=sanitize)
@@ -87,7 +89,10 @@ class EmulatedCupy:
             runtime=_runtime(gpu),
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-            compiler=SimpleNamespace(CompileException=CompileException),
+            compiler=SimpleNamespace(
+                CompileException=CompileException, compile_using_nvrtc=partial(compile_using_nvrtc, gpu)
+            ),
+            nvrtc=SimpleNamespace(getVersion=lambda: gpu.compiler_version),
         )
 
 

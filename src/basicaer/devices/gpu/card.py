@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.gpu.errors import reported
-from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.devices.gpu.kernel_cache import load_kernels
+from basicaer.devices.gpu.kernels import kernel_names
 from basicaer.errors import BasicAerError
 from basicaer.wording import readable
 
@@ -89,27 +90,13 @@ class Card:
 
 
 class Kernels:
-    """The kernels of one precision, ready to be launched.
-
-    They are compiled when this is made. CuPy keeps what it compiles in a folder, where the next process finds it.
-
-    Raises
-    ------
-    BasicAerError
-        If that folder cannot be used.
-    """
+    """The kernels of one precision, ready to be launched. They are compiled or loaded when this is made."""
 
     def __init__(self, cupy: Any, precision: Precision, register_bits: int, most_shared_bytes: int) -> None:
         self._most_shared_bytes = most_shared_bytes
         names = kernel_names(precision, register_bits)
-        module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=tuple(names.values()))
-        try:
-            self._functions = {name: module.get_function(instance) for name, instance in names.items()}
-        except OSError as error:
-            raise BasicAerError(
-                f"CuPy cannot keep the compiled kernels ({error}); set CUPY_CACHE_DIR to a folder that can be written, "
-                "or CUPY_CACHE_IN_MEMORY=1."
-            ) from error
+        loaded = load_kernels(cupy, tuple(names.values()))
+        self._functions = {name: loaded[instance] for name, instance in names.items()}
 
     def launch(
         self, name: str, blocks: int, threads: int, *arguments: Any, shared_bytes: int = 0, states: int = 1

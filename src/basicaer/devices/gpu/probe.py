@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import importlib.util
-import os
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+from basicaer.devices.gpu.kernel_cache import kernel_cache_folder
 from basicaer.wording import readable
 
 __all__ = ["GpuProbe", "probe_gpu"]
@@ -62,6 +64,18 @@ def _installed_builds() -> list[str]:
     return found
 
 
+def _load_compiler(cupy: Any) -> None:
+    """Load NVRTC; CuPy before 14 does not look into NVIDIA's wheels, but finds what has been loaded from there."""
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except RuntimeError:
+        wheels = importlib.util.find_spec("nvidia")
+        for folder in (wheels and wheels.submodule_search_locations) or ():
+            for path in Path(folder).glob("*/lib/libnvrtc.so.*"):
+                ctypes.CDLL(str(path))
+        cupy.cuda.nvrtc.getVersion()
+
+
 def _cuda_version(number: int) -> str:
     """Return a version of CUDA, which it gives as a number such as 12090, as people write it."""
     return f"{number // 1000}.{number % 1000 // 10}"
@@ -94,13 +108,12 @@ def probe_gpu() -> GpuProbe:
         if driver == 0:  # there is none, so any other question would raise
             return GpuProbe("there is no NVIDIA driver; install one", version)
         runtime = cupy.cuda.runtime.runtimeGetVersion()
-        cache_folder = os.environ.get("CUPY_CACHE_DIR", str(Path.home() / ".cupy" / "kernel_cache"))
         known = partial(
             GpuProbe,
             cupy=version,
             driver=_cuda_version(driver),
             runtime=_cuda_version(runtime),
-            kernel_cache=cache_folder,
+            kernel_cache=str(kernel_cache_folder()),
         )
         if driver // 1000 < runtime // 1000:  # with such a driver, all calls below would raise
             return known(
@@ -124,7 +137,7 @@ def probe_gpu() -> GpuProbe:
             f"{readable(properties['totalGlobalMem'])}{cost}"
         )
     try:
-        cupy.cuda.nvrtc.getVersion()
+        _load_compiler(cupy)
     except Exception as error:  # noqa: BLE001  # a RuntimeError for a missing library, and others for a broken one
         return known(f"CUDA's compiler NVRTC does not load ({error}); {_INSTALL}", cards=tuple(cards))
     return known(cards=tuple(cards))
