@@ -14,6 +14,7 @@ import subprocess
 import sys
 import types
 from concurrent.futures import CancelledError
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -513,6 +514,7 @@ def machine(monkeypatch):
         count=2,
         error=None,
         compiler=(12, 9),
+        runtime=12090,
     ):
         def version(name):
             if name.startswith("cupy"):
@@ -539,14 +541,14 @@ def machine(monkeypatch):
         cupy = types.ModuleType("cupy")
         cupy.__spec__ = importlib.machinery.ModuleSpec("cupy", None)
         cupy.__version__ = "14.2.0"
-        runtime = types.SimpleNamespace(
-            driverGetVersion=lambda: driver,
-            getDeviceCount=device_count,
-            runtimeGetVersion=lambda: 12090,
-            getDeviceProperties=CARDS.__getitem__,
-        )
         cupy.cuda = types.SimpleNamespace(
-            runtime=runtime,
+            runtime=types.SimpleNamespace(
+                driverGetVersion=lambda: driver,
+                getDeviceCount=device_count,
+                runtimeGetVersion=lambda: runtime,
+                getDeviceProperties=CARDS.__getitem__,
+                is_hip=any("rocm" in build for build in builds),
+            ),
             nvrtc=types.SimpleNamespace(getVersion=compiler_version),
         )
         monkeypatch.setattr(importlib.metadata, "version", version)
@@ -708,6 +710,60 @@ def test_a_compiler_in_a_wheel_of_nvidia_is_loaded_where_cupy_does_not_look_ther
         return 12, 9
 
     assert machine(compiler=version).problem == ""
+
+
+@pytest.fixture
+def rocm(machine, monkeypatch):
+    """`machine` where CuPy is built for ROCm, which has other names and numbers."""
+    card = {"name": b"AMD Instinct MI210", "gcnArchName": b"gfx90a:sramecc+:xnack-", "totalGlobalMem": 64 * 2**30}
+    monkeypatch.setitem(CARDS, 0, card)
+    return partial(machine, builds=("cupy-rocm-7-0",), driver=70051831, runtime=70051831, count=1)
+
+
+def test_all_is_well_with_rocm(rocm):
+    probe = rocm()
+    assert probe.problem == ""
+    assert (probe.platform, probe.driver, probe.runtime) == ("ROCm", "7.0", "7.0")
+    assert probe.cards == ("0: AMD Instinct MI210, gfx90a, 64 GiB",)
+
+
+def test_info_shows_a_card_of_amd(rocm, monkeypatch):
+    monkeypatch.setattr(cli, "gpu_device", lambda _number: NumpyDevice())
+    rocm()
+    lines = basicaer("info").stdout.splitlines()[2:]
+    assert lines[0].startswith("GPU 0: AMD Instinct MI210, gfx90a, 64 GiB; ")
+    assert lines[1:] == ["  CuPy 14.2.0, driver for ROCm 7.0, runtime 7.0"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"driver": 0}, "there is no AMD driver; install one"),
+        ({"count": 0}, "the driver sees no device; check rocminfo and HIP_VISIBLE_DEVICES"),
+        (
+            {"error": RuntimeError("hipErrorNoDevice")},
+            (
+                "no usable AMD driver or device (hipErrorNoDevice); check rocminfo and HIP_VISIBLE_DEVICES, or update "
+                "the driver"
+            ),
+        ),
+        (
+            {"compiler": RuntimeError("libhiprtc.so.7")},
+            "ROCm's compiler hipRTC does not load (libhiprtc.so.7); install ROCm 7, which has it",
+        ),
+    ],
+    ids=["driver", "device", "error", "compiler"],
+)
+def test_what_is_missing_is_called_as_amd_calls_it(rocm, wrong, problem):
+    assert rocm(**wrong).problem == problem
+
+
+def test_cupy_for_rocm_does_not_import_without_rocm(rocm, monkeypatch, tmp_path):
+    rocm()
+    error = "raise ImportError('libamdhip64.so.7: cannot open shared object file: No such file or directory')"
+    problem = probed_with(monkeypatch, tmp_path, error).problem
+    assert problem.startswith("CuPy does not import (libamdhip64.so.7: cannot open shared object file")
+    assert problem.endswith("; install ROCm 7")
 
 
 def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):

@@ -226,3 +226,31 @@ def test_tiles_are_as_large_as_lets_two_share_a_multiprocessor(capability):
     sizes = [1024 * size for size in sizes]
     assert usual_shape(Precision.DOUBLE, *sizes) == double
     assert usual_shape(Precision.SINGLE, *sizes) == single
+
+
+@pytest.mark.parametrize("version", ["14.0.1", "14.2.0"])
+def test_a_card_of_amd_is_asked_for_no_more_than_rocm_has(version):
+    """A block may have all of its 64 KiB of shared memory, without being told so, and CuPy compiles the kernels."""
+    cupy = EmulatedCupy(hip=True, version=version)
+    device = CupyDevice(cupy=cupy)
+    assert device.shapes == {Precision.DOUBLE: TileShape(11, 4, 3), Precision.SINGLE: TileShape(12, 5, 4)}
+    add_one = Gate("u", "G" * 12, tuple(range(12)), Form.PERMUTATION, np.roll(np.arange(2**12), -1))
+    state = run(device, Segment((add_one,)), n=12)
+    assert cupy.gpu.launches[-1].shared_bytes == 2**16
+    assert np.array_equal(state.amplitudes(), np.arange(2**12) == 1)
+    assert cupy.gpu.compilations == 0
+
+
+@pytest.mark.parametrize(
+    ("hip", "properties", "sizes"),
+    [
+        (False, {}, (227, 228, 1)),
+        (True, {}, (64, 64, 0)),
+        (True, {"sharedMemPerBlockOptin": 0, "sharedMemPerMultiprocessor": 0}, (64, 64, 0)),
+    ],
+    ids=["CUDA", "ROCm", "ROCm with CUDA's names"],
+)
+def test_shared_memory_is_known_by_the_names_of_cuda_and_of_rocm(hip, properties, sizes):
+    cupy = EmulatedCupy(hip=hip)
+    cupy.gpu.properties |= properties
+    assert CupyDevice(cupy=cupy).card.shared_memory() == tuple(1024 * size for size in sizes)

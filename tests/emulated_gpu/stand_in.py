@@ -61,10 +61,13 @@ class EmulatedCupy:
         ASAN_OPTIONS=detect_leaks=0.
     version
         CuPy's. Before 14.2 it compiles templates in every process.
+    hip
+        Whether CuPy is built for ROCm.
     """
 
-    def __init__(self, *, counting=False, sanitize=False, version="14.2.0"):
+    def __init__(self, *, counting=False, sanitize=False, version="14.2.0", hip=False):
         gpu = self.gpu = EmulatedGpu()
+        gpu.is_hip = hip
         gpu.null_stream = Stream(gpu, null=True)
         self.__version__ = version
         self.ndarray = DeviceArray
@@ -117,6 +120,7 @@ def _runtime(gpu):
 
     return SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError,
+        is_hip=gpu.is_hip,
         getDeviceCount=count,
         getDeviceProperties=gpu.device_properties,
         driverGetVersion=lambda: 0 if gpu.no_driver else gpu.driver_version,

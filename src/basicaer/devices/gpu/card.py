@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_STATES", "Card", "Kernels", "Queue"]
 
 MOST_STATES = 65535  # states of a launch; the y axis of a grid cannot be longer
-_SHARED_BYTES_UNASKED = 48 * 1024  # a kernel that needs more shared memory has to be told
+_SHARED_BYTES_UNASKED = 48 * 1024  # with CUDA, a kernel that needs more shared memory has to be told
 _ALIGNMENT = 16  # bytes; each array in an upload begins at a multiple
 
 
@@ -43,7 +43,7 @@ class Card:
     name
         What the maker calls it.
     properties
-        What CUDA tells of it, by CUDA's names.
+        What CUDA or ROCm tells of it.
     """
 
     def __init__(self, number: int, cupy: Any) -> None:
@@ -68,6 +68,16 @@ class Card:
             free, _ = self.cupy.cuda.runtime.memGetInfo()
             return int(free) + int(self.cupy.get_default_memory_pool().free_bytes())
 
+    def shared_memory(self) -> tuple[int, int, int]:
+        """Return bytes: what a block may have, what all on a multiprocessor have, and what each block loses of it.
+
+        ROCm has other names than CUDA, or gives 0 under CUDA's.
+        """
+        known = self.properties
+        block = known.get("sharedMemPerBlockOptin") or known["sharedMemPerBlock"]
+        all_blocks = known.get("sharedMemPerMultiprocessor") or known["maxSharedMemoryPerMultiProcessor"]
+        return block, all_blocks, known.get("reservedSharedMemPerBlock", 0)
+
     def queue(self, doing: str) -> Queue:
         """Return the calling thread's queue, made now if there is none; if that fails, the error says what for.
 
@@ -84,8 +94,7 @@ class Card:
         with self._lock:
             key = precision, register_bits
             if key not in self._kernels:
-                most_shared_bytes = self.properties["sharedMemPerBlockOptin"]
-                self._kernels[key] = Kernels(self.cupy, precision, register_bits, most_shared_bytes)
+                self._kernels[key] = Kernels(self.cupy, precision, register_bits, self.shared_memory()[0])
             return self._kernels[key]
 
 
@@ -94,6 +103,7 @@ class Kernels:
 
     def __init__(self, cupy: Any, precision: Precision, register_bits: int, most_shared_bytes: int) -> None:
         self._most_shared_bytes = most_shared_bytes
+        self._has_to_be_told = not cupy.cuda.runtime.is_hip
         names = kernel_names(precision, register_bits)
         loaded = load_kernels(cupy, tuple(names.values()))
         self._functions = {name: loaded[instance] for name, instance in names.items()}
@@ -108,7 +118,11 @@ class Kernels:
                 f"{readable(self._most_shared_bytes)}; decompose the gate, or use precision='single' or device='CPU'."
             )
         function = self._functions[name]
-        if shared_bytes > max(_SHARED_BYTES_UNASKED, function.max_dynamic_shared_size_bytes):
+        if (
+            shared_bytes > _SHARED_BYTES_UNASKED
+            and self._has_to_be_told
+            and shared_bytes > function.max_dynamic_shared_size_bytes
+        ):
             function.max_dynamic_shared_size_bytes = shared_bytes
         function((blocks, states), (threads,), arguments, shared_mem=shared_bytes)
 

@@ -44,7 +44,7 @@ def load_kernels(cupy: Any, names: Sequence[str]) -> dict[str, Any]:
     BasicAerError
         If CuPy needs its folder and cannot write there.
     """
-    if keeps_templates(cupy):
+    if keeps_templates(cupy) or cupy.cuda.runtime.is_hip:  # CuPy has the options that hipRTC wants
         module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=tuple(names))
         try:
             return {name: module.get_function(name) for name in names}
