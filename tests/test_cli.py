@@ -696,20 +696,23 @@ def test_no_compiler(machine):
 
 
 def test_a_compiler_in_a_wheel_of_nvidia_is_loaded_where_cupy_does_not_look_there(machine, monkeypatch, tmp_path):
-    library = tmp_path / "nvidia" / "cuda_nvrtc" / "lib" / "libnvrtc.so.12"
-    library.parent.mkdir(parents=True)
-    library.touch()
+    folder = tmp_path / "nvidia" / "cuda_nvrtc" / "lib"
+    folder.mkdir(parents=True)
+    libraries = [folder / "libnvrtc-builtins.so.12.9", folder / "libnvrtc.so.12"]
+    for library in [*libraries, folder / "libnvrtc.alt.so.12"]:
+        library.touch()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "nvidia", raising=False)
     loaded = []
     monkeypatch.setattr(ctypes, "CDLL", loaded.append)
 
     def version():
-        if str(library) not in loaded:
+        if not loaded:
             raise RuntimeError("CuPy failed to load libnvrtc.so.12")
         return 12, 9
 
     assert machine(compiler=version).problem == ""
+    assert loaded == [str(library) for library in libraries]
 
 
 @pytest.fixture
