@@ -58,10 +58,20 @@ def ecosystem(session: nox.Session, group: str) -> None:
 
 
 @nox.session
-def kernels(session: nox.Session) -> None:
-    """Compile the CUDA kernels for every architecture, and compare CuPy with its stand-in; needs no card or driver."""
-    session.install("-e", ".[cuda13]", *_GROUPS["test"])
-    session.run("pytest", "tests/test_gpu_compiled.py", "tests/test_gpu_cupy.py", *session.posargs)
+@nox.parametrize("versions", ["newest", "oldest"])
+def kernels(session: nox.Session, versions: str) -> None:
+    """Compile the CUDA kernels for every architecture, and compare CuPy with its stand-in; needs no card or driver.
+
+    The newest versions are those of CuPy and of the compilers of CUDA 12 and 13 and for AMD, the oldest are those that
+    are supported.
+    """
+    wheels = {
+        "newest": [".[cuda13]", "nvidia-cuda-nvrtc-cu12", *_GROUPS["amd"]],
+        "oldest": [".[cuda12]", "cupy-cuda12x==13.6.0", "nvidia-cuda-nvrtc-cu12==12.0.*"],
+    }
+    session.install("-e", *wheels[versions], *_GROUPS["test"])
+    names = ("compiled", "amd", "cupy")
+    session.run("pytest", *(f"tests/test_gpu_{name}.py" for name in names), *session.posargs)
 
 
 @nox.session

@@ -4,9 +4,9 @@
 
 typedef unsigned long long Index;  // number of a basis state: bit q of it is the value of qubit q
 
-// 2^exponent: how many values a number of `exponent` bits has.
+// 2^exponent: how many values a number of `exponent` bits has. AMD's compiler computes constants as the host does.
 template <class Number = int>
-__device__ __forceinline__ constexpr Number power_of_two(int exponent) {
+__host__ __device__ __forceinline__ constexpr Number power_of_two(int exponent) {
   return Number(1) << exponent;
 }
 

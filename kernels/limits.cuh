@@ -21,6 +21,6 @@ constexpr int PAULI_REGISTER_BITS = 4;
 // No card holds a state of more qubits: 2^40 amplitudes take 8 TiB in single precision.
 constexpr int MOST_INDEX_BITS = 40;
 
-// Targets of a gate for multiply_wide: 2^12 amplitudes in double precision take 64 KiB, and every card has that much shared
-// memory for a block.
+// Targets of a gate for multiply_wide: 2^12 amplitudes take 64 KiB in double precision, which is what a block may have of
+// shared memory since compute capability 7.0. On older cards, where it may have 48 KiB, the host refuses such a launch.
 constexpr int MOST_WIDE_TARGETS = 12;

@@ -1,6 +1,7 @@
 // Access to arrays. Kernels read and write amplitudes, and whatever else each thread or block has of its own, through these
 // macros, so that a build for tests can count the accesses. What all threads of a launch read alike is not counted.
 #pragma once
+#include "target.cuh"
 
 // Declares a pointer to the block's shared memory, whose size the launch gives.
 #ifndef SHARED_MEMORY
@@ -26,7 +27,7 @@
 #endif
 
 // Ends the launch with an error if a precondition does not hold.
-#define require(condition) \
-  do {                     \
-    if (!(condition)) __trap(); \
+#define require(condition)          \
+  do {                              \
+    if (!(condition)) end_launch(); \
   } while (false)

@@ -180,6 +180,7 @@ struct Registers {
               amplitude[r | low] = amplitude[r | high];
               amplitude[r | high] = kept;
             });
+            keep_apart(low | high);
           });
         });
         break;

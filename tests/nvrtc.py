@@ -1,6 +1,7 @@
 """NVRTC by itself: compile CUDA C++ to machine code for any card on a machine that has neither a card nor a driver.
 
-The library comes from the wheel `nvidia-cuda-nvrtc`; with `--ptxas-options=-v` its messages say what each kernel takes.
+The library comes from a wheel: `nvidia-cuda-nvrtc` for CUDA 13, `nvidia-cuda-nvrtc-cu12` for CUDA 12; both may be
+installed. With `--ptxas-options=-v` its messages say what each kernel takes.
 """
 
 import ctypes
@@ -9,6 +10,11 @@ import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+# CuPy adds these options to ours. It gives the second to NVRTC itself, and NVRTC 12.0 refuses an option given twice.
+CUPYS_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
+
+_FILES = {12: "cuda_nvrtc/lib/libnvrtc.so.12", 13: "cu13/lib/libnvrtc.so.13"}
 
 
 class Usage(NamedTuple):
@@ -45,32 +51,34 @@ class Compiled(NamedTuple):
 
 
 @cache
-def library():
-    """Return NVRTC, None if its wheel is not installed."""
+def library(cuda=13):
+    """Return the NVRTC of CUDA 12 or 13, None if its wheel is not installed."""
     wheels = importlib.util.find_spec("nvidia")
     for folder in (wheels and wheels.submodule_search_locations) or ():
-        for path in Path(folder).glob("cu13/lib/libnvrtc.so.13"):
+        path = Path(folder, _FILES[cuda])
+        if path.exists():
+            for part in path.parent.glob("libnvrtc-builtins.so.*"):
+                ctypes.CDLL(str(part))  # the NVRTC of CUDA 13.0 does not find it
             found = ctypes.CDLL(str(path))
             found.nvrtcGetErrorString.restype = ctypes.c_char_p
             return found
     return None
 
 
-def _call(function, *arguments):
-    if status := library()[function](*arguments):
-        raise CompileError(f"{function}: {library().nvrtcGetErrorString(status).decode()}")
+def _call(cuda, function, *arguments):
+    nvrtc = library(cuda)
+    if status := nvrtc[function](*arguments):
+        raise CompileError(f"{function}: {nvrtc.nvrtcGetErrorString(status).decode()}")
 
 
-def supported():
-    """Return the architectures that NVRTC makes machine code for: 75 is sm_75, compute capability 7.5."""
-    count = ctypes.c_int()
-    _call("nvrtcGetNumSupportedArchs", ctypes.byref(count))
-    numbers = (ctypes.c_int * count.value)()
-    _call("nvrtcGetSupportedArchs", numbers)
-    return list(numbers)
+def version(cuda=13):
+    """Return the version of NVRTC as (major, minor)."""
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _call(cuda, "nvrtcVersion", ctypes.byref(major), ctypes.byref(minor))
+    return major.value, minor.value
 
 
-def compile_program(code, names, architecture, options=()):
+def compile_program(code, names, architecture, options=(), cuda=13):
     """Compile a text as CuPy does for a card of an architecture, with the kernels of some name expressions.
 
     Raises
@@ -79,30 +87,30 @@ def compile_program(code, names, architecture, options=()):
         If the text has errors; the messages name file and line.
     """
     program = ctypes.c_void_p()
-    _call("nvrtcCreateProgram", ctypes.byref(program), code.encode(), b"kernels.cu", 0, None, None)
+    _call(cuda, "nvrtcCreateProgram", ctypes.byref(program), code.encode(), b"kernels.cu", 0, None, None)
     try:
         for name in names:
-            _call("nvrtcAddNameExpression", program, name.encode())
+            _call(cuda, "nvrtcAddNameExpression", program, name.encode())
         flags = [option.encode() for option in (f"-arch=sm_{architecture}", *options)]
         try:
-            _call("nvrtcCompileProgram", program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
+            _call(cuda, "nvrtcCompileProgram", program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
         except CompileError as error:
-            raise CompileError(f"{error}\n{_bytes(program, 'ProgramLog').decode()}") from None
-        log = _bytes(program, "ProgramLog").rstrip(b"\0").decode()
-        return Compiled(_bytes(program, "CUBIN"), log, {name: _lowered(program, name) for name in names})
+            raise CompileError(f"{error}\n{_bytes(cuda, program, 'ProgramLog').decode()}") from None
+        log = _bytes(cuda, program, "ProgramLog").rstrip(b"\0").decode()
+        return Compiled(_bytes(cuda, program, "CUBIN"), log, {name: _lowered(cuda, program, name) for name in names})
     finally:
-        _call("nvrtcDestroyProgram", ctypes.byref(program))
+        _call(cuda, "nvrtcDestroyProgram", ctypes.byref(program))
 
 
-def _bytes(program, what):
+def _bytes(cuda, program, what):
     size = ctypes.c_size_t()
-    _call(f"nvrtcGet{what}Size", program, ctypes.byref(size))
+    _call(cuda, f"nvrtcGet{what}Size", program, ctypes.byref(size))
     buffer = ctypes.create_string_buffer(size.value)
-    _call(f"nvrtcGet{what}", program, buffer)
+    _call(cuda, f"nvrtcGet{what}", program, buffer)
     return buffer.raw
 
 
-def _lowered(program, name):
+def _lowered(cuda, program, name):
     lowered = ctypes.c_char_p()
-    _call("nvrtcGetLoweredName", program, name.encode(), ctypes.byref(lowered))
+    _call(cuda, "nvrtcGetLoweredName", program, name.encode(), ctypes.byref(lowered))
     return lowered.value.decode()

@@ -1,5 +1,6 @@
 """The command line as a person meets it, from good circuits to bad input, and the search for a GPU."""
 
+import ctypes
 import importlib.machinery
 import importlib.metadata
 import importlib.util
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import types
 from concurrent.futures import CancelledError
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -493,10 +495,10 @@ def test_version_and_help_are_there():
 
 # The search for a GPU, on a machine that is made up.
 
-CARDS = [
-    {"name": b"NVIDIA H100", "major": 9, "minor": 0, "totalGlobalMem": 80 * 2**30},
-    {"name": b"NVIDIA T4", "major": 7, "minor": 5, "totalGlobalMem": 15 * 2**30},
-]
+CARDS = {
+    0: {"name": b"NVIDIA H100", "major": 9, "minor": 0, "totalGlobalMem": 80 * 2**30},
+    1: {"name": b"NVIDIA T4", "major": 7, "minor": 5, "totalGlobalMem": 15 * 2**30},
+}
 
 
 @pytest.fixture
@@ -512,6 +514,7 @@ def machine(monkeypatch):
         count=2,
         error=None,
         compiler=(12, 9),
+        runtime=12090,
     ):
         def version(name):
             if name.startswith("cupy"):
@@ -533,19 +536,19 @@ def machine(monkeypatch):
         def compiler_version():
             if isinstance(compiler, Exception):
                 raise compiler
-            return compiler
+            return compiler() if callable(compiler) else compiler
 
         cupy = types.ModuleType("cupy")
         cupy.__spec__ = importlib.machinery.ModuleSpec("cupy", None)
         cupy.__version__ = "14.2.0"
-        runtime = types.SimpleNamespace(
-            driverGetVersion=lambda: driver,
-            getDeviceCount=device_count,
-            runtimeGetVersion=lambda: 12090,
-            getDeviceProperties=CARDS.__getitem__,
-        )
         cupy.cuda = types.SimpleNamespace(
-            runtime=runtime,
+            runtime=types.SimpleNamespace(
+                driverGetVersion=lambda: driver,
+                getDeviceCount=device_count,
+                runtimeGetVersion=lambda: runtime,
+                getDeviceProperties=CARDS.__getitem__,
+                is_hip=any("rocm" in build for build in builds),
+            ),
             nvrtc=types.SimpleNamespace(getVersion=compiler_version),
         )
         monkeypatch.setattr(importlib.metadata, "version", version)
@@ -562,9 +565,23 @@ def test_all_is_well_with_the_gpu(machine):
     assert probe.problem == ""
     assert (probe.cupy, probe.driver, probe.runtime) == ("14.2.0", "12.4", "12.9")
     assert probe.cards == (
-        "0: NVIDIA H100, compute capability 9.0, 80 GiB",
-        "1: NVIDIA T4, compute capability 7.5, 15 GiB",
+        "0: NVIDIA H100, compute capability 9.0, 80 GiB, arithmetic in double precision at 1/2 of the speed of single",
+        "1: NVIDIA T4, compute capability 7.5, 15 GiB, arithmetic in double precision at 1/32 of the speed of single",
     )
+
+
+@pytest.mark.parametrize(
+    ("capability", "cost"), [((6, 0), "1/2"), ((6, 1), "1/32"), ((8, 0), "1/2"), ((8, 9), "1/64"), ((12, 0), "1/64")]
+)
+def test_what_double_precision_costs_follows_from_the_compute_capability(machine, monkeypatch, capability, cost):
+    monkeypatch.setitem(CARDS, 0, CARDS[0] | dict(zip(("major", "minor"), capability, strict=True)))
+    (card,) = machine(count=1).cards
+    assert card.endswith(f"80 GiB, arithmetic in double precision at {cost} of the speed of single")
+
+
+def test_of_a_card_that_is_not_in_the_table_nothing_is_said_of_double_precision(machine, monkeypatch):
+    monkeypatch.setitem(CARDS, 0, CARDS[0] | {"major": 99})
+    assert machine(count=1).cards == ("0: NVIDIA H100, compute capability 99.0, 80 GiB",)
 
 
 def test_what_is_found_is_found_once(machine):
@@ -678,6 +695,80 @@ def test_no_compiler(machine):
     assert len(probe.cards) == 2
 
 
+def test_a_compiler_in_a_wheel_of_nvidia_is_loaded_where_cupy_does_not_look_there(machine, monkeypatch, tmp_path):
+    folder = tmp_path / "nvidia" / "cuda_nvrtc" / "lib"
+    folder.mkdir(parents=True)
+    libraries = [folder / "libnvrtc-builtins.so.12.9", folder / "libnvrtc.so.12"]
+    for library in [*libraries, folder / "libnvrtc.alt.so.12"]:
+        library.touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "nvidia", raising=False)
+    loaded = []
+    monkeypatch.setattr(ctypes, "CDLL", loaded.append)
+
+    def version():
+        if not loaded:
+            raise RuntimeError("CuPy failed to load libnvrtc.so.12")
+        return 12, 9
+
+    assert machine(compiler=version).problem == ""
+    assert loaded == [str(library) for library in libraries]
+
+
+@pytest.fixture
+def rocm(machine, monkeypatch):
+    """`machine` where CuPy is built for ROCm, which has other names and numbers."""
+    card = {"name": b"AMD Instinct MI210", "gcnArchName": b"gfx90a:sramecc+:xnack-", "totalGlobalMem": 64 * 2**30}
+    monkeypatch.setitem(CARDS, 0, card)
+    return partial(machine, builds=("cupy-rocm-7-0",), driver=70051831, runtime=70051831, count=1)
+
+
+def test_all_is_well_with_rocm(rocm):
+    probe = rocm()
+    assert probe.problem == ""
+    assert (probe.platform, probe.driver, probe.runtime) == ("ROCm", "7.0", "7.0")
+    assert probe.cards == ("0: AMD Instinct MI210, gfx90a, 64 GiB",)
+
+
+def test_info_shows_a_card_of_amd(rocm, monkeypatch):
+    monkeypatch.setattr(cli, "gpu_device", lambda _number: NumpyDevice())
+    rocm()
+    lines = basicaer("info").stdout.splitlines()[2:]
+    assert lines[0].startswith("GPU 0: AMD Instinct MI210, gfx90a, 64 GiB; ")
+    assert lines[1:] == ["  CuPy 14.2.0, driver for ROCm 7.0, runtime 7.0"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"driver": 0}, "there is no AMD driver; install one"),
+        ({"count": 0}, "the driver sees no device; check rocminfo and HIP_VISIBLE_DEVICES"),
+        (
+            {"error": RuntimeError("hipErrorNoDevice")},
+            (
+                "no usable AMD driver or device (hipErrorNoDevice); check rocminfo and HIP_VISIBLE_DEVICES, or update "
+                "the driver"
+            ),
+        ),
+        (
+            {"compiler": RuntimeError("libhiprtc.so.7")},
+            "ROCm's compiler hipRTC does not load (libhiprtc.so.7); install ROCm 7, which has it",
+        ),
+    ],
+    ids=["driver", "device", "error", "compiler"],
+)
+def test_what_is_missing_is_called_as_amd_calls_it(rocm, wrong, problem):
+    assert rocm(**wrong).problem == problem
+
+
+def test_cupy_for_rocm_does_not_import_without_rocm(rocm, monkeypatch, tmp_path):
+    rocm()
+    error = "raise ImportError('libamdhip64.so.7: cannot open shared object file: No such file or directory')"
+    problem = probed_with(monkeypatch, tmp_path, error).problem
+    assert problem.startswith("CuPy does not import (libamdhip64.so.7: cannot open shared object file")
+    assert problem.endswith("; install ROCm 7")
+
+
 def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2**33)
     monkeypatch.setattr(cli, "gpu_device", lambda number: NumpyDevice(number + 1))  # as much room as the CPU
@@ -685,9 +776,10 @@ def test_info_shows_the_cards_and_what_fits_them(machine, monkeypatch):
     machine(driver=13020)
     cpu, *lines = basicaer("info").stdout.splitlines()[1:]
     room = cpu.removeprefix("CPU: ")
+    slower = "arithmetic in double precision at 1/{} of the speed of single"
     assert lines == [
-        f"GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB; {room}",
-        f"GPU 1: NVIDIA T4, compute capability 7.5, 15 GiB; {room}",
+        f"GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB, {slower.format(2)}; {room}",
+        f"GPU 1: NVIDIA T4, compute capability 7.5, 15 GiB, {slower.format(32)}; {room}",
         "  CuPy 14.2.0, driver for CUDA 13.2, runtime 12.9",
         "  kernels are kept in /some/folder",
     ]
@@ -697,7 +789,7 @@ def test_info_shows_cards_that_cannot_be_used(machine):
     machine(compiler=RuntimeError("CuPy failed to load libnvrtc.so.12"))
     lines = basicaer("info").stdout.splitlines()[2:]
     assert lines[0].startswith("GPU: off, CUDA's compiler NVRTC does not load")
-    assert lines[1] == "GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB"
+    assert lines[1].startswith("GPU 0: NVIDIA H100, compute capability 9.0, 80 GiB, arithmetic in double precision")
 
 
 def test_the_reason_reaches_whoever_asks_for_the_gpu(machine):

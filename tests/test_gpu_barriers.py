@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import card, pauli_groups
+from basicaer.devices.gpu import kernel_cache, pauli_groups
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.kernels import kernel_source
 from basicaer.engine.program import Segment
@@ -60,5 +60,5 @@ def test_with_all_barriers_all_is_right():
 @pytest.mark.parametrize("at", BARRIERS, ids=range(len(BARRIERS)))
 def test_without_a_barrier_something_is_wrong(at, monkeypatch):
     text = kernel_source()
-    monkeypatch.setattr(card, "kernel_source", lambda: text[:at] + text[at + len("__syncthreads()") :])
+    monkeypatch.setattr(kernel_cache, "kernel_source", lambda: text[:at] + text[at + len("__syncthreads()") :])
     assert not is_right()

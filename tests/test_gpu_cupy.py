@@ -6,11 +6,15 @@
 import inspect
 import re
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
+import nvrtc
+from basicaer.devices.gpu import kernel_cache, kernels
+from basicaer.devices.gpu.kernel_cache import keeps_templates
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
-from basicaer.devices.gpu.probe import probe_gpu
+from basicaer.devices.gpu.probe import _load_compiler, probe_gpu
 from basicaer.devices.gpu.shape import usual_shape
 from basicaer.options import Precision
 from emulated_gpu import EmulatedCupy, memory, streams
@@ -132,14 +136,56 @@ def test_without_a_driver_the_probe_says_so():
     assert probe_gpu().problem == "there is no NVIDIA driver; install one"
 
 
-# The tests below compile as CuPy does, with its own options and cache, but without the folder of CUDA's headers that it
-# would give to the compiler. Only the loading of the result is replaced.
+# The tests below compile as the device does, with CuPy's compiler and the cache that is in use with its version. They
+# replace what asks the driver for a card, and the loading of the result.
+
+
+class Compiled(NamedTuple):
+    """What a text became, and with which options; there are none if it was in the cache."""
+
+    binary: bytes
+    symbols: dict
+    options: tuple
 
 
 @pytest.fixture
-def compile_with_cupy(monkeypatch, tmp_path):
-    """A function that compiles a text as `RawModule` does; it returns the module and whether that was in the cache."""
+def compile_as_the_device_does(monkeypatch, tmp_path):
+    """A function that compiles kernels for an architecture; it has the signature of `compile_kernels`."""
     from cupy.cuda import compiler
+
+    _load_compiler(cupy)
+    given = []  # the options of each compilation
+
+    def compile_program(program, options):
+        given.append(options)
+        return real.compileProgram(program, options)
+
+    real = compiler.nvrtc
+    every = {name: getattr(real, name) for name in dir(real) if not name.startswith("_")}
+    monkeypatch.setattr(compiler, "nvrtc", SimpleNamespace(**every | {"compileProgram": compile_program}))
+    monkeypatch.delenv("CUPY_CACHE_IN_MEMORY", raising=False)
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(tmp_path / "cache"))
+
+    def compile_kernels(names, architecture="90"):
+        given.clear()
+        # CuPy's own function remembers its answer for each card, and asks the driver which card there is.
+        monkeypatch.setattr(
+            compiler, "_get_arch_for_options_for_nvrtc", lambda _arch=None: (f"-arch=sm_{architecture}", "cubin")
+        )
+        if keeps_templates(cupy):
+            binary, symbols = by_cupy(compiler, names, architecture, tmp_path / "cache", monkeypatch)
+        else:
+            card = SimpleNamespace(compute_capability=architecture)
+            monkeypatch.setattr(cupy.cuda, "Device", lambda: card)
+            symbols, binary = kernel_cache._machine_code(cupy, tuple(names))
+        options = [options for options in given if f"-arch=sm_{architecture}" in options]  # others are of empty texts
+        return Compiled(binary, symbols, tuple(option for option in next(iter(options), ()) if option[:2] != "-I"))
+
+    return compile_kernels
+
+
+def by_cupy(compiler, names, architecture, folder, monkeypatch):
+    """Compile what `RawModule` compiles."""
     from cupy.cuda._compiler_cache import DiskKernelCacheBackend
 
     class Module:
@@ -149,44 +195,33 @@ def compile_with_cupy(monkeypatch, tmp_path):
         def _set_mapping(self, mapping):
             self.mapping = mapping
 
-    real, compiled = compiler._compile_using_nvrtc_no_warning, []
     monkeypatch.setattr(compiler, "function", SimpleNamespace(Module=Module))
-    monkeypatch.setattr(compiler, "_kernel_cache_backend", DiskKernelCacheBackend(str(tmp_path)))
-    # CuPy's own function remembers its answer for each card, and asks the driver which card there is.
-    monkeypatch.setattr(compiler, "_get_arch_for_options_for_nvrtc", lambda arch: (f"-arch=sm_{arch}", "cubin"))
-    monkeypatch.setattr(
-        compiler, "_compile_using_nvrtc_no_warning", lambda *given: compiled.append(given) or real(*given)
+    monkeypatch.setattr(compiler, "_kernel_cache_backend", DiskKernelCacheBackend(str(folder)))
+    made = compiler._compile_module_with_cache(
+        kernel_cache.kernel_source(), COMPILE_OPTIONS, arch=architecture, name_expressions=tuple(names)
     )
-
-    def compile_text(code, names, architecture="90"):
-        before = len(compiled)
-        made = compiler._compile_module_with_cache(
-            code, COMPILE_OPTIONS, arch=architecture, name_expressions=tuple(names)
-        )
-        return made, len(compiled) == before
-
-    return compile_text
+    return made.cubin, made.mapping
 
 
-@pytest.mark.parametrize("architecture", ["75", "90", "120"])
-def test_cupy_compiles_the_kernels(compile_with_cupy, architecture, precision):
+@pytest.mark.parametrize("architecture", ["75", "80", "90"])
+def test_cupy_compiles_the_kernels(compile_as_the_device_does, architecture, precision):
     names = list(kernel_names(precision, usual_shape(precision, 2**16, 2**17, 1024).register_bits).values())
-    made, cached = compile_with_cupy(kernel_source(), names, architecture)
-    assert not cached
-    assert made.cubin.startswith(b"\x7fELF")
-    assert set(made.mapping) == set(names)
-    assert all(made.mapping[name].encode() in made.cubin for name in names)
+    made = compile_as_the_device_does(names, architecture)
+    assert made.binary.startswith(b"\x7fELF")
+    assert set(made.symbols) == set(names)
+    assert all(made.symbols[name].encode() in made.binary for name in names)
 
 
-def test_cupys_cache_sees_a_changed_header(compile_with_cupy, monkeypatch, tmp_path):
-    from basicaer.devices.gpu import kernels
+def test_the_compiler_is_given_the_options_with_which_every_architecture_is_tested(compile_as_the_device_does):
+    options = compile_as_the_device_does(["clear<double>"]).options
+    assert sorted(options) == sorted([*COMPILE_OPTIONS, *nvrtc.CUPYS_OPTIONS, "-arch=sm_90"])
 
+
+def test_the_cache_sees_a_changed_header(compile_as_the_device_does, monkeypatch, tmp_path):
     names = kernel_names(Precision.DOUBLE, 4)["clear"], kernel_names(Precision.DOUBLE, 4)["collapse"]
-    first, cached = compile_with_cupy(kernel_source(), names)
-    assert not cached
-    again, cached = compile_with_cupy(kernel_source(), reversed(names))
-    assert cached
-    assert (again.cubin, again.mapping) == (first.cubin, first.mapping)
+    first = compile_as_the_device_does(names)
+    assert first.options
+    assert compile_as_the_device_does(names) == first._replace(options=())
     folder = tmp_path / "kernels"
     folder.mkdir()
     for path in kernels._folder().iterdir():
@@ -195,7 +230,7 @@ def test_cupys_cache_sees_a_changed_header(compile_with_cupy, monkeypatch, tmp_p
     header.write_text(header.read_text("utf-8").replace("(value >> position & 1) != 0", "(value >> position & 1) == 0"))
     monkeypatch.setattr(kernels, "_folder", lambda: folder)
     kernel_source.cache_clear()
-    changed, cached = compile_with_cupy(kernel_source(), names)
+    changed = compile_as_the_device_does(names)
     kernel_source.cache_clear()
-    assert not cached
-    assert changed.cubin != first.cubin
+    assert changed.options
+    assert changed.binary != first.binary

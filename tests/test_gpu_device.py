@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import amplitudes, card
+from basicaer.devices.gpu import amplitudes, kernel_cache
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.shape import TileShape, usual_shape
 from basicaer.devices.memory import check_fits
@@ -185,7 +185,7 @@ def test_a_gpu_that_is_gone_is_one_sentence(cupy, missing):
 
 
 def test_kernels_that_do_not_compile_are_one_sentence(cupy, device, monkeypatch):
-    monkeypatch.setattr(card, "kernel_source", lambda: "this is no CUDA")
+    monkeypatch.setattr(kernel_cache, "kernel_source", lambda: "this is no CUDA")
     with pytest.raises(BasicAerError, match=r"GPU 0 cannot compile the kernels .*device='CPU' works without"):
         device.new_state(2, Precision.DOUBLE)
 
@@ -209,13 +209,31 @@ def test_a_state_that_does_not_fit_is_refused_before_it_is_made(cupy, device):
         check_fits(device, "Circuit 'big'", 30, Precision.DOUBLE)
 
 
-def test_a_gate_wider_than_a_block_can_hold_is_refused(device):
-    wide = Gate("u", "G" * 13, tuple(range(13)), Form.MATRIX, np.broadcast_to(np.complex128(0), (2**13, 2**13)))
+@pytest.mark.parametrize(
+    ("form", "numbers"),
+    [
+        (Form.MATRIX, np.broadcast_to(np.complex128(0), (2**13, 2**13))),
+        (Form.PERMUTATION, np.arange(2**13)[::-1]),  # a linear one, which costs nothing in a tile
+    ],
+    ids=["matrix", "permutation"],
+)
+def test_a_gate_wider_than_a_block_can_hold_is_refused(device, form, numbers):
+    wide = Gate("u", "G" * 13, tuple(range(13)), form, numbers)
     with pytest.raises(BasicAerError, match="A gate on 13 qubits is wider than the 12 that the GPU takes"):
         run(device, Segment((wide,)), n=13)
 
 
+def test_a_gate_for_which_an_old_card_lacks_shared_memory_is_refused(cupy):
+    cupy.gpu.properties["sharedMemPerBlockOptin"] = 48 << 10
+    reverse = Gate("u", "G" * 12, tuple(range(12)), Form.PERMUTATION, np.arange(2**12)[::-1])
+    with pytest.raises(BasicAerError, match=r"multiply_wide needs 64 KiB .* a block of this GPU has 48 KiB"):
+        run(CupyDevice(cupy=cupy, shapes=TINY_SHAPES), Segment((reverse,)), n=12)
+
+
 CARDS = {  # shared memory of a block, of a multiprocessor, and what a block loses, in KiB, as NVIDIA's tables give them
+    "5.2": (48, 96, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
+    "6.0": (48, 64, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
+    "7.0": (96, 96, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
     "7.5": (64, 64, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
     "8.0": (163, 164, 1, TileShape(12, 4, 3), TileShape(13, 5, 4)),
     "8.6": (99, 100, 1, TileShape(11, 4, 3), TileShape(12, 5, 4)),
@@ -230,3 +248,31 @@ def test_tiles_are_as_large_as_lets_two_share_a_multiprocessor(capability):
     sizes = [1024 * size for size in sizes]
     assert usual_shape(Precision.DOUBLE, *sizes) == double
     assert usual_shape(Precision.SINGLE, *sizes) == single
+
+
+@pytest.mark.parametrize("version", ["14.0.1", "14.2.0"])
+def test_a_card_of_amd_is_asked_for_no_more_than_rocm_has(version):
+    """A block may have all of its 64 KiB of shared memory, without being told so, and CuPy compiles the kernels."""
+    cupy = EmulatedCupy(hip=True, version=version)
+    device = CupyDevice(cupy=cupy)
+    assert device.shapes == {Precision.DOUBLE: TileShape(11, 4, 3), Precision.SINGLE: TileShape(12, 5, 4)}
+    add_one = Gate("u", "G" * 12, tuple(range(12)), Form.PERMUTATION, np.roll(np.arange(2**12), -1))
+    state = run(device, Segment((add_one,)), n=12)
+    assert cupy.gpu.launches[-1].shared_bytes == 2**16
+    assert np.array_equal(state.amplitudes(), np.arange(2**12) == 1)
+    assert cupy.gpu.compilations == 0
+
+
+@pytest.mark.parametrize(
+    ("hip", "properties", "sizes"),
+    [
+        (False, {}, (227, 228, 1)),
+        (True, {}, (64, 64, 0)),
+        (True, {"sharedMemPerBlockOptin": 0, "sharedMemPerMultiprocessor": 0}, (64, 64, 0)),
+    ],
+    ids=["CUDA", "ROCm", "ROCm with CUDA's names"],
+)
+def test_shared_memory_is_known_by_the_names_of_cuda_and_of_rocm(hip, properties, sizes):
+    cupy = EmulatedCupy(hip=hip)
+    cupy.gpu.properties |= properties
+    assert CupyDevice(cupy=cupy).card.shared_memory() == tuple(1024 * size for size in sizes)

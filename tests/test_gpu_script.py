@@ -11,13 +11,11 @@ from emulated_gpu import why_unavailable
 
 ROOT = Path(__file__).parents[1]
 CUPY = """
-from types import SimpleNamespace
 from emulated_gpu import EmulatedCupy
 
 emulated = EmulatedCupy()
 emulated.gpu.no_driver = {no_driver}
 globals().update(vars(emulated))
-cuda.nvrtc = SimpleNamespace(getVersion=lambda: (13, 0))
 """
 
 pytestmark = pytest.mark.skipif(

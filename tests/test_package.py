@@ -108,7 +108,7 @@ def test_the_metadata_is_the_projects(metadata):
     assert metadata["Requires-Python"] == PROJECT["requires-python"]
     assert metadata["Summary"] == PROJECT["description"]
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
-    assert set(metadata.get_all("Provides-Extra")) == {*CUDA, "dask", "mpi", "plot"}
+    assert set(metadata.get_all("Provides-Extra")) == {*CUDA, "dask", "mpi", "plot", "rocm"}
 
 
 def test_the_default_requirements_have_no_cuda(requirements):
@@ -123,6 +123,10 @@ def test_each_cuda_extra_brings_one_cupy_with_compiler_and_headers(requirements,
     assert {name for name in names if "cupy" in name} == {CUDA[extra]}
     assert any(name.startswith("nvidia-cuda-nvrtc") for name in names)
     assert any(name.startswith("nvidia-cuda-runtime") for name in names)
+
+
+def test_the_rocm_extra_brings_cupy_only(requirements):
+    assert {r.name for r in requirements if r.marker and r.marker.evaluate({"extra": "rocm"})} == {"cupy-rocm-7-0"}
 
 
 def test_the_plot_extra_brings_matplotlib_only(requirements):

@@ -312,9 +312,9 @@ def info() -> None:
         room = "" if probe.problem else f"; {_room(gpu_device(number))}"
         console.print(f"GPU {card}{room}", soft_wrap=True, markup=False)
     if probe.cupy:
-        cuda = f", driver for CUDA {probe.driver}, runtime {probe.runtime}" if probe.driver else ""
-        console.print(f"  CuPy {probe.cupy}{cuda}")
-    if probe.cards:
+        driver = f", driver for {probe.platform} {probe.driver}, runtime {probe.runtime}" if probe.driver else ""
+        console.print(f"  CuPy {probe.cupy}{driver}")
+    if probe.cards and probe.kernel_cache:
         console.print(f"  kernels are kept in {probe.kernel_cache}", soft_wrap=True, markup=False)
 
 

@@ -15,6 +15,7 @@ _RUNTIME = {
 }
 _DRIVER = {
     1: "CUDA_ERROR_INVALID_VALUE: invalid argument",
+    98: "hipErrorInvalidDeviceFunction: invalid device function",
     500: "CUDA_ERROR_NOT_FOUND: named symbol not found",
 }
 

@@ -29,6 +29,14 @@ _PROPERTIES = {
     "memoryClockRate": 3201000,
     "memoryBusWidth": 6144,
 }
+# What ROCm tells of an MI210 in place of some of these.
+_HIP_PROPERTIES = {
+    "gcnArchName": b"gfx90a:sramecc+:xnack-",
+    "sharedMemPerBlock": 64 << 10,
+    "maxSharedMemoryPerMultiProcessor": 64 << 10,
+    "warpSize": 64,
+}
+_ONLY_CUDAS = ("sharedMemPerBlockOptin", "sharedMemPerMultiprocessor", "reservedSharedMemPerBlock")
 _OUT_OF_MEMORY, _LAUNCH_FAILURE = 2, 719
 _POOL_UNIT = 512  # CuPy's pool hands out multiples of it
 
@@ -66,8 +74,10 @@ class EmulatedGpu:
         Size of the memory, and how much of it other processes hold.
     no_driver, no_device
         Whether every call fails because there is none.
-    driver_version, runtime_version, properties
+    driver_version, runtime_version, compiler_version, properties
         What is reported; `properties` goes over the emulator's own in `getDeviceProperties`.
+    is_hip
+        Whether the card is AMD's and CuPy is built for ROCm.
     errors_are_late
         Whether a kernel's failure is raised by the next call that waits, as on a card, instead of by the launch.
     errors_stick
@@ -76,6 +86,8 @@ class EmulatedGpu:
         The orders in which threads and blocks run are drawn from it; launch k takes `seed` + k.
     launches, copies
         All of them, in order.
+    compilations
+        How often `compile_using_nvrtc` was called.
     events_recorded, events_waited_for
         How many events were recorded, and how many were waited for; asking `done` is not waiting.
     launches_in_flight, most_launches_in_flight
@@ -88,11 +100,13 @@ class EmulatedGpu:
         self.total_bytes = 1 << 30
         self.taken_by_others = 0
         self.no_driver = self.no_device = False
-        self.driver_version, self.runtime_version = 13000, 12090
+        self.driver_version, self.runtime_version, self.compiler_version = 13000, 12090, (12, 9)
         self.properties = {}
+        self.is_hip = False
         self.errors_are_late, self.errors_stick = True, False
         self.seed = 0
         self.launches, self.copies = [], []
+        self.compilations = 0
         self.events_recorded = self.events_waited_for = 0
         self.launches_in_flight = self.most_launches_in_flight = 0
         self.live_bytes = 0
@@ -223,11 +237,14 @@ class EmulatedGpu:
         self.check()
         if device != 0:
             raise CUDARuntimeError(101)
-        return _PROPERTIES | {"totalGlobalMem": self.total_bytes} | self.properties
+        own = _PROPERTIES | {"totalGlobalMem": self.total_bytes}
+        if self.is_hip:
+            own = {name: value for name, value in own.items() if name not in _ONLY_CUDAS} | _HIP_PROPERTIES
+        return own | self.properties
 
     @property
     def most_shared_bytes(self):
-        return self.device_properties(0)["sharedMemPerBlockOptin"]
+        return self.device_properties(0)["sharedMemPerBlock" if self.is_hip else "sharedMemPerBlockOptin"]
 
     # The memory pool's methods
 

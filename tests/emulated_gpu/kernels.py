@@ -1,7 +1,9 @@
 """Stands in for CuPy's `RawModule`: finds kernels by name and launches them."""
 
 import ctypes
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 
@@ -32,24 +34,42 @@ class Counts(ctypes.Structure):
         return f"Counts({', '.join(f'{name}={getattr(self, name)}' for name, _ in self._fields_)})"
 
 
-class RawModule:
-    """A text that is compiled when its first function is asked for, as with CuPy.
+def compile_using_nvrtc(gpu, source, options=(), *, name_expressions=()):
+    """Return what stands for machine code, and the symbol of each name expression. What it holds is compiled later."""
+    gpu.check()
+    gpu.compilations += 1
+    symbols = {name: f"_Z{number}" for number, name in enumerate(name_expressions)}
+    return json.dumps({"code": source, "options": options, "symbols": symbols}).encode(), symbols
 
-    Every kernel's name expression must be given.
+
+class RawModule:
+    """A text that is compiled when its first function is asked for, as with CuPy, or a file of machine code.
+
+    Every kernel's name expression must be given with a text; the functions of a file are asked for by their symbols.
     """
 
-    def __init__(self, gpu, *, counting, sanitize, code, options=(), backend="nvrtc", name_expressions=()):
+    def __init__(
+        self, gpu, *, counting, sanitize, code=None, path=None, options=(), backend="nvrtc", name_expressions=()
+    ):
         if not isinstance(options, tuple):
             raise TypeError("options must be a tuple")
+        if (code is None) == (path is None):
+            raise TypeError("exactly one of code and path must be given")
         self._gpu = gpu
-        self._code, self._names, self._options = code, tuple(name_expressions), options
+        self._path, self._name_of = path, {name: name for name in name_expressions}
+        self._code, self._options = code, options
         self._counting, self._sanitize = counting, sanitize
         self._shared_bytes_allowed = {}  # by name, since on a card it belongs to the function, not to the object
 
     def get_function(self, name):
         self._gpu.check()
-        library = build(self._code, self._names, self._options, counting=self._counting, sanitize=self._sanitize)
-        if name not in library:
+        if self._code is None:
+            held = json.loads(Path(self._path).read_bytes())
+            self._code, self._options = held["code"], tuple(held["options"])
+            self._name_of = {symbol: expression for expression, symbol in held["symbols"].items()}
+        names = tuple(self._name_of.values())
+        library = build(self._code, names, self._options, counting=self._counting, sanitize=self._sanitize)
+        if name not in self._name_of or (name := self._name_of[name]) not in library:
             raise CUDADriverError(500, name)
         return RawKernel(self._gpu, name, library, self._shared_bytes_allowed, counting=self._counting)
 
@@ -64,10 +84,14 @@ class RawKernel:
 
     @property
     def max_dynamic_shared_size_bytes(self):
+        if self._gpu.is_hip:  # what ROCm answers is not known here, and nobody has to ask
+            raise CUDADriverError(98)
         return self._shared_bytes_allowed.get(self.name, _MOST_SHARED_BYTES_UNASKED)
 
     @max_dynamic_shared_size_bytes.setter
     def max_dynamic_shared_size_bytes(self, size):
+        if self._gpu.is_hip:
+            raise CUDADriverError(98)
         if not 0 <= size <= self._gpu.most_shared_bytes:
             raise CUDADriverError(1, f"a block has at most {self._gpu.most_shared_bytes} bytes of shared memory")
         self._shared_bytes_allowed[self.name] = size
@@ -101,10 +125,9 @@ class RawKernel:
             raise CUDADriverError(1, f"a grid of {grid} blocks")
         if not 1 <= block[0] <= _MOST_THREADS:
             raise CUDADriverError(1, f"a block of {block[0]} threads")
-        if not 0 <= shared_mem <= self.max_dynamic_shared_size_bytes:
-            raise CUDADriverError(
-                1, f"{shared_mem} bytes of shared memory, {self.max_dynamic_shared_size_bytes} allowed"
-            )
+        allowed = self._gpu.most_shared_bytes if self._gpu.is_hip else self.max_dynamic_shared_size_bytes
+        if not 0 <= shared_mem <= allowed:
+            raise CUDADriverError(1, f"{shared_mem} bytes of shared memory, {allowed} allowed")
 
     def _values(self, args):
         """Return the arguments as NumPy values. A card takes their bytes on trust; here they must fit the kernel."""

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from emulated_gpu.errors import CompileException, CUDADriverError, CUDARuntimeError, OutOfMemoryError
 from emulated_gpu.gpu import EmulatedGpu
-from emulated_gpu.kernels import RawModule
+from emulated_gpu.kernels import RawModule, compile_using_nvrtc
 from emulated_gpu.memory import (
     DeviceArray,
     DevicePointer,
@@ -68,12 +68,17 @@ class EmulatedCupy:
         Whether kernels run under AddressSanitizer and UndefinedBehaviorSanitizer. These end the process at the first
         finding, and want Python started with LD_PRELOAD=$(g++ -print-file-name=libasan.so) and
         ASAN_OPTIONS=detect_leaks=0.
+    version
+        CuPy's. Before 14.2 it compiles templates in every process.
+    hip
+        Whether CuPy is built for ROCm.
     """
 
-    def __init__(self, *, counting=False, sanitize=False):
+    def __init__(self, *, counting=False, sanitize=False, version="14.2.0", hip=False):
         gpu = self.gpu = EmulatedGpu()
+        gpu.is_hip = hip
         gpu.null_stream = Stream(gpu, null=True)
-        self.__version__ = "14.2.0"
+        self.__version__ = version
         self.ndarray = partial(DeviceArray, gpu)
         self.empty = partial(empty, gpu)
         self.RawModule = partial(RawModule, gpu, counting=counting, sanitize=sanitize)
@@ -99,7 +104,10 @@ class EmulatedCupy:
             runtime=_runtime(gpu),
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-            compiler=SimpleNamespace(CompileException=CompileException),
+            compiler=SimpleNamespace(
+                CompileException=CompileException, compile_using_nvrtc=partial(compile_using_nvrtc, gpu)
+            ),
+            nvrtc=SimpleNamespace(getVersion=lambda: gpu.compiler_version),
         )
 
 
@@ -124,6 +132,7 @@ def _runtime(gpu):
 
     return SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError,
+        is_hip=gpu.is_hip,
         getDeviceCount=count,
         getDeviceProperties=gpu.device_properties,
         driverGetVersion=lambda: 0 if gpu.no_driver else gpu.driver_version,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.gpu.errors import reported
-from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
+from basicaer.devices.gpu.kernel_cache import load_kernels
+from basicaer.devices.gpu.kernels import kernel_names
 from basicaer.devices.gpu.memory import StateMemory
 from basicaer.errors import BasicAerError
+from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_STATES", "Card", "Kernels", "Queue"]
 
 MOST_STATES = 65535  # states of a launch; the y axis of a grid cannot be longer
-_SHARED_BYTES_UNASKED = 48 * 1024  # a kernel that needs more shared memory has to be told
+_SHARED_BYTES_UNASKED = 48 * 1024  # with CUDA, a kernel that needs more shared memory has to be told
 _ALIGNMENT = 16  # bytes; each array in an upload begins at a multiple
 
 
@@ -42,7 +44,7 @@ class Card:
     name
         What the maker calls it.
     properties
-        What CUDA tells of it, by CUDA's names.
+        What CUDA or ROCm tells of it.
     memory
         Where states are.
     problem
@@ -79,6 +81,16 @@ class Card:
         with self.working("telling how much memory is free"):
             return self.memory.free_bytes()
 
+    def shared_memory(self) -> tuple[int, int, int]:
+        """Return bytes: what a block may have, what all on a multiprocessor have, and what each block loses of it.
+
+        ROCm has other names than CUDA, or gives 0 under CUDA's.
+        """
+        known = self.properties
+        block = known.get("sharedMemPerBlockOptin") or known["sharedMemPerBlock"]
+        all_blocks = known.get("sharedMemPerMultiprocessor") or known["maxSharedMemoryPerMultiProcessor"]
+        return block, all_blocks, known.get("reservedSharedMemPerBlock", 0)
+
     def queue(self, doing: str) -> Queue:
         """Return the calling thread's queue, made now if there is none; if that fails, the error says what for.
 
@@ -95,38 +107,35 @@ class Card:
         with self._lock:
             key = precision, register_bits
             if key not in self._kernels:
-                self._kernels[key] = Kernels(self.cupy, precision, register_bits)
+                self._kernels[key] = Kernels(self.cupy, precision, register_bits, self.shared_memory()[0])
             return self._kernels[key]
 
 
 class Kernels:
-    """The kernels of one precision, ready to be launched.
+    """The kernels of one precision, ready to be launched. They are compiled or loaded when this is made."""
 
-    They are compiled when this is made. CuPy keeps what it compiles in a folder, where the next process finds it.
-
-    Raises
-    ------
-    BasicAerError
-        If that folder cannot be used.
-    """
-
-    def __init__(self, cupy: Any, precision: Precision, register_bits: int) -> None:
+    def __init__(self, cupy: Any, precision: Precision, register_bits: int, most_shared_bytes: int) -> None:
+        self._most_shared_bytes = most_shared_bytes
+        self._has_to_be_told = not cupy.cuda.runtime.is_hip
         names = kernel_names(precision, register_bits)
-        module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=tuple(names.values()))
-        try:
-            self._functions = {name: module.get_function(instance) for name, instance in names.items()}
-        except OSError as error:
-            raise BasicAerError(
-                f"CuPy cannot keep the compiled kernels ({error}); set CUPY_CACHE_DIR to a folder that can be written, "
-                "or CUPY_CACHE_IN_MEMORY=1."
-            ) from error
+        loaded = load_kernels(cupy, tuple(names.values()))
+        self._functions = {name: loaded[instance] for name, instance in names.items()}
 
     def launch(
         self, name: str, blocks: int, threads: int, *arguments: Any, shared_bytes: int = 0, states: int = 1
     ) -> None:
         """Launch a kernel in the current queue, on a grid of `blocks` in x and `states` in y."""
+        if shared_bytes > self._most_shared_bytes:  # only multiply_wide, on cards older than compute capability 7.0
+            raise BasicAerError(
+                f"The kernel {name} needs {readable(shared_bytes)} of shared memory, and a block of this GPU has "
+                f"{readable(self._most_shared_bytes)}; decompose the gate, or use precision='single' or device='CPU'."
+            )
         function = self._functions[name]
-        if shared_bytes > max(_SHARED_BYTES_UNASKED, function.max_dynamic_shared_size_bytes):
+        if (
+            shared_bytes > _SHARED_BYTES_UNASKED
+            and self._has_to_be_told
+            and shared_bytes > function.max_dynamic_shared_size_bytes
+        ):
             function.max_dynamic_shared_size_bytes = shared_bytes
         function((blocks, states), (threads,), arguments, shared_mem=shared_bytes)
 

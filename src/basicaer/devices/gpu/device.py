@@ -66,12 +66,7 @@ class CupyDevice:
     def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, TileShape] | None = None) -> None:
         self.card = Card(number, cupy or _cupy())
         self.queue: int | None = number
-        properties = self.card.properties
-        sizes = (
-            properties["sharedMemPerBlockOptin"],
-            properties["sharedMemPerMultiprocessor"],
-            properties.get("reservedSharedMemPerBlock", 1024),
-        )
+        sizes = self.card.shared_memory()
         self.shapes = shapes or {precision: usual_shape(precision, *sizes) for precision in Precision}
 
     def layout_name(self, precision: Precision) -> str:

@@ -1,4 +1,7 @@
-"""Errors of CUDA, its compiler and CuPy's memory pool, turned into one sentence that has the driver's own words."""
+"""Errors of CUDA or ROCm, their compilers and CuPy's memory pool, turned into one sentence with the driver's own words.
+
+CuPy raises the same classes for both, with the names that each has for its errors.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def reported(
         failure: Exception = error
     except cuda.compiler.CompileException as error:
         happened = "cannot compile the kernels"
-        remedy = "this is a fault of basicaer or of the CUDA installation; device='CPU' works without"
+        remedy = "this is a fault of basicaer or of the installation of CUDA or ROCm; device='CPU' works without"
         failure = error
     except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
         happened = f"failed while {doing}"

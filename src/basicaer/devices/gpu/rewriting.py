@@ -49,7 +49,8 @@ def is_wide(gate: GateNumbers, shape: TileShape) -> bool:
     """Tell whether a gate has to be applied by a launch of its own."""
     if gate.form is Form.DIAGONAL or len(gate.targets) <= min(2, shape.register_bits):
         return False
-    return gate.form is Form.MATRIX or bool(gate.controls) or affine_rows(gate.data) is None
+    fits_a_tile = len(gate.targets) <= shape.tile_bits
+    return gate.form is Form.MATRIX or bool(gate.controls) or not fits_a_tile or affine_rows(gate.data) is None
 
 
 def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers | None:
