@@ -44,18 +44,21 @@ struct Stage {
   unsigned first_operation, operations;  // the stage's part of the array of operations
 };
 
-// What an operation does. `constants` below begins at the operation's own numbers, constants[at] of the launch's. The
-// thread's factor is a number by which the thread's amplitudes will have to be multiplied; a thread begins with 1.
+// What an operation does. `constants` below begins at the operation's own numbers, constants[at] of the launch's.
 enum OperationKind {
-  FACTOR = 0,   // multiplies the thread's factor by constants[0]
-  PHASE = 1,    // multiplies amplitudes by constants[0] and by the thread's factor, which is 1 afterwards
-  TABLE = 2,    // multiplies each amplitude by constants[i], where i combines columns of register, thread and block
-  FLIP = 3,     // X on register bit `bit`: see Operation::at
-  DENSE = 4,    // the matrix constants[2 * row + column] on register bit `bit`
-  REAL = 5,     // a real matrix on register bit `bit`: constants[row] = (column 0, column 1)
-  CROSSED = 6,  // a matrix whose diagonal is real and whose other two numbers are imaginary, given in the same way
-  PAIR = 7,     // the matrix constants[4 * row + column] on register bits `bit` (0 or 2, the row's lower bit) and `bit` + 1
-  SWAP = 8,     // exchanges register bits `bit` < `other`
+  PHASE = 0,    // multiplies amplitudes by constants[0], and by constants[1 + f] where the f-th of the operation's Factors says
+  TABLE = 1,    // multiplies each amplitude by constants[i], where i combines columns of register, thread and block
+  FLIP = 2,     // X on register bit `bit`: see Operation::at
+  DENSE = 3,    // the matrix constants[2 * row + column] on register bit `bit`
+  REAL = 4,     // a real matrix on register bit `bit`: constants[row] = (column 0, column 1)
+  CROSSED = 5,  // a matrix whose diagonal is real and whose other two numbers are imaginary, given in the same way
+  PAIR = 6,     // the matrix constants[4 * row + column] on register bits `bit` (0 or 2, the row's lower bit) and `bit` + 1
+  SWAP = 7,     // exchanges register bits `bit` < `other`
+};
+
+// Where a factor of a PHASE belongs: to threads and blocks with (number & on) == want.
+struct alignas(16) Factor {
+  unsigned on_thread, want_thread, on_block, want_block;
 };
 
 // An operation acts on the amplitudes for which (number & on) == want holds for the register's, the thread's and the block's
@@ -70,8 +73,9 @@ struct alignas(16) Operation {
                 // of (thread & threads) and (block & columns) together is even; where it is odd, X acts on the others. So a
                 // sum modulo 2 of any wires controls X in one operation.
   unsigned columns;  // TABLE: the first of its columns in the array of columns, all MOST_THREAD_BITS of the thread's number,
-                     // then MOST_REGISTER_BITS, then MOST_BLOCK_BITS. FLIP: a mask of bits of the block's number.
-  unsigned threads;  // FLIP: a mask of bits of the thread's number
+                     // then MOST_REGISTER_BITS, then MOST_BLOCK_BITS. FLIP: a mask of bits of the block's number. PHASE: the
+                     // first of its Factors.
+  unsigned threads;  // FLIP: a mask of bits of the thread's number. PHASE: how many Factors it has.
 };
 
 // A number as a type, for arguments that the compiler must know.
@@ -102,16 +106,23 @@ __device__ __forceinline__ void for_each_register(const Operation& operation, co
 template <class R, int REGISTER_BITS>
 struct Registers {
   Complex<R> amplitude[power_of_two(REGISTER_BITS)];  // by register number
-  Complex<R> factor;                                  // the thread's factor: see OperationKind
 
-  // Applies any operation but FACTOR.
-  __device__ __forceinline__ void apply(const Operation& operation, const Complex<R>* constants, const unsigned* columns) {
+  __device__ __forceinline__ void apply(const Operation& operation, const Complex<R>* constants, const unsigned* columns,
+                                        const Factor* factors) {
     const Complex<R>* numbers = constants + operation.at;
     switch (operation.kind) {
       case PHASE: {
-        const Complex<R> by = multiply(factor, numbers[0]);
+        Complex<R> by = numbers[0];
+        const Factor* own = factors + operation.columns;
+#pragma unroll 4
+        for (unsigned f = 0; f < operation.threads; ++f) {
+          const Factor factor = own[f];
+          const Complex<R> number = numbers[1 + f];
+          const unsigned differs = ((threadIdx.x ^ factor.want_thread) & factor.on_thread) |
+                                   ((blockIdx.x ^ factor.want_block) & factor.on_block);
+          if (!differs) by = multiply(by, number);
+        }
         for_each_register<REGISTER_BITS, 0>(operation, [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
-        factor = {R(1), R(0)};
         break;
       }
       case TABLE: {
@@ -230,7 +241,7 @@ __device__ __forceinline__ void for_each_place(Place place, const Column* column
 template <class R, int REGISTER_BITS>
 __global__ void __launch_bounds__(MOST_THREADS, BLOCKS_ON_A_MULTIPROCESSOR)
 run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const unsigned* columns,
-         const Complex<R>* constants, unsigned number, const Index* first, Index constants_stride) {
+         const Factor* factors, const Complex<R>* constants, unsigned number, const Index* first, Index constants_stride) {
   SHARED_MEMORY(Complex<R>, tile);
   const Pass& pass = passes[number];
   require(pass.register_bits == REGISTER_BITS && blockDim.x == power_of_two<unsigned>(pass.thread_bits) &&
@@ -240,7 +251,6 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
   const unsigned thread = threadIdx.x, block = blockIdx.x;
 
   Registers<R, REGISTER_BITS> held;
-  held.factor = {R(1), R(0)};
   const Index zero = pass.zero;
   for_each_place<REGISTER_BITS>(
       first[blockIdx.y] ^ combine(block, pass.load_block, pass.block_bits) ^
@@ -267,9 +277,7 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
     for (unsigned o = stage.first_operation; o < stage.first_operation + stage.operations; ++o) {
       const Operation operation = operations[o];
       if ((thread & operation.on_thread) != operation.want_thread || (block & operation.on_block) != operation.want_block) continue;
-      // Many circuits have mostly factors, which take the least arithmetic: they are spared the search among the kinds.
-      if (operation.kind == FACTOR) held.factor = multiply(held.factor, constants[operation.at]);
-      else held.apply(operation, constants, columns);
+      held.apply(operation, constants, columns, factors);
     }
   }
 

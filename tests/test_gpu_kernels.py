@@ -232,7 +232,7 @@ def test_a_launch_of_the_wrong_size_ends_with_an_error():
     module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=(name,))
     none = on_card(np.zeros(64, np.uint64))
     state = on_card(np.zeros(2**6, complex))
-    arguments = (state, on_card(passes), none, none, none, none, np.uint32(0), none, np.uint64(0))
+    arguments = (state, on_card(passes), none, none, none, none, none, np.uint32(0), none, np.uint64(0))
 
     def launch(blocks, threads):
         module.get_function(name)((blocks,), (threads,), arguments, shared_mem=512)

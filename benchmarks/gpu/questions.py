@@ -12,7 +12,7 @@ import numpy as np
 
 from basicaer.devices.gpu.encoding import PassArrays as Recorded
 from basicaer.devices.gpu.passes import PassBuilder
-from basicaer.devices.gpu.structs import OPERATION, PASS, STAGE
+from basicaer.devices.gpu.structs import FACTOR, OPERATION, PASS, STAGE
 from basicaer.devices.gpu.structs import OperationKind as Kind
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form
@@ -43,6 +43,7 @@ class Question:
     passes: NDArray[Any]
     stages: NDArray[Any]
     operations: NDArray[Any]
+    factors: NDArray[Any]
     constants: NDArray[np.complexfloating]
     blocks: int
     threads: int
@@ -85,7 +86,7 @@ def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, roun
     module = device.card.kernels(precision, device.shapes[precision].register_bits)
     program = [
         _uploaded(cupy, array)
-        for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32))
+        for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32), question.factors)
     ]
     constants = _uploaded(cupy, question.constants.astype(vector.dtype))
     first = _uploaded(cupy, np.zeros(1, np.uint64))  # the index at which the only state begins
@@ -123,7 +124,8 @@ def _question(
     else:
         raise AssertionError(f"No pass with tiles of {len(tile)} bits has {what}.")
     stages_array = np.array(recorded.stages, STAGE)
-    operations, constants = _operations(kind, shape, bits) if kind else (np.zeros(0, OPERATION), None)
+    nothing = np.zeros(0, OPERATION), np.zeros(1, FACTOR), np.zeros(1, complex)
+    operations, factors, constants = _operations(kind, shape, bits) if kind else nothing
     per_stage = np.array_split(np.arange(len(operations)), len(stages_array))
     stages_array["first_operation"] = [part[0] if len(part) else 0 for part in per_stage]
     stages_array["operations"] = [len(part) for part in per_stage]
@@ -133,7 +135,8 @@ def _question(
         np.array(recorded.passes, PASS),
         stages_array,
         operations,
-        np.zeros(1, complex) if constants is None else constants,
+        factors,
+        constants,
         blocks=2 ** bits[1],
         threads=2 ** bits[0],
     )
@@ -157,30 +160,29 @@ def _recorded(
     return recorded, finished[1:]
 
 
-def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
-    """Return operations of one kind on each of the register's bits in turn, and their constants."""
+def _operations(
+    kind: str, shape: Shape, bits: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.complexfloating]]:
+    """Return operations of one kind on each of the register's bits in turn, their factors, and their constants."""
     random = np.random.default_rng(10)
     operations = np.zeros(OPERATIONS, OPERATION)
     number = np.arange(OPERATIONS)
     operations["bit"] = number % shape.register_bits
     operations["at"] = 16 * (number % 16)
     constants = np.zeros((16, 16), complex)  # constants[i] = the constants of one operation
-    phases = np.exp(1j * random.uniform(0, 2 * np.pi, 16))
+    factors = np.zeros(OPERATIONS, FACTOR)
+    factors["on_thread"] = factors["want_thread"] = 2 ** (number % bits[0])
     match kind:
         case "factors":
             # As in a QFT, each thread gathers a factor of its own, and multiplies its amplitudes by it once.
-            operations["kind"] = Kind.FACTOR
-            operations["on_thread"] = operations["want_thread"] = 2 ** (number % bits[0])
-            operations["kind"][-1] = Kind.PHASE
-            operations["on_thread"][-1] = operations["want_thread"][-1] = 0
-            constants[:, 0] = phases
+            operations = operations[:1]
+            operations["kind"], operations["threads"] = Kind.PHASE, OPERATIONS
+            constants = np.exp(1j * random.uniform(0, 2 * np.pi, OPERATIONS + 1))
         case "phases":
-            # Half of the registers are multiplied, each by a factor of its own.
-            operations["kind"] = np.where(number % 2, Kind.PHASE, Kind.FACTOR)
-            odd = number % 2 == 1
-            operations["on_register"][odd] = 2 ** (number[odd] // 2 % shape.register_bits)
-            operations["want_register"] = operations["on_register"]
-            constants[:, 0] = phases
+            # Half of the registers are multiplied, by a factor that differs between threads.
+            operations["kind"], operations["threads"] = Kind.PHASE, 1
+            operations["on_register"] = operations["want_register"] = 2 ** (number % shape.register_bits)
+            constants[:, :2] = np.exp(1j * random.uniform(0, 2 * np.pi, (16, 2)))
         case "flips":
             operations["kind"] = Kind.FLIP
             operations["at"] = 2**32 - 1  # Amplitudes flip in all registers.
@@ -196,7 +198,7 @@ def _operations(kind: str, shape: Shape, bits: tuple[int, int]) -> tuple[NDArray
         case "pairs":
             operations["kind"] = Kind.PAIR
             constants[:] = [_unitary(4, random).reshape(-1) for _ in range(16)]
-    return operations, constants.reshape(-1)
+    return operations, factors, constants.reshape(-1)
 
 
 def _unitary(size: int, random: np.random.Generator) -> NDArray[np.complexfloating]:

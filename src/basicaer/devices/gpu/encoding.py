@@ -42,6 +42,7 @@ class PassArrays:
     stages: list[NDArray[Any]] = field(default_factory=list)
     operations: list[tuple[int, ...]] = field(default_factory=list)
     columns: list[NDArray[np.uint32]] = field(default_factory=list)
+    factors: list[tuple[int, int, int, int]] = field(default_factory=list)
     constants: list[NDArray[Any]] = field(default_factory=list)
     constants_size: int = 0
 
@@ -97,9 +98,9 @@ class Encoder:
                 everywhere = reduce(mul, [factor for condition, factor in factors if not condition], 1.0 + 0j)
                 others = [(condition, factor) for condition, factor in factors if condition]
                 at = self._arrays.add_constants(stacked([everywhere, *(factor for _, factor in others)]))
-                for number, (condition, _) in enumerate(others, start=1):
-                    self._put(OperationKind.FACTOR, condition, at=at + number)
-                self._put(OperationKind.PHASE, inside, at=at)
+                first = len(self._arrays.factors)
+                self._arrays.factors += [self._conditions(condition)[2:] for condition, _ in others]
+                self._put(OperationKind.PHASE, inside, at=at, columns=first, threads=len(others))
             case Table():
                 self._add_table(operation)
             case _:
@@ -164,14 +165,18 @@ class Encoder:
         threads: int = 0,
     ) -> None:
         """Add an `OPERATION` that acts where a condition holds."""
+        reserved = 0
+        conditions = self._conditions(condition)
+        self._arrays.operations.append((int(kind), bit, other, reserved, *conditions, at, columns, threads))
+
+    def _conditions(self, condition: Mapping[int, bool]) -> tuple[int, int, int, int, int, int]:
+        """Return a condition as bits and their values, for the number of the register, the thread and the block."""
         on, want = [0, 0, 0], [0, 0, 0]
         for wire, value in condition.items():
             number, position = self._bit_of[wire]
             on[number] |= bit_at(position)
             want[number] |= bit_at(position) if value else 0
-        conditions = (on[_REGISTER], want[_REGISTER], on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK])
-        reserved = 0
-        self._arrays.operations.append((int(kind), bit, other, reserved, *conditions, at, columns, threads))
+        return on[_REGISTER], want[_REGISTER], on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK]
 
 
 def _classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:

@@ -65,7 +65,7 @@ class Launches:
     ----------
     launches
         In the order in which they run.
-    passes, stages, operations, columns
+    passes, stages, operations, columns, factors
         Arrays that `run_pass` reads.
     constants
         ``constants[s]`` are those that it reads for set s; a single set stands for all.
@@ -78,6 +78,7 @@ class Launches:
     stages: NDArray[Any]
     operations: NDArray[Any]
     columns: NDArray[np.uint32]
+    factors: NDArray[Any]
     constants: NDArray[np.complexfloating]
     place: tuple[int, ...]
     zero: frozenset[int]

@@ -10,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 
 __all__ = [
+    "FACTOR",
     "MOST_BLOCK_BITS",
     "MOST_INDEX_BITS",
     "MOST_REGISTER_BITS",
@@ -47,15 +48,14 @@ class Exchange(IntEnum):
 class OperationKind(IntEnum):
     """What an operation does; `kernels/pass.cu` says what numbers each takes."""
 
-    FACTOR = 0
-    PHASE = 1
-    TABLE = 2
-    FLIP = 3
-    DENSE = 4
-    REAL = 5
-    CROSSED = 6
-    PAIR = 7
-    SWAP = 8
+    PHASE = 0
+    TABLE = 1
+    FLIP = 2
+    DENSE = 3
+    REAL = 4
+    CROSSED = 5
+    PAIR = 6
+    SWAP = 7
 
 
 def _structure(**fields: str | tuple[str, int]) -> np.dtype[np.void]:
@@ -108,6 +108,7 @@ OPERATION = _structure(
     columns="u4",
     threads="u4",
 )
+FACTOR = _structure(on_thread="u4", want_thread="u4", on_block="u4", want_block="u4")
 WIDE = _structure(
     target=("u8", MOST_WIDE_TARGETS),
     rest=("u8", MOST_INDEX_BITS),
