@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 
-from emulated_gpu.building import build
 from emulated_gpu.errors import CUDADriverError
 from emulated_gpu.gpu import Launch
 from emulated_gpu.memory import DeviceArray
@@ -38,17 +37,17 @@ class RawModule:
     Every kernel's name expression must be given.
     """
 
-    def __init__(self, gpu, *, counting, sanitize, code, options=(), backend="nvrtc", name_expressions=()):
+    def __init__(self, gpu, build, *, counting, code, options=(), backend="nvrtc", name_expressions=()):
         if not isinstance(options, tuple):
             raise TypeError("options must be a tuple")
         self._gpu = gpu
         self._code, self._names, self._options = code, tuple(name_expressions), options
-        self._counting, self._sanitize = counting, sanitize
+        self._build, self._counting = build, counting
         self._shared_bytes_allowed = {}  # by name, since on a card it belongs to the function, not to the object
 
     def get_function(self, name):
         self._gpu.check()
-        library = build(self._code, self._names, self._options, counting=self._counting, sanitize=self._sanitize)
+        library = self._build(self._gpu, self._code, self._names, self._options)
         if name not in library:
             raise CUDADriverError(500, name)
         return RawKernel(self._gpu, name, library, self._shared_bytes_allowed, counting=self._counting)

@@ -3,6 +3,7 @@
 from functools import partial
 from types import SimpleNamespace
 
+from emulated_gpu import building
 from emulated_gpu.errors import CompileException, CUDADriverError, CUDARuntimeError, OutOfMemoryError
 from emulated_gpu.gpu import EmulatedGpu
 from emulated_gpu.kernels import RawModule
@@ -53,6 +54,8 @@ class EmulatedCupy:
 
     Parameters
     ----------
+    build
+        Makes the library of a module, from the card, the text, the kernels' names and the options; default: g++ does.
     counting
         Whether launches count what they ask of memory (kernels are compiled with BASICAER_COUNTING).
     sanitize
@@ -61,13 +64,14 @@ class EmulatedCupy:
         ASAN_OPTIONS=detect_leaks=0.
     """
 
-    def __init__(self, *, counting=False, sanitize=False):
+    def __init__(self, *, build=None, counting=False, sanitize=False):
         gpu = self.gpu = EmulatedGpu()
+        build = build or partial(_built_by_gxx, counting=counting, sanitize=sanitize)
         gpu.null_stream = Stream(gpu, null=True)
         self.__version__ = "14.2.0"
         self.ndarray = DeviceArray
         self.empty = partial(empty, gpu)
-        self.RawModule = partial(RawModule, gpu, counting=counting, sanitize=sanitize)
+        self.RawModule = partial(RawModule, gpu, build, counting=counting)
         pool = SimpleNamespace(
             used_bytes=gpu.used_bytes,
             total_bytes=gpu.total_pool_bytes,
@@ -89,6 +93,10 @@ class EmulatedCupy:
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             compiler=SimpleNamespace(CompileException=CompileException),
         )
+
+
+def _built_by_gxx(_gpu, text, names, options, *, counting, sanitize):
+    return building.build(text, names, options, counting=counting, sanitize=sanitize)
 
 
 def _set_allocator(allocator):
