@@ -6,7 +6,7 @@
 #include "scalar.cuh"
 
 // Adds each of `parts` values over the threads whose numbers differ only in the bits of `summed`. Each sum is then with the
-// thread that has 0 in all of these bits.
+// thread that has 0 in all of these bits; no other thread may read it without a barrier.
 //
 // sums[p * blockDim.x + t] is value p of thread t, in shared memory.
 __device__ __forceinline__ void sum_over_threads(double* sums, unsigned summed, int parts) {
@@ -19,7 +19,6 @@ __device__ __forceinline__ void sum_over_threads(double* sums, unsigned summed, 
         write_shared(sums, own, read_shared(sums, own) + read_shared(sums, own + bit));
       }
   }
-  __syncthreads();
 }
 
 // The order in which a launch goes through all indices of a state: each thread through 2^loop_bits of them. An index is the
@@ -73,13 +72,12 @@ sum_probabilities(const Complex<R>* states, const Traversal* order, const Index*
 // times -1 where i and `signs` share an odd number of bits. `flips` are the index bits of the X and Y, `signs` those of the
 // Z and Y.
 //
-// Launch: as Traversal says, with at least two threads; shared memory for two doubles of each thread. sums[2 * k] is the
-// real part and sums[2 * k + 1] the imaginary part of the sum of block b of state y, where k = y * gridDim.x + b.
+// Launch: as Traversal says; shared memory for two doubles of each thread. sums[2 * k] is the real part and sums[2 * k + 1]
+// the imaginary part of the sum of block b of state y, where k = y * gridDim.x + b.
 template <class R>
 __global__ void __launch_bounds__(MOST_THREADS)
 sum_pauli_products(const Complex<R>* states, const Traversal* order, const Index* first, Index flips, Index signs, double* sums) {
   SHARED_MEMORY(double, shared);
-  require(blockDim.x >= 2);  // the first two threads each write one part
   const Complex<R>* const state = states + first[blockIdx.y];
   double re = 0, im = 0;
   traverse(*order, [&](Index i) {
@@ -92,7 +90,8 @@ sum_pauli_products(const Complex<R>* states, const Traversal* order, const Index
   write_shared(shared, blockDim.x + threadIdx.x, im);
   sum_over_threads(shared, blockDim.x - 1, 2);
   const Index number = Index(blockIdx.y) * gridDim.x + blockIdx.x;  // the number of this block among those of all states
-  if (threadIdx.x < 2) write_global(sums, 2 * number + threadIdx.x, read_shared(shared, threadIdx.x * blockDim.x));
+  if (threadIdx.x == 0)
+    for (int part = 0; part < 2; ++part) write_global(sums, 2 * number + part, read_shared(shared, part * blockDim.x));
 }
 
 // probabilities[i] becomes that of the index which combines `first` with the columns of the set bits of i.
