@@ -8,7 +8,6 @@ from basicaer.plan.planner import plan_segment
 from plan_checks import in_program_order, random_gates
 
 
-
 def circuits(n):
     """Return lists of gates: one that needs hardly any arithmetic, and random ones, the last of them wide."""
     flips = [Gate("cx", "X", (q + 1,), Form.PERMUTATION, np.array([1, 0]), (q,), 1) for q in range(n - 1)]

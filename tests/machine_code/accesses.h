@@ -2,22 +2,21 @@
 #pragma once
 #include "machine.h"
 
-// Operands: target or source, base (64 bits or 32), further base (may be a number 0), and the offset as a number; options:
-// bytes, whether the base has 64 bits.
+// Operands: target or source, base, further base (may be the number 0), and the offset as a number; options: bytes, whether
+// the base has 64 bits, whether the further one has, whether the address has.
 enum { DATA, BASE, FURTHER, OFFSET };
 
 inline u64 step_place(const Call& c) { return u64(&c.step - c.machine.launch.steps) * 16; }
 
 inline void find_addresses(const Call& c) {
-  const bool is_wide = c.option(1);
-  const u8 scale = c.step.operands[BASE].scale;
-  const Lanes<u64> base = is_wide ? c.pairs(BASE) : each<u64>([v = c.integers(BASE)](u32 l) { return u64(v[l]); });
-  const Lanes<u64> further = is_wide ? c.pairs(FURTHER) : each<u64>([v = c.integers(FURTHER)](u32 l) { return u64(v[l]); });
-  const u64 offset = c.step.operands[OFFSET].value;
-  c.warp.address = each<u64>([&](u32 l) {
-    const u64 address = base[l] * scale + further[l] + offset;
-    return is_wide ? address : u64(u32(address));
-  });
+  const auto part = [&](int i, bool has_64_bits) {
+    if (has_64_bits) return c.pairs(i);
+    const Lanes<u32> values = c.integers(i);
+    return each<u64>([&](u32 l) { return u64(values[l]); });
+  };
+  const Lanes<u64> base = part(BASE, c.option(1)), further = part(FURTHER, c.option(2));
+  const u64 scale = c.step.operands[BASE].scale, offset = c.step.operands[OFFSET].value, kept = c.option(3) ? ~0ull : ~0u;
+  c.warp.address = each<u64>([&](u32 l) { return (base[l] * scale + further[l] + offset) & kept; });
 }
 
 // Checks an access of a lane for races, word by word.

@@ -89,15 +89,21 @@ def read(letters, operands):
     return tuple(_READERS[letter](operand) for letter, operand in zip(letters, operands, strict=True))
 
 
-def take_carry(operands):
-    """Remove the predicates behind the target, to which an addition writes its carries; return the one that is used."""
+def take_carries(operands):
+    """Remove the predicates behind the target, to which an addition writes up to two carries; return two targets."""
     taken = []
     while is_predicate(operands[1]):
         taken.append(predicate_target(operands.pop(1)))
-    used = [carry for carry in taken if carry != Operand()]
-    if len(used) > 1:
+    first, second, *_ = [*[carry for carry in taken if carry != Operand()], Operand(), Operand()]
+    return first, second
+
+
+def take_carry(operands):
+    """Remove the predicates behind the target, to one of which an addition writes its carry; return that one."""
+    carry, second = take_carries(operands)
+    if second != Operand():
         raise UnknownInstructionError("a form with two carries")
-    return used[0] if used else Operand()
+    return carry
 
 
 def one_of(modifiers, names):

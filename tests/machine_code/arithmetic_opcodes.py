@@ -1,6 +1,6 @@
 """Opcodes of moves, of integers, bits and predicates, and of floating point."""
 
-from machine_code.actions import Action, one_of, opcode, read, register_plain, take_carry
+from machine_code.actions import Action, one_of, opcode, read, register_plain, take_carries, take_carry
 from machine_code.operands import (
     NEVER,
     ZERO,
@@ -104,11 +104,13 @@ def _add_two(_modifiers, operands):
 
 @opcode("IADD3", "UIADD3", modifiers="X")
 def _add(modifiers, operands):
-    carry = take_carry(operands)
-    if carry != Operand() and len([term for term in operands[1:4] if term not in {"RZ", "URZ"}]) > 2:
-        raise UnknownInstructionError("a form with a carry of three numbers")
+    carry, second = take_carries(operands)
+    summands = [term for term in operands[1:4] if term not in {"RZ", "URZ"}]
+    if len(summands) > 2 and carry != Operand() and second == Operand():
+        raise UnknownInstructionError("a form with one carry of three numbers")
     carries_in = read("p p", operands[4:]) if "X" in modifiers else (NEVER, NEVER)
-    return Action("add", (carry, *read("T i i i", operands[:4] if "X" in modifiers else operands), *carries_in))
+    target_and_summands = read("T i i i", operands[:4] if "X" in modifiers else operands)
+    return Action("add", (carry, *target_and_summands, *carries_in, second))
 
 
 @opcode("IMAD", "UIMAD", modifiers="MOV U32 SHL IADD WIDE X HI")

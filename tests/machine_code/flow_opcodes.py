@@ -17,9 +17,14 @@ _SPECIAL = ("SR_TID.X", "SR_CTAID.X", "SR_CTAID.Y", "SR_LANEID")
 _ZERO = ("SR_TID.Y", "SR_TID.Z", "SR_CTAID.Z", "SR_CgaCtaId")  # blocks have one axis, grids two, clusters one block
 
 
-@opcode("NOP", "YIELD")
+@opcode("YIELD")
 def _nothing(_modifiers, _operands):
     return Action("do_nothing")
+
+
+@opcode("NOP")
+def _order(_modifiers, _operands):  # this is left of __syncwarp where the compiler knows that the lanes are together
+    return Action("order_lanes")
 
 
 @opcode("BRA")

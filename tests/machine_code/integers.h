@@ -76,7 +76,8 @@ void predicates_to_register(const Call& c) {
         }));
 }
 
-// carry out, to, a, b, c, carry in, carry in. A number that is subtracted is inverted and makes another 1 to add.
+// carry out, to, a, b, c, carry in, carry in, second carry out. A number that is subtracted is inverted and makes another 1 to
+// add. Three numbers may carry 2, which then are both carries.
 void add(const Call& c) {
   const Lanes<u32> in[] = {c.integers(2), c.integers(3), c.integers(4)};
   const u32 carries[] = {c.predicate(5), c.predicate(6)};
@@ -86,10 +87,11 @@ void add(const Call& c) {
     return sum;
   });
   c.put(1, each<u32>([&](u32 l) { return u32(sums[l]); }));
-  c.put_predicate(0, lanes_where([&](u32 l) { return sums[l] >> 32; }));
+  c.put_predicate(0, lanes_where([&](u32 l) { return sums[l] >> 32 >= 1; }));
+  c.put_predicate(7, lanes_where([&](u32 l) { return sums[l] >> 32 >= 2; }));
 }
 
-// carry out, to, a, b, c, carry in; options: whether a and b are signed
+// nothing, to, a, b, c, carry in
 void multiply_add(const Call& c) {
   const Lanes<u32> a = c.integers(2), b = c.integers(3), addend = c.integers(4);
   const u32 carry = c.predicate(5);

@@ -17,7 +17,9 @@ def _accesses(handler, *, loads, wide):
         if register.kind == Kind.UNIFORM:
             raise UnknownInstructionError(f"the operand {data}")
         size = next((_BYTES[modifier] for modifier in modifiers if modifier in _BYTES), 4)
-        return Action(handler, (register, *address(where, wide=wide)), (size, wide))
+        place = address(where, wide=wide)
+        operands = register, place.base, place.further, place.offset
+        return Action(handler, operands, (size, place.base_is_wide, place.further_is_wide, wide))
 
     return access
 

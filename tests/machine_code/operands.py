@@ -52,7 +52,7 @@ _PREDICATE_KINDS = {"P": Kind.PREDICATE, "UP": Kind.UNIFORM_PREDICATE}
 _REGISTER = re.compile(r"(U?R)(Z|\d+)(?:\.B([0-3]))?")
 _CONSTANT = re.compile(r"c\[0x([023])\]\[(0x[0-9a-f]{1,4}|RZ)\]")
 _PREDICATE = re.compile(r"(!?)(U?P)([0-6T])")
-_TERM = re.compile(r"(U?R(?:Z|\d+))(?:\.(64)|\.X(4|8|16))?")
+_TERM = re.compile(r"(U?R(?:Z|\d+))(?:\.(64|U32)|\.X(4|8|16))?")
 _WHOLE_NUMBER = re.compile(r"(-?)(0x[0-9a-f]+|\d+)")
 
 
@@ -134,19 +134,30 @@ def halves(high, low):
     return Operand(Kind.NUMBER, value=int.from_bytes(bits, "little"))
 
 
+class Address(NamedTuple):
+    """The parts of an address, and which of them have 64 bits."""
+
+    base: Operand
+    further: Operand
+    offset: Operand
+    base_is_wide: bool
+    further_is_wide: bool
+
+
 def address(text, *, wide):
-    """Return base, further base and offset of an address, whose registers have 64 bits if it is `wide`, otherwise 32."""
+    """Return the parts of an address, whose registers have 64 bits if it is `wide` and they do not say otherwise."""
     match = re.fullmatch(r"(?:desc\[UR\d+\])?\[(.*)\]", text)
     terms = match[1].split("+") if match else []
     registers = [found for found in map(_TERM.fullmatch, terms) if found]
-    if not terms or len(registers) > 2 or any(not wide and found[2] == "64" for found in registers):
+    if not terms or len(registers) > 2 or any(not wide and found[2] for found in registers):
         raise UnknownInstructionError(f"the address {text}")
     bases = [_plain(found[1], text)._replace(scale=int(found[3] or 1)) for found in registers]
-    bases = [*bases, ZERO, ZERO][:2]
-    if bases[1].scale != 1:
+    widths = [wide and found[2] != "U32" for found in registers]
+    base, further, *_ = *bases, ZERO, ZERO
+    if further.scale != 1:
         raise UnknownInstructionError(f"the address {text}")
     offset = sum(number(term) for term in terms if not _TERM.fullmatch(term))
-    return *bases, Operand(Kind.NUMBER, value=offset % 2**64)
+    return Address(base, further, Operand(Kind.NUMBER, value=offset % 2**64), *[*widths, wide, wide][:2])
 
 
 def _plain(text, whole):

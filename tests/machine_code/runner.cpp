@@ -11,7 +11,9 @@ namespace {
 typedef void (*Handler)(const Call&);
 
 // What an instruction does to the flow of control: the lanes that act are `acting`.
-enum Flow : u32 { DO_NOTHING, BRANCH, RETURN, EXIT, TRAP, SET_MEETING, CLEAR_MEETING, LEAVE_MEETING, MEET, MEET_WARP, BARRIER, FLOWS };
+enum Flow : u32 {
+  DO_NOTHING, BRANCH, RETURN, EXIT, TRAP, SET_MEETING, CLEAR_MEETING, LEAVE_MEETING, MEET, MEET_WARP, ORDER_LANES, BARRIER, FLOWS
+};
 
 struct Named {
   const char* name;
@@ -22,7 +24,7 @@ struct Named {
 const Named HANDLERS[] = {
     // in the order of Flow
     FLOW(do_nothing), FLOW(branch), FLOW(return_), FLOW(exit), FLOW(trap), FLOW(set_meeting), FLOW(clear_meeting),
-    FLOW(leave_meeting), FLOW(meet), FLOW(meet_warp), FLOW(barrier),
+    FLOW(leave_meeting), FLOW(meet), FLOW(meet_warp), FLOW(order_lanes), FLOW(barrier),
     HANDLER(move), HANDLER(move_pair), HANDLER(select), HANDLER(permute_bytes), HANDLER(register_to_predicates),
     HANDLER(predicates_to_register), HANDLER(add), HANDLER(multiply_add), HANDLER(multiply_add_wide), HANDLER(shift_add),
     HANDLER(shift), HANDLER(logic), HANDLER(logic_of_predicates), HANDLER(count_ones), HANDLER(smaller_or_larger),
@@ -80,6 +82,7 @@ bool flow(Machine& m, Warp& w, const Step& step, u32 together, u32 acting) {
     case LEAVE_MEETING: w.meeting[number] &= ~(acting & Call::lanes_of(w, step.operands[0])); return acting != 0;
     case MEET: w.met[number] |= acting; return acting != 0;
     case MEET_WARP: w.at_warp_barrier |= acting; return acting != 0;
+    case ORDER_LANES: w.warp_barriers += acting == w.live; return false;
     case BARRIER:
       if (m.launch.ignored_barrier == &step - m.launch.steps) return false;
       w.at_barrier |= acting;
@@ -166,13 +169,17 @@ void run_block(Machine& m) {
       while (!m.has_failed() && advance(m, m.warps[i])) {
       }
     if (m.has_failed()) return;
-    u32 live = 0, waiting = 0;
+    u32 live = 0, waiting = 0, at = 0;  // waiting: at one barrier, behind which is instruction `at`
     for (const Warp& w : m.warps) {
       live += u32(__builtin_popcount(w.live));
-      waiting += u32(__builtin_popcount(w.live & w.at_barrier));
+      for (u32 l = 0; l < LANES; ++l) {
+        if (!has(w.live & w.at_barrier, l)) continue;
+        if (waiting == 0) at = w.place[l];
+        waiting += w.place[l] == at;
+      }
     }
     if (live == 0) return;
-    if (waiting != live) return m.fail("a barrier that %u of %u threads reach", waiting, live);
+    if (waiting != live) return m.fail("a barrier at %#llx that %u of %u threads reach", at ? 16ull * (at - 1) : 0, waiting, live);
     for (Warp& w : m.warps) w.at_barrier = 0;
     ++m.interval;
   }
