@@ -71,6 +71,8 @@ class EmulatedGpu:
         Whether a kernel's failure is raised by the next call that waits, as on a card, instead of by the launch.
     errors_stick
         Whether every call after a failure raises it again, as on a card, until `recover`.
+    lazy_bytes
+        Allocations of so many bytes are zeros that take memory only where they are touched, and are not filled.
     seed
         The orders in which threads and blocks run are drawn from it; launch k takes `seed` + k.
     launches, copies
@@ -90,6 +92,7 @@ class EmulatedGpu:
         self.driver_version, self.runtime_version = 13000, 12090
         self.properties = {}
         self.errors_are_late, self.errors_stick = True, False
+        self.lazy_bytes = float("inf")
         self.seed = 0
         self.launches, self.copies = [], []
         self.events_recorded = self.events_waited_for = 0

@@ -40,10 +40,9 @@ COUNTS = np.dtype(
 )
 ISSUED = np.dtype(
     [
-        *[("step", "u4"), ("sectors", "u2"), ("new_sectors", "u2"), ("wavefronts", "u2"), ("warp", "u1")],
-        ("acts", "u1"),
-    ],
-    align=True,
+        *[("step", "u4"), ("block", "u4"), ("sectors", "u2"), ("new_sectors", "u2"), ("wavefronts", "u2")],
+        *[("warp", "u1"), ("acts", "u1")],
+    ]
 )
 RANGE = np.dtype([("begin", "u8"), ("end", "u8"), ("is_large", "u8")])
 
@@ -73,7 +72,9 @@ class Ran(NamedTuple):
     counts
         COUNTS of each instruction.
     issued
-        ISSUED for each instruction that warps issued, in order, if there was room asked for.
+        ISSUED for each instruction that warps issued, in order, as many as there was room for.
+    issued_count
+        How many there were.
     blocks
         How many blocks ran.
     """
@@ -81,6 +82,7 @@ class Ran(NamedTuple):
     why: str
     counts: np.ndarray
     issued: np.ndarray
+    issued_count: int
     blocks: int
 
 
@@ -190,7 +192,7 @@ class Kernel:
             issued_room=issued_room,
         )
         _runner().run(ctypes.byref(asked))
-        return Ran(asked.why.decode(), counts, issued[: asked.issued_count], asked.blocks_run)
+        return Ran(asked.why.decode(), counts, issued[: asked.issued_count], asked.issued_count, asked.blocks_run)
 
 
 def _address_of(data):

@@ -105,6 +105,7 @@ void note(Machine& m, const Warp& w, u32 at, u32 acting) {
   }
   if (m.launch.issued_count < m.launch.issued_room)
     m.launch.issued[m.launch.issued_count] = {at,
+                                              u32(m.launch.blocks_run),
                                               u16(now.sectors),
                                               u16(now.new_sectors),
                                               u16(now.wavefronts),

@@ -53,9 +53,9 @@ struct Counts {
   u64 wavefronts;   // of shared memory; of global memory lines of 128 bytes
 };
 
-// An instruction that a warp issued.
+// An instruction that a warp issued. Blocks are numbered in the order in which they ran.
 struct Issued {
-  u32 step;
+  u32 step, block;
   u16 sectors, new_sectors, wavefronts;
   u8 warp, acts;
 };
