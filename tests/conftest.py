@@ -29,8 +29,8 @@ from jobs import Clock, Held, ManualExecutor
 
 MACHINE_CODE = os.environ.get("BASICAER_MACHINE_CODE")  # `nox -s machine_code` sets it: 90 is sm_90
 
-# Tiles are tiny in all but the first, so that every plan has many passes and tiles. Machine code is that of the kernels that
-# a card runs, where threads have more registers.
+# Tiles are tiny in all but the first, so that every plan has many passes and tiles. Machine code is that of the kernels
+# that a card runs, where threads have more registers.
 TINY_SHAPES = {Precision.DOUBLE: TileShape(5, 2, 1), Precision.SINGLE: TileShape(6, 3, 2)}
 if MACHINE_CODE:
     TINY_SHAPES = {Precision.DOUBLE: TileShape(6, 4, 2), Precision.SINGLE: TileShape(7, 5, 2)}

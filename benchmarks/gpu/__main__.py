@@ -2,8 +2,8 @@
 
 Each point is printed and added to the results as soon as it is done. A run can be interrupted: the next one continues
 where it was. The tables, the verdicts on the goals and the picture come at the end. `collect FOLDER` writes the
-circuits for a machine without Qiskit, which reads them with `--circuits FOLDER`. `predict` needs no GPU: it predicts times
-from the kernels' machine code.
+circuits for a machine without Qiskit, which reads them with `--circuits FOLDER`. `predict` needs no GPU: it predicts
+times from the kernels' machine code.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def collect(folder: Path, sizes: list[int]) -> None:
 @click.option("--markdown", is_flag=True, help="Print the tables in Markdown.")
 @click.option("--results", type=PATH, help="Folder; default: benchmarks/results.")
 def predict(**options: Any) -> None:
-    """Predict the families' times on cards that are not here; nothing of it is measured. Needs the group machine-code."""
+    """Predict the families' times on cards that are not here, without measuring. Needs the group machine-code."""
     from gpu.predict import predict
 
     predict(**options)

@@ -26,9 +26,13 @@ _UNIT_OF = {
     **dict.fromkeys(("P2R", "R2P", "IMNMX", "VIMNMX"), "integer"),
     **dict.fromkeys(("S2R", "S2UR", "LDC", "POPC", "MUFU", "F2F", "F2I", "I2F"), "slow"),
     **dict.fromkeys(("LDS", "STS"), "shared"),
-    **{"IMAD": "multiply", "LDG": "global load", "STG": "global store", "BAR": "barrier"},
+    "IMAD": "multiply",
+    "LDG": "global load",
+    "STG": "global store",
+    "BAR": "barrier",
 }
 _SLOW_CYCLES, _INTEGER_CYCLES = 8, 2
+_COUNTED_BLOCKS = 24  # over which the cycles for a block are averaged, at least
 _LATENCIES = {
     "latency": 25,  # of what has no fixed one
     "shared_latency": 24,
@@ -105,7 +109,8 @@ def simulate(kernel: Any, traces: list[NDArray[Any]], card: PredictedCard, warps
         busy=(ctypes.c_int32 * len(_UNITS))(*(busy.get(unit, 1) for unit in _UNITS)),
         **_LATENCIES,
     )
-    shape = _Shape(warps=warps, resident=resident, blocks=len(traces), wanted=4 * resident + 2 * len(traces))
+    wanted = resident * (2 + max(4, -(-_COUNTED_BLOCKS // resident)))  # blocks that began together end together
+    shape = _Shape(warps=warps, resident=resident, blocks=len(traces), wanted=wanted)
     result = (ctypes.c_double * len(Simulated._fields))()
     pointers = (ctypes.c_void_p * len(of_warps))(*(trace.ctypes.data for trace in of_warps))
     sizes = (ctypes.c_uint64 * len(of_warps))(*map(len, of_warps))

@@ -1,7 +1,7 @@
 """Predicts what the circuit families would take on cards that are not here, from the kernels' machine code.
 
-Nothing of this is measured, and no number was held against a card. Compare predictions with predictions: they show what a
-change of the kernels or of the planner is worth.
+Nothing of this is measured, and no number was held against a card. Compare predictions with predictions: they show what
+a change of the kernels or of the planner is worth.
 """
 
 from __future__ import annotations

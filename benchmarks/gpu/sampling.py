@@ -1,4 +1,4 @@
-"""What launches ask of a card, from the machine code: a few blocks of each launch run on the CPU, in memory hardly used."""
+"""What launches ask of a card: a few blocks of each run as machine code on the CPU, in memory that is hardly used."""
 
 from __future__ import annotations
 
