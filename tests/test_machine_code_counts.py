@@ -1,8 +1,8 @@
 """How many instructions the machine code of a circuit family's passes issues, bounded from above.
 
 A change of the kernels or of the planner that adds instructions fails here, and one that saves some should lower the
-table. A failure says what was counted: write that number into the table, if the change is worth it. A new version of the
-compiler, which pyproject.toml pins, changes all numbers.
+table. A failure says what was counted: write this number into the table if the change is worth it. All numbers change
+with the version of the compiler, which pyproject.toml pins.
 """
 
 import numpy as np

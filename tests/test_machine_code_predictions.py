@@ -1,7 +1,6 @@
 """Predictions: the model of a multiprocessor on kernels whose times follow from its numbers, and the command."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +27,7 @@ def simulated(monkeypatch):
     from gpu.predicted_cards import CARDS
 
     def simulated(body, card="h200", resident=8):
-        text = f"__global__ void kernel(double* data) {{ const unsigned t = blockIdx.x * blockDim.x + threadIdx.x; {body} }}"
+        text = f"__global__ void kernel(double* data) {{ const unsigned t = blockIdx.x * 256 + threadIdx.x; {body} }}"
         card = CARDS[card]
         kernel = machine_code.kernel_of(text, ("kernel",), "kernel", card.architecture)
         data = np.zeros(2 * WARPS * 32 * 64 + 64)
@@ -50,7 +49,9 @@ def simulated(monkeypatch):
     return simulated
 
 
-ARITHMETIC = "double a = data[t], b = data[t + 512]; for (int k = 0; k < 400; ++k) { a = a * b + 1; b = b * a + 2; } data[t] = a + b;"
+ARITHMETIC = """double a = data[t], b = data[t + 512];
+  for (int k = 0; k < 400; ++k) { a = a * b + 1; b = b * a + 2; }
+  data[t] = a + b;"""
 
 
 @pytest.mark.parametrize(("card", "cycles"), [("h200", 2), ("a100", 4)])
@@ -93,7 +94,6 @@ def test_the_command_predicts_in_the_layout_of_measured_records(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "gpu", *words, "--results", tmp_path],
         cwd=BENCHMARKS,
-        env=os.environ | {"PYTHONPATH": str(BENCHMARKS.parent / "src")},
         capture_output=True,
         text=True,
         check=False,
