@@ -48,7 +48,8 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
     int place = thread_bits;  // where the bits of the register's number stand in the number within the tile
 #pragma unroll
     for (int r = 0; r < REGISTERS; ++r) {
-      const Index j = with_gap<Index>(tile, 0, tile_bits) + with_gap(threadIdx.x, place, PAULI_REGISTER_BITS) + with_gap(r, 0, place);
+      const unsigned within = with_gap(threadIdx.x, place, PAULI_REGISTER_BITS) + with_gap(unsigned(r), 0, place);
+      const Index j = with_gap(tile, 0, tile_bits) + within;
       sum[r] = {0, 0};
       if (j < power_of_two<Index>(bits)) {
         const Index i = with_gap(j, pivot, 1);
@@ -71,14 +72,14 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
       }
       const unsigned own = with_gap(threadIdx.x, place, PAULI_REGISTER_BITS);
 #pragma unroll
-      for (int r = 0; r < REGISTERS; ++r) write_shared(shared, pauli_slot(own + with_gap(r, 0, place)), sum[r]);
+      for (int r = 0; r < REGISTERS; ++r) write_shared(shared, pauli_slot(own + with_gap(unsigned(r), 0, place)), sum[r]);
       __syncthreads();
       done = place;
       if (done == 0) break;
       const int next = place > PAULI_REGISTER_BITS ? place - PAULI_REGISTER_BITS : 0;
       const unsigned others = with_gap(threadIdx.x, next, PAULI_REGISTER_BITS);
 #pragma unroll
-      for (int r = 0; r < REGISTERS; ++r) sum[r] = read_shared(shared, pauli_slot(others + with_gap(r, 0, next)));
+      for (int r = 0; r < REGISTERS; ++r) sum[r] = read_shared(shared, pauli_slot(others + with_gap(unsigned(r), 0, next)));
     }
     for (unsigned k = threadIdx.x; k < count; k += blockDim.x) {
       const Paulis product = products[k];

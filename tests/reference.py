@@ -69,8 +69,8 @@ def prepare(vector, qubits, amplitudes):
 def expectation(vector, x, z) -> float:
     """The expectation value of X on the qubits of `x`, Z on those of `z`, and Y where both are, without its norm."""
     index = np.arange(len(vector))
-    signs = np.array([(-1) ** f"{i & z:b}".count("1") for i in index])
-    return (np.vdot(vector[index ^ x], signs * vector) * 1j ** f"{x & z:b}".count("1")).real
+    signs = (-1.0) ** np.bitwise_count(index & z)
+    return (np.vdot(vector[index ^ x], signs * vector) * 1j ** int(np.bitwise_count(x & z))).real
 
 
 def orders(n: int, k: int):

@@ -83,9 +83,9 @@ def test_each_state_has_its_own_numbers(n, widest, tiny_gpu, precision, toleranc
 
 
 def test_a_small_circuit_is_one_launch_with_a_block_for_each_state(cupy, device):
-    n = TINY_SHAPES[Precision.DOUBLE].tile_bits
+    n, registers, _ = TINY_SHAPES[Precision.DOUBLE]
     batch, _ = batch_of(device, [layers(n, seed) for seed in range(COUNT)], n)
-    assert [(one.grid, one.kernel) for one in cupy.gpu.launches[1:]] == [((1, COUNT), "run_pass<double, 2>")]
+    assert [(one.grid, one.kernel) for one in cupy.gpu.launches[1:]] == [((1, COUNT), f"run_pass<double, {registers}>")]
     assert batch.state(1).layout() == batch.state(4).layout()
 
 

@@ -197,8 +197,8 @@ def test_kernels_are_compiled_once_for_each_precision(cupy, device, monkeypatch)
     for precision in (Precision.DOUBLE, Precision.SINGLE, Precision.DOUBLE):
         device.new_state(3, precision)
     assert len(compiled) == 2
-    assert "run_pass<double, 2>" in compiled[0]
-    assert "run_pass<float, 3>" in compiled[1]
+    assert f"run_pass<double, {TINY_SHAPES[Precision.DOUBLE].register_bits}>" in compiled[0]
+    assert f"run_pass<float, {TINY_SHAPES[Precision.SINGLE].register_bits}>" in compiled[1]
 
 
 def test_a_state_that_does_not_fit_is_refused_before_it_is_made(cupy, device):

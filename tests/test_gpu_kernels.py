@@ -228,6 +228,10 @@ def test_a_launch_of_the_wrong_size_ends_with_an_error():
     cupy = emulated_cupy()
     passes = np.zeros(1, structs.PASS)
     passes["register_bits"], passes["thread_bits"], passes["block_bits"] = 2, 3, 1
+    for way in ("load", "store"):
+        passes[f"{way}_register"][0, :2] = 1, 2
+        passes[f"{way}_thread"][0, :3] = 4, 8, 16
+        passes[f"{way}_block"][0, :1] = 32
     name = "run_pass<double, 2>"
     module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=(name,))
     none = on_card(np.zeros(64, np.uint64))

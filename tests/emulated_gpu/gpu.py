@@ -82,6 +82,8 @@ class EmulatedGpu:
         Whether a kernel's failure is raised by the next call that waits, as on a card, instead of by the launch.
     errors_stick
         Whether every call after a failure raises it again, as on a card, until `recover`.
+    lazy_bytes
+        Allocations of so many bytes are zeros that take memory only where they are touched, and are not filled.
     seed
         The orders in which threads and blocks run are drawn from it; launch k takes `seed` + k.
     launches, copies
@@ -104,6 +106,7 @@ class EmulatedGpu:
         self.properties = {}
         self.is_hip = False
         self.errors_are_late, self.errors_stick = True, False
+        self.lazy_bytes = float("inf")
         self.seed = 0
         self.launches, self.copies = [], []
         self.compilations = 0

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import mmap
 import weakref
 
 import numpy as np
@@ -20,6 +21,12 @@ def _release(gpu, pointer, size, part):
     gpu.release(size, part)
 
 
+def _lazy_region(size):
+    """Return zeros that take memory where they are touched, and may be more than there is."""
+    no_reserve = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python has the name from 3.13 on; this is Linux's number
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | no_reserve)
+
+
 class DeviceMemory:
     """An allocation of exactly `size` bytes, so that AddressSanitizer notices accesses behind it; see `Memory`.
 
@@ -33,6 +40,13 @@ class DeviceMemory:
             gpu.check()
             return
         part = self._taken(gpu, size)
+        if size >= gpu.lazy_bytes:
+            self._region = _lazy_region(size)
+            self.ptr = ctypes.addressof(ctypes.c_char.from_buffer(self._region))
+            weakref.finalize(self, gpu.release, size, part).atexit = False
+            with gpu.lock:
+                gpu.memories.add(self)
+            return
         pointer = ctypes.c_void_p()
         if _libc.posix_memalign(ctypes.byref(pointer), ctypes.c_size_t(_ALIGNMENT), ctypes.c_size_t(size)):
             gpu.release(size, part)
