@@ -53,6 +53,29 @@ __device__ __forceinline__ Column combine(Index value, const Column* columns, in
   return sum;
 }
 
+// As `combine`, with a column for each of 8 bits, all in registers.
+__device__ __forceinline__ Index combine_all(unsigned value, const Index (&columns)[8]) {
+  Index sum = 0;
+#pragma unroll
+  for (int p = 0; p < 8; ++p) sum ^= columns[p] & (0 - Index(value >> p & 1));
+  return sum;
+}
+
+// As `combine`, with a column of 16 bits for each of 8 bits; columns[w] holds those of bits 2 * w and, above it, 2 * w + 1.
+__device__ __forceinline__ unsigned combine_packed(unsigned value, const unsigned (&columns)[4]) {
+  unsigned sum = 0;
+#pragma unroll
+  for (int w = 0; w < 4; ++w) sum ^= columns[w] & ((value >> 2 * w & 1) * 0xffffu | (value >> (2 * w + 1) & 1) * 0xffff0000u);
+  return (sum ^ sum >> 16) & 0xffffu;
+}
+
+// As `combine`, from tables: tables[256 * k + v] is what the k-th byte of `value` adds where it is v.
+__device__ __forceinline__ Index combine_bytes(unsigned value, const Index* tables, unsigned bits) {
+  Index sum = tables[value & 0xff];
+  for (unsigned k = 1; 8 * k < bits; ++k) sum ^= tables[256 * k + (value >> 8 * k & 0xff)];
+  return sum;
+}
+
 // The `number`-th number in an order in which each differs from the one before in a single bit, the one at
 // lowest_position(number) (a Gray code).
 __device__ __forceinline__ constexpr unsigned gray_code(unsigned number) { return number ^ number >> 1; }

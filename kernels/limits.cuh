@@ -9,6 +9,9 @@ constexpr int MOST_THREAD_BITS = 8;
 constexpr int MOST_THREADS = power_of_two(MOST_THREAD_BITS);
 constexpr int BLOCKS_ON_A_MULTIPROCESSOR = 2;
 
+// Tables for the block's number have a part for each of its bytes, so that a few reads replace many steps.
+constexpr int TABLE_BITS = 8;
+
 // A thread of run_pass holds at most 32 amplitudes: in single precision they take 64 registers.
 constexpr int MOST_REGISTER_BITS = 5;
 

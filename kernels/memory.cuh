@@ -26,6 +26,16 @@
 #define count_multiply_adds(number) ((void)0)
 #endif
 
+// Items that are read in as few accesses as possible. `from` is aligned for it.
+template <class Item, int COUNT>
+struct alignas(16) Together {
+  Item items[COUNT];
+};
+template <class Item, int COUNT>
+__device__ __forceinline__ Together<Item, COUNT> together(const void* from) {
+  return *static_cast<const Together<Item, COUNT>*>(from);
+}
+
 // Ends the launch with an error if a precondition does not hold.
 #define require(condition)          \
   do {                              \

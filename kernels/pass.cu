@@ -15,13 +15,15 @@
 
 // Where the amplitudes of a tile are in the state. Columns are combinations of index bits: load_thread[b] is combined into
 // an index that is read where bit b of the thread's number is 1, and likewise for the others.
-struct Pass {
-  Index load_thread[MOST_THREAD_BITS], load_register[MOST_REGISTER_BITS], load_block[MOST_BLOCK_BITS];
-  Index load_flip;  // combined into every index that is read
-  Index store_thread[MOST_THREAD_BITS], store_register[MOST_REGISTER_BITS], store_block[MOST_BLOCK_BITS];
-  Index store_flip;  // combined into every index that is written
-  Index zero;        // amplitudes whose index has any of these bits set are 0, and are not read
-  unsigned thread_bits, register_bits, block_bits;  // how many columns there are
+//
+// What the block's number adds to an index is read from tables, and includes what is always added.
+struct alignas(16) Pass {
+  Index load_thread[MOST_THREAD_BITS], store_thread[MOST_THREAD_BITS];
+  Index load_register[MOST_REGISTER_BITS], store_register[MOST_REGISTER_BITS];
+  Index zero;  // amplitudes whose index has any of these bits set are 0, and are not read
+  Index reserved;
+  unsigned load_blocks, store_blocks;  // where the tables for the block's number begin
+  unsigned thread_bits, register_bits, block_bits;  // how many bits the numbers have
   unsigned first_stage, stages;  // the pass's part of the array of stages
   unsigned store_after_barrier;  // 1 where a thread writes to an index that another one reads, with no exchange in between
 };
@@ -34,9 +36,9 @@ enum Exchange {
 
 // An exchange through shared memory, then operations on amplitudes in registers. Columns are combinations of places in
 // shared memory: put_thread[b] is combined into a place that is written where bit b of the thread's number is 1.
-struct Stage {
-  unsigned short put_thread[MOST_THREAD_BITS], put_register[MOST_REGISTER_BITS];
-  unsigned short get_thread[MOST_THREAD_BITS], get_register[MOST_REGISTER_BITS], get_block[MOST_BLOCK_BITS];
+struct alignas(16) Stage {
+  unsigned short put_thread[MOST_THREAD_BITS], get_thread[MOST_THREAD_BITS];
+  unsigned short put_register[MOST_REGISTER_BITS], get_register[MOST_REGISTER_BITS], get_block[MOST_BLOCK_BITS];
   unsigned short get_flip;        // combined into every place that is read
   unsigned short get_block_bits;  // how many columns of the block's number are used: 0 where all are 0, which is the usual case
   unsigned short exchange;        // one of Exchange
@@ -215,6 +217,11 @@ struct Registers {
   }
 };
 
+// The combination of eight columns that are read together.
+__device__ __forceinline__ unsigned packed(unsigned thread, const unsigned short* columns) {
+  return combine_packed(thread, together<unsigned, MOST_THREAD_BITS / 2>(columns).items);
+}
+
 // Calls `act` with each register number and its place: `place` combined with the columns of the number's set bits. The order
 // is one in which each number differs from the one before in a single bit, so that a step is one exclusive or.
 template <int REGISTER_BITS, class Place, class Column, class Act>
@@ -241,7 +248,8 @@ __device__ __forceinline__ void for_each_place(Place place, const Column* column
 template <class R, int REGISTER_BITS>
 __global__ void __launch_bounds__(MOST_THREADS, BLOCKS_ON_A_MULTIPROCESSOR)
 run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const unsigned* columns,
-         const Factor* factors, const Complex<R>* constants, unsigned number, const Index* first, Index constants_stride) {
+         const Factor* factors, const Index* block_tables, const Complex<R>* constants, unsigned number, const Index* first,
+         Index constants_stride) {
   SHARED_MEMORY(Complex<R>, tile);
   const Pass& pass = passes[number];
   require(pass.register_bits == REGISTER_BITS && blockDim.x == power_of_two<unsigned>(pass.thread_bits) &&
@@ -253,8 +261,8 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
   Registers<R, REGISTER_BITS> held;
   const Index zero = pass.zero;
   for_each_place<REGISTER_BITS>(
-      first[blockIdx.y] ^ combine(block, pass.load_block, pass.block_bits) ^
-          combine(thread, pass.load_thread, pass.thread_bits) ^ pass.load_flip,
+      first[blockIdx.y] ^ combine_bytes(block, block_tables + pass.load_blocks, pass.block_bits) ^
+          combine_all(thread, together<Index, MOST_THREAD_BITS>(pass.load_thread).items),
       pass.load_register,
       [&](int r, Index i) {
         if (i & zero) held.amplitude[r] = {R(0), R(0)};
@@ -266,10 +274,10 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
     if (stage.exchange != NO_EXCHANGE) {
       // Without a barrier, each thread writes to the very places that it has read last.
       if (stage.exchange == EXCHANGE_AFTER_BARRIER) __syncthreads();
-      for_each_place<REGISTER_BITS>(unsigned(combine(thread, stage.put_thread, pass.thread_bits)), stage.put_register,
+      for_each_place<REGISTER_BITS>(packed(thread, stage.put_thread), stage.put_register,
                                     [&](int r, unsigned place) { write_shared(tile, place, held.amplitude[r]); });
       __syncthreads();
-      const unsigned from = combine(thread, stage.get_thread, pass.thread_bits) ^
+      const unsigned from = packed(thread, stage.get_thread) ^
                             combine(block, stage.get_block, stage.get_block_bits) ^ stage.get_flip;
       for_each_place<REGISTER_BITS>(from, stage.get_register,
                                     [&](int r, unsigned place) { held.amplitude[r] = read_shared(tile, place); });
@@ -283,7 +291,7 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
 
   if (pass.store_after_barrier) __syncthreads();
   for_each_place<REGISTER_BITS>(
-      first[blockIdx.y] ^ combine(block, pass.store_block, pass.block_bits) ^  // computed again: registers are scarce
-          combine(thread, pass.store_thread, pass.thread_bits) ^ pass.store_flip,
+      first[blockIdx.y] ^ combine_bytes(block, block_tables + pass.store_blocks, pass.block_bits) ^
+          combine_all(thread, together<Index, MOST_THREAD_BITS>(pass.store_thread).items),
       pass.store_register, [&](int r, Index i) { write_global(states, i, held.amplitude[r]); });
 }

@@ -164,7 +164,7 @@ def test_the_number_of_threads_stands_in_one_place():
 BITS = """
 template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
   const Index value = threadIdx.x;
-  Index* own = out + 12 * value;
+  Index* own = out + 15 * value;
   Index columns[4];
   for (int p = 0; p < 4; ++p) columns[p] = bit_at(positions[p]);
   own[0] = has_bit(value, positions[0]);
@@ -178,7 +178,17 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
   own[8] = lowest_bits(value, positions[0]);
   own[9] = with_gap(value, positions[0], positions[1]);
   own[10] = remainder_of(value, 8);
-  own[11] = gray_code(value);
+  Index eight[8], table[256];
+  unsigned packed[4] = {0, 0, 0, 0};
+  for (int p = 0; p < 8; ++p) {
+    eight[p] = 5 * p + positions[p % 4];
+    packed[p / 2] |= unsigned(eight[p]) << (p % 2 ? 16 : 0);
+  }
+  for (int i = 0; i < 256; ++i) table[i] = combine(i, eight, 8);
+  own[11] = combine_all(value, eight);
+  own[12] = combine_packed(value, packed);
+  own[13] = combine_bytes(value, table, 8);
+  own[14] = gray_code(value);
 }
 """
 
@@ -186,9 +196,9 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
 @runs
 def test_bit_tricks_are_those_of_the_python_side():
     for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
-        out = on_card(np.zeros(64 * 12, np.uint64))
+        out = on_card(np.zeros(64 * 15, np.uint64))
         launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
-        rows = out.get().reshape(64, 12).tolist()
+        rows = out.get().reshape(64, 15).tolist()
         for value, row in enumerate(rows):
             columns = [bits.bit_at(position) for position in positions]
             assert row[:-1] == [
@@ -203,6 +213,7 @@ def test_bit_tricks_are_those_of_the_python_side():
                 bits.lowest_bits(value, positions[0]),
                 bits.with_gap(value, positions[0], positions[1]),
                 value % 8,
+                *[bits.combine(value, [5 * p + positions[p % 4] for p in range(8)])] * 3,
             ]
         codes = [row[-1] for row in rows]
         assert sorted(codes) == list(range(64))
@@ -214,7 +225,7 @@ def test_every_bit_trick_is_compared_and_stands_in_its_header():
     """The kernels shift no bits themselves, and each function of the header is in the kernel above."""
     header = re.sub(r"//.*", "", (ROOT / "kernels" / "index.cuh").read_text("utf-8"))
     functions = re.findall(r"__forceinline__ (?:constexpr )?[\w ]+? (\w+)\(", header)
-    assert len(functions) == 12
+    assert len(functions) == 15
     assert all(f"{name}(" in BITS or f"{name}<" in BITS for name in functions)
     for path in (ROOT / "kernels").glob("*.cu*"):
         if path.name != "index.cuh":
@@ -231,12 +242,12 @@ def test_a_launch_of_the_wrong_size_ends_with_an_error():
     for way in ("load", "store"):
         passes[f"{way}_register"][0, :2] = 1, 2
         passes[f"{way}_thread"][0, :3] = 4, 8, 16
-        passes[f"{way}_block"][0, :1] = 32
     name = "run_pass<double, 2>"
     module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=(name,))
     none = on_card(np.zeros(64, np.uint64))
     state = on_card(np.zeros(2**6, complex))
-    arguments = (state, on_card(passes), none, none, none, none, none, np.uint32(0), none, np.uint64(0))
+    tables = on_card(np.arange(256, dtype=np.uint64) * np.uint64(32))
+    arguments = (state, on_card(passes), none, none, none, none, tables, none, np.uint32(0), none, np.uint64(0))
 
     def launch(blocks, threads):
         module.get_function(name)((blocks,), (threads,), arguments, shared_mem=512)

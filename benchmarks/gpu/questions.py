@@ -44,6 +44,7 @@ class Question:
     stages: NDArray[Any]
     operations: NDArray[Any]
     factors: NDArray[Any]
+    block_tables: NDArray[np.uint64]
     constants: NDArray[np.complexfloating]
     blocks: int
     threads: int
@@ -86,7 +87,10 @@ def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, roun
     module = device.card.kernels(precision, device.shapes[precision].register_bits)
     program = [
         _uploaded(cupy, array)
-        for array in (question.passes, question.stages, question.operations, np.zeros(1, np.uint32), question.factors)
+        for array in (
+            *(question.passes, question.stages, question.operations),
+            *(np.zeros(1, np.uint32), question.factors, question.block_tables),
+        )
     ]
     constants = _uploaded(cupy, question.constants.astype(vector.dtype))
     first = _uploaded(cupy, np.zeros(1, np.uint64))  # the index at which the only state begins
@@ -136,6 +140,7 @@ def _question(
         stages_array,
         operations,
         factors,
+        np.concatenate(recorded.block_tables),
         constants,
         blocks=2 ** bits[1],
         threads=2 ** bits[0],

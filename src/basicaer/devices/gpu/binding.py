@@ -192,6 +192,7 @@ class _Binding:
             np.array(arrays.operations, OPERATION),
             np.concatenate(arrays.columns) if arrays.columns else np.zeros(1, np.uint32),
             np.array(arrays.factors or [(0, 0, 0, 0)], FACTOR),
+            np.concatenate(arrays.block_tables) if arrays.block_tables else np.zeros(1, np.uint64),
             np.ascontiguousarray(constants, dtype),
             tuple(self._place),
             self._zero,

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 import numpy as np
 
 from basicaer.devices.gpu.operations import OTHER_WIRE_ORDER, ROUNDING, Factors, Flip, Matrix, Operation, Table, stacked
-from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_REGISTER_BITS, MOST_THREAD_BITS, OperationKind
+from basicaer.devices.gpu.structs import (
+    MOST_BLOCK_BITS,
+    MOST_REGISTER_BITS,
+    MOST_THREAD_BITS,
+    TABLE_BITS,
+    OperationKind,
+)
 from basicaer.engine.bits import bit_at, mask_of, parity
 
 if TYPE_CHECKING:
@@ -43,6 +49,7 @@ class PassArrays:
     operations: list[tuple[int, ...]] = field(default_factory=list)
     columns: list[NDArray[np.uint32]] = field(default_factory=list)
     factors: list[tuple[int, int, int, int]] = field(default_factory=list)
+    block_tables: list[NDArray[np.uint64]] = field(default_factory=list)
     constants: list[NDArray[Any]] = field(default_factory=list)
     constants_size: int = 0
 
@@ -52,6 +59,19 @@ class PassArrays:
         self.constants.append(numbers.reshape(-1, numbers.shape[-1]))
         self.constants_size += len(self.constants[-1])
         return at
+
+    def add_block_tables(self, columns: Sequence[int], flip: int) -> int:
+        """Add tables of what the block's number adds to an index, given its columns and what is always added.
+
+        Return where they begin. There is a table for each byte of the number, with a value for each that it may have.
+        """
+        at = len(self.block_tables)
+        for first in range(0, max(len(columns), 1), TABLE_BITS):
+            values = np.array([flip if first == 0 else 0], np.uint64)
+            for column in [*columns[first : first + TABLE_BITS], *[0] * TABLE_BITS][:TABLE_BITS]:
+                values = np.concatenate([values, values ^ np.uint64(column)])
+            self.block_tables.append(values)
+        return int(at * 2**TABLE_BITS)
 
     def add_columns(self, columns: NDArray[np.uint32]) -> int:
         """Add the columns of a table; return where they begin."""

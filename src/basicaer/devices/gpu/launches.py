@@ -65,7 +65,7 @@ class Launches:
     ----------
     launches
         In the order in which they run.
-    passes, stages, operations, columns, factors
+    passes, stages, operations, columns, factors, block_tables
         Arrays that `run_pass` reads.
     constants
         ``constants[s]`` are those that it reads for set s; a single set stands for all.
@@ -79,6 +79,7 @@ class Launches:
     operations: NDArray[Any]
     columns: NDArray[np.uint32]
     factors: NDArray[Any]
+    block_tables: NDArray[np.uint64]
     constants: NDArray[np.complexfloating]
     place: tuple[int, ...]
     zero: frozenset[int]

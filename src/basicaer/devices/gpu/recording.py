@@ -136,10 +136,10 @@ class PassRecorder:
     def _fill_load(self, record: NDArray[Any], first: Stage) -> None:
         """Say from where amplitudes are read."""
         at = {wire: bit_at(self._layout.place[wire]) for wire in self._layout.wires}
-        load, record["load_flip"] = _sources(first.before, at)
+        load, flip = _sources(first.before, at)
         _fill(record["load_thread"], [load[wire] for wire in first.threads])
         _fill(record["load_register"], [load[wire] for wire in first.registers])
-        _fill(record["load_block"], self._layout.of_block(load))
+        record["load_blocks"] = self._arrays.add_block_tables(self._layout.of_block(load), flip)
         record["zero"] = mask_of(self._layout.place[wire] for wire in self._layout.zero)
         record["thread_bits"], record["register_bits"] = len(first.threads), len(first.registers)
         record["block_bits"] = len(self._layout.outside)
@@ -150,8 +150,7 @@ class PassRecorder:
         """Say where amplitudes are written."""
         _fill(record["store_thread"], [store[wire] for wire in last.threads])
         _fill(record["store_register"], [store[wire] for wire in held])
-        _fill(record["store_block"], self._layout.of_block(store))
-        record["store_flip"] = store_flip
+        record["store_blocks"] = self._arrays.add_block_tables(self._layout.of_block(store), store_flip)
 
 
 def _merged(stages: Sequence[Stage]) -> tuple[list[list[Operation]], Factor]:

@@ -22,6 +22,7 @@ __all__ = [
     "PAULIS",
     "PAULI_REGISTER_BITS",
     "STAGE",
+    "TABLE_BITS",
     "TRAVERSAL",
     "WIDE",
     "Exchange",
@@ -35,6 +36,7 @@ MOST_BLOCK_BITS = 30
 MOST_INDEX_BITS = 40
 MOST_WIDE_TARGETS = 12
 PAULI_REGISTER_BITS = 4
+TABLE_BITS = 8
 
 
 class Exchange(IntEnum):
@@ -65,14 +67,13 @@ def _structure(**fields: str | tuple[str, int]) -> np.dtype[np.void]:
 
 PASS = _structure(
     load_thread=("u8", MOST_THREAD_BITS),
-    load_register=("u8", MOST_REGISTER_BITS),
-    load_block=("u8", MOST_BLOCK_BITS),
-    load_flip="u8",
     store_thread=("u8", MOST_THREAD_BITS),
+    load_register=("u8", MOST_REGISTER_BITS),
     store_register=("u8", MOST_REGISTER_BITS),
-    store_block=("u8", MOST_BLOCK_BITS),
-    store_flip="u8",
     zero="u8",
+    reserved="u8",
+    load_blocks="u4",
+    store_blocks="u4",
     thread_bits="u4",
     register_bits="u4",
     block_bits="u4",
@@ -82,8 +83,8 @@ PASS = _structure(
 )
 STAGE = _structure(
     put_thread=("u2", MOST_THREAD_BITS),
-    put_register=("u2", MOST_REGISTER_BITS),
     get_thread=("u2", MOST_THREAD_BITS),
+    put_register=("u2", MOST_REGISTER_BITS),
     get_register=("u2", MOST_REGISTER_BITS),
     get_block=("u2", MOST_BLOCK_BITS),
     get_flip="u2",
