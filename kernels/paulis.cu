@@ -46,10 +46,9 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
   for (Index tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     Complex<double> sum[REGISTERS];
     int place = thread_bits;  // where the bits of the register's number stand in the number within the tile
+    Index j = with_gap(tile, 0, tile_bits) + threadIdx.x;
 #pragma unroll
-    for (int r = 0; r < REGISTERS; ++r) {
-      const unsigned within = with_gap(threadIdx.x, place, PAULI_REGISTER_BITS) + with_gap(unsigned(r), 0, place);
-      const Index j = with_gap(tile, 0, tile_bits) + within;
+    for (int r = 0; r < REGISTERS; ++r, j += blockDim.x) {
       sum[r] = {0, 0};
       if (j < power_of_two<Index>(bits)) {
         const Index i = with_gap(j, pivot, 1);

@@ -40,6 +40,7 @@ EXPRESSIONS = {
         SMALLER_WORDS,
     ),
     "a / b + a % b - 7": (lambda a, b: a // b + a % b - np.uint64(7), PAIRS, SMALLER_PAIRS),
+    "a + b + (a | b)": (lambda a, b: a + b + (a | b), PAIRS, PAIRS[::-1]),
     "a * b + (a - b)": (lambda a, b: a * b + (a - b), PAIRS, SMALLER_PAIRS),
     "(a >> (b & 63)) ^ (a << (b >> 58))": (
         lambda a, b: a >> (b & np.uint64(63)) ^ a << (b >> np.uint64(58)),
@@ -92,7 +93,7 @@ __global__ void kernel(unsigned* values, unsigned* out) {
   out[t] = __shfl_xor_sync(all, v, 5);
   out[64 + t] = __shfl_up_sync(all, v, 3);
   out[128 + t] = __shfl_down_sync(all, v, 9, 16);
-  out[192 + t] = __shfl_sync(all, v, values[0] & 31);
+  out[192 + t] = __shfl_sync(all, v, values[0] & 31, 16);
   out[256 + t] = __ballot_sync(all, v & 1);
   out[320 + t] = 2 * __any_sync(all, v == values[40]) + __all_sync(all, v < values[1]);
   __syncthreads();
@@ -112,7 +113,7 @@ def test_lanes_see_each_other(architecture):
         warps[:, lane ^ 5],
         warps[:, np.where(lane < 3, lane, lane - 3)],
         warps[:, np.where(lane % 16 + 9 < 16, lane + 9, lane)],
-        warps[:, [values[0] & 31] * 32],
+        warps[:, lane & 16 | values[0] & 15],
         np.repeat(((warps & 1).astype(np.uint64) << lane.astype(np.uint64)).sum(axis=1), 32),
         np.repeat(any_and_all, 32),
         values[::-1],
@@ -122,41 +123,74 @@ def test_lanes_see_each_other(architecture):
 
 
 LOOPS = """
-__global__ void kernel(unsigned* values) {
+__global__ void kernel(const unsigned* values, unsigned* out) {
   const unsigned t = threadIdx.x;
-  unsigned steps = 0;
-  for (unsigned n = values[t] % 1000 + 1; n != 1; n = n % 2 ? 3 * n + 1 : n / 2)
-    if (++steps % 7 == 3 && n % 5 == t % 5) break;
-  unsigned own[16];
-  for (int k = 0; k < 16; ++k) own[k] = values[t] * k;
+  unsigned sum = 0;
+  for (unsigned k = values[t] % 50; k; --k) {
+    for (unsigned j = 0; j < 100; ++j) {
+      sum += values[j % 64] * j;
+      if (sum % 31 == t % 31) break;
+      if (sum % 4093 == 3) goto found;
+    }
+    sum ^= k;
+  }
+found:
   __syncthreads();
-  values[t] = steps + own[steps % 16];
+  out[t] = sum;
 }"""
 
 
-def collatz(t, value):
-    steps, n = 0, int(value) % 1000 + 1
-    while n != 1:
-        steps += 1
-        if steps % 7 == 3 and n % 5 == t % 5:
-            break
-        n = 3 * n + 1 if n % 2 else n // 2
-    return (steps + int(value) * (steps % 16)) % 2**32
+def result_of_loops(t, values):
+    """Return what thread t of that kernel writes."""
+    total = 0
+    for k in range(values[t] % 50, 0, -1):
+        for j in range(100):
+            total = (total + values[j % 64] * j) % 2**32
+            if total % 31 == t % 31:
+                break
+            if total % 4093 == 3:
+                return total
+        total ^= k
+    return total
 
 
 @each_architecture
-def test_lanes_part_and_meet_and_use_local_memory(architecture):
-    values = np.array(WORDS)
-    assert launched(LOOPS, [values], architecture).why == ""
-    assert values.tolist() == [collatz(t, value) for t, value in enumerate(WORDS)]
+def test_lanes_part_and_meet_again(architecture):
+    out = np.zeros(THREADS, np.uint32)
+    kernel = machine_code.kernel_of(LOOPS, ("kernel",), "kernel", architecture)
+    assert {"BSSY", "BREAK", "BSYNC"} <= {instruction.opcode for instruction in kernel.instructions}
+    assert launched(LOOPS, [np.array(WORDS), out], architecture).why == ""
+    assert out.tolist() == [result_of_loops(t, WORDS.tolist()) for t in range(THREADS)]
+
+
+LOCAL = """
+__global__ void kernel(const unsigned* values, unsigned* out) {
+  unsigned own[64];
+  for (int k = 0; k < 64; ++k) own[k] = k;
+  for (int k = 0; k < 64; ++k) own[(values[k] + threadIdx.x) % 64] += own[values[63 - k] % 64];
+  out[threadIdx.x] = own[5];
+}"""
+
+
+@each_architecture
+def test_threads_have_memory_of_their_own(architecture):
+    out = np.zeros(THREADS, np.uint32)
+    kernel = machine_code.kernel_of(LOCAL, ("kernel",), "kernel", architecture)
+    assert {"LDL", "STL"} <= {instruction.opcode for instruction in kernel.instructions}
+    assert launched(LOCAL, [np.array(WORDS), out], architecture).why == ""
+    own = np.tile(np.arange(64, dtype=np.uint32), (THREADS, 1))
+    threads = np.arange(THREADS)
+    for k in range(64):
+        own[threads, (WORDS[k] + threads) % 64] += own[threads, WORDS[63 - k] % 64]
+    assert out.tolist() == own[:, 5].tolist()
 
 
 SHARED = "extern __shared__ unsigned tile[]; const unsigned t = threadIdx.x;"
 # What is wrong with the body of a kernel, and what is said of it.
 FAULTS = {
-    "out[t] = *(unsigned*)((char*)out + 2);": r"misaligned address 0x\w+ of global memory at 0x\w+, block \(0, 0\)",
-    "out[t + 1] = 1;": r"address 0x\w+ outside of every allocation",
-    "out[t] = tile[t + 1];": r"address 0x\w+ outside of shared memory",
+    "out[t] = *(unsigned*)((char*)out + 2);": r"address 0x\w+ of global memory is misaligned at 0x\w+, block \(0, 0\)",
+    "out[t + 1] = 1;": r"address 0x\w+ is outside of every allocation at",
+    "out[t] = tile[t + 1];": r"address 0x\w+ is outside of shared memory at",
     "if (t == 5) __trap();": r"__trap at 0x\w+, thread 5",
     "if (t < 40) __syncthreads(); tile[t] = t; __syncthreads(); out[t] = tile[0];": r"a barrier at .* \d+ of 64",
     "tile[t] = t; out[t] = tile[63 - t];": "race at .* of shared memory that thread",

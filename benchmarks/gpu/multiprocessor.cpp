@@ -56,7 +56,8 @@ struct Lowering {  // of a scoreboard
 
 class Multiprocessor {
  public:
-  Multiprocessor(const Instruction* instructions, const Issued* const* traces, const u64* sizes, const Card& card, const Shape& shape)
+  Multiprocessor(const Instruction* instructions, const Issued* const* traces, const u64* sizes, const Card& card,
+                 const Shape& shape)
       : instructions_(instructions), traces_(traces), sizes_(sizes), card_(card), shape_(shape),
         warps_(size_t(shape.warps) * shape.resident), running_(shape.resident) {
     for (i32 slot = 0; slot < shape.resident; ++slot) begin_block(slot, u64(slot) * card.next_block);
@@ -155,7 +156,8 @@ class Multiprocessor {
 
   // A load or store: the path is taken for each row of banks, or for each four sectors, and then memory, if it is asked.
   void access(const Instruction& instruction, const Issued& issued, u64& written, u64& read) {
-    const double from = std::max(path_free_, double(now_)), rows = instruction.unit == SHARED ? issued.wavefronts : issued.sectors / 4.0;
+    const double from = std::max(path_free_, double(now_));
+    const double rows = instruction.unit == SHARED ? issued.wavefronts : issued.sectors / 4.0;
     path_free_ = from + std::max(1.0, rows);
     read = u64(path_free_) + 4;
     written = u64(path_free_) + u64(instruction.unit == SHARED ? card_.shared_latency : card_.near_latency);
@@ -201,6 +203,7 @@ class Multiprocessor {
 
 // traces[block * warps + warp] has sizes[...] instructions. Returns 0; 1 if all warps wait for each other.
 extern "C" __attribute__((visibility("default"))) int simulate(const Instruction* instructions, const Issued* const* traces,
-                                                               const u64* sizes, const Card* card, const Shape* shape, Result* result) {
+                                                               const u64* sizes, const Card* card, const Shape* shape,
+                                                               Result* result) {
   return Multiprocessor(instructions, traces, sizes, *card, *shape).run(*result) ? 0 : 1;
 }

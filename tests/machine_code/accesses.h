@@ -38,34 +38,36 @@ bool is_ordered(const Call& c, u32 lane, bool stores, const char* space, const W
   return true;
 }
 
+inline unsigned char* refuse(const Call& c, u32 lane, const char* why) {
+  const unsigned long long address = c.warp.address[lane];
+  c.machine.fail("address %#llx %s at %#llx", address, why, (unsigned long long)step_place(c));
+  return nullptr;
+}
+
+// Each of the next functions returns where a lane's bytes lie; null, after a failure, if it may not access them.
+
 inline unsigned char* global_bytes(const Call& c, u32 lane, bool stores) {
   Machine& m = c.machine;
   const u64 address = c.warp.address[lane], bytes = u64(c.option(0));
-  if (address % bytes) m.fail("misaligned address %#llx of global memory at %#llx", (unsigned long long)address, (unsigned long long)step_place(c));
-  else if (!m.range_of(address, bytes)) m.fail("address %#llx outside of every allocation at %#llx", (unsigned long long)address, (unsigned long long)step_place(c));
-  else if (is_ordered(c, lane, stores, "global", [&](u64 at) -> Word& { return m.global_words.at(at); }))
-    return reinterpret_cast<unsigned char*>(address);
-  return nullptr;
+  if (address % bytes) return refuse(c, lane, "of global memory is misaligned");
+  if (!m.range_of(address, bytes)) return refuse(c, lane, "is outside of every allocation");
+  const bool ordered = is_ordered(c, lane, stores, "global", [&](u64 at) -> Word& { return m.global_words.at(at); });
+  return ordered ? reinterpret_cast<unsigned char*>(address) : nullptr;
 }
 
 inline unsigned char* shared_bytes(const Call& c, u32 lane, bool stores) {
   Machine& m = c.machine;
-  const u64 address = c.warp.address[lane], bytes = u64(c.option(0)), place = address - m.launch.shared_place;
-  if (address % bytes) m.fail("misaligned address %#llx of shared memory at %#llx", (unsigned long long)address, (unsigned long long)step_place(c));
-  else if (address < m.launch.shared_place || place + bytes > m.launch.shared_bytes)
-    m.fail("address %#llx outside of shared memory at %#llx", (unsigned long long)address, (unsigned long long)step_place(c));
-  else if (is_ordered(c, lane, stores, "shared", [&](u64 at) -> Word& { return m.shared_words[(at - m.launch.shared_place) / 4]; }))
-    return m.shared.get() + place;
-  return nullptr;
+  const u64 address = c.warp.address[lane], bytes = u64(c.option(0)), begin = m.launch.shared_place;
+  if (address % bytes) return refuse(c, lane, "of shared memory is misaligned");
+  if (address < begin || address - begin + bytes > m.launch.shared_bytes) return refuse(c, lane, "is outside of shared memory");
+  const bool ordered = is_ordered(c, lane, stores, "shared", [&](u64 at) -> Word& { return m.shared_words[(at - begin) / 4]; });
+  return ordered ? m.shared.get() + (address - begin) : nullptr;
 }
 
 inline unsigned char* local_bytes(const Call& c, u32 lane, bool) {
   Machine& m = c.machine;
   const u64 address = c.warp.address[lane], bytes = u64(c.option(0));
-  if (address % bytes || address + bytes > m.launch.local_bytes) {
-    m.fail("address %#llx outside of local memory at %#llx", (unsigned long long)address, (unsigned long long)step_place(c));
-    return nullptr;
-  }
+  if (address % bytes || address + bytes > m.launch.local_bytes) return refuse(c, lane, "is outside of local memory");
   return m.local.data() + (c.warp.first_thread + lane) * m.launch.local_bytes + address;
 }
 

@@ -33,7 +33,8 @@ void shuffle(const Call& c) {
                                             : i32(l ^ distance);
     const bool is_inside = c.option(0) == UP ? other >= i32(last) : other <= i32(last);
     const u32 source = is_inside ? u32(other) : l;
-    if (has(c.acting, l) && !has(c.acting, source)) c.machine.fail("lane %u shuffles with lane %u, which does not take part", l, source);
+    if (has(c.acting, l) && !has(c.acting, source))
+      c.machine.fail("lane %u shuffles with lane %u, which does not take part", l, source);
     seen[l] = from[source];
     inside |= u32(is_inside) << l;
   }

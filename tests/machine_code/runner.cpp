@@ -111,7 +111,8 @@ void note(Machine& m, const Warp& w, u32 at, u32 acting) {
                                               u16(now.wavefronts),
                                               u8(w.first_thread / LANES),
                                               u8(acting != 0)};
-  if (++m.launch.issued_count == m.launch.most_issued) m.fail("more than %llu instructions", (unsigned long long)m.launch.most_issued);
+  if (++m.launch.issued_count == m.launch.most_issued)
+    m.fail("more than %llu instructions", (unsigned long long)m.launch.most_issued);
 }
 
 // Lets some lanes of a warp go on for a while; returns whether any could.
