@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from harness.results import Record
 
 _DTYPES = {Precision.DOUBLE: "c16", Precision.SINGLE: "c8"}
-_TIMED = ("aer", "batches", "contest", "custatevec", "fusing", "ours", "questions")  # the modules that times depend on
+# The modules that times depend on
+_TIMED = ("aer", "batches", "contest", "custatevec*", "fusing", "ours", "questions")
 _EMULATED_STATES = 8
 _LEAST_QUESTION_ROUNDS = 5
 
