@@ -84,6 +84,9 @@ class Series:
         makers = {CuStateVec.name: partial(CuStateVec, self.card, custatevec), Aer.name: partial(Aer, self.card)}
         chosen = known_names("peers", peers, makers)
         self.peers, self.missing = available({name: makers[name] for name in chosen})
+        if peers and self.missing:
+            why = "; ".join(f"{name} cannot be used here: {why}" for name, why in self.missing.items())
+            raise click.ClickException(f"{why}.")
         version = {
             "card": self.card.name,
             "source": source_digest("kernels/*.cu*", *(f"benchmarks/gpu/{name}.py" for name in _TIMED)),
