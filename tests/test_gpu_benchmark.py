@@ -75,6 +75,8 @@ def test_families_are_timed_from_both_starts_beside_custatevec_without_qiskit(tm
     ]
     for record in found:
         assert record["failed"] == {}
+        ways = {setting.split(",")[1] for setting in record["tried"]}
+        assert ways == {" custatevecApplyMatrix", " SVUpdater"}
         for start in ("zero", "random"):
             assert {name: len(s) for name, s in record[start]["seconds"].items()} == {"basicaer": 2, "cuStateVec": 2}
     double = next(r for r in found if r["n"] == 8 and r["precision"] == "double")

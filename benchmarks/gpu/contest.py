@@ -109,6 +109,7 @@ class Contest:
             "plan_seconds": rounded(ours.plan_seconds),
             "first_seconds": rounded(first),
             "settings": chosen.settings,
+            "tried": {setting: rounded(seconds) for setting, seconds in chosen.tried.items()},
             "failed": chosen.failed,
         }
         for number, start in enumerate(STARTS, 1):
