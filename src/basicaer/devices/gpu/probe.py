@@ -95,7 +95,7 @@ def _load_compiler(cupy: Any) -> None:
     except RuntimeError:
         wheels = importlib.util.find_spec("nvidia")
         for folder in (wheels and wheels.submodule_search_locations) or ():
-            for library in ("libnvrtc-builtins.so.*", "libnvrtc.so.*"):  # that of CUDA 13.0 does not find the first
+            for library in ("libnvrtc-builtins.so.*", "libnvrtc.so.*"):  # NVRTC 13.0 does not find the first
                 for path in Path(folder).glob(f"*/lib/{library}"):
                     ctypes.CDLL(str(path))
         cupy.cuda.nvrtc.getVersion()
