@@ -88,6 +88,24 @@ def sanitized(session: nox.Session) -> None:
 
 
 @nox.session
+def machine_code(session: nox.Session) -> None:
+    """Run the machine code that a card would run on the CPU, under the tests of the GPU device and a race check.
+
+    `-- 90` does so only for compute capability 9.0; what follows goes to pytest.
+    """
+    session.install("-e", ".", *_GROUPS["test"], *_GROUPS["machine-code"])
+    chosen, others = session.posargs[:1], session.posargs[1:]
+    if not chosen:
+        files = sorted(map(str, Path("tests").glob("test_machine_code*.py")))
+        session.run("pytest", *_ON_ALL_CORES, *files)
+    emulated = "GPU-emulated or gpu_planned or gpu_batch or gpu_permuted or gpu_kernels or one_of_each"
+    for architecture in chosen or ("90", "80", "75"):
+        environment = {"BASICAER_MACHINE_CODE": architecture}
+        selected = f"({emulated}) and not little_scratch"  # its state is too large for a check of every access
+        session.run("pytest", *_ON_ALL_CORES, "-k", selected, *others, env=environment)
+
+
+@nox.session
 def gpu(session: nox.Session) -> None:
     """Run the device contract on the card of this machine, and its kernels under compute-sanitizer."""
     session.install("-e", ".[cuda13]", *_GROUPS["test"], *_GROUPS["sanitizer"])

@@ -16,10 +16,23 @@ __device__ __forceinline__ constexpr int bit_at(int position) { return 1 << posi
 // The largest number of `width` bits.
 __device__ __forceinline__ Index all_ones(int width) { return power_of_two<Index>(width) - 1; }
 
+// The number that the lowest `width` bits of `value` make.
+__device__ __forceinline__ unsigned lowest_bits(unsigned value, int width) { return value & (power_of_two<unsigned>(width) - 1); }
+
+// What is left of `value` when it is divided by `power`, a power of two.
+__device__ __forceinline__ unsigned remainder_of(unsigned value, unsigned power) { return value & (power - 1); }
+
 // `value` without its lowest `places` bits: those above move down.
 template <class Number>
 __device__ __forceinline__ Number shifted_down(Number value, int places) {
   return value >> places;
+}
+
+// `value` with `width` zeros put in at `position`: the bits from there on move up.
+template <class Number>
+__device__ __forceinline__ Number with_gap(Number value, int position, int width) {
+  const Number low = value & Number(all_ones(position));
+  return low | (value ^ low) << width;
 }
 
 // Whether the bit at `position` of `value` is set.

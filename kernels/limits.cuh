@@ -15,6 +15,9 @@ constexpr int MOST_REGISTER_BITS = 5;
 // The x axis of a grid has at most 2^31 - 1 blocks, so 2^30 is the largest power of two.
 constexpr int MOST_BLOCK_BITS = 30;
 
+// A thread of sum_pauli_products holds 16 sums in double precision, which take 64 registers.
+constexpr int PAULI_REGISTER_BITS = 4;
+
 // No card holds a state of more qubits: 2^40 amplitudes take 8 TiB in single precision.
 constexpr int MOST_INDEX_BITS = 40;
 

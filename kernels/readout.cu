@@ -1,23 +1,20 @@
-// Kernels that read a state: sums of probabilities, expectation values, the places where draws fall. Sums are in double
+// Kernels that read a state: sums of probabilities, amplitudes, the places where draws fall. Sums are in double
 // precision whatever that of the state, and are always added in the same order.
 #include "memory.cuh"
 #include "index.cuh"
 #include "limits.cuh"
 #include "scalar.cuh"
 
-// Adds each of `parts` values over the threads whose numbers differ only in the bits of `summed`. Each sum is then with the
-// thread that has 0 in all of these bits; only this thread may read it without a barrier, since it has written it.
+// Adds the values of the threads whose numbers differ only in the bits of `summed`. The thread that has 0 in all of these bits
+// writes their sum at its own place, and may read it there.
 //
-// sums[p * blockDim.x + t] is value p of thread t, in shared memory.
-__device__ __forceinline__ void sum_over_threads(double* sums, unsigned summed, int parts) {
+// sums[t] is the value of thread t, in shared memory.
+__device__ __forceinline__ void sum_over_threads(double* sums, unsigned summed) {
   for (unsigned bit = 1; bit < blockDim.x; bit *= 2) {
     if (!(summed & bit)) continue;
     __syncthreads();
     if (!(threadIdx.x & bit))
-      for (int p = 0; p < parts; ++p) {
-        const unsigned own = p * blockDim.x + threadIdx.x;
-        write_shared(sums, own, read_shared(sums, own) + read_shared(sums, own + bit));
-      }
+      write_shared(sums, threadIdx.x, read_shared(sums, threadIdx.x) + read_shared(sums, threadIdx.x + bit));
   }
 }
 
@@ -39,6 +36,7 @@ struct Traversal {
 template <class Act>
 __device__ __forceinline__ void traverse(const Traversal& order, const Act& act) {
   require(blockDim.x == power_of_two<unsigned>(order.thread_bits) && gridDim.x == power_of_two<unsigned>(order.block_bits));
+  require(order.thread_bits <= MOST_THREAD_BITS && order.block_bits <= MOST_BLOCK_BITS && order.loop_bits <= MOST_INDEX_BITS);
   Index i = combine(threadIdx.x, order.thread, order.thread_bits) ^ combine(blockIdx.x, order.block, order.block_bits);
   act(i);
   for (Index step = 1; step < power_of_two<Index>(order.loop_bits); ++step) {  // in Gray code order: one bit changes
@@ -60,38 +58,12 @@ sum_probabilities(const Complex<R>* states, const Traversal* order, const Index*
   double sum = 0;
   traverse(*order, [&](Index i) { sum += squared_modulus(read_global(state, i)); });
   write_shared(shared, threadIdx.x, sum);
-  sum_over_threads(shared, order->summed, 1);
+  sum_over_threads(shared, order->summed);
   if (!(threadIdx.x & order->summed)) {
     const Index number =
         (Index(blockIdx.y) * gridDim.x + blockIdx.x) * order->sums + combine(threadIdx.x, order->sum, order->thread_bits);
     write_global(sums, number, read_shared(shared, threadIdx.x));
   }
-}
-
-// Sums what the expectation value of a product of Paulis is made of: over the indices i, conj(state[i ^ flips]) * state[i],
-// times -1 where i and `signs` share an odd number of bits. `flips` are the index bits of the X and Y, `signs` those of the
-// Z and Y.
-//
-// Launch: as Traversal says; shared memory for two doubles of each thread. sums[2 * k] is the
-// real part and sums[2 * k + 1] the imaginary part of the sum of block b of state y, where k = y * gridDim.x + b.
-template <class R>
-__global__ void __launch_bounds__(MOST_THREADS)
-sum_pauli_products(const Complex<R>* states, const Traversal* order, const Index* first, Index flips, Index signs, double* sums) {
-  SHARED_MEMORY(double, shared);
-  const Complex<R>* const state = states + first[blockIdx.y];
-  double re = 0, im = 0;
-  traverse(*order, [&](Index i) {
-    const Complex<R> a = read_global(state, i), b = read_global(state, i ^ flips);
-    const double sign = parity(i & signs) ? -1 : 1;
-    re += sign * (double(a.re) * b.re + double(a.im) * b.im);
-    im += sign * (double(a.im) * b.re - double(a.re) * b.im);
-  });
-  write_shared(shared, threadIdx.x, re);
-  write_shared(shared, blockDim.x + threadIdx.x, im);
-  sum_over_threads(shared, blockDim.x - 1, 2);
-  const Index number = Index(blockIdx.y) * gridDim.x + blockIdx.x;  // the number of this block among those of all states
-  if (threadIdx.x == 0)
-    for (int part = 0; part < 2; ++part) write_global(sums, 2 * number + part, read_shared(shared, part * blockDim.x));
 }
 
 // probabilities[i] becomes that of the index which combines `first` with the columns of the set bits of i.

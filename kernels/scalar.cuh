@@ -35,6 +35,12 @@ __device__ __forceinline__ Complex<R> add_real_and_imaginary_multiples(R x, Comp
   return {x * a.re - y * b.im, x * a.im + y * b.re};
 }
 
+// conj(a) * b, in double precision whatever that of `a` and `b`
+template <class R>
+__device__ __forceinline__ Complex<double> conjugate_product(Complex<R> a, Complex<R> b) {
+  return {double(a.re) * b.re + double(a.im) * b.im, double(a.re) * b.im - double(a.im) * b.re};
+}
+
 // |a|^2, in double precision whatever that of `a`
 template <class R>
 __device__ __forceinline__ double squared_modulus(Complex<R> a) {

@@ -33,12 +33,12 @@ multiply_wide(Complex<R>* states, const Wide* gate, const Complex<R>* matrix, co
   const auto index_of = [&](unsigned i) {  // the index of the i-th amplitude of the block's groups
     const Index number = Index(blockIdx.x) * gate->groups_each + shifted_down(i, gate->targets);  // the number of its group
     return first[blockIdx.y] ^ combine(number, gate->rest, gate->rest_bits) ^
-           combine(i & (size - 1), gate->target, gate->targets) ^ gate->on;
+           combine(remainder_of(i, size), gate->target, gate->targets) ^ gate->on;
   };
   for (unsigned i = threadIdx.x; i < all; i += blockDim.x) write_shared(group, i, read_global(states, index_of(i)));
   __syncthreads();
   for (unsigned i = threadIdx.x; i < all; i += blockDim.x) {
-    const unsigned row = i & (size - 1), begin = i - row;  // begin = where the group begins
+    const unsigned row = remainder_of(i, size), begin = i - row;  // begin = where the group begins
     if (permutes) {
       write_global(states, index_of(begin + goes_to[row]), read_shared(group, i));
       continue;

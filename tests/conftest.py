@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+import machine_code
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.device import CupyDevice
@@ -26,8 +27,13 @@ from basicaer.plan.planner import plan_segment
 from emulated_gpu.stand_in import EmulatedCupy
 from jobs import Clock, Held, ManualExecutor
 
-# Tiles are tiny in all but the first, so that every plan has many passes and tiles.
+MACHINE_CODE = os.environ.get("BASICAER_MACHINE_CODE")  # `nox -s machine_code` sets it: 90 is sm_90
+
+# Tiles are tiny in all but the first, so that every plan has many passes and tiles. Machine code is that of the kernels
+# that a card runs, where threads have more registers.
 TINY_SHAPES = {Precision.DOUBLE: TileShape(5, 2, 1), Precision.SINGLE: TileShape(6, 3, 2)}
+if MACHINE_CODE:
+    TINY_SHAPES = {Precision.DOUBLE: TileShape(6, 4, 2), Precision.SINGLE: TileShape(7, 5, 2)}
 DEVICES = {
     "CPU": NumpyDevice,
     "CPU-tiny-tiles": lambda: NumpyDevice(threads=3, tile_qubits=3),
@@ -39,6 +45,8 @@ TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
 
 
 def new_emulated_cupy():
+    if MACHINE_CODE:
+        return EmulatedCupy(build=machine_code.MachineCode(int(MACHINE_CODE)))
     return EmulatedCupy(sanitize=os.environ.get("BASICAER_SANITIZED") == "1")  # `nox -s sanitized` sets it
 
 

@@ -35,10 +35,10 @@ def costs_of(tile_qubits=4, shared_qubits=1, selectors=3, widest=6):
     )
 
 
-def gate(form, data, targets, controls=(), control_state=0, *, kinds=None):
-    """Make a gate; it acts in no special way on its targets unless `kinds` says so or its form does."""
-    kinds = kinds or ("Z" if form is Form.DIAGONAL else "G") * len(targets)
-    return Gate("test", kinds, tuple(targets), form, np.asarray(data), tuple(controls), control_state)
+def gate(form, data, targets, controls=(), control_state=0, *, actions=None):
+    """Make a gate; it acts in no special way on its targets unless `actions` says so or its form does."""
+    actions = actions or ("Z" if form is Form.DIAGONAL else "G") * len(targets)
+    return Gate("test", actions, tuple(targets), form, np.asarray(data), tuple(controls), control_state)
 
 
 def swap(a, b):
@@ -51,7 +51,7 @@ def hadamard(q):
 
 def flip(q, *controls):
     """X, CX, Toffoli, ..."""
-    return gate(Form.PERMUTATION, [1, 0], (q,), controls, 2 ** len(controls) - 1, kinds="X")
+    return gate(Form.PERMUTATION, [1, 0], (q,), controls, 2 ** len(controls) - 1, actions="X")
 
 
 def phase(angle, *qubits):
@@ -66,21 +66,21 @@ def matrix_of(form, data):
     return data
 
 
-def random_of_kinds(random, kinds):
-    """A random unitary that acts on each target as its kind says, and in no simpler way."""
-    own = [j for j, kind in enumerate(kinds) if kind == "G"]
-    matrix = np.zeros((2 ** len(kinds),) * 2, complex)
+def random_of_actions(random, actions):
+    """A random unitary that acts on each target as its action says, and in no simpler way."""
+    own = [j for j, action in enumerate(actions) if action == "G"]
+    matrix = np.zeros((2 ** len(actions),) * 2, complex)
     rows = np.arange(len(matrix))
     rest = rows & ~mask_of(own)
     for value in np.unique(rest):
         block = rows[rest == value]
         matrix[np.ix_(block, block)] = reference.random_unitary(len(block), int(random.integers(2**31)))
-    basis = reduce(np.kron, [HADAMARD if kind == "X" else np.eye(2) for kind in reversed(kinds)], np.eye(1))
+    basis = reduce(np.kron, [HADAMARD if action == "X" else np.eye(2) for action in reversed(actions)], np.eye(1))
     return basis @ matrix @ basis
 
 
 def random_gate(random, n, widest=4):
-    """A gate of any form, with any kinds, width and controls that n qubits have room for."""
+    """A gate of any form, with any actions, width and controls that n qubits have room for."""
     k = int(random.integers(1, min(n, widest) + 1))
     controls = min(n - k, int(random.choice([0, 0, 0, 1, 1, 2, 3, 4])))
     qubits = [int(q) for q in random.permutation(n)[: k + controls]]
@@ -95,18 +95,18 @@ def random_gate(random, n, widest=4):
             return gate(Form.PERMUTATION, random.permutation(2**k), *where)
         case 4:
             # On the others' every value, flips of the last target and of some more: a function of X on all of these.
-            kinds = "".join(random.choice(["Z", "X"], k - 1)) + "X"
-            flipped = [j for j, kind in enumerate(kinds) if kind == "X"]
+            actions = "".join(random.choice(["Z", "X"], k - 1)) + "X"
+            flipped = [j for j, action in enumerate(actions) if action == "X"]
             flips = random.integers(2**k, size=2**k) & mask_of(flipped)
             index = np.arange(2**k)
-            return gate(Form.PERMUTATION, index ^ flips[index & ~mask_of(flipped)], *where, kinds=kinds)
+            return gate(Form.PERMUTATION, index ^ flips[index & ~mask_of(flipped)], *where, actions=actions)
         case 5:
-            kinds = "X" * k
+            actions = "X" * k
         case 6:
-            kinds = "G" * k
+            actions = "G" * k
         case _:
-            kinds = "".join(random.choice(["Z", "X", "G"], k - 1)) + str(random.choice(["X", "G"]))
-    return gate(Form.MATRIX, random_of_kinds(random, kinds), *where, kinds=kinds)
+            actions = "".join(random.choice(["Z", "X", "G"], k - 1)) + str(random.choice(["X", "G"]))
+    return gate(Form.MATRIX, random_of_actions(random, actions), *where, actions=actions)
 
 
 def random_gates(random, n, size, widest=4):

@@ -66,6 +66,13 @@ def prepare(vector, qubits, amplitudes):
     return result
 
 
+def expectation(vector, x, z) -> float:
+    """The expectation value of X on the qubits of `x`, Z on those of `z`, and Y where both are, without its norm."""
+    index = np.arange(len(vector))
+    signs = (-1.0) ** np.bitwise_count(index & z)
+    return (np.vdot(vector[index ^ x], signs * vector) * 1j ** int(np.bitwise_count(x & z))).real
+
+
 def orders(n: int, k: int):
     """Every way to choose k qubits of n, in order."""
     return list(itertools.permutations(range(n), k))

@@ -44,8 +44,8 @@ LAYERS = {
         "library",
     ),
     "compile": (
-        *("compile.from_qobj", "compile.qobj_gates", "compile.binding", "compile.sweep", "compile.program_cache"),
-        *("compile.compiled",),
+        *("compile.from_qobj", "compile.qobj_gates", "compile.bound_circuits", "compile.sweep"),
+        *("compile.program_cache", "compile.compiled"),
         *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis", "compile.modifiers"),
         *("compile.table_gates", "compile.matrices", "compile.classical", "compile.idle", "compile.saves"),
         *("compile.scope", "compile.values", "compile.formulas", "compile.result_forms", "compile.builder"),
@@ -55,23 +55,25 @@ LAYERS = {
     "plan": (*("plan.planner", "plan.steps", "plan.local_wires", "plan.bundles", "plan.actions", "plan"),),
     "devices": (
         *("devices.registry", "devices.null", "devices.gpu.probe", "devices.gpu.device", "devices.gpu.batch"),
-        *("devices.gpu.state", "devices.gpu.amplitudes", "devices.gpu.summation", "devices.gpu.running"),
-        *("devices.gpu.card", "devices.gpu.kernel_cache", "devices.gpu.kernels", "devices.gpu.errors"),
-        "devices.gpu.binding",
-        *("devices.gpu.passes", "devices.gpu.thread_order", "devices.gpu.recording", "devices.gpu.merging"),
-        *("devices.gpu.rewriting", "devices.gpu.shape", "devices.gpu.launches", "devices.gpu.encoding"),
-        *("devices.gpu.structs", "devices.gpu.operations", "devices.gpu.affine", "devices.gpu"),
+        *("devices.gpu.state", "devices.gpu.amplitudes", "devices.gpu.running", "devices.gpu.pauli_groups"),
+        *("devices.gpu.summation", "devices.gpu.card", "devices.gpu.memory", "devices.gpu.kernel_cache"),
+        *("devices.gpu.kernels", "devices.gpu.errors"),
+        *("devices.gpu.binding", "devices.gpu.passes", "devices.gpu.recording", "devices.gpu.encoding"),
+        *("devices.gpu.launches", "devices.gpu.merging", "devices.gpu.rewriting", "devices.gpu.operations"),
+        *("devices.gpu.affine", "devices.gpu.thread_order", "devices.gpu.shape", "devices.gpu.structs"),
+        "devices.gpu",
         *("devices.cpu.device", "devices.memory", "devices.cpu.batch", "devices.likeness", "devices.cpu.state"),
+        "devices.marginals",
         *("devices.cpu.recipe", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
         *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
-        *("devices.cpu.phases", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
+        *("devices.cpu.diagonals", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
         *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise"),
         *("devices.numbers", "devices.cpu.arrangement", "devices.cpu", "devices.bound_plans", "devices"),
     ),
     "engine": (
         *("engine.unitaries", "engine.together", "engine.lru_cache", "engine.execute", "engine.suspended"),
-        *("engine.saved", "engine.finishing", "engine.group_queue", "engine.shortcuts", "engine.splitting"),
-        *("engine.liveness", "engine.request"),
+        *("engine.saved", "engine.finishing", "engine.control_flow", "engine.group_queue", "engine.shortcuts"),
+        *("engine.splitting", "engine.liveness", "engine.request"),
         *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.sampling", "engine.draws", "engine.device", "engine.plan", "engine.program"),
         *("engine.classical", "engine.monitor", "engine.progress", "engine.bits", "engine"),
@@ -229,6 +231,15 @@ def is_power_of_two(node):
     return False
 
 
+def is_moved_up(node):
+    """Whether an expression is written as a product with a power of 2."""
+    return (
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Mult)
+        and (is_power_of_two(node.left) or is_power_of_two(node.right))
+    )
+
+
 def is_bit_trick(operation):
     """Whether arithmetic stands for something that `engine/bits.py` has a name for.
 
@@ -241,7 +252,7 @@ def is_bit_trick(operation):
             return is_power_of_two(right) and not (isinstance(left, ast.Name) and left.id.isupper())
         case ast.BinOp(op=ast.BitXor() | ast.BitOr() | ast.BitAnd(), left=left, right=right):
             is_negative = any(isinstance(side, ast.UnaryOp) and isinstance(side.op, ast.USub) for side in (left, right))
-            return is_negative or is_power_of_two(left) or is_power_of_two(right)
+            return is_negative or any(is_power_of_two(side) or is_moved_up(side) for side in (left, right))
         case ast.BinOp(op=ast.Sub(), left=ast.Call(func=ast.Attribute(attr="bit_length")), right=ast.Constant(value=1)):
             return True
     return False
@@ -410,7 +421,16 @@ def test_cupy_out_of_its_place_is_seen(module, source, wrong):
     "source",
     [
         *("1 << n", "n >>= 1", "np.left_shift(a, b)", "from operator import rshift", "lambda n: n >> 1"),
-        *("a % 2**k", "a // 2 ** (k + 1)", "2**j ^ a", "a ^ 2**j", "a | 2**j", "n & -n", "n.bit_length() - 1"),
+        *(
+            "a % 2**k",
+            "a // 2 ** (k + 1)",
+            "2**j ^ a",
+            "a ^ 2**j",
+            "a | 2**j",
+            "a | b * 2**j",
+            "n & -n",
+            "n.bit_length() - 1",
+        ),
     ],
 )
 def test_a_bit_trick_is_seen_wherever_it_stands(source):

@@ -26,6 +26,7 @@ def test_positions_are_those_of_the_ones_in_binary(value):
 def test_a_number_is_its_lowest_bits_and_those_above(value, width):
     assert bits.lowest_bits(value, width) == value % 2**width
     assert bits.shifted_down(value, width) == value // 2**width
+    assert bits.shifted_up(value, width) == value * 2**width
     if width < 64 and value < 2**63:
         assert bits.lowest_bits(np.array([value]), width).tolist() == [value % 2**width]
         assert bits.shifted_down(np.array([value]), width).tolist() == [value // 2**width]

@@ -478,7 +478,7 @@ def test_info_names_versions_memory_qubits_that_fit_and_why_the_gpu_is_off(monke
         assert f"{name} {importlib.metadata.version(name)}" in lines[0]
     assert f"basicaer {__version__}" in lines[0]
     assert f"Python {sys.version.split()[0]}" in lines[0]
-    double, single = (largest_state(NumpyDevice(), precision) for precision in Precision)
+    double, single = (largest_state(NumpyDevice(), precision, NumpyDevice().free_bytes()) for precision in Precision)
     assert single == double + 1
     assert 2**double * 16 <= free < 2 ** (double + 1) * 16
     assert lines[1] == f"CPU: 3 GiB free; qubits that fit: {double} in double precision, {single} in single precision"

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import reference
+from basicaer.devices import marginals
 from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu import state as gpu_state
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
@@ -189,6 +191,20 @@ def test_weights_are_squared_norms_however_small(state_of, tolerance):
     assert state_of(np.array([1e-9, 1.0])).weights(0) == pytest.approx((1e-18, 1), rel=1e-6)
 
 
+@pytest.mark.parametrize("qubits", [(), (3,), (5, 0), (1, 2, 0), (0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)])
+@pytest.mark.parametrize("most", [0, 20])
+def test_probabilities_of_some_qubits(state_of, qubits, most, tolerance, monkeypatch):
+    monkeypatch.setattr(gpu_state, "_MOST_SUMMED_QUBITS", most)
+    monkeypatch.setattr(marginals, "_BLOCK_QUBITS", 2)
+    vector = reference.random_state(6)
+    want = np.zeros(2 ** len(qubits))
+    for index, amplitude in enumerate(vector):
+        want[sum(reference.bit(index, q) * 2**j for j, q in enumerate(qubits))] += abs(amplitude) ** 2
+    found = state_of(vector).probabilities(qubits)
+    assert found.dtype == np.float64
+    assert np.allclose(found, want, rtol=0, atol=tolerance)
+
+
 def test_block_weights_and_probabilities_are_in_logical_order_and_float64(state_of, tolerance):
     vector = reference.random_state(6)
     probabilities = abs(vector) ** 2
@@ -315,6 +331,18 @@ def test_draws_are_found_in_their_blocks(block_qubits, device, precision, run):
         assert index == block * 2**block_qubits + min(inside, last)
 
 
+def test_expectation_values_of_many_products_at_once(state_of, tolerance):
+    n = 6
+    vector = reference.random_state(n, seed=3)
+    masks = [(x, z) for x in (0, 1, 5, 32, 40, 63, 6) for z in range(0, 2**n, 3)]
+    masks = [masks[i] for i in np.random.default_rng(0).permutation(len(masks))]
+    want = [reference.expectation(vector, x, z) for x, z in masks]
+    assert np.allclose(state_of(vector * 0.7).expectations(masks), want, rtol=0, atol=4 * tolerance)
+    without_norm = [(x, z) for x, z in masks if x]
+    want = [reference.expectation(vector, x, z) for x, z in without_norm]
+    assert np.allclose(state_of(vector * 0.7).expectations(without_norm), want, rtol=0, atol=4 * tolerance)
+
+
 def test_expectation_values_of_products_of_paulis(state_of, tolerance):
     n = 5
     vector = reference.random_state(n, seed=9)
@@ -338,7 +366,7 @@ def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
     n = 26
     if device.name == "GPU":
         if hasattr(device.card.cupy, "gpu"):
-            device.card.cupy.gpu.fail_allocation(1)
+            device.card.cupy.gpu.fail_allocation(1, times=9)
         else:
             n = 40  # on a card: more than any has
         words = "GPU 0 ran out of memory while making a state .*; use fewer qubits"
@@ -351,6 +379,8 @@ def test_out_of_memory_is_said_in_a_sentence(device, precision, monkeypatch):
         words = r"could not give 1 GiB.*no room|could not give 512 MiB.*no room"
     with pytest.raises(BasicAerError, match=words):
         device.new_state(n, precision)
+    if hasattr(device, "card") and hasattr(device.card.cupy, "gpu"):
+        device.card.cupy.gpu.recover()
 
 
 def test_precisions_have_their_types(device):

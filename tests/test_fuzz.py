@@ -76,7 +76,7 @@ def check(number):
     with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():
         warnings.simplefilter("ignore", BasicAerWarning)  # of circuits that measure nothing
         for module in (running_of_simulators, running_of_primitives):
-            patched.setattr(module, "choose_device", lambda *_: (LittleMemory(number), "a test wants it"))
+            patched.setattr(module, "choose_device", lambda *_, **__: (LittleMemory(number), "a test wants it"))
         seen = check_states(drawn)
         check_counts(drawn)
         if number % 4 < 2:  # with and without tiny tiles, as in the last check

@@ -58,19 +58,19 @@ def evolved(device, precision, run, circuit, vector):
 
 
 @pytest.mark.parametrize("record", GATES, ids=lambda record: record.name)
-def test_kinds_say_how_the_gate_acts(record):
+def test_target_actions_say_how_the_gate_acts(record):
     """Z: commutes with Z there; X: commutes with X there; and no gate is called G that is one of these."""
     matrix = matrix_of(record)
-    k = len(record.kinds)
+    k = len(record.target_actions)
     assert matrix.shape == (2**k, 2**k)
     assert np.allclose(matrix.conj().T @ matrix, np.eye(2**k))
-    for target, kind in enumerate(record.kinds):
+    for target, action in enumerate(record.target_actions):
         commutes = {}
         for letter, pauli in {"Z": np.diag([1, -1]), "X": np.array([[0, 1], [1, 0]])}.items():
             whole = np.kron(np.kron(np.eye(2 ** (k - 1 - target)), pauli), np.eye(2**target))
             commutes[letter] = np.allclose(whole @ matrix, matrix @ whole)
-        assert kind in {letter for letter, yes in commutes.items() if yes} or (
-            kind == "G" and not any(commutes.values())
+        assert action in {letter for letter, yes in commutes.items() if yes} or (
+            action == "G" and not any(commutes.values())
         )
 
 
@@ -157,7 +157,7 @@ CONTROLLED = [r for r in LIBRARY if r.controls != 0]
 def test_every_control_state(record, final_state, tolerance):
     controls = record.controls or 3
     matrix = matrix_of(record)
-    n = controls + len(record.kinds)
+    n = controls + len(record.target_actions)
     vector = reference.random_state(n)
     for state in range(2**controls):
         circuit = QuantumCircuit(n)
@@ -176,7 +176,7 @@ def angles_of(record):
 @pytest.mark.parametrize("record", GATES, ids=lambda record: record.name)
 def test_a_gate_and_its_inverse_undo_each_other(record):
     controls = range(3 if record.controls is None else record.controls)
-    targets = range(len(controls), len(controls) + len(record.kinds))
+    targets = range(len(controls), len(controls) + len(record.target_actions))
     vector = reference.random_state(len(controls) + len(targets))
     for angles in angles_of(record):
         gate, inverse = matrix_of(record, record.data(angles)), matrix_of(record, record.inverse(angles))
@@ -194,7 +194,7 @@ STEP = 0.02
 def test_generators_are_those_of_the_derivatives_by_each_angle(record):
     """The whole gate with its controls, for which Qiskit's matrix is taken where it has one, is differentiated."""
     controls = range(3 if record.controls is None else record.controls)
-    targets = range(len(controls), len(controls) + len(record.kinds))
+    targets = range(len(controls), len(controls) + len(record.target_actions))
     vector = reference.random_state(len(controls) + len(targets))
 
     def moved(angles):

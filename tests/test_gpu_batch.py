@@ -39,7 +39,7 @@ def with_other_numbers(gates, seed):
     new = []
     for gate in gates:
         data = gate.data
-        if gate.form is Form.MATRIX and set(gate.kinds) <= {"G"}:
+        if gate.form is Form.MATRIX and set(gate.target_actions) <= {"G"}:
             data = reference.random_unitary(len(data), int(random.integers(2**31)))
         elif gate.form is Form.DIAGONAL:
             data = np.exp(1j * random.uniform(0, 6, len(data)))
@@ -83,14 +83,14 @@ def test_each_state_has_its_own_numbers(n, widest, tiny_gpu, precision, toleranc
 
 
 def test_a_small_circuit_is_one_launch_with_a_block_for_each_state(cupy, device):
-    n = TINY_SHAPES[Precision.DOUBLE].tile_bits
+    n, registers, _ = TINY_SHAPES[Precision.DOUBLE]
     batch, _ = batch_of(device, [layers(n, seed) for seed in range(COUNT)], n)
-    assert [(one.grid, one.kernel) for one in cupy.gpu.launches[1:]] == [((1, COUNT), "run_pass<double, 2>")]
+    assert [(one.grid, one.kernel) for one in cupy.gpu.launches[1:]] == [((1, COUNT), f"run_pass<double, {registers}>")]
     assert batch.state(1).layout() == batch.state(4).layout()
 
 
-def test_numbers_that_make_other_operations_are_launched_apart(cupy, device):
-    """A rotation by 0 is real, and a phase of 1 is none; one state among them has a gate that must be by itself."""
+def test_numbers_that_would_make_other_operations_share_operations_that_suit_all(cupy, device):
+    """A rotation by 0 is real, and a phase of 1 is none; all states have a gate that must be by itself."""
     n = 5
     each = [[*layers(n, seed)] for seed in range(4)]
     for number, gates in enumerate(each):
@@ -100,13 +100,12 @@ def test_numbers_that_make_other_operations_are_launched_apart(cupy, device):
         gates.append(Gate("uuu", "GGG", (4, 0, 2), Form.MATRIX, reference.random_unitary(8, number)))
     batch, _ = batch_of(device, each, n)
     launched = [launch.grid for launch in cupy.gpu.launches if launch.kernel.startswith("run_pass")]
-    assert {grid[1] for grid in launched} < {1, 2}
+    assert {grid[1] for grid in launched} == {4}
     for number, gates in enumerate(each):
         assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(n)), atol=1e-12)
 
 
-def test_a_gate_by_itself_clears_what_its_own_states_have_not_written_only(tiny_gpu):
-    """There are two groups of states, and where the second has to clear, the first has amplitudes already."""
+def test_a_gate_by_itself_clears_what_has_not_been_written(tiny_gpu):
     n, x = 4, Gate("x", "X", (3,), Form.PERMUTATION, np.array([1, 0]))
     each = []
     for number in range(4):
@@ -117,16 +116,6 @@ def test_a_gate_by_itself_clears_what_its_own_states_have_not_written_only(tiny_
     batch, _ = batch_of(tiny_gpu, each, n)
     for number, gates in enumerate(each):
         assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(n)), atol=1e-12)
-
-
-def test_permutations_of_their_own_are_launched_apart(tiny_gpu):
-    each = []
-    for number in range(3):
-        goes_to = np.random.default_rng(number).permutation(8)
-        each.append([*layers(4, 1), Gate("permutation", "GGG", (1, 3, 0), Form.PERMUTATION, goes_to)])
-    batch, _ = batch_of(tiny_gpu, each, 4)
-    for number, gates in enumerate(each):
-        assert np.allclose(batch.state(number).amplitudes(), in_program_order(gates, reference.zero(4)), atol=1e-12)
 
 
 def test_the_same_segment_is_bound_once(device, monkeypatch):
@@ -141,6 +130,15 @@ def test_the_same_segment_is_bound_once(device, monkeypatch):
     assert len(bound) == 1
     want = in_program_order(gates, reference.zero(4))
     assert all(np.allclose(batch.state(i).amplitudes(), want, atol=1e-12) for i in range(COUNT))
+
+
+def test_sets_of_numbers_are_bound_together(device, monkeypatch):
+    bound = []
+    real = amplitudes.bind
+    monkeypatch.setattr(amplitudes, "bind", lambda *given, **keys: bound.append(real(*given, **keys)) or bound[-1])
+    batch_of(device, [layers(6, seed) for seed in range(COUNT)], 6)
+    (launches,) = bound
+    assert len(launches.constants) == COUNT
 
 
 def test_more_states_than_a_launch_takes_are_several_launches(cupy, device, monkeypatch):
@@ -213,7 +211,7 @@ def test_memory_goes_back_and_polls_stop_a_batch(cupy, device):
 
         def poll(self):
             self.polls += 1
-            if self.polls > 9:  # two when it is made, one for each state, one when it runs; then one for each launch
+            if self.polls > 5:  # two when it is made, one when it is bound, one when it runs; then one for each launch
                 self.cancel()
             super().poll()
 

@@ -213,7 +213,7 @@ def spread(monkeypatch):
     ran = {}
     real = running.execute
 
-    def chosen(options, _n_qubits, _precision, _crossover):
+    def chosen(options, _n_qubits, _precision, _crossover, **_):
         device = NumpyDevice(1)
         device.number = options.gpu
         return device, ""

@@ -63,12 +63,34 @@ def passes(cupy):
     return [launch for launch in cupy.gpu.launches if launch.kernel.startswith("run_pass")]
 
 
-def test_two_passes_are_in_flight_at_most(cupy, device):
-    run(device, segment())
-    assert len(passes(cupy)) > 4
-    assert cupy.gpu.most_launches_in_flight == 2
+@pytest.mark.parametrize(("bytes_per_second", "most"), [(1e6, 2), (2 * 2**N * 16 / (0.5e-3 - 5e-6), 4), (1e12, 64)])
+def test_as_many_passes_are_in_flight_as_take_two_milliseconds(cupy, device, bytes_per_second, most, monkeypatch):
+    monkeypatch.setattr(amplitudes, "_BYTES_PER_SECOND", bytes_per_second)
+    run(device, segment(layers=60))
+    assert len(passes(cupy)) > 64
+    assert cupy.gpu.most_launches_in_flight == most
     assert len({launch.stream for launch in passes(cupy)}) == 1
     assert passes(cupy)[0].stream not in {0, None}
+
+
+@pytest.mark.parametrize("long_bytes", [0, 2**28])
+def test_a_thread_sleeps_while_it_waits_for_long_passes(cupy, device, long_bytes, monkeypatch):
+    monkeypatch.setattr(amplitudes, "_LONG_BYTES", long_bytes)
+    made = []
+    real = cupy.cuda.Event
+    monkeypatch.setattr(cupy.cuda, "Event", lambda **how: made.append(how["block"]) or real(**how))
+    run(device, segment())
+    assert set(made) == {long_bytes == 0}
+    assert len(made) == len(passes(cupy)) + (long_bytes == 0)  # the last one is for the end of the run
+
+
+def test_the_probabilities_of_some_qubits_are_summed_on_the_card(cupy, device):
+    state = device.new_state(N, Precision.DOUBLE)
+    before = len(cupy.gpu.copies)
+    assert state.probabilities((5, 2)).tolist() == [1, 0, 0, 0]
+    down = [copy.bytes for copy in cupy.gpu.copies[before:] if copy.kind == "device to host"]
+    assert len(down) == 1
+    assert down[0] < 16 * 2**N
 
 
 def test_jobs_of_a_thread_share_a_stream_and_so_its_memory(cupy, device):
@@ -175,8 +197,8 @@ def test_kernels_are_compiled_once_for_each_precision(cupy, device, monkeypatch)
     for precision in (Precision.DOUBLE, Precision.SINGLE, Precision.DOUBLE):
         device.new_state(3, precision)
     assert len(compiled) == 2
-    assert "run_pass<double, 2>" in compiled[0]
-    assert "run_pass<float, 3>" in compiled[1]
+    assert f"run_pass<double, {TINY_SHAPES[Precision.DOUBLE].register_bits}>" in compiled[0]
+    assert f"run_pass<float, {TINY_SHAPES[Precision.SINGLE].register_bits}>" in compiled[1]
 
 
 def test_a_state_that_does_not_fit_is_refused_before_it_is_made(cupy, device):

@@ -122,7 +122,8 @@ def test_structures_and_limits_have_the_sizes_that_the_kernels_see():
     assert sizes[: len(STRUCTURES)] == [getattr(structs, name.upper()).itemsize for name in STRUCTURES]
     found = dict(zip(LIMITS, sizes[len(STRUCTURES) :], strict=True))
     assert found.pop("BLOCKS_ON_A_MULTIPROCESSOR") == 2  # only the compiler needs it
-    assert found == {name: getattr(structs, name) for name in structs.__all__ if name.startswith("MOST_")}
+    assert found == {name: getattr(structs, name) for name in found}
+    assert {name for name in structs.__all__ if name.startswith("MOST_")} <= set(found)
 
 
 def test_fields_come_in_the_order_in_which_the_kernels_have_them():
@@ -163,7 +164,7 @@ def test_the_number_of_threads_stands_in_one_place():
 BITS = """
 template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
   const Index value = threadIdx.x;
-  Index* own = out + 9 * value;
+  Index* own = out + 12 * value;
   Index columns[4];
   for (int p = 0; p < 4; ++p) columns[p] = bit_at(positions[p]);
   own[0] = has_bit(value, positions[0]);
@@ -174,7 +175,10 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
   own[5] = all_ones(positions[2]);
   own[6] = shifted_down(value, positions[3]);
   own[7] = power_of_two<Index>(value);
-  own[8] = gray_code(value);
+  own[8] = lowest_bits(value, positions[0]);
+  own[9] = with_gap(value, positions[0], positions[1]);
+  own[10] = remainder_of(value, 8);
+  own[11] = gray_code(value);
 }
 """
 
@@ -182,9 +186,9 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
 @runs
 def test_bit_tricks_are_those_of_the_python_side():
     for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
-        out = on_card(np.zeros(64 * 9, np.uint64))
+        out = on_card(np.zeros(64 * 12, np.uint64))
         launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
-        rows = out.get().reshape(64, 9).tolist()
+        rows = out.get().reshape(64, 12).tolist()
         for value, row in enumerate(rows):
             columns = [bits.bit_at(position) for position in positions]
             assert row[:-1] == [
@@ -196,6 +200,9 @@ def test_bit_tricks_are_those_of_the_python_side():
                 bits.all_ones(positions[2]),
                 bits.shifted_down(value, positions[3]),
                 2**value,
+                bits.lowest_bits(value, positions[0]),
+                bits.with_gap(value, positions[0], positions[1]),
+                value % 8,
             ]
         codes = [row[-1] for row in rows]
         assert sorted(codes) == list(range(64))
@@ -207,11 +214,13 @@ def test_every_bit_trick_is_compared_and_stands_in_its_header():
     """The kernels shift no bits themselves, and each function of the header is in the kernel above."""
     header = re.sub(r"//.*", "", (ROOT / "kernels" / "index.cuh").read_text("utf-8"))
     functions = re.findall(r"__forceinline__ (?:constexpr )?[\w ]+? (\w+)\(", header)
-    assert len(functions) == 9
+    assert len(functions) == 12
     assert all(f"{name}(" in BITS or f"{name}<" in BITS for name in functions)
     for path in (ROOT / "kernels").glob("*.cu*"):
         if path.name != "index.cuh":
-            assert not re.search(r"<<|>>", re.sub(r"//.*", "", path.read_text("utf-8"))), path.name
+            assert not re.search(r"<<|>>|&~|- 1\)? *&|& *\(?\w+ - 1", re.sub(r"//.*", "", path.read_text("utf-8"))), (
+                path.name
+            )
 
 
 @runs
@@ -219,6 +228,10 @@ def test_a_launch_of_the_wrong_size_ends_with_an_error():
     cupy = emulated_cupy()
     passes = np.zeros(1, structs.PASS)
     passes["register_bits"], passes["thread_bits"], passes["block_bits"] = 2, 3, 1
+    for way in ("load", "store"):
+        passes[f"{way}_register"][0, :2] = 1, 2
+        passes[f"{way}_thread"][0, :3] = 4, 8, 16
+        passes[f"{way}_block"][0, :1] = 32
     name = "run_pass<double, 2>"
     module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=(name,))
     none = on_card(np.zeros(64, np.uint64))

@@ -22,12 +22,12 @@ SHAPE = TINY_SHAPES[Precision.DOUBLE]
 
 def matrix(data, *targets, controls=(), state=None):
     state = 2 ** len(controls) - 1 if state is None else state
-    return GateNumbers(Form.MATRIX, np.asarray(data, complex), targets, controls, state)
+    return GateNumbers(Form.MATRIX, np.asarray(data, complex)[..., None], targets, controls, state)
 
 
 def diagonal(data, *targets, controls=(), state=None):
     state = 2 ** len(controls) - 1 if state is None else state
-    return GateNumbers(Form.DIAGONAL, np.asarray(data, complex), targets, controls, state)
+    return GateNumbers(Form.DIAGONAL, np.asarray(data, complex)[..., None], targets, controls, state)
 
 
 def flip(target, *controls):
@@ -47,7 +47,7 @@ def applied(operations, vector):
     for operation in operations:
         match operation:
             case Matrix(wires, numbers, condition):
-                vector = conditioned(vector, numbers, wires, condition)
+                vector = conditioned(vector, numbers[..., 0], wires, condition)
             case Flip(wire, condition, parity, value):
                 acts = [
                     all(reference.bit(i, w) == v for w, v in condition.items())
@@ -56,12 +56,12 @@ def applied(operations, vector):
                 ]
                 vector = vector[[i ^ 2**wire if act else i for i, act in enumerate(acts)]]
             case Table(wires, factors, condition):
-                vector = conditioned(vector, np.diag(factors), wires, condition)
+                vector = conditioned(vector, np.diag(factors[:, 0]), wires, condition)
             case Factors(inside, factors):
                 for condition, factor in factors:
                     on = inside | condition
                     holds = [all(reference.bit(i, w) == v for w, v in on.items()) for i in range(2**n)]
-                    vector = np.where(holds, factor, 1) * vector
+                    vector = np.where(holds, np.ravel(factor)[0], 1) * vector
     return vector
 
 
@@ -72,12 +72,12 @@ def conditioned(vector, numbers, wires, condition):
 
 def as_matrix(gate):
     if gate.form is Form.DIAGONAL:
-        return np.diag(gate.data)
+        return np.diag(gate.data[:, 0])
     if gate.form is Form.PERMUTATION:
         result = np.zeros((len(gate.data),) * 2)
         result[gate.data, np.arange(len(gate.data))] = 1
         return result
-    return gate.data
+    return gate.data[..., 0]
 
 
 def test_matrices_on_one_wire_and_on_two_become_one():
@@ -175,7 +175,7 @@ def test_wires_of_known_value_are_left_out(value):
     gate = diagonal(data, 0, 1, 2, controls=(3, 4), state=0b01)
     rest = without_known(gate, {1: value, 4: False})
     assert rest.targets == (0, 2)
-    assert np.array_equal(rest.data, data.reshape(2, 2, 2)[:, int(value)].reshape(-1))
+    assert np.array_equal(rest.data[:, 0], data.reshape(2, 2, 2)[:, int(value)].reshape(-1))
     assert (rest.controls, rest.control_state) == ((3,), 1)
     assert without_known(gate, {4: True}) is None
 

@@ -147,7 +147,7 @@ def test_a_returned_state_that_is_no_state_names_the_gate(statevector, monkeypat
     circuit = QuantumCircuit(2, name="spoilt")
     circuit.h(0)
     circuit.ry(0.3, 1)
-    monkeypatch.setattr("basicaer.compile.binding.lower_cached", lambda *_args, **_keys: spoilt(circuit))
+    monkeypatch.setattr("basicaer.compile.bound_circuits.lower_cached", lambda *_args, **_keys: spoilt(circuit))
     with pytest.raises(BasicAerError, match="circuit 'spoilt' has become unusable, since gate 'ry' has entries that"):
         statevector.run(circuit).result()
 

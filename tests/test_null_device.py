@@ -25,7 +25,7 @@ N_QUBITS = 40
 @pytest.fixture(autouse=True)
 def _on_the_null_device(monkeypatch):
     for module in (base, running, persister, making):
-        monkeypatch.setattr(module, "choose_device", lambda *_: (NullDevice(), "a test wants it"))
+        monkeypatch.setattr(module, "choose_device", lambda *_, **__: (NullDevice(), "a test wants it"))
 
 
 def layers(*, measured_in_the_middle=False):
@@ -46,6 +46,9 @@ def test_a_job_of_40_qubits_ends_and_says_how_many_passes_it_made(qasm):
     assert job.result(GUARD).get_counts() == {"0" * N_QUBITS + " 00": 100}
     progress = job.progress()
     assert progress.passes == progress.total_passes > 5
+    metadata = job.result().results[0].metadata
+    assert (metadata["device"], metadata["fusion"]) == ("null", {"enabled": True})
+    assert metadata["parallel_state_update"] == NullDevice.threads > 1
 
 
 def test_its_plan_is_shown(qasm):

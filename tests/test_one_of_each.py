@@ -8,7 +8,8 @@ from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.kernels import kernel_names
 from basicaer.devices.gpu.structs import OperationKind
 from basicaer.options import Precision
-from emulated_gpu import EmulatedCupy, why_unavailable
+from conftest import new_emulated_cupy
+from emulated_gpu import why_unavailable
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=f"kernels cannot run here: {why_unavailable()}")
 
@@ -22,7 +23,7 @@ def test_every_kernel_and_operation_is_launched(precision, tolerance, monkeypatc
         put(self, kind, *arguments, **keys)
 
     monkeypatch.setattr(encoding.Encoder, "_put", noted)
-    cupy = EmulatedCupy()
+    cupy = new_emulated_cupy()
     assert one_of_each.launch_all(CupyDevice(cupy=cupy), precision) == pytest.approx(1, abs=20 * tolerance)
     assert kinds == set(OperationKind)
     launched = {launch.kernel.partition("<")[0] for launch in cupy.gpu.launches}

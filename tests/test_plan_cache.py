@@ -60,7 +60,7 @@ OTHERS = {
     "targets in another order": lambda gates: [gates[0], gates[1]._replace(targets=(4, 1)), *gates[2:]],
     "another control": lambda gates: [*gates[:2], phase(0.1, 2, 4), *gates[3:]],
     "a control less": lambda gates: [*gates[:2], phase(0.1, 2), *gates[3:]],
-    "another kind": lambda gates: [gates[0]._replace(kinds="X"), *gates[1:]],
+    "another action": lambda gates: [gates[0]._replace(target_actions="X"), *gates[1:]],
     "another form": lambda gates: [*gates[:2], gates[2]._replace(form=Form.MATRIX, data=np.diag([1, 1j])), *gates[3:]],
     "another order": lambda gates: gates[::-1],
     "a gate more": lambda gates: [*gates, hadamard(0)],

@@ -19,8 +19,11 @@ FORMS = {"Z": Form.DIAGONAL, "ZZ": Form.DIAGONAL, "X": Form.PERMUTATION, "G": Fo
 
 
 def gates_of(*rows):
-    """Make gates of (kinds, targets, controls); the numbers never matter to a plan."""
-    return [Gate("test", kinds, targets, FORMS[kinds], NUMBERS[kinds], controls) for kinds, targets, controls in rows]
+    """Make gates of (actions, targets, controls); the numbers never matter to a plan."""
+    return [
+        Gate("test", actions, targets, FORMS[actions], NUMBERS[actions], controls)
+        for actions, targets, controls in rows
+    ]
 
 
 def rotations():

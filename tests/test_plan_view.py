@@ -21,7 +21,7 @@ from basicaer.engine.program import For, Program
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
 from basicaer.plan_view import making
 from basicaer.plan_view.layout import bands_of, laid_out
-from basicaer.plan_view.model import Kind
+from basicaer.plan_view.model import GateKind
 from basicaer.simulation import Experiment
 from basicaer.simulators import running
 from basicaer.wording import duration
@@ -118,7 +118,7 @@ def test_phases_are_six_operations_and_single_precision_half_the_bytes(statevect
     circuit = hadamards(4)
     circuit.mcp(0.3, [0, 1, 2], 3)
     *_, last = statevector.plan(circuit, precision="single").passes
-    assert last.kinds[Kind.DIAGONAL] == 1
+    assert last.kinds[GateKind.DIAGONAL] == 1
     assert last.bytes == 2 * 16 * 8
     assert last.flops == (8 * 4 + 6) * 16
 
@@ -134,6 +134,12 @@ def test_few_qubits_have_no_passes_and_their_gates_are_counted_one_by_one(statev
     assert plan.flops == 3 * 16 * 8 + 0 + 6 * 2
     assert plan.memory == 16 * 2**3
     assert "one by one" in str(plan)
+
+
+def test_gates_that_run_one_by_one_take_as_long_as_the_device_says(statevector, monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "gate_seconds", lambda _, n_qubits, precision: 10 * n_qubits + len(precision))
+    plan = statevector.plan(hadamards(3))
+    assert plan.seconds == 3 * (30 + len("double"))
 
 
 def test_an_empty_circuit_has_an_empty_plan(statevector):
@@ -326,9 +332,9 @@ def test_the_gates_of_a_plan_are_those_of_the_circuit(statevector, tiles_of):
     gates = [gate for stage in plan.stages for gate in stage.gates]
     assert Counter((gate.name, tuple(sorted(gate.targets + gate.controls))) for gate in gates) == wanted
     assert sum((stage.kinds for stage in plan.stages), Counter()) == {
-        Kind.GENERAL: 18,
-        Kind.DIAGONAL: 18,
-        Kind.PERMUTATION: 15,
+        GateKind.GENERAL: 18,
+        GateKind.DIAGONAL: 18,
+        GateKind.PERMUTATION: 15,
     }
 
 
@@ -340,7 +346,7 @@ def test_what_pairs_amplitudes_is_within_the_tile_and_within_its_matrix(statevec
             for step in stage.steps:
                 assert set(step.matrix) <= set(stage.tile)
                 for gate in step.gates:
-                    if gate.kind is not Kind.DIAGONAL:
+                    if gate.kind is not GateKind.DIAGONAL:
                         assert set(gate.targets) <= set(step.matrix or stage.tile)
 
 
@@ -364,7 +370,7 @@ def test_parts_of_a_gate_with_many_controls_say_so(statevector, tiles_of):
         for gate in stage.gates
         if "," in gate.name
     }
-    assert [kind for _, kind in sorted(parts.items())] == [Kind.DIAGONAL, Kind.GENERAL, Kind.GENERAL]
+    assert [kind for _, kind in sorted(parts.items())] == [GateKind.DIAGONAL, GateKind.GENERAL, GateKind.GENERAL]
     assert len({name.split(",")[0] for name in parts}) == 1
 
 
@@ -608,7 +614,7 @@ def marks_of(figure):
     kinds = Counter()
     for axes in figure.axes:
         for drawn in axes.collections:
-            if drawn.get_gid() in list(Kind):
+            if drawn.get_gid() in list(GateKind):
                 kinds[drawn.get_gid()] += len(drawn.get_paths())
     return kinds
 
@@ -635,7 +641,7 @@ def test_a_picture_has_a_mark_for_each_gate_coloured_by_kind(tiles_of, circuit, 
     colors = {}
     for axes in figure.axes:
         for drawn in axes.collections:
-            if drawn.get_gid() in list(Kind):
+            if drawn.get_gid() in list(GateKind):
                 colors.setdefault(drawn.get_gid(), set()).add(tuple(drawn.get_facecolor()[0]))
     assert all(len(used) == 1 for used in colors.values())
     assert len(set.union(*colors.values())) == len(colors)
@@ -697,7 +703,7 @@ def test_a_mark_reaches_all_qubits_of_its_gate_and_has_dots_on_controls(statevec
     circuit.mcx([1, 4], 2)
     circuit.h([0, 3])
     (axes,) = statevector.plan(circuit).draw().axes
-    (drawn,) = [collection for collection in axes.collections if collection.get_gid() == Kind.PERMUTATION]
+    (drawn,) = [collection for collection in axes.collections if collection.get_gid() == GateKind.PERMUTATION]
     (mark,) = drawn.get_paths()
     low, high = mark.get_extents().intervaly
     assert 0.5 < low < 1 - 0.1  # a dot is wider than the line that ends there

@@ -53,17 +53,17 @@ def test_the_quick_naive_application_is_the_slow_one(seed):
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_gates_are_of_the_kinds_that_they_say(seed):
+def test_random_gates_act_as_they_say(seed):
     """Diagonal on Z targets: commutes with Pauli Z there; on X targets with Pauli X; on G targets with neither."""
     chosen = random_gate(np.random.default_rng(seed), 5)
     matrix = matrix_of(chosen.form, chosen.data)
     k = len(chosen.targets)
-    for j, kind in enumerate(chosen.kinds):
+    for j, action in enumerate(chosen.target_actions):
         pauli = {"Z": np.diag([1, -1]), "X": np.array([[0, 1], [1, 0]])}
         for name, own in pauli.items():
             there = np.kron(np.eye(2 ** (k - 1 - j)), np.kron(own, np.eye(2**j)))
             commutes = np.allclose(there @ matrix, matrix @ there)
-            assert commutes or kind != name, chosen
+            assert commutes or action != name, chosen
 
 
 # Random programs.
@@ -154,7 +154,7 @@ def test_a_gate_with_more_selectors_than_a_product_may_have_is_one_by_itself():
     first = gate(Form.DIAGONAL, np.exp(1j * np.arange(32)), range(5))
     block = np.eye(32, dtype=complex)
     block[np.ix_([15, 31], [15, 31])] = reference.random_unitary(2)
-    gates = [hadamard(4), gate(Form.MATRIX, block, range(5), kinds="ZZZZG"), hadamard(4), first, hadamard(4)]
+    gates = [hadamard(4), gate(Form.MATRIX, block, range(5), actions="ZZZZG"), hadamard(4), first, hadamard(4)]
     plan = plan_of(gates, n, costs)
     assert not differences(plan, gates, costs)
     assert {len(step.selectors) for step in plan.passes[0].steps if isinstance(step, Product)} == {0, 4}

@@ -215,7 +215,7 @@ def test_a_new_circuit_looks_at_no_other(monkeypatch):
 
 def takes_angles(record):
     """Whether a record is of a gate that Qiskit keeps as a standard gate and that takes angles."""
-    if record.gate_class is None or record.controls is None or not record.parameters or not record.kinds:
+    if record.gate_class is None or record.controls is None or not record.parameters or not record.target_actions:
         return False
     made = QuantumCircuit(5)
     gate = record.gate_class(*[0.1] * record.parameters)

@@ -11,7 +11,7 @@ from qiskit.quantum_info import Clifford, Operator, SparsePauliOp, Statevector
 
 import reference
 from basicaer import BasicAerError
-from basicaer.compile.binding import bound_circuits
+from basicaer.compile.bound_circuits import bound_circuits
 from basicaer.compile.gates import GATES
 from basicaer.qobj import (
     validate,

@@ -282,7 +282,7 @@ def test_the_arities_are_those_of_the_gate_table():
     for name, qubits, parameters in FIXED:
         if name != "reset":
             record = BY_NAME[name]
-            assert (record.controls + len(record.kinds), record.parameters) == (qubits, parameters), name
+            assert (record.controls + len(record.target_actions), record.parameters) == (qubits, parameters), name
 
 
 @pytest.mark.parametrize("item", OTHERS, ids=lambda item: item["name"])

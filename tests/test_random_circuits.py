@@ -39,7 +39,7 @@ def circuits(draw, most_qubits=5):
             circuit.append(library.DiagonalGate([np.exp(1j * draw(angle)) for _ in range(2**n)]), qubits)
         else:
             record = draw(st.sampled_from(records))
-            size = record.controls + len(record.kinds)
+            size = record.controls + len(record.target_actions)
             if size > n:
                 continue
             keys = {"ctrl_state": draw(st.integers(0, 2**record.controls - 1))} if record.controls else {}

@@ -653,9 +653,10 @@ def test_reading_can_be_stopped(save):
     circuit.h(range(17))
     save(circuit, [0, 1])
     (reads,) = lower(circuit).saves
-    state = NumpyDevice().new_state(17, Precision.DOUBLE)
+    monitor = Counting(cancel_at=2)
+    state = NumpyDevice().new_state(17, Precision.DOUBLE, monitor)
     with pytest.raises(Cancelled):
-        read(reads, state, 1.0, Counting(cancel_at=2))
+        read(reads, state, 1.0, monitor)
 
 
 def test_what_is_read_for_saves_counts_as_passes():

@@ -168,7 +168,7 @@ def outcome(result):
 
 
 CIRCUITS = {
-    "straight": lambda: [layers(9)],
+    "straight": lambda: [layers(9, depth=8)],
     "several": lambda: [layers(6, 1), layers(9, 2), layers(7, 3)],
     "branching": lambda: [branching()],
     "saving on the way": lambda: [saving_on_the_way()],

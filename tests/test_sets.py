@@ -13,7 +13,7 @@ from basicaer.engine.device import SegmentBatch, segment_batch
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
-from plan_checks import hadamard, in_program_order, phase, random_gate, random_of_kinds, swap
+from plan_checks import hadamard, in_program_order, phase, random_gate, random_of_actions, swap
 
 SETS = 5
 
@@ -23,7 +23,7 @@ def with_other_numbers(random, gate):
     if gate.form is Form.DIAGONAL:
         others = [np.exp(1j * random.uniform(-3, 3, len(gate.data))) for _ in range(SETS - 1)]
     else:
-        others = [random_of_kinds(random, gate.kinds) for _ in range(SETS - 1)]
+        others = [random_of_actions(random, gate.target_actions) for _ in range(SETS - 1)]
     return np.array([gate.data, *others])
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 import reference
+from basicaer.devices.cpu.diagonals import Diagonals
 from basicaer.devices.cpu.fusion import product_matrices
 from basicaer.devices.cpu.permutations import source_indices
-from basicaer.devices.cpu.phases import Phases
 from basicaer.devices.cpu.set_numbers import SetNumbers
 from basicaer.devices.numbers import GateNumbers, ListedGates, numbers_of
 from basicaer.engine import unitaries
 from basicaer.engine.plan import Part, PlannedGate
 from basicaer.engine.program import Form
-from plan_checks import HADAMARD, applied, flip, gate, in_program_order, matrix_of, random_of_kinds
+from plan_checks import HADAMARD, applied, flip, gate, in_program_order, matrix_of, random_of_actions
 
 
 def numbers(chosen):
@@ -56,7 +56,7 @@ def test_the_identity_as_a_permutation_of_one_qubit():
     assert vector[source].tolist() == in_program_order(gates, vector).tolist()
 
 
-# Phases.
+# Diagonals.
 
 
 def random_diagonals(random, n, size, widest):
@@ -71,7 +71,7 @@ def random_diagonals(random, n, size, widest):
 
 
 def bound_phases(gates, order, place, dtype=complex):
-    phases = Phases(list(enumerate(gates)), order, place)
+    phases = Diagonals(list(enumerate(gates)), order, place)
     return phases.bound(SetNumbers(ListedGates(gates)), np.dtype(dtype))
 
 
@@ -179,8 +179,8 @@ def test_the_matrices_of_a_product(seed):
         own = random.permutation(wires)[:width].tolist()
         chosen = random.permutation(selectors)[: int(random.integers(0, d + 1))].tolist()
         as_control, as_target = chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
-        kinds = "".join(random.choice(["Z", "X", "G"], width))
-        matrix = random_of_kinds(random, "Z" * len(as_target) + kinds)
+        actions = "".join(random.choice(["Z", "X", "G"], width))
+        matrix = random_of_actions(random, "Z" * len(as_target) + actions)
         state = int(random.integers(2 ** len(as_control)))
         gates.append(GateNumbers(Form.MATRIX, matrix, (*as_target, *own), tuple(as_control), state))
         gates.append(GateNumbers(Form.PERMUTATION, random.permutation(2**width), tuple(own), tuple(chosen)))
@@ -269,11 +269,11 @@ def test_a_permutation_is_put_together_from_its_eigenvectors_and_values(data):
     check_eigen(gate(Form.PERMUTATION, data, range(len(data).bit_length() - 1), (7, 8, 9), 0b111))
 
 
-@pytest.mark.parametrize("kinds", ["X", "XX", "XXX", "ZX", "XG", "ZGX"])
-def test_a_gate_of_given_kinds_is_put_together_from_its_eigenvectors_and_values(kinds):
+@pytest.mark.parametrize("actions", ["X", "XX", "XXX", "ZX", "XG", "ZGX"])
+def test_a_gate_of_given_actions_is_put_together_from_its_eigenvectors_and_values(actions):
     for seed in range(5):
-        matrix = random_of_kinds(np.random.default_rng(seed), kinds)
-        check_eigen(gate(Form.MATRIX, matrix, range(len(kinds)), (7, 8, 9), kinds=kinds))
+        matrix = random_of_actions(np.random.default_rng(seed), actions)
+        check_eigen(gate(Form.MATRIX, matrix, range(len(actions)), (7, 8, 9), actions=actions))
 
 
 @pytest.mark.parametrize("distance", [0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-4])

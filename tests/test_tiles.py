@@ -21,7 +21,7 @@ from plan_checks import (
     phase,
     random_gate,
     random_gates,
-    random_of_kinds,
+    random_of_actions,
     swap,
 )
 
@@ -192,7 +192,7 @@ def test_controls_inside_and_outside_of_the_tile(form, controls, precision, tole
     for _ in range(4):
         qubits = random.permutation(n).tolist()
         data = {
-            Form.MATRIX: random_of_kinds(random, "GG"),
+            Form.MATRIX: random_of_actions(random, "GG"),
             Form.DIAGONAL: np.exp(1j * random.uniform(-3, 3, 4)),
             Form.PERMUTATION: random.permutation(4),
         }[form]
@@ -225,8 +225,8 @@ def test_mixed_kinds_swaps_and_controlled_swaps(precision, tolerance):
             case 1:
                 gates.append(gate(Form.PERMUTATION, [0, 2, 1, 3], (a, b), (c,), int(random.integers(2))))
             case number:
-                kinds = ["XX", "ZX", "XG"][number - 2]
-                gates.append(gate(Form.MATRIX, random_of_kinds(random, kinds), (a, b), kinds=kinds))
+                actions = ["XX", "ZX", "XG"][number - 2]
+                gates.append(gate(Form.MATRIX, random_of_actions(random, actions), (a, b), actions=actions))
     for tile_qubits in (3, 4, 6):
         check(gates, n, tile_qubits, precision, 2 * tolerance)
 

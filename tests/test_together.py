@@ -22,7 +22,7 @@ def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
     for module in (base, running):
-        monkeypatch.setattr(module, "choose_device", lambda *_: (device, "a test wants it"))
+        monkeypatch.setattr(module, "choose_device", lambda *_, **__: (device, "a test wants it"))
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 Each point is printed and added to the results as soon as it is done. A run can be interrupted: the next one continues
 where it was. The tables, the verdicts on the goals and the picture come at the end. `collect FOLDER` writes the
-circuits for a machine without Qiskit, which reads them with `--circuits FOLDER`.
+circuits for a machine without Qiskit, which reads them with `--circuits FOLDER`. `predict` needs no GPU: it predicts
+times from the kernels' machine code.
 """
 
 from __future__ import annotations
@@ -59,6 +60,21 @@ def collect(folder: Path, sizes: list[int]) -> None:
     sizes = sorted({*sizes, BATCH_QUBITS})
     path = write_circuits(folder, FAMILIES, sizes)
     click.echo(f"{path}: {len(FAMILIES)} families at {', '.join(map(str, sizes))} qubits")
+
+
+@main.command()
+@click.option("--cards", type=CommaSeparated(), help="Any of h200, h100, a100; default: all.")
+@click.option("--families", type=CommaSeparated(), help="Circuit families; default: all.")
+@sizes_option("28")
+@click.option("--precisions", type=CommaSeparated(), default="double,single", show_default=True)
+@click.option("--fresh", is_flag=True, help="Predict again what the results already have for this version.")
+@click.option("--markdown", is_flag=True, help="Print the tables in Markdown.")
+@click.option("--results", type=PATH, help="Folder; default: benchmarks/results.")
+def predict(**options: Any) -> None:
+    """Predict the families' times on cards that are not here, without measuring. Needs the group machine-code."""
+    from gpu.predict import predict
+
+    predict(**options)
 
 
 if __name__ == "__main__":

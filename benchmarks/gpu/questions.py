@@ -149,7 +149,7 @@ def _recorded(
     movable = [wire for wire in reversed(tile) if wire >= shape.row_bits]
     for number in range(stages):
         wires = tuple(movable[:held] if number % 2 else movable[-held:])
-        nothing = GateNumbers(Form.DIAGONAL, np.ones(2), wires[:1])
+        nothing = GateNumbers(Form.DIAGONAL, np.ones((2, 1)), wires[:1])
         builder.product(wires, [nothing])
     recorded = Recorded()
     finished = builder.finish(recorded, target)

@@ -319,5 +319,6 @@ def info() -> None:
 
 
 def _room(device: Device) -> str:
-    fits = ", ".join(f"{largest_state(device, precision)} in {precision} precision" for precision in Precision)
-    return f"{readable(device.free_bytes())} free; qubits that fit: {fits}"
+    free = device.free_bytes()
+    fits = ", ".join(f"{largest_state(device, precision, free)} in {precision} precision" for precision in Precision)
+    return f"{readable(free)} free; qubits that fit: {fits}"

@@ -17,6 +17,7 @@ __all__ = [
     "BasicAerError",
     "BasicAerWarning",
     "Cancelled",
+    "DeviceFailedError",
     "DeviceUnavailableError",
     "JobTimeLimitError",
     "LostNormError",
@@ -63,6 +64,10 @@ class BasicAerError(QiskitError):
 
 class DeviceUnavailableError(BasicAerError):
     """A device was asked for by name and is not usable here; the message says why."""
+
+
+class DeviceFailedError(BasicAerError):
+    """A device failed while it was used; the message says what it was doing. ``device="auto"`` goes on with the CPU."""
 
 
 class LostNormError(BasicAerError):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["ExperimentOutcome", "FinishedExperiment", "ResultData", "SavedValues"]
+__all__ = ["DeviceUse", "ExperimentOutcome", "FinishedExperiment", "ResultData", "SavedValues"]
 
 
 class ResultData(NamedTuple):
@@ -50,6 +50,25 @@ class SavedValues(NamedTuple):
     values: Any
 
 
+class DeviceUse(NamedTuple):
+    """How an experiment used a device.
+
+    Attributes
+    ----------
+    name, reason
+        The name of the device, and why it was chosen.
+    threads
+        How many threads worked on its state.
+    is_planned
+        Whether its device plans the gates of such a state, rather than applying them one by one.
+    """
+
+    name: str
+    reason: str
+    threads: int
+    is_planned: bool
+
+
 class ExperimentOutcome(NamedTuple):
     """The outcome of an experiment, except for what the experiment itself already says.
 
@@ -57,16 +76,13 @@ class ExperimentOutcome(NamedTuple):
     ----------
     time_taken, simulation_seconds
         Seconds with and without the time to make the result.
-    device, device_reason
-        The name of the device that was used, and why it was chosen.
     """
 
     data: ResultData
     saved: tuple[SavedValues, ...]
     time_taken: float
     simulation_seconds: float
-    device: str
-    device_reason: str
+    device: DeviceUse
 
 
 class FinishedExperiment(NamedTuple):

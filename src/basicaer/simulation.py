@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from basicaer.devices.cpu.device import seconds_per_gate
 from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.engine.program import Segment
 from basicaer.engine.request import may_split
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RETURNED_BY",
-    "SECONDS_PER_AMPLITUDE",
-    "SECONDS_PER_GATE",
     "Experiment",
     "Persistence",
     "SimulationPayload",
@@ -40,8 +39,6 @@ RETURNED_BY = {"qasm_simulator": "counts", "statevector_simulator": "statevector
 """What each simulator returns, by its name."""
 
 _QUICK_SECONDS = 1e-3  # a switch to another thread costs 0.4 ms: shorter work runs in the caller's thread
-SECONDS_PER_GATE = 8e-6
-SECONDS_PER_AMPLITUDE = 1e-8  # seconds to apply one gate to one amplitude
 _SECONDS_PER_SHOT = 3e-7
 _SECONDS_PER_PRODUCT = 1e-8  # seconds per product of two numbers when a wide matrix is checked, reordered and applied
 _LONGEST_PREDICTION = 1e9  # seconds that are assumed if control flow leaves the time open when experiments are split
@@ -87,12 +84,11 @@ class Experiment:
         if not self.program.is_straight:
             return float("inf")
         amplitudes = 2**self.program.state_qubits
-        per_gate = SECONDS_PER_GATE + SECONDS_PER_AMPLITUDE * amplitudes
         seconds = self.shots * _SECONDS_PER_SHOT
         for operation in self.program.body:
             gates = operation.gates if isinstance(operation, Segment) else ()
             widest = max([len(gate.targets) for gate in gates], default=0)
-            seconds += max(len(gates), 1) * per_gate + 2**widest * amplitudes * _SECONDS_PER_PRODUCT
+            seconds += max(len(gates), 1) * seconds_per_gate(amplitudes) + 2**widest * amplitudes * _SECONDS_PER_PRODUCT
         return seconds
 
 

@@ -19,7 +19,7 @@ _PASSED_ON = ("executor", "timeout", "callback", "cancel_on_interrupt")
 
 
 def submit_job(
-    kind: type[_Job],
+    job_class: type[_Job],
     backend: Any,
     fn: Callable[[str, Any], Any],
     qobj: Any,
@@ -47,6 +47,6 @@ def submit_job(
 
         bar = draw_in_background
     passed_on = {name: settings[name] for name in _PASSED_ON}
-    job = kind(backend, job_id or str(uuid.uuid4()), fn, qobj, prepare=prepare, parts=parts, bar=bar, **passed_on)
+    job = job_class(backend, job_id or str(uuid.uuid4()), fn, qobj, prepare=prepare, parts=parts, bar=bar, **passed_on)
     job.submit()
     return job

@@ -43,7 +43,7 @@ def _compiler_version():
     return subprocess.run(["g++", "--version"], check=True, capture_output=True, text=True).stdout
 
 
-def _cache_folder():
+def cache_folder():
     """Return a folder that belongs to this user, since what lies there is loaded into the process."""
     folder = Path(tempfile.gettempdir(), f"basicaer-emulated-gpu-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -107,21 +107,29 @@ def build(code, names, options, *, counting, sanitize):
     launchers = "".join(f"CUDA_ON_CPU_LAUNCHER({number}, {name})\n" for number, name in enumerate(names))
     source = f'#include "cuda_on_cpu.h"\n#line 1 "kernels"\n{code}\n#line 1 "launchers"\n{launchers}'
     headers = [(_HERE / header).read_text("utf-8") for header in _HEADERS]
-    key = hashlib.sha256("\0".join([_compiler_version(), *flags, *headers, source]).encode()).hexdigest()
     with _lock:
-        if key not in _loaded:
-            path = _cache_folder() / f"{key[:40]}.so"
-            if not path.exists():
-                _compile(source, flags, path)
-            _loaded[key] = Library(path, names)
-        return _loaded[key]
+        path = shared_library(source, flags, _HERE, headers)
+        if path not in _loaded:
+            _loaded[path] = Library(path, names)
+        return _loaded[path]
 
 
-def _compile(source, flags, path):
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        result = Path(folder, "kernels.so")
-        command = ["g++", *flags, f"-I{_HERE}", "-x", "c++", "-", "-o", str(result)]
-        done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise CompileException(done.stderr, source, path.name, flags)
-        result.replace(path)  # atomic, since others may build the same library
+def shared_library(source, flags, folder, headers):
+    """Return the path of the library that g++ makes of a text, which includes the texts `headers` from a folder.
+
+    Raises
+    ------
+    CompileException
+        If the text has errors.
+    """
+    key = hashlib.sha256("\0".join([_compiler_version(), *flags, *headers, source]).encode()).hexdigest()
+    path = cache_folder() / f"{key[:40]}.so"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=path.parent) as place:
+            result = Path(place, "library.so")
+            command = ["g++", *flags, f"-I{folder}", "-x", "c++", "-", "-o", str(result)]
+            done = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise CompileException(done.stderr, source, path.name, flags)
+            result.replace(path)  # atomic, since others may build the same library
+    return path

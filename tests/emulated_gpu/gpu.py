@@ -6,6 +6,7 @@ import weakref
 from dataclasses import dataclass
 
 from emulated_gpu.errors import CUDARuntimeError, OutOfMemoryError
+from emulated_gpu.pool import Pool
 
 # These are an H200's; `totalGlobalMem` is added.
 _PROPERTIES = {
@@ -36,7 +37,7 @@ _HIP_PROPERTIES = {
     "warpSize": 64,
 }
 _ONLY_CUDAS = ("sharedMemPerBlockOptin", "sharedMemPerMultiprocessor", "reservedSharedMemPerBlock")
-_LAUNCH_FAILURE = 719
+_OUT_OF_MEMORY, _LAUNCH_FAILURE = 2, 719
 _POOL_UNIT = 512  # CuPy's pool hands out multiples of it
 
 
@@ -64,8 +65,8 @@ class Copy:
 class EmulatedGpu:
     """What a test sets and reads; `EmulatedCupy` has it as `gpu`.
 
-    Memory is counted as CuPy's pool would, were it never fragmented: rounded up to 512 bytes, and what is freed stays
-    in the pool until `free_all_blocks` or until an allocation does not fit.
+    Memory is counted as CuPy's pool does: rounded up to 512 bytes, and what is freed stays in the pool, for the same
+    stream, until `free_all_blocks` or until an allocation does not fit. `cupy.cuda.Memory` is the driver's own.
 
     Attributes
     ----------
@@ -81,6 +82,8 @@ class EmulatedGpu:
         Whether a kernel's failure is raised by the next call that waits, as on a card, instead of by the launch.
     errors_stick
         Whether every call after a failure raises it again, as on a card, until `recover`.
+    lazy_bytes
+        Allocations of so many bytes are zeros that take memory only where they are touched, and are not filled.
     seed
         The orders in which threads and blocks run are drawn from it; launch k takes `seed` + k.
     launches, copies
@@ -103,6 +106,7 @@ class EmulatedGpu:
         self.properties = {}
         self.is_hip = False
         self.errors_are_late, self.errors_stick = True, False
+        self.lazy_bytes = float("inf")
         self.seed = 0
         self.launches, self.copies = [], []
         self.compilations = 0
@@ -114,17 +118,18 @@ class EmulatedGpu:
         self.streams = threading.local()  # streams.entered is the stack of streams that the thread is in
         self.null_stream = None
         self.all_streams = []
-        self._pool_used = self._pool_total = 0
-        self._allocations_to_failure = self._launches_to_failure = 0
+        self._pool = Pool()
+        self._taken_directly = 0
+        self._allocations_to_failure = self._failures_of_allocation = self._launches_to_failure = 0
         self._launch_error, self._launch_error_is_late = None, True
         self._pending = None
         self._stuck = None
 
     # Failures that tests inject
 
-    def fail_allocation(self, k=1):
-        """Make the k-th allocation of device memory from now fail."""
-        self._allocations_to_failure = k
+    def fail_allocation(self, k=1, *, times=1):
+        """Make the k-th allocation of device memory from now fail, and as many after it as make up `times`."""
+        self._allocations_to_failure, self._failures_of_allocation = k, times
 
     def fail_launch(self, k=1, error=None, *, late=True):
         """Make the k-th launch from now raise instead of running: a launch failure, unless `error` is given."""
@@ -135,6 +140,7 @@ class EmulatedGpu:
     def recover(self):
         """Forget all errors, those that were raised and those that wait to be."""
         self._pending = self._stuck = None
+        self._failures_of_allocation = 0
 
     # What the stand-in calls
 
@@ -185,32 +191,50 @@ class EmulatedGpu:
             self._raise(error)
 
     def allocate(self, size):
-        """Count `size` bytes as taken, or raise."""
+        """Take `size` bytes from the pool, or raise; return what `release` wants."""
         self.check()
         rounded = -(-size // _POOL_UNIT) * _POOL_UNIT
+        stream = self.current_stream().ptr
         with self.lock:
-            self._allocations_to_failure -= 1
-            if self._allocations_to_failure == 0 or not (self._fits(rounded) or self._fits_after_cleaning(rounded)):
-                raise OutOfMemoryError(rounded, self._pool_total)
-            self._pool_used += rounded
-            self._pool_total = max(self._pool_total, self._pool_used)
+            if self._must_fail():
+                raise OutOfMemoryError(rounded, self._pool.total)
+            part = self._pool.take(rounded, stream)
+            for make_room in (self._pool.free_all_blocks, gc.collect, self._pool.free_all_blocks):
+                if part is None and self._fits(rounded):
+                    part = self._pool.add(rounded, stream)
+                if part is not None:
+                    break
+                make_room()
+                part = self._pool.take(rounded, stream)
+            if part is None and not self._fits(rounded):
+                raise OutOfMemoryError(rounded, self._pool.total)
+            self.live_bytes += size
+            return part or self._pool.add(rounded, stream)
+
+    def allocate_directly(self, size):
+        """Take `size` bytes from the driver, or raise."""
+        self.check()
+        with self.lock:
+            if self._must_fail() or not self._fits(size):
+                raise CUDARuntimeError(_OUT_OF_MEMORY)
+            self._taken_directly += size
             self.live_bytes += size
 
-    def _fits(self, rounded):
-        return max(self._pool_total, self._pool_used + rounded) + self.taken_by_others <= self.total_bytes
+    def _must_fail(self):
+        self._allocations_to_failure -= 1
+        return 0 <= -self._allocations_to_failure < self._failures_of_allocation
 
-    def _fits_after_cleaning(self, rounded):
-        self.free_all_blocks()
-        if self._fits(rounded):
-            return True
-        gc.collect()
-        self.free_all_blocks()
-        return self._fits(rounded)
+    def _fits(self, size):
+        return self._pool.total + self._taken_directly + size + self.taken_by_others <= self.total_bytes
 
-    def release(self, size):
+    def release(self, size, part):
+        """Give `size` bytes back to the pool, whose `part` they are, or to the driver."""
         with self.lock:
-            self._pool_used -= -(-size // _POOL_UNIT) * _POOL_UNIT
             self.live_bytes -= size
+            if part is None:
+                self._taken_directly -= size
+            else:
+                self._pool.give_back(part)
 
     def device_properties(self, device):
         self.check()
@@ -228,19 +252,20 @@ class EmulatedGpu:
     # The memory pool's methods
 
     def used_bytes(self):
-        return self._pool_used
+        return self._pool.used
 
     def total_pool_bytes(self):
-        return self._pool_total
+        return self._pool.total
 
     def free_bytes(self):
-        return self._pool_total - self._pool_used
+        return self._pool.total - self._pool.used
 
     def free_all_blocks(self):
         with self.lock:
-            self._pool_total = self._pool_used
+            self._pool.free_all_blocks()
 
     def memory_info(self):
         """Return (free, total) as the driver sees it: the pool's memory is taken, used or not."""
         self.check()
-        return max(self.total_bytes - self.taken_by_others - self._pool_total, 0), self.total_bytes
+        taken = self.taken_by_others + self._taken_directly + self._pool.total
+        return max(self.total_bytes - taken, 0), self.total_bytes

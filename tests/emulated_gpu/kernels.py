@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from emulated_gpu.building import build
 from emulated_gpu.errors import CUDADriverError
 from emulated_gpu.gpu import Launch
 from emulated_gpu.memory import DeviceArray
@@ -48,9 +47,7 @@ class RawModule:
     Every kernel's name expression must be given with a text; the functions of a file are asked for by their symbols.
     """
 
-    def __init__(
-        self, gpu, *, counting, sanitize, code=None, path=None, options=(), backend="nvrtc", name_expressions=()
-    ):
+    def __init__(self, gpu, build, *, counting, code=None, path=None, options=(), backend="nvrtc", name_expressions=()):
         if not isinstance(options, tuple):
             raise TypeError("options must be a tuple")
         if (code is None) == (path is None):
@@ -58,7 +55,7 @@ class RawModule:
         self._gpu = gpu
         self._path, self._name_of = path, {name: name for name in name_expressions}
         self._code, self._options = code, options
-        self._counting, self._sanitize = counting, sanitize
+        self._build, self._counting = build, counting
         self._shared_bytes_allowed = {}  # by name, since on a card it belongs to the function, not to the object
 
     def get_function(self, name):
@@ -67,8 +64,7 @@ class RawModule:
             held = json.loads(Path(self._path).read_bytes())
             self._code, self._options = held["code"], tuple(held["options"])
             self._name_of = {symbol: expression for expression, symbol in held["symbols"].items()}
-        names = tuple(self._name_of.values())
-        library = build(self._code, names, self._options, counting=self._counting, sanitize=self._sanitize)
+        library = self._build(self._gpu, self._code, tuple(self._name_of.values()), self._options)
         if name not in self._name_of or (name := self._name_of[name]) not in library:
             raise CUDADriverError(500, name)
         return RawKernel(self._gpu, name, library, self._shared_bytes_allowed, counting=self._counting)

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+import mmap
 import weakref
 
 import numpy as np
@@ -15,13 +16,22 @@ _libc = ctypes.CDLL(None)
 _libc.free.argtypes = [ctypes.c_void_p]
 
 
-def _release(gpu, pointer, size):
+def _release(gpu, pointer, size, part):
     _libc.free(pointer)
-    gpu.release(size)
+    gpu.release(size, part)
+
+
+def _lazy_region(size):
+    """Return zeros that take memory where they are touched, and may be more than there is."""
+    no_reserve = getattr(mmap, "MAP_NORESERVE", 0x4000)  # Python has the name from 3.13 on; this is Linux's number
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | no_reserve)
 
 
 class DeviceMemory:
-    """An allocation of exactly `size` bytes, so that AddressSanitizer notices accesses behind it."""
+    """An allocation of exactly `size` bytes, so that AddressSanitizer notices accesses behind it; see `Memory`.
+
+    It is counted as taken from the pool or, if it is a `Memory`, from the driver.
+    """
 
     def __init__(self, gpu, size):
         self.size = size
@@ -29,32 +39,57 @@ class DeviceMemory:
         if size == 0:
             gpu.check()
             return
-        gpu.allocate(size)
+        part = self._taken(gpu, size)
+        if size >= gpu.lazy_bytes:
+            self._region = _lazy_region(size)
+            self.ptr = ctypes.addressof(ctypes.c_char.from_buffer(self._region))
+            weakref.finalize(self, gpu.release, size, part).atexit = False
+            with gpu.lock:
+                gpu.memories.add(self)
+            return
         pointer = ctypes.c_void_p()
         if _libc.posix_memalign(ctypes.byref(pointer), ctypes.c_size_t(_ALIGNMENT), ctypes.c_size_t(size)):
-            gpu.release(size)
+            gpu.release(size, part)
             raise MemoryError(f"the host has no {size} bytes")
         self.ptr = pointer.value
         ctypes.memset(self.ptr, _GARBAGE, size)
-        weakref.finalize(self, _release, gpu, self.ptr, size).atexit = False
+        weakref.finalize(self, _release, gpu, self.ptr, size, part).atexit = False
         with gpu.lock:
             gpu.memories.add(self)
+
+    def _taken(self, gpu, size):
+        return gpu.allocate(size)
+
+
+class Memory(DeviceMemory):
+    """Memory from the driver itself, not from the pool."""
+
+    def _taken(self, gpu, size):
+        gpu.allocate_directly(size)
+
+
+class UnownedMemory:
+    """A piece of memory that lives as long as its owner, to which this refers."""
+
+    def __init__(self, ptr, size, owner, device_id=-1):
+        self.ptr, self.size, self.device_id = ptr, size, device_id
+        self._owner = owner
 
 
 class DevicePointer:
     """A place in an allocation: what arrays have as `data`."""
 
-    def __init__(self, memory, offset):
-        self.mem = memory
-        self.ptr = memory.ptr + offset if memory.ptr else 0
+    def __init__(self, mem, offset):
+        self.mem = mem
+        self.ptr = mem.ptr + offset if mem.ptr else 0
 
 
 class DeviceArray:
     """Stands in for `cupy.ndarray` as far as it is used: contiguous, sliced and viewed, copied to and from the host."""
 
-    def __init__(self, gpu, data, shape, dtype):
+    def __init__(self, gpu, shape, dtype, memptr):
         self._gpu = gpu
-        self.data = data
+        self.data = memptr
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.ndim = len(shape)
@@ -75,16 +110,16 @@ class DeviceArray:
         if step != 1:
             raise NotImplementedError("the emulator's slices are contiguous")
         place = DevicePointer(self.data.mem, self.data.ptr - self.data.mem.ptr + start * self.itemsize)
-        return DeviceArray(self._gpu, place, (max(stop - start, 0),), self.dtype)
+        return DeviceArray(self._gpu, (max(stop - start, 0),), self.dtype, place)
 
     def view(self, dtype):
         dtype = np.dtype(dtype)
         if dtype.itemsize == self.itemsize:
-            return DeviceArray(self._gpu, self.data, self.shape, dtype)
+            return DeviceArray(self._gpu, self.shape, dtype, self.data)
         last = self.shape[-1] * self.itemsize
         if last % dtype.itemsize:
             raise ValueError("itemsize of new dtype must divide the bytes of the last axis")
-        return DeviceArray(self._gpu, self.data, (*self.shape[:-1], last // dtype.itemsize), dtype)
+        return DeviceArray(self._gpu, (*self.shape[:-1], last // dtype.itemsize), dtype, self.data)
 
     def get(self, stream=None, order="C", out=None, blocking=True):  # noqa: FBT002  CuPy's signature
         stream = stream or self._gpu.current_stream()
@@ -121,7 +156,7 @@ class DeviceArray:
 def empty(gpu, shape, dtype=float, order="C"):
     shape = tuple(int(n) for n in shape) if isinstance(shape, tuple | list) else (int(shape),)
     memory = DeviceMemory(gpu, math.prod(shape) * np.dtype(dtype).itemsize)
-    return DeviceArray(gpu, DevicePointer(memory, 0), shape, dtype)
+    return DeviceArray(gpu, shape, dtype, DevicePointer(memory, 0))
 
 
 class PinnedMemoryPointer(bytearray):

@@ -3,10 +3,20 @@
 from functools import partial
 from types import SimpleNamespace
 
+from emulated_gpu import building
 from emulated_gpu.errors import CompileException, CUDADriverError, CUDARuntimeError, OutOfMemoryError
 from emulated_gpu.gpu import EmulatedGpu
 from emulated_gpu.kernels import RawModule, compile_using_nvrtc
-from emulated_gpu.memory import DeviceArray, PinnedMemoryPointer, copy, empty, fill
+from emulated_gpu.memory import (
+    DeviceArray,
+    DevicePointer,
+    Memory,
+    PinnedMemoryPointer,
+    UnownedMemory,
+    copy,
+    empty,
+    fill,
+)
 from emulated_gpu.streams import Event, Stream, get_elapsed_time
 
 _COPY_KINDS = {1: "host to device", 2: "device to host", 3: "device to device"}
@@ -53,6 +63,8 @@ class EmulatedCupy:
 
     Parameters
     ----------
+    build
+        Makes the library of a module, from the card, the text, the kernels' names and the options; default: g++ does.
     counting
         Whether launches count what they ask of memory (kernels are compiled with BASICAER_COUNTING).
     sanitize
@@ -65,14 +77,15 @@ class EmulatedCupy:
         Whether CuPy is built for ROCm.
     """
 
-    def __init__(self, *, counting=False, sanitize=False, version="14.2.0", hip=False):
+    def __init__(self, *, build=None, counting=False, sanitize=False, version="14.2.0", hip=False):
         gpu = self.gpu = EmulatedGpu()
         gpu.is_hip = hip
+        build = build or partial(_built_by_gxx, counting=counting, sanitize=sanitize)
         gpu.null_stream = Stream(gpu, null=True)
         self.__version__ = version
-        self.ndarray = DeviceArray
+        self.ndarray = partial(DeviceArray, gpu)
         self.empty = partial(empty, gpu)
-        self.RawModule = partial(RawModule, gpu, counting=counting, sanitize=sanitize)
+        self.RawModule = partial(RawModule, gpu, build, counting=counting)
         pool = SimpleNamespace(
             used_bytes=gpu.used_bytes,
             total_bytes=gpu.total_pool_bytes,
@@ -84,6 +97,9 @@ class EmulatedCupy:
             Device=partial(Device, gpu),
             Stream=partial(Stream, gpu),
             Event=partial(Event, gpu),
+            Memory=partial(Memory, gpu),
+            UnownedMemory=UnownedMemory,
+            MemoryPointer=DevicePointer,
             get_current_stream=gpu.current_stream,
             get_elapsed_time=get_elapsed_time,
             alloc_pinned_memory=partial(_pinned, gpu),
@@ -97,6 +113,10 @@ class EmulatedCupy:
             ),
             nvrtc=SimpleNamespace(getVersion=lambda: gpu.compiler_version),
         )
+
+
+def _built_by_gxx(_gpu, text, names, options, *, counting, sanitize):
+    return building.build(text, names, options, counting=counting, sanitize=sanitize)
 
 
 def _set_allocator(allocator):

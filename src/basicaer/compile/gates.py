@@ -42,7 +42,7 @@ class GateRecord:
         Qiskit's name, which is the Qobj's name too.
     gate_class
         The Qiskit class; None for a name that only a Qobj uses.
-    kinds
+    target_actions
         How the gate acts on each target; see `basicaer.engine.program.Gate`.
     form
         The form in which its numbers are given.
@@ -60,7 +60,7 @@ class GateRecord:
 
     name: str
     gate_class: type | None
-    kinds: str
+    target_actions: str
     form: Form
     controls: int | None
     angles: tuple[Angle, ...]
@@ -142,7 +142,7 @@ _T = cmath.exp(0.25j * pi)
 _HALF, _FULL = 0.5, 1.0  # the frequencies of a rotation and of a phase
 _RV = tuple(partial(numbers.rv_generator, axis) for axis in range(3))
 
-# name, class, controls, kinds of the targets, form, numbers (or the function of the parameters), angles
+# name, class, controls, target actions, form, numbers (or the function of the parameters), angles
 _ROWS: tuple[tuple[str, type | None, int | None, str, Form, Any, tuple[Angle, ...]], ...] = (
     ("id", library.IGate, 0, "Z", _DIAGONAL, [1, 1], ()),
     ("h", library.HGate, 0, "G", _MATRIX, _H, ()),
@@ -209,12 +209,12 @@ _ROWS: tuple[tuple[str, type | None, int | None, str, Form, Any, tuple[Angle, ..
 
 
 def _record(row: tuple[str, type | None, int | None, str, Form, Any, tuple[Angle, ...]]) -> GateRecord:
-    name, gate_class, controls, kinds, form, given, angles = row
+    name, gate_class, controls, actions, form, given, angles = row
     if callable(given):
-        return GateRecord(name, gate_class, kinds, form, controls, angles, None, given)
+        return GateRecord(name, gate_class, actions, form, controls, angles, None, given)
     constant = np.array(given, int if form is Form.PERMUTATION else complex)
     constant.flags.writeable = False  # all programs share it
-    return GateRecord(name, gate_class, kinds, form, controls, angles, constant, None)
+    return GateRecord(name, gate_class, actions, form, controls, angles, constant, None)
 
 
 GATES = tuple(_record(row) for row in _ROWS)

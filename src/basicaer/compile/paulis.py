@@ -87,6 +87,6 @@ def _parity_ladder(qubits: Sequence[int]) -> list[Gate]:
     """Return CX gates that leave the parity of all qubits on the last one."""
     flip = BY_NAME["cx"]
     return [
-        Gate("cx", flip.kinds, (target,), flip.form, flip.data(), (control,), 1)
+        Gate("cx", flip.target_actions, (target,), flip.form, flip.data(), (control,), 1)
         for control, target in itertools.pairwise(qubits)
     ]

@@ -71,10 +71,10 @@ def _of_table(name: str, qubits: tuple[int, ...], parameters: list[Any], place: 
         raise BasicAerError(
             f"Unknown instruction {shown(name)} ({place}); unroll it into gates, or give it as 'unitary'."
         )
-    controls = len(qubits) - len(record.kinds) if record.controls is None else record.controls
-    if controls < 0 or controls + len(record.kinds) != len(qubits) or len(parameters) != record.parameters:
+    controls = len(qubits) - len(record.target_actions) if record.controls is None else record.controls
+    if controls < 0 or controls + len(record.target_actions) != len(qubits) or len(parameters) != record.parameters:
         raise BasicAerError(
-            f"'{name}' ({place}) takes {len(record.kinds) + max(controls, 0)} qubits and {record.parameters} "
+            f"'{name}' ({place}) takes {len(record.target_actions) + max(controls, 0)} qubits and {record.parameters} "
             f"parameters, not {len(qubits)} and {len(parameters)}."
         )
     if not all(isinstance(p, int | float) and abs(p) <= _LARGEST for p in parameters):

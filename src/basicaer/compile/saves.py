@@ -136,7 +136,7 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
         _numbers(record.quantity, operation.params, qubits, scope.place),
         over,
         conditional,
-        phase=scope.last_phase,
+        global_phase=scope.last_phase,
         over_idle=record.result_form.key is None,  # a dictionary gets its entries for idle qubits from its keys
     )
 

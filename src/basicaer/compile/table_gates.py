@@ -29,7 +29,7 @@ _FEW = 8  # gates of a kind; the numbers of fewer take less time one by one
 def table_gate(name: str, qubits: Sequence[int], *parameters: float) -> Gate:
     """Return a gate of the table that has no controls."""
     record = BY_NAME[name]
-    return Gate(name, record.kinds, tuple(qubits), record.form, record.data(parameters))
+    return Gate(name, record.target_actions, tuple(qubits), record.form, record.data(parameters))
 
 
 def record_gates(
@@ -63,11 +63,11 @@ def _gate(
     formula: Formula | None = None,
 ) -> Gate:
     """Return a gate with its numbers; the other arguments are those of `record_gates`."""
-    count = len(qubits) - len(record.kinds) if record.controls is None else record.controls
+    count = len(qubits) - len(record.target_actions) if record.controls is None else record.controls
     if not count:
-        return Gate(record.name, record.kinds, qubits, record.form, data, formula=formula)
+        return Gate(record.name, record.target_actions, qubits, record.form, data, formula=formula)
     state = all_ones(count) if control_state is None else control_state
-    return Gate(record.name, record.kinds, qubits[count:], record.form, data, qubits[:count], state, formula)
+    return Gate(record.name, record.target_actions, qubits[count:], record.form, data, qubits[:count], state, formula)
 
 
 class StandardGates:

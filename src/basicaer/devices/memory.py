@@ -55,9 +55,9 @@ def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
     return max(available, 0)
 
 
-def largest_state(device: Device, precision: Precision) -> int:
-    """Return the largest number of qubits whose state fits into the device's free memory."""
-    amplitudes = (device.free_bytes() - device.scratch_bytes(precision)) // precision.amplitude_bytes
+def largest_state(device: Device, precision: Precision, free: int) -> int:
+    """Return the largest number of qubits whose state fits if so many bytes are free on the device."""
+    amplitudes = (free - device.scratch_bytes(precision)) // precision.amplitude_bytes
     return highest_position(max(amplitudes, 1))
 
 
@@ -81,10 +81,10 @@ def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision
     needed = precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
     if needed <= _TOO_SMALL_TO_ASK:
         return
-    free = device.free_bytes()
+    free = device.expected_free_bytes()
     if needed <= free:
         return
-    fits = {p: largest_state(device, p) // copies for p in Precision}
+    fits = {p: largest_state(device, p, free) // copies for p in Precision}
     remedies = [f"{fits[precision]} qubits fit"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
@@ -139,7 +139,7 @@ def check_saves(
 
     wanted = needs(precision)
     single = ", or take precision='single'"
-    for place, (memory, free) in enumerate(((device.name, device.free_bytes), ("host", free_host_bytes))):
+    for place, (memory, free) in enumerate(((device.name, device.expected_free_bytes), ("host", free_host_bytes))):
         needed = wanted[place]
         if needed > _TOO_SMALL_TO_ASK and needed > (there := free()):
             smaller = precision is Precision.DOUBLE and needs(Precision.SINGLE)[place] <= there

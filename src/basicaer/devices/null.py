@@ -82,6 +82,12 @@ class NullState:
         probabilities[0] = block == 0
         return probabilities
 
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        self._monitor.poll()
+        probabilities = np.zeros(2 ** len(qubits))
+        probabilities[0] = 1
+        return probabilities
+
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
@@ -129,9 +135,9 @@ class NullState:
 class NullDevice:
     """See the module. It plans as the CPU does, and reports unlimited memory."""
 
-    name = "CPU"  # the device that it stands in for
+    name = "null"
     is_host = True
-    threads = 1
+    threads = 5
     queue: int | None = None
 
     def __init__(self) -> None:
@@ -139,7 +145,7 @@ class NullDevice:
 
     def layout_name(self, precision: Precision) -> str:
         del precision
-        return "null"
+        return self.name
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> NullState:
         del precision
@@ -161,8 +167,14 @@ class NullDevice:
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
         return self._plans_as.runs_by_plan(n_gates, n_qubits, precision, any_untouched=any_untouched)
 
+    def gate_seconds(self, n_qubits: int, precision: Precision) -> float:
+        return self._plans_as.gate_seconds(n_qubits, precision)
+
     def free_bytes(self) -> int:
         return 2**100
+
+    def expected_free_bytes(self) -> int:
+        return self.free_bytes()
 
     def scratch_bytes(self, precision: Precision) -> int:
         del precision

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Plan, PlannedGate
     from basicaer.engine.program import Gate, Segment
 
-__all__ = ["GateNumbers", "ListedGates", "PlanGates", "eigen", "numbers_of"]
+__all__ = ["GateNumbers", "ListedGates", "PlanGates", "data_of_sets", "eigen", "numbers_of"]
 
 _HADAMARD = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 
@@ -43,6 +43,13 @@ def numbers_of(planned: PlannedGate, gate: Gate) -> GateNumbers:
         return GateNumbers(Form.DIAGONAL, values, planned.targets, planned.controls, gate.control_state)
     matrix = vectors if planned.part is Part.OUT_OF_EIGENBASIS else vectors.conj().T
     return GateNumbers(Form.MATRIX, matrix, planned.targets)
+
+
+def data_of_sets(planned: PlannedGate, gate: Gate, data: NDArray[Any]) -> NDArray[Any]:
+    """Return ``numbers[s]``, the numbers that a planned gate has where its gate has the numbers ``data[s]``."""
+    if planned.part is Part.WHOLE:
+        return data
+    return np.array([numbers_of(planned, gate.with_data(own)).data for own in data])
 
 
 class ListedGates:
@@ -109,7 +116,7 @@ def eigen(gate: Gate) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:
         matrix[gate.data, np.arange(len(gate.data))] = 1
     else:
         matrix = gate.data
-    if set(gate.kinds) == {"X"}:
+    if set(gate.target_actions) == {"X"}:
         hadamards: NDArray[Any] = reduce(np.kron, [_HADAMARD] * len(gate.targets))
         return hadamards, eigenvalues(matrix, hadamards)  # the eigenvectors of every such gate
     return eigen_decomposition(matrix)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.devices.gpu.probe import probe_gpu
-from basicaer.errors import DeviceUnavailableError
+from basicaer.devices.gpu.probe import forget_after_fork, probe_gpu
+from basicaer.errors import BasicAerWarning, DeviceUnavailableError
 from basicaer.options import DeviceChoice, DeviceOptions
 from basicaer.wording import readable
 
@@ -16,11 +18,20 @@ if TYPE_CHECKING:
 
     from basicaer.devices.gpu.device import CupyDevice
     from basicaer.engine.device import Device
+    from basicaer.errors import DeviceFailedError
     from basicaer.options import Precision
 
     Crossover = Callable[[NumpyDevice, CupyDevice, Precision], int | None]
 
-__all__ = ["KINDS", "SMALLEST_ON_GPU", "DeviceKind", "choose_device", "gpu_device", "share_of_work", "why_no_gpu"]
+__all__ = [
+    "KINDS",
+    "SMALLEST_ON_GPU",
+    "DeviceKind",
+    "choose_device",
+    "device_after_failure",
+    "gpu_device",
+    "why_no_gpu",
+]
 
 SMALLEST_ON_GPU = 12  # qubits; a CPU finishes a smaller circuit before a GPU has launched its first kernel
 
@@ -38,33 +49,30 @@ def gpu_device(number: int) -> CupyDevice:
     return CupyDevice(number)
 
 
+def _forget_after_fork() -> None:
+    """Let a process that was forked find out anew what it can use; CUDA does not survive a fork."""
+    forget_after_fork()
+    gpu_device.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+
+
 class DeviceKind(NamedTuple):
     """What is known of a kind of device before one is made.
 
     Attributes
     ----------
     problem
-        Returns why no such device can be used here, and what would change that; an empty text if one can.
+        Returns why the device that options ask for cannot be used here, and what would change that; an empty text if
+        it can.
     make
         Returns the device that options ask for.
-    share_of_work
-        Returns how many threads work on a state of some qubits in a precision, and whether its gates run by a plan. It
-        must work without such a device, since the result of a run may come from another machine.
     """
 
-    problem: Callable[[], str]
+    problem: Callable[[DeviceOptions], str]
     make: Callable[[DeviceOptions], Device]
-    share_of_work: Callable[[DeviceOptions, int, Precision], tuple[int, bool]]
-
-
-@lru_cache(maxsize=64)
-def _cpu(threads: int) -> NumpyDevice:
-    return NumpyDevice(threads)
-
-
-def _share_of_cpu(options: DeviceOptions, n_qubits: int, precision: Precision) -> tuple[int, bool]:
-    device = _cpu(options.threads)
-    return device.threads, device.costs(n_qubits, precision) is not None
 
 
 def _numbered_gpu(options: DeviceOptions) -> CupyDevice:
@@ -76,21 +84,19 @@ def _numbered_gpu(options: DeviceOptions) -> CupyDevice:
     return gpu_device(options.gpu)
 
 
+def _problem_of_gpu(options: DeviceOptions) -> str:
+    return why_no_gpu() or _numbered_gpu(options).card.problem
+
+
 KINDS = {
-    DeviceChoice.CPU: DeviceKind(lambda: "", lambda options: NumpyDevice(options.threads), _share_of_cpu),
-    DeviceChoice.GPU: DeviceKind(why_no_gpu, _numbered_gpu, lambda _options, _n_qubits, _precision: (1, True)),
+    DeviceChoice.CPU: DeviceKind(lambda _options: "", lambda options: NumpyDevice(options.threads)),
+    DeviceChoice.GPU: DeviceKind(_problem_of_gpu, _numbered_gpu),
 }
 """The kinds of devices that can be asked for. A device has the name of its kind."""
 
 
-def share_of_work(name: str, options: DeviceOptions, n_qubits: int, precision: Precision) -> tuple[int, bool]:
-    """Return what `DeviceKind.share_of_work` returns for a device; a device of an unknown name counts as a GPU."""
-    kind = next((kind for choice, kind in KINDS.items() if choice == name), KINDS[DeviceChoice.GPU])
-    return kind.share_of_work(options, n_qubits, precision)
-
-
 def choose_device(
-    options: DeviceOptions, n_qubits: int, precision: Precision, crossover: Crossover
+    options: DeviceOptions, n_qubits: int, precision: Precision, crossover: Crossover, *, ahead: bool = False
 ) -> tuple[Device, str]:
     """Return the device for a state of `n_qubits`, and why it is that one.
 
@@ -98,6 +104,8 @@ def choose_device(
     ----------
     crossover
         Returns the number of qubits from which on a GPU is faster than the CPU here; None if that is not known yet.
+    ahead
+        Whether this only foresees what a run will choose, perhaps in another process: then no card is touched.
 
     Raises
     ------
@@ -106,19 +114,19 @@ def choose_device(
     """
     if options.choice is not DeviceChoice.AUTO:
         kind = KINDS[options.choice]
-        if problem := kind.problem():
+        if problem := kind.problem(options):
             raise DeviceUnavailableError(
                 f"device='{options.choice}' cannot be used: {problem}; device='CPU' works everywhere."
             )
         return kind.make(options), f"device='{options.choice}' was asked for"
     cpu = NumpyDevice(options.threads)
-    if problem := why_no_gpu():
+    if problem := _problem_of_gpu(options):
         return cpu, f"no GPU: {problem}"
     if n_qubits < SMALLEST_ON_GPU:
         return cpu, f"the CPU is faster below {SMALLEST_ON_GPU} qubits"
     gpu = _numbered_gpu(options)
     needed = precision.amplitude_bytes * 2**n_qubits + gpu.scratch_bytes(precision)
-    if needed > (free := gpu.free_bytes()):
+    if needed > (free := gpu.expected_free_bytes() if ahead else gpu.free_bytes()):
         return cpu, f"the state needs {readable(needed)}, and GPU {options.gpu} has {readable(free)} free"
     least = crossover(cpu, gpu, precision)
     if least is None:
@@ -126,3 +134,22 @@ def choose_device(
     if n_qubits < least:
         return cpu, f"the CPU is faster below {least} qubits, as measured here"
     return gpu, f"GPU {options.gpu} is faster from {least} qubits on, as measured here"
+
+
+def device_after_failure(options: DeviceOptions, failed: DeviceFailedError, subject: str) -> tuple[Device, str]:
+    """Return the device on which something runs again after one has failed, and why it is that one; warn of it.
+
+    Parameters
+    ----------
+    subject
+        What runs again, as the subject of a sentence.
+
+    Raises
+    ------
+    DeviceFailedError
+        The same, if its device was asked for by name.
+    """
+    if options.choice is not DeviceChoice.AUTO:
+        raise failed
+    warnings.warn(f"{failed} With device='auto', {subject} runs on the CPU.", BasicAerWarning, stacklevel=2)
+    return NumpyDevice(options.threads), f"GPU {options.gpu} failed"

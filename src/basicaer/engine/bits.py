@@ -102,6 +102,16 @@ def shifted_down(value: Any, places: int) -> Any:
     return value >> places
 
 
+def shifted_up(value: int, places: int) -> int:
+    """Return the number in which each bit of `value` stands `places` higher; the lowest bits are 0."""
+    return value << places
+
+
+def with_gap(value: int, position: int, width: int) -> int:
+    """Return `value` with `width` zeros put in at `position`: the bits from there on move up."""
+    return lowest_bits(value, position) | shifted_down(value, position) << position + width
+
+
 def shifted(index: NDArray[np.int64], places: int) -> NDArray[np.int64]:
     """Move bits up by `places`, or down if it is negative."""
     return index << places if places >= 0 else index >> -places

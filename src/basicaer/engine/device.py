@@ -74,6 +74,9 @@ class State(Protocol):
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         """Return ``p[i]``, the probability of the i-th index of a block, as `block_weights` numbers blocks."""
 
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        """Return ``p[v]``, the sum of the probabilities where `qubits`, the first lowest, have value v."""
+
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
@@ -352,8 +355,14 @@ class Device(Protocol):
             state.
         """
 
+    def gate_seconds(self, n_qubits: int, precision: Precision) -> float:
+        """Return about how long each gate takes where gates run one by one."""
+
     def free_bytes(self) -> int:
         """Return how many bytes a new state may take now."""
+
+    def expected_free_bytes(self) -> int:
+        """Return how many bytes a new state may take, without touching the device: more than are free, if in doubt."""
 
     def scratch_bytes(self, precision: Precision) -> int:
         """Return how many bytes are needed besides the state itself, whatever its size."""

@@ -109,10 +109,10 @@ class Draws:
         self._go_to(0, place, (*loops, number_of(name), len(loops)), _SPLITS)
         return self._random
 
-    def _go_to(self, block: int, place: int, loops: tuple[int, ...], kind: int = 0) -> None:
+    def _go_to(self, block: int, place: int, loops: tuple[int, ...], purpose: int = 0) -> None:
         loop = 0 if not loops else loops[0] + 1 if len(loops) == 1 else number_of(repr(loops).encode())
         state = self._philox.state
-        state["state"]["counter"] = np.array([block, place, loop, kind], np.uint64)
+        state["state"]["counter"] = np.array([block, place, loop, purpose], np.uint64)
         state["buffer_pos"] = _BLOCK  # no number is left from the previous block
         self._philox.state = state
 

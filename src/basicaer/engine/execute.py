@@ -14,17 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from basicaer.engine.control_flow import ControlFlow
 from basicaer.engine.draws import Draws
 from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.finishing import Finishing
 from basicaer.engine.group_queue import GroupQueue
-from basicaer.engine.groups import Frame, Group, frame_at, innermost_loop
+from basicaer.engine.groups import Frame, Group, frame_at
 from basicaer.engine.planning import Planning, closed
 from basicaer.engine.program import (
-    Break,
-    Continue,
-    For,
-    If,
     Measure,
     OverShots,
     Phase,
@@ -35,8 +32,6 @@ from basicaer.engine.program import (
     Segment,
     SetState,
     Store,
-    Switch,
-    While,
     changed,
     walk,
 )
@@ -50,19 +45,14 @@ from basicaer.engine.suspended import Suspended, Suspension, Waiting
 from basicaer.errors import BasicAerError, LostNormError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
-    from basicaer.engine.classical import Expression, Value
     from basicaer.engine.device import Device, State
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Planner
     from basicaer.engine.planning import NumbersOf
-    from basicaer.engine.program import Block, Program
+    from basicaer.engine.program import Program
     from basicaer.engine.suspended import RunPersister
-
-    Cases = tuple[tuple[frozenset[Value] | None, Block], ...]
 
 __all__ = ["execute", "lost", "outcome_probabilities"]
 
@@ -189,6 +179,7 @@ class _Execution:
             planning, is_persisted=suspension.is_persisted, keeps_phases=self.splitting.keeps_phases
         )
         self.queue = GroupQueue(self.splitting)
+        self.flow = ControlFlow(self.records, self.queue)
         self.waiting: list[Waiting] = []  # rows that are still to be run from the start
         self.running: Group | None = None
         # If only counts are wanted, phases do not matter from the last operation of the body that is not a `Phase` on.
@@ -248,7 +239,7 @@ class _Execution:
             running.rows,
             running.frame.steps(),
             dict(running.variables[0]),
-            complex(running.phases[0]),
+            complex(running.global_phases[0]),
             running.saved_until,
             self.suspension.plan,
             (*self.waiting, *waiting),
@@ -269,7 +260,7 @@ class _Execution:
         self.suspension.restore(state)
         frame = frame_at(self.program.body, suspended.steps)
         group = self.one_branch(frame, state, Waiting(suspended.rows, suspended.saved_until))
-        group.variables, group.phases = [suspended.variables], np.array([suspended.phase])
+        group.variables, group.global_phases = [suspended.variables], np.array([suspended.global_phase])
         self.queue.add(group)
 
     # The way of the groups through the program.
@@ -284,7 +275,7 @@ class _Execution:
                 self.running = None
                 return
             if frame.at == len(frame.block):
-                self.leave_block(group, frame)
+                self.flow.leave_block(group, frame)
             elif (farther := self.shortcuts.taken(group, frame)) is not frame:
                 group.frame = farther
             else:
@@ -296,24 +287,13 @@ class _Execution:
             group.ensemble.release()
         self.running = None
 
-    def leave_block(self, group: Group, frame: Frame) -> None:
-        match frame.loop:
-            case For() as loop if frame.iteration + 1 < loop.iterations:
-                self.iterate(group, loop, frame.iteration + 1, frame.outer)
-            case While(condition, body) as loop:
-                next_iteration = Frame(body, 0, loop, frame.iteration + 1, 0, frame.outer)
-                self.part(group, condition, next_iteration, frame.outer)
-            case _:
-                group.frame = frame.outer
-
     def carry_out(self, group: Group, frame: Frame) -> None:
         """Carry out the operation that a group stands before."""
-        operation, after = frame.block[frame.at], frame.next()
-        match operation:
-            case Segment():
-                self.run_segment(group, frame, operation)
+        match frame.operation:
+            case Segment() as segment:
+                self.run_segment(group, frame, segment)
             case Phase(factor):
-                group.phases = group.phases * factor
+                group.global_phases = group.global_phases * factor
             case Measure(qubit, bits):
                 self.measure(group, frame, qubit, bits, reset=False)
             case Reset(qubit):
@@ -324,29 +304,12 @@ class _Execution:
             case SetState(amplitudes):
                 for state in group.ensemble.each():
                     state.load(amplitudes)
-                group.phases = np.ones(len(group), complex)
+                group.global_phases = np.ones(len(group), complex)
             case Save() as save:
                 self.save(group, frame, save)
             case Store() as store:
                 self.store(group, store)
-        match operation:
-            case If(condition, then, otherwise):
-                self.part(group, condition, _inside(then, 0, after), _inside(otherwise, 1, after))
-            case Switch(target, cases):
-                self.switch(group, target, cases, after)
-            case For() as loop if loop.iterations:
-                self.iterate(group, loop, 0, after)
-            case While(condition, body) as loop:
-                self.part(group, condition, Frame(body, 0, loop, 0, 0, after), after)
-            case Measure() | Reset() if not len(group.rows):  # no rows are left to run
-                group.frame = None
-            case Break():
-                group.frame = innermost_loop(frame).outer
-            case Continue():
-                inner = innermost_loop(frame)
-                group.frame = inner._replace(at=len(inner.block))
-            case _:
-                group.frame = after
+        self.flow.go_on(group, frame)
 
     def run_segment(self, group: Group, frame: Frame, segment: Segment) -> None:
         is_last = frame.outer is None and frame.at >= self.phases_matter_until
@@ -358,7 +321,7 @@ class _Execution:
         state = group.ensemble.single
         plan = self.planning.of_program(segment, state, discard_phases=is_last, within=self.suspension.is_within_plan)
         if state is not None:
-            state.run(segments[0], plan, self.suspension.keeping(plan, self.suspended, state))
+            state.run(segments[0], plan, self.suspension.after_pass(plan, self.suspended, state))
             return
         group.ensemble.run(segments, lambda one: self.planning.of_program(segment, one, discard_phases=is_last))
 
@@ -387,7 +350,7 @@ class _Execution:
             shots = rows
             if self.program.is_straight:  # all shots are one row
                 shots = np.arange(count) if save.over_shots is OverShots.EACH else np.array([count - 1])
-            value = read(save, group.ensemble.state(number), complex(group.phases[number]), self.monitor)
+            value = read(save, group.ensemble.state(number), complex(group.global_phases[number]), self.monitor)
             self.saved.add(save, bits, shots, count, value)
 
     def store(self, group: Group, store: Store) -> None:
@@ -397,47 +360,6 @@ class _Execution:
         if store.bits:
             for rows, value in zip(group.rows_of_each(), values, strict=True):
                 self.records.write_number(rows, store.bits, int(value))
-
-    def iterate(self, group: Group, loop: For, iteration: int, outer: Frame | None) -> None:
-        """Begin an iteration of a for loop."""
-        if loop.slot is not None:
-            group.variables = [{**own, loop.slot: loop.values[iteration]} for own in group.variables]
-        group.frame = Frame(loop.body(iteration), 0, loop, iteration, 0, outer)
-
-    def part(self, group: Group, condition: Expression, where_true: Frame | None, where_false: Frame | None) -> None:
-        """Send the branches of a group for which a condition holds to one place, the others to another."""
-        holds = np.array([bool(value) for value in group.values(condition, self.records)])
-        if holds.all() or not holds.any():
-            group.frame = where_true if holds[0] else where_false
-            return
-        self.go_apart(group, [(holds, where_true), (~holds, where_false)])
-
-    def switch(self, group: Group, target: Expression, cases: Cases, after: Frame) -> None:
-        values = group.values(target, self.records)
-        number_of = [
-            next((number for number, (held, _) in enumerate(cases) if held is None or value in held), None)
-            for value in values
-        ]
-        destinations = []
-        for number in sorted(set(number_of), key=lambda one: len(cases) if one is None else one):
-            chosen = np.array([own == number for own in number_of])
-            destinations.append((chosen, after if number is None else _inside(cases[number][1], number, after)))
-        self.go_apart(group, destinations)
-
-    def go_apart(self, group: Group, destinations: Sequence[tuple[NDArray[np.bool_], Frame | None]]) -> None:
-        """Send the branches of a group to several places; it goes on itself with those of the last."""
-        left = np.arange(len(group))
-        for chosen, frame in destinations[:-1]:
-            going = group.split_off(chosen[left])
-            going.frame = frame
-            left = left[~chosen[left]]
-            self.queue.add(going)
-        group.frame = destinations[-1][1]
-
-
-def _inside(block: Block, child: int, after: Frame) -> Frame:
-    """Return the beginning of a block; the place after its operation where it is empty."""
-    return Frame(block, 0, None, 0, child, after) if block else after
 
 
 def lost(program: Program, error: LostNormError) -> BasicAerError:

@@ -176,7 +176,7 @@ class Finishing:
         for qubit in sorted({measure.qubit for measure in self._program.final}):
             collapse(ensemble, qubit, np.array([has_bit(index, qubit)]), probabilities(ensemble, qubit))
         (state,) = ensemble.each()
-        phase = complex(group.phases[branch])
+        phase = complex(group.global_phases[branch])
         if phase != 1.0:
             factor = Segment((Gate("global_phase", "", (), Form.DIAGONAL, np.array([phase])),))
             state.run(factor, self._planning.plan(factor, state))

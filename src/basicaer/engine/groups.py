@@ -166,7 +166,7 @@ class Group:
         ``branch[i]`` is the branch that ``rows[i]`` belongs to.
     variables
         The variables of each branch.
-    phases
+    global_phases
         For each branch a global phase that is still to be applied to its state.
     saved_until
         The place up to which the rows have been saved for already, when they came through before; None otherwise.
@@ -177,7 +177,7 @@ class Group:
     rows: NDArray[np.int64]
     branch: NDArray[np.intp]
     variables: list[Mapping[int, Value]]
-    phases: NDArray[np.complex128]
+    global_phases: NDArray[np.complex128]
     saved_until: Place | None = None
 
     def __len__(self) -> int:
@@ -227,7 +227,7 @@ class Group:
         """
         self.ensemble = self.ensemble.taken(numbers)
         self.variables = [self.variables[number] for number in numbers.tolist()]
-        self.phases = self.phases[numbers]
+        self.global_phases = self.global_phases[numbers]
         self.branch = branch
 
     def split_off(self, leaves: NDArray[np.bool_]) -> Group:
@@ -244,13 +244,13 @@ class Group:
             self.rows[leaving],
             number[self.branch[leaving]],
             [own for own, goes in zip(variables, leaves.tolist(), strict=True) if goes],
-            self.phases[leaves],
+            self.global_phases[leaves],
             self.saved_until,
         )
         self.ensemble = ensembles[1]
         self.rows, self.branch = self.rows[staying], number[self.branch[staying]]
         self.variables = [own for own, goes in zip(variables, leaves.tolist(), strict=True) if not goes]
-        self.phases = self.phases[~leaves]
+        self.global_phases = self.global_phases[~leaves]
         return going
 
     def join(self, others: Sequence[Group]) -> None:
@@ -263,4 +263,4 @@ class Group:
         self.rows, self.branch = rows[order], branch[order]
         self.ensemble = self.ensemble.joined([other.ensemble for other in others])
         self.variables = [own for group in groups for own in group.variables]
-        self.phases = np.concatenate([group.phases for group in groups])
+        self.global_phases = np.concatenate([group.global_phases for group in groups])

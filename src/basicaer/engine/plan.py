@@ -39,11 +39,11 @@ class PlannedGate(NamedTuple):
     paired: tuple[int, ...]  # the wires that it may take out of |0>: the targets on which it does not act diagonally
 
     @classmethod
-    def whole(cls, kinds: str, targets: tuple[int, ...], controls: tuple[int, ...]) -> Self:
-        """Return a gate that is not split; `kinds` says how it acts on each target, as in `Gate`."""
-        if "Z" not in kinds:
+    def whole(cls, actions: str, targets: tuple[int, ...], controls: tuple[int, ...]) -> Self:
+        """Return a gate that is not split; `actions` says how it acts on each target, as in `Gate`."""
+        if "Z" not in actions:
             return cls(Part.WHOLE, targets, controls, targets)
-        paired = tuple([wire for wire, kind in zip(targets, kinds, strict=True) if kind != "Z"])
+        paired = tuple([wire for wire, action in zip(targets, actions, strict=True) if action != "Z"])
         return cls(Part.WHOLE, targets, controls, paired)
 
 

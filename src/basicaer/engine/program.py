@@ -64,14 +64,14 @@ class Form(Enum):
 class Gate(NamedTuple):
     """One unitary gate.
 
-    ``kinds[j]`` says how it acts on ``targets[j]``: ``Z`` diagonally, ``X`` as a function of Pauli X alone, ``G`` in
-    another way. It acts if control qubit ``controls[j]`` has the value of bit ``j`` of ``control_state``, for every j.
-    A gate without targets is a phase; without controls either, it multiplies every amplitude. If it has a `formula`,
-    its `data` are computed by the formula before each time that it is applied.
+    ``target_actions[j]`` says how it acts on ``targets[j]``: ``Z`` diagonally, ``X`` as a function of Pauli X alone,
+    ``G`` in another way. It acts if control qubit ``controls[j]`` has the value of bit ``j`` of ``control_state``, for
+    every j. A gate without targets is a phase; without controls either, it multiplies every amplitude. If it has a
+    `formula`, its `data` are computed by the formula before each time that it is applied.
     """
 
     name: str
-    kinds: str
+    target_actions: str
     targets: tuple[int, ...]
     form: Form
     data: NDArray[Any]
@@ -81,7 +81,7 @@ class Gate(NamedTuple):
 
     def with_data(self, data: NDArray[Any]) -> Gate:
         """Return the gate with other numbers, and no formula for them; several times as fast as `_replace`."""
-        return Gate(self.name, self.kinds, self.targets, self.form, data, self.controls, self.control_state)
+        return Gate(self.name, self.target_actions, self.targets, self.form, data, self.controls, self.control_state)
 
 
 class Formula(NamedTuple):
@@ -174,8 +174,9 @@ class Save(NamedTuple):
     """Reads a quantity of the state and keeps it for the result under `label`.
 
     Bit j of an index is the value of ``qubits[j]``; None stands for an idle qubit. With `conditional`, the values of
-    shots with different classical bits are kept apart. `phase` is a factor that the program applies to the state only
-    later. Without `over_idle`, an index has no bits for idle qubits. `form` names the form of the value in the result.
+    shots with different classical bits are kept apart. `global_phase` is a factor that the program applies to the
+    state only later. Without `over_idle`, an index has no bits for idle qubits. `form` names the form of the value in
+    the result.
     """
 
     label: str
@@ -185,7 +186,7 @@ class Save(NamedTuple):
     numbers: tuple[Any, ...]
     over_shots: OverShots
     conditional: bool
-    phase: complex = 1.0
+    global_phase: complex = 1.0
     over_idle: bool = True
 
     @property

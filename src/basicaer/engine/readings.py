@@ -52,16 +52,16 @@ class _Reader(NamedTuple):
     advances: bool = False
 
 
-def read(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
+def read(save: Save, state: State, global_phase: complex, monitor: Monitor) -> Any:
     """Return what is to be saved of a state, without changing it; poll the monitor, and report progress to it.
 
     Parameters
     ----------
-    phase
+    global_phase
         A global phase that is still to be applied to the state.
     """
     reader = _READERS[save.quantity]
-    value = reader.read(save, state, phase, monitor)
+    value = reader.read(save, state, global_phase, monitor)
     if not reader.advances:
         monitor.advance(reader.passes(save))
     return value
@@ -87,23 +87,23 @@ def kept_bytes(save: Save, state_bytes: int, shots: int) -> int:
 # Amplitudes.
 
 
-def _amplitudes(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[Any]:
+def _amplitudes(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[Any]:
     values = _chosen(save, state, monitor) if save.numbers else _over_idle(_of_active(save, state, monitor), save)
-    if (factor := phase * save.phase) != 1.0:
+    if (factor := global_phase * save.global_phase) != 1.0:
         values *= factor
     return values
 
 
-def _unitary(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[Any]:
+def _unitary(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[Any]:
     del monitor  # the state polls its own monitor
     columns: NDArray[Any] = state.read()
-    if (factor := phase * save.phase) != 1.0:
+    if (factor := global_phase * save.global_phase) != 1.0:
         columns *= factor
     return columns
 
 
-def _squares(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.float64]:
-    del phase  # a modulus has no phase
+def _squares(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[np.float64]:
+    del global_phase  # a modulus has no phase
     values = _chosen(save, state, monitor).astype(np.complex128)
     squares: NDArray[np.float64] = values.real**2 + values.imag**2
     return squares
@@ -170,33 +170,16 @@ def _factor(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
 # Probabilities and density matrices of some qubits.
 
 
-def _probabilities(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.float64]:
-    del phase  # probabilities have no phase
-    return _over_idle(_probabilities_of(state, _active(save), monitor.poll), save)
-
-
-def _probabilities_of(state: State, qubits: tuple[int, ...], poll: Callable[[], None]) -> NDArray[np.float64]:
-    """Return the probability of each value of some qubits, ``qubits[0]`` least significant; in sum 1."""
-    inside = min(state.n_qubits, _BLOCK_QUBITS)
-    low = [qubit for qubit in qubits if qubit < inside]
-    high = [qubit for qubit in qubits if qubit >= inside]
-    summed = tuple(inside - 1 - qubit for qubit in range(inside) if qubit not in low)
-    value_of_low = deposit_bits(np.arange(2 ** len(low)), [qubits.index(qubit) for qubit in sorted(low)])
-    probabilities = np.zeros(2 ** len(qubits))
-    if state.n_qubits > inside:
-        state.bring_into_order()
-    for block in range(2 ** (state.n_qubits - inside)):
-        poll()
-        part = state.block_probabilities(block, inside).reshape((2,) * inside).sum(axis=summed)
-        value = extract_bits(block, [qubit - inside for qubit in high])
-        probabilities[deposit_bits(value, [qubits.index(qubit) for qubit in high]) + value_of_low] += part.reshape(-1)
+def _probabilities(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[np.float64]:
+    del global_phase, monitor  # probabilities have no phase, and the state polls its own monitor
+    probabilities = state.probabilities(_active(save))
     probabilities /= probabilities.sum()
-    return probabilities
+    return _over_idle(probabilities, save)
 
 
-def _density_matrix(save: Save, state: State, phase: complex, monitor: Monitor) -> NDArray[np.complex128]:
+def _density_matrix(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[np.complex128]:
     """Return the density matrix of a save's qubits, ``qubits[0]`` least significant; of trace 1."""
-    del phase  # a density matrix has no phase
+    del global_phase  # a density matrix has no phase
     qubits = _active(save)
     own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on them, else 0
     matrix = np.zeros((len(own), len(own)), complex)
@@ -219,9 +202,9 @@ def _masks(save: Save) -> list[tuple[int, int]]:
     return list(dict.fromkeys((x, z) for terms in sums for x, z, *_ in terms))
 
 
-def _of_paulis(save: Save, state: State, phase: complex, monitor: Monitor) -> Any:
+def _of_paulis(save: Save, state: State, global_phase: complex, monitor: Monitor) -> Any:
     """Return the values of Paulis or of sums of them, each Pauli read once."""
-    del phase, monitor  # an expectation value has no phase, and the state polls its own monitor
+    del global_phase, monitor  # an expectation value has no phase, and the state polls its own monitor
     masks = _masks(save)
     values = dict(zip(masks, state.expectations(masks), strict=True)) if masks else {}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import mask_of, shifted
+from basicaer.engine.bits import mask_of, shifted, shifted_up
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def classical_values(
         if first == before == 0:  # true for most circuits; for many values the line below takes three times as long
             values = word
         else:
-            values = [value | w * 2**first for value, w in zip(values, word, strict=True)]
+            values = [value | shifted_up(w, first) for value, w in zip(values, word, strict=True)]
     return values, which
 
 

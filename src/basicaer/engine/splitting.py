@@ -190,8 +190,8 @@ class Splitting:
         keys: dict[tuple[object, ...], int] = {}
         bits = self._records.live(group.first_rows(), live).T.tolist()
         for i, (own, variables) in enumerate(zip(bits, group.variables, strict=True)):
-            phase = complex(group.phases[i]) if self.keeps_phases else None
-            numbers[i] = keys.setdefault((*own, *sorted(variables.items()), phase), len(keys))
+            global_phase = complex(group.global_phases[i]) if self.keeps_phases else None
+            numbers[i] = keys.setdefault((*own, *sorted(variables.items()), global_phase), len(keys))
         return numbers
 
     def _is_in_vain(self, group: Group) -> bool:

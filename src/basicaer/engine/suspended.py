@@ -42,7 +42,7 @@ class Suspended(NamedTuple):
 
     Attributes
     ----------
-    rows, steps, variables, phase, saved_until
+    rows, steps, variables, global_phase, saved_until
         Those of the branch that was running, as in `Group`; the place as `Frame.steps` describes it.
     plan
         A digest of the plan of the segment that it was running.
@@ -59,7 +59,7 @@ class Suspended(NamedTuple):
     rows: NDArray[np.int64]
     steps: tuple[Step, ...]
     variables: dict[int, Value]
-    phase: complex
+    global_phase: complex
     saved_until: Place | None
     plan: str
     waiting: tuple[Waiting, ...]
@@ -133,7 +133,9 @@ class Suspension:
         if self.resume is not None or self._expected is not None:
             raise _damaged("its circuit does not come to where it was saved")
 
-    def keeping(self, plan: Plan | None, suspended: Callable[[], Suspended], state: State) -> Callable[[], None] | None:
+    def after_pass(
+        self, plan: Plan | None, suspended: Callable[[], Suspended], state: State
+    ) -> Callable[[], None] | None:
         """Return the function to call after each pass over the state; None if the run is not saved.
 
         Parameters
@@ -157,7 +159,7 @@ class Suspension:
         return None if self._persister is None else partial(self.pass_done, suspended, state)
 
     def pass_done(self, suspended: Callable[[], Suspended], state: State) -> None:
-        """Let the run be kept."""
+        """Let the persister save the run."""
         assert self._persister is not None  # it is called only if there is a persister  # noqa: S101
         self._persister.persist(suspended, state)
 

@@ -54,8 +54,8 @@ def common_structure(program: Program) -> Hashable | None:
                 shape.append(
                     tuple(
                         [
-                            (kinds, targets, form, controls, state, data.tobytes() if form is Form.PERMUTATION else b"")
-                            for _, kinds, targets, form, data, controls, state, _ in gates
+                            (acts, targets, form, controls, state, data.tobytes() if form is Form.PERMUTATION else b"")
+                            for _, acts, targets, form, data, controls, state, _ in gates
                         ]
                     )
                 )

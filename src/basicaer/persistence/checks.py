@@ -81,7 +81,9 @@ def check_outcome(outcome: ExperimentOutcome, position: int, payload: Simulation
     program, data, slots = experiment.program, outcome.data, experiment.program.memory_slots
     seconds = (outcome.time_taken, outcome.simulation_seconds)
     demand(min(seconds) >= 0 and all(map(math.isfinite, seconds)), "a result has taken no time")
-    demand(outcome.device.isprintable() and outcome.device_reason.isprintable(), "the device has no name")
+    device = outcome.device
+    demand(device.name.isprintable() and device.reason.isprintable(), "the device has no name")
+    demand(device.threads >= 1, "no thread has worked")
     has_counts = payload.returns == "counts" or (payload.returns == "statevector" and program.writes_memory)
     parts = ((payload.returns, True), ("counts", has_counts), ("memory", has_counts and experiment.memory))
     expected = {name for name, is_there in parts if is_there}
@@ -144,7 +146,7 @@ def check_suspended(suspended: Suspended, experiment: Experiment) -> None:
     program, saves = experiment.program, {save.label: save for save in experiment.program.saves}
     place = frame_at(program.body, suspended.steps)
     demand(isinstance(place.operation, Segment), "it cannot have been saved between two gates where there are none")
-    demand(bool(np.isfinite(suspended.phase)), "its global phase is not finite")
+    demand(bool(np.isfinite(suspended.global_phase)), "its global phase is not finite")
     reached = (suspended.saved_until, *(waiting.saved_until for waiting in suspended.waiting))
     demand(all(map(math.isfinite, chain.from_iterable(place or () for place in reached))), "a place is not finite")
     n_rows = 1 if program.is_straight else experiment.shots

@@ -24,7 +24,7 @@ from basicaer.engine.groups import Place, Step
 from basicaer.engine.suspended import Waiting
 from basicaer.errors import BasicAerError
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
-from basicaer.records import ExperimentOutcome, ResultData, SavedValues
+from basicaer.records import DeviceUse, ExperimentOutcome, ResultData, SavedValues
 from basicaer.simulation import Experiment, SimulationPayload
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check_types", "decoded", "encoded"]
 
-_KIND, _VALUE = "!", "is"  # the two keys of every value that JSON has no form for
+_TYPE, _VALUE = "!", "is"  # the two keys of every value that JSON has no form for
 _CLASSES: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (
+    cls.__name__: cls
+    for cls in (
         *(getattr(program, name) for name in program.__all__ if isinstance(getattr(program, name), type)),
         *(getattr(classical, name) for name in ("Apply", "Bits", "Constant", "Lookup", "Variable")),
         Step,
@@ -44,6 +44,7 @@ _CLASSES: dict[str, Any] = {
         DeviceChoice,
         Precision,
         Experiment,
+        DeviceUse,
         ExperimentOutcome,
         ResultData,
         SavedValues,
@@ -51,10 +52,10 @@ _CLASSES: dict[str, Any] = {
     )
 }
 
-_FORMS: dict[str, Any] = {  # the type in JSON of each kind of value; a class is written as a dictionary of its fields
+_FORMS: dict[str, Any] = {  # the type in JSON of each type of value; a class is written as a dictionary of its fields
     "array": int,
     **dict.fromkeys(("complex", "Fraction", "range", "tuple", "frozenset", "dict"), list),
-    **{name: str for name, kind in _CLASSES.items() if issubclass(kind, Enum)},
+    **{name: str for name, cls in _CLASSES.items() if issubclass(cls, Enum)},
 }
 
 
@@ -74,11 +75,11 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
         value = program.Segment(tuple(value.gates), value.open)  # plain gates, even if it is one of a batch
     name = type(value).__name__
     if isinstance(value, Enum):
-        return {_KIND: name, _VALUE: value.value}
+        return {_TYPE: name, _VALUE: value.value}
     if _CLASSES.get(name) is type(value):
         named: Any = value
         fields = named._fields if isinstance(value, tuple) else [field.name for field in dataclasses.fields(named)]
-        return {_KIND: name, _VALUE: {field: inner(getattr(value, field)) for field in fields}}
+        return {_TYPE: name, _VALUE: {field: inner(getattr(value, field)) for field in fields}}
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -86,19 +87,19 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
             return inner(value.item())
         case np.ndarray() if value.dtype.kind in "biufc":
             arrays.append(value)
-            return {_KIND: "array", _VALUE: len(arrays) - 1}
+            return {_TYPE: "array", _VALUE: len(arrays) - 1}
         case complex():
-            return {_KIND: "complex", _VALUE: [value.real, value.imag]}
+            return {_TYPE: "complex", _VALUE: [value.real, value.imag]}
         case Fraction():
-            return {_KIND: "Fraction", _VALUE: [value.numerator, value.denominator]}
+            return {_TYPE: "Fraction", _VALUE: [value.numerator, value.denominator]}
         case range():
-            return {_KIND: name, _VALUE: [value.start, value.stop, value.step]}
+            return {_TYPE: name, _VALUE: [value.start, value.stop, value.step]}
         case list():
             return [inner(part) for part in value]
         case tuple() | frozenset():
-            return {_KIND: name, _VALUE: [inner(part) for part in value]}
+            return {_TYPE: name, _VALUE: [inner(part) for part in value]}
         case dict():
-            return {_KIND: "dict", _VALUE: [[inner(key), inner(part)] for key, part in value.items()]}
+            return {_TYPE: "dict", _VALUE: [[inner(key), inner(part)] for key, part in value.items()]}
     raise BasicAerError(
         f"A job that is saved cannot hold an object of type {name}; take it out of the circuit's metadata, or run "
         "without checkpoint_dir."
@@ -121,10 +122,10 @@ def decoded(value: Any, arrays: list[Any]) -> Any:
         return [inner(part) for part in value]
     if not isinstance(value, dict):
         return value
-    kind, held = value[_KIND], value[_VALUE]
-    if type(held) is not _FORMS.get(kind, dict):
-        raise ValueError(f"{kind} cannot be {reprlib.repr(held)}")
-    match kind:
+    name, held = value[_TYPE], value[_VALUE]
+    if type(held) is not _FORMS.get(name, dict):
+        raise ValueError(f"{name} cannot be {reprlib.repr(held)}")
+    match name:
         case "array":
             if held < 0 or arrays[held] is None:
                 raise ValueError(f"there is no array {held} for this place")
@@ -142,7 +143,7 @@ def decoded(value: Any, arrays: list[Any]) -> Any:
             return frozenset(inner(part) for part in held)
         case "dict":
             return {inner(key): inner(part) for key, part in held}
-    cls = _CLASSES[kind]
+    cls = _CLASSES[name]
     if issubclass(cls, Enum):
         return cls(held)
     fields = {field: inner(part) for field, part in held.items()}
@@ -182,23 +183,23 @@ def _is_of(value: Any, hint: Any) -> bool:
     """Tell whether a value is of a type, of which only the forms that the classes use are known."""
     if hint is Any:
         return True
-    kind, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if kind in {typing.Union, UnionType}:
+    of, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if of in {typing.Union, UnionType}:
         return any(_is_of(value, one) for one in inner)
-    if kind in _NUMBERS:
-        return type(value) in _NUMBERS[kind]
-    if kind is Sequence:
-        kind = tuple | range  # as sequences are saved
-    if not isinstance(value, kind):
+    if of in _NUMBERS:
+        return type(value) in _NUMBERS[of]
+    if of is Sequence:
+        of = tuple | range  # as sequences are saved
+    if not isinstance(value, of):
         return False
     if isinstance(value, range):  # it holds only integers, perhaps too many to look at
         return True
-    if kind is np.ndarray:
+    if of is np.ndarray:
         (scalar,) = typing.get_args(inner[1])
         return scalar is Any or issubclass(value.dtype.type, scalar)
-    if kind is tuple and inner[-1] is not ...:
+    if of is tuple and inner[-1] is not ...:
         return len(value) == len(inner) and all(map(_is_of, value, inner))
-    if kind is dict and inner:
+    if of is dict and inner:
         return all(_is_of(key, inner[0]) and _is_of(part, inner[1]) for key, part in value.items())
     return not inner or all(_is_of(part, inner[0]) for part in value)
 

@@ -92,7 +92,7 @@ def _check_room(payload: SimulationPayload, job_folder: JobFolder) -> None:
     for position, experiment in enumerate(payload.experiments):
         if not job_folder.has(circuit_name(position)):
             qubits = experiment.program.state_qubits * (2 if payload.returns == "unitary" else 1)
-            device, _ = choose_device(experiment.devices, qubits, experiment.precision, known_crossover)
+            device, _ = choose_device(experiment.devices, qubits, experiment.precision, known_crossover, ahead=True)
             program, precision, shots = experiment.program, experiment.precision, experiment.shots
             check_room(device, program, precision, shots, payload.returns, memory=experiment.memory, is_persisted=True)
 

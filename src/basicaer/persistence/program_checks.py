@@ -127,7 +127,7 @@ def _check_operation(operation: Operation, program: Program) -> None:
 def _check_gate(gate: Gate, n: int, bits: int) -> None:
     rows = 2 ** len(gate.targets)
     demand_numbers((*gate.targets, *gate.controls), n, f"the qubits of gate {gate.name}")
-    is_known = len(gate.kinds) == len(gate.targets) and set(gate.kinds) <= set("XZG")
+    is_known = len(gate.target_actions) == len(gate.targets) and set(gate.target_actions) <= set("XZG")
     demand(is_known, f"gate {gate.name} acts in an unknown way")
     demand(0 <= gate.control_state < 2 ** len(gate.controls), f"gate {gate.name} has another number of controls")
     check_array(gate.data, (rows, rows) if gate.form is Form.MATRIX else (rows,))

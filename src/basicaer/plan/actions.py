@@ -48,7 +48,8 @@ class GateAction(NamedTuple):
         return self.x_mask | self.g_mask
 
 
-Placement = tuple[str, tuple[int, ...], tuple[int, ...], Form, bool]  # kinds, targets, controls, form, is it a swap?
+# Target actions, targets, controls, form, and whether it is a swap.
+Placement = tuple[str, tuple[int, ...], tuple[int, ...], Form, bool]
 
 
 class Structure(NamedTuple):
@@ -81,7 +82,8 @@ def structure(gates: Iterable[Gate], poll: Callable[[], None] = lambda: None) ->
     numbers: dict[Placement, int] = {}
     which = array("I")
     for gate in polled(gates, poll):
-        placement = (gate.kinds, gate.targets, gate.controls, gate.form, len(gate.targets) == 2 and _is_swap(gate))
+        is_swap = len(gate.targets) == 2 and _is_swap(gate)
+        placement = (gate.target_actions, gate.targets, gate.controls, gate.form, is_swap)
         which.append(numbers.setdefault(placement, len(numbers)))
     return Structure(tuple(numbers), which.tobytes())
 
@@ -124,13 +126,13 @@ def pieces_of(gates: Structure, n_qubits: int, poll: Callable[[], None] = lambda
     for number, which in enumerate(polled(gates.each, poll)):
         pieces = known.get(which)
         if pieces is None:
-            kinds, targets, controls, form, is_swap = gates.placements[which]
+            on_targets, targets, controls, form, is_swap = gates.placements[which]
             on_wires = tuple([wire_of[q] for q in targets])
             if is_swap:
                 wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)
                 known = {}
                 continue
-            made = _pieces(kinds, on_wires, tuple([wire_of[q] for q in controls]), form)
+            made = _pieces(on_targets, on_wires, tuple([wire_of[q] for q in controls]), form)
             pieces = [(shared.setdefault(gate, gate), shared.setdefault(action, action)) for gate, action in made]
             known[which] = pieces
         for gate, action in pieces:
@@ -141,7 +143,7 @@ def pieces_of(gates: Structure, n_qubits: int, poll: Callable[[], None] = lambda
 
 
 def _pieces(
-    kinds: str, targets: tuple[int, ...], controls: tuple[int, ...], form: Form
+    on_targets: str, targets: tuple[int, ...], controls: tuple[int, ...], form: Form
 ) -> list[tuple[PlannedGate, GateAction]]:
     """Return a gate on wires: whole, or in three parts if it has so many controls that it is split."""
     many_controls = len(controls) >= _MANY_CONTROLS and form is not Form.DIAGONAL
@@ -152,18 +154,18 @@ def _pieces(
             (PlannedGate(Part.EIGENVALUES, targets, controls, ()), values),
             (PlannedGate(Part.OUT_OF_EIGENBASIS, targets, (), targets), basis),
         ]
-    gate = PlannedGate.whole(kinds, targets, controls)
+    gate = PlannedGate.whole(on_targets, targets, controls)
     if many_controls:  # the gate is so wide that the controls should be in the tile too
         return [(gate, _action("G" * len(targets + controls), targets + controls, permutes=form is Form.PERMUTATION))]
-    return [(gate, _action(kinds, targets, controls, permutes=form is Form.PERMUTATION))]
+    return [(gate, _action(on_targets, targets, controls, permutes=form is Form.PERMUTATION))]
 
 
 def _action(
-    kinds: str, targets: tuple[int, ...], controls: tuple[int, ...] = (), *, permutes: bool = False
+    on_targets: str, targets: tuple[int, ...], controls: tuple[int, ...] = (), *, permutes: bool = False
 ) -> GateAction:
     on: dict[str, list[int]] = {"Z": [*controls], "X": [], "G": []}
-    for wire, kind in zip(targets, kinds, strict=True):
-        on[kind].append(wire)
+    for wire, action in zip(targets, on_targets, strict=True):
+        on[action].append(wire)
     z, x, g = tuple(sorted(on["Z"])), tuple(on["X"]), tuple(on["G"])
     wires = z + x + g
     return GateAction(z, x, g, mask_of(z), mask_of(x), mask_of(g), permutes, wires, mask_of(wires))

@@ -13,8 +13,7 @@ from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.circuit_plan import CircuitPlan
-from basicaer.plan_view.model import Kind, ShownGate, ShownStep, Stage
-from basicaer.simulation import SECONDS_PER_AMPLITUDE, SECONDS_PER_GATE
+from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -148,7 +147,7 @@ class _Planning:
             matrix = tuple(sorted(qubit_on[wire] for wire in step.wires)) if isinstance(step, Product) else ()
             if matrix:
                 flops += 8 * 2 ** len(matrix)
-            elif any(gate.kind is Kind.DIAGONAL for gate in shown):
+            elif any(gate.kind is GateKind.DIAGONAL for gate in shown):
                 flops += 6
             steps.append(ShownStep(shown, matrix))
         return Stage(
@@ -162,13 +161,12 @@ class _Planning:
         )
 
     def one_by_one(self, segment: Segment, inside: str) -> Stage:
-        size = 2**self.n_qubits
         # How many amplitudes the controls of each gate select.
         touched = [2 ** (self.n_qubits - len(gate.controls)) for gate in segment.gates]
         shown = [_shown(gate, None, self.qubits) for gate in segment.gates]
         flops = 0
         for gate, view, amplitudes in zip(segment.gates, shown, touched, strict=True):
-            each = {Kind.DIAGONAL: 6, Kind.PERMUTATION: 0}.get(view.kind, 8 * 2 ** len(gate.targets))
+            each = {GateKind.DIAGONAL: 6, GateKind.PERMUTATION: 0}.get(view.kind, 8 * 2 ** len(gate.targets))
             flops += each * amplitudes
         return Stage(
             inside,
@@ -177,7 +175,7 @@ class _Planning:
             tiles=0,
             bytes=2 * self.amplitude_bytes * sum(touched),
             flops=flops,
-            seconds=len(shown) * (SECONDS_PER_GATE + SECONDS_PER_AMPLITUDE * size),
+            seconds=len(shown) * self.device.gate_seconds(self.n_qubits, self.precision),
         )
 
 
@@ -214,12 +212,12 @@ def _shown(gate: Gate, planned: PlannedGate | None, qubit_on: Sequence[int]) -> 
     part = Part.WHOLE if planned is None else planned.part
     targets, controls = (gate.targets, gate.controls) if planned is None else (planned.targets, planned.controls)
     if part is Part.EIGENVALUES or gate.form is Form.DIAGONAL:
-        kind = Kind.DIAGONAL
+        kind = GateKind.DIAGONAL
     elif part is not Part.WHOLE:
-        kind = Kind.GENERAL
+        kind = GateKind.GENERAL
     elif gate.form is Form.PERMUTATION:
-        kind = Kind.PERMUTATION
+        kind = GateKind.PERMUTATION
     else:
-        kind = Kind.GENERAL if "G" in gate.kinds else Kind.X_TYPE
+        kind = GateKind.GENERAL if "G" in gate.target_actions else GateKind.X_TYPE
     name = gate.name if part is Part.WHOLE else f"{gate.name}, {part.value}"
     return ShownGate(name, kind, tuple(qubit_on[q] for q in targets), tuple(qubit_on[q] for q in controls))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from basicaer.options import Precision
 
-__all__ = ["Kind", "PlanFacts", "ShownGate", "ShownStep", "Stage"]
+__all__ = ["GateKind", "PlanFacts", "ShownGate", "ShownStep", "Stage"]
 
 
-class Kind(StrEnum):
+class GateKind(StrEnum):
     """How a gate acts on basis states, which decides how fast it is."""
 
     DIAGONAL = "diagonal"  # multiplies basis states by phases
@@ -29,7 +29,7 @@ class ShownGate(NamedTuple):
     """
 
     name: str
-    kind: Kind
+    kind: GateKind
     targets: tuple[int, ...]
     controls: tuple[int, ...]
 
@@ -81,7 +81,7 @@ class Stage:
         return tuple(gate for step in self.steps for gate in step.gates)
 
     @property
-    def kinds(self) -> Counter[Kind]:
+    def kinds(self) -> Counter[GateKind]:
         """How many gates of each kind it has."""
         return Counter(gate.kind for gate in self.gates)
 

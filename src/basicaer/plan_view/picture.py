@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from basicaer.errors import BasicAerError
 from basicaer.plan_view.layout import bands_of, laid_out, runs
-from basicaer.plan_view.model import Kind
+from basicaer.plan_view.model import GateKind
 from basicaer.plan_view.table import heading
 from basicaer.wording import counted, duration
 
@@ -34,10 +34,10 @@ class _Style(NamedTuple):
 
 # Okabe and Ito's colours, which colour-blind readers can distinguish; the shapes differ as well, for grey prints.
 _STYLES = {
-    Kind.DIAGONAL: _Style("#0072B2", "o", 0.6),
-    Kind.PERMUTATION: _Style("#E69F00", "D", 0.58, "black"),
-    Kind.X_TYPE: _Style("#009E73", "X", 0.68),
-    Kind.GENERAL: _Style("#D55E00", "s", 0.62),
+    GateKind.DIAGONAL: _Style("#0072B2", "o", 0.6),
+    GateKind.PERMUTATION: _Style("#E69F00", "D", 0.58, "black"),
+    GateKind.X_TYPE: _Style("#009E73", "X", 0.68),
+    GateKind.GENERAL: _Style("#D55E00", "s", 0.62),
 }
 _CONTROL_SIZE, _LINE_WIDTH = 0.32, 0.1  # in columns
 _TILE, _FRAME, _WIRE, _TEXT = "#DCE6F0", "#4D4D4D", "#C4CBD2", "#333333"
@@ -140,7 +140,7 @@ def _draw_gates(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], 
     from matplotlib.patches import FancyBboxPatch
 
     start, end = axes.get_xlim()
-    marks: dict[Kind, list[Path]] = {kind: [] for kind in Kind}
+    marks: dict[GateKind, list[Path]] = {kind: [] for kind in GateKind}
     frames, ties = [], []
     for block in (block for strip in strips for block in strip.blocks if block.start < end and block.end > start):
         framed = runs(row_of[qubit] for qubit in block.matrix)
@@ -203,7 +203,7 @@ def _write_around(figure: Figure, plan: PlanFacts, text_size: float) -> None:
     title, prediction = heading(plan)
     figure.text(left, 1 - line, title, fontsize=1.4 * text_size, fontweight="bold", va="top", color=_TEXT)
     figure.text(left, 1 - 3.1 * line, prediction, fontsize=text_size, va="top", color=_TEXT)
-    numbers = {kind: sum(stage.kinds[kind] for stage in plan.stages) for kind in Kind}
+    numbers = {kind: sum(stage.kinds[kind] for stage in plan.stages) for kind in GateKind}
     handles: list[Any] = [
         Line2D([], [], linestyle="", marker=style.marker, color=style.color, label=f"{kind.value} ({numbers[kind]})")
         for kind, style in _STYLES.items()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from basicaer.plan_view.model import Kind
+from basicaer.plan_view.model import GateKind
 from basicaer.wording import counted, duration, readable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["heading", "table_of"]
 
 _WIDTH = 100
 _ROWS = 60  # stages that a table shows
-_SHORT = {Kind.PERMUTATION: "perm."}
+_SHORT = {GateKind.PERMUTATION: "perm."}
 
 
 def table_of(plan: PlanFacts) -> str:
@@ -61,7 +61,7 @@ def heading(plan: PlanFacts) -> tuple[str, str]:
 
 
 def _table(plan: PlanFacts) -> Table:
-    kinds = [kind for kind in Kind if any(stage.kinds[kind] for stage in plan.stages)]
+    kinds = [kind for kind in GateKind if any(stage.kinds[kind] for stage in plan.stages)]
     in_control_flow = any(stage.inside for stage in plan.stages)
     table = Table(box=None, pad_edge=False)
     table.add_column("pass", justify="right")

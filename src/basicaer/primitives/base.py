@@ -157,5 +157,5 @@ def _devices(settings: dict[str, Any]) -> DeviceOptions:
 
 
 def _expected_device(n_qubits: int, settings: dict[str, Any]) -> Device:
-    device, _ = choose_device(_devices(settings), n_qubits, settings["precision"], known_crossover)
+    device, _ = choose_device(_devices(settings), n_qubits, settings["precision"], known_crossover, ahead=True)
     return device

@@ -16,7 +16,7 @@ import numpy as np
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_values
-from basicaer.devices.registry import choose_device
+from basicaer.devices.registry import choose_device, device_after_failure
 from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -26,7 +26,7 @@ from basicaer.engine.sampling import SHOTS_AT_ONCE, classical_values, sample_in_
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.splitting import NoRoomError
 from basicaer.engine.together import evolve
-from basicaer.errors import LostNormError
+from basicaer.errors import DeviceFailedError, LostNormError
 from basicaer.plan.planner import plan_segment
 from basicaer.primitives.payload import Estimated, Sampled, SamplerTask
 
@@ -57,14 +57,24 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
     results: list[Sampled | Estimated] = []
     position = 0  # position of the task's first parameter set among the sets of all tasks
     for number, task in enumerate(payload.tasks):
-        run = _SweepRun(task.sweep, payload, monitor)
-        if isinstance(task, SamplerTask):
-            results.append(_sampled(task, run, position))
-        else:
-            results.append(_estimated(task, run, number, position))
+        qubits = task.sweep.structure.state_qubits
+        device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
+        try:
+            results.append(_result_of(task, _SweepRun(task.sweep, payload, device, monitor), number, position))
+        except DeviceFailedError as error:
+            failed = error.with_traceback(None)  # a traceback holds the memory of the states
+            device, _ = device_after_failure(payload.devices, failed, f"PUB {number}")
+            results.append(_result_of(task, _SweepRun(task.sweep, payload, device, monitor), number, position))
         position += task.sweep.size
         monitor.finish_experiment(number, None)
     return results
+
+
+def _result_of(task: SamplerTask | EstimatorTask, run: _SweepRun, number: int, position: int) -> Sampled | Estimated:
+    """Run a task, of this number in the job, whose first set has this position among the sets of all tasks."""
+    if isinstance(task, SamplerTask):
+        return _sampled(task, run, position)
+    return _estimated(task, run, number, position)
 
 
 class _SweepRun:
@@ -76,14 +86,13 @@ class _SweepRun:
         How many parameter sets run at a time as a batch; 0 if they run one after another.
     """
 
-    def __init__(self, sweep: ProgramSweep, payload: PrimitivePayload, monitor: Monitor) -> None:
+    def __init__(self, sweep: ProgramSweep, payload: PrimitivePayload, device: Device, monitor: Monitor) -> None:
         self.sweep = sweep
+        self.device = device
         self.seed = payload.seed
         self.precision = payload.precision
         self.monitor = monitor
         qubits = sweep.structure.state_qubits
-        self.device: Device
-        self.device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
         most = self.device.most_states(qubits, payload.precision)
         straight = sweep.template is not None and all(
             isinstance(operation, Segment | Phase) for operation in sweep.template.body
@@ -162,7 +171,7 @@ def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
 
 
 def _estimated(task: EstimatorTask, run: _SweepRun, number: int, position: int) -> Estimated:
-    """Estimate the values of a task: the task of this number in the job, whose first set has this position in it."""
+    """Estimate the values of a task; for its number and position see `_result_of`."""
     try:
         values, stds, how = _estimates(task, run, _exact_values)
     except NoRoomError:

@@ -28,7 +28,7 @@ from basicaer.result import circuit_header, with_own_lists
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from basicaer.compile.binding import BoundCircuit
+    from basicaer.compile.bound_circuits import BoundCircuit
 
 __all__ = ["assemble"]
 

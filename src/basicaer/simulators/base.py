@@ -15,7 +15,7 @@ from qiskit.providers import BackendV2, Options
 
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
-from basicaer.compile.binding import bound_circuits
+from basicaer.compile.bound_circuits import bound_circuits
 from basicaer.compile.saves import as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.cpu.device import NumpyDevice
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qiskit.transpiler import Target
 
-    from basicaer.compile.binding import BoundCircuit
+    from basicaer.compile.bound_circuits import BoundCircuit
     from basicaer.engine.program import Program
     from basicaer.plan_view.circuit_plan import CircuitPlan
     from basicaer.primitives import CompiledCircuit, EstimatorV2, SamplerV2
@@ -351,7 +351,7 @@ class BasicAerSimulator(BackendV2):
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only else 1)
-        device, _ = choose_device(devices, evolved, precision, known_crossover)
+        device, _ = choose_device(devices, evolved, precision, known_crossover, ahead=True)
         shots = settings.get("shots", 1)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
         check_room(device, program, precision, shots, self._returns, memory=memory, is_persisted=is_persisted)

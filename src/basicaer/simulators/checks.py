@@ -70,11 +70,11 @@ def check_states(program: Program, simulator: str, returns: str) -> None:
 
 def _is_final_state(save: Save, program: Program) -> bool:
     """Tell whether a save is of the very state that a simulator returns: that of the last shot, after everything."""
-    after, phase = list(program.body), complex(1.0)
+    after, global_phase = list(program.body), complex(1.0)
     while after:
         match after[-1]:
             case Phase(factor):
-                phase *= factor
+                global_phase *= factor
             case Save(label) if label != save.label:
                 pass
             case _:
@@ -83,7 +83,7 @@ def _is_final_state(save: Save, program: Program) -> bool:
     given = [(place, qubit) for place, qubit in enumerate(save.qubits) if qubit is not None]
     return (
         after[-1:] == [save]
-        and cmath.isclose(phase, save.phase)
+        and cmath.isclose(global_phase, save.global_phase)
         and SAVES[save.form].result_form in {STATEVECTOR, OPERATOR}
         and save.over_shots is OverShots.LAST
         and not (save.conditional or program.final)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.registry import share_of_work
 from basicaer.engine.execute import lost
 from basicaer.engine.program import Measure, Reset, walk
 from basicaer.errors import LostNormError
@@ -58,8 +57,8 @@ def finished_experiment(experiment: Experiment, outcome: ExperimentOutcome) -> F
         saved=outcome.saved,
         places={save.label: None if save.over_idle else save.places for save in program.saves},
         metadata={
-            "device": outcome.device,
-            "device_reason": outcome.device_reason,
+            "device": outcome.device.name,
+            "device_reason": outcome.device.reason,
             "precision": str(experiment.precision),
             "simulated_qubits": program.state_qubits,
             "lowering_seconds": experiment.lowering_seconds,
@@ -72,18 +71,15 @@ def finished_experiment(experiment: Experiment, outcome: ExperimentOutcome) -> F
 def _aer_metadata(experiment: Experiment, outcome: ExperimentOutcome) -> dict[str, Any]:
     """Return what Aer's metadata says of an experiment, under Aer's names and in its forms."""
     program, is_unitary = experiment.program, outcome.data.unitary is not None
-    n_qubits = program.state_qubits
-    state_qubits = n_qubits * (2 if is_unitary else 1)
-    threads, is_planned = share_of_work(outcome.device, experiment.devices, state_qubits, experiment.precision)
     return {
         "method": "unitary" if is_unitary else "statevector",
-        "num_qubits": n_qubits,
+        "num_qubits": program.state_qubits,
         "active_input_qubits": list(program.qubits),
         # Aer says here whether the outcomes of all shots are drawn from one state, since no shot changes it.
         "measure_sampling": program.is_straight
         or not any(isinstance(operation, Measure | Reset) for operation in walk(program.body)),
         # Aer fuses gates into matrices; here they run in passes of many gates, on all but small states.
-        "fusion": {"enabled": is_planned},
-        "parallel_state_update": threads,
+        "fusion": {"enabled": outcome.device.is_planned},
+        "parallel_state_update": outcome.device.threads,
         "time_taken": outcome.time_taken,
     }

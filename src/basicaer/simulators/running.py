@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
-from basicaer.devices.registry import choose_device
+from basicaer.devices.registry import choose_device, device_after_failure
 from basicaer.engine.execute import execute, outcome_probabilities
 from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
 from basicaer.engine.together import common_structure, evolve_programs, outcomes
-from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, reason_of
+from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, DeviceFailedError, reason_of
 from basicaer.persistence.persister import JobPersister
 from basicaer.plan.planner import plan_segment
-from basicaer.records import ExperimentOutcome
+from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
 from basicaer.simulators.outcomes import data_of, finished_experiment
 
@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 
     from basicaer.engine.device import Device
     from basicaer.engine.request import Outcome
+    from basicaer.options import Precision
     from basicaer.persistence.persister import Continuation
     from basicaer.simulation import Experiment, SimulationPayload
+
+    _Chosen = tuple[Device, str]
 
 __all__ = ["run_resumed", "run_simulation"]
 
@@ -155,12 +158,24 @@ class _Simulation:
     def _run_some(self, positions: Sequence[int]) -> None:
         """Run some experiments, unless they are finished already."""
         for group in _groups(self._payload, [position for position in positions if position not in self.finished]):
-            for position, outcome in self._outcomes(group):
-                self._finish(position, outcome)
-                if self._persister is not None:
-                    self._persister.finish(position, outcome)
-                if self._has_failed.is_set():
-                    return
+            try:
+                self._run_group(group)
+            except DeviceFailedError as error:
+                failed = error.with_traceback(None)  # a traceback holds the memory of the state
+                devices = self._payload.experiments[group[0]].devices
+                left = [position for position in group if position not in self.finished]
+                self._run_group(left, device_after_failure(devices, failed, "what it was doing"))
+            if self._has_failed.is_set():
+                return
+
+    def _run_group(self, group: Sequence[int], instead: _Chosen | None = None) -> None:
+        """Run the experiments of a group; on another device than the usual one if there is one `instead`."""
+        for position, outcome in self._outcomes(group, instead):
+            self._finish(position, outcome)
+            if self._persister is not None:
+                self._persister.finish(position, outcome)
+            if self._has_failed.is_set():
+                return
 
     def _finish(self, position: int, outcome: ExperimentOutcome) -> None:
         """Keep the outcome of an experiment, and hand it over to the job."""
@@ -168,19 +183,19 @@ class _Simulation:
         self.finished[position] = qiskit_experiment(experiment, self._monitor.poll)
         self._monitor.finish_experiment(position, experiment)
 
-    def _outcomes(self, group: Sequence[int]) -> Iterator[tuple[int, ExperimentOutcome]]:
+    def _outcomes(self, group: Sequence[int], instead: _Chosen | None) -> Iterator[tuple[int, ExperimentOutcome]]:
         """Run the experiments of a group; yield the position and outcome of each."""
         first = self._payload.experiments[group[0]]
         if len(group) > 1:
             n_qubits = first.program.state_qubits
-            device, reason = choose_device(first.devices, n_qubits, first.precision, measured_crossover)
+            device, reason = instead or choose_device(first.devices, n_qubits, first.precision, measured_crossover)
             most = min(device.most_states(n_qubits, first.precision), int(_BATCH_SECONDS / first.predicted_seconds))
             if most >= _SMALLEST_BATCH:
                 for start in range(0, len(group), most):
                     yield from self._batch_outcomes(group[start : start + most], device, reason)
                 return
         for position in group:
-            yield position, self._outcome(position)
+            yield position, self._outcome(position, instead)
 
     def _batch_outcomes(
         self, positions: Sequence[int], device: Device, reason: str
@@ -188,6 +203,7 @@ class _Simulation:
         """Run experiments of one structure as a batch of states."""
         experiments = [self._payload.experiments[position] for position in positions]
         programs, first, monitor = [one.program for one in experiments], experiments[0], self._monitor
+        use = _use_of(device, reason, first.program.state_qubits, first.precision)
         started = time.perf_counter()
         monitor.enter("gates")
         monitor.poll()
@@ -204,16 +220,18 @@ class _Simulation:
         )
         started = time.perf_counter()
         for position, experiment, outcome in zip(positions, experiments, engine_outcomes, strict=True):
-            yield position, self._converted(experiment, outcome, (device.name, reason), started - share)
+            yield position, self._converted(experiment, outcome, use, started - share)
             monitor.enter("sampling")
             started = time.perf_counter()
 
-    def _outcome(self, position: int) -> ExperimentOutcome:
+    def _outcome(self, position: int, instead: _Chosen | None) -> ExperimentOutcome:
         """Run one experiment by itself."""
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
-        device, reason = choose_device(experiment.devices, n_qubits, experiment.precision, measured_crossover)
+        device, reason = instead or choose_device(
+            experiment.devices, n_qubits, experiment.precision, measured_crossover
+        )
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             self._persister.note_running(position, layout_name)
@@ -254,17 +272,15 @@ class _Simulation:
             outcome = run()
         if program.outcomes_save is not None:
             outcome.saved[program.outcomes_save.label] = exact
-        return self._converted(experiment, outcome, (device.name, reason), started)
+        return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
 
     def _converted(
-        self, experiment: Experiment, outcome: Outcome, device: tuple[str, str], started: float
+        self, experiment: Experiment, outcome: Outcome, device: DeviceUse, started: float
     ) -> ExperimentOutcome:
         """Return the engine's outcome of an experiment as that of the experiment.
 
         Parameters
         ----------
-        device
-            The name of the device, and why it was chosen.
         started
             When the experiment began, on the clock of `time.perf_counter`.
         """
@@ -272,7 +288,11 @@ class _Simulation:
         self._monitor.enter("results")
         data = data_of(experiment, self._payload.returns, outcome, self._monitor.poll)
         saved = saved_of(outcome, experiment.program.saves) if outcome.saved else ()
-        return ExperimentOutcome(data, saved, time.perf_counter() - started, seconds, *device)
+        return ExperimentOutcome(data, saved, time.perf_counter() - started, seconds, device)
+
+
+def _use_of(device: Device, reason: str, n_qubits: int, precision: Precision) -> DeviceUse:
+    return DeviceUse(device.name, reason, device.threads, device.costs(n_qubits, precision) is not None)
 
 
 def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[list[int]]:
@@ -292,16 +312,16 @@ def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[li
     yield from sorted([*batches, *singles])
 
 
-def _continued(continuation: Continuation, device_kind: str, name: str, run: Callable[..., Outcome]) -> Outcome | None:
+def _continued(continuation: Continuation, layout_name: str, name: str, run: Callable[..., Outcome]) -> Outcome | None:
     """Run a program from where it was persisted; return None, with a warning, if it has to start from the beginning."""
-    if continuation.device == device_kind:
+    if continuation.device == layout_name:
         try:
             return run(resume=(continuation.suspended, continuation.restore))
         except PlannedOtherwiseError:
-            device_kind = f"{device_kind} of another kind"
+            layout_name = f"{layout_name} of another kind"
     # Each device lays its states out in its own way, and a plan is made for one device.
     warnings.warn(
-        f"The job was saved on the {continuation.device} and continues on the {device_kind}: circuit '{name}' starts "
+        f"The job was saved on the {continuation.device} and continues on the {layout_name}: circuit '{name}' starts "
         "from the beginning, and its last digits may differ.",
         BasicAerWarning,
         stacklevel=2,

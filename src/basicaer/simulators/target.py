@@ -94,7 +94,8 @@ def _named(gate: Any) -> tuple[str, Any]:
 
 def _controlled_names() -> Iterator[str]:
     """Yield the names that ``.control()`` gives to gates with few controls."""
-    bases = [record.name for record in GATES if record.gate_class is not None and not record.controls and record.kinds]
+    uncontrolled = [record for record in GATES if record.gate_class is not None and not record.controls]
+    bases = [record.name for record in uncontrolled if record.target_actions]
     for count in range(1, _MOST_CONTROLS + 1):
         counted = "c" * count if count < 3 else f"c{count}"
         for name in (*(counted + base for base in bases), "c-unitary", "mcmt", "mcx"):

@@ -80,14 +80,14 @@ class NumpyBatch:
         self._in_order()
         self._zero = frozenset()
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             own = segments[part]
             gathered = _GatheredGates(self._states[part], self.n_qubits, self._monitor.poll)
             for number, gate in enumerate(own.template.gates):
                 gathered.add(gate, own.data.get(number))
             gathered.apply()
 
-        self._in_parts(work)
+        self._in_parts(task)
 
     def _run_plan(self, segments: SegmentBatch, plan: Plan) -> None:
         if not plan.passes:
@@ -99,7 +99,7 @@ class NumpyBatch:
         template = segments.template
         recipe = recipe_for(plan, template, to, poll)
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             bound = recipe.bound(segments[part], poll)
             states = self._states[part]
             at_once = max(_AMPLITUDES_AT_ONCE // states.shape[1], 1)
@@ -108,7 +108,7 @@ class NumpyBatch:
                     some = slice(start, start + at_once)
                     self._run_passes([one.of_sets(some) for one in bound.passes], states[some])
 
-        self._in_parts(work, most=_AMPLITUDES_BOUND, at_least=_FEWEST_BOUND)
+        self._in_parts(task, most=_AMPLITUDES_BOUND, at_least=_FEWEST_BOUND)
         self._place, self._zero = recipe.after[-1].of_qubits(plan.wire_of)
 
     def _run_passes(self, passes: Sequence[BoundPass], states: NDArray[np.complexfloating]) -> None:
@@ -130,10 +130,10 @@ class NumpyBatch:
     def _gathered(self, columns: NDArray[np.intp]) -> NDArray[np.complexfloating]:
         gathered = np.empty_like(self._states)
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             np.take(self._states[part], columns, axis=1, out=gathered[part], mode="clip")
 
-        self._in_parts(work)
+        self._in_parts(task)
         return gathered
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -147,39 +147,39 @@ class NumpyBatch:
         placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
         observables = Observables(placed, self.n_qubits)
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             states = self._states[part]
             values[part] = expectations_of_each(states, observables, self._monitor.poll)
 
-        self._in_parts(work, most=_AMPLITUDES_READ)
+        self._in_parts(task, most=_AMPLITUDES_READ)
         return values
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
         weights = np.empty((len(self), 2))
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             values = by_value(self._states[part], self._place[qubit])
             weights[part] = np.einsum("shvl,shvl->sv", values, values, dtype=np.float64)
 
-        self._in_parts(work)
+        self._in_parts(task)
         return weights
 
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         factors = np.zeros((len(self), 1, 2, 1), self._states.real.dtype)
         factors[np.arange(len(self)), 0, outcomes.astype(np.intp), 0] = probabilities**-0.5
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             by_value(self._states[part], self._place[qubit])[...] *= factors[part]
 
-        self._in_parts(work)
+        self._in_parts(task)
 
     def take(self, numbers: NDArray[np.intp]) -> Self:
         taken = np.empty((len(numbers), self._states.shape[1]), self._states.dtype)
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             np.take(self._states, numbers[part], axis=0, out=taken[part], mode="clip")
 
-        self._in_parts(work, len(numbers))
+        self._in_parts(task, len(numbers))
         return self._with(taken)
 
     def join(self, others: Sequence[Self]) -> Self:
@@ -199,10 +199,10 @@ class NumpyBatch:
         overlaps = np.empty(len(self), self._states.dtype)
         other = _any_state(self._states.shape[1]).astype(self._states.dtype)
 
-        def work(part: slice) -> None:
+        def task(part: slice) -> None:
             np.matmul(self._states[part], other, out=overlaps[part])
 
-        self._in_parts(work)
+        self._in_parts(task)
         values = abs(overlaps) if up_to_phase else overlaps.real
         order = np.lexsort((values, keys))
         most = largest_distance(self._states.dtype) * self._states.shape[1] ** 0.5
@@ -236,7 +236,7 @@ class NumpyBatch:
 
     def _in_parts(
         self,
-        work: Callable[[slice], None],
+        task: Callable[[slice], None],
         count: int | None = None,
         *,
         most: int = _PART_AMPLITUDES,
@@ -255,10 +255,10 @@ class NumpyBatch:
         count = len(self._states) if count is None else count
         step = max(most // self._states.shape[1], at_least)
         if count * 2**self.n_qubits <= FEW_AMPLITUDES:  # a product this small is never given to several threads
-            work(slice(0, count))
+            task(slice(0, count))
             return
         parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
-        run_parts(lambda number: work(parts[number]), len(parts), self._threads)
+        run_parts(lambda number: task(parts[number]), len(parts), self._threads)
 
 
 class _Monomial(NamedTuple):

@@ -19,10 +19,10 @@ import numpy as np
 
 from basicaer.devices.cpu.arrangement import arranged, facing, is_ready
 from basicaer.devices.cpu.blas import has_small_kernels
+from basicaer.devices.cpu.diagonals import Diagonals
 from basicaer.devices.cpu.fusion import Fusion
 from basicaer.devices.cpu.permutations import source_indices
-from basicaer.devices.cpu.phases import Phases
-from basicaer.devices.cpu.tiles import BoundPass, MultiplyByMatrix, MultiplyByPhases, Reorder
+from basicaer.devices.cpu.tiles import BoundPass, MultiplyByDiagonal, MultiplyByMatrix, Reorder
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
 from basicaer.engine.plan import Product
@@ -97,7 +97,7 @@ class PassRecipe(NamedTuple):
     """A pass, but for the numbers: where its tiles are, as a pass that does nothing, and what is to be done to each."""
 
     tiles: BoundPass
-    operations: tuple[Reorder | _Product | Phases, ...]
+    operations: tuple[Reorder | _Product | Diagonals, ...]
 
     def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> BoundPass:
         """Return the pass with the numbers of its gates."""
@@ -106,8 +106,8 @@ class PassRecipe(NamedTuple):
             match one:
                 case Reorder():
                     operations.append(one)
-                case Phases():
-                    operations.append(MultiplyByPhases(one.bound(numbers, dtype)))
+                case Diagonals():
+                    operations.append(MultiplyByDiagonal(one.bound(numbers, dtype)))
                 case _:
                     operations.append(one.bound(numbers, blocks, dtype))
         return self.tiles._replace(operations=tuple(operations))
@@ -126,7 +126,7 @@ class PassBinding:
         # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
         self._diagonal: list[tuple[int, GateNumbers]] = []  # _diagonal[i] = (number in the plan, numbers of the gate)
         self._multiplied: set[int] = set()  # wires on which the diagonal gates act
-        self._operations: list[Reorder | _Product | Phases] = []
+        self._operations: list[Reorder | _Product | Diagonals] = []
 
     def add(self, steps: Sequence[Product | Monomials], gates: PlanGates) -> None:
         """Add the steps of a pass, which refer to gates of the plan."""
@@ -191,12 +191,12 @@ class PassBinding:
             self._multiplied.update(gate.targets, gate.controls)
         else:
             if not self._multiplied.isdisjoint(gate.targets):
-                self._flush_phases()
+                self._flush_diagonal()
             self._permuting.append(gate)
 
     def _multiply(self, products: Sequence[_Needs]) -> None:
         """Add the first of the products that have not been added yet."""
-        self._flush_phases()
+        self._flush_diagonal()
         product, group = products[0], products[0].wires
         if self._permuting or not is_ready(self._order, group, product.inside):
             self._take(arranged(self._order, [(later.wires, later.inside) for later in _staying(products)]))
@@ -286,20 +286,20 @@ class PassBinding:
         self._order = order
         self._permuting = []
 
-    def _flush_phases(self) -> None:
+    def _flush_diagonal(self) -> None:
         """Multiply by the phases that have been gathered, after the permutations that they depend on."""
         if not self._diagonal:
             return
         touched = {wire for gate in self._permuting for wire in gate.targets}
         if not touched.isdisjoint(self._multiplied):
             self._take(list(self._order))
-        self._operations.append(Phases(self._diagonal, self._order, self._place))
+        self._operations.append(Diagonals(self._diagonal, self._order, self._place))
         self._diagonal = []
         self._multiplied = set()
 
     def _finish(self, order: list[int]) -> None:
         """Apply everything that has been gathered, and bring the wires into an order."""
-        self._flush_phases()
+        self._flush_diagonal()
         if self._permuting or order != self._order:
             self._take(order)
 

@@ -49,6 +49,7 @@ _PRODUCTS = {
 # Seconds per amplitude to rearrange it and to multiply it by a phase, in the same runs.
 _REARRANGE = {Precision.DOUBLE: 1.0e-9, Precision.SINGLE: 0.8e-9}
 _MULTIPLY = {Precision.DOUBLE: 0.8e-9, Precision.SINGLE: 0.5e-9}
+_CALL_SECONDS, _GATE_SECONDS = 8e-6, 1e-8  # a gate that is applied by itself: in any case, and per amplitude
 
 
 class NumpyDevice:
@@ -125,12 +126,24 @@ class NumpyDevice:
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
         return self.costs(n_qubits, precision) is not None and (n_gates > _FEW_GATES or any_untouched)
 
+    def gate_seconds(self, n_qubits: int, precision: Precision) -> float:
+        del precision
+        return seconds_per_gate(2**n_qubits)
+
     def free_bytes(self) -> int:
         return free_host_bytes()
+
+    def expected_free_bytes(self) -> int:
+        return self.free_bytes()
 
     def scratch_bytes(self, precision: Precision) -> int:
         two_tiles: int = 2 * precision.amplitude_bytes * 2**_LARGEST_TILE
         return two_tiles * (self.threads + 1)
+
+
+def seconds_per_gate(amplitudes: int) -> float:
+    """Return about how long a gate takes that is applied by itself to a state of so many amplitudes."""
+    return _CALL_SECONDS + _GATE_SECONDS * amplitudes
 
 
 def _usual_tile(n_qubits: int) -> int:

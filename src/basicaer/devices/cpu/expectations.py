@@ -80,7 +80,7 @@ def expectations(
     advance
         Told the part of a pass that was done, where products with the same flips are one pass.
     """
-    held = [vector]  # emptied at the end, because the traceback of an error refers to `work`, which would keep it
+    held = [vector]  # emptied at the end, because the traceback of an error refers to `task`, which would keep it
     observables = Observables(masks, highest_position(len(vector)))
     passes, lock = len({x for x, _ in masks}), threading.Lock()
     starts = np.arange(0, len(vector), 2**observables.chunk_bits)
@@ -91,7 +91,7 @@ def expectations(
     sums = np.zeros((1 if by_product else len(spans), len(masks)))
     norms = np.zeros(len(spans))
 
-    def work(number: int) -> None:
+    def task(number: int) -> None:
         states, span = held[0][None], spans[number]
         if by_product:
             observables.add_sums(states, [0], sums, poll, slice(int(span[0]), int(span[-1]) + 1))
@@ -103,7 +103,7 @@ def expectations(
             advance(passes / len(spans))
 
     try:
-        run_parts(work, len(spans), threads)
+        run_parts(task, len(spans), threads)
     finally:
         held.clear()
     values: NDArray[np.float64] = sums.sum(axis=0) / norms.sum()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.numbers import ListedGates, numbers_of
-from basicaer.engine.plan import Part
+from basicaer.devices.numbers import ListedGates, data_of_sets
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
@@ -78,11 +77,7 @@ class SetNumbers:
             return data[None]
         assert not isinstance(self._gates, ListedGates)  # listed gates have one set  # noqa: S101
         origin, planned = self._origin(gate), self._gates.wires[gate]
-        if planned.part is Part.WHOLE:
-            return self._varying[origin]
-        template = self._segments.template.gates[origin]
-        rows = [numbers_of(planned, template.with_data(data)).data for data in self._varying[origin]]
-        return np.array(rows)
+        return data_of_sets(planned, self._segments.template.gates[origin], self._varying[origin])
 
     def _origin(self, gate: int) -> int:
         assert not isinstance(self._gates, ListedGates)  # listed gates have one set  # noqa: S101

@@ -15,6 +15,7 @@ from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
 from basicaer.devices.cpu.recipe import Bound, Recipe, Wires, bind_reordering, first_places, recipe_for
 from basicaer.devices.cpu.threads import run_passes
+from basicaer.devices.marginals import summed_by_blocks
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
 from basicaer.engine.device import GatesOfBatch
@@ -228,6 +229,9 @@ class NumpyState:
         if inside == tuple(range(block_qubits)):
             return squares(self._vector[start : start + 2**block_qubits])
         return squares(self._vector[_offsets(inside) + start])
+
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        return summed_by_blocks(self, qubits, self._monitor.poll)
 
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]

@@ -49,12 +49,12 @@ def run_passes(
             passes = passes[crew.pace.passes_done :]
 
 
-def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
-    """Call `work` with each number below `count`, on up to `threads` threads at a time, the caller's among them.
+def run_parts(task: Callable[[int], None], count: int, threads: int) -> None:
+    """Call `task` with each number below `count`, on up to `threads` threads at a time, the caller's among them.
 
     Once a call raises, no other call begins; all have ended when this returns or raises. BLAS has one thread meanwhile.
     """
-    parts = _Parts(work, count)
+    parts = _Parts(task, count)
     with _crowd:
         helpers = [
             threading.Thread(target=parts.help, name="basicaer-parts", daemon=True)
@@ -77,10 +77,10 @@ def run_parts(work: Callable[[int], None], count: int, threads: int) -> None:
 
 
 class _Parts:
-    """The parts of some work; threads take one after another until all are taken or one has failed."""
+    """The parts of a task; threads take one after another until all are taken or one has failed."""
 
-    def __init__(self, work: Callable[[int], None], count: int) -> None:
-        self._work, self._count = work, count
+    def __init__(self, task: Callable[[int], None], count: int) -> None:
+        self._task, self._count = task, count
         self._numbers, self._lock = itertools.count(), threading.Lock()
         self.stopped = False
         self.error: BaseException | None = None
@@ -92,7 +92,7 @@ class _Parts:
                     number = next(self._numbers)
                 if number >= self._count:
                     return
-                self._work(number)
+                self._task(number)
 
     def help(self) -> None:
         """Work in a helping thread; an error is kept for the thread that is helped."""

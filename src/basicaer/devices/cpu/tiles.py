@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.phases import BoundPhases
+    from basicaer.devices.cpu.diagonals import BoundDiagonals
 
     Buffers = tuple[NDArray[Any], NDArray[Any]]  # (tiles, room), where tiles[s] is the tile of state s
 
-__all__ = ["BoundPass", "Buffers", "MultiplyByMatrix", "MultiplyByPhases", "Reorder", "TileOperation"]
+__all__ = ["BoundPass", "Buffers", "MultiplyByDiagonal", "MultiplyByMatrix", "Reorder", "TileOperation"]
 
 
 class TileOperation(Protocol):
@@ -91,17 +91,17 @@ class MultiplyByMatrix(NamedTuple):
         return self._replace(matrices=of_sets(self.matrices, 1, sets))
 
 
-class MultiplyByPhases(NamedTuple):
+class MultiplyByDiagonal(NamedTuple):
     """Multiplies a tile by the factors of diagonal gates."""
 
-    phases: BoundPhases
+    diagonals: BoundDiagonals
 
     def __call__(self, buffers: Buffers, base: int) -> Buffers:
-        self.phases.apply(buffers[0], base)
+        self.diagonals.apply(buffers[0], base)
         return buffers
 
-    def of_sets(self, sets: slice) -> MultiplyByPhases:
-        return MultiplyByPhases(self.phases.of_sets(sets))
+    def of_sets(self, sets: slice) -> MultiplyByDiagonal:
+        return MultiplyByDiagonal(self.diagonals.of_sets(sets))
 
 
 class BoundPass(NamedTuple):

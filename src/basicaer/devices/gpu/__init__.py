@@ -8,10 +8,12 @@ These are the files, in an order in which each imports only those before it:
     What is done to amplitudes in registers; gates as other gates; the gates of a stage as few operations.
 `launches`, `encoding`, `recording`, `passes`, `binding`
     Operations, then a pass, then a whole plan as structures that kernels read.
-`errors`, `kernels`, `kernel_cache`, `card`
-    What CUDA raises, in sentences; the CUDA sources; compiled or loaded kernels; all that talks to a card.
-`summation`, `running`, `amplitudes`, `state`, `batch`, `device`
-    Sums over a state; launches with what they read; states in a card's memory; the device that makes them.
+`errors`, `kernels`, `kernel_cache`, `memory`, `card`
+    What CUDA raises, in sentences; the CUDA sources; compiled or loaded kernels; the memory of states; all that talks
+    to a card.
+`summation`, `pauli_groups`, `running`, `amplitudes`, `state`, `batch`, `device`
+    Sums over a state, and those of Paulis; launches with what they read; states in a card's memory; the device that
+    makes them.
 `probe`
     Whether there is a card that can be used, and why not.
 """

@@ -12,23 +12,24 @@ from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.gpu.binding import bind, bind_reordering, first_places
 from basicaer.devices.gpu.card import MOST_STATES
 from basicaer.devices.gpu.launches import Launches, PassLaunch
+from basicaer.devices.gpu.pauli_groups import PauliGroup, grouped
 from basicaer.devices.gpu.running import UploadedLaunches, blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.gpu.summation import Summation, summation_by
-from basicaer.engine.bits import bit_at, deposit_bits, mask_of
+from basicaer.engine.bits import bit_at, mask_of
 from basicaer.engine.suspended import check_passes_done
 from basicaer.options import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.card import Card
     from basicaer.devices.gpu.shape import TileShape
+    from basicaer.engine.device import SegmentBatch
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
-    from basicaer.engine.program import Segment
 
 __all__ = ["DTYPES", "CupyAmplitudes"]
 
@@ -36,7 +37,11 @@ DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
     Precision.SINGLE: np.dtype(np.complex64),
 }
-_IN_FLIGHT = 2  # launches queued at a time; a cancelled run stops within two
+_SECONDS_IN_FLIGHT = 2e-3  # launches are queued for about as long, which is how soon a cancelled run stops
+_FEWEST_IN_FLIGHT, _MOST_IN_FLIGHT = 2, 64  # launches queued at a time
+_LAUNCH_SECONDS, _BYTES_PER_SECOND = 5e-6, 1e12  # a launch, and what a slow card reads or writes
+_LONG_BYTES = 2**28  # larger states are waited for asleep, which takes some 50 us longer than asking all the time
+_MOST_PARTS = 2**21  # sums of blocks, in double precision, that are on the card at a time
 _INDEX_BYTES = np.dtype(np.uint64).itemsize
 
 _bound_plans: BoundPlans[Launches] = BoundPlans()
@@ -80,7 +85,7 @@ class CupyAmplitudes:
         self._queue = card.queue("making a state")
         with self._working("making a state"):
             self._kernels = card.kernels(precision, shape.register_bits)
-            self._vector: Any = self._queue.empty(count * 2**self._wires, self._dtype)
+            self._vector: Any = self._queue.empty_state(count * 2**self._wires, self._dtype)
             self._first_of_each = self._queue.upload(self._first(range(count)))
             self._go_through("begin_states", count, np.uint64(2**self._wires))
         self._place = tuple(range(self._wires))
@@ -90,6 +95,11 @@ class CupyAmplitudes:
     def release(self) -> None:
         """Give the memory back; the amplitudes are not to be used afterwards."""
         self._vector = None
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether a pass over the amplitudes takes so long that the thread should sleep meanwhile."""
+        return bool(self._vector.nbytes >= _LONG_BYTES)
 
     @contextlib.contextmanager
     def _working(self, doing: str) -> Iterator[None]:
@@ -102,7 +112,7 @@ class CupyAmplitudes:
 
     def _run(
         self,
-        segments: Sequence[Segment],
+        segments: SegmentBatch,
         plan: Plan | None,
         *,
         counted: bool,
@@ -113,40 +123,40 @@ class CupyAmplitudes:
         if plan is None or plan.passes:
             if plan and len(self._zero) == self._wires:
                 self._place = first_places(plan, self._wires)
-            alike: dict[Hashable, list[tuple[int, Launches]]] = {}  # [structure] = states that can share launches
-            for number, segment in enumerate(segments):
-                bound = self._bound(segment, plan)
-                alike.setdefault(bound.structure if len(segments) > 1 else None, []).append((number, bound))
-            with self._working("running gates"):
-                for members in alike.values():
-                    for start in range(0, len(members), MOST_STATES):
-                        numbers, several = zip(*members[start : start + MOST_STATES], strict=True)
-                        self._launch(several, numbers, counted=counted, after_pass=after_pass)
+            for start in range(0, len(segments), MOST_STATES):
+                bound = self._bound(segments[start : start + MOST_STATES], plan)
+                with self._working("running gates"):
+                    numbers = range(start, min(start + MOST_STATES, len(segments)))
+                    self._launch(bound, numbers, counted=counted, after_pass=after_pass)
             self._place, self._zero = bound.place, bound.zero
         self._place = tuple([self._place[wire] for wire in wire_of])
         self._zero = frozenset(q for q, wire in enumerate(wire_of) if wire in self._zero)
 
-    def _bound(self, segment: Segment, plan: Plan | None) -> Launches:
+    def _bound(self, segments: SegmentBatch, plan: Plan | None) -> Launches:
         self._monitor.poll()
         to = self._shape, self._place, self._zero, self._dtype
-        return _bound_plans.bound(plan, segment, to, lambda: bind(plan, segment, *to[:3], dtype=self._dtype))
+        if segments.data:
+            return bind(plan, segments, *to[:3], dtype=self._dtype)
+        return _bound_plans.bound(
+            plan, segments.template, to, lambda: bind(plan, segments.template, *to[:3], dtype=self._dtype)
+        )
 
     def _launch(
         self,
-        bound: Sequence[Launches],
+        bound: Launches,
         states: Sequence[int] = (0,),
         *,
         counted: bool,
         after_pass: Callable[[], None] | None = None,
     ) -> None:
-        """Run the launches of states that have the same structure, and return when all are done.
+        """Run launches on some states, and return when all are done.
 
         Polls before each launch, of which a few are in flight at a time.
 
         Parameters
         ----------
         bound
-            For each of the states its launches.
+            The launches, for one set of numbers or for as many as there are states.
         states
             The numbers of the states.
         counted
@@ -155,8 +165,10 @@ class CupyAmplitudes:
             As for `State.run`.
         """
         if counted:
-            check_passes_done(self._passes_done, len(bound[0].launches))
+            check_passes_done(self._passes_done, len(bound.launches))
         uploaded = UploadedLaunches(self._queue, bound, self._first(states), self._wires)
+        seconds = _LAUNCH_SECONDS + 2 * self._vector.nbytes / _BYTES_PER_SECOND
+        most_in_flight = min(max(int(_SECONDS_IN_FLIGHT / seconds), _FEWEST_IN_FLIGHT), _MOST_IN_FLIGHT)
         in_flight: deque[Any] = deque()
         try:
             for number, launch in enumerate(uploaded.launches):
@@ -164,8 +176,8 @@ class CupyAmplitudes:
                     continue
                 self._monitor.poll()
                 uploaded.start(number, self._kernels, self._vector)
-                in_flight.append(self._queue.mark())
-                if len(in_flight) >= _IN_FLIGHT:
+                in_flight.append(self._queue.mark(asleep=self._is_long))
+                if len(in_flight) >= most_in_flight:
                     in_flight.popleft().synchronize()
                 if counted and isinstance(launch, PassLaunch):
                     self._monitor.advance(1)
@@ -175,7 +187,7 @@ class CupyAmplitudes:
             if counted:
                 self._passes_done = 0
         finally:
-            self._queue.wait()  # until then the kernels read what was uploaded
+            self._queue.wait(asleep=self._is_long)  # until then the kernels read what was uploaded
 
     def in_order(self) -> None:
         """Bring the amplitudes into the order of their indices, and write those that are known to be 0."""
@@ -183,7 +195,7 @@ class CupyAmplitudes:
             bound = bind_reordering(self._shape, self._place, self._zero, self._dtype)
             with self._working("bringing amplitudes into order"):
                 for states, _ in self._in_turn():
-                    self._launch([bound] * len(states), states, counted=False)
+                    self._launch(bound, states, counted=False)
             self._place, self._zero = bound.place, bound.zero
         with self._working("bringing amplitudes into order"):
             self._write_zeros()
@@ -198,19 +210,54 @@ class CupyAmplitudes:
             sums = self._summed("sum_probabilities", summation, summation.sums, 1)
             return np.array([summation.by_value(own) for own in sums])
 
-    def _expectations(self, x: int, z: int) -> NDArray[np.float64]:
-        """Return each state's expectation value of a product of Paulis, relative to its norm.
+    def _expectations(self, masks: Sequence[tuple[int, int]], *, counted: bool = False) -> NDArray[np.float64]:
+        """Return ``values[k, i]``, the expectation value of product i of Paulis in state k, relative to its norm.
 
-        It has X on the qubits whose bits are set in `x`, Z on those of `z`, and Y where both are.
+        Parameters
+        ----------
+        masks
+            ``(x, z)`` for each product: X on the qubits whose bits are set in `x`, Z on those of `z`, Y where both are.
+        counted
+            Whether to tell the monitor of each reading.
         """
-        with self._working("computing an expectation value"):
-            self._write_zeros()
-            summation = summation_by((), self._wires)
-            flips, signs = (np.uint64(deposit_bits(mask, self._place)) for mask in (x, z))
-            sums = self._summed("sum_pauli_products", summation, 2 * summation.sums, 2, flips, signs)
-            re, im = sums.reshape(self._count, -1, 2).sum(axis=1).T
-        values = (re + 1j * im) * 1j ** (x & z).bit_count()  # Y = iXZ
-        return np.asarray(values.real / self._weights(()).sum(axis=1))
+        values = np.empty((self._count, len(masks)))
+        norms = np.ones((self._count, 1))
+        for group in grouped(masks, self._place, self._wires):
+            with self._working("computing expectation values"):
+                self._write_zeros()
+                sums = self._pauli_sums(group)
+            if not group.flips:
+                norms = sums[:, -1:]
+            values[:, group.numbers] = group.values(sums[:, : len(group.numbers)])
+            if counted and len(group.numbers):
+                self._monitor.advance(1)
+        return np.asarray(values / norms)
+
+    def _pauli_sums(self, group: PauliGroup) -> NDArray[np.float64]:
+        """Return the sum of each product of a group for each state, in one reading of the states."""
+        launch = group.launch(self._dtype.itemsize * 2**self._shape.tile_bits)
+        products = self._queue.upload(group.records)
+        rows = []
+        for states, first in self._in_turn(max(1, _MOST_PARTS // (launch.blocks * len(group.records)))):
+            parts = self._queue.empty(len(states) * launch.blocks * len(group.records), np.float64)
+            self._kernels.launch(
+                "sum_pauli_products",
+                launch.blocks,
+                2**launch.thread_bits,
+                *(self._vector, first, np.uint64(group.flips), np.uint32(group.pivot), np.uint32(group.bits)),
+                *(np.uint32(launch.thread_bits), products, np.uint32(len(group.records)), parts),
+                shared_bytes=launch.shared_bytes,
+                states=len(states),
+            )
+            sums = self._queue.empty(len(states) * len(group.records), np.float64)
+            self._kernels.launch(
+                "add_parts",
+                blocks_for(sums.size),
+                MOST_THREADS,
+                *(parts, np.uint64(len(states)), np.uint64(len(group.records)), np.uint32(launch.blocks), sums),
+            )
+            rows.append(self._queue.download(sums).reshape(len(states), -1))
+        return np.concatenate(rows)
 
     def _summed(
         self, kernel: str, summation: Summation, sums_each: int, parts: int, *arguments: Any
@@ -272,10 +319,11 @@ class CupyAmplitudes:
         """Return the index of each state's first amplitude."""
         return np.array(states, np.uint64) * np.uint64(2**self._wires)
 
-    def _in_turn(self) -> Iterator[tuple[range, Any]]:
-        """Yield states, as many as a launch takes, and the array on the card that says where each begins."""
-        for start in range(0, self._count, MOST_STATES):
-            states = range(start, min(start + MOST_STATES, self._count))
+    def _in_turn(self, most: int = MOST_STATES) -> Iterator[tuple[range, Any]]:
+        """Yield states, as many as a launch takes and `most`, and the array on the card that says where each begins."""
+        each = min(most, MOST_STATES)
+        for start in range(0, self._count, each):
+            states = range(start, min(start + each, self._count))
             yield states, self._first_of_each[states.start * _INDEX_BYTES : states.stop * _INDEX_BYTES]
 
     def _columns(self, places: Sequence[int]) -> Any:

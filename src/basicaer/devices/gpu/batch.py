@@ -9,6 +9,7 @@ import numpy as np
 from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.state import CupyState
 from basicaer.devices.likeness import are_alike, largest_distance
+from basicaer.engine.device import SegmentBatch, segment_batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,19 +33,18 @@ class CupyBatch(CupyAmplitudes):
     def __len__(self) -> int:
         return self._count
 
-    def run(self, segments: Sequence[Segment], plan: Plan | None) -> None:
+    def run(self, segments: SegmentBatch | Sequence[Segment], plan: Plan | None) -> None:
         """Apply to the i-th state the gates of ``segments[i]``.
 
         Parameters
         ----------
         segments
-            One for each state, all with the structure that `plan` was made for. If several states have the same object,
-            it is bound to the plan once. Where numbers give states different operations (a rotation by 0 has none),
-            there is a launch for each kind of state.
+            One for each state, all with the structure that `plan` was made for. They are bound to the plan together.
         """
         if len(segments) != self._count:
             raise ValueError(f"{len(segments)} segments for {self._count} states")
-        self._run(segments, plan, counted=False)
+        together = segments if isinstance(segments, SegmentBatch) else segment_batch(segments)
+        self._run(together, plan, counted=False)
 
     def weights(self, qubit: int) -> NDArray[np.float64]:
         return self._weights([qubit])
@@ -58,7 +58,7 @@ class CupyBatch(CupyAmplitudes):
         return self._weights(range(block_qubits, self.n_qubits))
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        return np.stack([self._expectations(x, z) for x, z in masks], axis=1)
+        return self._expectations(masks)
 
     def take(self, numbers: NDArray[np.intp]) -> Self:
         with self._working("copying states"):

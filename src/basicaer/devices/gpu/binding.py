@@ -11,19 +11,21 @@ from basicaer.devices.gpu.launches import ClearLaunch, Launch, Launches, WideLau
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.rewriting import by_diagonal_targets, is_wide, paired_by, without_known
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_WIDE_TARGETS, OPERATION, PASS, STAGE, WIDE
-from basicaer.devices.numbers import numbers_of
+from basicaer.devices.numbers import GateNumbers, data_of_sets, numbers_of
 from basicaer.engine.bits import bit_at, has_bit, inverse_positions, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
-from basicaer.engine.program import Form
+from basicaer.engine.program import Form, Segment
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from basicaer.devices.gpu.shape import TileShape
-    from basicaer.devices.numbers import GateNumbers
+    from basicaer.engine.device import SegmentBatch
     from basicaer.engine.plan import Pass, Plan, Step
-    from basicaer.engine.program import Gate, Segment
+    from basicaer.engine.program import Gate
 
 __all__ = ["bind", "bind_reordering", "first_places"]
 
@@ -39,7 +41,7 @@ def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
 
 def bind(
     plan: Plan | None,
-    segment: Segment,
+    segment: Segment | SegmentBatch,
     shape: TileShape,
     place: Sequence[int],
     zero: frozenset[int],
@@ -47,6 +49,8 @@ def bind(
     dtype: np.dtype[Any],
 ) -> Launches:
     """Bind a plan; or without one the segment's gates, as many in a pass as follow one another in a tile.
+
+    Segments that differ only in their numbers are bound together: operations are such that they suit all of them.
 
     Parameters
     ----------
@@ -56,11 +60,13 @@ def bind(
         Wires that are |0>.
     """
     binding = _Binding(shape, place, zero)
+    gates, data = (segment.gates, {}) if isinstance(segment, Segment) else (segment.template.gates, segment.data)
     if plan is None:
-        whole = [(PlannedGate.whole(gate.kinds, gate.targets, gate.controls), gate) for gate in segment.gates]
-        binding.one_by_one([(piece, planned.paired) for planned, gate in whole for piece in _pieces(planned, gate)])
+        planned = [PlannedGate.whole(gate.target_actions, gate.targets, gate.controls) for gate in gates]
+        each = [_pieces(one, gate, data.get(i)) for i, (one, gate) in enumerate(zip(planned, gates, strict=True))]
+        binding.one_by_one([(piece, one.paired) for one, some in zip(planned, each, strict=True) for piece in some])
         return binding.launches(dtype)
-    pieces = [_pieces(gate, segment.gates[origin]) for gate, origin in zip(plan.gates, plan.origins, strict=True)]
+    pieces = [_pieces(one, gates[i], data.get(i)) for one, i in zip(plan.gates, plan.origins, strict=True)]
     paired = [gate.paired for gate in plan.gates]
     for number, current in enumerate(plan.passes):
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
@@ -175,14 +181,17 @@ class _Binding:
     def launches(self, dtype: np.dtype[Any]) -> Launches:
         """Return all that was added."""
         arrays = self._arrays
-        constants = np.concatenate(arrays.constants) if arrays.constants else np.zeros(1)
+        pieces = arrays.constants
+        if (sets := max((piece.shape[1] for piece in pieces), default=1)) > 1:
+            pieces = [np.broadcast_to(piece, (len(piece), sets)) for piece in pieces]
+        constants = np.concatenate(pieces).T if pieces else np.zeros((1, 1))
         return Launches(
             tuple(self._launches),
             np.array(arrays.passes, PASS),
             np.array(arrays.stages, STAGE),
             np.array(arrays.operations, OPERATION),
             np.concatenate(arrays.columns) if arrays.columns else np.zeros(1, np.uint32),
-            constants.astype(dtype),
+            np.ascontiguousarray(constants, dtype),
             tuple(self._place),
             self._zero,
         )
@@ -264,15 +273,25 @@ class _Binding:
             self._place[wire] for j, wire in enumerate(gate.controls) if has_bit(gate.control_state, j)
         )
         record["targets"], record["rest_bits"] = len(gate.targets), len(rest)
-        launch = WideLaunch(record, gate.data, gate.form is Form.PERMUTATION, len(gate.targets), len(rest))
+        matrix = gate.data if gate.form is Form.PERMUTATION else np.moveaxis(gate.data, -1, 0)
+        launch = WideLaunch(record, matrix, gate.form is Form.PERMUTATION, len(gate.targets), len(rest))
         record["groups_each"] = launch.groups_each
         self._launches.append(launch)
         self._zero -= set(paired)
 
 
-def _pieces(planned: PlannedGate, gate: Gate) -> list[GateNumbers]:
-    """Return a gate's numbers; one that acts diagonally on some of its targets is one gate for each of their values."""
+def _pieces(planned: PlannedGate, gate: Gate, data: NDArray[Any] | None) -> list[GateNumbers]:
+    """Return a gate's numbers; one that acts diagonally on some of its targets is one gate for each of their values.
+
+    Parameters
+    ----------
+    data
+        ``data[s]`` are the gate's numbers in set s; None if it has the same in all sets.
+    """
     numbers = numbers_of(planned, gate)
-    if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.kinds:
+    if numbers.form is not Form.PERMUTATION:
+        last = numbers.data[..., None] if data is None else np.moveaxis(data_of_sets(planned, gate, data), 0, -1)
+        numbers = GateNumbers(numbers.form, last, *numbers[2:])
+    if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.target_actions:
         return [numbers]
-    return by_diagonal_targets(numbers, [j for j, kind in enumerate(gate.kinds) if kind == "Z"])
+    return by_diagonal_targets(numbers, [j for j, action in enumerate(gate.target_actions) if action == "Z"])

@@ -11,6 +11,7 @@ import numpy as np
 from basicaer.devices.gpu.errors import reported
 from basicaer.devices.gpu.kernel_cache import load_kernels
 from basicaer.devices.gpu.kernels import kernel_names
+from basicaer.devices.gpu.memory import StateMemory
 from basicaer.errors import BasicAerError
 from basicaer.wording import readable
 
@@ -44,6 +45,12 @@ class Card:
         What the maker calls it.
     properties
         What CUDA or ROCm tells of it.
+    memory
+        Where states are.
+    problem
+        Why it cannot be used in this process any more; empty as long as it can.
+    is_used
+        Whether this process has used it: only then does it hold a CUDA context, which takes some 500 MB of the card.
     """
 
     def __init__(self, number: int, cupy: Any) -> None:
@@ -53,20 +60,26 @@ class Card:
             self.properties: dict[str, Any] = cupy.cuda.runtime.getDeviceProperties(number)
         self.name: str = self.properties["name"].decode()
         self._kernels: dict[tuple[Precision, int], Kernels] = {}
+        self.memory = StateMemory(cupy, number, int(self.properties["totalGlobalMem"]))
+        self.problem = ""
+        self.is_used = False
         self._lock = threading.Lock()
         self._queues = threading.local()
 
     @contextlib.contextmanager
     def working(self, doing: str) -> Iterator[None]:
         """Make this CuPy's current card for a while; errors say what was being done."""
-        with reported(self.cupy, self.number, doing), self.cupy.cuda.Device(self.number):
+        with reported(self.cupy, self.number, doing, self._lose), self.cupy.cuda.Device(self.number):
+            self.is_used = True
             yield
 
+    def _lose(self, problem: str) -> None:
+        self.problem = problem
+
     def free_bytes(self) -> int:
-        """Return how much memory is free: the driver's, and what CuPy's pool keeps to hand out again."""
+        """Return how many bytes a new state can have."""
         with self.working("telling how much memory is free"):
-            free, _ = self.cupy.cuda.runtime.memGetInfo()
-            return int(free) + int(self.cupy.get_default_memory_pool().free_bytes())
+            return self.memory.free_bytes()
 
     def shared_memory(self) -> tuple[int, int, int]:
         """Return bytes: what a block may have, what all on a multiprocessor have, and what each block loses of it.
@@ -145,6 +158,15 @@ class Queue:
         """Return an array on the card, of whatever was in its memory."""
         return self._cupy.empty(size, dtype)
 
+    def empty_state(self, size: int, dtype: np.dtype[Any]) -> Any:
+        """Return an array for the amplitudes of states."""
+        return self._card.memory.empty(size, dtype, self.wait)
+
+    def handed_over(self, array: Any) -> Any:
+        """Return an array of amplitudes that a user may keep; this one is not to be used afterwards."""
+        self.wait()
+        return self._card.memory.handed_over(array, self._copy, self.wait)
+
     def upload(self, array: NDArray[Any]) -> Any:
         """Copy a host array to the card; return a view on its bytes there."""
         return self.upload_together([array])[0]
@@ -174,21 +196,34 @@ class Queue:
         self.wait()  # the host array is read until then
 
     def gather(self, parts: Sequence[Any]) -> Any:
-        """Return an array of copies of arrays, one after another, on the card too."""
-        copied = self.empty(sum(part.size for part in parts), parts[0].dtype)
-        runtime, to = self._cupy.cuda.runtime, copied.data.ptr
+        """Return an array of copies of arrays of amplitudes, one after another, on the card too."""
+        copied = self.empty_state(sum(part.size for part in parts), parts[0].dtype)
+        start = 0
         for part in parts:
-            runtime.memcpyAsync(to, part.data.ptr, part.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr)
-            to += part.nbytes
+            self._copy(copied[start : start + part.size], part)
+            start += part.size
         self.wait()
         return copied
 
-    def mark(self) -> Any:
-        """Return an event that completes when everything queued so far has finished."""
-        event = self._cupy.cuda.Event(disable_timing=True)
+    def _copy(self, to: Any, part: Any) -> None:
+        runtime = self._cupy.cuda.runtime
+        runtime.memcpyAsync(to.data.ptr, part.data.ptr, part.nbytes, runtime.memcpyDeviceToDevice, self._stream.ptr)
+
+    def mark(self, *, asleep: bool) -> Any:
+        """Return an event that completes when everything queued so far has finished.
+
+        Parameters
+        ----------
+        asleep
+            Whether a thread that waits for it sleeps, instead of asking all the time.
+        """
+        event = self._cupy.cuda.Event(block=asleep, disable_timing=True)
         event.record(self._stream)
         return event
 
-    def wait(self) -> None:
-        """Return when everything queued has finished."""
-        self._stream.synchronize()
+    def wait(self, *, asleep: bool = False) -> None:
+        """Return when everything queued has finished; for `asleep` see `mark`."""
+        if asleep:
+            self.mark(asleep=True).synchronize()
+        else:
+            self._stream.synchronize()

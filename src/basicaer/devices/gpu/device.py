@@ -99,8 +99,20 @@ class CupyDevice:
         del n_gates, n_qubits, precision, any_untouched
         return True
 
+    def gate_seconds(self, n_qubits: int, precision: Precision) -> float:
+        return _costs(self.shapes[precision], precision).move * float(2**n_qubits)
+
     def free_bytes(self) -> int:
         return self.card.free_bytes()
+
+    def expected_free_bytes(self) -> int:
+        """Return how many bytes are free when it is a new job's turn, since jobs on a card run one by one.
+
+        Of a card that this process has not used this is the whole memory: asking for more would make a context.
+        """
+        if not self.card.is_used:
+            return int(self.card.properties["totalGlobalMem"])
+        return self.card.free_bytes() + self.card.memory.state_bytes()
 
     def scratch_bytes(self, precision: Precision) -> int:
         del precision

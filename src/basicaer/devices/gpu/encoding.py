@@ -6,11 +6,13 @@ To add a kind of operation, see "Adding an operation" in kernels/README.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import mul
 from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from basicaer.devices.gpu.operations import OTHER_WIRE_ORDER, Factors, Flip, Matrix, Operation, Table
+from basicaer.devices.gpu.operations import OTHER_WIRE_ORDER, ROUNDING, Factors, Flip, Matrix, Operation, Table, stacked
 from basicaer.devices.gpu.structs import MOST_BLOCK_BITS, MOST_REGISTER_BITS, MOST_THREAD_BITS, OperationKind
 from basicaer.engine.bits import bit_at, mask_of, parity
 
@@ -28,7 +30,13 @@ _COLUMNS_OF_A_TABLE = MOST_THREAD_BITS + MOST_REGISTER_BITS + MOST_BLOCK_BITS
 
 @dataclass
 class PassArrays:
-    """The arrays that `run_pass` reads, as they are collected; `constants` in pieces, of `constants_size` numbers."""
+    """The arrays that `run_pass` reads, as they are collected.
+
+    Attributes
+    ----------
+    constants, constants_size
+        The constants in pieces ``piece[c, s]``, where s is the set, and how many there are in a set.
+    """
 
     passes: list[NDArray[Any]] = field(default_factory=list)
     stages: list[NDArray[Any]] = field(default_factory=list)
@@ -38,10 +46,10 @@ class PassArrays:
     constants_size: int = 0
 
     def add_constants(self, numbers: NDArray[Any]) -> int:
-        """Add complex numbers; return where they begin."""
+        """Add complex numbers, whose last axis is that of the sets; return where they begin."""
         at = self.constants_size
-        self.constants.append(numbers.reshape(-1))
-        self.constants_size += numbers.size
+        self.constants.append(numbers.reshape(-1, numbers.shape[-1]))
+        self.constants_size += len(self.constants[-1])
         return at
 
     def add_columns(self, columns: NDArray[np.uint32]) -> int:
@@ -86,9 +94,9 @@ class Encoder:
             case Flip():
                 self._add_flip(operation)
             case Factors(inside, factors):
-                everywhere = complex(np.prod([factor for condition, factor in factors if not condition]))
+                everywhere = reduce(mul, [factor for condition, factor in factors if not condition], 1.0 + 0j)
                 others = [(condition, factor) for condition, factor in factors if condition]
-                at = self._arrays.add_constants(np.array([everywhere, *(factor for _, factor in others)]))
+                at = self._arrays.add_constants(stacked([everywhere, *(factor for _, factor in others)]))
                 for number, (condition, _) in enumerate(others, start=1):
                     self._put(OperationKind.FACTOR, condition, at=at + number)
                 self._put(OperationKind.PHASE, inside, at=at)
@@ -168,9 +176,16 @@ class Encoder:
 
 def _classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:
     """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
-    (a, b), (c, d) = matrix.tolist()
-    if not (a.imag or b.imag or c.imag or d.imag):
-        return OperationKind.REAL, np.array([complex(a.real, b.real), complex(c.real, d.real)])
-    if not (a.imag or d.imag or b.real or c.real):
-        return OperationKind.CROSSED, np.array([complex(a.real, b.imag), complex(c.imag, d.real)])
+    if matrix.shape[-1] == 1:
+        (a, b), (c, d) = matrix[..., 0].tolist()
+        if max(abs(a.imag), abs(b.imag), abs(c.imag), abs(d.imag)) <= ROUNDING:
+            return OperationKind.REAL, np.array([[complex(a.real, b.real)], [complex(c.real, d.real)]])
+        if max(abs(a.imag), abs(d.imag), abs(b.real), abs(c.real)) <= ROUNDING:
+            return OperationKind.CROSSED, np.array([[complex(a.real, b.imag)], [complex(c.imag, d.real)]])
+        return OperationKind.DENSE, matrix
+    (a, b), (c, d) = matrix
+    if (abs(matrix.imag) <= ROUNDING).all():
+        return OperationKind.REAL, np.array([a.real + 1j * b.real, c.real + 1j * d.real])
+    if max(abs(part).max() for part in (a.imag, d.imag, b.real, c.real)) <= ROUNDING:
+        return OperationKind.CROSSED, np.array([a.real + 1j * b.imag, c.imag + 1j * d.real])
     return OperationKind.DENSE, matrix

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from basicaer.devices.gpu.structs import MOST_THREAD_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -32,7 +30,8 @@ class WideLaunch(NamedTuple):
     record
         What the kernel reads as a `Wide`.
     matrix
-        The gate's matrix or, for a permutation, the basis state that each becomes.
+        ``matrix[s]`` is the gate's matrix in set s, a single one standing for all. For a permutation, ``matrix[i]`` is
+        the basis state that basis state i becomes.
     targets, rest_bits
         How many qubits the gate acts on, and how many bits the number of a group of amplitudes has.
     """
@@ -66,8 +65,10 @@ class Launches:
     ----------
     launches
         In the order in which they run.
-    passes, stages, operations, columns, constants
-        The arrays that `run_pass` reads.
+    passes, stages, operations, columns
+        Arrays that `run_pass` reads.
+    constants
+        ``constants[s]`` are those that it reads for set s; a single set stands for all.
     place, zero
         The index bit where each wire stands afterwards, and the wires that are still |0>.
     """
@@ -80,15 +81,3 @@ class Launches:
     constants: NDArray[np.complexfloating]
     place: tuple[int, ...]
     zero: frozenset[int]
-
-    @property
-    def structure(self) -> Hashable:
-        """What agrees between the launches of two segments exactly if one grid can do both, each with its numbers."""
-        launches = tuple(
-            (launch.record.tobytes(), launch.matrix.tobytes() if launch.permutes else b"")
-            if isinstance(launch, WideLaunch)
-            else launch
-            for launch in self.launches
-        )
-        arrays = (self.passes, self.stages, self.operations, self.columns)
-        return launches, *(array.tobytes() for array in arrays)

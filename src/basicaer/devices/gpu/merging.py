@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.devices.gpu.operations import OTHER_WIRE_ORDER, Condition, Factors, Flip, Matrix, Operation, Table
+from basicaer.devices.gpu.operations import (
+    OTHER_WIRE_ORDER,
+    Condition,
+    Factors,
+    Flip,
+    Matrix,
+    Operation,
+    Table,
+    is_rounding,
+    stacked,
+)
 from basicaer.devices.gpu.rewriting import condition_of
 from basicaer.engine.bits import has_bit, positions_of, with_bit
 from basicaer.engine.program import Form
@@ -16,16 +26,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.gpu.operations import Factor
     from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["StageOperations"]
 
 _MOST_SPLIT_TARGETS = 4  # a diagonal on more targets is looked up in a table
 _MOST_LOOKED_BACK = 64  # operations among which an X looks for one that it can be part of
-_NO_FACTOR = 1e-15  # a factor that differs less from 1 is rounding
+
 
 _Key = frozenset[tuple[int, bool]]  # a hashable condition
 _EVERYWHERE: _Key = frozenset()
+_ONE = 1.0 + 0j
 
 
 class StageOperations:
@@ -42,7 +54,8 @@ class StageOperations:
     def __init__(self, registers: Sequence[int]) -> None:
         self._registers = frozenset(registers)
         self._done: list[Operation] = []
-        self._waiting: dict[_Key, dict[_Key, complex]] = {}  # [condition in registers][condition elsewhere] -> factor
+        # _waiting[condition in registers][condition elsewhere] = the factor
+        self._waiting: dict[_Key, dict[_Key, Factor]] = {}
 
     def add(self, gate: GateNumbers | Table) -> None:
         """Add a gate; a matrix or permutation has at most two targets, all in registers."""
@@ -58,14 +71,13 @@ class StageOperations:
         else:
             matrix = gate.data
             if gate.form is Form.PERMUTATION:
-                matrix = np.zeros((4, 4))
-                matrix[gate.data, np.arange(4)] = 1
+                matrix = np.eye(4)[gate.data].T[..., None]  # column c has its 1 in row ``gate.data[c]``
             self._add_matrix(Matrix(gate.targets, matrix, condition))
 
-    def take_scalar(self) -> complex:
+    def take_scalar(self) -> Factor:
         """Return the factor by which every amplitude still has to be multiplied, and forget it."""
         everywhere = self._waiting.get(_EVERYWHERE, {})
-        return everywhere.pop(_EVERYWHERE, 1.0)
+        return everywhere.pop(_EVERYWHERE, _ONE)
 
     def operations(self) -> list[Operation]:
         """Return all operations, in order."""
@@ -77,20 +89,20 @@ class StageOperations:
         if len(targets) > _MOST_SPLIT_TARGETS:
             self._done.append(Table(targets, gate.data, condition))
             return
-        if len(targets) == 1 and not condition and self._is_absorbed(targets[0], *gate.data):
+        if len(targets) == 1 and not condition and self._is_absorbed(targets[0], *_numbers(gate.data)):
             return
         for mask, factor in _split(gate.data):
             on = condition | {targets[j]: True for j in positions_of(mask)}
             if len(on) == 1:
                 ((wire, value),) = on.items()
-                if self._is_absorbed(wire, *((1, factor) if value else (factor, 1))):
+                if self._is_absorbed(wire, *((_ONE, factor) if value else (factor, _ONE))):
                     continue
             inside = frozenset((wire, value) for wire, value in on.items() if wire in self._registers)
             outside = frozenset(on.items()) - inside
             group = self._waiting.setdefault(inside, {})
-            group[outside] = group.get(outside, 1.0) * factor
+            group[outside] = group[outside] * factor if outside in group else factor
 
-    def _is_absorbed(self, wire: int, zero: complex, one: complex) -> bool:
+    def _is_absorbed(self, wire: int, zero: Factor, one: Factor) -> bool:
         """Try to make factors for a wire's two values part of an earlier matrix, and tell whether they are.
 
         What waits is diagonal and commutes with them, so only the operations that are done may stand in the way.
@@ -98,9 +110,9 @@ class StageOperations:
         for earlier in reversed(self._done):
             if wire in earlier.touched:
                 if isinstance(earlier, Matrix) and not earlier.condition:
-                    factors = np.array([zero, one])
+                    factors = stacked([zero, one])
                     if len(earlier.wires) == 2:
-                        factors = np.tile(factors, 2) if wire == earlier.wires[0] else np.repeat(factors, 2)
+                        factors = factors[[0, 1, 0, 1] if wire == earlier.wires[0] else [0, 0, 1, 1]]
                     earlier.matrix = factors[:, None] * earlier.matrix
                     return True
                 return False
@@ -140,9 +152,10 @@ class StageOperations:
             for value in (False, True):
                 group = self._waiting.get(frozenset({(wire, value)}), {})
                 if set(group) == {_EVERYWHERE}:
-                    factors = np.ones(2, complex)
-                    factors[int(value)] = group.pop(_EVERYWHERE)
-                    new.matrix = new.matrix @ _spread(Matrix((wire,), np.diag(factors), {}), new.wires)
+                    factors = stacked([_ONE, group.pop(_EVERYWHERE)] if value else [group.pop(_EVERYWHERE), _ONE])
+                    diagonal = np.zeros((2, *factors.shape), complex)
+                    diagonal[[0, 1], [0, 1]] = factors
+                    new.matrix = _product(new.matrix, _spread(Matrix((wire,), diagonal, {}), new.wires))
 
     def _is_merged(self, new: Matrix) -> bool:
         """Make a new matrix part of an earlier one if one has all its wires, and tell whether it is.
@@ -158,11 +171,11 @@ class StageOperations:
             if not isinstance(earlier, Matrix) or earlier.condition:
                 break
             if set(new.wires) <= set(earlier.wires):
-                earlier.matrix = _spread(new, earlier.wires) @ earlier.matrix
+                earlier.matrix = _product(_spread(new, earlier.wires), earlier.matrix)
                 return True
             if not set(earlier.wires) <= set(new.wires):
                 break
-            new.matrix = new.matrix @ _spread(earlier, new.wires)
+            new.matrix = _product(new.matrix, _spread(earlier, new.wires))
             del self._done[at]
         return False
 
@@ -170,23 +183,41 @@ class StageOperations:
         """Emit the diagonal gates that wait and act in registers on any of the wires; all for None."""
         for inside in list(self._waiting):
             if wires is None or any(wire in wires for wire, _ in inside):
-                factors = [
-                    (dict(outside), factor) for outside, factor in self._waiting.pop(inside).items() if factor != 1
-                ]
+                waiting = self._waiting.pop(inside).items()
+                factors = [(dict(outside), by) for outside, by in waiting if not is_rounding(by)]
                 if factors:
                     self._done.append(Factors(dict(inside), factors))
 
 
-def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, complex]]:
+def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, Factor]]:
     """Write a diagonal as a product of factors, each acting where all bits of a mask are 1: yield mask and factor."""
-    rest: list[complex] = diagonal.tolist()
+    rest: list[Factor] = _numbers(diagonal)
     for bit in range((len(rest) - 1).bit_length()):
         for index in range(len(rest)):
             if has_bit(index, bit):  # divide out the factors that do not depend on this bit
-                rest[index] /= rest[with_bit(index, bit, on=False)]
+                rest[index] = rest[index] / rest[with_bit(index, bit, on=False)]
     for mask, factor in enumerate(rest):
-        if abs(factor - 1) > _NO_FACTOR:
+        if not is_rounding(factor):
             yield mask, factor
+
+
+def _numbers(diagonal: NDArray[np.complexfloating]) -> list[Factor]:
+    """Return the rows of a diagonal as factors; Python's numbers take less time than arrays of one."""
+    if diagonal.shape[1] == 1:
+        return [complex(number) for number in diagonal[:, 0].tolist()]
+    return list(diagonal)
+
+
+def _product(later: NDArray[np.complexfloating], earlier: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
+    """Return the products of matrices, of each set with the other's of the same set."""
+    product: NDArray[np.complexfloating]
+    if later.shape[-1] == earlier.shape[-1] == 1:
+        product = (later[..., 0] @ earlier[..., 0])[..., None]
+        return product
+    product = later[:, :1] * earlier[0]
+    for j in range(1, len(earlier)):
+        product = product + later[:, j : j + 1] * earlier[j]
+    return product
 
 
 def _spread(part: Matrix, wires: Sequence[int]) -> NDArray[np.complexfloating]:
@@ -195,6 +226,10 @@ def _spread(part: Matrix, wires: Sequence[int]) -> NDArray[np.complexfloating]:
         return part.matrix
     if len(part.wires) == 2:
         return part.matrix[np.ix_(OTHER_WIRE_ORDER, OTHER_WIRE_ORDER)]
-    if part.wires[0] == wires[0]:
-        return np.kron(np.eye(2), part.matrix)
-    return np.kron(part.matrix, np.eye(2))
+    spread = np.zeros((2, 2, 2, 2, part.matrix.shape[-1]), complex)  # the bits of the row and of the column, high first
+    for other in range(2):
+        if part.wires[0] == wires[0]:
+            spread[other, :, other, :] = part.matrix
+        else:
+            spread[:, other, :, other] = part.matrix
+    return spread.reshape(4, 4, -1)

@@ -1,7 +1,8 @@
 """What a stage does to amplitudes while they are in registers.
 
 Operations act on wires. Only when they are encoded does a wire become a bit of the register's, the thread's or the
-block's number. A condition ``{wire: value}`` says on which amplitudes an operation acts.
+block's number. A condition ``{wire: value}`` says on which amplitudes an operation acts. Numbers have a last axis for
+the sets that are bound together; it has size 1 where all sets have the same.
 """
 
 from __future__ import annotations
@@ -9,13 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["OTHER_WIRE_ORDER", "Condition", "Factors", "Flip", "Matrix", "Operation", "Table"]
+    Factor = complex | NDArray[np.complexfloating]  # a number for all sets, or ``factor[s]``
+
+__all__ = [
+    "OTHER_WIRE_ORDER",
+    "ROUNDING",
+    "Condition",
+    "Factors",
+    "Flip",
+    "Matrix",
+    "Operation",
+    "Table",
+    "is_rounding",
+    "stacked",
+]
 
 Condition = dict[int, bool]
+ROUNDING = 1e-15  # what differs less from 0, or a factor from 1, is rounding
 OTHER_WIRE_ORDER = [0, 2, 1, 3]  # rows and columns of a matrix on two wires if these change places
 
 
@@ -70,7 +88,7 @@ class Factors:
     """
 
     inside: Condition
-    factors: list[tuple[Condition, complex]]
+    factors: list[tuple[Condition, Factor]]
 
     @property
     def changed(self) -> set[int]:
@@ -107,3 +125,17 @@ class Table:
 
 
 Operation = Matrix | Flip | Factors | Table
+
+
+def is_rounding(factor: Factor) -> bool:
+    """Tell whether a factor differs from 1 by rounding only, in all sets."""
+    if isinstance(factor, complex):
+        return abs(factor - 1) <= ROUNDING
+    return bool((abs(factor - 1) <= ROUNDING).all())
+
+
+def stacked(factors: Sequence[Factor]) -> NDArray[np.complexfloating]:
+    """Return ``numbers[i, s]``, factor i in set s."""
+    if all(isinstance(factor, complex) for factor in factors):  # true of all segments that are bound by themselves
+        return np.array(factors)[:, None]
+    return np.stack(np.broadcast_arrays(*map(np.atleast_1d, factors)))

@@ -13,12 +13,25 @@ from typing import Any, NamedTuple
 from basicaer.devices.gpu.kernel_cache import kernel_cache_folder
 from basicaer.wording import readable
 
-__all__ = ["GpuProbe", "probe_gpu"]
+__all__ = ["GpuProbe", "forget_after_fork", "probe_gpu"]
 
 _CUPY_BUILDS = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy-rocm-5-0", "cupy-rocm-7-0")
 _INSTALL = "pip install 'basicaer[cuda13]' (or [cuda12] with an older driver)"
 _INSTALL_ROCM = "install ROCm 7, which has it"
 _ELSEWHERE = "set CUPY_CACHE_DIR to a folder that can be written"
+_FORKED = (
+    "this process was forked from one that had used CUDA, which does not survive that; start workers in another way, "
+    "as ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')) does"
+)
+_NOT_INITIALIZED = 3  # the number of the error that CUDA raises in such a process
+_of_process = {"has_used_cuda": False, "is_forked": False}
+
+
+def forget_after_fork() -> None:
+    """Note in a process that was just forked whether CUDA can still be used."""
+    _of_process["is_forked"] |= _of_process["has_used_cuda"]
+    probe_gpu.cache_clear()
+
 
 # How many times as much arithmetic a card does in single precision as in double, by its compute capability. The source
 # is the table "Throughput of Native Arithmetic Instructions" of the CUDA C++ Programming Guide, and for 10.3 the data
@@ -95,7 +108,8 @@ def _load_compiler(cupy: Any) -> None:
     except RuntimeError:
         wheels = importlib.util.find_spec("nvidia")
         for folder in (wheels and wheels.submodule_search_locations) or ():
-            for library in ("libnvrtc-builtins.so.*", "libnvrtc.so.*"):  # NVRTC 13.0 does not find the first
+            # NVRTC of CUDA 13.0 does not find the library of its built-in functions, which is therefore loaded first.
+            for library in ("libnvrtc-builtins.so.*", "libnvrtc.so.*"):
                 for path in Path(folder).glob(f"*/lib/{library}"):
                     ctypes.CDLL(str(path))
         cupy.cuda.nvrtc.getVersion()
@@ -122,6 +136,8 @@ def probe_gpu() -> GpuProbe:
 
     The first that is missing is the problem. CUDA's headers may be missing: the kernels include none of them.
     """
+    if _of_process["is_forked"]:
+        return GpuProbe(_FORKED)
     builds = _installed_builds()
     if len(builds) > 1:
         return GpuProbe(
@@ -155,8 +171,11 @@ def probe_gpu() -> GpuProbe:
                     f"the driver is for CUDA {versions['driver']} and CuPy for {versions['runtime']}; "
                     f"update the driver, or {_INSTALL}"
                 )
+        _of_process["has_used_cuda"] = True
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # noqa: BLE001  # CuPy raises its own types, and ImportError-like ones for missing libraries
+        if getattr(error, "status", None) == _NOT_INITIALIZED:
+            return known(_FORKED)
         remedy = f"{platform.checks}, or update the driver"
         return GpuProbe(
             f"no usable {platform.maker} driver or device ({error}); {remedy}", cupy=version, platform=platform.name

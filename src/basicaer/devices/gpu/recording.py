@@ -10,7 +10,7 @@ import numpy as np
 from basicaer.devices.gpu.encoding import Encoder, PassArrays
 from basicaer.devices.gpu.launches import PassLaunch
 from basicaer.devices.gpu.merging import StageOperations
-from basicaer.devices.gpu.operations import Factors
+from basicaer.devices.gpu.operations import Factors, is_rounding
 from basicaer.devices.gpu.structs import PASS, STAGE, Exchange
 from basicaer.engine.bits import bit_at, mask_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.affine import Affine
-    from basicaer.devices.gpu.operations import Operation, Table
+    from basicaer.devices.gpu.operations import Factor, Operation, Table
     from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["PassLayout", "PassRecorder", "Stage"]
@@ -96,7 +96,7 @@ class PassRecorder:
         """
         first_stage = len(self._arrays.stages)
         operations, scalar = _merged(stages)
-        if scalar != 1:
+        if not is_rounding(scalar):
             operations[-1].append(Factors({}, [({}, scalar)]))
         held: Sequence[int] = ()  # wires of the register bits after the previous stage
         same_places = True  # whether each thread writes only to places that no other thread has read
@@ -154,15 +154,15 @@ class PassRecorder:
         record["store_flip"] = store_flip
 
 
-def _merged(stages: Sequence[Stage]) -> tuple[list[list[Operation]], complex]:
+def _merged(stages: Sequence[Stage]) -> tuple[list[list[Operation]], Factor]:
     """Return the operations of each stage, and the factor by which all amplitudes have to be multiplied besides."""
-    scalar = 1.0 + 0j
+    scalar: Factor = 1.0 + 0j
     operations = []
     for stage in stages:
         collected = StageOperations(stage.registers)
         for gate in stage.gates:
             collected.add(gate)
-        scalar *= collected.take_scalar()
+        scalar = scalar * collected.take_scalar()
         operations.append(collected.operations())
     return operations, scalar
 

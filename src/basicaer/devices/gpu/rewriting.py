@@ -1,4 +1,7 @@
-"""Gates rewritten as others with the same effect: where wires have known values, in parts, or before a permutation."""
+"""Gates rewritten as others with the same effect: where wires have known values, in parts, or before a permutation.
+
+The numbers of matrices and diagonals have a last axis for the sets, which are bound together.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers |
     if not gate.targets and gate.form is not Form.DIAGONAL:  # a gate without targets only multiplies by a phase
         if gate.form is Form.PERMUTATION:
             return None
-        gate = gate._replace(form=Form.DIAGONAL, data=gate.data.reshape(1))
+        gate = gate._replace(form=Form.DIAGONAL, data=gate.data.reshape(1, -1))
     if not known:
         return gate
     controls: list[int] = []
@@ -70,7 +73,8 @@ def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers |
     data, targets = gate.data, gate.targets
     if gate.form is Form.DIAGONAL and any(wire in known for wire in targets):
         index = tuple(int(known[wire]) if wire in known else slice(None) for wire in reversed(targets))
-        data = data.reshape((2,) * len(targets))[index].reshape(-1)
+        sets = data.shape[-1]
+        data = data.reshape(*(2,) * len(targets), sets)[index].reshape(-1, sets)
         targets = tuple(wire for wire in targets if wire not in known)
     return gate._replace(data=data, targets=targets, controls=tuple(controls), control_state=state)
 
@@ -126,7 +130,7 @@ def moved_before(gate: GateNumbers, permutation: Affine) -> GateNumbers | Table 
             condition[lowest_position(mask)] = value
         else:
             parities.append(mask)
-            ones = np.ones(len(factors))
+            ones = np.ones_like(factors)
             factors = np.concatenate([ones, factors] if value else [factors, ones])
         if len(parities) > _MOST_PARITIES:
             return None

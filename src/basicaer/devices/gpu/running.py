@@ -10,12 +10,10 @@ from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch, WideLaunch
 from basicaer.devices.gpu.structs import MOST_THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.card import Kernels, Queue
-    from basicaer.devices.gpu.launches import Launch, Launches
+    from basicaer.devices.gpu.launches import Launches
 
 __all__ = ["UploadedLaunches", "blocks_for"]
 
@@ -28,37 +26,35 @@ def blocks_for(size: int) -> int:
 
 
 class UploadedLaunches:
-    """The launches of several states that have the same structure, each state with numbers of its own.
+    """Launches on several states, each state with numbers of its own or all with the same.
 
     All that the launches read is copied to the card in one transfer.
 
     Parameters
     ----------
     bound
-        For each state its launches.
+        The launches, bound to one set of numbers or to as many as there are states.
     first
         For each state the index of its first amplitude.
     n_wires
         Each state has 2**n_wires amplitudes.
     """
 
-    def __init__(self, queue: Queue, bound: Sequence[Launches], first: NDArray[np.uint64], n_wires: int) -> None:
-        one = bound[0]  # the others differ from it only in constants and matrices
-        self.launches = one.launches
-        self._passes = one.passes
-        self._states = len(bound)
+    def __init__(self, queue: Queue, bound: Launches, first: NDArray[np.uint64], n_wires: int) -> None:
+        self.launches = bound.launches
+        self._passes = bound.passes
+        self._states = len(first)
         self._size = 2**n_wires
-        wide = [number for number, launch in enumerate(one.launches) if isinstance(launch, WideLaunch)]
+        wide = {number: launch for number, launch in enumerate(bound.launches) if isinstance(launch, WideLaunch)}
         uploaded = queue.upload_together(
             [
-                *(one.passes, one.stages, one.operations, one.columns, first),
-                np.array([each.constants for each in bound]),
-                *(_wide(one, number).record for number in wide),
-                *(_matrices(bound, number) for number in wide),
+                *(bound.passes, bound.stages, bound.operations, bound.columns, first, bound.constants),
+                *(launch.record for launch in wide.values()),
+                *(_matrices(launch, bound.constants.dtype) for launch in wide.values()),
             ]
         )
         self._program, self._first, self._constants = uploaded[:4], uploaded[4], uploaded[5]
-        self._constants_stride = np.uint64(one.constants.size)
+        self._constants_stride = np.uint64(bound.constants.shape[1] if len(bound.constants) > 1 else 0)
         records, matrices = uploaded[6 : 6 + len(wide)], uploaded[6 + len(wide) :]
         self._wide = dict(zip(wide, zip(records, matrices, strict=True), strict=True))
 
@@ -87,7 +83,7 @@ class UploadedLaunches:
 
     def _start_wide(self, launch: WideLaunch, record: Any, matrix: Any, kernels: Kernels, vector: Any) -> None:
         amplitudes = launch.groups_each * 2**launch.targets  # amplitudes of one block
-        stride = 0 if launch.permutes else launch.matrix.size
+        stride = 0 if launch.permutes or len(launch.matrix) == 1 else launch.matrix[0].size
         kernels.launch(
             "multiply_wide",
             2**launch.rest_bits // launch.groups_each,
@@ -98,15 +94,6 @@ class UploadedLaunches:
         )
 
 
-def _wide(bound: Launches, number: int) -> WideLaunch:
-    launch: Launch = bound.launches[number]
-    assert isinstance(launch, WideLaunch)  # noqa: S101  # for the type checker
-    return launch
-
-
-def _matrices(bound: Sequence[Launches], number: int) -> NDArray[Any]:
-    """Return the matrices of all states for a wide gate or, for a permutation, the one that all share."""
-    launch = _wide(bound[0], number)
-    if launch.permutes:
-        return launch.matrix.astype(np.uint32)
-    return np.array([_wide(each, number).matrix for each in bound], bound[0].constants.dtype)
+def _matrices(launch: WideLaunch, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the matrices of a wide gate, one for each set, or the permutation that all share."""
+    return launch.matrix.astype(np.uint32 if launch.permutes else dtype)

@@ -9,8 +9,9 @@ import numpy as np
 from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
+from basicaer.devices.marginals import summed_by_blocks
 from basicaer.engine.bits import bit_at, deposit_bits
-from basicaer.engine.paulis import by_flips
+from basicaer.engine.device import SegmentBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CupyState"]
 
+_MOST_SUMMED_QUBITS = 20  # with more, the sums of all their values would take much memory beside the state
 _PART_AMPLITUDES = 2**20  # amplitudes brought to the host at a time, unless all are needed at once
 
 
@@ -45,7 +47,7 @@ class CupyState(CupyAmplitudes):
             self._queue.fill(self._vector[: 2**self.n_qubits], np.ascontiguousarray(amplitudes, self._dtype))
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        self._run([segment], plan, counted=True, after_pass=after_pass)
+        self._run(SegmentBatch(segment, (), 1), plan, counted=True, after_pass=after_pass)
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         with self._working("preparing qubits"):
@@ -88,6 +90,12 @@ class CupyState(CupyAmplitudes):
             self._kernels.launch("read_probabilities", blocks_for(size), MOST_THREADS, *arguments)
             return self._queue.download(probabilities)
 
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        if len(qubits) > _MOST_SUMMED_QUBITS:
+            return summed_by_blocks(self, qubits, self._monitor.poll)
+        sums: NDArray[np.float64] = self._weights(qubits)[0]
+        return sums
+
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
@@ -116,11 +124,7 @@ class CupyState(CupyAmplitudes):
         return found
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        values = np.empty(len(masks))
-        for x, places in by_flips(masks).items():
-            for place in places:
-                values[place] = self._expectations(x, masks[place][1])[0]
-            self._monitor.advance(1)
+        values: NDArray[np.float64] = self._expectations(masks, counted=True)[0]
         return values
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
@@ -146,8 +150,7 @@ class CupyState(CupyAmplitudes):
         self.bring_into_order()
         with self._working("finishing a state"):
             self._write_zeros()
-            self._queue.wait()
-        vector = self._vector[: 2**self.n_qubits]
+            vector = self._queue.handed_over(self._vector[: 2**self.n_qubits])
         self.release()
         return vector
 

@@ -18,6 +18,8 @@ __all__ = [
     "MOST_WIDE_TARGETS",
     "OPERATION",
     "PASS",
+    "PAULIS",
+    "PAULI_REGISTER_BITS",
     "STAGE",
     "TRAVERSAL",
     "WIDE",
@@ -31,6 +33,7 @@ MOST_REGISTER_BITS = 5
 MOST_BLOCK_BITS = 30
 MOST_INDEX_BITS = 40
 MOST_WIDE_TARGETS = 12
+PAULI_REGISTER_BITS = 4
 
 
 class Exchange(IntEnum):
@@ -126,3 +129,4 @@ TRAVERSAL = _structure(
     sums="u4",
     reserved="u4",
 )
+PAULIS = _structure(signs="u8", imaginary="u4", reserved="u4")

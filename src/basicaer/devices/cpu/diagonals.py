@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.cpu.set_numbers import SetNumbers
 
-__all__ = ["BoundPhases", "Phases"]
+__all__ = ["BoundDiagonals", "Diagonals"]
 
 _MOST_TABLE_WIRES = 8  # wires of a table into which gates are merged; wider gates are applied by themselves
 _REACHING_TABLE_WIRES = 12  # wires of a table if some of them are outside of the tile
@@ -153,7 +153,7 @@ class _Cluster(NamedTuple):
         return found
 
 
-class Phases:
+class Diagonals:
     """Diagonal gates, and how they are merged.
 
     Parameters
@@ -180,9 +180,9 @@ class Phases:
         self.clusters = [self._cluster(cluster) for cluster in clusters]
         self.wide = [gate for gate in numbered if len(gate.wires) > _MOST_TABLE_WIRES]
 
-    def bound(self, numbers: SetNumbers, dtype: np.dtype[Any]) -> BoundPhases:
+    def bound(self, numbers: SetNumbers, dtype: np.dtype[Any]) -> BoundDiagonals:
         """Return the gates with their numbers."""
-        return BoundPhases(
+        return BoundDiagonals(
             self,
             None if self.static is None else self.static.bound(numbers, dtype),
             [cluster.bound(numbers, dtype) for cluster in self.clusters],
@@ -236,28 +236,28 @@ class Phases:
         return _Shapes(tuple(tile), tuple(product))
 
 
-class BoundPhases:
+class BoundDiagonals:
     """Diagonal gates, ready to be applied to tiles."""
 
     def __init__(
         self,
-        phases: Phases,
+        recipe: Diagonals,
         static: NDArray[Any] | None,
         clusters: Sequence[Sequence[NDArray[Any]]],
         wide: Sequence[NDArray[Any]],
         dtype: np.dtype[Any],
     ) -> None:
-        self._phases = phases
+        self._recipe = recipe
         self._static = static
         self._clusters = clusters
         self._wide = wide
         self._dtype = dtype
-        self._gatewise = Gatewise(len(phases.order), dtype) if wide else None
+        self._gatewise = Gatewise(len(recipe.order), dtype) if wide else None
 
-    def of_sets(self, sets: slice) -> BoundPhases:
+    def of_sets(self, sets: slice) -> BoundDiagonals:
         """Return the gates with the numbers of some sets."""
-        return BoundPhases(
-            self._phases,
+        return BoundDiagonals(
+            self._recipe,
             None if self._static is None else of_sets(self._static, 0, sets),
             [[of_sets(table, 1, sets) for table in tables] for tables in self._clusters],
             [of_sets(data, 0, sets) for data in self._wide],
@@ -272,13 +272,13 @@ class BoundPhases:
         base
             The index of a tile's first amplitude in the state.
         """
-        if self._static is not None and self._phases.static is not None:
-            self._phases.static.shapes.multiply(tiles, self._static)
-        for cluster, tables in zip(self._phases.clusters, self._clusters, strict=True):
+        if self._static is not None and self._recipe.static is not None:
+            self._recipe.static.shapes.multiply(tiles, self._static)
+        for cluster, tables in zip(self._recipe.clusters, self._clusters, strict=True):
             pieces = [table[extract_bits(base, at)] for table, at in zip(tables, cluster.places, strict=True)]
             product = reduce(np.multiply, pieces)
             cluster.shapes.multiply(tiles, np.broadcast_to(product, (len(product), *cluster.full)))
-        for (_, gate), data in zip(self._phases.wide, self._wide, strict=True):
+        for (_, gate), data in zip(self._recipe.wide, self._wide, strict=True):
             for number, tile in enumerate(tiles):
                 self._apply_wide(tile, base, gate._replace(data=data[number if len(data) > 1 else 0]))
 
@@ -288,19 +288,19 @@ class BoundPhases:
         controls, state = [], []
         for j, wire in enumerate(gate.controls):
             value = has_bit(gate.control_state, j)
-            if wire in self._phases.bit:
-                controls.append(self._phases.bit[wire])
+            if wire in self._recipe.bit:
+                controls.append(self._recipe.bit[wire])
                 state.append(value)
-            elif has_bit(base, self._phases.place[wire]) != value:
+            elif has_bit(base, self._recipe.place[wire]) != value:
                 return
-        inside = [j for j, wire in enumerate(gate.targets) if wire in self._phases.bit]
+        inside = [j for j, wire in enumerate(gate.targets) if wire in self._recipe.bit]
         outside = [j for j in range(len(gate.targets)) if j not in inside]
         data = along_targets(gate.data, len(gate.targets), len(gate.targets))  # axes: the last target first
         last = len(gate.targets) - 1
         index: list[int | slice] = [slice(None)] * len(gate.targets)
         for j in outside:
-            index[last - j] = int(has_bit(base, self._phases.place[gate.targets[j]]))
-        targets = tuple(self._phases.bit[gate.targets[j]] for j in inside)
+            index[last - j] = int(has_bit(base, self._recipe.place[gate.targets[j]]))
+        targets = tuple(self._recipe.bit[gate.targets[j]] for j in inside)
         values = mask_of(j for j, on in enumerate(state) if on)
         part = GateNumbers(Form.DIAGONAL, data[tuple(index)].reshape(-1), targets, tuple(controls), values)
         self._gatewise.apply(tile, part, lambda: None)

@@ -1,0 +1,41 @@
+"""Gates in many passes, wide ones among them, and all that can be read of a state afterwards."""
+
+import numpy as np
+
+import reference
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.plan.planner import plan_segment
+from plan_checks import in_program_order, random_gates
+
+
+def circuits(n):
+    """Return lists of gates: one that needs hardly any arithmetic, and random ones, the last of them wide."""
+    flips = [Gate("cx", "X", (q + 1,), Form.PERMUTATION, np.array([1, 0]), (q,), 1) for q in range(n - 1)]
+    rotation = Gate("u", "G", (0,), Form.MATRIX, reference.random_unitary(2))
+    randoms = [random_gates(np.random.default_rng(seed), n, 60, widest=w) for seed, w in enumerate((2, 2, 2, 3, 4))]
+    return [[rotation, *flips], *randoms]
+
+
+def is_right(device, n, precision, tolerance=1e-8):
+    """Run gates on a device; tell whether everything that is read of the state is right."""
+    for seed, gates in enumerate(circuits(n)):
+        segment = Segment(tuple(gates))
+        state = device.new_state(n, precision)
+        state.load(start := reference.random_state(n, seed))
+        state.run(segment, plan_segment(segment, n, device.costs(n, precision)))
+        want = in_program_order(gates, start)
+        weights = abs(want) ** 2
+        products = [(x, z) for x in (0, 1, 6) for z in range(0, 2**n, 2**n // 50 | 1)]
+        values = [reference.expectation(want, x, z) for x, z in products]
+        middles = weights.cumsum() - weights / 2
+        found = state.indices_of_draws(n, np.zeros(2**n, np.int64), middles)
+        checks = [
+            np.allclose(state.block_weights(1), weights.reshape(-1, 2).sum(axis=1), atol=tolerance),
+            np.allclose(state.weights(6), weights.reshape(-1, 2, 2**6).sum(axis=(0, 2)), atol=tolerance),
+            np.allclose(state.expectations(products), values, atol=tolerance),
+            (abs(middles[found] - middles) <= weights[found] / 2 + tolerance).all(),
+            np.allclose(state.amplitudes(), want, atol=tolerance),
+        ]
+        if not all(checks):
+            return False
+    return True
