@@ -48,7 +48,7 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
     int place = thread_bits;  // where the bits of the register's number stand in the number within the tile
 #pragma unroll
     for (int r = 0; r < REGISTERS; ++r) {
-      const unsigned within = with_gap(threadIdx.x, place, PAULI_REGISTER_BITS) + with_gap(unsigned(r), 0, place);
+      const unsigned within = with_gap<unsigned>(threadIdx.x, place, PAULI_REGISTER_BITS) + with_gap(unsigned(r), 0, place);
       const Index j = with_gap(tile, 0, tile_bits) + within;
       sum[r] = {0, 0};
       if (j < power_of_two<Index>(bits)) {
@@ -70,14 +70,14 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
           sum[r | bit_at(p)] = {a.re - b.re, a.im - b.im};
         }
       }
-      const unsigned own = with_gap(threadIdx.x, place, PAULI_REGISTER_BITS);
+      const unsigned own = with_gap<unsigned>(threadIdx.x, place, PAULI_REGISTER_BITS);
 #pragma unroll
       for (int r = 0; r < REGISTERS; ++r) write_shared(shared, pauli_slot(own + with_gap(unsigned(r), 0, place)), sum[r]);
       __syncthreads();
       done = place;
       if (done == 0) break;
       const int next = place > PAULI_REGISTER_BITS ? place - PAULI_REGISTER_BITS : 0;
-      const unsigned others = with_gap(threadIdx.x, next, PAULI_REGISTER_BITS);
+      const unsigned others = with_gap<unsigned>(threadIdx.x, next, PAULI_REGISTER_BITS);
 #pragma unroll
       for (int r = 0; r < REGISTERS; ++r) sum[r] = read_shared(shared, pauli_slot(others + with_gap(unsigned(r), 0, next)));
     }
