@@ -69,14 +69,14 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
           sum[r | bit_at(p)] = {a.re - b.re, a.im - b.im};
         }
       }
-      const unsigned own = with_gap(threadIdx.x, place, PAULI_REGISTER_BITS);
+      const unsigned own = with_gap<unsigned>(threadIdx.x, place, PAULI_REGISTER_BITS);
 #pragma unroll
       for (int r = 0; r < REGISTERS; ++r) write_shared(shared, pauli_slot(own + with_gap(unsigned(r), 0, place)), sum[r]);
       __syncthreads();
       done = place;
       if (done == 0) break;
       const int next = place > PAULI_REGISTER_BITS ? place - PAULI_REGISTER_BITS : 0;
-      const unsigned others = with_gap(threadIdx.x, next, PAULI_REGISTER_BITS);
+      const unsigned others = with_gap<unsigned>(threadIdx.x, next, PAULI_REGISTER_BITS);
 #pragma unroll
       for (int r = 0; r < REGISTERS; ++r) sum[r] = read_shared(shared, pauli_slot(others + with_gap(unsigned(r), 0, next)));
     }

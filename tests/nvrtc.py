@@ -58,7 +58,7 @@ def library(cuda=13):
         path = Path(folder, _FILES[cuda])
         if path.exists():
             for part in path.parent.glob("libnvrtc-builtins.so.*"):
-                ctypes.CDLL(str(part))  # the NVRTC of CUDA 13.0 does not find it
+                ctypes.CDLL(str(part))  # NVRTC 13.0 does not find it
             found = ctypes.CDLL(str(path))
             found.nvrtcGetErrorString.restype = ctypes.c_char_p
             return found

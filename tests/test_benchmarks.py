@@ -162,6 +162,7 @@ def test_each_simulator_takes_part_in_its_fastest_setting(clock):
     chosen = choose_settings([("a", [narrow, wide]), ("b", [only])], lambda entry: clock.seconds_of(entry.run))
     assert chosen.entries == {"a": wide, "b": only}
     assert chosen.settings == {"a": "wide"}
+    assert chosen.tried == pytest.approx({"a, narrow": 0.05, "a, wide": 0.01})
     assert chosen.first_seconds == pytest.approx({"a": 0.1, "b": 7.0})
     assert clock.ran == ["narrow"] * 3 + ["wide"] * 3 + ["only"]  # a long run is not repeated
 

@@ -17,7 +17,7 @@ REGISTER_BITS = {precision: usual_shape(precision, 2**16, 2**16, 0).register_bit
 
 # How many registers a lane may take: what was found, and a few more. A SIMD unit holds two waves of 256 registers, and
 # this is what run_pass asks for.
-MOST_REGISTERS = {"run_pass": 216, "multiply_wide": 80}
+MOST_REGISTERS = {"run_pass": 216, "multiply_wide": 80, "sum_pauli_products": 112}
 MOST_REGISTERS_OF_OTHERS = 32
 
 

@@ -1,12 +1,19 @@
 """The benchmark for GPUs, on the emulated one: every part of it runs, and no measured time is looked at."""
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit.library import RXGate
+from qiskit.quantum_info import Statevector
 
+import reference
+from basicaer.compile.lower import lower
 from emulated_gpu import why_unavailable
 
 pytestmark = pytest.mark.skipif(why_unavailable() is not None, reason=why_unavailable() or "")
@@ -28,13 +35,33 @@ def records(folder):
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+def stand_in(folder, *flags, right="", wrong=""):
+    """Build a stand-in for NVIDIA's library, in whose source `wrong` replaces `right`; it works on the emulated GPU."""
+    source, library = folder / "stand_in.cpp", folder / "libcustatevec.so.1"
+    text = (HERE / "custatevec_stand_in.cpp").read_text("utf-8")
+    assert right in text
+    source.write_text(text.replace(right, wrong) if right else text, "utf-8")
+    done = subprocess.run(
+        ["g++", "-std=c++17", "-O1", "-shared", "-fPIC", *flags, "-o", library, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return library
+
+
 @pytest.fixture(scope="module")
 def custatevec(tmp_path_factory):
-    """A stand-in for NVIDIA's library that works where the emulated GPU has its memory."""
-    path = tmp_path_factory.mktemp("library") / "libcustatevec.so.1"
-    source = HERE / "custatevec_stand_in.cpp"
-    subprocess.run(["g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-o", path, source], check=True)
-    return path
+    return stand_in(tmp_path_factory.mktemp("library"))
+
+
+def compared_with(library, results):
+    """Return the record of a small circuit that was timed beside a library."""
+    words = ["--emulated", "--results", results, "--custatevec", library, "--parts", "families"]
+    gpu(*words, "--families", "uccsd", "--sizes", 6, "--precisions", "single", "--rounds", 1)
+    (record,) = records(results)
+    return record
 
 
 def test_families_are_timed_from_both_starts_beside_custatevec_without_qiskit(tmp_path, custatevec):
@@ -48,6 +75,8 @@ def test_families_are_timed_from_both_starts_beside_custatevec_without_qiskit(tm
     ]
     for record in found:
         assert record["failed"] == {}
+        ways = {setting.split(",")[1] for setting in record["tried"]}
+        assert ways == {" custatevecApplyMatrix", " SVUpdater"}
         for start in ("zero", "random"):
             assert {name: len(s) for name, s in record[start]["seconds"].items()} == {"basicaer": 2, "cuStateVec": 2}
     double = next(r for r in found if r["n"] == 8 and r["precision"] == "double")
@@ -90,13 +119,84 @@ def test_a_cold_start_is_a_process_of_its_own(tmp_path):
     assert "cold start, ghz 6 double: goal: at most 3 s from starting Python to the first result" in told
 
 
-def test_a_wrong_peer_is_not_timed(tmp_path, custatevec):
-    broken = tmp_path / "broken.so"
-    text = (HERE / "custatevec_stand_in.cpp").read_text("utf-8")
-    right, wrong = "numbers[row * rows + column]", "numbers[column * rows + row]"
-    assert right in text
-    (tmp_path / "broken.cpp").write_text(text.replace(right, wrong), "utf-8")
-    subprocess.run(["g++", "-std=c++17", "-O1", "-shared", "-fPIC", "-o", broken, tmp_path / "broken.cpp"], check=True)
-    words = ["--emulated", "--results", tmp_path, "--custatevec", broken, "--parts", "families", "--families", "qft"]
-    with pytest.raises(AssertionError, match=r"cuStateVec, .* was given or made a wrong circuit"):
+def test_the_updater_takes_part_where_it_is_the_better_way(tmp_path):
+    right = "custatevecComputeType_t compute, void* workspace,\n    size_t size) {"
+    library = stand_in(tmp_path, right=right, wrong=f"{right}\n  return INVALID;")
+    record = compared_with(library, tmp_path)
+    assert record["settings"]["cuStateVec"].startswith("SVUpdater, which fuses")
+    assert len(record["random"]["seconds"]["cuStateVec"]) == 1
+    assert all(setting.startswith("cuStateVec, custatevecApplyMatrix, fused by us") for setting in record["failed"])
+
+
+def test_a_library_without_an_updater_takes_part_with_our_fusion(tmp_path):
+    record = compared_with(stand_in(tmp_path, "-DOLD"), tmp_path)
+    assert record["settings"]["cuStateVec"].startswith("custatevecApplyMatrix, fused by us")
+    assert record["failed"] == {}
+
+
+def test_gates_that_a_peer_fuses_itself_are_those_of_the_circuit(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from gpu.fusing import unfused
+
+    circuit = QuantumCircuit(6)
+    circuit.h(range(6))
+    circuit.append(RXGate(0.7).control(4, ctrl_state=9, annotated=False), [5, 0, 2, 4, 1])  # The planner splits it.
+    circuit.swap(1, 5)
+    circuit.mcp(0.3, [0, 1, 2, 3], 5)
+    circuit.rzz(0.4, 1, 2)
+    circuit.cry(0.5, 5, 3)
+    (segment,) = lower(circuit, keep_idle=True).body
+    matrices, wire_of = unfused(segment, 6)
+    assert len(matrices) == len(circuit.data) - 1  # all but the swap
+    state = reference.zero(6)
+    for matrix in matrices:
+        data = np.diag(matrix.data) if matrix.is_diagonal else matrix.data
+        values = sum(value * 2**j for j, value in enumerate(matrix.values))
+        state = reference.apply(state, data, matrix.targets, matrix.controls, values)
+    expected = Statevector(circuit).data
+    order = [5 - wire_of[q] for q in reversed(range(6))]
+    np.testing.assert_allclose(state.reshape((2,) * 6).transpose(order).reshape(-1), expected, atol=1e-12)
+
+
+WRONG = {
+    "a matrix is read as its transpose": (
+        "custatevecApplyMatrix",
+        "numbers[row * rows + column]",
+        "numbers[column * rows + row]",
+    ),
+    "wires are not where the state says": (
+        "SVUpdater",
+        "std::rotate(wires.begin(), wires.end() - 1, wires.end());",
+        "",
+    ),
+    "controls are not looked at": ("SVUpdater", "gate.values.data(), controls.size()", "gate.values.data(), 0"),
+    "what is queued is applied once": (
+        "SVUpdater",
+        "updater->queue.begin(), updater->queue.end()), OK",
+        "updater->queue.begin(), updater->queue.end()), updater->queue.clear(), OK",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_peer_is_not_timed(tmp_path, wrong):
+    who, right, broken = WRONG[wrong]
+    library = stand_in(tmp_path, right=right, wrong=broken)
+    words = ["--emulated", "--results", tmp_path, "--custatevec", library, "--parts", "families", "--families", "qft"]
+    with pytest.raises(AssertionError, match=rf"cuStateVec, {who}, .* was given or made a wrong circuit"):
         gpu(*words, "--sizes", 6)
+
+
+def test_the_stand_in_has_the_declarations_of_nvidias_header(tmp_path):
+    headers = [path for path in installed("cuquantum", "include") if (path / "custatevecEx.h").exists()]
+    toolkits = [*installed("nvidia", "*/include"), *Path("/usr/local").glob("cuda*/include")]
+    cuda = [path for path in toolkits if (path / "crt" / "host_defines.h").exists()]
+    if not headers or not cuda:
+        pytest.skip("the wheel custatevec-cu13 or the headers of CUDA's runtime are not installed")
+    stand_in(tmp_path, '-DHEADER="custatevecEx.h"', f"-I{headers[0]}", f"-I{cuda[0]}")
+
+
+def installed(package, pattern):
+    spec = importlib.util.find_spec(package)
+    folders = spec.submodule_search_locations if spec else ()
+    return [path for folder in folders for path in Path(folder).glob(pattern)]

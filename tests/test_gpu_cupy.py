@@ -69,7 +69,8 @@ def parameters(function):
     except (TypeError, ValueError):
         pass
     name = getattr(function, "__name__", "")
-    written = re.findall(rf"^(?:\w+\.)?{name}\((.*?)\)(?: ->|$)", function.__doc__ or "", re.MULTILINE)[-1]
+    signature = rf"^ *(?:\w+\.)?(?:{name}|__init__)\((.*?)\)(?: ->|$)"
+    written = re.findall(signature, function.__doc__ or "", re.MULTILINE)[-1]
     every = [re.split(r"\s*=", one)[0].split()[-1] for one in written.split(",") if one.strip()]
     return [name for name in every if name not in {"self", "*", r"\*"}]
 

@@ -3,7 +3,7 @@
 Each point is printed and added to the results as soon as it is done. A run can be interrupted: the next one continues
 where it was. The tables, the verdicts on the goals and the picture come at the end. `collect FOLDER` writes the
 circuits for a machine without Qiskit, which reads them with `--circuits FOLDER`. `predict` needs no GPU: it predicts
-times from the kernels' machine code.
+times from the kernels' machine code. `compare` prints the error of such times, once there are measured ones.
 """
 
 from __future__ import annotations
@@ -75,6 +75,19 @@ def predict(**options: Any) -> None:
     from gpu.predict import predict
 
     predict(**options)
+
+
+@main.command()
+@click.argument("measured", type=PATH)
+@click.argument("predicted", type=PATH)
+@click.option("--card", help="The predicted card; default: the one whose name begins the measured card's name.")
+@click.option("--markdown", is_flag=True, help="Print the table in Markdown.")
+def compare(**options: Any) -> None:
+    """Print the error of predicted times, given the folders MEASURED and PREDICTED."""
+    import_without_qiskit()
+    from gpu.compare import compared
+
+    click.echo(compared(**options))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,9 @@ class Entry(Protocol):
     def run(self) -> None:
         """Run the circuit."""
 
+    def final(self) -> tuple[Any, Sequence[int]]:
+        """Return all amplitudes on the host, and the index bit of each qubit; needed for a random start."""
+
 
 class Peer(Protocol):
     """Another simulator."""
@@ -95,14 +98,18 @@ class Contest:
             return _seconds(self.card, ours, entry, start)
 
         began = time.perf_counter()
-        candidates = [(peer.name, peer.entries(family, segment, n, lambda: ours.vector)) for peer in self.peers]
-        chosen = choose_settings(candidates, lambda entry: seconds_of(entry, entry.starts[-1]))
+        # The candidates get no name, so that those that are not chosen give up their memory.
+        chosen = choose_settings(
+            [(peer.name, peer.entries(family, segment, n, lambda: ours.vector)) for peer in self.peers],
+            lambda entry: seconds_of(entry, entry.starts[-1]),
+        )
         found: Record = {
             "gates": len(segment.gates),
             "goal": goal_at(family, n, str(precision)),
             "plan_seconds": rounded(ours.plan_seconds),
             "first_seconds": rounded(first),
             "settings": chosen.settings,
+            "tried": {setting: rounded(seconds) for setting, seconds in chosen.tried.items()},
             "failed": chosen.failed,
         }
         for number, start in enumerate(STARTS, 1):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
 
 
@@ -74,17 +75,7 @@ def fused(segment: Segment, n: int, *, widest: int, widest_diagonal: int) -> tup
     wire_of
         ``wire_of[q]`` is the wire on which qubit q is at the end.
     """
-    costs = Costs(
-        tile_qubits=n,
-        shared_qubits=0,
-        product=(1.0,) * (widest + 1),  # A matrix of any width reads and writes the state once.
-        rearrange=0.0,
-        multiply=1.0,
-        move=1.0,
-        step_seconds=0.0,
-        selectors=0,
-    )
-    plan = plan_segment(segment, n, costs)
+    plan = _plan(segment, n, widest)
     groups = [_group(gate, segment.gates[i]) for gate, i in zip(plan.gates, plan.origins, strict=True)]
     planned: list[_Group] = []
     for step in (step for current in plan.passes for step in current.steps):
@@ -98,6 +89,32 @@ def fused(segment: Segment, n: int, *, widest: int, widest_diagonal: int) -> tup
         key=len,
     )
     return [_matrix(group) for group in best], plan.wire_of
+
+
+def unfused(segment: Segment, n: int) -> tuple[list[Matrix], tuple[int, ...]]:
+    """Return a matrix for each gate, with the gate's controls, and ``wire_of`` as `fused` does; swaps are left out."""
+    plan = _plan(segment, n, 1)
+    matrices = []
+    for planned, origin in zip(plan.gates, plan.origins, strict=True):
+        # The planner splits a gate with many controls into three parts, of which one has all of its wires.
+        if planned.part in {Part.WHOLE, Part.EIGENVALUES}:
+            whole = planned._replace(part=Part.WHOLE, paired=planned.targets)
+            matrices.append(_matrix(_group(whole, segment.gates[origin])))
+    return matrices, plan.wire_of
+
+
+def _plan(segment: Segment, n: int, widest: int) -> Plan:
+    costs = Costs(
+        tile_qubits=n,
+        shared_qubits=0,
+        product=(1.0,) * (widest + 1),  # A matrix of any width reads and writes the state once.
+        rearrange=0.0,
+        multiply=1.0,
+        move=1.0,
+        step_seconds=0.0,
+        selectors=0,
+    )
+    return plan_segment(segment, n, costs)
 
 
 def _group(planned: PlannedGate, gate: Gate) -> _Group:

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from harness.results import Record
 
 _DTYPES = {Precision.DOUBLE: "c16", Precision.SINGLE: "c8"}
-_TIMED = ("aer", "batches", "contest", "custatevec", "fusing", "ours", "questions")  # the modules that times depend on
+# The modules that times depend on
+_TIMED = ("aer", "batches", "contest", "custatevec*", "fusing", "ours", "questions")
 _EMULATED_STATES = 8
 _LEAST_QUESTION_ROUNDS = 5
 
@@ -83,6 +84,9 @@ class Series:
         makers = {CuStateVec.name: partial(CuStateVec, self.card, custatevec), Aer.name: partial(Aer, self.card)}
         chosen = known_names("peers", peers, makers)
         self.peers, self.missing = available({name: makers[name] for name in chosen})
+        if peers and self.missing:
+            why = "; ".join(f"{name} cannot be used here: {why}" for name, why in self.missing.items())
+            raise click.ClickException(f"{why}.")
         version = {
             "card": self.card.name,
             "source": source_digest("kernels/*.cu*", *(f"benchmarks/gpu/{name}.py" for name in _TIMED)),

@@ -44,6 +44,8 @@ class Chosen(Generic[EntryWithSetting]):
         What the first run of that entry took, including everything that is made once for a circuit or a process.
     settings
         The settings of the entries that have one.
+    tried
+        The seconds of all entries that ran and have a setting, by simulator and setting.
     failed
         The errors of the entries that could not run, by simulator and setting.
     """
@@ -51,6 +53,7 @@ class Chosen(Generic[EntryWithSetting]):
     entries: dict[str, EntryWithSetting] = field(default_factory=dict)
     first_seconds: dict[str, float] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    tried: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -83,6 +86,8 @@ def choose_settings(
                 chosen.failed[f"{name}, {entry.setting}" if entry.setting else name] = str(error)
             else:
                 first[i], best[i] = taken[0], min(taken[1:] or taken)
+                if entry.setting:
+                    chosen.tried[f"{name}, {entry.setting}"] = best[i]
         if best:
             i = min(best, key=best.__getitem__)
             chosen.entries[name], chosen.first_seconds[name] = entries[i], first[i]
