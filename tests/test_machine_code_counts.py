@@ -22,18 +22,18 @@ pytestmark = pytest.mark.skipif(
 N = 16
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 MOST = {  # of a warp, on compute capability 9.0
-    ("qft", DOUBLE): 15466,
-    ("qft", SINGLE): 22292,
-    ("ghz", DOUBLE): 3635,
-    ("ghz", SINGLE): 4192,
-    ("tfim", DOUBLE): 74303,
-    ("tfim", SINGLE): 116139,
-    ("volume", DOUBLE): 45083,
-    ("volume", SINGLE): 74211,
-    ("ansatz_cx_chain", DOUBLE): 73120,
-    ("ansatz_cx_chain", SINGLE): 104242,
-    ("grover", DOUBLE): 73376,
-    ("grover", SINGLE): 93115,
+    ("qft", DOUBLE): 11969,
+    ("qft", SINGLE): 19384,
+    ("ghz", DOUBLE): 2648,
+    ("ghz", SINGLE): 3263,
+    ("tfim", DOUBLE): 66233,
+    ("tfim", SINGLE): 107128,
+    ("volume", DOUBLE): 38499,
+    ("volume", SINGLE): 67450,
+    ("ansatz_cx_chain", DOUBLE): 64549,
+    ("ansatz_cx_chain", SINGLE): 94184,
+    ("grover", DOUBLE): 67409,
+    ("grover", SINGLE): 89265,
 }
 
 

@@ -27,6 +27,7 @@ for _name, _handler, _letters in (
     ("USEL", "select", "T i i p"),
     ("FSEL", "select_float", "T f f p"),
     ("PRMT", "permute_bytes", "T i i i"),
+    ("UPRMT", "permute_bytes", "T i i i"),
     ("POPC", "count_ones", "T i"),
     ("UPOPC", "count_ones", "T i"),
     ("DADD", "add_doubles", "T d d"),
