@@ -17,6 +17,7 @@ from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
 from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
 
 SWAP = [0, 2, 1, 3]
 
@@ -189,6 +190,33 @@ def test_weights_are_squared_norms_however_small(state_of, tolerance):
     assert state_of(1.5 * vector).weights(1) == pytest.approx((2.25 * (1 - one), 2.25 * one), abs=3 * tolerance)
     assert state_of(np.array([1.0, 1e-9])).weights(0) == pytest.approx((1, 1e-18), rel=1e-6)
     assert state_of(np.array([1e-9, 1.0])).weights(0) == pytest.approx((1e-18, 1), rel=1e-6)
+
+
+CX = Gate("cx", "X", (1,), Form.PERMUTATION, np.array([1, 0]), (0,), 1)
+WIDE = Gate("uuu", "GGG", (1, 2, 3), Form.MATRIX, reference.random_unitary(8, 1))
+UNDONE = {
+    "X": [Gate("x", "X", (q,), Form.PERMUTATION, np.array([1, 0])) for q in (0, 1, 2, 3, 0, 1, 2, 3)],
+    "CX": [CX, CX],
+    "swaps": [Gate("swap", "GG", (0, 3), Form.PERMUTATION, np.array([0, 2, 1, 3]))] * 2,
+    "X beside a wide gate": [*[Gate("x", "X", (0,), Form.PERMUTATION, np.array([1, 0]))] * 2, WIDE],
+}
+
+
+@pytest.mark.parametrize("name", UNDONE)
+@pytest.mark.parametrize("planned", [False, True])
+def test_gates_that_undo_each_other_leave_what_nothing_has_written_zero(device, precision, name, planned, tolerance):
+    n, gates = 4, UNDONE[name]
+    segment = Segment(tuple(gates))
+    costs = device.costs(n, precision)
+    plan = plan_segment(segment, n, costs) if planned and costs else None
+    state = device.new_state(n, precision)
+    state.run(segment, plan)
+    want = reference.zero(n)
+    for gate in gates:
+        if gate.form is Form.MATRIX:
+            want = reference.apply(want, gate.data, gate.targets)
+    assert np.allclose(state.block_weights(0), abs(want) ** 2, rtol=0, atol=tolerance)
+    assert np.allclose(state.amplitudes(), want, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("qubits", [(), (3,), (5, 0), (1, 2, 0), (0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)])

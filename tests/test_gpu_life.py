@@ -3,18 +3,22 @@
 import multiprocessing
 import sys
 import warnings
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import CancelledError, ProcessPoolExecutor
 
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from basicaer import EstimatorV2, SamplerV2, calibration
+from basicaer import BasicAer, EstimatorV2, SamplerV2, calibration
 from basicaer.devices import registry
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.probe import GpuProbe
+from basicaer.engine.monitor import current_monitor
+from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerError, BasicAerWarning, DeviceFailedError, DeviceUnavailableError
+from conftest import TINY_SHAPES
 from emulated_gpu.building import why_unavailable
 from emulated_gpu.errors import CUDARuntimeError
 from emulated_gpu.stand_in import EmulatedCupy
@@ -125,6 +129,65 @@ def test_a_state_that_no_longer_fits_runs_on_the_cpu(qasm, gpu):
         result = qasm.run(circuit(), shots=50, seed_simulator=1).result(GUARD)
     assert device_of(result) == ("CPU", "GPU 0 failed")
     assert result.get_counts() == counts_on_the_cpu(qasm)
+
+
+def test_a_gpu_that_fails_while_a_device_is_chosen_is_left_alone(qasm, gpu, monkeypatch):
+    qasm.run(circuit(), shots=1).result(GUARD)
+
+    def lost():
+        raise CUDARuntimeError(719)
+
+    monkeypatch.setattr(gpu.card.cupy.cuda.runtime, "memGetInfo", lost)
+    name, reason = device_of(qasm.run(circuit()).result(GUARD))
+    assert name == "CPU"
+    assert reason.startswith("no GPU: GPU 0 failed while telling how much memory is free (cudaErrorLaunchFailure")
+    counts = SamplerV2(seed=1).run([(circuit(),)], shots=20).result()[0].data.meas.get_counts()
+    assert sum(counts.values()) == 20
+
+
+def test_a_state_that_does_not_fit_on_the_cpu_ends_with_the_failure_of_the_gpu(qasm, gpu, monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**10)
+    gpu.card.cupy.gpu.fail_launch(3)
+    with pytest.raises(DeviceFailedError, match="GPU 0 failed while"):
+        qasm.run(circuit()).result(GUARD)
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_a_job_that_was_saved_on_the_cpu_survives_a_gpu_that_fails_after_saving_it(
+    qasm, gpu, monkeypatch, tmp_path, precision
+):
+    """On the GPU it begins anew and saves its own state; on the CPU it must not take that for the CPU's."""
+    deep = QuantumCircuit(N)
+    for layer in range(6):
+        deep.ry(0.3 + layer, range(N))
+        for q in range(N):
+            deep.cx(q, (q + 1 + layer) % N)
+    deep.measure_all()
+    options = {"shots": 50, "seed_simulator": 1, "precision": precision}
+    monkeypatch.setattr(gpu, "shapes", TINY_SHAPES)
+    monkeypatch.setattr(registry, "NumpyDevice", lambda threads: NumpyDevice(threads, tile_qubits=4))
+    want = qasm.run(deep, device="CPU", **options).result(GUARD).get_counts()
+    done, passes = Suspension.pass_done, []
+
+    def stopping(suspension, suspended, state):
+        done(suspension, suspended, state)
+        passes.append(1)
+        if len(passes) == 2:
+            current_monitor.get().cancel()
+
+    monkeypatch.setattr(gpu.card, "problem", "it is off for a while")
+    monkeypatch.setattr(Suspension, "pass_done", stopping)
+    job = qasm.run(deep, checkpoint_dir=tmp_path / "job", checkpoint_every=1e-9, **options)
+    with pytest.raises(CancelledError):
+        job.result(GUARD)
+    monkeypatch.setattr(Suspension, "pass_done", done)
+    gpu.card.problem = ""
+    gpu.card.cupy.gpu.fail_launch(6)
+    with pytest.warns(BasicAerWarning) as caught:
+        result = BasicAer.resume(tmp_path / "job", checkpoint_every=1e-9).result(GUARD)
+    assert [str(one.message).split(" ")[0] for one in caught] == ["The", "GPU"]
+    assert device_of(result) == ("CPU", "GPU 0 failed")
+    assert result.get_counts() == want
 
 
 def test_of_a_batch_only_what_is_left_runs_again(qasm, gpu, monkeypatch):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.probe import forget_after_fork, probe_gpu
-from basicaer.errors import BasicAerWarning, DeviceUnavailableError
+from basicaer.errors import BasicAerWarning, DeviceFailedError, DeviceUnavailableError
 from basicaer.options import DeviceChoice, DeviceOptions
 from basicaer.wording import readable
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from basicaer.devices.gpu.device import CupyDevice
     from basicaer.engine.device import Device
-    from basicaer.errors import DeviceFailedError
     from basicaer.options import Precision
 
     Crossover = Callable[[NumpyDevice, CupyDevice, Precision], int | None]
@@ -120,10 +119,26 @@ def choose_device(
             )
         return kind.make(options), f"device='{options.choice}' was asked for"
     cpu = NumpyDevice(options.threads)
-    if problem := _problem_of_gpu(options):
-        return cpu, f"no GPU: {problem}"
-    if n_qubits < SMALLEST_ON_GPU:
-        return cpu, f"the CPU is faster below {SMALLEST_ON_GPU} qubits"
+    try:
+        if problem := _problem_of_gpu(options):
+            return cpu, f"no GPU: {problem}"
+        if n_qubits < SMALLEST_ON_GPU:
+            return cpu, f"the CPU is faster below {SMALLEST_ON_GPU} qubits"
+        return _faster(options, n_qubits, precision, crossover, cpu, ahead=ahead)
+    except DeviceFailedError as error:
+        return cpu, f"no GPU: {str(error).rstrip('.')}"
+
+
+def _faster(  # as `choose_device`
+    options: DeviceOptions,
+    n_qubits: int,
+    precision: Precision,
+    crossover: Crossover,
+    cpu: NumpyDevice,
+    *,
+    ahead: bool,
+) -> tuple[Device, str]:
+    """Return the GPU or the CPU, whichever is faster and has room, and why."""
     gpu = _numbered_gpu(options)
     needed = precision.amplitude_bytes * 2**n_qubits + gpu.scratch_bytes(precision)
     if needed > (free := gpu.expected_free_bytes() if ahead else gpu.free_bytes()):
@@ -136,7 +151,9 @@ def choose_device(
     return gpu, f"GPU {options.gpu} is faster from {least} qubits on, as measured here"
 
 
-def device_after_failure(options: DeviceOptions, failed: DeviceFailedError, subject: str) -> tuple[Device, str]:
+def device_after_failure(
+    options: DeviceOptions, n_qubits: int, precision: Precision, failed: DeviceFailedError, subject: str
+) -> tuple[Device, str]:
     """Return the device on which something runs again after one has failed, and why it is that one; warn of it.
 
     Parameters
@@ -147,9 +164,11 @@ def device_after_failure(options: DeviceOptions, failed: DeviceFailedError, subj
     Raises
     ------
     DeviceFailedError
-        The same, if its device was asked for by name.
+        The same, if its device was asked for by name, or if the state does not fit on the CPU.
     """
-    if options.choice is not DeviceChoice.AUTO:
+    cpu = NumpyDevice(options.threads)
+    needed = precision.amplitude_bytes * 2**n_qubits + cpu.scratch_bytes(precision)
+    if options.choice is not DeviceChoice.AUTO or needed > cpu.free_bytes():
         raise failed
     warnings.warn(f"{failed} With device='auto', {subject} runs on the CPU.", BasicAerWarning, stacklevel=2)
-    return NumpyDevice(options.threads), f"GPU {options.gpu} failed"
+    return cpu, f"GPU {options.gpu} failed"

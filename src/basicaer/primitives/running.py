@@ -63,7 +63,7 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
             results.append(_result_of(task, _SweepRun(task.sweep, payload, device, monitor), number, position))
         except DeviceFailedError as error:
             failed = error.with_traceback(None)  # a traceback holds the memory of the states
-            device, _ = device_after_failure(payload.devices, failed, f"PUB {number}")
+            device, _ = device_after_failure(payload.devices, qubits, payload.precision, failed, f"PUB {number}")
             results.append(_result_of(task, _SweepRun(task.sweep, payload, device, monitor), number, position))
         position += task.sweep.size
         monitor.finish_experiment(number, None)

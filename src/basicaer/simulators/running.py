@@ -162,9 +162,11 @@ class _Simulation:
                 self._run_group(group)
             except DeviceFailedError as error:
                 failed = error.with_traceback(None)  # a traceback holds the memory of the state
-                devices = self._payload.experiments[group[0]].devices
                 left = [position for position in group if position not in self.finished]
-                self._run_group(left, device_after_failure(devices, failed, "what it was doing"))
+                one = self._payload.experiments[left[0]]
+                n_qubits = self._n_qubits(one)
+                instead = device_after_failure(one.devices, n_qubits, one.precision, failed, "what it was doing")
+                self._run_group(left, instead)
             if self._has_failed.is_set():
                 return
 
@@ -228,7 +230,7 @@ class _Simulation:
         """Run one experiment by itself."""
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
-        n_qubits = program.state_qubits * (2 if returns == "unitary" else 1)
+        n_qubits = self._n_qubits(experiment)
         device, reason = instead or choose_device(
             experiment.devices, n_qubits, experiment.precision, measured_crossover
         )
@@ -267,12 +269,18 @@ class _Simulation:
             exact = outcome_probabilities(request, device, plan_segment, self._monitor, numbers_of=formula_numbers)
         outcome = None
         if self._continuation is not None and self._continuation.position == position:
-            outcome = _continued(self._continuation, layout_name, program.name, run)
+            # It serves once: what it refers to is overwritten as soon as this run is persisted.
+            continuation, self._continuation = self._continuation, None
+            outcome = _continued(continuation, layout_name, program.name, run)
         if outcome is None:
             outcome = run()
         if program.outcomes_save is not None:
             outcome.saved[program.outcomes_save.label] = exact
         return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
+
+    def _n_qubits(self, experiment: Experiment) -> int:
+        """Return how many qubits the state has that is evolved for an experiment."""
+        return experiment.program.state_qubits * (2 if self._payload.returns == "unitary" else 1)
 
     def _converted(
         self, experiment: Experiment, outcome: Outcome, device: DeviceUse, started: float

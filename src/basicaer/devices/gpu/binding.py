@@ -220,14 +220,17 @@ class _Binding:
             builder.monomials(gates)
 
     def _end(self, builder: PassBuilder, target: Mapping[int, int], paired: set[int]) -> None:
-        """Add a pass that writes each wire at its place in `target`, and takes the wires of `paired` out of |0>."""
+        """Add a pass that writes each wire at its place in `target`, and takes the wires of `paired` out of |0>.
+
+        If its gates undo each other there is nothing to launch, and the wires have still not been written.
+        """
         launch = builder.finish(self._arrays, target)
         if launch is not None:
             assert launch.block_bits <= MOST_BLOCK_BITS  # no card has memory for more  # noqa: S101
             self._launches.append(launch)
             for wire, place in target.items():
                 self._place[wire] = place
-        self._zero -= paired
+            self._zero -= paired
 
     def _targets(self, builder: PassBuilder, following: Pass | None, paired: Sequence[Sequence[int]]) -> dict[int, int]:
         """Return where a pass writes each wire of its tile: for the next one, or home."""

@@ -112,7 +112,8 @@ class CupyDevice:
         """
         if not self.card.is_used:
             return int(self.card.properties["totalGlobalMem"])
-        return self.card.free_bytes() + self.card.memory.state_bytes()
+        held = self.card.memory.state_bytes()  # asked first, so that what is freed meanwhile counts twice, not never
+        return self.card.free_bytes() + held
 
     def scratch_bytes(self, precision: Precision) -> int:
         del precision

@@ -7,6 +7,7 @@ was in before. It also hands memory out again on the same stream at once, while 
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -45,8 +46,8 @@ class _Block:
         self._owner = owner
         self._wait = wait
 
-    def __del__(self) -> None:
-        if not self.is_handed_over:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not self.is_handed_over and not is_finalizing():
             self._owner.keep(self.memory, self._wait)
 
 
