@@ -19,9 +19,8 @@ REGISTER_BITS = {precision: usual_shape(precision, 2**16, 2**16, 0).register_bit
 # this is what run_pass asks for.
 MOST_REGISTERS = {"run_pass": 224, "multiply_wide": 80, "sum_pauli_products": 112}
 MOST_REGISTERS_OF_OTHERS = 32
-MOST_SPILLED = {
-    ("gfx942", Precision.SINGLE, "run_pass"): (50, 204)
-}  # registers, and bytes of memory that a lane has for them
+# Registers that do not fit, and the bytes of memory that a lane has for them.
+MOST_SPILLED = {("gfx942", Precision.SINGLE, "run_pass"): (50, 204)}
 
 
 @pytest.fixture(scope="module")

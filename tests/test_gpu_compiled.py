@@ -46,9 +46,9 @@ MOST_REGISTERS = {
 }
 
 
-# Bytes that a thread of run_pass has in memory from 10.0 on, where the compiler does not find room for all. None of it is
-# an amplitude.
-MOST_SPILLED = 64
+MOST_SPILLED = (
+    64  # bytes that a thread of run_pass has in memory from 10.0 on, where the compiler finds no room for them
+)
 
 
 @pytest.fixture(scope="module")
