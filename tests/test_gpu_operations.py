@@ -8,7 +8,7 @@ import pytest
 import reference
 from basicaer.devices.gpu.affine import Affine, affine_rows
 from basicaer.devices.gpu.merging import StageOperations
-from basicaer.devices.gpu.operations import Factors, Flip, Matrix, Table
+from basicaer.devices.gpu.operations import Diagonal, Factors, Flip, Matrix, Table
 from basicaer.devices.gpu.rewriting import is_wide, without_known
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form
@@ -57,6 +57,10 @@ def applied(operations, vector):
                 vector = vector[[i ^ 2**wire if act else i for i, act in enumerate(acts)]]
             case Table(wires, factors, condition):
                 vector = conditioned(vector, np.diag(factors[:, 0]), wires, condition)
+            case Diagonal(factors):
+                for condition, factor in factors:
+                    holds = [all(reference.bit(i, w) == v for w, v in condition.items()) for i in range(2**n)]
+                    vector = np.where(holds, np.ravel(factor)[0], 1) * vector
             case Factors(inside, factors):
                 for condition, factor in factors:
                     on = inside | condition
@@ -107,7 +111,7 @@ def sum_flip(target, *controls):
 def test_flips_of_a_wire_by_single_controls_are_one():
     """Whatever is between them, if it commutes; two by the same control are none, one by 1 and X are one by 0."""
     gates = [flip(0, 3), flip(1, 3), flip(0, 4), diagonal([1, 1j], 3), flip(1, 2), flip(0), flip(0, 3)]
-    first, second, _ = operations_of((0, 1), *gates)
+    _, first, second = operations_of((0, 1), *gates)
     assert first == Flip(0, {}, frozenset({4}), value=False)
     assert second == sum_flip(1, 2, 3)
     assert operations_of((0, 1), flip(0), flip(1, 2), flip(0)) == [sum_flip(1, 2)]
@@ -167,6 +171,24 @@ def test_operations_do_what_the_gates_do(seed):
     for gate in gates:
         want = reference.apply(want, as_matrix(gate), gate.targets, gate.controls, gate.control_state)
     assert np.allclose(applied(operations_of(registers, *gates), vector), want, atol=1e-12)
+
+
+def test_phases_between_the_same_matrices_are_one_diagonal():
+    phases = [diagonal([1, 1, 1, 1j**q], q, (q + 1) % 3) for q in range(3)]
+    rotations = [matrix(H, q) for q in range(3)]
+    woven = [rotations[0], rotations[1], phases[0], rotations[2], phases[1], phases[2], *rotations]
+    kinds = [type(operation) for operation in operations_of((0, 1, 2), *woven)]
+    assert kinds == [*[Matrix] * 3, Diagonal, *[Matrix] * 3]
+
+
+def test_what_waits_for_a_later_round_is_not_overtaken():
+    """A phase on wires 0 and 1 comes after two rounds of wire 1; X-like gates on wire 0 must not go before it."""
+    gates = [matrix(H, 1), diagonal([1, 1j], 1), matrix(H, 1), diagonal([1, 1, 1, 1j], 0, 1)]
+    gates += [diagonal([1, 1j], 0), matrix(H, 0)]
+    vector = want = reference.random_state(2, 5)
+    for gate in gates:
+        want = reference.apply(want, as_matrix(gate), gate.targets)
+    assert np.allclose(applied(operations_of((0, 1), *gates), vector), want, atol=1e-12)
 
 
 @pytest.mark.parametrize("value", [False, True])

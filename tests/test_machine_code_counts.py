@@ -22,18 +22,18 @@ pytestmark = pytest.mark.skipif(
 N = 16
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 MOST = {  # of a warp, on compute capability 9.0
-    ("qft", DOUBLE): 11969,
-    ("qft", SINGLE): 19384,
+    ("qft", DOUBLE): 9577,
+    ("qft", SINGLE): 14065,
     ("ghz", DOUBLE): 2648,
-    ("ghz", SINGLE): 3263,
-    ("tfim", DOUBLE): 66233,
-    ("tfim", SINGLE): 107128,
-    ("volume", DOUBLE): 38499,
-    ("volume", SINGLE): 67450,
-    ("ansatz_cx_chain", DOUBLE): 64549,
-    ("ansatz_cx_chain", SINGLE): 94184,
-    ("grover", DOUBLE): 67409,
-    ("grover", SINGLE): 89265,
+    ("ghz", SINGLE): 3265,
+    ("tfim", DOUBLE): 44835,
+    ("tfim", SINGLE): 68478,
+    ("volume", DOUBLE): 38505,
+    ("volume", SINGLE): 67464,
+    ("ansatz_cx_chain", DOUBLE): 66865,
+    ("ansatz_cx_chain", SINGLE): 91104,
+    ("grover", DOUBLE): 67685,
+    ("grover", SINGLE): 89589,
 }
 
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from basicaer.devices.gpu.operations import OTHER_WIRE_ORDER, ROUNDING, Factors, Flip, Matrix, Operation, Table, stacked
+from basicaer.devices.gpu.operations import (
+    OTHER_WIRE_ORDER,
+    ROUNDING,
+    Diagonal,
+    Factors,
+    Flip,
+    Matrix,
+    Operation,
+    Table,
+    stacked,
+)
 from basicaer.devices.gpu.structs import (
     MOST_BLOCK_BITS,
     MOST_REGISTER_BITS,
@@ -26,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from basicaer.devices.gpu.operations import Condition, Factor
 
 __all__ = ["Encoder", "PassArrays"]
 
@@ -121,10 +133,22 @@ class Encoder:
                 first = len(self._arrays.factors)
                 self._arrays.factors += [self._conditions(condition)[2:] for condition, _ in others]
                 self._put(OperationKind.PHASE, inside, at=at, columns=first, threads=len(others))
+            case Diagonal(factors):
+                self._put(OperationKind.DIAGONAL, {}, at=self._arrays.add_constants(self._by_register(factors)))
             case Table():
                 self._add_table(operation)
             case _:
                 assert_never(operation)
+
+    def _by_register(self, factors: Sequence[tuple[Condition, Factor]]) -> NDArray[np.complexfloating]:
+        """Return ``numbers[r, s]``, the product in set s of the factors for the amplitude in register r."""
+        by_factor = stacked([factor for _, factor in factors])
+        numbers = np.ones((2 ** len(self._registers), by_factor.shape[1]), complex)
+        register = np.arange(len(numbers))
+        for (condition, _), factor in zip(factors, by_factor, strict=True):
+            on, want, *_ = self._conditions(condition)
+            numbers[register & on == want] *= factor
+        return numbers
 
     def registers(self) -> list[int]:
         """Return the wire of each register bit after all operations so far, which may have swapped wires."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import groupby
+from operator import mul
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from basicaer.devices.gpu.operations import (
     OTHER_WIRE_ORDER,
+    ROUNDING,
     Condition,
+    Diagonal,
     Factors,
     Flip,
     Matrix,
@@ -82,7 +87,7 @@ class StageOperations:
     def operations(self) -> list[Operation]:
         """Return all operations, in order."""
         self._flush(None)
-        return self._done
+        return list(_in_rounds(self._done))
 
     def _add_diagonal(self, gate: GateNumbers, condition: Condition) -> None:
         targets = gate.targets
@@ -109,7 +114,7 @@ class StageOperations:
         """
         for earlier in reversed(self._done):
             if wire in earlier.touched:
-                if isinstance(earlier, Matrix) and not earlier.condition:
+                if isinstance(earlier, Matrix) and not earlier.condition and not _is_cheap(earlier):
                     factors = stacked([zero, one])
                     if len(earlier.wires) == 2:
                         factors = factors[[0, 1, 0, 1] if wire == earlier.wires[0] else [0, 0, 1, 1]]
@@ -148,7 +153,7 @@ class StageOperations:
 
     def _absorb_waiting(self, new: Matrix) -> None:
         """Make the factors that wait and depend on a single wire of a new matrix part of it."""
-        for wire in new.wires:
+        for wire in () if _is_cheap(new) else new.wires:
             for value in (False, True):
                 group = self._waiting.get(frozenset({(wire, value)}), {})
                 if set(group) == {_EVERYWHERE}:
@@ -189,6 +194,56 @@ class StageOperations:
                     self._done.append(Factors(dict(inside), factors))
 
 
+def _in_rounds(operations: Sequence[Operation]) -> Iterator[Operation]:
+    """Yield operations in an order in which as many diagonal ones as possible follow one another.
+
+    Operations that commute may change places, so each goes into the earliest *round* that it can be in. A round has
+    diagonal operations first, which all commute, then others.
+    """
+    changed: dict[int, int] = {}  # [wire] = the last round in which an operation changes it
+    read: dict[int, int] = {}  # [wire] = the last round in which an operation depends on its value
+    rounds: list[tuple[list[Operation], list[Operation]]] = []
+    for operation in operations:
+        touched, changes = operation.touched, operation.changed
+        if changes:
+            number = max([0, *(read.get(wire, 0) for wire in changes), *(changed.get(wire, 0) for wire in touched)])
+        else:
+            number = max([0, *(changed.get(wire, -1) + 1 for wire in touched)])
+        if number == len(rounds):
+            rounds.append(([], []))
+        rounds[number][bool(changes)].append(operation)
+        for wire in touched:
+            last = changed if wire in changes else read
+            last[wire] = max(number, last.get(wire, 0))
+    for diagonal, others in rounds:
+        yield from _with_diagonals(diagonal)
+        yield from others
+
+
+def _with_diagonals(operations: Sequence[Operation]) -> Iterator[Operation]:
+    """Yield operations, with those that multiply next to each other by what registers say alone as one."""
+    for are_factors, run in groupby(operations, lambda one: isinstance(one, Factors)):
+        if not are_factors:
+            yield from run
+            continue
+        everywhere: list[tuple[Condition, Factor]] = []
+        others: list[Factors] = []
+        for one in run:
+            assert isinstance(one, Factors)  # for the type checker  # noqa: S101
+            alone = reduce(mul, [factor for condition, factor in one.factors if not condition], 1.0 + 0j)
+            rest = [(condition, factor) for condition, factor in one.factors if condition]
+            if rest:
+                others.append(Factors(one.inside, rest))
+            if not is_rounding(alone):
+                everywhere.append((one.inside, alone))
+        if len(everywhere) > 1:
+            yield Diagonal(everywhere)
+            yield from others
+        else:
+            yield from (Factors(inside, [({}, factor)]) for inside, factor in everywhere)
+            yield from others
+
+
 def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, Factor]]:
     """Write a diagonal as a product of factors, each acting where all bits of a mask are 1: yield mask and factor."""
     rest: list[Factor] = _numbers(diagonal)
@@ -206,6 +261,16 @@ def _numbers(diagonal: NDArray[np.complexfloating]) -> list[Factor]:
     if diagonal.shape[1] == 1:
         return [complex(number) for number in diagonal[:, 0].tolist()]
     return list(diagonal)
+
+
+def _is_cheap(operation: Matrix) -> bool:
+    """Tell whether a matrix takes half of the usual arithmetic, which factors would spoil."""
+    matrix = operation.matrix
+    if len(operation.wires) > 1:
+        return False
+    imaginary, real = abs(matrix.imag), abs(matrix.real)
+    is_crossed = max(imaginary[0, 0].max(), imaginary[1, 1].max(), real[0, 1].max(), real[1, 0].max()) <= ROUNDING
+    return bool(imaginary.max() <= ROUNDING or is_crossed)
 
 
 def _product(later: NDArray[np.complexfloating], earlier: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:

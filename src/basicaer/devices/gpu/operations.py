@@ -23,6 +23,7 @@ __all__ = [
     "OTHER_WIRE_ORDER",
     "ROUNDING",
     "Condition",
+    "Diagonal",
     "Factors",
     "Flip",
     "Matrix",
@@ -102,6 +103,23 @@ class Factors:
 
 
 @dataclass(slots=True)
+class Diagonal:
+    """Factors for amplitudes by their register number alone: each for those that fulfil its condition."""
+
+    factors: list[tuple[Condition, Factor]]
+
+    @property
+    def changed(self) -> set[int]:
+        """None: it acts diagonally."""
+        return set()
+
+    @property
+    def touched(self) -> set[int]:
+        """Wires that say where it acts."""
+        return {wire for condition, _ in self.factors for wire in condition}
+
+
+@dataclass(slots=True)
 class Table:
     """Multiplies by ``factors[i]``, where bit j of i is the value of ``wires[j]``, in registers or not.
 
@@ -124,7 +142,7 @@ class Table:
         return {*self.wires, *self.condition}
 
 
-Operation = Matrix | Flip | Factors | Table
+Operation = Matrix | Flip | Factors | Diagonal | Table
 
 
 def is_rounding(factor: Factor) -> bool:

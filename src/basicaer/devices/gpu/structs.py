@@ -58,6 +58,7 @@ class OperationKind(IntEnum):
     CROSSED = 5
     PAIR = 6
     SWAP = 7
+    DIAGONAL = 8
 
 
 def _structure(**fields: str | tuple[str, int]) -> np.dtype[np.void]:
