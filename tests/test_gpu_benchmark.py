@@ -119,6 +119,7 @@ def test_a_cold_start_is_a_process_of_its_own(tmp_path):
     assert "cold start, ghz 6 double: goal: at most 3 s from starting Python to the first result" in told
 
 
+@pytest.mark.slow
 def test_the_updater_takes_part_where_it_is_the_better_way(tmp_path):
     right = "custatevecComputeType_t compute, void* workspace,\n    size_t size) {"
     library = stand_in(tmp_path, right=right, wrong=f"{right}\n  return INVALID;")
@@ -178,6 +179,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_peer_is_not_timed(tmp_path, wrong):
     who, right, broken = WRONG[wrong]

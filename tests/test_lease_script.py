@@ -33,7 +33,10 @@ elif words[:2] != ["-m", "pip"] and words[:3] != ["-m", "gpu", "predict"]:
 """
 NO_CUPY = "raise ImportError('no CuPy in this test')"
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the script is for machines with Linux")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="the script is for machines with Linux"),
+    pytest.mark.slow,  # each test starts several processes
+]
 
 
 @pytest.fixture
