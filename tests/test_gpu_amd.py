@@ -50,7 +50,8 @@ def test_all_that_a_lane_holds_is_in_registers(architecture, precision, kernel, 
     most_spilled, most_memory = MOST_SPILLED.get((architecture, precision, kernel), (0, 0))
     assert usage.spilled_registers <= most_spilled, usage
     assert usage.memory <= most_memory, usage
-    assert usage.registers <= MOST_REGISTERS.get(kernel, MOST_REGISTERS_OF_OTHERS)
+    if not usage.spilled_registers:  # otherwise it has all that there are
+        assert usage.registers <= MOST_REGISTERS.get(kernel, MOST_REGISTERS_OF_OTHERS)
 
 
 def test_a_precondition_that_does_not_hold_ends_the_launch(compiled):
