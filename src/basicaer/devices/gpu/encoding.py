@@ -6,21 +6,19 @@ To add a kind of operation, see "Adding an operation" in kernels/README.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import mul
 from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from basicaer.devices.gpu.operations import (
     OTHER_WIRE_ORDER,
-    ROUNDING,
     Diagonal,
     Factors,
     Flip,
     Matrix,
     Operation,
     Table,
+    classified,
     stacked,
 )
 from basicaer.devices.gpu.structs import (
@@ -117,7 +115,7 @@ class Encoder:
         """Add an operation."""
         match operation:
             case Matrix(wires, matrix, condition) if len(wires) == 1:
-                kind, numbers = _classified(matrix)
+                kind, numbers = classified(matrix)
                 self._put(kind, condition, bit=self._register(wires[0]), at=self._arrays.add_constants(numbers))
             case Matrix(wires, matrix, condition):
                 low = self._brought_together(wires)
@@ -126,9 +124,8 @@ class Encoder:
                 self._put(OperationKind.PAIR, condition, bit=low, at=self._arrays.add_constants(matrix))
             case Flip():
                 self._add_flip(operation)
-            case Factors(inside, factors):
-                everywhere = reduce(mul, [factor for condition, factor in factors if not condition], 1.0 + 0j)
-                others = [(condition, factor) for condition, factor in factors if condition]
+            case Factors(inside):
+                everywhere, others = operation.parted()
                 at = self._arrays.add_constants(stacked([everywhere, *(factor for _, factor in others)]))
                 first = len(self._arrays.factors)
                 self._arrays.factors += [self._conditions(condition)[2:] for condition, _ in others]
@@ -221,20 +218,3 @@ class Encoder:
             on[number] |= bit_at(position)
             want[number] |= bit_at(position) if value else 0
         return on[_REGISTER], want[_REGISTER], on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK]
-
-
-def _classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:
-    """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
-    if matrix.shape[-1] == 1:
-        (a, b), (c, d) = matrix[..., 0].tolist()
-        if max(abs(a.imag), abs(b.imag), abs(c.imag), abs(d.imag)) <= ROUNDING:
-            return OperationKind.REAL, np.array([[complex(a.real, b.real)], [complex(c.real, d.real)]])
-        if max(abs(a.imag), abs(d.imag), abs(b.real), abs(c.real)) <= ROUNDING:
-            return OperationKind.CROSSED, np.array([[complex(a.real, b.imag)], [complex(c.imag, d.real)]])
-        return OperationKind.DENSE, matrix
-    (a, b), (c, d) = matrix
-    if (abs(matrix.imag) <= ROUNDING).all():
-        return OperationKind.REAL, np.array([a.real + 1j * b.real, c.real + 1j * d.real])
-    if max(abs(part).max() for part in (a.imag, d.imag, b.real, c.real)) <= ROUNDING:
-        return OperationKind.CROSSED, np.array([a.real + 1j * b.imag, c.imag + 1j * d.real])
-    return OperationKind.DENSE, matrix

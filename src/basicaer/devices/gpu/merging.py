@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from itertools import groupby
-from operator import mul
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from basicaer.devices.gpu.operations import (
     OTHER_WIRE_ORDER,
-    ROUNDING,
     Condition,
     Diagonal,
     Factors,
@@ -19,10 +16,12 @@ from basicaer.devices.gpu.operations import (
     Matrix,
     Operation,
     Table,
+    classified,
     is_rounding,
     stacked,
 )
 from basicaer.devices.gpu.rewriting import condition_of
+from basicaer.devices.gpu.structs import OperationKind
 from basicaer.engine.bits import has_bit, positions_of, with_bit
 from basicaer.engine.program import Form
 
@@ -230,18 +229,16 @@ def _with_diagonals(operations: Sequence[Operation]) -> Iterator[Operation]:
         others: list[Factors] = []
         for one in run:
             assert isinstance(one, Factors)  # for the type checker  # noqa: S101
-            alone = reduce(mul, [factor for condition, factor in one.factors if not condition], 1.0 + 0j)
-            rest = [(condition, factor) for condition, factor in one.factors if condition]
+            alone, rest = one.parted()
             if rest:
                 others.append(Factors(one.inside, rest))
             if not is_rounding(alone):
                 everywhere.append((one.inside, alone))
         if len(everywhere) > 1:
             yield Diagonal(everywhere)
-            yield from others
         else:
             yield from (Factors(inside, [({}, factor)]) for inside, factor in everywhere)
-            yield from others
+        yield from others
 
 
 def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, Factor]]:
@@ -265,12 +262,7 @@ def _numbers(diagonal: NDArray[np.complexfloating]) -> list[Factor]:
 
 def _is_cheap(operation: Matrix) -> bool:
     """Tell whether a matrix takes half of the usual arithmetic, which factors would spoil."""
-    matrix = operation.matrix
-    if len(operation.wires) > 1:
-        return False
-    imaginary, real = abs(matrix.imag), abs(matrix.real)
-    is_crossed = max(imaginary[0, 0].max(), imaginary[1, 1].max(), real[0, 1].max(), real[1, 0].max()) <= ROUNDING
-    return bool(imaginary.max() <= ROUNDING or is_crossed)
+    return len(operation.wires) == 1 and classified(operation.matrix)[0] is not OperationKind.DENSE
 
 
 def _product(later: NDArray[np.complexfloating], earlier: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:

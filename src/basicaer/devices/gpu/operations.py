@@ -8,9 +8,13 @@ the sets that are bound together; it has size 1 where all sets have the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import mul
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from basicaer.devices.gpu.structs import OperationKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +33,7 @@ __all__ = [
     "Matrix",
     "Operation",
     "Table",
+    "classified",
     "is_rounding",
     "stacked",
 ]
@@ -80,8 +85,17 @@ class Flip:
         return {self.wire, *self.condition, *self.parity}
 
 
+class _ActsDiagonally:
+    __slots__ = ()
+
+    @property
+    def changed(self) -> set[int]:
+        """None: it acts diagonally."""
+        return set()
+
+
 @dataclass(slots=True)
-class Factors:
+class Factors(_ActsDiagonally):
     """Factors for amplitudes whose register number fulfils `inside`, each where its own condition holds.
 
     These conditions are on wires outside of the registers, so that a thread multiplies its amplitudes once, by the
@@ -92,26 +106,21 @@ class Factors:
     factors: list[tuple[Condition, Factor]]
 
     @property
-    def changed(self) -> set[int]:
-        """None: it acts diagonally."""
-        return set()
-
-    @property
     def touched(self) -> set[int]:
         """Wires in registers that say where it acts. The others are in no register, so no operation changes them."""
         return set(self.inside)
 
+    def parted(self) -> tuple[Factor, list[tuple[Condition, Factor]]]:
+        """Return the product of the factors that have no condition of their own, and the others."""
+        everywhere = reduce(mul, [factor for condition, factor in self.factors if not condition], 1.0 + 0j)
+        return everywhere, [(condition, factor) for condition, factor in self.factors if condition]
+
 
 @dataclass(slots=True)
-class Diagonal:
+class Diagonal(_ActsDiagonally):
     """Factors for amplitudes by their register number alone: each for those that fulfil its condition."""
 
     factors: list[tuple[Condition, Factor]]
-
-    @property
-    def changed(self) -> set[int]:
-        """None: it acts diagonally."""
-        return set()
 
     @property
     def touched(self) -> set[int]:
@@ -120,7 +129,7 @@ class Diagonal:
 
 
 @dataclass(slots=True)
-class Table:
+class Table(_ActsDiagonally):
     """Multiplies by ``factors[i]``, where bit j of i is the value of ``wires[j]``, in registers or not.
 
     With `columns`, i is instead the combination (exclusive or) of ``columns[j]`` for those ``wires[j]`` that are 1.
@@ -130,11 +139,6 @@ class Table:
     factors: NDArray[np.complexfloating]
     condition: Condition
     columns: tuple[int, ...] | None = None
-
-    @property
-    def changed(self) -> set[int]:
-        """None: it acts diagonally."""
-        return set()
 
     @property
     def touched(self) -> set[int]:
@@ -157,3 +161,20 @@ def stacked(factors: Sequence[Factor]) -> NDArray[np.complexfloating]:
     if all(isinstance(factor, complex) for factor in factors):  # true of all segments that are bound by themselves
         return np.array(factors)[:, None]
     return np.stack(np.broadcast_arrays(*map(np.atleast_1d, factors)))
+
+
+def classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:
+    """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
+    if matrix.shape[-1] == 1:
+        (a, b), (c, d) = matrix[..., 0].tolist()
+        if max(abs(a.imag), abs(b.imag), abs(c.imag), abs(d.imag)) <= ROUNDING:
+            return OperationKind.REAL, np.array([[complex(a.real, b.real)], [complex(c.real, d.real)]])
+        if max(abs(a.imag), abs(d.imag), abs(b.real), abs(c.real)) <= ROUNDING:
+            return OperationKind.CROSSED, np.array([[complex(a.real, b.imag)], [complex(c.imag, d.real)]])
+        return OperationKind.DENSE, matrix
+    (a, b), (c, d) = matrix
+    if (abs(matrix.imag) <= ROUNDING).all():
+        return OperationKind.REAL, np.array([a.real + 1j * b.real, c.real + 1j * d.real])
+    if max(abs(part).max() for part in (a.imag, d.imag, b.real, c.real)) <= ROUNDING:
+        return OperationKind.CROSSED, np.array([a.real + 1j * b.imag, c.imag + 1j * d.real])
+    return OperationKind.DENSE, matrix
