@@ -5,10 +5,13 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import CancelledError
 
 import pytest
+from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2
 
+from basicaer import BasicAerJob, cli
 from jobs import GUARD
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGINT is sent as on POSIX")
@@ -18,6 +21,7 @@ import signal, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have set to be ignored, as for a nohup
 from qiskit import QuantumCircuit
 from basicaer import BasicAer, watch
+from basicaer.latch import Latch
 
 def large(layers):
     circuit = QuantumCircuit(20)
@@ -29,12 +33,12 @@ def large(layers):
     return circuit
 
 def say_when_waiting():
-    real = threading.Event.wait
-    def wait(event, timeout=None):
+    real = Latch.wait
+    def wait(latch, seconds=None):
         if threading.current_thread() is threading.main_thread():
             print("waiting", flush=True)
-        return real(event, timeout)
-    threading.Event.wait = wait
+        return real(latch, seconds)
+    Latch.wait = wait
 
 backend = BasicAer.get_backend("qasm_simulator")
 """
@@ -58,6 +62,16 @@ def interrupted(script, *arguments):
             raise
     assert first == "waiting\n", errors
     return child.returncode, [line for line in output.splitlines() if line != "waiting"], errors
+
+
+def large_circuit(layers):
+    circuit = QuantumCircuit(20, 20)
+    for layer in range(layers):
+        for qubit in range(20):
+            circuit.ry(0.1 * qubit + layer, qubit)
+            circuit.cx(qubit, (qubit + 1 + layer % 19) % 20)
+    circuit.measure(range(20), range(20))
+    return circuit
 
 
 @pytest.mark.parametrize("wait", ["job.result()", "job.wait_for_final_state()", "watch(job)"])
@@ -121,14 +135,8 @@ job.result()
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_the_command_line_is_cancelled_with_one_line_and_the_status_of_an_interrupt(tmp_path, options):
-    circuit = QuantumCircuit(20, 20)
-    for layer in range(300):
-        for qubit in range(20):
-            circuit.ry(0.1 * qubit + layer, qubit)
-            circuit.cx(qubit, (qubit + 1 + layer % 19) % 20)
-    circuit.measure(range(20), range(20))
     path = tmp_path / "large.qasm"
-    path.write_text(qasm2.dumps(circuit), "utf-8")
+    path.write_text(qasm2.dumps(large_circuit(layers=300)), "utf-8")
     script = """
 import sys
 from basicaer import BasicAerJob, cli
@@ -146,3 +154,20 @@ cli.main(["run", *sys.argv[1:]])
     status, output, errors = interrupted(script, path, *options)
     assert (status, output) == (130, [])
     assert re.fullmatch(r"Cancelled( after .*)?\.\n", errors)
+
+
+def test_an_interrupt_before_the_command_line_waits_for_its_job_cancels_the_job(tmp_path, monkeypatch):
+    path, jobs = tmp_path / "large.qasm", []
+    path.write_text(qasm2.dumps(large_circuit(layers=1000)), "utf-8")
+
+    def interrupt(job, *_arguments):
+        jobs.append(job)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted_at_once:
+        interrupted_at_once.setattr(BasicAerJob, "result", interrupt)
+        outcome = CliRunner().invoke(cli.main, ["run", str(path), "--json"])
+    assert (outcome.exit_code, outcome.stdout) == (130, "")
+    (job,) = jobs
+    with pytest.raises(CancelledError):
+        job.result(GUARD)

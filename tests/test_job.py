@@ -16,6 +16,7 @@ from basicaer import BasicAerError, BasicAerJob
 from basicaer import job as job_module
 from basicaer.errors import QobjValidationError
 from basicaer.executor import DaemonThreadExecutor
+from basicaer.latch import Latch
 from basicaer.payload import OpaquePayload
 from basicaer.qobj import QasmQobj
 from jobs import BACKEND, GUARD, OUTCOME, Clock, bell, new_job, submitted, succeed, unless_it_hangs, valid_qobj
@@ -289,8 +290,8 @@ def test_many_threads_may_wait_for_one_result(one_thread, held):
 
 
 def test_a_job_whose_status_is_final_has_its_result_at_once(manual):
-    class NeverSet(threading.Event):
-        """As an event looks to those who come right before it is set."""
+    class NeverSet(Latch):
+        """As a latch looks to those who come right before it is set."""
 
         def set(self):
             pass
@@ -375,7 +376,7 @@ def test_the_partial_result_is_there_as_soon_as_the_status_is_final(manual):
 # Waiting
 
 
-class TimedEvent(threading.Event):
+class TimedLatch(Latch):
     """Waiting for it takes no time but the clock's."""
 
     def __init__(self, clock):
@@ -396,7 +397,7 @@ def clocked_job(manual, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(job_module, "time", clock)
     job = new_job(succeed, executor=manual)
-    job._state.ended = TimedEvent(clock)
+    job._state.ended = TimedLatch(clock)
     job.submit()
     return job
 

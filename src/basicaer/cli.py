@@ -137,7 +137,10 @@ def _show(start: Callable[[], BasicAerJob], *, as_json: bool, plot: Path | None,
     except (BasicAerError, MemoryError) as error:
         raise _refusal(error) from error
     except KeyboardInterrupt:
-        came = place_and_time(job.progress()) if job is not None else ""
+        came = ""
+        if job is not None:
+            job.cancel()  # the interrupt may have come before anything waited for the job
+            came = place_and_time(job.progress())
         click.echo(f"Cancelled {came}".rstrip() + ".", err=True)
         raise click.exceptions.Exit(_INTERRUPTED) from None
     summaries = [_summary(experiment) for experiment in result.results]

@@ -20,6 +20,7 @@ from qiskit.providers import JobError, JobStatus
 from basicaer.engine.monitor import current_monitor
 from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled, WorkerLostError
+from basicaer.latch import Latch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +85,7 @@ class JobState:
         self.futures: tuple[Future[Any], ...] = ()
         self.final: JobStatus | None = None
         self.error: BaseException | None = None
-        self.ended = threading.Event()
+        self.ended = Latch()
         self.is_inherited = False
         self._job_id = job_id
         self._payload: Payload | None = None
