@@ -254,6 +254,7 @@ def test_tables_are_aligned_in_a_terminal_and_on_a_page():
 # Results.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("peers-*.jsonl")), ids=lambda path: path.stem)
 def test_results_of_any_age_can_be_put_into_tables_judged_and_drawn(path, tmp_path):
     from harness.picture import draw
@@ -277,6 +278,7 @@ def test_results_of_any_age_can_be_put_into_tables_judged_and_drawn(path, tmp_pa
     assert (tmp_path / "old.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_record_has_all_fields_that_the_committed_ones_have(tmp_path):
     words = ["-m", "peers", "--families", "ghz", "--sizes", 3, "--peers", "BasicSimulator", "--rounds", 1]
     told = python(*words, "--results", tmp_path)
@@ -318,6 +320,7 @@ def test_a_gpu_is_judged_by_the_range_of_its_card_and_by_cuda_peers():
 # Each benchmark once.
 
 
+@pytest.mark.slow
 def test_each_part_runs_at_its_smallest_size_and_is_judged():
     told = python(
         "-m", "pytest", ".", "--benchmark-only", "--smallest", "-q", "-m", "slow or not slow", "-p", "no:cacheprovider"

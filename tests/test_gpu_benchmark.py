@@ -64,6 +64,7 @@ def compared_with(library, results):
     return record
 
 
+@pytest.mark.slow
 def test_families_are_timed_from_both_starts_beside_custatevec_without_qiskit(tmp_path, custatevec):
     gpu("collect", tmp_path, "--sizes", "6,8")
     words = ["--emulated", "--results", tmp_path, "--circuits", tmp_path, "--custatevec", custatevec]
@@ -110,6 +111,7 @@ def test_a_batch_is_timed_against_circuits_one_after_another(tmp_path):
     assert "batches, double: goal: at most 1 of the time of the same circuits one after another" in told
 
 
+@pytest.mark.slow
 def test_a_cold_start_is_a_process_of_its_own(tmp_path):
     words = ["--emulated", "--results", tmp_path, "--parts", "cold", "--families", "ghz"]
     told = gpu(*words, "--sizes", 6, "--precisions", "double")
@@ -129,6 +131,7 @@ def test_the_updater_takes_part_where_it_is_the_better_way(tmp_path):
     assert all(setting.startswith("cuStateVec, custatevecApplyMatrix, fused by us") for setting in record["failed"])
 
 
+@pytest.mark.slow
 def test_a_library_without_an_updater_takes_part_with_our_fusion(tmp_path):
     record = compared_with(stand_in(tmp_path, "-DOLD"), tmp_path)
     assert record["settings"]["cuStateVec"].startswith("custatevecApplyMatrix, fused by us")

@@ -42,6 +42,7 @@ def tested(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_card_is_named_and_all_that_takes_one_is_tested_on_it(tested):
     some = "(test_new_state_is_zero or test_without_a_plan) and GPU- and not GPU-emulated"
     done = tested("-q", "-k", some)
