@@ -170,9 +170,11 @@ def faults(plan, gates, costs):
         if len(current.tile) != size and len(current.tile) != first.bit_count():
             found.append(f"{here}: a tile of {len(current.tile)} qubits")
         if previous is not None and (tile & previous).bit_count() < min(costs.shared_qubits, len(current.tile)):
-            for _, need in runnable_gates(items, left, plan.n_qubits, len(current.tile))[0]:
-                if need and (need & previous).bit_count() + len(current.tile) - need.bit_count() >= costs.shared_qubits:
-                    found.append(f"{here}: shares too little, though {need:b} could")
+            found += [
+                f"{here}: shares too little, though {need:b} could"
+                for need in runnable_gates(items, left, plan.n_qubits, len(current.tile))[0].values()
+                if need and (need & previous).bit_count() + len(current.tile) - need.bit_count() >= costs.shared_qubits
+            ]
         found += [f"{here}: {fault}" for step in current.steps for fault in faults_of_step(step, items, tile, costs)]
         for gate_number in [number for step in current.steps for number in step.gates]:
             left.pop(gate_number, None)

@@ -76,7 +76,7 @@ LAYERS = {
         *("engine.splitting", "engine.liveness", "engine.request"),
         *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.sampling", "engine.draws", "engine.device", "engine.plan", "engine.program"),
-        *("engine.classical", "engine.monitor", "engine.progress", "engine.bits", "engine"),
+        *("engine.classical", "engine.monitor", "engine.progress", "engine.collector", "engine.bits", "engine"),
     ),
     "leaves": ("foreign_options", "options", "wording", "_version"),
     "errors": ("errors",),

@@ -216,8 +216,7 @@ def test_all_gates_of_a_bundle_need_the_same_wires(seed):
     gates = random_gates(chosen, 5, 60, widest=2)
     pieces = actions.pieces_of(actions.structure(gates), 5)
     for most in (1, 2, 3, 5):
-        found, _ = local_wires.runnable_gates(pieces.actions, range(len(pieces.actions)), 5, most)
-        need = dict(found)
+        need, _ = local_wires.runnable_gates(pieces.actions, range(len(pieces.actions)), 5, most)
         for together in bundles_of(gates, 5):
             assert len({need.get(number) for number in together}) == 1
 

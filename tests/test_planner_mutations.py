@@ -126,7 +126,7 @@ def test_taking_all_of_z_and_x_to_commute_is_seen(break_rule):
         pytest.param("            or skipped.blocks(action)\n", "", id="past-what-is-skipped"),
         pytest.param(" or before.blocks(action)", "", id="early-past-what-is-inside"),
         pytest.param("early = not need and (", "early = (", id="early-though-it-waits"),
-        pytest.param("if not need & ~local", "", id="needs-not-local"),
+        pytest.param("if not need & elsewhere", "", id="needs-not-local"),
     ],
 )
 def test_a_pass_cut_wrongly_is_seen(right, wrong, break_rule):

@@ -14,6 +14,7 @@ from qiskit.circuit.classical import expr
 from basicaer.compile.program_cache import lower_cached
 from basicaer.compile.sweep import ProgramSweep, lower_sweep
 from basicaer.compile.values import Values
+from basicaer.engine.collector import collector_paused
 from basicaer.errors import BasicAerError, shown
 
 if TYPE_CHECKING:
@@ -98,9 +99,10 @@ class BoundCircuit(NamedTuple):
 
     def program(self, *, keep_idle: bool = False, poll: Callable[[], None] = lambda: None) -> Program:
         """Return the circuit's program; see `lower`."""
-        if self.sets is not None:
-            return self.sets.program(self.circuit, self.number, keep_idle=keep_idle, poll=poll)
-        return lower_cached(self.circuit, keep_idle=keep_idle, values=Values(self.values, poll), inputs=self.inputs)
+        with collector_paused(len(self.circuit.data)):
+            if self.sets is not None:
+                return self.sets.program(self.circuit, self.number, keep_idle=keep_idle, poll=poll)
+            return lower_cached(self.circuit, keep_idle=keep_idle, values=Values(self.values, poll), inputs=self.inputs)
 
 
 def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any, Any]] | None) -> list[BoundCircuit]:

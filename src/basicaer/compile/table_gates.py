@@ -70,6 +70,37 @@ def _gate(
     return Gate(record.name, record.target_actions, qubits[count:], record.form, data, qubits[:count], state, formula)
 
 
+class _GatesOfAKind:
+    """Gates of one name whose numbers are still to be computed.
+
+    Attributes
+    ----------
+    places
+        The place of each gate among all that are added.
+    qubits
+        The qubits of each gate.
+    parameters
+        The parameters of all gates, one gate after another. Lists of each gate would be work for the garbage collector.
+    """
+
+    __slots__ = ("parameters", "places", "qubits")
+
+    def __init__(self) -> None:
+        self.places: list[int] = []
+        self.qubits: list[tuple[int, ...]] = []
+        self.parameters: list[float] = []
+
+    def numbers(self, record: GateRecord) -> Sequence[NDArray[Any]] | NDArray[Any]:
+        """Return the numbers of each gate."""
+        parameters = np.array(self.parameters).reshape(len(self.places), -1)
+        if len(parameters) > _FEW:
+            with np.errstate(over="ignore"):
+                are_finite = np.isfinite(abs(parameters).sum(axis=1)).all()
+            if are_finite:
+                return record.data_for_each(*parameters.T)
+        return [record.data(of_gate) for of_gate in parameters.tolist()]
+
+
 class StandardGates:
     """Gates of the table that follow one another in a circuit, all of whose qubits count.
 
@@ -80,8 +111,7 @@ class StandardGates:
     def __init__(self) -> None:
         self._gates: list[Gate | None] = []  # None where the gate is still to be made
         self._known: dict[tuple[str, tuple[int, ...]], list[Gate]] = {}
-        # By names, the place of each gate that is still to be made, its qubits and its parameters.
-        self._later: dict[str, list[tuple[int, tuple[int, ...], list[float]]]] = {}
+        self._later: dict[str, _GatesOfAKind] = {}  # _later[name] has the gates that are still to be made
 
     def add(
         self, record: GateRecord, qubits: tuple[int, ...], params: Sequence[Any], values: Values, place: str
@@ -97,7 +127,12 @@ class StandardGates:
         if Varying in map(type, parameters) or record.name in _NOTHING or not qubits:
             self._gates += record_gates(record, qubits, parameters)
             return
-        self._later.setdefault(record.name, []).append((len(self._gates), qubits, parameters))  # type: ignore[arg-type]
+        later = self._later.get(record.name)
+        if later is None:
+            later = self._later[record.name] = _GatesOfAKind()
+        later.places.append(len(self._gates))
+        later.qubits.append(qubits)
+        later.parameters += parameters  # type: ignore[arg-type]  # none of them varies
         self._gates.append(None)
 
     def taken(self) -> list[Gate]:
@@ -110,23 +145,10 @@ class StandardGates:
         """
         for name, later in self._later.items():
             record = BY_NAME[name]
-            for (at, qubits, _), data in zip(later, _numbers(record, later), strict=True):
+            for at, qubits, data in zip(later.places, later.qubits, later.numbers(record), strict=True):
                 self._gates[at] = _gate(record, qubits, data)
         gates, self._gates, self._later = self._gates, [], {}
         return gates  # type: ignore[return-value]  # all of them have been made
-
-
-def _numbers(
-    record: GateRecord, gates: Sequence[tuple[int, tuple[int, ...], Sequence[float]]]
-) -> Sequence[NDArray[Any]] | NDArray[Any]:
-    """Return the numbers of gates of one kind."""
-    if len(gates) > _FEW:
-        parameters = np.array([of_gate for _, _, of_gate in gates])
-        with np.errstate(over="ignore"):
-            are_finite = np.isfinite(abs(parameters).sum(axis=1)).all()
-        if are_finite:
-            return record.data_for_each(*parameters.T)
-    return [record.data(of_gate) for _, _, of_gate in gates]
 
 
 def table_gates(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from basicaer.engine.collector import collector_paused
 from basicaer.engine.lru_cache import LruCache
 
 if TYPE_CHECKING:
@@ -30,4 +31,5 @@ class BoundPlans(Generic[_Bound]):
     ) -> _Bound:
         """Return a bound plan; `bind` makes it if it is not among those that are kept."""
         key = (id(plan), id(segment), to)  # the objects are kept with it, so no other object can get their ids
-        return self._kept.get_or_make(key, len(segment.gates), lambda: (bind(), plan, segment))[0]
+        with collector_paused(len(segment.gates)):
+            return self._kept.get_or_make(key, len(segment.gates), lambda: (bind(), plan, segment))[0]

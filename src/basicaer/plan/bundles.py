@@ -93,8 +93,10 @@ class _Layers:
 
     def latest(self, action: GateAction) -> int:
         """Return the latest leader that begins a layer on any wire of an action."""
-        first = self._first
-        return max([first[q] for q in action.wires], default=_NONE)
+        first, wires = self._first, action.wires
+        if len(wires) == 1:  # as of most gates
+            return first[wires[0]]
+        return max([first[q] for q in wires], default=_NONE)
 
     def add(self, leader: int, action: GateAction) -> None:
         first, kind = self._first, self._kind

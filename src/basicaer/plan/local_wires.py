@@ -25,7 +25,7 @@ _CANDIDATES = 400  # only this many needs, those of the most gates, are compared
 
 def runnable_gates(
     actions: Sequence[GateAction], waiting: Iterable[int], n_qubits: int, most_local: int, boundary: int = 0
-) -> tuple[list[tuple[int, int]], int]:
+) -> tuple[dict[int, int], int]:
     """Find each gate that can run with at most `most_local` local wires, and which wires it needs local.
 
     A gate needs the wires on which it pairs amplitudes, and the needs of all earlier gates with which it does not
@@ -44,14 +44,15 @@ def runnable_gates(
     Returns
     -------
     tuple
-        The number and the need, as a mask of wires, of each gate that can run; and how many gates were examined.
+        The need of each gate that can run, as a mask of wires, by the gate's number, in program order; and how many
+        gates were examined.
     """
     blocked = mask_of((n_qubits,))
     everything = all_ones(n_qubits)
     # for_z[q] is the need that a later gate inherits if it acts on wire q diagonally; for_x and for_g likewise if it
     # acts there as a function of X, or in any other way.
     for_z, for_x, for_g = [0] * n_qubits, [0] * n_qubits, [0] * n_qubits
-    runnable: list[tuple[int, int]] = []
+    runnable: dict[int, int] = {}
     dead = 0  # wires on which no later gate can run, whatever its kind
     examined = 0
     patience = _PATIENCE
@@ -75,7 +76,7 @@ def runnable_gates(
         if need & blocked or need.bit_count() > most_local:
             need = blocked
         else:
-            runnable.append((number, need))
+            runnable[number] = need
             patience += _PATIENCE_FOR_EACH
         for q in g:
             for_z[q] = for_x[q] = for_g[q] = need
@@ -95,18 +96,18 @@ def runnable_gates(
     return runnable, examined
 
 
-def count_needs(runnable: Iterable[tuple[int, int]], size: Sequence[int]) -> dict[int, int]:
+def count_needs(runnable: Mapping[int, int], size: Sequence[int]) -> dict[int, int]:
     """Count the gates with each need, other than the need of no wire.
 
     Parameters
     ----------
     runnable
-        Numbers and needs; see `runnable_gates`.
+        ``runnable[number]`` is the need of a gate; see `runnable_gates`.
     size
         ``size[number]`` is the number of gates that the gate of this number stands for; see `Bundles`.
     """
     need_counts: dict[int, int] = {}
-    for number, need in runnable:
+    for number, need in runnable.items():
         if need:
             need_counts[need] = need_counts.get(need, 0) + size[number]
     return need_counts

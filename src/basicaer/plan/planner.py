@@ -140,7 +140,7 @@ class _Planning:
         # If no need fits that shares enough wires with the tile before, reading shorter rows is better than no tile.
         tile = choose_wires(need_counts, size, lambda tile: self.can_share_enough(tile, size), per_wire=False)
         tile = self.padded(tile or choose_wires(need_counts, size, per_wire=False), size)
-        return tile, [number for number, need in runnable if not need & ~tile], examined
+        return tile, [number for number, need in runnable.items() if not need & ~tile], examined
 
     def can_share_enough(self, tile: int, size: int) -> bool:
         """Tell whether a tile, filled up to `size`, can keep enough wires of the tile before."""

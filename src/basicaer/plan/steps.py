@@ -10,7 +10,7 @@ from basicaer.plan.actions import conflicts
 from basicaer.plan.local_wires import choose_wires, count_needs, runnable_gates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from basicaer.engine.plan import Costs, Step
     from basicaer.plan.actions import GateAction
@@ -80,9 +80,8 @@ def steps_of(
         need_counts = count_needs(runnable, size)
         if not need_counts:
             # Either all gates left need no wire, or one is wider than the matrices that are chosen.
-            can_run = {number for number, _ in runnable}
             wide = next(
-                (actions[number].pairs for number in waiting if actions[number].pairs and number not in can_run), 0
+                (actions[number].pairs for number in waiting if actions[number].pairs and number not in runnable), 0
             )
             if not wide:
                 break
@@ -128,20 +127,21 @@ def cost_of(steps: Iterable[Step], actions: Sequence[GateAction], costs: Costs) 
 
 
 def _around_matrix(
-    actions: Sequence[GateAction], runnable: Sequence[tuple[int, int]], local: int, most_selectors: int
+    actions: Sequence[GateAction], runnable: Mapping[int, int], local: int, most_selectors: int
 ) -> tuple[list[int], list[int], int]:
     """Return the gates that run before a matrix on `local`, those that are part of it, and the mask of its selectors.
 
     A gate that needs no wire becomes part of the matrix if it fits into it. If it does not, it runs before the matrix
     if other gates wait for it, and stays for a later step if none does.
     """
-    candidates = [(number, need) for number, need in runnable if not need & ~local]
+    elsewhere = ~local
+    candidates = {number: need for number, need in runnable.items() if not need & elsewhere}
     # From the last to the first gate: those must run for which a gate that needs the matrix waits.
     demand, before = _Barrier(), _Barrier()
     must_run: dict[int, bool] = {}  # must_run[number] is whether the gate must run before the matrix
-    for number, need in reversed(candidates):
+    for number, need in reversed(candidates.items()):
         action = actions[number]
-        fits = not action.wires_mask & ~local
+        fits = not action.wires_mask & elsewhere
         if need and action.pairs:
             demand.add(action)
             must_run[number] = False
@@ -156,9 +156,9 @@ def _around_matrix(
     first: list[int] = []
     inside: list[int] = []
     selectors = 0
-    for number, _ in candidates:
+    for number in candidates:
         action = actions[number]
-        outside = action.wires_mask & ~local
+        outside = action.wires_mask & elsewhere
         if must_run.get(number):
             first.append(number)
         elif (
