@@ -81,20 +81,31 @@ def long_circuit():
     for number in range(MANY):
         circuit.rz(0.001 * number, number % 7)
         circuit.cx(number % 10, (number + 1 + number % 9) % 10)
+    circuit.measure_all()
     return circuit
 
 
-def test_few_collections_come_while_a_long_circuit_is_prepared():
-    """Without pauses there would be more than a hundred."""
-    circuit, moments = long_circuit(), []
-    backend = BasicAer.get_backend("statevector_simulator")
-    backend.run(QuantumCircuit(1)).result()  # imports what is needed
-    callback = moments.append
+def many_circuits():
+    circuits = []
+    for number in range(1000):
+        circuit = QuantumCircuit(2, 1)
+        circuit.rx(0.001 * number, 0)
+        circuit.measure(0, 0)
+        circuits.append(circuit)
+    return circuits
+
+
+@pytest.mark.parametrize(("prepared", "most"), [(long_circuit, 20), (many_circuits, 36)])  # 100 and 45 without pauses
+def test_few_collections_come_while_a_job_is_prepared(prepared, most):
+    circuits, moments = prepared(), []
+    backend = BasicAer.get_backend("qasm_simulator")
+    backend.run(many_circuits()[:1]).result()  # imports what is needed
     gc.collect()
+    callback = moments.append
     gc.callbacks.append(lambda moment, _info: callback(moment))
     try:
-        backend.run(circuit).result()
+        backend.run(circuits).result()
     finally:
         gc.callbacks.pop()
     assert gc.isenabled()
-    assert moments.count("start") < 20
+    assert moments.count("start") < most

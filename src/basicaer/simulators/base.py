@@ -20,6 +20,7 @@ from basicaer.compile.saves import as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.registry import choose_device
+from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning, at_border
 from basicaer.job import BasicAerJob
@@ -186,12 +187,13 @@ class BasicAerSimulator(BackendV2):
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
         experiments = []
-        for position, one in enumerate(bound):
-            time_limit()
-            lower = partial(one.program, poll=time_limit)
-            header = partial(circuit_header, one.circuit, one.global_phase)
-            own_seed = seed_of_experiment(seed, position)
-            experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
+        with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
+            for position, one in enumerate(bound):
+                time_limit()
+                lower = partial(one.program, poll=time_limit)
+                header = partial(circuit_header, one.circuit, one.global_phase)
+                own_seed = seed_of_experiment(seed, position)
+                experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
