@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OBJECTS_OF_EXPERIMENT", "collector_paused"]
 
-OBJECTS_OF_EXPERIMENT = 25  # that are kept of a small circuit which is prepared for a job, about
+OBJECTS_OF_EXPERIMENT = 25  # kept of a small circuit that is prepared for a job, about
 _MANY = 5_000  # objects; with fewer, the collector takes too little time to matter
 
 
