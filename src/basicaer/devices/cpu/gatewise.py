@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -100,14 +100,18 @@ class Gatewise:
 
     def __init__(self, n: int, dtype: np.dtype[Any]) -> None:
         self.n = n
-        block = 2 ** min(n, _BLOCK_QUBITS)
-        self._scratch: _Scratch = (np.empty(block, dtype), np.empty(block, dtype))
+        self._dtype = dtype
+
+    @cached_property
+    def _scratch(self) -> _Scratch:  # many states are only measured, and need none
+        block = 2 ** min(self.n, _BLOCK_QUBITS)
+        return np.empty(block, self._dtype), np.empty(block, self._dtype)
 
     def bound(self, gate: GateNumbers) -> BoundGate:
         """Return a gate ready to be run, any number of times."""
         blocks = _blocks(self.n, gate.targets, gate.controls, gate.control_state)
         if gate.form is Form.MATRIX:
-            return BoundGate(blocks, partial(_apply_matrix, gate.data.astype(self._scratch[0].dtype, copy=False)))
+            return BoundGate(blocks, partial(_apply_matrix, gate.data.astype(self._dtype, copy=False)))
         if gate.form is Form.PERMUTATION:
             return BoundGate(blocks, partial(_apply_permutation, gate.data))
         if len(gate.targets) > _FEW_TARGETS:
