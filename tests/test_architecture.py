@@ -192,7 +192,7 @@ def misplaced_qiskit(found, module):
     for item in found:
         if item.name.split(".")[0] != "qiskit" or layer in MAY_IMPORT_QISKIT:
             continue
-        is_base_class_of_errors = item.name == "qiskit.exceptions"
+        is_base_class_of_errors = item.name in {"qiskit.exceptions", "qiskit.providers.exceptions"}
         if layer != "errors" or not (is_base_class_of_errors or item.for_types_only):
             wrong.append(f"line {item.line}: {layer} imports {item.name}")
     return wrong
@@ -392,7 +392,9 @@ def test_imports_downwards_and_beside_are_let_through(module, source):
         ("plan.local_wires", "if TYPE_CHECKING:\n    from qiskit import QuantumCircuit", True),
         ("options", "from qiskit.providers import Options", True),
         ("errors", "from qiskit.result import Result", True),
+        ("errors", "from qiskit.providers import Options", True),
         ("errors", "from qiskit.exceptions import QiskitError", False),
+        ("errors", "from qiskit.providers.exceptions import JobError", False),
         ("errors", "if TYPE_CHECKING:\n    from qiskit.result import Result", False),
         ("compile.lower", "from qiskit import circuit", False),
         ("job", "from qiskit.providers import JobV1", False),

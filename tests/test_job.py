@@ -14,7 +14,7 @@ from qiskit.providers import JobError, JobStatus, JobTimeoutError
 
 from basicaer import BasicAerError, BasicAerJob
 from basicaer import job as job_module
-from basicaer.errors import QobjValidationError
+from basicaer.errors import JobStateError, QobjValidationError
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.latch import Latch
 from basicaer.payload import OpaquePayload
@@ -96,7 +96,7 @@ def test_of_many_submits_at_once_one_succeeds():
             job.submit()
 
         errors = [attempt.exception(GUARD) for attempt in [users.submit(submit) for _ in range(8)]]
-    assert [type(error) for error in errors if error is not None] == [JobError] * 7
+    assert [type(error) for error in errors if error is not None] == [JobStateError] * 7
     assert len(calls) == 1
 
 

@@ -7,6 +7,7 @@ import reprlib
 from typing import TYPE_CHECKING, Any
 
 from qiskit.exceptions import QiskitError
+from qiskit.providers.exceptions import JobError, JobTimeoutError, QiskitBackendNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
     from qiskit.result import Result
 
 __all__ = [
+    "BackendNotFoundError",
     "BasicAerError",
     "BasicAerWarning",
     "Cancelled",
     "DeviceFailedError",
     "DeviceUnavailableError",
+    "JobStateError",
     "JobTimeLimitError",
+    "JobWaitTimeoutError",
     "LostNormError",
+    "OptionValueError",
+    "PubError",
     "QobjValidationError",
+    "UnknownOptionError",
     "WorkerLostError",
     "at_border",
     "printable",
@@ -62,6 +69,28 @@ class BasicAerError(QiskitError):
         return str(self.message)
 
 
+class BackendNotFoundError(BasicAerError, QiskitBackendNotFoundError):
+    """`BasicAer` has no simulator of this name; the message suggests one."""
+
+
+class UnknownOptionError(BasicAerError, AttributeError):
+    """There is no option of this name, wherever it was given or set.
+
+    It is an AttributeError too, which the ``set_options`` of Qiskit's backends raises.
+    """
+
+
+class OptionValueError(BasicAerError, ValueError, TypeError):
+    """An option cannot have this value, or not together with another option; the message says which it can have.
+
+    It is a ValueError and a TypeError of Python too, whether the value or its type is wrong.
+    """
+
+
+class PubError(BasicAerError, ValueError, TypeError):
+    """A PUB, or a part of one, that cannot be read; it has the types that Qiskit's own primitives raise then."""
+
+
 class DeviceUnavailableError(BasicAerError):
     """A device was asked for by name and is not usable here; the message says why."""
 
@@ -76,6 +105,17 @@ class LostNormError(BasicAerError):
 
 class QobjValidationError(BasicAerError):
     """A Qobj that a user gave breaks the schema; the message names the path and the rule."""
+
+
+class JobStateError(BasicAerError, JobError):
+    """A job was asked for something that is not possible in its state, such as a second submission."""
+
+
+class JobWaitTimeoutError(BasicAerError, JobTimeoutError, TimeoutError):
+    """The job has not ended in the ``timeout`` given to ``wait_for_final_state``; it goes on.
+
+    It is a TimeoutError of Python too, which ``result`` raises.
+    """
 
 
 class JobTimeLimitError(BasicAerError):

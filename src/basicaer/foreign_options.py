@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from typing import TYPE_CHECKING, Any
 
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import OptionValueError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +84,7 @@ def without_foreign_options(options: dict[str, Any], methods: Iterable[str]) -> 
 
     Raises
     ------
-    BasicAerError
+    OptionValueError
         For another method, a noise model that has noise, an option that belongs to `transpile`, and a measurement that
         should return anything but bits.
     """
@@ -96,9 +96,9 @@ def _without_measurement_options(options: dict[str, Any]) -> dict[str, Any]:
         return options
     level, form = options.get("meas_level", 2), options.get("meas_return", "single")
     if not isinstance(level, numbers.Integral) or level != 2:
-        raise BasicAerError(f"meas_level must be 2, not {shown(level)}: measurements give bits here, never signals.")
+        raise OptionValueError(f"meas_level must be 2, not {shown(level)}: measurements give bits here, never signals.")
     if not isinstance(form, str) or form not in {"single", "avg"}:
-        raise BasicAerError(f"meas_return must be one of 'single', 'avg', not {shown(form)}.")
+        raise OptionValueError(f"meas_return must be one of 'single', 'avg', not {shown(form)}.")
     return {name: value for name, value in options.items() if name not in _MEASUREMENT_OPTIONS}
 
 
@@ -106,14 +106,16 @@ def _without_aer_options(options: dict[str, Any], methods: Iterable[str]) -> dic
     if _AER_OPTIONS.isdisjoint(options):
         return options
     if not _is_ideal(options.get("noise_model")):
-        raise BasicAerError("noise_model must be None or ideal: noise is not simulated here.")
+        raise OptionValueError("noise_model must be None or ideal: noise is not simulated here.")
     for name in sorted(_TRANSPILER_OPTIONS.intersection(options)):
         if options[name] is not None:
-            raise BasicAerError(f"{name} is not for running: all gates run on any qubits here; give it to transpile().")
+            raise OptionValueError(
+                f"{name} is not for running: all gates run on any qubits here; give it to transpile()."
+            )
     method = "automatic" if options.get("method") is None else options["method"]
     if not isinstance(method, str) or str(method) not in {"automatic", *methods}:
         listed = ", ".join(repr(one) for one in ("automatic", *methods))
-        raise BasicAerError(
+        raise OptionValueError(
             f"method must be one of {listed}, not {shown(method)}: only states of all amplitudes are simulated."
         )
     return {name: value for name, value in options.items() if name not in _AER_OPTIONS}

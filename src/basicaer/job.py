@@ -11,10 +11,10 @@ import weakref
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
-from qiskit.providers import JobError, JobStatus, JobTimeoutError, JobV1
+from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
-from basicaer.errors import BasicAerWarning
+from basicaer.errors import BasicAerWarning, JobStateError, JobWaitTimeoutError
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
 from basicaer.handles.base import ProgressCallback
@@ -124,7 +124,7 @@ class BasicAerJob(JobV1):
     def __repr__(self) -> str:
         try:
             state = self.status().name
-        except JobError:
+        except JobStateError:
             if self._state.is_inherited:
                 state = "in the parent process"
             else:
@@ -151,7 +151,7 @@ class BasicAerJob(JobV1):
 
         Raises
         ------
-        JobError
+        JobStateError
             If the job was submitted before.
         QobjValidationError
             If the Qobj breaks the schema; nothing is queued.
@@ -202,7 +202,7 @@ class BasicAerJob(JobV1):
         ------
         BasicAerError
             If `timeout` is not a number.
-        JobError
+        JobStateError
             If the job was not submitted, or belongs to the process that this one was forked from.
         concurrent.futures.TimeoutError
             If the job has not ended in `timeout` seconds.
@@ -260,12 +260,12 @@ class BasicAerJob(JobV1):
 
         Raises
         ------
-        JobError
+        JobStateError
             If the job has not ended yet.
         """
         self._state.check_submitted()
         if self._state.final is None:
-            raise JobError(f"Job {self.job_id()} has not ended yet; wait for it with wait_for_final_state().")
+            raise JobStateError(f"Job {self.job_id()} has not ended yet; wait for it with wait_for_final_state().")
         return cast("Result | None", self._state.joined_outcomes())
 
     def progress(self) -> Progress:
@@ -273,7 +273,7 @@ class BasicAerJob(JobV1):
 
         Raises
         ------
-        JobError
+        JobStateError
             If the job was not submitted.
         """
         self._state.check_submitted()
@@ -294,7 +294,7 @@ class BasicAerJob(JobV1):
 
         Raises
         ------
-        JobError
+        JobStateError
             If the job was not submitted.
         """
         self._state.check_submitted()
@@ -307,7 +307,7 @@ class BasicAerJob(JobV1):
 
         Raises
         ------
-        JobError
+        JobStateError
             If the job was not submitted, or its executor's future does not say whether it is running.
         """
         self._state.check_submitted()
@@ -336,9 +336,9 @@ class BasicAerJob(JobV1):
         ------
         BasicAerError
             If `timeout` or `wait` is not a number.
-        JobError
+        JobStateError
             If the job was not submitted.
-        JobTimeoutError
+        JobWaitTimeoutError
             If it has not ended in `timeout` seconds.
         KeyboardInterrupt
             As for `result`.
@@ -349,7 +349,7 @@ class BasicAerJob(JobV1):
             while (status := self.status()) not in JOB_FINAL_STATES:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    raise JobTimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on.")
+                    raise JobWaitTimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on.")
                 if callback is not None:
                     callback(self.job_id(), status, self)
                 limits = [limit for limit in (pause, left) if limit is not None]

@@ -15,11 +15,11 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from qiskit.providers import JobError, JobStatus
+from qiskit.providers import JobStatus
 
 from basicaer.engine.monitor import current_monitor
 from basicaer.engine.progress import Progress
-from basicaer.errors import Cancelled, WorkerLostError
+from basicaer.errors import Cancelled, JobStateError, WorkerLostError
 from basicaer.latch import Latch
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ class JobState:
 
         Raises
         ------
-        JobError
+        JobStateError
             If there was one before.
         """
         with self._lock:
             if self._is_taken:
-                raise JobError(f"Job {self._job_id} was submitted already; run the circuits again for a new job.")
+                raise JobStateError(f"Job {self._job_id} was submitted already; run the circuits again for a new job.")
             self._is_taken = True
 
     def give_back(self) -> None:
@@ -124,7 +124,7 @@ class JobState:
 
         Raises
         ------
-        JobError
+        JobStateError
             If the executor returns something that is not a future.
         WorkerLostError
             If it is a pool that has lost a process before.
@@ -154,7 +154,7 @@ class JobState:
 
     def _checked(self, future: Any) -> Future[Any]:
         if not hasattr(future, "add_done_callback"):
-            raise JobError(f"The executor returned {future!r} for job {self._job_id}, which is not a future.")
+            raise JobStateError(f"The executor returned {future!r} for job {self._job_id}, which is not a future.")
         return cast("Future[Any]", future)
 
     def watch(self, futures: tuple[Future[Any], ...], job: object) -> None:
@@ -170,13 +170,15 @@ class JobState:
 
         Raises
         ------
-        JobError
+        JobStateError
             If it was not.
         """
         if self.is_inherited:
-            raise JobError(f"Job {self._job_id} runs in the process that this one was forked from; run it again here.")
+            raise JobStateError(
+                f"Job {self._job_id} runs in the process that this one was forked from; run it again here."
+            )
         if not self.futures:
-            raise JobError(f"Job {self._job_id} has not been submitted; call submit() first.")
+            raise JobStateError(f"Job {self._job_id} has not been submitted; call submit() first.")
 
     # While it runs.
 
@@ -211,7 +213,7 @@ class JobState:
 
         Raises
         ------
-        JobError
+        JobStateError
             If only the executor's future knows that, and it does not say.
         """
         started = [part.handle.has_started() for part in self.parts]
@@ -221,7 +223,7 @@ class JobState:
                 for known, future in zip(started, self.futures, strict=True)
             )
         except Exception as error:
-            raise JobError(f"The future of job {self._job_id} does not say whether it is running.") from error
+            raise JobStateError(f"The future of job {self._job_id} does not say whether it is running.") from error
 
     def progress(self) -> Progress:
         """Return how far the job is, or how far it was when it ended."""

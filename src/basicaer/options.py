@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import OptionValueError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,7 +212,7 @@ def check_option(name: str, value: Any, called: str | None = None) -> Any:
     except Exception as error:
         reason = error.strerror if isinstance(error, OSError) else str(error) if type(error) is ValueError else ""
         why = f" ({reason})" if reason else ""
-        raise BasicAerError(f"{called or name} must be {check.expected}, not {shown(value)}{why}.") from error
+        raise OptionValueError(f"{called or name} must be {check.expected}, not {shown(value)}{why}.") from error
 
 
 def check_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    BasicAerError
+    OptionValueError
         Naming the option, the value and what it may be, for any exception of the check.
     """
     return {name: check_option(name, value) for name, value in options.items()}

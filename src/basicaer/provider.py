@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qiskit.providers.exceptions import QiskitBackendNotFoundError
-
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import BackendNotFoundError, BasicAerError, OptionValueError, shown
 from basicaer.job import BasicAerJob
 from basicaer.options import check_options
 from basicaer.submission import submit_job
@@ -45,16 +43,16 @@ class BasicAerProvider:
 
         Raises
         ------
-        QiskitBackendNotFoundError
+        BackendNotFoundError
             If there is no simulator of this name; the message suggests the nearest name.
-        AttributeError, BasicAerError
+        UnknownOptionError, OptionValueError
             If the backend's ``set_options`` refuses an option.
         """
         for backend in self.backends(name):
             backend.set_options(**options)
             return backend
         called = name if isinstance(name, str) else shown(name)
-        raise QiskitBackendNotFoundError(unknown_name("backend", called, (b.name for b in self.backends())))
+        raise BackendNotFoundError(unknown_name("backend", called, (b.name for b in self.backends())))
 
     def resume(
         self,
@@ -102,7 +100,7 @@ class BasicAerProvider:
         )
         folder, every = checked.pop("checkpoint_dir"), checked.pop("checkpoint_every")
         if folder is None:
-            raise BasicAerError("resume() takes the folder of a saved job, not None.")
+            raise OptionValueError("resume() takes the folder of a saved job, not None.")
         job_id, payload = load_job(folder)
 
         def no_qobj() -> None:

@@ -10,8 +10,10 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from qiskit.providers import JobStatus, JobTimeoutError
+from qiskit.providers import JobStatus
 
+from basicaer.errors import BasicAerError, JobWaitTimeoutError, shown
+from basicaer.job import BasicAerJob
 from basicaer.wording import duration
 
 with warnings.catch_warnings():
@@ -20,7 +22,6 @@ with warnings.catch_warnings():
 
 if TYPE_CHECKING:
     from basicaer.engine.progress import Progress
-    from basicaer.job import BasicAerJob
 
 __all__ = ["draw_in_background", "place_and_time", "watch"]
 
@@ -49,7 +50,9 @@ def watch(job: BasicAerJob, *, delay: float = 0.0, leave: bool = True) -> BasicA
 
     Raises
     ------
-    JobError
+    BasicAerError
+        If it is given anything but a job.
+    JobStateError
         If the job was not submitted.
     KeyboardInterrupt
         If the wait is interrupted; the job is cancelled then unless its ``cancel_on_interrupt`` is False.
@@ -64,9 +67,11 @@ def watch(job: BasicAerJob, *, delay: float = 0.0, leave: bool = True) -> BasicA
     >>> watch(BasicAer.get_backend("qasm_simulator").run(coin)).status().name
     'DONE'
     """
+    if not isinstance(job, BasicAerJob):
+        raise BasicAerError(f"watch() takes a job of basicaer, not {shown(job)}; pass on what run() returns.")
     try:
         if delay:
-            with contextlib.suppress(JobTimeoutError):
+            with contextlib.suppress(JobWaitTimeoutError):
                 job.wait_for_final_state(timeout=delay)
                 return job
         bar = _Bar(job, leave=leave)

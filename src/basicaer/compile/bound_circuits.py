@@ -15,7 +15,7 @@ from basicaer.compile.program_cache import lower_cached
 from basicaer.compile.sweep import ProgramSweep, lower_sweep
 from basicaer.compile.values import Values
 from basicaer.engine.collector import collector_paused
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import BasicAerError, OptionValueError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,18 +116,18 @@ def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any,
 
     Raises
     ------
-    BasicAerError
+    OptionValueError
         If there are not as many dictionaries as circuits, not as many values for each parameter, or a name that the
         circuit does not have.
     """
     if not binds:
         return [BoundCircuit(circuit, _NOTHING, _NOTHING) for circuit in circuits]
     if not isinstance(binds, list | tuple) or not all(isinstance(bind, dict) for bind in binds):
-        raise BasicAerError(
+        raise OptionValueError(
             "parameter_binds must be a list with one dictionary {parameter: [values]} for each circuit."
         )
     if len(binds) != len(circuits):
-        raise BasicAerError(
+        raise OptionValueError(
             f"parameter_binds has {len(binds)} dictionaries for {len(circuits)} circuits; give one for each circuit."
         )
     return [bound for circuit, bind in zip(circuits, binds, strict=True) for bound in _sets(circuit, bind)]
@@ -140,11 +140,13 @@ def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[BoundCircuit]:
     for key, value in bind.items():
         for target, column in _columns(circuit, key, value):
             if target in columns:
-                raise BasicAerError(f"parameter_binds gives '{target.name}' of circuit '{circuit.name}' values twice.")
+                raise OptionValueError(
+                    f"parameter_binds gives '{target.name}' of circuit '{circuit.name}' values twice."
+                )
             columns[target] = column
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
-        raise BasicAerError(
+        raise OptionValueError(
             f"parameter_binds gives the parameters of circuit '{circuit.name}' different numbers of values, or none "
             f"({', '.join(map(str, sorted(lengths)))}); each needs one for every set."
         )
@@ -166,13 +168,13 @@ def _columns(circuit: QuantumCircuit, key: Any, value: Any) -> list[tuple[Any, l
     if isinstance(target, ParameterVector):
         rows = array.reshape(1, -1) if array.ndim == 1 else array
         if rows.ndim != 2 or rows.shape[1] != len(target):
-            raise BasicAerError(
+            raise OptionValueError(
                 f"parameter_binds gives the vector '{target.name}' values of shape {array.shape}; give {len(target)} "
                 f"numbers for each set."
             )
         return [(parameter, rows[:, i].tolist()) for i, parameter in enumerate(target)]
     if array.ndim > 1:
-        raise BasicAerError(
+        raise OptionValueError(
             f"parameter_binds gives '{target.name}' values of shape {array.shape}; give a number or a list of numbers."
         )
     return [(target, array.reshape(-1).tolist())]
@@ -191,7 +193,7 @@ def _target_of(circuit: QuantumCircuit, key: Any) -> Any:
         key = key.name if targets.get(key.name) == key else key[0] if len(key) else key.name
     if key in targets:
         return targets[key]
-    raise BasicAerError(
+    raise OptionValueError(
         f"parameter_binds names {shown(getattr(key, 'name', key))}, which circuit '{circuit.name}' does not have."
     )
 
@@ -203,7 +205,7 @@ def _numbers(name: str, value: Any) -> NDArray[Any]:
     except ValueError:  # rows of different lengths
         usable = False
     if not usable:
-        raise BasicAerError(
+        raise OptionValueError(
             f"parameter_binds gives '{name}' {shown(value)}; give a finite number, or one for each set."
         )
     return array

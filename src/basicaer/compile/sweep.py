@@ -18,7 +18,7 @@ from basicaer.compile.values import ManyValues, NoNumberError, Values, formula_f
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Segment, leaves, walk, with_leaves
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, PubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -125,7 +125,7 @@ def compile_sweep(
     Raises
     ------
     BasicAerError
-        If the circuit cannot be lowered, or later if values are not finite.
+        If the circuit cannot be lowered; later a `PubError` if values are not finite.
     """
     parameters, place = list(circuit.parameters), f"circuit '{circuit.name}'"
 
@@ -146,7 +146,7 @@ def compile_sweep(
 
     def sweep_at(values: NDArray[np.float64], poll: Callable[[], None] = poll) -> ProgramSweep:
         if not np.isfinite(values).all():
-            raise BasicAerError(f"Circuit '{circuit.name}' is given parameter values that are not finite numbers.")
+            raise PubError(f"Circuit '{circuit.name}' is given parameter values that are not finite numbers.")
         size = len(values)
         if not parameters:
             return ProgramSweep(lowered((), poll), {}, (), size)

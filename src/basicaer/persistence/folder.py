@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, Cancelled
+from basicaer.errors import BasicAerError, Cancelled, OptionValueError
 from basicaer.persistence.lock import FolderLock
 
 if TYPE_CHECKING:
@@ -101,8 +101,10 @@ class JobFolder:
 
         Raises
         ------
+        OptionValueError
+            If anything else is there, or it is not a folder.
         BasicAerError
-            If anything else is there, it is not a folder, or a running job is about to be written there.
+            If a running job is about to be written there.
         """
         with self._writing():
             if self._leftovers():
@@ -112,10 +114,10 @@ class JobFolder:
     def _leftovers(self) -> list[Path]:
         """Return the files in the folder, all of which a job has left that was lost before it was written."""
         if os.path.lexists(self._folder) and not self._folder.is_dir():
-            raise BasicAerError(f"checkpoint_dir {self._folder} is not a folder; give a new one.")
+            raise OptionValueError(f"checkpoint_dir {self._folder} is not a folder; give a new one.")
         found = list(self._folder.iterdir()) if self._folder.is_dir() else []
         if not all(_is_leftover(path) for path in found):
-            raise BasicAerError(
+            raise OptionValueError(
                 f"checkpoint_dir {self._folder} is not empty; give a new folder, or resume with BasicAer.resume()."
             )
         return found
@@ -303,6 +305,8 @@ class JobFolder:
         """Report errors of writing the folder; a path that the system does not accept raises a ValueError."""
         try:
             yield
+        except BasicAerError:  # some of these are a ValueError, too
+            raise
         except (OSError, ValueError) as error:
             raise BasicAerError(f"checkpoint_dir {self._folder} cannot be written: {error}.") from error
 

@@ -12,7 +12,7 @@ from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
-from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.errors import OptionValueError, PubError, UnknownOptionError, at_border, shown
 from basicaer.options import DeviceOptions
 from basicaer.primitives.job import PrimitiveJob
 from basicaer.primitives.options import RUN_OPTIONS
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from basicaer.primitives.options import PrimitiveOptions
     from basicaer.primitives.payload import Task
 
-__all__ = ["Primitive", "PubError", "read_pubs"]
+__all__ = ["Primitive", "read_pubs"]
 
 _Pub = TypeVar("_Pub")
 
@@ -64,15 +64,15 @@ class Primitive:
     ) -> None:
         self._backend = QasmSimulator() if backend is None else backend
         if not isinstance(self._backend, BasicAerSimulator):
-            raise BasicAerError(
+            raise OptionValueError(
                 f"{type(self).__name__} runs on a simulator of basicaer, not on {shown(backend)}; leave out the "
                 "backend, or use qiskit.primitives with it."
             )
         for name in run_options:
             if name not in RUN_OPTIONS:
-                raise BasicAerError(unknown_name(f"option of {type(self).__name__}", name, RUN_OPTIONS))
+                raise UnknownOptionError(unknown_name(f"option of {type(self).__name__}", name, RUN_OPTIONS))
         if not isinstance(options, dict | None):
-            raise BasicAerError(f"options must be a dictionary or None, not {shown(options)}.")
+            raise OptionValueError(f"options must be a dictionary or None, not {shown(options)}.")
         self._options_type.check_names(options or {})
         self._options = self._options_type(**own | (options or {}))
         self._options.run_options |= run_options
@@ -129,10 +129,6 @@ class Primitive:
         return submit_job(
             PrimitiveJob, self._backend, run_primitive, no_qobj, prepare=lambda: payload, settings=settings
         )
-
-
-class PubError(BasicAerError, ValueError, TypeError):
-    """A PUB that cannot be read; it has the types that Qiskit's own primitives raise then."""
 
 
 def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.errors import PubError, at_border, shown
 from basicaer.primitives.payload import EstimatorTask
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class CompiledCircuit:
 
         Raises
         ------
-        BasicAerError
+        PubError
             If there are other than one value for each parameter, or values that are not finite.
         """
         evs = self.submit(values).result()[0].data.evs
@@ -93,12 +93,12 @@ class CompiledCircuit:
         Its result is that of an `EstimatorV2` with one PUB: ``job.result()[0].data.evs``.
         """
         count = len(self.parameters)
-        with at_border(lambda _: BasicAerError(f"Parameter values must be an array of numbers, not {shown(values)}.")):
+        with at_border(lambda _: PubError(f"Parameter values must be an array of numbers, not {shown(values)}.")):
             if values is None:
                 raise TypeError
             array = np.asarray(values, float)
         if not array.ndim or array.shape[-1] != count:
-            raise BasicAerError(
+            raise PubError(
                 f"Circuit '{self._name}' has {count} parameters, and is given values of shape {array.shape}; give an "
                 f"array of shape ({count},), or (..., {count}) for several sets."
             )

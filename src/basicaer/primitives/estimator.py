@@ -18,9 +18,9 @@ from basicaer.compile.saves import PAULI_LETTERS, pauli_terms
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.engine.bits import mask_of
-from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
+from basicaer.errors import BasicAerError, BasicAerWarning, PubError, at_border, shown
 from basicaer.options import check_option
-from basicaer.primitives.base import Primitive, PubError, read_pubs
+from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
 from basicaer.primitives.options import EstimatorOptions
 from basicaer.primitives.payload import EstimatorTask
@@ -136,7 +136,9 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             For anything that cannot be run, before the job is queued. For a bad PUB the error is also a ValueError and
             a TypeError, which Qiskit's own primitives raise.
         """
-        default = self._options.default_precision if precision is None else precision
+        default = self._options.default_precision
+        if precision is not None:
+            default = check_option("default_precision", precision, called="precision")
         coerced = read_pubs(pubs, partial(EstimatorPub.coerce, precision=default))
         settings = self._settings()
         tasks = []

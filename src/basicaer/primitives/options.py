@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import OptionValueError, UnknownOptionError, shown
 from basicaer.options import check_option, check_options
 from basicaer.wording import unknown_name
 
@@ -54,14 +54,14 @@ class PrimitiveOptions:
         known = [one.name for one in fields(cls)]
         for name in names:
             if name not in known:
-                raise BasicAerError(unknown_name(f"option of {cls._primitive}", str(name), known))
+                raise UnknownOptionError(unknown_name(f"option of {cls._primitive}", str(name), known))
 
     @staticmethod
     def _checked(name: str, value: Any) -> Any:
         match name:
             case "backend_options" | "run_options":
                 if value is not None and not isinstance(value, dict):
-                    raise BasicAerError(f"{name} must be a dictionary or None, not {shown(value)}.")
+                    raise OptionValueError(f"{name} must be a dictionary or None, not {shown(value)}.")
                 return dict(value or {})
             case "seed_simulator":
                 return value if isinstance(value, np.random.Generator) else check_option("seed", value)
@@ -92,7 +92,7 @@ class PrimitiveOptions:
         for name in taken:
             if name not in _IN_DICTIONARIES:
                 kind = f"option in {dictionary} of {self._primitive}"
-                raise BasicAerError(unknown_name(kind, str(name), _IN_DICTIONARIES, own))
+                raise UnknownOptionError(unknown_name(kind, str(name), _IN_DICTIONARIES, own))
         checked: dict[str, Any] = check_options(taken)
         return checked
 

@@ -105,7 +105,9 @@ class SamplerV2(Primitive, BaseSamplerV2):
             For anything that cannot be run, before the job is queued. For a bad PUB the error is also a ValueError and
             a TypeError, which Qiskit's own primitives raise.
         """
-        default = self._options.default_shots if shots is None else shots
+        default = self._options.default_shots
+        if shots is not None:
+            default = check_option("default_shots", shots, called="shots")
         coerced = read_pubs(pubs, partial(SamplerPub.coerce, shots=default))
         settings = self._settings()
         tasks = []

@@ -22,7 +22,7 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
-from basicaer.errors import BasicAerError, BasicAerWarning, at_border
+from basicaer.errors import BasicAerError, BasicAerWarning, OptionValueError, at_border
 from basicaer.job import BasicAerJob
 from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Precision
 from basicaer.persistence.folder import JobFolder
@@ -170,11 +170,15 @@ class BasicAerSimulator(BackendV2):
 
         Raises
         ------
-        BasicAerError
-            For an unknown option or instruction, a parameter without a value, a state that does not fit into memory,
-            and any other bad input, in a sentence that says which and what to do.
+        UnknownOptionError
+            For an unknown option.
+        OptionValueError
+            For a value that an option cannot have.
         QobjValidationError
             For a Qobj that breaks the schema.
+        BasicAerError
+            For an unknown instruction, a parameter without a value, a state that does not fit into memory, and any
+            other bad input, in a sentence that says which and what to do. The errors above are of this class, too.
         """
         if is_qobj(run_input):
             return self._run_qobj(run_input, options)
@@ -205,9 +209,9 @@ class BasicAerSimulator(BackendV2):
 
         Raises
         ------
-        AttributeError
-            For an unknown option, as Qiskit's backends raise it.
-        BasicAerError
+        UnknownOptionError
+            For an unknown option; it is an AttributeError too, as Qiskit's backends raise it.
+        OptionValueError
             For a value that an option cannot have.
         """
         changed = self._run_options.checked_for_backend(fields)
@@ -294,7 +298,7 @@ class BasicAerSimulator(BackendV2):
                     read = read_experiment(data["config"], item, position, time_limit)
                     settings = self._qobj_settings(read.config, options)
                     if read.config.get("parameter_binds") or settings["parameter_binds"]:
-                        raise BasicAerError("A Qobj has numbers for all its parameters; leave out parameter_binds.")
+                        raise OptionValueError("A Qobj has numbers for all its parameters; leave out parameter_binds.")
                     own_seed = read.seed
                     if own_seed is None or "seed_simulator" in options:
                         own_seed = seed_of_experiment(seed, position)
@@ -389,7 +393,7 @@ def _simulators_with(option: str) -> list[str]:
 
 def _persistence(settings: dict[str, Any]) -> Persistence:
     if settings["max_parallel_experiments"] != 1 or len(settings["target_gpus"] or (0,)) > 1:
-        raise BasicAerError(
+        raise OptionValueError(
             "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
             "of target_gpus at most."
         )
@@ -403,7 +407,7 @@ def _seed(settings: dict[str, Any]) -> int:
 
 
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:
-    with at_border(lambda why: BasicAerError(f"parameter_binds cannot be read: {why}.")):
+    with at_border(lambda why: OptionValueError(f"parameter_binds cannot be read: {why}.")):
         return bound_circuits(circuits, settings["parameter_binds"])
 
 

@@ -11,7 +11,7 @@ from qiskit import QuantumCircuit
 from basicaer.compile.result_forms import OPERATOR, STATEVECTOR
 from basicaer.compile.saves import SAVES
 from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, SetState, walk
-from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.errors import BasicAerError, OptionValueError, at_border, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,13 +97,15 @@ def check_initial_statevector(value: Any, program: Program, simulator: str) -> N
     size = 2**program.circuit_qubits
     if vector.shape != (size,):
         has = f"{vector.size} amplitudes" if vector.ndim == 1 else f"shape {vector.shape}"
-        raise BasicAerError(
+        raise OptionValueError(
             f"initial_statevector of {simulator} has {has}; circuit '{program.name}' of "
             f"{program.circuit_qubits} qubits needs {size} amplitudes in one row."
         )
     norm = float(np.linalg.norm(vector))
     if round(norm, 12) != 1:
-        raise BasicAerError(f"initial_statevector of {simulator} has norm {norm:.14g}, not 1; divide it by its norm.")
+        raise OptionValueError(
+            f"initial_statevector of {simulator} has norm {norm:.14g}, not 1; divide it by its norm."
+        )
     return vector
 
 
@@ -112,25 +114,25 @@ def check_initial_unitary(value: Any, program: Program, simulator: str) -> NDArr
     matrix = _complex_array(value, "initial_unitary")
     size = 2**program.circuit_qubits
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise BasicAerError(f"initial_unitary of {simulator} has shape {matrix.shape}, which is not square.")
+        raise OptionValueError(f"initial_unitary of {simulator} has shape {matrix.shape}, which is not square.")
     if matrix.shape != (size, size):
-        raise BasicAerError(
+        raise OptionValueError(
             f"initial_unitary of {simulator} has shape {matrix.shape}; circuit '{program.name}' of "
             f"{program.circuit_qubits} qubits needs {(size, size)}."
         )
     if not np.allclose(matrix.conj().T @ matrix, np.eye(size), rtol=0, atol=1e-10):
-        raise BasicAerError(f"initial_unitary of {simulator} is not unitary to 10 decimals.")
+        raise OptionValueError(f"initial_unitary of {simulator} is not unitary to 10 decimals.")
     return matrix.T.reshape(-1)
 
 
 def _complex_array(value: Any, name: str) -> NDArray[np.complexfloating]:
     """Return numbers, or a state or operator of `qiskit.quantum_info`, as a complex array."""
-    with at_border(lambda _: BasicAerError(f"{name} must be an array of complex numbers, not {shown(value)}.")):
+    with at_border(lambda _: OptionValueError(f"{name} must be an array of complex numbers, not {shown(value)}.")):
         array = np.asarray(getattr(value, "data", value) if hasattr(value, "dims") else value)
         if array.dtype.kind not in "biufc":
             raise TypeError
         with np.errstate(over="ignore"):  # a number that is too large becomes infinite, and is refused below
             array = array.astype(complex)
     if not np.isfinite(array).all():
-        raise BasicAerError(f"{name} has entries that are not finite.")
+        raise OptionValueError(f"{name} has entries that are not finite.")
     return array

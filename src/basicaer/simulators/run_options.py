@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from basicaer.errors import BasicAerError
+from basicaer.errors import OptionValueError, UnknownOptionError
 from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
 from basicaer.options import ArrayPlace, check_options
 from basicaer.wording import unknown_name
@@ -45,20 +45,22 @@ class RunOptions(NamedTuple):
 
         Raises
         ------
-        BasicAerError
-            For an unknown option, a value that an option cannot have, and options that exclude each other.
+        UnknownOptionError
+            For an unknown option.
+        OptionValueError
+            For a value that an option cannot have, and options that exclude each other.
         """
         given = {name: value for name, value in given.items() if not _means_default(name, value)}
         settings = self.with_effect(backend_options | given)
         changed = {}
         for name, value in settings.items():
             if name not in self.defaults:
-                raise BasicAerError(self.unknown_option(name))
+                raise UnknownOptionError(self.unknown_option(name))
             if value is not self.defaults[name]:
                 changed[name] = value
         settings |= check_options(changed)
         if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
-            raise BasicAerError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
+            raise OptionValueError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
         return settings
 
     def with_effect(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -75,13 +77,15 @@ class RunOptions(NamedTuple):
 
         Raises
         ------
-        AttributeError
-            For an unknown option, as Qiskit's backends do.
+        UnknownOptionError
+            For an unknown option.
+        OptionValueError
+            For a value that an option cannot have.
         """
         options = self.with_effect(options)
         for name in options:
             if name not in self.defaults:
-                raise AttributeError(self.unknown_option(name))
+                raise UnknownOptionError(self.unknown_option(name))
         return check_options(
             {name: self.defaults[name] if _means_default(name, value) else value for name, value in options.items()}
         )
