@@ -394,7 +394,10 @@ def failed(held):
 
 @pytest.mark.parametrize("kind", [finished, failed])
 @pytest.mark.parametrize("cancelled", [False, True], ids=["", "cancelled"])
-def test_a_job_that_has_ended_goes_with_its_last_user_and_takes_its_result_along(one_thread, held, kind, cancelled):
+@pytest.mark.parametrize("asked", [lambda job: job, BasicAerJob.future], ids=["", "future"])
+def test_a_job_that_has_ended_goes_with_its_last_user_and_takes_its_result_along(
+    one_thread, held, kind, cancelled, asked
+):
     gc.collect()
     gc.disable()  # a result may be gigabytes: it must not wait for the collector
     try:
@@ -405,7 +408,7 @@ def test_a_job_that_has_ended_goes_with_its_last_user_and_takes_its_result_along
         held.go.set()
         one_thread.shutdown()
         with contextlib.suppress(ValueError, CancelledError):
-            job.result(0)
+            asked(job).result(0)
         remembered = weakref.ref(job)
         del job
         assert remembered() is None

@@ -9,15 +9,17 @@ import time
 import warnings
 import weakref
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
 from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
-from basicaer.errors import BasicAerWarning, JobStateError, JobWaitTimeoutError
+from basicaer.errors import BasicAerError, BasicAerWarning, JobStateError, JobWaitTimeoutError, shown
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
 from basicaer.handles.base import ProgressCallback
+from basicaer.job_future import JobFuture
 from basicaer.job_state import JobState, Part
 from basicaer.options import check_option
 from basicaer.payload import OpaquePayload
@@ -25,7 +27,7 @@ from basicaer.qobj import QasmQobj, validate
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from concurrent.futures import Executor, Future
     from types import TracebackType
 
@@ -45,7 +47,9 @@ class BasicAerJob(JobV1):
     """One submission to a simulator, which runs in the background.
 
     A backend's `run` returns a job that is already submitted. Any thread may cancel a job, wait for it and ask for its
-    status. Used as a context manager, a job is cancelled if the block is left by an exception.
+    status. Used as a context manager, a job is cancelled if the block is left by an exception. In a coroutine,
+    ``await job`` waits for the job and gives what `result` returns or raises; a job is cancelled if a task is that
+    awaits it, unless the task awaits ``asyncio.shield(job)``.
 
     Parameters
     ----------
@@ -228,7 +232,67 @@ class BasicAerJob(JobV1):
                 raise error
             finally:
                 del self, error  # the error's traceback refers to this frame, and the job refers to the error
-        return cast("Result", self._state.joined_outcomes())
+        return self._result_of(self._state.joined_outcomes())
+
+    def _result_of(self, outcome: Any) -> Any:
+        """Return what a job's function has returned as the job's result."""
+        return outcome
+
+    def __await__(self) -> Generator[Any, None, Result]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Result:
+        import asyncio  # takes 40 ms, and a program that gets here has it already
+
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell(_: BasicAerJob) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                loop.call_soon_threadsafe(ended.set)
+
+        self.add_done_callback(tell)
+        try:
+            await ended.wait()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        try:
+            return self.result()
+        finally:
+            del self  # as in `result`
+
+    def add_done_callback(self, fn: Callable[[Self], object]) -> None:
+        """Call a function with the job when the job has ended, in whatever way; at once if it has ended already.
+
+        As with Python's futures, it is called in the thread in which the job ends, and an exception that it raises is
+        logged and ignored.
+
+        Raises
+        ------
+        BasicAerError
+            If `fn` is not a function.
+        JobStateError
+            If the job was not submitted.
+        """
+        if not callable(fn):
+            raise BasicAerError(f"add_done_callback() takes a function of the job, not {shown(fn)}.")
+        self.future().add_done_callback(lambda _: fn(self))
+
+    def future(self) -> JobFuture:
+        """Return the job as a future of Python, for `concurrent.futures.wait`, `as_completed` and the like.
+
+        The future's `cancel` cancels the job. The future is done when the job has ended, and then has the same result
+        or exception.
+
+        Raises
+        ------
+        JobStateError
+            If the job was not submitted.
+        """
+        self._state.check_submitted()
+        future = JobFuture(self.cancel, self.running)
+        self._state.when_ended(partial(future.take, self._state, self._result_of))
+        return future
 
     @contextlib.contextmanager
     def _cancelled_by_interrupts(self) -> Iterator[None]:
@@ -266,7 +330,8 @@ class BasicAerJob(JobV1):
         self._state.check_submitted()
         if self._state.final is None:
             raise JobStateError(f"Job {self.job_id()} has not ended yet; wait for it with wait_for_final_state().")
-        return cast("Result | None", self._state.joined_outcomes())
+        outcome = self._state.joined_outcomes()
+        return None if outcome is None else cast("Result", self._result_of(outcome))
 
     def progress(self) -> Progress:
         """Return how far the job is; the parts of a job that was split count together.

@@ -95,6 +95,7 @@ class JobState:
         self._is_cancelled = False
         self._outcomes: dict[int, Any] = {}  # _outcomes[part] = its result, or a result of what it had finished
         self._last_progress = Progress()
+        self._when_ended: list[Callable[[], None]] = []
 
     # Submission.
 
@@ -269,11 +270,23 @@ class JobState:
             elif is_first:
                 self.error = error
             self._unfinished_parts -= 1
-            if self._unfinished_parts == 0:
+            has_ended = self._unfinished_parts == 0
+            if has_ended:
                 self._conclude_job()
-                return
-        if is_first:
+        if has_ended:
+            waiting, self._when_ended = self._when_ended, []
+            for call in waiting:
+                call()
+        elif is_first:
             self._stop_parts()
+
+    def when_ended(self, call: Callable[[], None]) -> None:
+        """Make a call, which raises nothing, when the job has ended; at once if it has."""
+        with self._lock:
+            if self.final is None:
+                self._when_ended.append(call)
+                return
+        call()
 
     def _conclude_job(self) -> None:
         if self.error is not None and not self._is_cancelled:

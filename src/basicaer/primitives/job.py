@@ -18,19 +18,16 @@ __all__ = ["PrimitiveJob"]
 class PrimitiveJob(BasicAerJob, BasePrimitiveJob):
     """The job that a primitive's ``run`` returns; it does what a `BasicAerJob` does, except for `qobj`."""
 
-    def result(self, timeout: float | None = None) -> PrimitiveResult[Any]:
-        """Wait for the job and return its result; see `BasicAerJob.result`."""
-        found: list[Sampled | Estimated] = super().result(timeout)
-        return self._as_qiskit(found)
+    if TYPE_CHECKING:  # no method of its own: its frame would keep the job alive from the traceback of an error
+
+        def result(self, timeout: float | None = None) -> PrimitiveResult[Any]: ...  # noqa: D102
 
     def partial_result(self) -> PrimitiveResult[Any] | None:
         """Return the result of a job that is done, else None: PUBs are not finished one by one."""
-        found: Any = super().partial_result()
-        return None if found is None else self._as_qiskit(found)
+        return super().partial_result()
 
-    @staticmethod
-    def _as_qiskit(found: list[Sampled | Estimated]) -> PrimitiveResult[Any]:
-        return PrimitiveResult([one.as_qiskit() for one in found], metadata={"version": 2})
+    def _result_of(self, outcome: list[Sampled | Estimated]) -> PrimitiveResult[Any]:
+        return PrimitiveResult([one.as_qiskit() for one in outcome], metadata={"version": 2})
 
     def qobj(self) -> Any:
         """Raise an error, since a primitive's PUBs cannot be expressed as a Qobj.

@@ -1,0 +1,218 @@
+"""Jobs among Python's futures: callbacks at their end, `as_completed` and `wait`, and coroutines that await them."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import threading
+from concurrent.futures import CancelledError
+
+import pytest
+from qiskit.providers import JobStatus
+
+from basicaer import BasicAer, BasicAerError, SamplerV2
+from basicaer.errors import JobStateError
+from basicaer.primitives.job import PrimitiveJob
+from jobs import GUARD, OUTCOME, Held, bell, new_job, submitted, succeed
+
+
+def fail(_job_id, _payload):
+    raise BasicAerError("No state is left; take another.")
+
+
+@pytest.fixture
+def held():
+    one = Held()
+    yield one
+    one.go.set()
+
+
+# Callbacks.
+
+
+@pytest.mark.parametrize("fn", [succeed, fail])
+def test_a_callback_is_called_once_with_the_job_however_it_ends(fn, manual):
+    job, called = submitted(fn, executor=manual), []
+    job.add_done_callback(lambda one: called.append((one, one.status())))
+    assert not called
+    manual.run_all()
+    assert called == [(job, JobStatus.DONE if fn is succeed else JobStatus.ERROR)]
+
+
+def test_a_callback_is_called_when_a_job_is_cancelled(held):
+    job, called = submitted(held), threading.Event()
+    job.add_done_callback(lambda one: called.set() if one.status() is JobStatus.CANCELLED else None)
+    assert held.began.wait(GUARD)
+    assert job.cancel()
+    held.go.set()
+    assert called.wait(GUARD)
+
+
+def test_a_callback_of_a_job_that_has_ended_is_called_at_once(manual):
+    job, called = submitted(succeed, executor=manual), []
+    manual.run_all()
+    job.add_done_callback(called.append)
+    assert called == [job]
+
+
+def test_a_callback_that_fails_is_logged_and_hurts_no_other(manual, caplog):
+    job, called = submitted(succeed, executor=manual), []
+    job.add_done_callback(lambda _: 1 / 0)
+    job.add_done_callback(called.append)
+    with caplog.at_level(logging.ERROR):
+        manual.run_all()
+    assert called == [job]
+    assert job.result(GUARD) is OUTCOME
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_callback_may_ask_for_the_result_and_add_another(manual):
+    job, called = submitted(succeed, executor=manual), []
+    job.add_done_callback(lambda one: one.add_done_callback(lambda again: called.append(again.result(GUARD))))
+    manual.run_all()
+    assert called == [OUTCOME]
+
+
+def test_a_callback_must_be_a_function_and_its_job_submitted():
+    with pytest.raises(BasicAerError, match=r"add_done_callback\(\) takes a function of the job, not 5"):
+        submitted(succeed).add_done_callback(5)
+    with pytest.raises(JobStateError, match="has not been submitted"):
+        new_job(succeed).add_done_callback(print)
+    with pytest.raises(JobStateError, match="has not been submitted"):
+        new_job(succeed).future()
+
+
+# Futures.
+
+
+def test_the_jobs_that_have_ended_come_first(held):
+    running, ended = submitted(held), submitted(succeed)
+    of = {job.future(): job for job in (running, ended)}
+    found = concurrent.futures.as_completed(of, GUARD)
+    assert of[next(found)] is ended
+    held.go.set()
+    assert of[next(found)] is running
+
+
+@pytest.mark.parametrize("end", ["result", "error", "cancelled"])
+def test_a_future_ends_as_its_job_does(end, held):
+    job = submitted({"result": succeed, "error": fail, "cancelled": held}[end])
+    future = job.future()
+    if end == "cancelled":
+        assert held.began.wait(GUARD)
+        assert future.running()
+        assert future.cancel()
+        assert not future.done()  # the job has yet to stop
+        held.go.set()
+    done, waiting = concurrent.futures.wait([future], GUARD)
+    assert (done, waiting) == ({future}, set())
+    assert not future.running()
+    assert future.cancelled() == job.cancelled() == (end == "cancelled")
+    if end == "result":
+        assert future.result() is job.result()
+    elif end == "error":
+        assert future.exception() is job._state.error
+    else:
+        with pytest.raises(CancelledError):
+            future.result()
+
+
+def test_one_exception_is_enough_to_end_a_wait_for_the_first(held):
+    futures = [submitted(held).future(), submitted(fail).future()]
+    done, _ = concurrent.futures.wait(futures, GUARD, return_when=concurrent.futures.FIRST_EXCEPTION)
+    assert done == {futures[1]}
+
+
+def test_a_future_has_the_result_of_a_primitives_job():
+    job = SamplerV2(seed=7).run([bell("")], shots=100)
+    assert isinstance(job, PrimitiveJob)
+    counts = [one[0].data.meas.get_counts() for one in (job.future().result(GUARD), job.result(GUARD))]
+    assert counts[0] == counts[1]
+
+
+def test_the_future_of_a_job_in_parts_has_the_whole_result():
+    job = BasicAer.get_backend("qasm_simulator").run([bell("")] * 3, max_parallel_experiments=3)
+    assert len(job.future().result(GUARD).results) == 3
+
+
+# Coroutines.
+
+
+async def awaited(job):
+    return await asyncio.wait_for(job, GUARD)
+
+
+@pytest.mark.parametrize("ends_before", [True, False])
+def test_a_coroutine_waits_for_the_result(ends_before, manual):
+    job = submitted(succeed, executor=manual)
+    if ends_before:
+        manual.run_all()
+
+    async def both():
+        waiting = asyncio.create_task(awaited(job))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(manual.run_all)
+        return await waiting
+
+    assert asyncio.run(both()) is OUTCOME
+
+
+def test_a_coroutine_gets_the_exception_of_the_job():
+    with pytest.raises(BasicAerError, match="No state is left"):
+        asyncio.run(awaited(submitted(fail)))
+
+
+def test_a_coroutine_is_told_that_the_job_was_cancelled_and_is_not_cancelled_itself(held):
+    job = submitted(held)
+
+    async def told():
+        waiting = asyncio.create_task(awaited(job))
+        await asyncio.to_thread(held.began.wait, GUARD)
+        job.cancel()
+        held.go.set()
+        with pytest.raises(CancelledError):
+            await waiting
+        return waiting.cancelled()
+
+    assert asyncio.run(told()) is False
+
+
+@pytest.mark.parametrize("shielded", [True, False])
+def test_a_task_that_is_cancelled_cancels_the_job_that_it_awaits_unless_it_is_shielded(shielded, held):
+    job = submitted(held)
+
+    async def give_up():
+        waiting = asyncio.create_task(awaited(asyncio.shield(job) if shielded else job))
+        await asyncio.to_thread(held.began.wait, GUARD)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+        held.go.set()
+        await asyncio.to_thread(job.wait_for_final_state, GUARD)
+
+    asyncio.run(give_up())
+    assert job.status() is (JobStatus.DONE if shielded else JobStatus.CANCELLED)
+
+
+def test_many_jobs_are_gathered():
+    backend = BasicAer.get_backend("qasm_simulator")
+
+    async def gathered():
+        return await asyncio.gather(*(backend.run(bell(""), shots=shots) for shots in (1, 2, 3)))
+
+    assert [sum(one.get_counts().values()) for one in asyncio.run(gathered())] == [1, 2, 3]
+
+
+def test_a_loop_that_was_closed_before_the_job_has_ended_is_left_alone(manual, caplog):
+    job = submitted(succeed, executor=manual)
+
+    async def hurry():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(job), 0)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(hurry())
+    loop.close()  # and not by `asyncio.run`, which would cancel the task that waits for the job
+    manual.run_all()
+    assert job.result(GUARD) is OUTCOME
+    assert "exception calling callback" not in caplog.text
