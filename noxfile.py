@@ -122,9 +122,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types, strictly."""
+    """Check types strictly, also those that programs see which use the package."""
     session.install(".", *_GROUPS["types"])
     session.run("mypy")
+    session.run("mypy", "--config-file", "tests/typed/mypy.ini", "tests/typed", "examples/typed_library.py")
 
 
 @nox.session

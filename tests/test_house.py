@@ -17,9 +17,9 @@ DOCUMENTS = sorted(
     if not path.relative_to(ROOT).as_posix().startswith(".")  # caches have READMEs, too
 )
 
-# These look like paths and are not in the checkout: files that a user gives or gets, pictures that are made with the
-# site, and the folder of the kernels in an installation.
-NO_FILES = {"FILE.qasm", "out.png", "saved", "plan.png", "peers.png", "basicaer/kernels"}
+# These look like paths and are not in the checkout: files that a user gives or gets, pictures and the changelog, which
+# are made with the site, and the folder of the kernels in an installation.
+NO_FILES = {"FILE.qasm", "out.png", "saved", "plan.png", "peers.png", "changelog.md", "basicaer/kernels"}
 
 # The beginning of a comment that is the end of a sentence nobody can see; it may follow another comment on its line.
 FRAGMENT = re.compile(r"# *(of|that|so|which|by|whose)\b")
@@ -44,7 +44,7 @@ def paths_of(document):
     looks = re.compile(
         r"[\w.*/-]+\.(py|md|cu|cuh|qasm|toml|json|png|yaml|ipynb)|[\w.-]+(/[\w.*-]+)*/|[\w-]+(/[\w.-]+)+"
     )
-    links = {link for link in re.findall(r"\]\(([^)]+)\)", text_of(document)) if "://" not in link}
+    links = {link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text_of(document)) if "://" not in link}
     return {word for word in words if looks.fullmatch(word)} | links
 
 

@@ -16,40 +16,113 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from basicaer import library
 from basicaer._version import __version__
-from basicaer.errors import BasicAerError, JobTimeLimitError, WorkerLostError
+from basicaer.engine.progress import Progress
+from basicaer.errors import (
+    BackendNotFoundError,
+    BasicAerError,
+    BasicAerWarning,
+    DeviceFailedError,
+    DeviceUnavailableError,
+    JobStateError,
+    JobTimeLimitError,
+    JobWaitTimeoutError,
+    OptionValueError,
+    PubError,
+    QobjValidationError,
+    UnknownOptionError,
+    WorkerLostError,
+)
 from basicaer.job import BasicAerJob, jobs
 from basicaer.provider import BasicAer, BasicAerProvider
+from basicaer.qobj import QasmQobj
 
 if TYPE_CHECKING:
-    from basicaer.primitives import EstimatorV2, SamplerV2
+    from basicaer.option_types import (
+        EstimatorArguments,
+        PrimitiveRunOptions,
+        QasmSimulatorOptions,
+        SamplerArguments,
+        SimulatorOptions,
+        StatevectorSimulatorOptions,
+        UnitarySimulatorOptions,
+    )
+    from basicaer.plan_view.circuit_plan import CircuitPlan
+    from basicaer.primitives import (
+        CompiledCircuit,
+        EstimatorOptions,
+        EstimatorV2,
+        PrimitiveJob,
+        SamplerOptions,
+        SamplerV2,
+    )
+    from basicaer.simulators import BasicAerSimulator, QasmSimulator, StatevectorSimulator, UnitarySimulator
     from basicaer.watching import watch
 
 __all__ = [
+    "BackendNotFoundError",
     "BasicAer",
     "BasicAerError",
     "BasicAerJob",
     "BasicAerProvider",
+    "BasicAerSimulator",
+    "BasicAerWarning",
+    "CircuitPlan",
+    "CompiledCircuit",
+    "DeviceFailedError",
+    "DeviceUnavailableError",
+    "EstimatorArguments",
+    "EstimatorOptions",
     "EstimatorV2",
+    "JobStateError",
     "JobTimeLimitError",
+    "JobWaitTimeoutError",
+    "OptionValueError",
+    "PrimitiveJob",
+    "PrimitiveRunOptions",
+    "Progress",
+    "PubError",
+    "QasmQobj",
+    "QasmSimulator",
+    "QasmSimulatorOptions",
+    "QobjValidationError",
+    "SamplerArguments",
+    "SamplerOptions",
     "SamplerV2",
+    "SimulatorOptions",
+    "StatevectorSimulator",
+    "StatevectorSimulatorOptions",
+    "UnitarySimulator",
+    "UnitarySimulatorOptions",
+    "UnknownOptionError",
     "WorkerLostError",
     "__version__",
     "jobs",
+    "library",
     "watch",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet unless the program configures logging
 
 
-def __getattr__(name: str) -> Any:
-    """Import on first use what takes a while to import."""
-    if name in {"EstimatorV2", "SamplerV2"}:
-        from basicaer import primitives
+if not TYPE_CHECKING:  # a type checker would let every name pass
 
-        return getattr(primitives, name)
-    if name == "watch":
-        from basicaer.watching import watch
+    def __getattr__(name: str) -> Any:
+        """Import on first use what takes a while to import."""
+        if name in __all__:
+            from basicaer import option_types, primitives, simulators
+            from basicaer.plan_view.circuit_plan import CircuitPlan
+            from basicaer.watching import watch
 
-        return watch
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            lazy = {"CircuitPlan": CircuitPlan, "watch": watch}
+            for module in (option_types, primitives, simulators):
+                lazy |= {one: getattr(module, one) for one in module.__all__}
+            globals().update(lazy)
+            return lazy[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return what is public, including what has yet to be imported."""
+    return sorted(__all__)

@@ -284,7 +284,7 @@ def _draw(result: Result, path: Path) -> None:
 @click.option("--precision", default="double", show_default=True, help="double or single.")
 @click.option("--draw", type=click.Path(path_type=Path), help="Save a picture of the plan to this file.")
 @_BIND
-def plan(*, file: Path, bind: tuple[str, ...], device: str, precision: str, draw: Path | None) -> None:
+def plan(*, file: Path, bind: tuple[str, ...], device: Any, precision: Any, draw: Path | None) -> None:
     """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
     try:
         if draw is not None:

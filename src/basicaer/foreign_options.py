@@ -3,67 +3,98 @@
 from __future__ import annotations
 
 import numbers
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from basicaer.errors import OptionValueError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ACCEPTED_NAMES", "OPTIONS_WITHOUT_EFFECT", "without_foreign_options"]
+__all__ = ["ACCEPTED_NAMES", "OPTIONS_WITHOUT_EFFECT", "ForeignOptions", "without_foreign_options"]
+
+# The options that have no effect here, by what they control.
+
+
+class _WorkOptions(TypedDict, total=False):
+    batched_shots_gpu: Any
+    batched_shots_gpu_max_qubits: Any
+    blocking_enable: Any
+    blocking_qubits: Any
+    chunk_swap_buffer_qubits: Any
+    cuStateVec_enable: Any
+    max_job_size: Any
+    max_parallel_shots: Any
+    max_shot_size: Any
+    num_threads_per_device: Any
+    runtime_parameter_bind_enable: Any
+    statevector_parallel_threshold: Any
+
+
+class _GateOptions(TypedDict, total=False):
+    accept_distributed_results: Any
+    enable_truncation: Any
+    fusion_enable: Any
+    fusion_max_qubit: Any
+    fusion_threshold: Any
+    fusion_verbose: Any
+    shot_branching_enable: Any
+    shot_branching_sampling_enable: Any
+    statevector_sample_measure_opt: Any
+
+
+class _CheckOptions(TypedDict, total=False):
+    max_memory_mb: Any
+    validation_threshold: Any
+    zero_threshold: Any
+
+
+class _MethodOptions(TypedDict, total=False):
+    extended_stabilizer_approximation_error: Any
+    extended_stabilizer_metropolis_mixing_time: Any
+    extended_stabilizer_norm_estimation_repetitions: Any
+    extended_stabilizer_norm_estimation_samples: Any
+    extended_stabilizer_parallel_threshold: Any
+    extended_stabilizer_probabilities_snapshot_samples: Any
+    extended_stabilizer_sampling_method: Any
+    matrix_product_state_max_bond_dimension: Any
+    matrix_product_state_truncation_threshold: Any
+    mps_lapack: Any
+    mps_log_data: Any
+    mps_omp_threads: Any
+    mps_parallel_threshold: Any
+    mps_sample_measure_algorithm: Any
+    mps_swap_direction: Any
+    stabilizer_max_snapshot_probabilities: Any
+    superoperator_parallel_threshold: Any
+    tensor_network_num_sampling_qubits: Any
+    unitary_parallel_threshold: Any
+    use_cuTensorNet_autotuning: Any
+
+
+class _BasicSimulatorOptions(TypedDict, total=False):
+    use_clifford_optimization: Any
+
 
 OPTIONS_WITHOUT_EFFECT = {
-    "how Aer divides work": (
-        "batched_shots_gpu",
-        "batched_shots_gpu_max_qubits",
-        "blocking_enable",
-        "blocking_qubits",
-        "chunk_swap_buffer_qubits",
-        "cuStateVec_enable",
-        "max_job_size",
-        "max_parallel_shots",
-        "max_shot_size",
-        "num_threads_per_device",
-        "runtime_parameter_bind_enable",
-        "statevector_parallel_threshold",
-    ),
-    "how Aer runs gates and draws outcomes": (
-        "accept_distributed_results",
-        "enable_truncation",
-        "fusion_enable",
-        "fusion_max_qubit",
-        "fusion_threshold",
-        "fusion_verbose",
-        "shot_branching_enable",
-        "shot_branching_sampling_enable",
-        "statevector_sample_measure_opt",
-    ),
-    "what Aer checks, and when it gives up": ("max_memory_mb", "validation_threshold", "zero_threshold"),
-    "Aer's other methods": (
-        "extended_stabilizer_approximation_error",
-        "extended_stabilizer_metropolis_mixing_time",
-        "extended_stabilizer_norm_estimation_repetitions",
-        "extended_stabilizer_norm_estimation_samples",
-        "extended_stabilizer_parallel_threshold",
-        "extended_stabilizer_probabilities_snapshot_samples",
-        "extended_stabilizer_sampling_method",
-        "matrix_product_state_max_bond_dimension",
-        "matrix_product_state_truncation_threshold",
-        "mps_lapack",
-        "mps_log_data",
-        "mps_omp_threads",
-        "mps_parallel_threshold",
-        "mps_sample_measure_algorithm",
-        "mps_swap_direction",
-        "stabilizer_max_snapshot_probabilities",
-        "superoperator_parallel_threshold",
-        "tensor_network_num_sampling_qubits",
-        "unitary_parallel_threshold",
-        "use_cuTensorNet_autotuning",
-    ),
-    "how Qiskit's BasicSimulator works": ("use_clifford_optimization",),
+    "how Aer divides work": tuple(_WorkOptions.__annotations__),
+    "how Aer runs gates and draws outcomes": tuple(_GateOptions.__annotations__),
+    "what Aer checks, and when it gives up": tuple(_CheckOptions.__annotations__),
+    "Aer's other methods": tuple(_MethodOptions.__annotations__),
+    "how Qiskit's BasicSimulator works": tuple(_BasicSimulatorOptions.__annotations__),
 }
 """Options of other simulators that never change a result, by what they control there; their values are not read."""
+
+
+class ForeignOptions(_WorkOptions, _GateOptions, _CheckOptions, _MethodOptions, _BasicSimulatorOptions, total=False):
+    """Options of other simulators and of devices that `run` accepts, with the values that it accepts."""
+
+    method: str | None
+    noise_model: Any
+    basis_gates: None
+    coupling_map: None
+    meas_level: Literal[2]
+    meas_return: Literal["single", "avg"]
+
 
 _NAMES_WITHOUT_EFFECT = frozenset(name for names in OPTIONS_WITHOUT_EFFECT.values() for name in names)
 _TRANSPILER_OPTIONS = frozenset({"basis_gates", "coupling_map"})

@@ -278,7 +278,7 @@ class BasicAerJob(JobV1):
             raise BasicAerError(f"add_done_callback() takes a function of the job, not {shown(fn)}.")
         self.future().add_done_callback(lambda _: fn(self))
 
-    def future(self) -> JobFuture:
+    def future(self) -> Future[Any]:
         """Return the job as a future of Python, for `concurrent.futures.wait`, `as_completed` and the like.
 
         The future's `cancel` cancels the job. The future is done when the job has ended, and then has the same result

@@ -44,7 +44,7 @@ class JobFuture(Future[Any]):
         if state.final is JobStatus.CANCELLED:
             super().cancel()
             self.set_running_or_notify_cancel()  # wakes those who wait for several futures
-        elif state.error is not None:  # which is not raised here: its traceback would keep the job alive
+        elif state.error is not None:  # it is not raised here: its traceback would keep the job alive
             self.set_exception(state.error)
         else:
             try:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 from operator import index as whole
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import numpy as np
 from qiskit.circuit import Instruction
@@ -58,6 +58,14 @@ __all__ = [
     "save_statevector_dict",
     "save_unitary",
 ]
+
+
+class HowKept(TypedDict, total=False):
+    """Which values of different shots are kept; see the module's documentation."""
+
+    pershot: bool
+    conditional: bool
+    unnormalized: bool
 
 
 class SaveInstruction(Instruction):
@@ -154,7 +162,9 @@ class SaveAmplitudes(SaveInstruction):
     _name = "save_amplitudes"
     _default_label = "amplitudes"
 
-    def __init__(self, num_qubits: int, params: Iterable[int | str], label: str | None = None, **how: Any) -> None:
+    def __init__(
+        self, num_qubits: int, params: Iterable[int | str], label: str | None = None, **how: Unpack[HowKept]
+    ) -> None:
         super().__init__(num_qubits, label, params=self._indices(params, num_qubits), **how)
 
     def _indices(self, params: Iterable[int | str], num_qubits: int) -> list[int]:
@@ -207,7 +217,7 @@ class SaveExpectationValue(SaveInstruction):
     _name = "save_expval"
     _default_label = "expectation_value"
 
-    def __init__(self, operator: Any, label: str | None = None, **how: Any) -> None:
+    def __init__(self, operator: Any, label: str | None = None, **how: Unpack[HowKept]) -> None:
         paulis = self._paulis(operator)
         # For each Pauli its factor in the operator and, for the variance, in its square, as in Aer's instruction.
         super().__init__(paulis.num_qubits, label, params=self._terms(paulis), **how)
@@ -264,37 +274,39 @@ class SaveOutcomeProbabilities(SaveInstruction):
         super().__init__(num_qubits, label)
 
 
-def save_statevector(circuit: QuantumCircuit, label: str = "statevector", **how: Any) -> InstructionSet:
+def save_statevector(circuit: QuantumCircuit, label: str = "statevector", **how: Unpack[HowKept]) -> InstructionSet:
     """Append a `SaveStatevector` on all qubits."""
     return circuit.append(SaveStatevector(circuit.num_qubits, label, **how), circuit.qubits)
 
 
-def save_statevector_dict(circuit: QuantumCircuit, label: str = "statevector", **how: Any) -> InstructionSet:
+def save_statevector_dict(
+    circuit: QuantumCircuit, label: str = "statevector", **how: Unpack[HowKept]
+) -> InstructionSet:
     """Append a `SaveStatevectorDict` on all qubits."""
     return circuit.append(SaveStatevectorDict(circuit.num_qubits, label, **how), circuit.qubits)
 
 
-def save_unitary(circuit: QuantumCircuit, label: str = "unitary", **how: Any) -> InstructionSet:
+def save_unitary(circuit: QuantumCircuit, label: str = "unitary", **how: Unpack[HowKept]) -> InstructionSet:
     """Append a `SaveUnitary` on all qubits."""
     return circuit.append(SaveUnitary(circuit.num_qubits, label, **how), circuit.qubits)
 
 
 def save_amplitudes(
-    circuit: QuantumCircuit, params: Iterable[int | str], label: str = "amplitudes", **how: Any
+    circuit: QuantumCircuit, params: Iterable[int | str], label: str = "amplitudes", **how: Unpack[HowKept]
 ) -> InstructionSet:
     """Append a `SaveAmplitudes` on all qubits."""
     return circuit.append(SaveAmplitudes(circuit.num_qubits, params, label, **how), circuit.qubits)
 
 
 def save_amplitudes_squared(
-    circuit: QuantumCircuit, params: Iterable[int | str], label: str = "amplitudes_squared", **how: Any
+    circuit: QuantumCircuit, params: Iterable[int | str], label: str = "amplitudes_squared", **how: Unpack[HowKept]
 ) -> InstructionSet:
     """Append a `SaveAmplitudesSquared` on all qubits."""
     return circuit.append(SaveAmplitudesSquared(circuit.num_qubits, params, label, **how), circuit.qubits)
 
 
 def save_probabilities(
-    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "probabilities", **how: Any
+    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "probabilities", **how: Unpack[HowKept]
 ) -> InstructionSet:
     """Append a `SaveProbabilities`; on all qubits unless some are given."""
     chosen = circuit.qubits if qubits is None else qubits
@@ -302,7 +314,7 @@ def save_probabilities(
 
 
 def save_probabilities_dict(
-    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "probabilities", **how: Any
+    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "probabilities", **how: Unpack[HowKept]
 ) -> InstructionSet:
     """Append a `SaveProbabilitiesDict`; on all qubits unless some are given."""
     chosen = circuit.qubits if qubits is None else qubits
@@ -310,7 +322,7 @@ def save_probabilities_dict(
 
 
 def save_density_matrix(
-    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "density_matrix", **how: Any
+    circuit: QuantumCircuit, qubits: Sequence[Any] | None = None, label: str = "density_matrix", **how: Unpack[HowKept]
 ) -> InstructionSet:
     """Append a `SaveDensityMatrix`; on all qubits unless some are given."""
     chosen = circuit.qubits if qubits is None else qubits
@@ -318,7 +330,11 @@ def save_density_matrix(
 
 
 def save_expectation_value(
-    circuit: QuantumCircuit, operator: Any, qubits: Sequence[Any], label: str = "expectation_value", **how: Any
+    circuit: QuantumCircuit,
+    operator: Any,
+    qubits: Sequence[Any],
+    label: str = "expectation_value",
+    **how: Unpack[HowKept],
 ) -> InstructionSet:
     """Append a `SaveExpectationValue` of an operator on some qubits, the first one rightmost in its Pauli strings."""
     return circuit.append(SaveExpectationValue(operator, label, **how), qubits)
@@ -329,7 +345,7 @@ def save_expectation_value_variance(
     operator: Any,
     qubits: Sequence[Any],
     label: str = "expectation_value_variance",
-    **how: Any,
+    **how: Unpack[HowKept],
 ) -> InstructionSet:
     """Append a `SaveExpectationValueVariance` of an operator on some qubits."""
     return circuit.append(SaveExpectationValueVariance(operator, label, **how), qubits)

@@ -6,7 +6,7 @@ The simulators are imported when the first of them is asked for, so that ``impor
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from basicaer.errors import BackendNotFoundError, BasicAerError, OptionValueError, shown
 from basicaer.job import BasicAerJob
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from basicaer.engine.progress import Progress
+    from basicaer.option_types import (
+        QasmSimulatorOptions,
+        SimulatorOptions,
+        StatevectorSimulatorOptions,
+        UnitarySimulatorOptions,
+    )
+    from basicaer.simulators import QasmSimulator, StatevectorSimulator, UnitarySimulator
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["BasicAer", "BasicAerProvider"]
@@ -37,6 +44,21 @@ class BasicAerProvider:
         backends = [kind(provider=self) for kind in (QasmSimulator, StatevectorSimulator, UnitarySimulator)]
         named = [b for b in backends if name is None or (isinstance(name, str) and str(name) == b.name)]
         return [b for b in named if filters is None or filters(b)]
+
+    @overload
+    def get_backend(
+        self, name: Literal["qasm_simulator"] = ..., **options: Unpack[QasmSimulatorOptions]
+    ) -> QasmSimulator: ...
+    @overload
+    def get_backend(
+        self, name: Literal["statevector_simulator"], **options: Unpack[StatevectorSimulatorOptions]
+    ) -> StatevectorSimulator: ...
+    @overload
+    def get_backend(
+        self, name: Literal["unitary_simulator"], **options: Unpack[UnitarySimulatorOptions]
+    ) -> UnitarySimulator: ...
+    @overload
+    def get_backend(self, name: str, **options: Unpack[SimulatorOptions]) -> BasicAerSimulator: ...
 
     def get_backend(self, name: str = "qasm_simulator", **options: Any) -> BasicAerSimulator:
         """Return the simulator called `name`, with these options set for all its runs.

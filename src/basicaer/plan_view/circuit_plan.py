@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from basicaer.plan_view.model import PlanFacts
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -50,9 +51,8 @@ class CircuitPlan(PlanFacts):
     """
 
     def __repr__(self) -> str:
-        return (
-            f"<CircuitPlan of '{self.name}': {self.n_qubits} qubits, {self.n_gates} gates, {len(self.passes)} passes>"
-        )
+        sizes = ((self.n_qubits, "qubit"), (self.n_gates, "gate"), (len(self.passes), "pass"))
+        return f"<CircuitPlan of '{self.name}': {', '.join(counted(number, what) for number, what in sizes)}>"
 
     def __str__(self) -> str:
         from basicaer.plan_view.table import table_of  # it imports rich, which is needed only for printing

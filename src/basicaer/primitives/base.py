@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from dataclasses import MISSING, Field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from basicaer.submission import submit_job
 from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from qiskit import QuantumCircuit
 
@@ -60,7 +61,7 @@ class Primitive:
         backend: BasicAerSimulator | None,
         own: dict[str, Any],
         options: dict[str, Any] | None,
-        run_options: dict[str, Any],
+        run_options: Mapping[str, Any],
     ) -> None:
         self._backend = QasmSimulator() if backend is None else backend
         if not isinstance(self._backend, BasicAerSimulator):
@@ -78,18 +79,10 @@ class Primitive:
         self._options.run_options |= run_options
         self._settings()
 
-    @classmethod
-    def from_backend(cls, backend: BasicAerSimulator, **options: Any) -> Self:
-        """Return a primitive that runs on a backend; for programs that call Aer's method of this name.
-
-        Parameters
-        ----------
-        backend
-            A simulator of `BasicAer`.
-        options
-            Arguments of the class.
-        """
-        return cls(backend, **options)
+    def __repr__(self) -> str:
+        given = [one.name for one in fields(self._options) if getattr(self._options, one.name) != _default_of(one)]
+        named = [f"{name}={shown(getattr(self._options, name))}" for name in given]
+        return f"<{type(self).__name__} on {self._backend.name}{': ' * bool(named)}{', '.join(named)}>"
 
     @property
     def seed(self) -> int | np.random.Generator | None:
@@ -129,6 +122,12 @@ class Primitive:
         return submit_job(
             PrimitiveJob, self._backend, run_primitive, no_qobj, prepare=lambda: payload, settings=settings
         )
+
+
+def _default_of(field: Field[Any]) -> Any:
+    return (
+        field.default_factory() if field.default is MISSING and field.default_factory is not MISSING else field.default
+    )
 
 
 def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:

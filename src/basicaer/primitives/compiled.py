@@ -9,6 +9,7 @@ import numpy as np
 
 from basicaer.errors import PubError, at_border, shown
 from basicaer.primitives.payload import EstimatorTask
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,6 +66,10 @@ class CompiledCircuit:
         self._lowered = lowered
         self._submit = submit
 
+    def __repr__(self) -> str:
+        observables = f"observables of shape {self.shape}" if self.shape else "one observable"
+        return f"<CompiledCircuit of '{self._name}': {counted(len(self.parameters), 'parameter')}, {observables}>"
+
     def __call__(self, values: Any) -> Any:
         """Return the expectation values at parameter values, and wait for them.
 
@@ -99,8 +104,8 @@ class CompiledCircuit:
             array = np.asarray(values, float)
         if not array.ndim or array.shape[-1] != count:
             raise PubError(
-                f"Circuit '{self._name}' has {count} parameters, and is given values of shape {array.shape}; give an "
-                f"array of shape ({count},), or (..., {count}) for several sets."
+                f"Circuit '{self._name}' has {counted(count, 'parameter')}, and is given values of shape "
+                f"{array.shape}; give an array of shape ({count},), or (..., {count}) for several sets."
             )
         size = prod(array.shape[:-1])
         sweep = self._lowered(array.reshape(size, count))

@@ -6,7 +6,7 @@ import warnings
 from functools import partial
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
     from basicaer.compile.sweep import ProgramSweep
+    from basicaer.option_types import EstimatorArguments, PrimitiveRunOptions
     from basicaer.primitives.job import PrimitiveJob
     from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
@@ -100,10 +101,23 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         default_precision: float = 0.0,
         seed: int | np.random.Generator | None = None,
         options: dict[str, Any] | None = None,
-        **run_options: Any,
+        **run_options: Unpack[PrimitiveRunOptions],
     ) -> None:
         own = {"default_precision": default_precision, "seed_simulator": seed}
         super().__init__(backend, own, options, run_options)
+
+    @classmethod
+    def from_backend(cls, backend: BasicAerSimulator, **options: Unpack[EstimatorArguments]) -> Self:
+        """Return a primitive that runs on a backend; for programs that call Aer's method of this name.
+
+        Parameters
+        ----------
+        backend
+            A simulator of `BasicAer`.
+        options
+            Arguments of the class.
+        """
+        return cls(backend, **options)
 
     @property
     def options(self) -> EstimatorOptions:

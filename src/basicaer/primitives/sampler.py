@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers.sampler_pub import SamplerPub
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from qiskit.primitives.containers.sampler_pub import SamplerPubLike
 
+    from basicaer.option_types import PrimitiveRunOptions, SamplerArguments
     from basicaer.primitives.job import PrimitiveJob
     from basicaer.simulators.base import BasicAerSimulator
 
@@ -68,10 +69,23 @@ class SamplerV2(Primitive, BaseSamplerV2):
         default_shots: int = 1024,
         seed: int | np.random.Generator | None = None,
         options: dict[str, Any] | None = None,
-        **run_options: Any,
+        **run_options: Unpack[PrimitiveRunOptions],
     ) -> None:
         own = {"default_shots": default_shots, "seed_simulator": seed}
         super().__init__(backend, own, options, run_options)
+
+    @classmethod
+    def from_backend(cls, backend: BasicAerSimulator, **options: Unpack[SamplerArguments]) -> Self:
+        """Return a primitive that runs on a backend; for programs that call Aer's method of this name.
+
+        Parameters
+        ----------
+        backend
+            A simulator of `BasicAer`.
+        options
+            Arguments of the class.
+        """
+        return cls(backend, **options)
 
     @property
     def options(self) -> SamplerOptions:

@@ -8,7 +8,7 @@ import uuid
 import warnings
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2, Options
@@ -39,7 +39,7 @@ from basicaer.simulators.target import build_target
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from basicaer.compile.bound_circuits import BoundCircuit
     from basicaer.engine.program import Program
+    from basicaer.option_types import EstimatorArguments, SamplerArguments, SimulatorOptions
     from basicaer.plan_view.circuit_plan import CircuitPlan
     from basicaer.primitives import CompiledCircuit, EstimatorV2, SamplerV2
 
@@ -70,7 +71,7 @@ class BasicAerSimulator(BackendV2):
     # The size of the target. With None, `transpile` adds no qubits to a circuit, as a state of all of them is returned.
     _num_qubits: ClassVar[int | None] = None
 
-    def __init__(self, provider: Any = None, **options: Any) -> None:
+    def __init__(self, provider: Any = None, **options: Unpack[SimulatorOptions]) -> None:
         super().__init__(
             provider=provider,
             name=self._name,
@@ -117,7 +118,7 @@ class BasicAerSimulator(BackendV2):
         """A job may have any number of circuits."""
         return
 
-    def run(self, run_input: Any, **options: Any) -> BasicAerJob:
+    def run(self, run_input: Any, **options: Unpack[SimulatorOptions]) -> BasicAerJob:
         """Submit circuits or a Qobj.
 
         Everything about the input and the options is checked here, before the job is queued.
@@ -204,7 +205,7 @@ class BasicAerSimulator(BackendV2):
         qobj = partial(assemble, bound, qobj_id, **config)
         return self._submitted(qobj, lambda: payload, settings)
 
-    def set_options(self, **fields: Any) -> None:
+    def set_options(self, **fields: Unpack[SimulatorOptions]) -> None:
         """Set options of `run` for all later runs.
 
         Raises
@@ -218,13 +219,13 @@ class BasicAerSimulator(BackendV2):
         super().set_options(**changed)
         self.options.update_options(**{name: value for name, value in fields.items() if name not in changed})
 
-    def sampler(self, **options: Any) -> SamplerV2:
+    def sampler(self, **options: Unpack[SamplerArguments]) -> SamplerV2:
         """Return a `SamplerV2` that runs on this backend, with its options."""
         from basicaer.primitives import SamplerV2
 
         return SamplerV2(self, **options)
 
-    def estimator(self, **options: Any) -> EstimatorV2:
+    def estimator(self, **options: Unpack[EstimatorArguments]) -> EstimatorV2:
         """Return an `EstimatorV2` that runs on this backend, with its options."""
         from basicaer.primitives import EstimatorV2
 
@@ -250,7 +251,7 @@ class BasicAerSimulator(BackendV2):
         """
         return self.estimator().compile(circuit, observables)
 
-    def plan(self, circuit: QuantumCircuit, **options: Any) -> CircuitPlan:
+    def plan(self, circuit: QuantumCircuit, **options: Unpack[SimulatorOptions]) -> CircuitPlan:
         """Return the plan by which a circuit would run, without running it; print the plan, or draw it.
 
         Parameters
@@ -286,7 +287,7 @@ class BasicAerSimulator(BackendV2):
             ) from error
         return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names)
 
-    def _run_qobj(self, qobj: Any, options: dict[str, Any]) -> BasicAerJob:
+    def _run_qobj(self, qobj: Any, options: Mapping[str, Any]) -> BasicAerJob:
         settings_of_job = self._settings(options)
 
         def prepare() -> SimulationPayload:  # called by submit() once the Qobj has been validated
@@ -310,11 +311,11 @@ class BasicAerSimulator(BackendV2):
 
         return self._submitted(qobj, prepare, settings_of_job)
 
-    def _qobj_settings(self, config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    def _qobj_settings(self, config: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given to `run` override those in a Qobj's configuration."""
-        return self._settings(options_in(config, self._run_options.defaults) | options)
+        return self._settings({**options_in(config, self._run_options.defaults), **options})
 
-    def _settings(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given to `run` override those of the backend."""
         return self._run_options.settings(dict(self.options), options)
 

@@ -10,7 +10,7 @@ from basicaer.options import ArrayPlace, check_options
 from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["RunOptions"]
 
@@ -40,7 +40,7 @@ class RunOptions(NamedTuple):
     ignored: frozenset[str]
     simulators_with: Callable[[str], list[str]]
 
-    def settings(self, backend_options: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    def settings(self, backend_options: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options with an effect, checked: `given` overrides the options of the backend.
 
         Raises
@@ -51,7 +51,7 @@ class RunOptions(NamedTuple):
             For a value that an option cannot have, and options that exclude each other.
         """
         given = {name: value for name, value in given.items() if not _means_default(name, value)}
-        settings = self.with_effect(backend_options | given)
+        settings = self.with_effect({**backend_options, **given})
         changed = {}
         for name, value in settings.items():
             if name not in self.defaults:
@@ -72,7 +72,7 @@ class RunOptions(NamedTuple):
         check_options({name: value for name, value in ignored.items() if not _means_default(name, value)})
         return {name: value for name, value in options.items() if name not in self.ignored}
 
-    def checked_for_backend(self, options: dict[str, Any]) -> dict[str, Any]:
+    def checked_for_backend(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return new values for the options of a backend, checked; of options that are ignored only the check remains.
 
         Raises
@@ -82,7 +82,7 @@ class RunOptions(NamedTuple):
         OptionValueError
             For a value that an option cannot have.
         """
-        options = self.with_effect(options)
+        options = self.with_effect(dict(options))
         for name in options:
             if name not in self.defaults:
                 raise UnknownOptionError(self.unknown_option(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from qiskit.providers import Options
 
@@ -14,8 +14,12 @@ from basicaer.simulators.checks import check_initial_statevector
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
 
     from basicaer.engine.program import Program
+    from basicaer.job import BasicAerJob
+    from basicaer.option_types import StatevectorSimulatorOptions
+    from basicaer.plan_view.circuit_plan import CircuitPlan
 
 __all__ = ["StatevectorSimulator"]
 
@@ -34,3 +38,10 @@ class StatevectorSimulator(BasicAerSimulator):
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
         return check_initial_statevector(settings["initial_statevector"], program, self.name)
+
+    if TYPE_CHECKING:  # for type checkers and editors, which know by these what options there are
+
+        def __init__(self, provider: Any = None, **options: Unpack[StatevectorSimulatorOptions]) -> None: ...
+        def run(self, run_input: Any, **options: Unpack[StatevectorSimulatorOptions]) -> BasicAerJob: ...  # noqa: D102
+        def set_options(self, **fields: Unpack[StatevectorSimulatorOptions]) -> None: ...  # noqa: D102
+        def plan(self, circuit: QuantumCircuit, **options: Unpack[StatevectorSimulatorOptions]) -> CircuitPlan: ...  # noqa: D102

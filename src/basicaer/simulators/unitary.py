@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from qiskit.providers import Options
 
@@ -15,8 +15,12 @@ from basicaer.simulators.checks import check_initial_unitary
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
 
     from basicaer.engine.program import Program
+    from basicaer.job import BasicAerJob
+    from basicaer.option_types import UnitarySimulatorOptions
+    from basicaer.plan_view.circuit_plan import CircuitPlan
 
 __all__ = ["UnitarySimulator"]
 
@@ -66,3 +70,10 @@ class UnitarySimulator(BasicAerSimulator):
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
         return check_initial_unitary(settings["initial_unitary"], program, self.name)
+
+    if TYPE_CHECKING:  # for type checkers and editors, which know by these what options there are
+
+        def __init__(self, provider: Any = None, **options: Unpack[UnitarySimulatorOptions]) -> None: ...
+        def run(self, run_input: Any, **options: Unpack[UnitarySimulatorOptions]) -> BasicAerJob: ...  # noqa: D102
+        def set_options(self, **fields: Unpack[UnitarySimulatorOptions]) -> None: ...  # noqa: D102
+        def plan(self, circuit: QuantumCircuit, **options: Unpack[UnitarySimulatorOptions]) -> CircuitPlan: ...  # noqa: D102

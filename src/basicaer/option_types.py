@@ -1,0 +1,94 @@
+"""The options of `run`, of the backends and of the primitives as type checkers and editors see them.
+
+They are checked again when a program runs, with sentences, in `options.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from basicaer.foreign_options import ForeignOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor
+    from os import PathLike
+
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from basicaer.engine.progress import Progress
+
+    WholeNumber = int | np.integer[Any]
+
+__all__ = [
+    "EstimatorArguments",
+    "PrimitiveRunOptions",
+    "QasmSimulatorOptions",
+    "SamplerArguments",
+    "SimulatorOptions",
+    "StatevectorSimulatorOptions",
+    "UnitarySimulatorOptions",
+]
+
+
+class PrimitiveRunOptions(TypedDict, total=False):
+    """Options of ``backend.run`` that the primitives take too."""
+
+    device: Literal["auto", "CPU", "GPU"]
+    precision: Literal["double", "single"]
+    max_parallel_threads: WholeNumber | None
+    executor: Executor | None
+    timeout: float | None
+    callback: Callable[[Progress], object] | None
+    progress: bool
+
+
+class SamplerArguments(PrimitiveRunOptions, total=False):
+    """The arguments of a `SamplerV2` besides its backend."""
+
+    default_shots: int
+    seed: int | np.random.Generator | None
+    options: dict[str, Any] | None
+
+
+class EstimatorArguments(PrimitiveRunOptions, total=False):
+    """The arguments of an `EstimatorV2` besides its backend."""
+
+    default_precision: float
+    seed: int | np.random.Generator | None
+    options: dict[str, Any] | None
+
+
+class SimulatorOptions(PrimitiveRunOptions, ForeignOptions, total=False):
+    """The options of ``run`` that all simulators accept; `BasicAerSimulator.run` says what they mean."""
+
+    shots: WholeNumber | None
+    memory: bool | None
+    seed_simulator: WholeNumber | None
+    parameter_binds: Sequence[Mapping[Any, Any]] | None
+    chop_threshold: float
+    max_parallel_experiments: WholeNumber | None
+    target_gpus: Sequence[int] | None
+    cancel_on_interrupt: bool
+    checkpoint_dir: str | PathLike[str] | None
+    checkpoint_every: float
+
+
+class QasmSimulatorOptions(SimulatorOptions, total=False):
+    """The options of `QasmSimulator.run`."""
+
+    initial_statevector: ArrayLike | None
+
+
+class StatevectorSimulatorOptions(SimulatorOptions, total=False):
+    """The options of `StatevectorSimulator.run`."""
+
+    initial_statevector: ArrayLike | None
+    array: Literal["host", "device"]
+
+
+class UnitarySimulatorOptions(SimulatorOptions, total=False):
+    """The options of `UnitarySimulator.run`."""
+
+    initial_unitary: ArrayLike | None
