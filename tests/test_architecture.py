@@ -29,7 +29,7 @@ LAYERS = {
         *("plan_view.layout", "plan_view.figure", "plan_view.model"),
         *("simulation", "payload"),
         *("qobj.assembly", "qobj", "qobj.validation", "qobj.model"),
-        *("result", "records", "calibration", "executor"),
+        *("result", "state_array", "records", "calibration", "executor"),
         *("openqasm.loading", "openqasm.version3", "openqasm.version2", "openqasm.elaboration"),
         *("openqasm.functions", "openqasm.flow", "openqasm.assignments", "openqasm.names"),
         *("openqasm.output", "openqasm.symbols", "openqasm.checks", "openqasm.importer", "openqasm.expressions"),
@@ -46,7 +46,8 @@ LAYERS = {
     "compile": (
         *("compile.from_qobj", "compile.qobj_gates", "compile.bound_circuits", "compile.sweep"),
         *("compile.program_cache", "compile.compiled"),
-        *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis", "compile.modifiers"),
+        *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis"),
+        *("compile.clifford", "compile.modifiers"),
         *("compile.table_gates", "compile.matrices", "compile.classical", "compile.idle", "compile.saves"),
         *("compile.scope", "compile.values", "compile.formulas", "compile.result_forms", "compile.builder"),
         "compile.footprint",
@@ -78,7 +79,7 @@ LAYERS = {
         *("engine.ensemble", "engine.sampling", "engine.draws", "engine.device", "engine.plan", "engine.program"),
         *("engine.classical", "engine.monitor", "engine.progress", "engine.collector", "engine.bits", "engine"),
     ),
-    "leaves": ("foreign_options", "options", "wording", "_version"),
+    "leaves": ("foreign_options", "foreign_names", "options", "wording", "_version"),
     "errors": ("errors",),
 }
 ORDER = [(layer, name) for layer, names in LAYERS.items() for name in names]

@@ -550,7 +550,7 @@ def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2**30)
     monkeypatch.setattr(NumpyDevice, "new_state", None)
     wide = QuantumCircuit(27, name="wide")
-    wide.h(range(27))
+    wide.ry(0.1, range(27))
     wide.measure_all()
     with pytest.raises(
         BasicAerError,

@@ -1,15 +1,40 @@
 """The page for people who come from another simulator: each line of its tables runs, and what it says of options."""
 
+import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Parameter
-from qiskit.quantum_info import Pauli
+from qiskit.circuit.library import (
+    CCXGate,
+    CPhaseGate,
+    CXGate,
+    ECRGate,
+    Initialize,
+    RXXGate,
+    RZGate,
+    SGate,
+    SXGate,
+    TGate,
+    UnitaryGate,
+)
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import Operator, Pauli, Statevector
 
-from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2, library
+from basicaer import (
+    BackendNotFoundError,
+    BasicAer,
+    BasicAerError,
+    EstimatorV2,
+    SamplerV2,
+    StateArray,
+    UnknownOptionError,
+    library,
+)
 from basicaer.foreign_options import OPTIONS_WITHOUT_EFFECT
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
@@ -24,11 +49,17 @@ def code(cell):
     return re.search("`(.+?)`", cell)[1]
 
 
+def of(simulator, circuit):
+    """The result of a circuit."""
+    return BasicAer.get_backend(simulator).run(circuit).result(GUARD)
+
+
 @pytest.fixture
 def names():
     circuit = QuantumCircuit(2)
     circuit.h(0)
     circuit.cx(0, 1)
+    gates = circuit.copy()
     circuit.measure_all()
     angle = Parameter("angle")
     turning = QuantumCircuit(1)
@@ -43,9 +74,13 @@ def names():
             "angle": angle,
             "backend": BasicAer.get_backend("qasm_simulator"),
             "circuit": circuit,
+            "device": GenericBackendV2(3, seed=1),
             "library": library,
             "pool": pool,
+            "state": of("statevector_simulator", gates).get_statevector(),
+            "transpile": transpile,
             "turning": turning,
+            "unitary": of("unitary_simulator", gates).get_unitary(),
         }
 
 
@@ -68,7 +103,148 @@ def test_each_line_of_the_migration_tables_runs(there, names):
 
 
 def test_the_tables_have_lines():
-    assert len(ROWS) > 30
+    assert len(ROWS) > 45
+    assert len(dict(ROWS)) == len(ROWS)
+
+
+MISTAKES = {  # what the page says is written differently elsewhere, and what is said to those who write it here
+    'BasicAer.get_backend("aer_simulator")': (BackendNotFoundError, "use 'qasm_simulator' instead"),
+    'BasicAer.get_backend("aer_simulator_statevector")': (BackendNotFoundError, "use 'qasm_simulator' instead"),
+    'BasicAer.get_backend("aer_simulator_unitary")': (BackendNotFoundError, "use 'unitary_simulator' instead"),
+    'BasicAer.get_backend("density_matrix_simulator")': (BackendNotFoundError, "noise is not simulated here; use Aer"),
+    'BasicAer.get_backend("aer_simulator_density_matrix")': (BackendNotFoundError, "library.save_density_matrix"),
+    'BasicAer.get_backend("aer_simulator_stabilizer")': (BackendNotFoundError, "Clifford circuits use Stim or Aer"),
+    'BasicAer.get_backend("aer_simulator_superop")': (BackendNotFoundError, "use Aer for this method"),
+    'BasicAer.get_backend(method="density_matrix")': (BasicAerError, "not 'density_matrix': noise is not simulated"),
+    'BasicAer.get_backend(method="stabilizer")': (BasicAerError, "not 'stabilizer': .* use Stim or Aer"),
+    'backend.run(circuit, options={"shots": 100})': (UnknownOptionError, r"as in run\(circuit, shots=10\)"),
+    'backend.run(circuit, backend_options={"shots": 100})': (UnknownOptionError, "give each option by itself"),
+    'backend.run(circuit, run_options={"shots": 100})': (UnknownOptionError, "give each option by itself"),
+    'SamplerV2(backend_options={"device": "CPU"})': (UnknownOptionError, r"SamplerV2\(options=\{'backend_options'"),
+    'EstimatorV2(run_options={"device": "CPU"})': (UnknownOptionError, r"EstimatorV2\(options=\{'run_options'"),
+    "backend.configuration().backend_name": (AttributeError, "attributes instead, such as name, num_qubits and oper"),
+    "backend.properties()": (AttributeError, "a simulator has no calibration data"),
+    "backend.from_backend(device)": (AttributeError, "transpile the circuit for the device"),
+    'backend.set_option("shots", 100)': (AttributeError, r"use set_options\(name=value\)"),
+    "backend.clear_options()": (AttributeError, r"BasicAer\.get_backend\(\) returns a new backend"),
+    "backend.available_methods()": (AttributeError, r"BasicAer\.backends\(\) returns the simulators"),
+    "backend.available_devices()": (AttributeError, "`basicaer info` shows the devices"),
+    "backend.no_such_attribute": (AttributeError, "^'QasmSimulator' object has no attribute 'no_such_attribute'$"),
+    "state.no_such_attribute": (AttributeError, "^'StateArray' object has no attribute 'no_such_attribute'$"),
+}
+
+
+@pytest.mark.parametrize("code", MISTAKES)
+def test_who_writes_what_other_simulators_take_is_told_what_to_write_here(code, names):
+    error, message = MISTAKES[code]
+    with pytest.raises(error, match=message):
+        eval(code, names)  # noqa: S307
+
+
+def test_a_backend_still_lacks_what_it_says_it_lacks(qasm):
+    """Programs ask whether a backend has a configuration."""
+    assert not hasattr(qasm, "configuration")
+
+
+# The array of a state.
+
+
+def random_state():
+    rng = np.random.default_rng(5)
+    amplitudes = rng.normal(size=8) + 1j * rng.normal(size=8)
+    return amplitudes / np.linalg.norm(amplitudes)
+
+
+def test_the_array_of_a_state_has_the_methods_of_qiskits_state():
+    plain = random_state()
+    state, want = plain.view(StateArray), Statevector(plain)
+    assert np.array_equal(state.probabilities([0, 2]), want.probabilities([0, 2]))
+    assert state.probabilities_dict() == want.probabilities_dict()
+    assert state.expectation_value(Pauli("XYZ")) == want.expectation_value(Pauli("XYZ"))
+    assert (state.num_qubits, state.dim, state.dims()) == (3, 8, (2, 2, 2))
+    assert state.equiv(want)
+    assert state.evolve(Pauli("XII")) == want.evolve(Pauli("XII"))
+    assert state_of_half(plain).probabilities().dtype == np.float64
+
+
+def state_of_half(plain):
+    return plain.astype(np.complex64).view(StateArray)
+
+
+def test_the_array_of_a_unitary_has_the_methods_of_qiskits_operator():
+    unitary = np.eye(4, dtype=complex)[::-1].view(StateArray)
+    assert unitary.is_unitary()
+    assert unitary.equiv(Operator(Pauli("XX")))
+    assert unitary.num_qubits == 2
+
+
+def test_the_array_of_a_state_is_an_array_of_numpy_with_plain_data():
+    plain = random_state()
+    state = plain.view(StateArray)
+    assert type(state.data) is np.ndarray
+    assert np.shares_memory(state.data, plain)
+    assert type(state[0]) is np.complex128
+    assert type(state.sum()) is np.complex128
+    assert type(2 * state) is type(np.abs(state)) is np.ndarray
+    assert type(pickle.loads(pickle.dumps(state))) is StateArray  # noqa: S301  # our own
+    assert not hasattr(state.reshape(2, 2, 2), "probabilities")
+    assert not hasattr(state, "_op_shape")
+
+
+@pytest.mark.parametrize("array", ["host", "device"])
+def test_the_results_of_both_simulators_have_such_arrays(array, names):
+    assert type(names["state"]) is type(names["unitary"]) is StateArray
+    job = BasicAer.get_backend("statevector_simulator").run(QuantumCircuit(1), device="CPU", array=array)
+    assert type(job.result(GUARD).get_statevector()) is StateArray
+
+
+# Circuits that are too wide.
+
+
+def wide(*gates):
+    """A circuit on 200 qubits with gates, each with its number of qubits."""
+    circuit = QuantumCircuit(200, name="wide")
+    circuit.h(range(200))
+    circuit.measure_all(add_bits=True)
+    for gate in gates:
+        circuit.append(gate, list(range(gate.num_qubits)))
+    return circuit
+
+
+CLIFFORD = [SGate(), CXGate(ctrl_state=0), ECRGate(), RZGate(np.pi / 2), RXXGate(np.pi / 2), UnitaryGate(SXGate())]
+STIM = r"; it has Clifford gates only, so Stim and Aer's method 'stabilizer' can run it\.$"
+ATTEMPTS = {
+    "run": lambda circuit: BasicAer.get_backend("qasm_simulator").run(circuit),
+    "sampler": lambda circuit: SamplerV2().run([circuit]),
+    "estimator": lambda circuit: EstimatorV2().run([(circuit, "Z" * 200)]),
+}
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
+def test_a_clifford_circuit_that_does_not_fit_is_told_who_can_run_it(attempt):
+    with pytest.raises(BasicAerError, match=r"'wide' needs .* for 200 qubits .*" + STIM):
+        attempt(wide(*CLIFFORD))
+
+
+@pytest.mark.parametrize("gate", [TGate(), CCXGate(), RZGate(0.1), CPhaseGate(np.pi / 2), Initialize([1, 0])])
+def test_other_circuits_that_do_not_fit_are_not(gate):
+    with pytest.raises(BasicAerError, match=r"'wide' needs .* for 200 qubits") as caught:
+        ATTEMPTS["run"](wide(*CLIFFORD, gate))
+    assert "Stim" not in str(caught.value)
+
+
+def test_a_circuit_whose_numbers_are_not_known_is_not_told_so():
+    circuit = wide(RZGate(Parameter("angle")))
+    for attempt in (
+        lambda: SamplerV2().run([(circuit, [[0.0], [0.1]])]),
+        lambda: BasicAer.get_backend("qasm_simulator").compile(circuit, "Z" * 200),
+    ):
+        with pytest.raises(BasicAerError, match="for 200 qubits") as caught:
+            attempt()
+        assert "Stim" not in str(caught.value)
+    with pytest.raises(BasicAerError, match="for 200 qubits") as caught:
+        BasicAer.get_backend("statevector_simulator").run(wide())
+    assert "Stim" not in str(caught.value)
 
 
 def measured():

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         SamplerV2,
     )
     from basicaer.simulators import BasicAerSimulator, QasmSimulator, StatevectorSimulator, UnitarySimulator
+    from basicaer.state_array import StateArray
     from basicaer.watching import watch
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "SamplerOptions",
     "SamplerV2",
     "SimulatorOptions",
+    "StateArray",
     "StatevectorSimulator",
     "StatevectorSimulatorOptions",
     "UnitarySimulator",
@@ -113,9 +115,10 @@ if not TYPE_CHECKING:  # a type checker would let every name pass
         if name in __all__:
             from basicaer import option_types, primitives, simulators
             from basicaer.plan_view.circuit_plan import CircuitPlan
+            from basicaer.state_array import StateArray
             from basicaer.watching import watch
 
-            lazy = {"CircuitPlan": CircuitPlan, "watch": watch}
+            lazy = {"CircuitPlan": CircuitPlan, "StateArray": StateArray, "watch": watch}
             for module in (option_types, primitives, simulators):
                 lazy |= {one: getattr(module, one) for one in module.__all__}
             globals().update(lazy)

@@ -6,6 +6,7 @@ import numbers
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from basicaer.errors import OptionValueError, shown
+from basicaer.foreign_names import why_no_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,9 +147,7 @@ def _without_aer_options(options: dict[str, Any], methods: Iterable[str]) -> dic
     method = "automatic" if options.get("method") is None else options["method"]
     if not isinstance(method, str) or str(method) not in {"automatic", *methods}:
         listed = ", ".join(repr(one) for one in ("automatic", *methods))
-        raise OptionValueError(
-            f"method must be one of {listed}, not {shown(method)}: only states of all amplitudes are simulated."
-        )
+        raise OptionValueError(f"method must be one of {listed}, not {shown(method)}: {why_no_method(method)}.")
     return {name: value for name, value in options.items() if name not in _AER_OPTIONS}
 
 

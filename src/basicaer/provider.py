@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from basicaer.errors import BackendNotFoundError, BasicAerError, OptionValueError, shown
+from basicaer.foreign_names import unknown_backend
 from basicaer.job import BasicAerJob
 from basicaer.options import check_options
 from basicaer.submission import submit_job
-from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     import os
@@ -73,8 +73,8 @@ class BasicAerProvider:
         for backend in self.backends(name):
             backend.set_options(**options)
             return backend
-        called = name if isinstance(name, str) else shown(name)
-        raise BackendNotFoundError(unknown_name("backend", called, (b.name for b in self.backends())))
+        called = str(name) if isinstance(name, str) else shown(name)  # `str` makes a plain text of it
+        raise BackendNotFoundError(unknown_backend(called, (b.name for b in self.backends())))
 
     def resume(
         self,

@@ -17,6 +17,7 @@ from basicaer.engine.bits import all_ones, deposit_bits
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.errors import LostNormError
 from basicaer.records import SavedValues
+from basicaer.state_array import StateArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -187,6 +188,9 @@ def qiskit_experiment(experiment: FinishedExperiment, poll: Callable[[], None] =
         If a dictionary that is to be returned does not fit into memory.
     """
     data = {name: value for name, value in experiment.data._asdict().items() if value is not None}
+    for name in {"statevector", "unitary"}.intersection(data):
+        if isinstance(data[name], np.ndarray):  # and no array of another library, on the device
+            data[name] = data[name].view(StateArray)
     for label, name, values in experiment.saved:
         form = SAVES[name].result_form
         if label in data:  # the save is of the very state that the simulator returns

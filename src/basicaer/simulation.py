@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from basicaer.compile.clifford import is_clifford
 from basicaer.devices.cpu.device import seconds_per_gate
 from basicaer.devices.memory import check_fits, check_saves, check_shots
 from basicaer.engine.program import Segment
@@ -33,6 +34,7 @@ __all__ = [
     "Persistence",
     "SimulationPayload",
     "check_room",
+    "check_state",
 ]
 
 RETURNED_BY = {"qasm_simulator": "counts", "statevector_simulator": "statevector", "unitary_simulator": "unitary"}
@@ -194,6 +196,34 @@ class SimulationPayload:
         return joined(results)
 
 
+def check_state(
+    device: Device, program: Program, n_qubits: int, precision: Precision, returns: str, *, one_of_many: bool = False
+) -> None:
+    """Check that the state of a circuit fits into memory.
+
+    Parameters
+    ----------
+    n_qubits
+        Qubits of the circuit that are simulated or returned.
+    returns
+        The same as in `SimulationPayload`.
+    one_of_many
+        Whether the gates will have other numbers than those of the program.
+
+    Raises
+    ------
+    BasicAerError
+        If it does not; the message names simulators of stabilizers if they could run the circuit.
+    """
+    try:
+        check_fits(device, f"Circuit '{program.name}'", n_qubits, precision, unitary=returns == "unitary")
+    except BasicAerError as error:
+        if one_of_many or returns != "counts" or not is_clifford(program):
+            raise
+        remedy = "it has Clifford gates only, so Stim and Aer's method 'stabilizer' can run it"
+        raise BasicAerError(f"{str(error).removesuffix('.')}; {remedy}.") from None
+
+
 def check_room(
     device: Device,
     program: Program,
@@ -222,7 +252,7 @@ def check_room(
     """
     what, is_unitary = f"Circuit '{program.name}'", returns == "unitary"
     n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
-    check_fits(device, what, n_qubits, precision, unitary=is_unitary)
+    check_state(device, program, n_qubits, precision, returns)
     check_saves(device, what, program, precision, shots, unitary=is_unitary)
     if not may_split(program, shots, wants_single=memory or returns != "counts", is_persisted=is_persisted):
         check_shots(what, shots)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["controlled", "formula_numbers", "permuted", "power", "unitary_gate"]
+__all__ = ["controlled", "formula_numbers", "matrix_of", "permuted", "power", "unitary_gate"]
 
 _WIDEST_POWER = 6  # qubits; gates on more qubits are not multiplied into a matrix to take its power
 _FEW_GATES = 64  # a power of at most this many gates is written out
@@ -97,7 +97,7 @@ def power(
             f"{_WIDEST_POWER} there are {can} only."
         )
     poll()
-    vectors, values = eigen_decomposition(_matrix(gates, qubits))
+    vectors, values = eigen_decomposition(matrix_of(gates, qubits))
     if is_whole:
         exponent = _lowest_exponent(values, int(exponent), description)
     # The phases are multiplied, not the eigenvalues, so that even a high power is as unitary as the matrix. As in
@@ -149,7 +149,7 @@ def _power_of_numbers(gate: Gate, times: int, description: str) -> NDArray[Any]:
     return total
 
 
-def _matrix(gates: Sequence[Gate], qubits: tuple[int, ...]) -> NDArray[np.complex128]:
+def matrix_of(gates: Sequence[Gate], qubits: tuple[int, ...]) -> NDArray[np.complex128]:
     """Return the matrix of a sequence; bit j of a row or column is ``qubits[j]``."""
     if any(gate.formula is not None for gate in gates):
         raise Varies

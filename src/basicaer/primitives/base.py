@@ -11,7 +11,6 @@ import numpy as np
 from basicaer.calibration import known_crossover
 from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
-from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
 from basicaer.errors import OptionValueError, PubError, UnknownOptionError, at_border, shown
 from basicaer.options import DeviceOptions
@@ -19,6 +18,7 @@ from basicaer.primitives.job import PrimitiveJob
 from basicaer.primitives.options import RUN_OPTIONS
 from basicaer.primitives.payload import PrimitivePayload
 from basicaer.primitives.running import run_primitive
+from basicaer.simulation import check_state
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from basicaer.submission import submit_job
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Primitive", "read_pubs"]
 
 _Pub = TypeVar("_Pub")
+_IN_OPTIONS = frozenset({"backend_options", "run_options", "seed_simulator"})
 
 
 class Primitive:
@@ -70,6 +71,11 @@ class Primitive:
                 "backend, or use qiskit.primitives with it."
             )
         for name in run_options:
+            if name in _IN_OPTIONS:
+                raise UnknownOptionError(
+                    f"{type(self).__name__} has no argument '{name}': give it as a part of options, as in "
+                    f"{type(self).__name__}(options={{'{name}': ...}})."
+                )
             if name not in RUN_OPTIONS:
                 raise UnknownOptionError(unknown_name(f"option of {type(self).__name__}", name, RUN_OPTIONS))
         if not isinstance(options, dict | None):
@@ -104,12 +110,13 @@ class Primitive:
             values = np.asarray(bindings.as_array(circuit.parameters), float)
         values = values.reshape(bindings.size, circuit.num_parameters)
         sweep = lower_sweep(circuit, values, poll=ReadingTimeLimit(settings["timeout"]))
-        self._check_fits(sweep, circuit.name, settings)
+        self._check_fits(sweep, settings)
         return sweep
 
-    def _check_fits(self, sweep: ProgramSweep, name: str, settings: dict[str, Any]) -> None:
-        qubits = sweep.structure.state_qubits
-        check_fits(_expected_device(qubits, settings), f"Circuit '{name}'", qubits, settings["precision"])
+    def _check_fits(self, sweep: ProgramSweep, settings: dict[str, Any]) -> None:
+        program, differ = sweep.structure, bool(sweep.segments) or len(sweep.programs) > 1
+        device = _expected_device(program.state_qubits, settings)
+        check_state(device, program, program.state_qubits, settings["precision"], "counts", one_of_many=differ)
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
         widest = max((task.sweep.structure.state_qubits for task in tasks), default=0)

@@ -201,7 +201,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         circuit, settings = circuit.copy(), self._settings()
         sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]))
         sweep = sweep_at(np.empty((0, circuit.num_parameters)))
-        self._check_fits(sweep, circuit.name, settings)
+        self._check_fits(sweep, settings)
         _check_saves(sweep, circuit.name)
         terms = tuple(_terms(observable, sweep) for observable in _each(array))
         return CompiledCircuit(

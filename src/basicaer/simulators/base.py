@@ -23,6 +23,7 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.errors import BasicAerError, BasicAerWarning, OptionValueError, at_border
+from basicaer.foreign_names import missing_attribute
 from basicaer.job import BasicAerJob
 from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Precision
 from basicaer.persistence.folder import JobFolder
@@ -85,6 +86,12 @@ class BasicAerSimulator(BackendV2):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}('{self.name}')>"
+
+    if not TYPE_CHECKING:  # a type checker would let every name pass
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to do without an attribute that other backends have."""
+            raise AttributeError(missing_attribute(type(self).__name__, name), name=name, obj=self)
 
     @classmethod
     def _default_options(cls) -> Options:

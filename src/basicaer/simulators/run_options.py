@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunOptions"]
 
+_DICTIONARIES = frozenset({"backend_options", "options", "run_options"})  # how other simulators are given options
 _NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "shots"})
 
 
@@ -92,6 +93,8 @@ class RunOptions(NamedTuple):
 
     def unknown_option(self, name: str) -> str:
         """Return the sentence for an option that this simulator does not have."""
+        if name in _DICTIONARIES:
+            return f"{self.simulator} has no option '{name}': give each option by itself, as in run(circuit, shots=10)."
         others = self.simulators_with(name)
         if others:
             return f"{self.simulator} has no option '{name}': it is one of {' and '.join(others)}."
