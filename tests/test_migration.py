@@ -15,6 +15,7 @@ from qiskit.circuit.library import (
     CXGate,
     ECRGate,
     Initialize,
+    PauliEvolutionGate,
     RXXGate,
     RZGate,
     SGate,
@@ -234,10 +235,13 @@ def test_other_circuits_that_do_not_fit_are_not(gate):
 
 
 def test_a_circuit_whose_numbers_are_not_known_is_not_told_so():
-    circuit = wide(RZGate(Parameter("angle")))
+    turned, evolved = wide(RZGate(Parameter("angle"))), wide(PauliEvolutionGate(Pauli("ZZ"), Parameter("time")))
     for attempt in (
-        lambda: SamplerV2().run([(circuit, [[0.0], [0.1]])]),
-        lambda: BasicAer.get_backend("qasm_simulator").compile(circuit, "Z" * 200),
+        lambda: SamplerV2().run([(turned, [[0.0], [0.1]])]),
+        lambda: SamplerV2().run(
+            [(evolved, [[0.0], [0.1]])]
+        ),  # the first set by itself is Clifford
+        lambda: BasicAer.get_backend("qasm_simulator").compile(turned, "Z" * 200),
     ):
         with pytest.raises(BasicAerError, match="for 200 qubits") as caught:
             attempt()

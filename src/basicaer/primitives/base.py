@@ -114,7 +114,7 @@ class Primitive:
         return sweep
 
     def _check_fits(self, sweep: ProgramSweep, settings: dict[str, Any]) -> None:
-        program, differ = sweep.structure, bool(sweep.segments) or len(sweep.programs) > 1
+        program, differ = sweep.structure, len(sweep.programs) > 1
         device = _expected_device(program.state_qubits, settings)
         check_state(device, program, program.state_qubits, settings["precision"], "counts", one_of_many=differ)
 
