@@ -26,7 +26,7 @@ LAYERS = {
         *("persistence", "persistence.persister", "persistence.checks", "persistence.program_checks"),
         *("persistence.codec", "persistence.folder", "persistence.lock"),
         *("plan_view", "plan_view.making", "plan_view.circuit_plan", "plan_view.picture", "plan_view.table"),
-        *("plan_view.layout", "plan_view.figure", "plan_view.model"),
+        *("plan_view.layout", "plan_view.figure", "plan_view.prediction", "plan_view.model"),
         *("simulation", "payload"),
         *("qobj.assembly", "qobj", "qobj.validation", "qobj.model"),
         *("result", "state_array", "records", "calibration", "executor"),

@@ -238,9 +238,7 @@ def test_a_circuit_whose_numbers_are_not_known_is_not_told_so():
     turned, evolved = wide(RZGate(Parameter("angle"))), wide(PauliEvolutionGate(Pauli("ZZ"), Parameter("time")))
     for attempt in (
         lambda: SamplerV2().run([(turned, [[0.0], [0.1]])]),
-        lambda: SamplerV2().run(
-            [(evolved, [[0.0], [0.1]])]
-        ),  # the first set by itself is Clifford
+        lambda: SamplerV2().run([(evolved, [[0.0], [0.1]])]),  # the first set by itself is Clifford
         lambda: BasicAer.get_backend("qasm_simulator").compile(turned, "Z" * 200),
     ):
         with pytest.raises(BasicAerError, match="for 200 qubits") as caught:

@@ -98,7 +98,7 @@ def test_a_plan_adds_up_its_passes_and_counts_the_state_and_the_tiles_of_the_thr
     plan = statevector.plan(hadamards(4))
     assert plan.bytes == 2 * 4 * 16 + 2 * 16 * 16
     assert plan.flops == 8 * 4 * 4 + 8 * 4 * 16
-    assert plan.seconds == pytest.approx(sum(stage.seconds for stage in plan.passes))
+    assert plan.gate_seconds == pytest.approx(sum(stage.seconds for stage in plan.passes))
     assert plan.memory == 16 * 2**4 + NumpyDevice(1).scratch_bytes(Precision.DOUBLE)
     assert (plan.name, plan.n_qubits, plan.n_gates, plan.swaps) == ("hadamards", 4, 4, 0)
     assert (plan.device, plan.device_reason, plan.precision) == ("CPU", "a test wants it", "double")
@@ -139,12 +139,12 @@ def test_few_qubits_have_no_passes_and_their_gates_are_counted_one_by_one(statev
 def test_gates_that_run_one_by_one_take_as_long_as_the_device_says(statevector, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "gate_seconds", lambda _, n_qubits, precision: 10 * n_qubits + len(precision))
     plan = statevector.plan(hadamards(3))
-    assert plan.seconds == 3 * (30 + len("double"))
+    assert plan.gate_seconds == 3 * (30 + len("double"))
 
 
 def test_an_empty_circuit_has_an_empty_plan(statevector):
     plan = statevector.plan(QuantumCircuit(2, name="nothing"))
-    assert (plan.stages, plan.passes, plan.n_qubits, plan.bytes, plan.seconds) == ((), (), 0, 0, 0)
+    assert (plan.stages, plan.passes, plan.n_qubits, plan.bytes, plan.gate_seconds) == ((), (), 0, 0, 0)
     assert str(plan).startswith("nothing: 0 qubits, 0 gates, 0 passes\n")
 
 
@@ -563,12 +563,15 @@ def test_a_table_has_a_row_for_each_pass_with_its_numbers(statevector, tiles_of)
     plan = statevector.plan(hadamards(4))
     lines = str(plan).splitlines()
     assert lines[0] == "hadamards: 4 qubits, 4 gates, 2 passes"
-    assert lines[1].startswith(f"about {duration(plan.seconds)} and 8 MiB of memory on the CPU with 1 thread, double")
+    assert lines[1].startswith(
+        f"about {duration(plan.seconds)} ({duration(plan.first_seconds)} the first time) and 8 MiB of memory on the CPU"
+    )
     assert lines[3].split() == ["pass", "tile", "qubits", "gates", "general", "matrices", "moved", "time"]
     assert len({len(line) for line in lines[3:6]}) == 1  # the last column is ranged right, so no line is shorter
     for number, (line, stage) in enumerate(zip(lines[4:6], plan.passes, strict=True), 1):
         tile, time = " ".join(map(str, stage.tile)), duration(stage.seconds)
         assert line.split() == f"{number} {tile} 2 2 1 of 2q {stage.bytes} bytes {time}".split()
+    assert lines[-2] == "Times are predictions; most are right to a factor of 2."
     assert lines[-1] == "Runs on the CPU (a test wants it)."
     assert repr(plan) == "<CircuitPlan of 'hadamards': 4 qubits, 4 gates, 2 passes>"
 

@@ -20,8 +20,9 @@ __all__ = ["CircuitPlan"]
 class CircuitPlan(PlanFacts):
     """How a circuit will be run; ``print`` it, or `draw` it.
 
-    A loop is counted as if its body ran once, and every branch as if it were taken. Predictions are for the gates; the
-    time for measurements, sampling, save instructions and returning amplitudes comes on top.
+    A loop is counted as if its body ran once, and every branch as if it were taken. Most predicted times are right to a
+    factor of 2; they do not contain save instructions, copies of the state for measurements in the middle, and
+    dictionaries of very many outcomes.
 
     Attributes
     ----------
@@ -44,6 +45,9 @@ class CircuitPlan(PlanFacts):
         The device that will be used, and why it was chosen.
     threads
         Number of threads, at most, that work on the state.
+    seconds, first_seconds
+        Predicted time from `run` to the result, once the circuit has been run before, and the first time. The first
+        time also contains what is kept for later runs: the plan bound to the layout of the state.
     free_parameters
         Names of the parameters without a value; the plan is the same for all their values.
     unitary

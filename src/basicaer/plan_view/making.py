@@ -14,6 +14,7 @@ from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.circuit_plan import CircuitPlan
 from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, Stage
+from basicaer.plan_view.prediction import run_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,6 +41,14 @@ def plan_experiment(
     planning = _Planning(device, qubits, experiment, starts_at_zero=starts_at_zero)
     planning.block(program.body, "")
     planned = any(stage.tile for stage in planning.stages)
+    times = run_times(
+        planning.stages,
+        planning.n_gates,
+        amplitudes=2 ** len(qubits),
+        amplitude_bytes=precision.amplitude_bytes,
+        threads=planning.threads,
+        on_host=device.is_host,
+    )
     return CircuitPlan(
         name=program.name,
         n_qubits=len(qubits),
@@ -52,6 +61,8 @@ def plan_experiment(
         device=device.name,
         device_reason=reason,
         threads=planning.threads,
+        seconds=times.repeated,
+        first_seconds=times.first,
         free_parameters=free_parameters,
         unitary=unitary,
     )

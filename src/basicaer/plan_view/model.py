@@ -64,7 +64,7 @@ class Stage:
     flops
         Real operations: for each amplitude 8 * 2**k for a matrix on k qubits, and 6 for a multiplication by a phase.
     seconds
-        Predicted time.
+        Predicted time, with everything that it reads in the processor's cache.
     """
 
     inside: str
@@ -109,6 +109,8 @@ class PlanFacts:
     device: str
     device_reason: str
     threads: int
+    seconds: float
+    first_seconds: float
     free_parameters: tuple[str, ...] = ()
     unitary: bool = False
 
@@ -128,6 +130,6 @@ class PlanFacts:
         return sum(stage.flops for stage in self.stages)
 
     @property
-    def seconds(self) -> float:
-        """Predicted seconds."""
+    def gate_seconds(self) -> float:
+        """Predicted seconds of the gates by themselves."""
         return sum(stage.seconds for stage in self.stages)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from basicaer.plan_view.model import GateKind
+from basicaer.plan_view.prediction import FACTOR
 from basicaer.wording import counted, duration, readable
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def heading(plan: PlanFacts) -> tuple[str, str]:
     """Return two lines: the size of the circuit, and the predicted time and memory."""
     sizes = ((plan.n_qubits, "qubit"), (plan.n_gates, "gate"), (len(plan.passes), "pass"))
     prediction = (
-        f"about {duration(plan.seconds)} and {readable(plan.memory)} of memory on the {plan.device} with "
-        f"{counted(plan.threads, 'thread')}, {plan.precision} precision"
+        f"about {duration(plan.seconds)} ({duration(plan.first_seconds)} the first time) and {readable(plan.memory)} "
+        f"of memory on the {plan.device} with {counted(plan.threads, 'thread')}, {plan.precision} precision"
     )
     return f"{plan.name}: {', '.join(counted(number, what) for number, what in sizes)}", prediction
 
@@ -131,4 +132,5 @@ def _remarks(plan: PlanFacts) -> Iterator[str]:
         yield "A loop is counted as if it went round once."
     if "if" in inside or "switch" in inside:
         yield "All branches are counted, although one of several is taken."
+    yield f"Times are predictions; most are right to a factor of {FACTOR}."
     yield f"Runs on the {plan.device} ({plan.device_reason})."
