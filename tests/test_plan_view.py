@@ -1,5 +1,6 @@
 """Plans as people see them: what the numbers say is what runs do, the table fits, and the picture shows every gate."""
 
+import itertools
 import pickle
 import sys
 from collections import Counter
@@ -303,8 +304,8 @@ def test_so_few_gates_are_applied_one_by_one_as_the_device_does(statevector, til
     rows = [line.split() for line in str(plan).splitlines()[4:9]]
     assert [row[0] for row in rows] == ["1", "2", "-", "3", "4"]  # it has no number among the passes
     assert rows[2][1:4] == ["(one", "by", "one)"]
-    strips = laid_out(plan.stages, {qubit: qubit for qubit in plan.qubits})
-    assert [strip.number for strip in strips] == [1, 2, 0, 3, 4]
+    strips = laid_out(plan, {qubit: qubit for qubit in plan.qubits})
+    assert [strip.number for strip in strips if strip.stage is not None] == [1, 2, 0, 3, 4]
 
 
 def test_every_branch_is_planned_from_the_state_before_them(qasm, tiles_of):
@@ -564,7 +565,7 @@ def test_a_table_has_a_row_for_each_pass_with_its_numbers(statevector, tiles_of)
     lines = str(plan).splitlines()
     assert lines[0] == "hadamards: 4 qubits, 4 gates, 2 passes"
     assert lines[1].startswith(
-        f"about {duration(plan.seconds)} ({duration(plan.first_seconds)} the first time) and 8 MiB of memory on the CPU"
+        f"about {duration(plan.seconds)} (first time {duration(plan.first_seconds)}), 8 MiB of memory, on the CPU"
     )
     assert lines[3].split() == ["pass", "tile", "qubits", "gates", "general", "matrices", "moved", "time"]
     assert len({len(line) for line in lines[3:6]}) == 1  # the last column is ranged right, so no line is shorter
@@ -674,7 +675,7 @@ def test_gates_do_not_overlap_and_stand_in_order(statevector, tiles_of):
     row_of = {qubit: row for row, qubit in enumerate(plan.qubits)}
     taken = set()
     last_column = dict.fromkeys(row_of, -1)
-    for strip in laid_out(plan.stages, row_of):
+    for strip in laid_out(plan, row_of):
         for block in strip.blocks:
             for gate, column in zip(block.gates, block.columns, strict=True):
                 rows = [row_of[q] for q in (*gate.targets, *gate.controls)]
@@ -691,13 +692,60 @@ def test_bands_hold_every_column_with_a_gate_once(statevector, tiles_of):
     tiles_of(3)
     for circuit in (hadamards(3), ansatz(4, 12), ansatz(4, 40), synth_qft_full(12)):
         plan = statevector.plan(circuit)
-        strips = laid_out(plan.stages, {qubit: row for row, qubit in enumerate(plan.qubits)})
+        strips = laid_out(plan, {qubit: row for row, qubit in enumerate(plan.qubits)})
         bands = bands_of(strips, plan.n_qubits)
         columns = [column for start, end in bands for column in range(start, end)]
         used = {column for strip in strips for block in strip.blocks for column in block.columns}
         assert len(columns) == len(set(columns))
         assert used <= set(columns)
     assert len(bands) > 1
+
+
+def test_measurements_and_resets_stand_between_the_passes(qasm, tiles_of):
+    pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
+    tiles_of(2)
+    circuit = QuantumCircuit(4, 4)
+    circuit.h(range(4))
+    circuit.measure(1, 0)
+    circuit.reset(2)
+    circuit.h(range(4))
+    circuit.measure([0, 3], [2, 3])
+    plan = qasm.plan(circuit)
+    assert plan.stages[0].before == ()
+    assert [stop for stage in plan.stages for stop in stage.before] == [("measure", 1), ("reset", 2)]
+    assert sorted(plan.after) == [("measure", 0), ("measure", 3)]
+    strips = laid_out(plan, {qubit: qubit for qubit in range(4)})
+    stages = [strip.stage for strip in strips]
+    assert stages.count(None) == 2
+    assert stages[-1] is None
+    assert all(a.end < b.start for a, b in itertools.pairwise(strips))
+    drawn = {one.get_gid(): len(one.get_paths()) for axes in plan.draw().axes for one in axes.collections}
+    assert (drawn["measure"], drawn["reset"]) == (3, 1)
+    (legend,) = plan.draw().legends
+    assert {"measure", "reset"} <= {text.get_text() for text in legend.get_texts()}
+
+
+def test_a_plan_that_only_measures_is_drawn(qasm):
+    pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure([0, 1], [0, 1])
+    assert qasm.plan(circuit).draw().axes
+
+
+def test_the_name_of_a_pass_says_in_which_branch_it_is_even_if_there_is_little_room(qasm):
+    pytest.importorskip("matplotlib", reason="matplotlib, which draws, is not installed")
+    circuit = QuantumCircuit(12, 1)
+    circuit.h(range(12))
+    circuit.measure(0, 0)
+    with circuit.for_loop(range(3)):
+        with circuit.if_test((0, 1)) as otherwise:
+            circuit.h(range(12))
+        with otherwise:
+            circuit.ry(0.1, range(12))
+    plan = qasm.plan(circuit, device="CPU")
+    assert [stage.inside for stage in plan.passes] == ["", "for x3 > if", "for x3 > if"]
+    names = [text.get_text() for axes in plan.draw().axes for text in axes.texts if text.get_gid() == "pass"]
+    assert names == ["pass 1", "pass 2: if", "pass 3: if"]
 
 
 def test_a_mark_reaches_all_qubits_of_its_gate_and_has_dots_on_controls(statevector):

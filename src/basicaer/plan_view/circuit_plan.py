@@ -52,6 +52,8 @@ class CircuitPlan(PlanFacts):
         Names of the parameters without a value; the plan is the same for all their values.
     unitary
         Whether the state is a unitary, stored column by column.
+    after
+        The measurements and resets after the last stage.
     """
 
     def __repr__(self) -> str:
@@ -67,7 +69,8 @@ class CircuitPlan(PlanFacts):
         """Draw the gates over the passes, coloured by kind; needs matplotlib, the extra `plot`.
 
         Time runs to the right, and continues in another row if there is not enough space. The tile of each pass is
-        shaded. Gates in a frame are applied together, as one matrix on the qubits that the frame encloses.
+        shaded. Gates in a frame are applied together, as one matrix on the qubits that the frame encloses. M and R
+        between the passes are measurements and resets.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from basicaer.plan_view.model import ShownGate, Stage
+    from basicaer.plan_view.model import PlanFacts, ShownGate, ShownStop, Stage
 
 __all__ = ["Block", "Strip", "bands_of", "laid_out", "runs"]
 
@@ -32,11 +32,15 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The place of a stage, and its number among the passes; 0 if it is no pass."""
+    """The place of a stage, and its number among the passes; 0 if it is no pass.
 
-    stage: Stage
+    Without a stage, it is the place of the measurements and resets between two stages, which are in `stops`.
+    """
+
+    stage: Stage | None
     number: int
     blocks: tuple[Block, ...]
+    stops: tuple[ShownStop, ...] = ()
 
     @property
     def start(self) -> int:
@@ -49,11 +53,18 @@ class Strip:
         return self.blocks[-1].end
 
 
-def laid_out(stages: Iterable[Stage], row_of: Mapping[int, int]) -> list[Strip]:
+def laid_out(plan: PlanFacts, row_of: Mapping[int, int]) -> list[Strip]:
     """Give each gate a column: steps follow one another, and gates of a step share a column if they do not overlap."""
     strips: list[Strip] = []
     number = 0
-    for stage in stages:
+
+    def stop(stops: tuple[ShownStop, ...]) -> None:
+        if stops:
+            column = strips[-1].end + _GAP if strips else 0
+            strips.append(Strip(None, 0, (Block((), (), (), column, column + 1),), stops))
+
+    for stage in plan.stages:
+        stop(stage.before)
         column = strips[-1].end + _GAP if strips else 0
         number += bool(stage.tile)
         # Gates that are applied one by one belong to no step, so that they may share columns as if they were one step.
@@ -62,6 +73,7 @@ def laid_out(stages: Iterable[Stage], row_of: Mapping[int, int]) -> list[Strip]:
         for gates, matrix in steps:
             blocks.append(_block(gates, matrix, blocks[-1].end if blocks else column, row_of))
         strips.append(Strip(stage, number if stage.tile else 0, tuple(blocks)))
+    stop(plan.after)
     return strips
 
 

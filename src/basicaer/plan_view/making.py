@@ -8,12 +8,12 @@ from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.bits import inverse_positions
 from basicaer.engine.plan import Part, Product
-from basicaer.engine.program import For, Form, If, Prepare, Segment, SetState, Switch, While, walk
+from basicaer.engine.program import For, Form, If, Measure, Prepare, Reset, Segment, SetState, Switch, While, walk
 from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.circuit_plan import CircuitPlan
-from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, Stage
+from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, ShownStop, Stage
 from basicaer.plan_view.prediction import run_times
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def plan_experiment(
         first_seconds=times.first,
         free_parameters=free_parameters,
         unitary=unitary,
+        after=(*planning.taken_stops(), *(planning.stop("measure", one.qubit) for one in program.final)),
     )
 
 
@@ -80,7 +81,16 @@ class _Planning:
         self.threads = device.threads
         self.zero = frozenset(range(self.n_qubits) if starts_at_zero else ())  # state qubits that are still |0>
         self.stages: list[Stage] = []
+        self.stops: list[ShownStop] = []  # the measurements and resets since the last stage
         self.n_gates = self.swaps = 0
+
+    def stop(self, name: str, qubit: int) -> ShownStop:
+        return ShownStop(name, self.qubits[qubit])
+
+    def taken_stops(self) -> tuple[ShownStop, ...]:
+        """Return the measurements and resets since the last stage, and forget them."""
+        stops, self.stops = tuple(self.stops), []
+        return stops
 
     def block(self, block: Block, inside: str) -> None:
         for operation in block:
@@ -94,6 +104,10 @@ class _Planning:
                 self.zero -= set(qubits)
             case SetState():
                 self.zero = frozenset()
+            case Measure(qubit):
+                self.stops.append(self.stop("measure", qubit))
+            case Reset(qubit):
+                self.stops.append(self.stop("reset", qubit))
             case If(_, then, otherwise):
                 self.branches((then, otherwise), _within(inside, "if"))
             case Switch(_, cases):
@@ -169,6 +183,7 @@ class _Planning:
             bytes=2 * self.amplitude_bytes * tiles * tile_size,
             flops=flops * tiles * tile_size,
             seconds=-(-tiles // self.threads) * seconds,
+            before=self.taken_stops(),
         )
 
     def one_by_one(self, segment: Segment, inside: str) -> Stage:
@@ -187,6 +202,7 @@ class _Planning:
             bytes=2 * self.amplitude_bytes * sum(touched),
             flops=flops,
             seconds=len(shown) * self.device.gate_seconds(self.n_qubits, self.precision),
+            before=self.taken_stops(),
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from basicaer.options import Precision
 
-__all__ = ["GateKind", "PlanFacts", "ShownGate", "ShownStep", "Stage"]
+__all__ = ["GateKind", "PlanFacts", "ShownGate", "ShownStep", "ShownStop", "Stage"]
 
 
 class GateKind(StrEnum):
@@ -41,6 +41,13 @@ class ShownStep(NamedTuple):
     matrix: tuple[int, ...]
 
 
+class ShownStop(NamedTuple):
+    """A measurement or a reset of a qubit, between two stages: `name` is ``"measure"`` or ``"reset"``."""
+
+    name: str
+    qubit: int
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One pass over the state or, if `tile` is empty, gates that are applied one by one.
@@ -65,6 +72,8 @@ class Stage:
         Real operations: for each amplitude 8 * 2**k for a matrix on k qubits, and 6 for a multiplication by a phase.
     seconds
         Predicted time, with everything that it reads in the processor's cache.
+    before
+        The measurements and resets between the stage before and this one.
     """
 
     inside: str
@@ -74,6 +83,7 @@ class Stage:
     bytes: int
     flops: int
     seconds: float
+    before: tuple[ShownStop, ...] = ()
 
     @property
     def gates(self) -> tuple[ShownGate, ...]:
@@ -113,6 +123,7 @@ class PlanFacts:
     first_seconds: float
     free_parameters: tuple[str, ...] = ()
     unitary: bool = False
+    after: tuple[ShownStop, ...] = ()
 
     @property
     def passes(self) -> tuple[Stage, ...]:

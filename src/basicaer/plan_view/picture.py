@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.path import Path
 
     from basicaer.plan_view.layout import Strip
-    from basicaer.plan_view.model import PlanFacts, ShownGate
+    from basicaer.plan_view.model import PlanFacts, ShownGate, Stage
 
 __all__ = ["picture_of"]
 
@@ -39,11 +39,13 @@ _STYLES = {
     GateKind.X_TYPE: _Style("#009E73", "X", 0.68),
     GateKind.GENERAL: _Style("#D55E00", "s", 0.62),
 }
+_STOPS = {"measure": "s", "reset": "o"}  # the outlines of measurements and resets, which are not filled
 _CONTROL_SIZE, _LINE_WIDTH = 0.32, 0.1  # in columns
 _TILE, _FRAME, _WIRE, _TEXT = "#DCE6F0", "#4D4D4D", "#C4CBD2", "#333333"
 
 _CELL = 0.36  # inches of a row and of a column, at most
 _WIDEST, _NARROWEST = 18.0, 6.4  # inches: the width of all columns at most; that of the figure at least
+_OF_STOP = 1.1  # inches that the legend needs for measurements, and for resets
 _NAMES_FROM = 0.34  # inches: larger cells have room for the names of gates
 _LEFT, _RIGHT, _TOP, _HEAD, _BOTTOM = 0.6, 0.2, 0.85, 0.34, 0.4  # inches around the bands; _HEAD is above each
 _TEXT_SIZE = 8.0  # points; larger on pictures wider than a page, which are viewed from further away
@@ -60,11 +62,11 @@ def picture_of(plan: PlanFacts, filename: str | PathLike[str] | None = None) -> 
     except ImportError as error:
         raise BasicAerError("The picture of a plan needs matplotlib; pip install 'basicaer[plot]'.") from error
     row_of = {qubit: row for row, qubit in enumerate(plan.qubits)}
-    strips = laid_out(plan.stages, row_of)
+    strips = laid_out(plan, row_of)
     bands = bands_of(strips, len(row_of))
     columns = max(end - start for start, end in bands)
     cell = min(_CELL, max(_WIDEST / columns, 0.02))
-    width = max(_LEFT + columns * cell + _RIGHT, _NARROWEST)
+    width = max(_LEFT + columns * cell + _RIGHT, _NARROWEST + len(_kinds_of_stops(plan)) * _OF_STOP)
     scale = min(max(width / _PAGE, 1.0), 1.5)
     head = _HEAD * scale / cell  # rows
     band_height = (len(row_of) + head) * cell
@@ -80,6 +82,7 @@ def picture_of(plan: PlanFacts, filename: str | PathLike[str] | None = None) -> 
         )
         _draw_wires(axes, strips, row_of, cell, _TEXT_SIZE * scale)
         _draw_gates(axes, strips, row_of, cell)
+        _draw_stops(axes, strips, row_of, cell)
     _write_around(figure, plan, _TEXT_SIZE * scale)
     if filename is not None:
         try:
@@ -110,12 +113,14 @@ def _draw_wires(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], 
         if left >= right:
             continue
         wires += [[(left, row), (right, row)] for row in range(len(row_of))]
+        if strip.stage is None:
+            continue
         for first, last in runs(row_of[qubit] for qubit in strip.stage.tile):
             shades.append(Rectangle((left, first - 0.5), right - left, last - first + 1))
         above = -0.5 - 0.2 * top
         axes.plot([left, right], [above, above], color=_FRAME, linewidth=1.2, solid_capstyle="butt")
         room = (right - left) * points / (0.58 * text_size)  # characters
-        for words in _names(strip, continued=strip.start < start):
+        for words in _names(strip.stage, strip.number, continued=strip.start < start):
             if len(words) <= room:
                 axes.text(left, above - 0.15 * top, words, fontsize=text_size, color=_TEXT, va="bottom", gid="pass")
                 break
@@ -123,15 +128,17 @@ def _draw_wires(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], 
     axes.add_collection(LineCollection(wires, colors=_WIRE, linewidths=min(0.8, 0.05 * points), zorder=1))
 
 
-def _names(strip: Strip, *, continued: bool) -> tuple[str, ...]:
+def _names(stage: Stage, number: int, *, continued: bool) -> tuple[str, ...]:
     """Return the texts that may be written above a stage, the longest first."""
-    stage = strip.stage
-    name = f"pass {strip.number}" if strip.number else "one by one"
+    name, short = f"pass {number}" if number else "one by one", str(number or "")
     if continued:
-        return f"{name}, continued", str(strip.number or "")
+        return f"{name}, continued", short
     facts = [stage.inside, counted(len(stage.gates), "gate"), counted(len(stage.matrices), "matrix")]
     known = ", ".join(fact for fact in (*facts, duration(stage.seconds)) if fact and not fact.startswith("0 "))
-    return f"{name}: {known}", name, str(strip.number or "")
+    if not stage.inside:
+        return f"{name}: {known}", name, short
+    innermost = stage.inside.rpartition(" > ")[2]
+    return f"{name}: {known}", f"{name}: {stage.inside}", f"{name}: {innermost}", f"{short} {innermost}".strip(), short
 
 
 def _draw_gates(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], cell: float) -> None:
@@ -167,6 +174,34 @@ def _draw_gates(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], 
         if paths:
             drawn = PathCollection(paths, facecolor=_STYLES[kind].color, edgecolor="none", zorder=2, gid=kind.value)
             axes.add_collection(drawn)
+
+
+def _kinds_of_stops(plan: PlanFacts) -> list[str]:
+    """Return whether there are measurements, resets, or both."""
+    found = {stop.name for stops in (plan.after, *(stage.before for stage in plan.stages)) for stop in stops}
+    return [name for name in _STOPS if name in found]
+
+
+def _draw_stops(axes: Axes, strips: Sequence[Strip], row_of: Mapping[int, int], cell: float) -> None:
+    """Draw a box for each measurement and a circle for each reset, with a letter if there is room for it."""
+    from matplotlib.collections import PathCollection
+
+    start, end = axes.get_xlim()
+    outlines: dict[str, list[Path]] = {name: [] for name in _STOPS}
+    for strip in strips:
+        if not strip.stops or not start <= strip.start < end:
+            continue
+        for name, qubit in strip.stops:
+            x, y = strip.start + 0.5, row_of[qubit]
+            outlines[name].append(_shape(_STOPS[name], 0.62, x, y))
+            if cell >= _NAMES_FROM:
+                axes.text(x, y, name[0].upper(), fontsize=6, color=_TEXT, ha="center", va="center_baseline")
+    width = min(1.1, 0.07 * cell * 72)
+    for name, paths in outlines.items():
+        if paths:
+            axes.add_collection(
+                PathCollection(paths, facecolor="white", edgecolor=_TEXT, linewidth=width, zorder=2, gid=name)
+            )
 
 
 def _mark(gate: ShownGate, x: float, row_of: Mapping[int, int]) -> Path:
@@ -211,6 +246,10 @@ def _write_around(figure: Figure, plan: PlanFacts, text_size: float) -> None:
     ]
     if plan.passes:
         handles.append(Patch(facecolor=_TILE, label="tile"))
+    handles += [
+        Line2D([], [], linestyle="", marker=_STOPS[name], markerfacecolor="white", markeredgecolor=_TEXT, label=name)
+        for name in _kinds_of_stops(plan)
+    ]
     if any(stage.matrices for stage in plan.passes):
         handles.append(Patch(facecolor="white", edgecolor=_FRAME, label="applied as one matrix"))
     figure.legend(

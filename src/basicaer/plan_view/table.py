@@ -55,8 +55,8 @@ def heading(plan: PlanFacts) -> tuple[str, str]:
     """Return two lines: the size of the circuit, and the predicted time and memory."""
     sizes = ((plan.n_qubits, "qubit"), (plan.n_gates, "gate"), (len(plan.passes), "pass"))
     prediction = (
-        f"about {duration(plan.seconds)} ({duration(plan.first_seconds)} the first time) and {readable(plan.memory)} "
-        f"of memory on the {plan.device} with {counted(plan.threads, 'thread')}, {plan.precision} precision"
+        f"about {duration(plan.seconds)} (first time {duration(plan.first_seconds)}), {readable(plan.memory)} "
+        f"of memory, on the {plan.device} with {counted(plan.threads, 'thread')}, {plan.precision} precision"
     )
     return f"{plan.name}: {', '.join(counted(number, what) for number, what in sizes)}", prediction
 
