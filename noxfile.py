@@ -1,5 +1,8 @@
 """Every task of the project is a session; `nox -l` lists them."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -7,6 +10,7 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
 
+_PYTHONS = ("3.11", "3.12", "3.13")
 _ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4")
 
 _GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
@@ -43,6 +47,40 @@ def oldest(session: nox.Session) -> None:
     """Run the default tests with the oldest Qiskit that is supported."""
     session.install(".[plot]", *_GROUPS["test"], "qiskit==2.0.0")
     session.run("pytest", *_ON_ALL_CORES, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def pythons(session: nox.Session) -> None:
+    """Run the default tests with each other Python that is supported and installed; say which is not installed.
+
+    `-- 3.13` runs them with one version; what follows goes to pytest.
+    """
+    own = ".".join(map(str, sys.version_info[:2]))
+    chosen = session.posargs[:1] or [version for version in _PYTHONS if version != own]
+    missing = []
+    for version in chosen:
+        interpreter = _interpreter(version)
+        if interpreter is None:
+            missing.append(version)
+            continue
+        folder = Path(session.create_tmp()) / version
+        session.run(interpreter, "-m", "venv", "--clear", folder)
+        python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", ".[plot]", *_GROUPS["test"])
+        session.run(python, "-m", "pytest", *_ON_ALL_CORES, *session.posargs[1:])
+    if missing:
+        session.warn(f"Not tested, since it is not installed here: Python {' and '.join(missing)}.")
+        if len(missing) == len(chosen):
+            session.skip("no other Python is installed here")
+
+
+def _interpreter(version: str) -> str | None:
+    """Return an interpreter of a version that can be started: that of the path, or one that pyenv has installed."""
+    found = [shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python")]
+    for one in filter(None, found):
+        if subprocess.run([one, "-c", ""], capture_output=True, check=False).returncode == 0:  # noqa: S603
+            return str(one)
+    return None
 
 
 @nox.session

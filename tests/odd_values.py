@@ -70,7 +70,7 @@ ODD_VALUES = {
     "np.bool": lambda: np.bool_(1),
     "np.timedelta64": lambda: np.timedelta64(5, "s"),
     "np.datetime64": lambda: np.datetime64("2020-01-01"),
-    "NaT": lambda: np.timedelta64("NaT"),
+    "NaT": lambda: np.timedelta64("NaT", "s"),
     "timedelta": lambda: dt.timedelta(seconds=3),
     "scalar array": lambda: np.array(2),
     "array": lambda: np.array([1, 2]),

@@ -134,7 +134,7 @@ def test_what_iterates_over_pubs_raises_its_own():
         ("seed_simulator", "10**5000", r"digits \(it may be 10\*\*4000 at most\)"),
         ("device", "array of names", r"one of 'auto', 'CPU', 'GPU', not array\(\['CPU', 'GPU'\], dtype='<U3'\)\."),
         ("method", "array of names", "method must be one of 'automatic'"),
-        ("checkpoint_dir", "zero byte", r"path of a folder or None, not 'a\\x00b' \(embedded null byte\)"),
+        ("checkpoint_dir", "zero byte", r"path of a folder or None, not 'a\\x00b' \(.*embedded null .*\)"),
         ("checkpoint_dir", "300 letters", r"path of a folder or None, not 'x+\.\.\.x+' \(.*name too long\)"),
         ("checkpoint_dir", "surrogate", r"path of a folder or None, not '\\ud800'\."),
         ("checkpoint_dir", "bytes", "path of a folder or None, not b'CPU'"),

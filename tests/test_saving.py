@@ -15,6 +15,7 @@ import threading
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Pauli
+from typing_extensions import TypeAliasType
 
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
@@ -37,6 +39,7 @@ from basicaer.library import (
     save_probabilities_dict,
     save_statevector_dict,
 )
+from basicaer.persistence import codec
 from basicaer.persistence import folder as folder_module
 from basicaer.persistence import lock as lock_module
 from basicaer.persistence import persister as persister_module
@@ -223,6 +226,15 @@ def test_every_kind_of_value_comes_back():
     again = decoded(written, arrays)
     assert repr(again) == repr(values)
     assert again[0].experiments[0].initial.dtype == complex
+
+
+def test_a_type_may_be_the_alias_of_another():
+    """From 2.5 on, NumPy's NDArray is one, with Python 3.12 and newer."""
+    scalar = TypeVar("scalar")
+    alias = TypeAliasType("alias", np.ndarray[Any, np.dtype[scalar]], type_params=(scalar,))
+    assert codec._is_of(np.ones(2, int), alias[np.integer])
+    assert not codec._is_of(np.ones(2), alias[np.integer])
+    assert not codec._is_of([1], alias[np.integer])
 
 
 def test_what_cannot_be_saved_is_named():
@@ -656,6 +668,7 @@ FORK = """
 import os, sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, TypeVar
 from basicaer.persistence.lock import FolderLock
 lock, other = FolderLock(Path(sys.argv[1])), FolderLock(Path(sys.argv[1]))
 assert lock.acquire() and lock.acquire() and not other.acquire()

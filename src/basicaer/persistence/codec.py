@@ -184,6 +184,8 @@ def _is_of(value: Any, hint: Any) -> bool:
     if hint is Any:
         return True
     of, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if hasattr(of, "__value__"):  # the alias of another type, as NDArray is from NumPy 2.5 on
+        return _is_of(value, of.__value__[inner])
     if of in {typing.Union, UnionType}:
         return any(_is_of(value, one) for one in inner)
     if of in _NUMBERS:
