@@ -171,6 +171,7 @@ def test_objects_show_what_they_are():
     }
     for value, text in shown.items():
         assert repr(value) == text
+    assert repr(basicaer.library.SaveStatevector(1)) == "<SaveStatevector on 1 qubit, label 'statevector'>"
     job = backend.run(coin("coin"))
     job.wait_for_final_state(GUARD)
     assert repr(job) == f"<BasicAerJob {job.job_id()} on statevector_simulator: DONE>"

@@ -47,9 +47,10 @@ class BasicAerJob(JobV1):
     """One submission to a simulator, which runs in the background.
 
     A backend's `run` returns a job that is already submitted. Any thread may cancel a job, wait for it and ask for its
-    status. Used as a context manager, a job is cancelled if the block is left by an exception. In a coroutine,
-    ``await job`` waits for the job and gives what `result` returns or raises; a job is cancelled if a task is that
-    awaits it, unless the task awaits ``asyncio.shield(job)``.
+    status. Used as a context manager, a job is cancelled if the block is left by an exception.
+
+    In a coroutine, ``await job`` returns or raises what `result` does, without blocking the loop. If a task is
+    cancelled while it awaits a job, the job is cancelled too, unless the task awaits ``asyncio.shield(job)``.
 
     Parameters
     ----------

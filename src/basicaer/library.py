@@ -26,6 +26,7 @@ from qiskit.circuit import Instruction
 from qiskit.quantum_info import Operator, Pauli, SparsePauliOp
 
 from basicaer.errors import BasicAerError
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,6 +109,9 @@ class SaveInstruction(Instruction):
         self.pershot = pershot
         self.conditional = conditional
         self.unnormalized = unnormalized
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on {counted(self.num_qubits, 'qubit')}, label '{self.label}'>"
 
     def inverse(self, annotated: bool = False) -> Self:  # noqa: ARG002, FBT001, FBT002  # Qiskit's signature
         """Return a copy: an instruction that changes nothing is its own inverse."""

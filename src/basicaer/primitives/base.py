@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import MISSING, Field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -86,8 +85,8 @@ class Primitive:
         self._settings()
 
     def __repr__(self) -> str:
-        given = [one.name for one in fields(self._options) if getattr(self._options, one.name) != _default_of(one)]
-        named = [f"{name}={shown(getattr(self._options, name))}" for name in given]
+        default, options = vars(self._options_type()), vars(self._options)
+        named = [f"{name}={shown(value)}" for name, value in options.items() if value != default[name]]
         return f"<{type(self).__name__} on {self._backend.name}{': ' * bool(named)}{', '.join(named)}>"
 
     @property
@@ -129,12 +128,6 @@ class Primitive:
         return submit_job(
             PrimitiveJob, self._backend, run_primitive, no_qobj, prepare=lambda: payload, settings=settings
         )
-
-
-def _default_of(field: Field[Any]) -> Any:
-    return (
-        field.default_factory() if field.default is MISSING and field.default_factory is not MISSING else field.default
-    )
 
 
 def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
