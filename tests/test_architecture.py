@@ -58,7 +58,7 @@ LAYERS = {
         *("devices.registry", "devices.null", "devices.gpu.probe", "devices.gpu.device", "devices.gpu.batch"),
         *("devices.gpu.state", "devices.gpu.amplitudes", "devices.gpu.running", "devices.gpu.pauli_groups"),
         *("devices.gpu.summation", "devices.gpu.card", "devices.gpu.memory", "devices.gpu.kernel_cache"),
-        *("devices.gpu.kernels", "devices.gpu.errors"),
+        *("devices.gpu.kernels", "devices.gpu.errors", "devices.gpu.causes", "devices.gpu.surroundings"),
         *("devices.gpu.binding", "devices.gpu.passes", "devices.gpu.recording", "devices.gpu.encoding"),
         *("devices.gpu.launches", "devices.gpu.merging", "devices.gpu.rewriting", "devices.gpu.operations"),
         *("devices.gpu.affine", "devices.gpu.thread_order", "devices.gpu.shape", "devices.gpu.structs"),

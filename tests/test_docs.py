@@ -100,21 +100,6 @@ def rows_after(page, heading):
     return [re.findall("`(.+?)`", row.split(" | ")[0]) for row in table.splitlines()[2:]]
 
 
-def test_the_page_has_every_reason_why_the_gpu_is_off():
-    def first_arguments(file, functions):
-        tree = ast.parse(text_of(f"src/basicaer/devices/gpu/{file}"))
-        constants = {node.targets[0].id: node.value for node in tree.body if isinstance(node, ast.Assign)}
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-        given = [node.args[0] for node in calls if getattr(node.func, "id", "") in functions]
-        return {"".join(texts_in(constants.get(getattr(one, "id", ""), one))) for one in given}
-
-    problems = first_arguments("probe.py", {"GpuProbe", "known"}) | first_arguments("errors.py", {"on_loss"})
-    rows = rows_after("docs/devices.md", "## Why it is off")
-    assert len(rows) == len(problems) == 11
-    for row in rows:
-        assert sum(all(part in problem for part in row) for problem in problems) == 1, row
-
-
 def test_the_page_has_every_reason_why_auto_leaves_a_gpu_alone():
     texts = texts_in(ast.parse(text_of("src/basicaer/devices/registry.py")))
     rows = rows_after("docs/devices.md", 'With `device="auto"`, a GPU that could be used')

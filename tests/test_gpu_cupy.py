@@ -16,6 +16,7 @@ from basicaer.devices.gpu.kernel_cache import keeps_templates
 from basicaer.devices.gpu.kernels import COMPILE_OPTIONS, kernel_names, kernel_source
 from basicaer.devices.gpu.probe import _load_compiler, probe_gpu
 from basicaer.devices.gpu.shape import usual_shape
+from basicaer.devices.gpu.surroundings import look_around
 from basicaer.options import Precision
 from emulated_gpu import EmulatedCupy, memory, streams
 from emulated_gpu.kernels import RawKernel, RawModule
@@ -134,7 +135,8 @@ def test_without_a_driver_the_probe_says_so():
     probe_gpu.cache_clear()
     if cupy.cuda.runtime.driverGetVersion():
         pytest.skip("there is a driver here")
-    assert probe_gpu().problem == "there is no NVIDIA driver; install one"
+    assert look_around().nvidia == 0
+    assert "; the CPU runs everything, and there is nothing to install" in probe_gpu().problem
 
 
 # The tests below compile as the device does, with CuPy's compiler and the cache that is in use with its version. They

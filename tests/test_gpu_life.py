@@ -12,7 +12,7 @@ from qiskit.quantum_info import SparsePauliOp
 from basicaer import BasicAer, EstimatorV2, SamplerV2, calibration
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.devices.gpu import probe
+from basicaer.devices.gpu import probe, surroundings
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.probe import GpuProbe
 from basicaer.engine.monitor import current_monitor
@@ -248,8 +248,9 @@ def test_where_cuda_says_that_it_was_not_initialized_the_reason_is_the_fork(monk
     cupy = EmulatedCupy()
     cupy.cuda.runtime.getDeviceCount = lambda: (_ for _ in ()).throw(CUDARuntimeError(3))
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    monkeypatch.setattr(probe, "_installed_builds", lambda: ["cupy-cuda13x 14.2.0"])
-    monkeypatch.setattr(probe.importlib.util, "find_spec", lambda _name: True)
+    found = surroundings.look_around()._replace(builds={"cupy-cuda13x": "14.2.0"}, nvidia=13000)
+    monkeypatch.setattr(probe, "look_around", lambda: found)
+    monkeypatch.setattr(probe, "_is_there", lambda: True)
     probe.probe_gpu.cache_clear()
     try:
         assert probe.probe_gpu().problem.startswith("this process was forked")

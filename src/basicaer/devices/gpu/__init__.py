@@ -14,6 +14,6 @@ These are the files, in an order in which each imports only those before it:
 `summation`, `pauli_groups`, `running`, `amplitudes`, `state`, `batch`, `device`
     Sums over a state, and those of Paulis; launches with what they read; states in a card's memory; the device that
     makes them.
-`probe`
-    Whether there is a card that can be used, and why not.
+`surroundings`, `causes`, `probe`
+    What is seen of drivers and packages without CuPy; why no card can be used, and what helps; what is found.
 """
