@@ -1,5 +1,6 @@
 """Every task of the project is a session; `nox -l` lists them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -177,7 +178,8 @@ def bench(session: nox.Session) -> None:
     program = session.posargs[0] if session.posargs else ""
     if program not in {"peers", "gpu", "latency"}:
         one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
-        session.run("pytest", "benchmarks", "--benchmark-only", *session.posargs, env=one)
+        ours = {"BASICAER_NUM_THREADS": str(os.cpu_count())}  # OMP_NUM_THREADS is for the others
+        session.run("pytest", "benchmarks", "--benchmark-only", *session.posargs, env=one | ours)
         return
     if program == "peers":
         for peer in _GROUPS["peers"]:  # One at a time, so that a peer without a wheel does not keep the others away.

@@ -69,7 +69,14 @@ LAYERS = {
         *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
         *("devices.cpu.diagonals", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
         *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise"),
-        *("devices.numbers", "devices.cpu.arrangement", "devices.cpu", "devices.bound_plans", "devices"),
+        *(
+            "devices.limits",
+            "devices.numbers",
+            "devices.cpu.arrangement",
+            "devices.cpu",
+            "devices.bound_plans",
+            "devices",
+        ),
     ),
     "engine": (
         *("engine.unitaries", "engine.together", "engine.lru_cache", "engine.execute", "engine.suspended"),

@@ -17,7 +17,7 @@ from qiskit.result.models import MeasLevel, MeasReturnType
 import basicaer
 import reference
 from basicaer import BasicAer, BasicAerError, BasicAerProvider
-from basicaer.devices import memory, registry
+from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe as gpu_probe
 from basicaer.errors import BasicAerWarning, DeviceUnavailableError
@@ -577,24 +577,6 @@ def test_any_width_is_refused_in_the_same_words(qasm, statevector, n):
     wide.measure_all()
     with pytest.raises(BasicAerError, match=f"Circuit 'wide' needs .* for {n} qubits"):
         qasm.run(wide)
-
-
-def test_free_memory_heeds_the_control_group(tmp_path):
-    assert memory.free_host_bytes(tmp_path) > 2**20
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("100\n")
-    (tmp_path / "memory.stat").write_text("inactive_file 7\n")
-    assert memory.free_host_bytes(tmp_path) > 2**20
-    (tmp_path / "memory.max").write_text("1000\n")
-    assert memory.free_host_bytes(tmp_path) == 907
-    (tmp_path / "memory.current").write_text("2000\n")
-    assert memory.free_host_bytes(tmp_path) == 0
-    older = tmp_path / "older"
-    (older / "memory").mkdir(parents=True)
-    for name, text in (("limit", "5000"), ("usage", "3000")):
-        (older / "memory" / f"memory.{name}_in_bytes").write_text(text)
-    (older / "memory" / "memory.stat").write_text("total_inactive_file 10\n")
-    assert memory.free_host_bytes(older) == 2010
 
 
 SIZES = {5: "5 bytes", 2048: "2 KiB", 1020 * 2**20: "1020 MiB", 2**64: "16384 PiB", 2**2000: "2**2000 bytes"}

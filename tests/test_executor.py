@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
+from basicaer.devices.limits import usable_cores
 from basicaer.executor import DaemonThreadExecutor
 
 GUARD = 30  # seconds after which a test that hangs fails; no test waits for it otherwise
@@ -126,7 +127,7 @@ def test_an_idle_thread_keeps_nothing_of_its_last_call(executor):
 
 
 def test_one_worker_for_each_core_unless_told_otherwise():
-    assert DaemonThreadExecutor()._max_workers == os.cpu_count()
+    assert DaemonThreadExecutor()._max_workers == usable_cores()
 
 
 @pytest.mark.parametrize("workers", [0, -1])

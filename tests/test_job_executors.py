@@ -434,6 +434,7 @@ PREAMBLE = """
 import os, signal, sys, threading
 from basicaer import BasicAer, BasicAerJob
 from basicaer import job_state
+from basicaer.devices.limits import usable_cores
 from basicaer.engine.monitor import current_monitor
 from basicaer.errors import Cancelled
 from qiskit import QuantumCircuit
@@ -470,7 +471,7 @@ def python(script):
 
 def test_the_interpreter_exits_with_jobs_running_and_queued_and_stops_those_that_listen():
     script = """
-jobs = [submitted(endless) for _ in range(os.cpu_count() + 2)]
+jobs = [submitted(endless) for _ in range(usable_cores() + 2)]
 begun.wait()
 sys.exit(0)
 """
@@ -496,7 +497,7 @@ bell.h(0)
 bell.cx(0, 1)
 bell.measure_all()
 backend = BasicAer.get_backend("qasm_simulator")
-busy = [submitted(endless) for _ in range(os.cpu_count())]
+busy = [submitted(endless) for _ in range(usable_cores())]
 begun.wait()
 busy[0]._state._lock.acquire()  # as if a thread of the parent held it now: in the child nobody will release it
 child = os.fork()

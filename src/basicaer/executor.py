@@ -10,6 +10,8 @@ import weakref
 from concurrent.futures import Executor, Future
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from basicaer.devices.limits import usable_cores
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,14 +32,14 @@ class DaemonThreadExecutor(Executor):
     Parameters
     ----------
     max_workers
-        The number of calls, at most, that run at the same time; by default one per core, since a simulation keeps a
-        core busy.
+        The number of calls, at most, that run at the same time; by default one for each core that the process
+        may use, since a simulation keeps a core busy.
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
         if max_workers is not None and max_workers < 1:
             raise ValueError(f"max_workers must be at least 1, not {max_workers}.")
-        self._max_workers = max_workers or os.cpu_count() or 1
+        self._max_workers = max_workers or usable_cores()
         self._closed = False
         self._start_empty()
         if hasattr(os, "register_at_fork"):

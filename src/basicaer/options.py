@@ -57,7 +57,7 @@ class ArrayPlace(StrEnum):
 
 
 class DeviceOptions(NamedTuple):
-    """The options of the device: which one, how many threads on one state (0: one for each core), and which GPU."""
+    """The options of the device: which one, how many threads on one state (0: the default), and which GPU."""
 
     choice: DeviceChoice = DeviceChoice.AUTO
     threads: int = 0

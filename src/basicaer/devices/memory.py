@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from basicaer.devices.limits import memory_left
 from basicaer.engine.bits import highest_position
 from basicaer.engine.readings import kept_bytes
 from basicaer.errors import BasicAerError
@@ -32,27 +32,11 @@ _NO_MEMORY = 1000  # qubits; the powers of 2 of much larger numbers would take m
 _BYTES_PER_SHOT = 64  # the number, draw, rank, index and value of a shot, and what sorting needs
 _BYTES_PER_VALUE = 16  # a shot's value, once as it is saved and once in the array of all shots
 _BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and their share of the hash table
-# Files of the two versions of control groups: limit, use, statistics, and the name of droppable cache in the latter.
-_CONTROL_GROUPS = (
-    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
-)
 
 
-def free_host_bytes(control_groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return how many bytes can still be allocated: the available memory or, if less, what the control group leaves."""
-    available = int(psutil.virtual_memory().available)
-    for limit, use, statistics, cache in _CONTROL_GROUPS:
-        try:
-            left = int((control_groups / limit).read_text()) - int((control_groups / use).read_text())
-            rows = dict(line.split() for line in (control_groups / statistics).read_text().splitlines())
-        except (
-            OSError,
-            ValueError,
-        ):  # this version of control groups is not in use, or the limit is "max", that is, no limit
-            continue
-        available = min(available, left + int(rows.get(cache, 0)))
-    return max(available, 0)
+def free_host_bytes() -> int:
+    """Return how many bytes can still be allocated: the available memory or, if less, what the control groups leave."""
+    return int(min(psutil.virtual_memory().available, memory_left()))
 
 
 def largest_state(device: Device, precision: Precision, free: int) -> int:

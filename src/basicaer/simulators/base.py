@@ -18,7 +18,7 @@ from basicaer.calibration import known_crossover
 from basicaer.compile.bound_circuits import bound_circuits
 from basicaer.compile.saves import as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
-from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.limits import usable_cores
 from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
@@ -151,11 +151,12 @@ class BasicAerSimulator(BackendV2):
               state's own memory without a copy, except ``"host"`` for a circuit with idle qubits.
             - ``device``: ``"auto"``, ``"CPU"`` or ``"GPU"``.
             - ``precision``: ``"double"`` (complex128) or ``"single"`` (complex64).
-            - ``max_parallel_threads``: number of threads, at most, that work on one state; 0, the default, means one
-              for each core. Results are the same bit by bit for any number.
+            - ``max_parallel_threads``: number of threads, at most, that work on one state; 0, the default, means the
+              environment variable ``BASICAER_NUM_THREADS``, or else ``OMP_NUM_THREADS``, or else one for each core that
+              the process may use. Results are the same bit by bit for any number.
             - ``max_parallel_experiments``: number of parts, at most, into which the circuits of the job are split to
-              run beside each other on the executor; 0 means one for each core, the default is 1. Results are the same
-              for any number.
+              run beside each other on the executor; 0 means one for each core that the process may use, the
+              default is 1. Results are the same for any number.
             - ``target_gpus``: numbers of the GPUs over which the circuits of the job are spread; default the first one.
             - ``executor``: any `concurrent.futures.Executor` to run on.
             - ``timeout``: seconds that the work may take; then the job ends as ERROR with a `JobTimeLimitError`.
@@ -337,7 +338,7 @@ class BasicAerSimulator(BackendV2):
             qobj,
             prepare=prepare if settings["checkpoint_dir"] is None else prepare_persistent,
             settings=settings,
-            parts=settings["max_parallel_experiments"] or NumpyDevice().threads,
+            parts=settings["max_parallel_experiments"] or usable_cores(),
         )
 
     def _experiment(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from basicaer.devices.cpu.batch import NumpyBatch
 from basicaer.devices.cpu.blas import has_small_kernels
 from basicaer.devices.cpu.state import ROW_QUBITS, NumpyState, allocation
+from basicaer.devices.limits import default_threads
 from basicaer.devices.memory import free_host_bytes
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.plan import Costs
@@ -58,7 +58,7 @@ class NumpyDevice:
     Parameters
     ----------
     threads
-        How many threads may work on one state at a time; 0 means one for each core that the process may use.
+        How many threads may work on one state at a time; 0 means as many as `default_threads` says.
     tile_qubits
         Qubits of a tile; smaller states run gate by gate. None chooses by the number of qubits of the state.
     """
@@ -68,7 +68,7 @@ class NumpyDevice:
     queue: int | None = None
 
     def __init__(self, threads: int = 0, *, tile_qubits: int | None = None) -> None:
-        self.threads = threads or _usable_cores()
+        self.threads = threads or default_threads()
         self._tile_qubits = tile_qubits
 
     def layout_name(self, precision: Precision) -> str:
@@ -162,8 +162,3 @@ def _costs(tile_qubits: int, precision: Precision, small_kernels: bool) -> Costs
         step_seconds=3e-6,
         selectors=3,
     )
-
-
-def _usable_cores() -> int:
-    """Return how many cores this process may use, which a container or a batch system may have limited."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
