@@ -21,7 +21,7 @@ LAYERS = {
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),
         *("simulators.run_options", "simulators.target", "option_types"),
-        *("submission", "watching", "job", "job_future", "job_state", "latch"),
+        *("submission", "termination", "watching", "job", "job_future", "job_state", "latch"),
         *("handles", "handles.dask", "handles.dask_worker", "handles.processes", "handles.local", "handles.base"),
         *("persistence", "persistence.persister", "persistence.checks", "persistence.program_checks"),
         *("persistence.codec", "persistence.folder", "persistence.lock"),

@@ -29,6 +29,7 @@ ALL = ["qasm_simulator", "statevector_simulator", "unitary_simulator"]
 OURS = {
     "max_parallel_threads", "max_parallel_experiments", "target_gpus", "device", "precision", "executor", "timeout",
     "callback", "progress", "cancel_on_interrupt", "checkpoint_dir", "checkpoint_every",
+    "checkpoint_margin", "checkpoint_on_sigterm",
 }  # fmt: skip
 OPTIONS = {
     "qasm_simulator": {
@@ -549,6 +550,7 @@ def test_many_jobs_share_a_backend(qasm):
 def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2**30)
     monkeypatch.setattr(NumpyDevice, "new_state", None)
+    monkeypatch.setenv("BASICAER_NUM_THREADS", "2")  # each takes some memory
     wide = QuantumCircuit(27, name="wide")
     wide.ry(0.1, range(27))
     wide.measure_all()

@@ -28,7 +28,10 @@ ROTATED = QuantumCircuit(1, 1)
 ROTATED.rx(Parameter("p"), 0)
 PRIMITIVES = {SamplerV2: ("shots", ([0.3], 5)), EstimatorV2: ("precision", ("Z", [0.3], 0.1))}
 OF_PRIMITIVES = ("backend", "seed", "device", "precision", "max_parallel_threads", "executor", "timeout", "callback")
-OF_RESUME = ("checkpoint_dir", "checkpoint_every", "executor", "timeout", "callback", "progress", "cancel_on_interrupt")
+OF_RESUME = (
+    *("checkpoint_dir", "checkpoint_every", "checkpoint_margin", "checkpoint_on_sigterm"),
+    *("executor", "timeout", "callback", "progress", "cancel_on_interrupt"),
+)
 
 
 def circuit_for(simulator):

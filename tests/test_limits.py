@@ -2,6 +2,8 @@
 
 import math
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -18,8 +20,8 @@ def system(monkeypatch, tmp_path):
     monkeypatch.setattr(limits, "_ROOT", tmp_path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _process: set(range(8)), raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    for name in ("BASICAER_NUM_THREADS", "OMP_NUM_THREADS"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("BASICAER_NUM_THREADS", raising=False)
+    monkeypatch.setattr(limits, "_openmp_threads", "")
     limits._quota.cache_clear()
 
     def make(files):
@@ -106,11 +108,23 @@ def test_cores_are_those_the_process_is_bound_to_or_the_quota_of_its_time(system
 )
 @pytest.mark.usefixtures("system")
 def test_threads_are_those_of_the_environment(monkeypatch, own, openmp, threads):
-    for name, value in (("BASICAER_NUM_THREADS", own), ("OMP_NUM_THREADS", openmp)):
-        if value is not None:
-            monkeypatch.setenv(name, value)
+    if own is not None:
+        monkeypatch.setenv("BASICAER_NUM_THREADS", own)
+    monkeypatch.setattr(limits, "_openmp_threads", openmp or "")
     assert NumpyDevice().threads == threads
     assert NumpyDevice(7).threads == 7
+
+
+def test_openmps_variable_is_read_when_basicaer_is_imported_and_not_later():
+    """Dask changes it in the process of its client too."""
+    code = (
+        "import os, basicaer; os.environ['OMP_NUM_THREADS'] = '2'\n"
+        "from basicaer.devices.limits import default_threads; print(default_threads())"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "3"}
+    environment.pop("BASICAER_NUM_THREADS", None)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "3\n"
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "²"])

@@ -553,7 +553,7 @@ TOO_MUCH = {"state": (wide(22), 1), "saves": (saving_much(), 1), "shots": (wide(
 @pytest.mark.parametrize("kind", TOO_MUCH)
 def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, monkeypatch, kind):
     circuit, shots = TOO_MUCH[kind]
-    persister = JobPersister(tmp_path, "job 1", 0.0, lambda: None)
+    persister = JobPersister(tmp_path, "job 1", 0.0, Monitor())
     persister.begin(work_of([wide(3), circuit], shots=shots, device="CPU"))
     persister.close()
     load_job(tmp_path)
@@ -701,7 +701,7 @@ def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(persister_module, "time", clock)
     saved = []
-    persister = JobPersister(tmp_path, "job 1", 10.0, lambda: None)
+    persister = JobPersister(tmp_path, "job 1", 10.0, Monitor())
     monkeypatch.setattr(persister, "_write", lambda name, *_: saved.append((name, clock.now)))
     suspended, state = SimpleNamespace(_asdict=dict), SimpleNamespace(layout=dict, amplitude_parts=list)
     for seconds in (3, 6, 2, 9, 1):

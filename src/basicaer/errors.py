@@ -119,7 +119,25 @@ class JobWaitTimeoutError(BasicAerError, JobTimeoutError, TimeoutError):
 
 
 class JobTimeLimitError(BasicAerError):
-    """The work of a job took longer than the ``timeout`` given to `run`; the message says how far it got."""
+    """The work of a job took longer than the ``timeout`` given to `run`; the message says how far it got.
+
+    Attributes
+    ----------
+    reached : str
+        How far it got: the message without the remedy.
+    saved_in : str or None
+        The folder in which the job is saved and from which it can be resumed; None if it is not saved.
+    """
+
+    reached: str = ""
+    saved_in: str | None = None
+
+    @classmethod
+    def after(cls, reached: str, remedy: str, saved_in: str | None = None) -> JobTimeLimitError:
+        """Return the error of a job that got so far."""
+        error = cls(f"{reached}; {remedy}.")
+        error.reached, error.saved_in = printable(reached), saved_in
+        return error
 
 
 class WorkerLostError(BasicAerError):

@@ -97,6 +97,11 @@ class JobState:
         self._last_progress = Progress()
         self._when_ended: list[Callable[[], None]] = []
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether the job is saved when it is cancelled."""
+        return self._payload is not None and self._payload.is_saved
+
     # Submission.
 
     def take(self) -> None:
@@ -372,8 +377,11 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _cancel_unfinished() -> None:
-    """Stop what still runs when the interpreter exits, so that no daemon thread computes into its end."""
+    """Stop what still runs when the interpreter exits, so that no daemon thread computes into its end.
+
+    Jobs that are saved are awaited, others for a moment only. Ctrl-C ends the wait.
+    """
     stopped = [state for state in {part.state for part in _unfinished.values()} if state.cancel()]
     deadline = time.monotonic() + _EXIT_SECONDS
     for state in stopped:
-        state.ended.wait(max(0.0, deadline - time.monotonic()))
+        state.ended.wait(None if state.is_saved else max(0.0, deadline - time.monotonic()))

@@ -73,6 +73,8 @@ class SimulatorOptions(PrimitiveRunOptions, ForeignOptions, total=False):
     cancel_on_interrupt: bool
     checkpoint_dir: str | PathLike[str] | None
     checkpoint_every: float
+    checkpoint_margin: float
+    checkpoint_on_sigterm: bool
 
 
 class QasmSimulatorOptions(SimulatorOptions, total=False):

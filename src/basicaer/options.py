@@ -24,6 +24,7 @@ __all__ = [
     "DeviceChoice",
     "DeviceOptions",
     "Precision",
+    "check_margin",
     "check_option",
     "check_options",
 ]
@@ -181,6 +182,8 @@ _CHECKS: dict[str, _Check] = {
     "max_parallel_experiments": _whole(0),
     "checkpoint_dir": _or_none(_Check("the path of a folder", _folder)),
     "checkpoint_every": _SECONDS,
+    "checkpoint_margin": _Check("a number of seconds, at least 0", _finite),
+    "checkpoint_on_sigterm": _TRUTH,
     "executor": _or_none(_Check("a concurrent.futures.Executor", lambda value: _of_kind(value, Executor))),
     "callback": _or_none(_Check("a function that takes a Progress", _callback), ", or "),
     "progress": _TRUTH,
@@ -213,6 +216,19 @@ def check_option(name: str, value: Any, called: str | None = None) -> Any:
         reason = error.strerror if isinstance(error, OSError) else str(error) if type(error) is ValueError else ""
         why = f" ({reason})" if reason else ""
         raise OptionValueError(f"{called or name} must be {check.expected}, not {shown(value)}{why}.") from error
+
+
+def check_margin(settings: dict[str, Any]) -> None:
+    """Check that checked options leave time between the start of a job and when it is saved before its time limit.
+
+    Raises
+    ------
+    OptionValueError
+        If they do not.
+    """
+    margin, timeout = settings["checkpoint_margin"], settings["timeout"]
+    if timeout is not None and margin >= timeout:
+        raise OptionValueError(f"checkpoint_margin ({margin:g} s) must be less than timeout ({timeout:g} s).")
 
 
 def check_options(options: dict[str, Any]) -> dict[str, Any]:

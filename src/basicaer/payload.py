@@ -23,10 +23,12 @@ class Payload(Protocol):
         The number of the GPU that all of it is expected to run on, so that the job queues for it; None for the CPU.
     is_quick
         Whether it runs in less time than it takes to hand it to another thread.
+    is_saved
+        Whether it is saved when it is cancelled, which takes a while.
     """
 
     @property
-    def argument(self) -> Any:  # noqa: D102  # these three are described above
+    def argument(self) -> Any:  # noqa: D102  # these four are described above
         ...
 
     @property
@@ -35,6 +37,10 @@ class Payload(Protocol):
 
     @property
     def is_quick(self) -> bool:  # noqa: D102
+        ...
+
+    @property
+    def is_saved(self) -> bool:  # noqa: D102
         ...
 
     def split(self, most: int) -> Sequence[Payload]:
@@ -53,6 +59,7 @@ class OpaquePayload(NamedTuple):
     argument: Any
     gpu: None = None
     is_quick: bool = False
+    is_saved: bool = False
 
     def split(self, _most: int) -> list[OpaquePayload]:
         """Return it as it is."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from basicaer.errors import BackendNotFoundError, BasicAerError, OptionValueError, shown
 from basicaer.foreign_names import unknown_backend
 from basicaer.job import BasicAerJob
-from basicaer.options import check_options
+from basicaer.options import check_margin, check_options
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class BasicAerProvider:
         checkpoint_dir: str | os.PathLike[str],
         *,
         checkpoint_every: float = 60.0,
+        checkpoint_margin: float = 0.0,
+        checkpoint_on_sigterm: bool = False,
         executor: Executor | None = None,
         timeout: float | None = None,
         callback: Callable[[Progress], Any] | None = None,
@@ -95,7 +97,9 @@ class BasicAerProvider:
         ----------
         checkpoint_dir
             The folder of the job, which continues to be saved there.
-        checkpoint_every, executor, timeout, callback, progress, cancel_on_interrupt
+        checkpoint_every, checkpoint_margin, checkpoint_on_sigterm
+            The same as for ``run``.
+        executor, timeout, callback, progress, cancel_on_interrupt
             The same as for ``run``.
 
         Raises
@@ -113,6 +117,8 @@ class BasicAerProvider:
             {
                 "checkpoint_dir": checkpoint_dir,
                 "checkpoint_every": checkpoint_every,
+                "checkpoint_margin": checkpoint_margin,
+                "checkpoint_on_sigterm": checkpoint_on_sigterm,
                 "executor": executor,
                 "timeout": timeout,
                 "callback": callback,
@@ -120,7 +126,8 @@ class BasicAerProvider:
                 "cancel_on_interrupt": cancel_on_interrupt,
             }
         )
-        folder, every = checked.pop("checkpoint_dir"), checked.pop("checkpoint_every")
+        check_margin(checked)
+        folder, every, margin = (checked.pop(f"checkpoint_{name}") for name in ("dir", "every", "margin"))
         if folder is None:
             raise OptionValueError("resume() takes the folder of a saved job, not None.")
         job_id, payload = load_job(folder)
@@ -133,7 +140,7 @@ class BasicAerProvider:
             self.get_backend(payload.backend_name),
             run_resumed,
             no_qobj,
-            prepare=lambda: replace(payload, persistence=Persistence(str(folder), every, resume=True)),
+            prepare=lambda: replace(payload, persistence=Persistence(str(folder), every, resume=True, margin=margin)),
             settings=checked,
             job_id=job_id,
         )

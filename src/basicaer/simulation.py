@@ -105,11 +105,14 @@ class Persistence(NamedTuple):
         Seconds between two records of the circuit that is running.
     resume
         Whether the folder holds the job already, and it continues from there.
+    margin
+        Seconds before the time limit at which it is persisted and stops.
     """
 
     folder: str
     interval: float
     resume: bool = False
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,11 @@ class SimulationPayload:
             if left < 0:
                 return False
         return True
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether it is saved when it is cancelled."""
+        return self.persistence is not None
 
     @property
     def gpu(self) -> int | None:

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from basicaer.job import BasicAerJob
+from basicaer.termination import check_main_thread, save_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +37,14 @@ def submit_job(
     backend, fn, qobj, prepare, parts
         As for `BasicAerJob`.
     settings
-        Checked options of `run`, of which ``executor``, ``timeout``, ``callback``, ``cancel_on_interrupt`` and
-        ``progress`` are used.
+        Checked options of `run`, of which ``executor``, ``timeout``, ``callback``, ``cancel_on_interrupt``,
+        ``progress`` and, if it is there, ``checkpoint_on_sigterm`` are used.
     job_id
         The job's id; None for a new one.
     """
+    is_saved_on_sigterm = settings.get("checkpoint_on_sigterm", False)
+    if is_saved_on_sigterm:
+        check_main_thread()
     bar = None
     if settings["progress"]:
         from basicaer.watching import draw_in_background  # most jobs show no bar, and tqdm takes a while to import
@@ -49,4 +53,6 @@ def submit_job(
     passed_on = {name: settings[name] for name in _PASSED_ON}
     job = job_class(backend, job_id or str(uuid.uuid4()), fn, qobj, prepare=prepare, parts=parts, bar=bar, **passed_on)
     job.submit()
+    if is_saved_on_sigterm:
+        save_on_sigterm(job)
     return job

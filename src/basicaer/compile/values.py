@@ -70,9 +70,9 @@ class ReadingTimeLimit:
             If the time limit has passed.
         """
         if self._deadline is not None and time.monotonic() > self._deadline:
-            raise JobTimeLimitError(
-                f"The circuits were still being read at the time limit of {self._seconds:g} s; give a longer timeout= "
-                "or none, or smaller circuits."
+            raise JobTimeLimitError.after(
+                f"The circuits were still being read at the time limit of {self._seconds:g} s",
+                "give a longer timeout= or none, or smaller circuits",
             )
 
 

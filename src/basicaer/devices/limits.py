@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["default_threads", "memory_left", "usable_cores"]
 
 _ROOT = Path("/")
-_THREADS, _OPENMP = "BASICAER_NUM_THREADS", "OMP_NUM_THREADS"
+_THREADS = "BASICAER_NUM_THREADS"
+# Read once, as OpenMP does: Dask sets the variable in the environment of its client as well, where it is for workers.
+_openmp_threads = os.environ.get("OMP_NUM_THREADS", "")
 _MOST_THREADS = 256  # or the number of cores, if larger, as for the option max_parallel_threads
 
 
@@ -46,8 +48,8 @@ def usable_cores() -> int:
 def default_threads() -> int:
     """Return how many threads work on one state unless ``max_parallel_threads`` says.
 
-    These are ``BASICAER_NUM_THREADS`` or, if it is not set, ``OMP_NUM_THREADS``, which batch systems set, and Dask and
-    joblib in their workers; or else one for each usable core.
+    These are ``BASICAER_NUM_THREADS`` or, if it is not set, ``OMP_NUM_THREADS`` when basicaer was imported, which batch
+    scripts set, and Dask and joblib in their workers; or else one for each usable core.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def default_threads() -> int:
         if not own.strip().isdecimal() or int(own) < 1:
             raise BasicAerError(f"{_THREADS} must be a whole number of at least 1, not {shown(own)}.")
         return min(int(own), most)
-    outermost = os.environ.get(_OPENMP, "").partition(",")[0].strip()  # OpenMP takes one number for each level
+    outermost = _openmp_threads.partition(",")[0].strip()  # OpenMP takes one number for each level
     return min(int(outermost), most) if outermost.isdecimal() and int(outermost) else usable_cores()
 
 

@@ -321,7 +321,11 @@ class _Execution:
         state = group.ensemble.single
         plan = self.planning.of_program(segment, state, discard_phases=is_last, within=self.suspension.is_within_plan)
         if state is not None:
-            state.run(segments[0], plan, self.suspension.after_pass(plan, self.suspended, state))
+            after_pass = self.suspension.after_pass(plan, self.suspended, state)
+            # A run that is saved stops after a pass, where it can be saved. Gates without a plan have no such places.
+            is_held = plan is not None and self.suspension.is_persisted
+            with self.monitor.held() if is_held else contextlib.nullcontext():
+                state.run(segments[0], plan, after_pass)
             return
         group.ensemble.run(segments, lambda one: self.planning.of_program(segment, one, discard_phases=is_last))
 

@@ -5,13 +5,17 @@ This is the one mechanism for cancellation, time limits and progress.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled, JobTimeLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Link", "Monitor", "current_monitor"]
 
@@ -36,7 +40,8 @@ class Monitor:
     Any thread may ask for cancellation by calling `cancel`; the worker's next `poll` then raises. Work between two
     polls is not interrupted. On the CPU this is one piece of work on one tile of at most 2**17 amplitudes, which takes
     less than a millisecond, whether a state is evolved, measured, copied or read. On a GPU it is at most two passes,
-    and during planning it is one pass of the plan. A link passes a cancellation on at its next exchange.
+    and during planning it is one pass of the plan. A link passes a cancellation on at its next exchange. A job that is
+    saved also finishes the pass over the state that is running, since the state can only be saved between two passes.
 
     Parameters
     ----------
@@ -49,11 +54,16 @@ class Monitor:
     ----------
     started
         Whether a worker has begun.
+    saved_in
+        The folder in which the job is saved; None if it is not.
     """
 
     def __init__(self, timeout: float | None = None, link: Link | None = None) -> None:
         self.timeout = timeout
         self.started = False
+        self.saved_in: str | None = None
+        self._is_held = False
+        self._early = 0.0
         self._link = link
         self._next_exchange = 0.0
         self._exchanging = threading.Lock()
@@ -88,6 +98,39 @@ class Monitor:
         """Ask the worker to stop at its next poll."""
         self._cancelled = True
 
+    def stop_early(self, seconds: float) -> None:
+        """Stop so many seconds before the time limit, if there is one."""
+        if self._deadline is not None:
+            self._deadline -= seconds
+            self._early = seconds
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let `poll` raise nothing for a while, in which the work looks at `must_stop` itself and calls `stop`."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether the job was cancelled or its time limit has passed."""
+        return self._cancelled or (self._deadline is not None and time.monotonic() > self._deadline)
+
+    def stop(self) -> None:
+        """Raise if the work must stop; see `poll`."""
+        if self._cancelled:
+            raise Cancelled
+        if self.must_stop:
+            early = f"stopped {self._early:g} s before" if self._early else "reached"
+            remedy = "give a longer timeout= or none, or a smaller circuit or fewer shots"
+            if self.saved_in is not None:
+                remedy = f"it is saved, and BasicAer.resume({self.saved_in!r}) continues it"
+            raise JobTimeLimitError.after(
+                f"The job {early} its time limit of {self.timeout:g} s {self._place()}", remedy, self.saved_in
+            )
+
     def poll(self) -> None:
         """Raise if the work must stop here, otherwise return at once.
 
@@ -98,16 +141,13 @@ class Monitor:
         JobTimeLimitError
             If the time limit has passed.
         """
-        if self._cancelled:
+        if self._cancelled and not self._is_held:
             raise Cancelled
         if self._deadline is None and self._link is None:
             return
         now = time.monotonic()
-        if self._deadline is not None and now > self._deadline:
-            raise JobTimeLimitError(
-                f"The job reached its time limit of {self.timeout:g} s {self._place()}; "
-                "give a longer timeout= or none, or a smaller circuit or fewer shots."
-            )
+        if self._deadline is not None and now > self._deadline and not self._is_held:
+            self.stop()
         if self._link is not None and now >= self._next_exchange and self._exchanging.acquire(blocking=False):
             try:
                 self._next_exchange = now + self._link.interval
@@ -115,7 +155,7 @@ class Monitor:
                     self._cancelled = True
             finally:
                 self._exchanging.release()
-            if self._cancelled:
+            if self._cancelled and not self._is_held:
                 raise Cancelled
 
     # The worker reports its progress by calling the following methods.

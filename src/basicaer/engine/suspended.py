@@ -72,7 +72,13 @@ class RunPersister(Protocol):
     """Keeps runs that are suspended."""
 
     def persist(self, suspended: Callable[[], Suspended], state: State) -> None:
-        """Keep a run, if it is time to; only then is `suspended` called."""
+        """Keep a run if it is time to, or if it must stop; only then is `suspended` called.
+
+        Raises
+        ------
+        Cancelled, JobTimeLimitError
+            If it must stop.
+        """
 
 
 class PlannedOtherwiseError(BasicAerError):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from basicaer.engine.device import State
+    from basicaer.engine.monitor import Monitor
     from basicaer.persistence.folder import Record
 
 __all__ = ["Continuation", "JobPersister", "load_job"]
@@ -108,12 +109,13 @@ class JobPersister:
         The job's id; records of another job are refused.
     interval
         Seconds between two records of the experiment that is running.
-    poll
-        Called while files are written and read.
+    monitor
+        Polled while files are written and read; it says when the experiment that is running must stop.
     """
 
-    def __init__(self, folder: Path, job_id: str, interval: float, poll: Callable[[], None]) -> None:
-        self._job_folder = JobFolder(folder, poll)
+    def __init__(self, folder: Path, job_id: str, interval: float, monitor: Monitor) -> None:
+        self._job_folder = JobFolder(folder, monitor.poll)
+        self._monitor = monitor
         self._folder = folder
         self._job_id = job_id
         self._interval = interval
@@ -139,12 +141,13 @@ class JobPersister:
     def finish(self, position: int, outcome: ExperimentOutcome) -> None:
         """Persist the outcome of an experiment, the next one in order."""
         self._unwritten.append((position, outcome))
-        with self._failures_warned():
+        with self._monitor.held(), self._failures_warned():
             self._write_outcomes()
 
     def persist(self, suspended: Callable[[], Suspended], state: State) -> None:
         """Persist the experiment that is running, if the interval has passed, as `RunPersister` asks for."""
-        if time.monotonic() - self._last < self._interval:
+        must_stop = self._monitor.must_stop
+        if not must_stop and time.monotonic() - self._last < self._interval:
             return
         running = {
             "position": self._position,
@@ -155,6 +158,8 @@ class JobPersister:
         with self._failures_warned():
             self._write_outcomes()
             self._write(RUNNING, running, state.amplitude_parts())
+        if must_stop:
+            self._monitor.stop()
 
     def resume(self, payload: SimulationPayload) -> tuple[list[ExperimentOutcome], Continuation | None]:
         """Lock the folder; return the outcomes of the experiments that have ended, and where the next one continues."""

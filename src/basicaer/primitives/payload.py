@@ -158,6 +158,7 @@ class PrimitivePayload:
     precision: Precision
     gpu: int | None
     is_quick: bool = False
+    is_saved: bool = False
 
     @property
     def argument(self) -> PrimitivePayload:

@@ -113,6 +113,8 @@ class BasicAerSimulator(BackendV2):
             cancel_on_interrupt=True,
             checkpoint_dir=None,
             checkpoint_every=60.0,
+            checkpoint_margin=0.0,
+            checkpoint_on_sigterm=False,
         )
 
     @property
@@ -168,7 +170,13 @@ class BasicAerSimulator(BackendV2):
             - ``progress``: whether to show a progress bar in a terminal or notebook until the job has ended.
             - ``cancel_on_interrupt``: whether Ctrl-C cancels a job that is waited for, which is the default.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes, each
-              time that so many seconds have passed (default 60), so that `BasicAer.resume` can continue it.
+              time that so many seconds have passed (default 60), so that `BasicAer.resume` can continue it. It is also
+              saved when it is cancelled or reaches its ``timeout`` while gates run: it then ends after the pass that is
+              running.
+            - ``checkpoint_margin``: seconds before the ``timeout`` at which such a job is saved and ends; default 0.
+            - ``checkpoint_on_sigterm``: whether SIGTERM, which batch systems send before they kill a process, cancels
+              and thereby saves the job before it does what it did otherwise; only where `run` is called in the main
+              thread.
             - ``method``, ``fusion_enable`` and other options that affect only the performance of Aer are accepted and
               ignored; so is ``meas_level=2``, which asks devices for bits.
 
@@ -407,7 +415,9 @@ def _persistence(settings: dict[str, Any]) -> Persistence:
             "of target_gpus at most."
         )
     JobFolder(settings["checkpoint_dir"], lambda: None).check_new()
-    return Persistence(str(settings["checkpoint_dir"]), settings["checkpoint_every"])
+    return Persistence(
+        str(settings["checkpoint_dir"]), settings["checkpoint_every"], margin=settings["checkpoint_margin"]
+    )
 
 
 def _seed(settings: dict[str, Any]) -> int:

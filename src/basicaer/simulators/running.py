@@ -121,8 +121,8 @@ class _Simulation:
         self._continuation: Continuation | None = None
         self._persister: JobPersister | None = None
         if payload.persistence is not None:
-            folder, interval, _ = payload.persistence
-            self._persister = JobPersister(Path(folder), job_id, interval, monitor.poll)
+            persistence = payload.persistence
+            self._persister = JobPersister(Path(persistence.folder), job_id, persistence.interval, monitor)
 
     def run(self) -> None:
         """Run all experiments; those on different GPUs beside each other."""
@@ -147,10 +147,14 @@ class _Simulation:
 
     def _begin_persistence(self, persister: JobPersister) -> None:
         """Save the job, or, if it is resumed, finish the experiments that had ended when it was saved."""
-        assert self._payload.persistence is not None  # a persister has it  # noqa: S101
-        if not self._payload.persistence.resume:
+        persistence = self._payload.persistence
+        assert persistence is not None  # a persister has it  # noqa: S101
+        self._monitor.stop_early(persistence.margin)
+        if not persistence.resume:
             persister.begin(self._payload)
+            self._monitor.saved_in = persistence.folder
             return
+        self._monitor.saved_in = persistence.folder
         ended, self._continuation = persister.resume(self._payload)
         for position, outcome in enumerate(ended):
             self._finish(position, outcome)

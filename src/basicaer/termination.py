@@ -1,0 +1,114 @@
+"""Saves jobs when the system asks the process to end: with SIGTERM, as batch systems do before they kill it.
+
+A signal handler runs in the main thread between any two of its steps, which may hold a lock that cancelling needs. So
+the handler only wakes a thread. That cancels the jobs, waits until they are saved, and sends the signal once more; this
+time the handler passes it on to whoever handled it before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from basicaer.errors import OptionValueError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from basicaer.job import BasicAerJob
+
+__all__ = ["check_main_thread", "save_on_sigterm"]
+
+
+def check_main_thread() -> None:
+    """Check that a handler of signals can be set here.
+
+    Raises
+    ------
+    OptionValueError
+        If this is not the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise OptionValueError(
+            "checkpoint_on_sigterm needs run() to be called in the main thread, where Python handles signals; "
+            "leave it out, and call job.cancel() in a handler of your own."
+        )
+
+
+def save_on_sigterm(job: BasicAerJob) -> None:
+    """Cancel a job on SIGTERM, by which it is saved, and then do what was done on SIGTERM before; in the main thread.
+
+    A second SIGTERM is passed on at once.
+    """
+    _saver.add(job)
+
+
+class _Saver:
+    """The jobs that are to be saved, and the handler of the signal."""
+
+    def __init__(self) -> None:
+        self._start_empty()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_empty)
+
+    def _start_empty(self) -> None:
+        """Start without jobs, as a forked child does: it has the handler of its parent, but not the thread."""
+        self._jobs: weakref.WeakSet[BasicAerJob] = weakref.WeakSet()
+        self._thread: threading.Thread | None = None
+        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()  # signal handlers may put into it
+        self._is_saving = False
+        self._before: Any = getattr(self, "_before", signal.SIG_DFL)
+
+    def add(self, job: BasicAerJob) -> None:
+        self._jobs.add(job)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._save, args=(self._asked,), name="basicaer-saver", daemon=True)
+            self._thread.start()
+        before = signal.getsignal(signal.SIGTERM)
+        if before != self._handle:
+            self._before = before
+            with contextlib.suppress(ValueError):  # the main thread of a subinterpreter gets no signals
+                signal.signal(signal.SIGTERM, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._is_saving or all(_has_ended(job) for job in list(self._jobs)):
+            self._pass_on(number, frame)
+        else:
+            self._is_saving = True
+            self._asked.put(None)
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        """Do what was done on the signal before there were jobs to save."""
+        self._is_saving = False
+        if callable(self._before):
+            self._before(number, frame)
+        elif self._before != signal.SIG_IGN:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+
+    def _save(self, asked: queue.SimpleQueue[None]) -> None:
+        """Save the jobs each time that the handler asks for it."""
+        while True:
+            asked.get()
+            stopping = [job for job in list(self._jobs) if job.cancel()]  # not those on executors of an unknown kind
+            for job in stopping:
+                job._state.ended.wait()  # noqa: SLF001  # waits without the job's warnings
+            del stopping
+            if not self._is_saving:  # the signal came again meanwhile, and was passed on
+                continue
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            else:
+                signal.raise_signal(signal.SIGTERM)
+
+
+def _has_ended(job: BasicAerJob) -> bool:
+    return job._state.final is not None  # noqa: SLF001  # asked without a lock, which the main thread may hold
+
+
+_saver = _Saver()
