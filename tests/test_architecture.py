@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "basicaer"
 # what stands after it, never what stands before it.
 LAYERS = {
     "user-facing": (
-        *("__main__", "cli", "", "provider"),
+        *("__main__", "cli", "cli.running", "cli.planning", "cli.devices", "cli.inputs", "cli.results", "", "provider"),
         *("primitives", "primitives.estimator", "primitives.compiled", "primitives.sampler", "primitives.base"),
         *("primitives.options", "primitives.job", "primitives.running", "primitives.payload"),
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),

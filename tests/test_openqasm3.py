@@ -24,7 +24,7 @@ def refused(loaded, monkeypatch):
         with pytest.raises(BasicAerError) as caught:
             loaded(program)
         assert not made
-        return caught.value.message.partition("cannot be read as OpenQASM 3: ")[2]
+        return caught.value.message.partition("cannot be read as OpenQASM 3: program.qasm:")[2]
 
     return refuse
 

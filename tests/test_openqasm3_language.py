@@ -214,7 +214,7 @@ def test_what_depends_on_a_measurement_and_must_not_is_refused(text, place, word
     words = words.replace("1000000", "1000")
     with pytest.raises(BasicAerError) as caught:
         loaded(f"{HEADER} qubit[3] q; bit[3] c; bit d; int n = 0; d = measure q[0]; c = measure q;\n{text}")
-    assert f"cannot be read as OpenQASM 3: {place}: {words}" in caught.value.message
+    assert f"cannot be read as OpenQASM 3: program.qasm:{place}: {words}" in caught.value.message
 
 
 # Functions.

@@ -63,7 +63,7 @@ def files_under(folder):
 def test_the_wheel_holds_the_package_the_kernels_and_nothing_else(wheel):
     package = {name.removeprefix("src/") for name in files_under("src")}
     kernels = {f"basicaer/{name}" for name in files_under("kernels")}
-    assert {"basicaer/py.typed", "basicaer/qobj/qobj.schema.json", "basicaer/cli.py"} <= package
+    assert {"basicaer/py.typed", "basicaer/qobj/qobj.schema.json", "basicaer/cli/__init__.py"} <= package
     assert "basicaer/kernels/README.md" in kernels
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == package | kernels

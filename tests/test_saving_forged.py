@@ -1,5 +1,6 @@
 """Saved jobs that somebody has written anew, checksums and all: refused in a sentence, or run to the right counts."""
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -14,9 +15,9 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Pauli
-from rich.console import Console
 
-from basicaer import BasicAer, cli
+from basicaer import BasicAer
+from basicaer.cli.results import print_results
 from basicaer.engine import monitor as monitor_module
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
@@ -198,10 +199,9 @@ def read_all(result):
             result.get_counts(position)
         if hasattr(experiment.data, "memory"):
             result.get_memory(position)
-    summaries = [cli._summary(experiment) for experiment in result.results]
-    json.dumps(summaries)
-    for summary in summaries:
-        cli._print_histogram(Console(file=io.TextIOWrapper(io.BytesIO(), "utf-8")), summary)
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")):
+        for as_json in (False, True):
+            print_results(result, as_json=as_json)
 
 
 def check_forged(folder, saved, name, cases):

@@ -25,6 +25,7 @@ __all__ = [
     "JobTimeLimitError",
     "JobWaitTimeoutError",
     "LostNormError",
+    "NothingMeasuredWarning",
     "OptionValueError",
     "PubError",
     "QobjValidationError",
@@ -149,6 +150,10 @@ class BasicAerWarning(UserWarning):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
+
+
+class NothingMeasuredWarning(BasicAerWarning):
+    """A circuit has no measurements, so that its counts say nothing of it."""
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault

@@ -19,6 +19,7 @@ __all__ = ["Loaded", "its_inputs", "load", "load_circuit"]
 _FRONT = re.compile(r"\A(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)  # blanks and comments of either version
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _VERSION = re.compile(r"OPENQASM\s+(\d+)")  # finds the main version; the parsers check the rest of the statement
+_PLACE = re.compile(r"\d+,\d+: ")  # how messages begin that have a place in the file itself
 _SIGNS = {  # what reveals the version of a program that does not state it
     "3": re.compile(r"\binclude\s*[\"']stdgates\.inc[\"']"),
     "2": re.compile(r"\binclude\s*[\"']qelib1\.inc[\"']|\b(?:qreg|creg|opaque)\s"),
@@ -85,7 +86,8 @@ def load(path: Path, inputs: Mapping[str, float]) -> Loaded:
         too_deep = isinstance(error.__cause__, RecursionError)
         why = "its parts stand inside one another too deeply; write some of them out" if too_deep else error.message
         taken = "" if found is not None else "states no version and "
-        raise BasicAerError(f"{path} {taken}cannot be read as OpenQASM {version}: {why}.") from error
+        place = f"{path.name}:" if _PLACE.match(str(why)) else ""  # a place in an included file has its name already
+        raise BasicAerError(f"{path} {taken}cannot be read as OpenQASM {version}: {place}{why}.") from error
     loaded.circuit.name = path.stem.encode("utf-8", "replace").decode()  # undecodable bytes cannot be drawn
     return loaded
 

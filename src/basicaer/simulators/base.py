@@ -430,6 +430,6 @@ def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list
         return bound_circuits(circuits, settings["parameter_binds"])
 
 
-def warn(message: str) -> None:
+def warn(message: str, kind: type[BasicAerWarning] = BasicAerWarning) -> None:
     """Warn of a circuit that runs but probably does not do what was meant."""
-    warnings.warn(message, BasicAerWarning, stacklevel=5)
+    warnings.warn(message, kind, stacklevel=5)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from qiskit.providers import Options
 
+from basicaer.errors import NothingMeasuredWarning
 from basicaer.simulation import RETURNED_BY
 from basicaer.simulators.base import BasicAerSimulator, warn
 from basicaer.simulators.checks import check_initial_statevector
@@ -41,9 +42,15 @@ class QasmSimulator(BasicAerSimulator):
         if program.saves:  # the circuit returns what it saves
             return
         if not program.memory_slots:
-            warn(f"Circuit '{program.name}' has no classical bits, so its counts are empty; add measure_all().")
+            warn(
+                f"Circuit '{program.name}' has no classical bits, so its counts are empty; add measure_all().",
+                NothingMeasuredWarning,
+            )
         elif not program.writes_memory:
-            warn(f"Circuit '{program.name}' measures nothing, so its classical bits stay zero; add measurements.")
+            warn(
+                f"Circuit '{program.name}' measures nothing, so its classical bits stay zero; add measurements.",
+                NothingMeasuredWarning,
+            )
 
     def _initial(self, settings: dict[str, Any], program: Program) -> NDArray[np.complexfloating]:
         return check_initial_statevector(settings["initial_statevector"], program, self.name)

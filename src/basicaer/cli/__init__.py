@@ -1,0 +1,132 @@
+"""The command line: `basicaer run FILE`, `basicaer resume PATH`, `basicaer plan FILE` and `basicaer info`.
+
+Here are the commands and their options. What they do is imported when they are called, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from basicaer._version import __version__
+
+__all__ = ["main"]
+
+_Command = Callable[..., None]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="basicaer")
+def main() -> None:
+    """Statevector simulation of quantum circuits."""
+
+
+def _with_options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds options to a command, in this order."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+
+_HOW_TO_SIMULATE = _with_options(
+    click.option(
+        "--simulator",
+        default="qasm",
+        show_default=True,
+        help="qasm for counts, statevector for amplitudes, or unitary for the matrix of the circuit.",
+    ),
+    click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="Set an input; repeat for each one."),
+    click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU."),
+    click.option("--precision", default="double", show_default=True, help="double or single."),
+    click.option(
+        "--threads",
+        "max_parallel_threads",
+        type=int,
+        default=0,
+        show_default="BASICAER_NUM_THREADS, else OMP_NUM_THREADS, else one for each core",
+        help="Threads that work on one state.",
+    ),
+)
+
+_HOW_TO_SAVE = _with_options(
+    click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves."),
+    click.option(
+        "--checkpoint-margin",
+        default=0.0,
+        show_default=True,
+        help="Seconds before the time limit at which the job is saved and ends.",
+    ),
+)
+
+_HOW_TO_SHOW = _with_options(
+    click.option("--timeout", type=float, help="Time limit of the job, in seconds."),
+    click.option("--json", "as_json", is_flag=True, help="Print the results and details of the run as JSON."),
+    click.option(
+        "--plot", type=click.Path(path_type=Path), help="Save a picture of the counts or probabilities to this file."
+    ),
+    click.option(
+        "--progress/--no-progress",
+        default=None,
+        help="Show a progress bar for long jobs (default unless --json is given).",
+    ),
+)
+
+
+@main.command(short_help="Run an OpenQASM file and show its counts.")
+@_FILE
+@click.option(
+    "--shots",
+    type=int,
+    show_default="1024, for statevector 1",
+    help="How often to repeat the circuit.",
+)
+@click.option("--seed", "seed_simulator", type=int, help="Seed that makes the outcomes reproducible.")
+@click.option("--memory", is_flag=True, help="Show the outcome of every shot, in order, instead of counts.")
+@_HOW_TO_SIMULATE
+@click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, so that it can be resumed.")
+@_HOW_TO_SAVE
+@_HOW_TO_SHOW
+def run(**options: Any) -> None:
+    """Run the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, and show how often each outcome occurred."""
+    from basicaer.cli.running import run_file
+
+    run_file(**options)
+
+
+@main.command(short_help="Resume a saved job.")
+@click.argument("path", type=click.Path())
+@_HOW_TO_SAVE
+@_HOW_TO_SHOW
+def resume(**options: Any) -> None:
+    """Resume the job that was saved in the folder PATH and whose process has ended."""
+    from basicaer.cli.running import resume_folder
+
+    resume_folder(**options)
+
+
+@main.command(short_help="Show how an OpenQASM file would be run.")
+@_FILE
+@_HOW_TO_SIMULATE
+@click.option("--draw", type=click.Path(path_type=Path), help="Save a picture of the plan to this file.")
+def plan(**options: Any) -> None:
+    """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""
+    from basicaer.cli.planning import plan_file
+
+    plan_file(**options)
+
+
+@main.command(short_help="Show the devices, and why the GPU is off.")
+def info() -> None:
+    """Show the available devices, and the reason if the GPU is off."""
+    from basicaer.cli.devices import show_devices
+
+    show_devices()

@@ -1,0 +1,208 @@
+"""Results on the screen, as JSON, and as a picture."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+import numpy as np
+from qiskit.result.postprocess import format_counts, format_counts_memory
+from rich.console import Console
+from rich.table import Table
+
+from basicaer.errors import BasicAerError, at_border, printable
+from basicaer.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from qiskit.result import Result
+    from qiskit.result.models import ExperimentResult
+
+__all__ = ["draw", "print_results"]
+
+_ROWS = 24  # outcomes or amplitudes that a table shows
+_COLUMNS = 8  # columns of a matrix that a table shows
+_BAR = 32  # letters of the longest bar
+_PART = 2**20  # amplitudes that are looked at together
+_METADATA = ("device", "device_reason", "precision", "simulated_qubits", "lowering_seconds", "simulation_seconds")
+
+
+class _Amplitude(NamedTuple):
+    """One amplitude of a state."""
+
+    state: str  # the values of all qubits, qubit 0 on the right
+    value: complex
+
+    @property
+    def probability(self) -> float:
+        return abs(self.value) ** 2
+
+
+def print_results(result: Result, *, as_json: bool) -> None:
+    """Print the results of all circuits of a job."""
+    if as_json:
+        summaries = [_with_arrays(experiment) for experiment in result.results]
+        click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
+        return
+    console = Console(highlight=False, markup=False)  # a file name may hold brackets
+    for experiment in result.results:
+        _print(console, experiment)
+
+
+def _summary(experiment: ExperimentResult) -> dict[str, Any]:
+    """Return what is said of an experiment, besides the arrays that it may have."""
+    qubits = experiment.header.get("n_qubits")  # a Qobj of a user need not say it
+    summary = {
+        "circuit": experiment.name,
+        "qubits": qubits if isinstance(qubits, int) else experiment.metadata["simulated_qubits"],
+        "shots": experiment.shots,
+        "seed_simulator": experiment.seed_simulator,
+        "counts": _counts(experiment),
+        "seconds": experiment.time_taken,
+        **{name: experiment.metadata[name] for name in _METADATA},
+    }
+    memory = getattr(experiment.data, "memory", None)
+    if memory is not None:
+        summary["memory"] = [format_counts_memory(one, experiment.header) for one in memory]
+    return summary
+
+
+def _with_arrays(experiment: ExperimentResult) -> dict[str, Any]:
+    """Return the summary of an experiment with its arrays, of whose numbers each becomes a pair, real part first."""
+    summary = _summary(experiment)
+    for name in ("statevector", "unitary"):
+        array = getattr(experiment.data, name, None)
+        if array is not None:
+            pairs = np.stack([np.real(array), np.imag(array)], axis=-1)
+            summary[name] = pairs.tolist()
+    return summary
+
+
+def _counts(experiment: ExperimentResult) -> dict[str, int]:
+    """Return the counts by bit string, most frequent first; empty if there are no classical bits."""
+    counts = getattr(experiment.data, "counts", None)  # only circuits that measure have them
+    named = format_counts(counts, experiment.header) if counts else {}
+    return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _print(console: Console, experiment: ExperimentResult) -> None:
+    summary, data = _summary(experiment), experiment.data
+    if "memory" in summary:
+        for outcome in summary["memory"]:
+            console.print(outcome, soft_wrap=True)
+    elif summary["counts"]:
+        _print_counts(console, summary["counts"], summary["shots"])
+    if hasattr(data, "statevector"):
+        _print_amplitudes(console, data.statevector)
+    if hasattr(data, "unitary"):
+        _print_matrix(console, data.unitary)
+    console.print(_last_line(summary, counts=hasattr(data, "counts")), style="dim", soft_wrap=True)
+
+
+def _last_line(summary: dict[str, Any], *, counts: bool) -> str:
+    shots = f", {counted(summary['shots'], 'shot')}" if counts else ""
+    seed = f", seed {summary['seed_simulator']}" if counts else ""
+    return (
+        f"{printable(summary['circuit'])}: {counted(summary['qubits'], 'qubit')}{shots} in "
+        f"{summary['seconds']:.3g} s on the {summary['device']}, {summary['precision']} precision{seed}"
+    )
+
+
+def _print_counts(console: Console, counts: dict[str, int], shots: int) -> None:
+    most = max(counts.values())
+    rows = [
+        (outcome, str(count), f"{count / shots:.1%}", count / most) for outcome, count in list(counts.items())[:_ROWS]
+    ]
+    _print_table(console, ("outcome", "shots", "share"), rows)
+    if len(counts) > _ROWS:
+        left = sum(list(counts.values())[_ROWS:])
+        more = counted(len(counts) - _ROWS, "more outcome")
+        console.print(f"and {more} with {counted(left, 'shot')}; --json lists all")
+
+
+def _print_amplitudes(console: Console, statevector: NDArray[np.complexfloating]) -> None:
+    shown, left = _largest(statevector)
+    most = max(one.probability for one in shown)
+    rows = [(one.state, _written(one.value), f"{one.probability:.4f}", one.probability / most) for one in shown]
+    _print_table(console, ("state", "amplitude", "probability"), rows)
+    if left:
+        console.print(f"and {counted(left, 'more amplitude')} that are not 0; --json lists all")
+
+
+def _largest(statevector: NDArray[np.complexfloating]) -> tuple[list[_Amplitude], int]:
+    """Return the largest amplitudes, by their place, and how many more are not 0; a part of the state at a time."""
+    found = np.empty(0, np.intp)
+    nonzero = 0
+    for start in range(0, len(statevector), _PART):
+        part = statevector[start : start + _PART]
+        nonzero += int(np.count_nonzero(part))
+        found = np.concatenate([found, start + np.argsort(-np.abs(part), kind="stable")[:_ROWS]])
+        found = found[np.argsort(-np.abs(statevector[found]), kind="stable")][:_ROWS]
+    qubits = (len(statevector) - 1).bit_length()
+    places = sorted(place for place in found.tolist() if statevector[place])
+    return [_Amplitude(f"{place:0{qubits}b}", complex(statevector[place])) for place in places], nonzero - len(places)
+
+
+def _written(value: complex) -> str:
+    """Return a number as people write it: 0.7071, -0.5j, 0.5+0.5j.
+
+    >>> _written(0.5 - 0.5j)
+    '0.5-0.5j'
+    """
+    real, imaginary = (f"{part:.4g}" for part in (value.real, value.imag))
+    if imaginary in {"0", "-0"}:
+        return real
+    if real in {"0", "-0"}:
+        return f"{imaginary}j"
+    return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
+
+
+def _print_matrix(console: Console, matrix: NDArray[np.complexfloating]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for row in matrix[:_COLUMNS]:
+        table.add_row(*map(_written, row[:_COLUMNS].tolist()))
+    console.print(table)
+    if len(matrix) > _COLUMNS:
+        console.print(f"the first {_COLUMNS} rows and columns of {len(matrix)}; --json lists all")
+
+
+def _print_table(console: Console, names: tuple[str, str, str], rows: Iterable[tuple[str, str, str, float]]) -> None:
+    """Print rows of three columns and a bar, whose length is given from 0 to 1."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(names[0], overflow="fold")
+    for name in names[1:]:
+        table.add_column(name, justify="right")
+    table.add_column("")
+    block = "#" if console.options.ascii_only else "█"
+    for *words, length in rows:
+        table.add_row(*words, block * max(1, round(_BAR * length)))
+    console.print(table)
+
+
+def draw(result: Result, path: Path) -> None:
+    """Draw the counts of a job's first circuit, or the probabilities of its final state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    experiment = result.results[0]
+    bars: dict[str, float] = dict(_counts(experiment))
+    is_whole, what = len(bars) <= _ROWS, "shots"
+    if not bars and hasattr(experiment.data, "statevector"):
+        amplitudes, left = _largest(experiment.data.statevector)
+        bars = {one.state: one.probability for one in amplitudes}
+        is_whole, what = not left, "probability"
+    shown = dict(sorted(list(bars.items())[:_ROWS]))
+    figure = Figure(figsize=(max(4.0, 0.4 * len(shown) + 1.5), 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.bar(list(shown), list(shown.values()), color="#3b6ea8")
+    axes.set_ylabel(what)
+    axes.set_title(experiment.name + ("" if is_whole else f", the {_ROWS} most frequent outcomes"))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(axis="x", rotation=70 if len(shown) > 4 else 0)
+    with at_border(lambda why: BasicAerError(f"Cannot write the picture {path}: {why}.")):
+        figure.savefig(path, dpi=150)

@@ -1,0 +1,140 @@
+"""What `basicaer run` and `basicaer resume` do: start a job, wait for it, and say how it ended."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from basicaer.cli.inputs import check_picture, circuit_in, refusal, simulator_called, warnings_printed
+from basicaer.cli.results import draw, print_results
+from basicaer.errors import BasicAerError
+from basicaer.provider import BasicAer
+from basicaer.watching import place_and_time, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from basicaer.job import BasicAerJob
+
+__all__ = ["resume_folder", "run_file"]
+
+_SECONDS_WITHOUT_BAR = 1.0
+_INTERRUPTED, _TERMINATED = 130, 143  # exit statuses after Ctrl-C and SIGTERM: 128 plus the number of the signal
+
+
+def run_file(
+    *,
+    file: Path,
+    bind: tuple[str, ...],
+    simulator: str,
+    shots: int | None,
+    memory: bool,
+    checkpoint_dir: str | None,
+    as_json: bool,
+    plot: Path | None,
+    progress: bool | None,
+    **options: Any,
+) -> None:
+    """Run the circuit in a file and show its result."""
+
+    def start() -> BasicAerJob:
+        backend = simulator_called(simulator)
+        if plot is not None and backend.name == "unitary_simulator":
+            raise BasicAerError("--plot draws counts or probabilities, and a unitary has none; leave it out.")
+        circuit = circuit_in(file, bind, needs_values=True)
+        if memory:  # not every simulator has the option
+            options["memory"] = True
+        with warnings_printed(file):
+            return backend.run(
+                circuit,
+                shots=shots,
+                checkpoint_dir=checkpoint_dir,
+                checkpoint_on_sigterm=job.is_saved_on_sigterm,
+                **options,
+            )
+
+    job = _StartedJob(None if checkpoint_dir is None else str(checkpoint_dir))
+    _show(job, start, as_json=as_json, plot=plot, progress=progress)
+
+
+def resume_folder(*, path: str, as_json: bool, plot: Path | None, progress: bool | None, **options: Any) -> None:
+    """Resume a saved job and show its result."""
+
+    def start() -> BasicAerJob:
+        with warnings_printed():
+            return BasicAer.resume(path, checkpoint_on_sigterm=job.is_saved_on_sigterm, **options)
+
+    job = _StartedJob(path)
+    _show(job, start, as_json=as_json, plot=plot, progress=progress)
+
+
+class _StartedJob:
+    """The job of a command, once it has been started.
+
+    Attributes
+    ----------
+    folder
+        The folder that it is saved in; None if it is not saved.
+    is_saved_on_sigterm
+        Whether it is saved and this is the main thread, where signals are handled.
+    started
+        The job; None before.
+    is_done
+        Whether its result is there.
+    """
+
+    def __init__(self, folder: str | None) -> None:
+        self.folder = folder
+        self.is_saved_on_sigterm = folder is not None and threading.current_thread() is threading.main_thread()
+        self.started: BasicAerJob | None = None
+        self.is_done = False
+
+    def on_sigterm(self, _number: int, _frame: Any) -> None:
+        """End the command before and after the job; while it runs, it is saved and cancelled before this is called."""
+        if self.started is None or self.is_done:
+            raise SystemExit(_TERMINATED)
+
+    def how_it_stopped(self, how: str) -> str:
+        """Return the sentence for a job that was stopped."""
+        if self.started is None:
+            return f"{how}."
+        came = f"{how} {place_and_time(self.started.progress())}".rstrip()
+        return f"{came}." if self.folder is None else f"{came}; basicaer resume {self.folder} continues it."
+
+
+def _show(
+    job: _StartedJob, start: Callable[[], BasicAerJob], *, as_json: bool, plot: Path | None, progress: bool | None
+) -> None:
+    """Start a job, wait for it and show its result, circuit by circuit."""
+    if job.is_saved_on_sigterm:
+        signal.signal(signal.SIGTERM, job.on_sigterm)
+    try:
+        if plot is not None:
+            check_picture("--plot", plot)
+        job.started = start()
+        if progress or (progress is None and not as_json):
+            watch(job.started, delay=_SECONDS_WITHOUT_BAR, leave=False)
+        result = job.started.result()
+        job.is_done = True
+        if plot is not None:
+            draw(result, plot)
+    except (BasicAerError, MemoryError) as error:
+        raise refusal(error) from error
+    except KeyboardInterrupt:
+        if job.started is not None:
+            job.started.cancel()  # the interrupt may have come before anything waited for the job
+            if job.folder is not None:
+                job.started.wait_for_final_state()  # until it is saved
+        click.echo(job.how_it_stopped("Cancelled"), err=True)
+        raise click.exceptions.Exit(_INTERRUPTED) from None
+    except CancelledError:  # nothing else cancels the job
+        click.echo(job.how_it_stopped("Stopped by SIGTERM"), err=True)
+        raise click.exceptions.Exit(_TERMINATED) from None
+    print_results(result, as_json=as_json)
+    if plot is not None and not as_json:
+        click.echo(f"Picture: {plot}")
