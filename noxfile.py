@@ -97,6 +97,13 @@ def ecosystem(session: nox.Session, group: str) -> None:
 
 
 @nox.session
+def mpi(session: nox.Session) -> None:
+    """Run the tests of mpi4py's executor, and the scripts of the page on clusters, with the MPI of a wheel."""
+    session.install(".[mpi]", "mpich", *_GROUPS["test"])
+    session.run("pytest", "-m", "slow or not slow", "tests/test_job_mpi.py", "tests/test_cluster.py", *session.posargs)
+
+
+@nox.session
 @nox.parametrize("versions", ["newest", "oldest"])
 def kernels(session: nox.Session, versions: str) -> None:
     """Compile the CUDA kernels for every architecture, and compare CuPy with its stand-in; needs no card or driver.

@@ -23,7 +23,7 @@ def text_of(document):
 
 
 def blocks(text):
-    found = re.findall(r'^```(\w*)(?: title="(.*)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r'^```(\w*)(?: title="([^"]*)")?\n(.*?)^```$', text, re.MULTILINE | re.DOTALL)
     return [Block(language, title, code.splitlines()) for language, title, code in found]
 
 
@@ -46,8 +46,12 @@ def is_tree(lines):
 
 
 def code_of(document):
-    """Return what a document marks as code: inline, and the lines of blocks other than Python and drawn trees."""
+    """Return what a document marks as code: inline, and the lines of blocks other than Python and drawn trees.
+
+    A block with a title is a whole file, which a test runs.
+    """
     text = text_of(document)
     inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL))
-    plain = [lines for language, _, lines in blocks(text) if language != "python" and not is_tree(lines)]
+    found = blocks(text)
+    plain = [one.lines for one in found if one.language != "python" and not one.title and not is_tree(one.lines)]
     return [*inline, *(line for lines in plain for line in lines)]

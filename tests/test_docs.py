@@ -38,6 +38,8 @@ def test_the_python_blocks_of_a_page_run_and_print_what_the_block_after_says(pag
         printed = None
         if block.language == "python" and block.title == NEEDS_A_GPU:
             compile(code, page, "exec")
+        elif block.title.endswith(".py"):  # a program; tests/test_cluster.py runs it
+            assert page == "docs/cluster.md"
         elif block.language == "python":
             assert not block.title
             printed = printed_by(code, namespace, page)
@@ -61,7 +63,9 @@ def test_every_block_is_of_a_kind_that_is_checked():
     for page in PAGES:
         for block in blocks(text_of(page)):
             assert block.language in {"python", "text", "console", "bash", "ini"}, (page, block)
-            if block.language == "bash":
+            if block.title.endswith(".sh"):  # tests/test_cluster.py runs it
+                assert page == "docs/cluster.md"
+            elif block.language == "bash":
                 assert all(line.startswith("pip install '.[") for line in block.lines), (page, block)
             if block.language == "ini":  # `nox -s types` reads the programs of users with these lines
                 assert set(block.lines) <= set(text_of("tests/typed/mypy.ini").splitlines()), (page, block)

@@ -29,7 +29,7 @@ if __name__ == "__main__":
         waits = BACKEND.run(bell("waits"), executor=executor)
         answers = [busy.cancel(), waits.cancel(), waits.status().name]
         busy.wait_for_final_state(30)
-    print(json.dumps([counts, answers, busy.status().name, type(busy._error).__name__]))
+    print(json.dumps([counts, answers, busy.status().name, type(busy._state.error).__name__]))
 """
 
 
