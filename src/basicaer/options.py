@@ -27,6 +27,7 @@ __all__ = [
     "check_margin",
     "check_option",
     "check_options",
+    "possible_threads",
 ]
 
 
@@ -76,6 +77,11 @@ _MOST = 2**63 - 1  # most shots, threads or parts: the largest integer that an a
 _MOST_THREADS = 256  # or the number of cores, if larger; more threads would take memory and wait for one another
 
 
+def possible_threads(wished: int) -> int:
+    """Return how many threads may work on one state, where so many are wished."""
+    return min(wished, max(_MOST_THREADS, os.cpu_count() or 1))
+
+
 def _is_number(value: Any, kind: type) -> bool:
     """Tell whether a value is a number of a kind; no boolean and no time of NumPy counts as one."""
     return isinstance(value, kind) and not isinstance(value, bool | np.timedelta64)
@@ -95,8 +101,7 @@ def _whole(least: int, most: int = _MOST, written: str = "2**63 - 1") -> _Check:
 
 
 def _threads(value: Any) -> int:
-    most: int = min(_whole(0).read(value), max(_MOST_THREADS, os.cpu_count() or 1))
-    return most
+    return possible_threads(_whole(0).read(value))
 
 
 def _seconds(value: Any) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from basicaer.errors import BasicAerError, shown
+from basicaer.options import possible_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,6 @@ _ROOT = Path("/")
 _THREADS = "BASICAER_NUM_THREADS"
 # Read once, as OpenMP does: Dask sets the variable in the environment of its client as well, where it is for workers.
 _openmp_threads = os.environ.get("OMP_NUM_THREADS", "")
-_MOST_THREADS = 256  # or the number of cores, if larger, as for the option max_parallel_threads
 
 
 def memory_left() -> float:
@@ -56,14 +56,13 @@ def default_threads() -> int:
     BasicAerError
         If ``BASICAER_NUM_THREADS`` is not a number of threads.
     """
-    most = max(_MOST_THREADS, os.cpu_count() or 1)
     own = os.environ.get(_THREADS)
     if own:
         if not own.strip().isdecimal() or int(own) < 1:
             raise BasicAerError(f"{_THREADS} must be a whole number of at least 1, not {shown(own)}.")
-        return min(int(own), most)
+        return possible_threads(int(own))
     outermost = _openmp_threads.partition(",")[0].strip()  # OpenMP takes one number for each level
-    return min(int(outermost), most) if outermost.isdecimal() and int(outermost) else usable_cores()
+    return possible_threads(int(outermost)) if outermost.isdecimal() and int(outermost) else usable_cores()
 
 
 @cache
