@@ -454,11 +454,11 @@ def test_other_arithmetic_is_no_bit_trick(source):
 
 @pytest.fixture(scope="module")
 def loaded():
-    """The modules loaded after importing what basicaer takes from Qiskit, and those loaded after importing basicaer."""
+    """The modules loaded after importing what basicaer takes from Qiskit, and those loaded after importing BasicAer."""
     code = (
         "import sys, qiskit, qiskit.providers, qiskit.result, qiskit.quantum_info, qiskit.synthesis\n"
         "print(*sys.modules)\n"
-        "import basicaer\n"
+        "from basicaer import BasicAer\n"
         "print(*sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,6 +3,8 @@
 import json
 import math
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -313,3 +315,18 @@ def test_when_a_job_is_done_sigterm_ends_the_command(file, tmp_path, on_sigterm)
     assert basicaer("run", path, "--checkpoint-dir", tmp_path / "saved").exit_code == 0
     with pytest.raises(SystemExit, match="143"):
         on_sigterm()
+
+
+# What is imported.
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_help_comes_without_importing_qiskit(option):
+    """It takes half a second, and the package imports it on first use."""
+    code = (
+        "import sys; sys.argv[1:] = [sys.argv[1]]; from basicaer.cli import main\n"
+        "try:\n    main(prog_name='basicaer')\nexcept SystemExit:\n    pass\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'qiskit', 'numpy', 'rich'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -152,3 +152,15 @@ def test_the_sdist_makes_the_same_wheel(built, wheel, tmp_path):
     (again,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(again) as archive:
         assert {i.filename: i.CRC for i in archive.infolist()} == {i.filename: i.CRC for i in wheel.infolist()}
+
+
+def test_names_and_modules_of_the_package_are_there_on_first_use():
+    code = (
+        "import sys, basicaer\n"
+        "assert 'qiskit' not in sys.modules\n"
+        "assert basicaer.errors.BasicAerError is basicaer.BasicAerError\n"
+        "assert not hasattr(basicaer, 'nonsense') and not hasattr(basicaer, '__wrapped__')\n"
+        "print(*[name for name in basicaer.__all__ if getattr(basicaer, name, None) is None])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("\n", "")

@@ -16,29 +16,27 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from basicaer import library
 from basicaer._version import __version__
-from basicaer.engine.progress import Progress
-from basicaer.errors import (
-    BackendNotFoundError,
-    BasicAerError,
-    BasicAerWarning,
-    DeviceFailedError,
-    DeviceUnavailableError,
-    JobStateError,
-    JobTimeLimitError,
-    JobWaitTimeoutError,
-    OptionValueError,
-    PubError,
-    QobjValidationError,
-    UnknownOptionError,
-    WorkerLostError,
-)
-from basicaer.job import BasicAerJob, jobs
-from basicaer.provider import BasicAer, BasicAerProvider
-from basicaer.qobj import QasmQobj
 
 if TYPE_CHECKING:
+    from basicaer import library
+    from basicaer.engine.progress import Progress
+    from basicaer.errors import (
+        BackendNotFoundError,
+        BasicAerError,
+        BasicAerWarning,
+        DeviceFailedError,
+        DeviceUnavailableError,
+        JobStateError,
+        JobTimeLimitError,
+        JobWaitTimeoutError,
+        OptionValueError,
+        PubError,
+        QobjValidationError,
+        UnknownOptionError,
+        WorkerLostError,
+    )
+    from basicaer.job import BasicAerJob, jobs
     from basicaer.option_types import (
         EstimatorArguments,
         PrimitiveRunOptions,
@@ -57,6 +55,8 @@ if TYPE_CHECKING:
         SamplerOptions,
         SamplerV2,
     )
+    from basicaer.provider import BasicAer, BasicAerProvider
+    from basicaer.qobj import QasmQobj
     from basicaer.simulators import BasicAerSimulator, QasmSimulator, StatevectorSimulator, UnitarySimulator
     from basicaer.state_array import StateArray
     from basicaer.watching import watch
@@ -108,10 +108,30 @@ __all__ = [
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet unless the program configures logging
 
 
+def _import_jobs() -> None:
+    """Import what every program uses, and Qiskit with it, which takes half a second: help and `--version` need neither.
+
+    The modules become attributes of the package as they are imported.
+    """
+    import basicaer.engine.progress
+    import basicaer.errors
+    import basicaer.job
+    import basicaer.library
+    import basicaer.provider
+    import basicaer.qobj
+
+    for module in (basicaer.engine.progress, basicaer.errors, basicaer.job, basicaer.provider, basicaer.qobj):
+        globals().update({name: getattr(module, name) for name in module.__all__ if name in __all__})
+
+
 if not TYPE_CHECKING:  # a type checker would let every name pass
 
     def __getattr__(name: str) -> Any:
         """Import on first use what takes a while to import."""
+        if not name.startswith("__"):
+            _import_jobs()
+            if name in globals():
+                return globals()[name]
         if name in __all__:
             from basicaer import option_types, primitives, simulators
             from basicaer.plan_view.circuit_plan import CircuitPlan
