@@ -201,7 +201,7 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
         ({"initial_statevector": [np.nan, 0, 0, 0]}, "initial_statevector has entries that are not finite"),
         ({"parameter_binds": {}}, None),
         ({"parameter_binds": {"a": 1}}, "parameter_binds must be a list with one dictionary"),
-        ({"parameter_binds": [{}, {}]}, "parameter_binds has 2 dictionaries for 1 circuits"),
+        ({"parameter_binds": [{}, {}]}, "parameter_binds has 2 dictionaries for 1 circuit;"),
         ({"parameter_binds": [{"a": [1]}]}, "parameter_binds names 'a', which circuit 'bell' does not have"),
     ],
 )

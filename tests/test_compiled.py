@@ -143,7 +143,7 @@ def test_values_that_do_not_fit_are_refused(values, why):
 
 
 def test_what_cannot_be_compiled_is_refused():
-    with pytest.raises(BasicAerError, match=r"observables have 1 qubits, and circuit 'ansatz' has 3"):
+    with pytest.raises(BasicAerError, match=r"observables have 1 qubit, and circuit 'ansatz' has 3"):
         BACKEND.compile(ansatz(), "Z")
     with pytest.raises(BasicAerError, match="observables for circuit 'ansatz' cannot be read"):
         BACKEND.compile(ansatz(), object())

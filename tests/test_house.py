@@ -142,3 +142,45 @@ def test_a_comment_that_begins_in_mid_sentence_is_seen(comment):
 
 def test_a_comment_may_go_on_with_any_word():
     assert fragments_in("# Qubits\n# of a block.\nn = '# of'  # softly: offsets of a block\n") == []
+
+
+# Numbers of things.
+
+# A number in an f-string before a plural. Names in capitals are constants, of which none is 1.
+PLURAL = re.compile(
+    r"\{(?![A-Z_]+\})[^{}]*\} (?:more )?"
+    r"(?:qubits|shots|bits|gates|passes|amplitudes|circuits|parameters|outcomes|entries|controls)\b"
+)
+NEVER_ONE = {  # pieces of sentences in which the number cannot be 1, or does not reach a user
+    "{least} qubits",  # from 12 on
+    "{row} bits",
+    "{passes} passes",
+    "{done} passes",
+    "{size} bits",  # more than a million
+    "{shown(type_.size)} bits",
+    "{count} shots",
+    "{len(qubits)} qubits",  # of a power: more than 6
+    "{len(gate.targets)} qubits",  # wider than the widest
+    "{wires} qubits",
+    "{program.bits} bits",
+    "{len(formula.parameters)} parameters",
+    "{progress.passes:.1f} of",
+    "{size} amplitudes",  # two or more
+    "{shown(controls)} controls",  # more than the qubits
+    "{n} amplitudes",
+    "{power_of_two(len(qubits))} amplitudes",
+}
+
+
+def unsure_plurals(source):
+    return [found for found in PLURAL.findall(source) if found not in NEVER_ONE]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_number_that_may_be_one_is_counted(path):
+    """`wording.counted` writes "1 qubit" and "2 qubits"."""
+    assert unsure_plurals(path.read_text("utf-8")) == []
+
+
+def test_a_plural_that_may_be_wrong_is_seen():
+    assert unsure_plurals("f\"on {n} qubits and {_MOST} gates, {counted(n, 'bit')}\"") == ["{n} qubits"]

@@ -204,7 +204,7 @@ def test_functions_and_constants(text, want):
         (Type("float"), 1j, "a complex number cannot become a value of type 'float'"),
         (Type("bit"), 2, "the number 2 does not fit into one bit"),
         (Type("bit", 2), 1.5, "cannot become a value of type 'bit\\[2\\]'"),
-        (Type("float"), Bits((True,)), "a bit string of 1 bits cannot become"),
+        (Type("float"), Bits((True,)), "a bit string of 1 bit cannot become"),
         (Type("int"), [1], "an array cannot become a value of type 'int'"),
         (Type("int", 8, (2,)), [1], "an array of 2 elements cannot be made of 1"),
     ],

@@ -207,7 +207,7 @@ REFUSED = {  # what is wrong -> (the instruction, words of the message)
         "only 2",
     ),
     "too few memory slots": (instruction("measure", 0, 1, memory=[0]), "2 qubits", "1 memory"),
-    "too many memory slots": (instruction("measure", 0, memory=[0, 1]), "1 qubits", "2 memory"),
+    "too many memory slots": (instruction("measure", 0, memory=[0, 1]), "1 qubit,", "2 memory"),
     "too few register slots": (instruction("measure", 0, 1, memory=[0, 1], register=[0]), "2 qubits", "1 register"),
     "no parameter": (instruction("xx_plus_yy", 0, 1, params=[1.0]), "'xx_plus_yy'", "2 parameters", "and 1"),
     "a parameter": (instruction("c3x", 0, 1, params=[]), "'c3x'", "4 qubits", "not 2"),

@@ -520,7 +520,7 @@ def with_a_phase_after():
     [
         ("qasm", with_saves(*2 * [(lib.SaveStatevector(2), [0, 1])]), "'statevector' .* is taken"),
         ("qasm", with_saves((lib.SaveProbabilities(1, "counts"), [0])), "'counts' .* outcomes of measurements"),
-        ("unitary", with_saves((lib.SaveUnitary(1), [0])), "must be given all 2 qubits, not 1"),
+        ("unitary", with_saves((lib.SaveUnitary(1), [0])), r"must be given all qubits of its circuit \(2\), not 1"),
         (
             "qasm",
             with_saves((lib.SaveUnitary(2), [0, 1])),

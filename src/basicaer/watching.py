@@ -14,7 +14,7 @@ from qiskit.providers import JobStatus
 
 from basicaer.errors import BasicAerError, JobWaitTimeoutError, shown
 from basicaer.job import BasicAerJob
-from basicaer.wording import duration
+from basicaer.wording import counted, duration
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # tqdm warns in a notebook without ipywidgets, where a line of text will do
@@ -195,9 +195,9 @@ def _place(progress: Progress) -> str:
     """Return where a job is: ``"circuit 2 of 5: gates, 12 of 40 passes"``."""
     words = [] if progress.phase in _FINAL_PHASES else [progress.phase]
     if progress.phase in {"gates", *_FINAL_PHASES} and progress.total_passes:
-        words.append(f"{int(progress.passes)} of {progress.total_passes} passes")
+        words.append(f"{int(progress.passes)} of {counted(progress.total_passes, 'pass')}")
     elif progress.phase in {"gates", "sampling", *_FINAL_PHASES} and progress.total_shots:
-        words.append(f"{progress.shots} of {progress.total_shots} shots")
+        words.append(f"{progress.shots} of {counted(progress.total_shots, 'shot')}")
     place = ", ".join(words)
     if progress.experiments > 1:
         circuit = min(progress.experiment + 1, progress.experiments)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["counted", "duration", "readable", "unknown_name"]
 
-_PLURALS = {"pass": "passes", "matrix": "matrices"}
+_PLURALS = {"dictionary": "dictionaries", "entry": "entries", "matrix": "matrices", "pass": "passes"}
 _SHORTEST_FRAGMENT = 3  # a name of fewer letters is not searched for inside other names
 _SIMILARITY = 0.75  # from 0 to 1, as `difflib` measures it: from here on one name is suggested in place of another
 _LONGEST_NAME = 100

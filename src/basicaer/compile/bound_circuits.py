@@ -16,6 +16,7 @@ from basicaer.compile.sweep import ProgramSweep, lower_sweep
 from basicaer.compile.values import Values
 from basicaer.engine.collector import collector_paused
 from basicaer.errors import BasicAerError, OptionValueError, shown
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -128,7 +129,8 @@ def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any,
         )
     if len(binds) != len(circuits):
         raise OptionValueError(
-            f"parameter_binds has {len(binds)} dictionaries for {len(circuits)} circuits; give one for each circuit."
+            f"parameter_binds has {counted(len(binds), 'dictionary')} for {counted(len(circuits), 'circuit')}; "
+            "give one for each circuit."
         )
     return [bound for circuit, bind in zip(circuits, binds, strict=True) for bound in _sets(circuit, bind)]
 

@@ -11,6 +11,7 @@ from qiskit.circuit.classical import expr, types
 
 from basicaer.engine.classical import Apply, Bits, Constant, Expression, Variable
 from basicaer.errors import BasicAerError, shown
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from basicaer.compile.scope import Scope
@@ -87,7 +88,7 @@ def lower_index(node: Any, scope: Scope) -> tuple[Expression, Expression]:
         position = Apply("position", (position, Constant(width)))
     elif int(position.value) >= width:
         raise BasicAerError(
-            f"An expression takes bit {shown(position.value)} of {width} bits, which are numbered from 0 "
+            f"An expression takes bit {shown(position.value)} of {counted(width, 'bit')}, numbered from 0 "
             f"({scope.place})."
         )
     return lower_expression(node.target, scope), position

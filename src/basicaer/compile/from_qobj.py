@@ -16,6 +16,7 @@ from basicaer.engine.bits import extract_bits, highest_position, positions_of
 from basicaer.engine.classical import Apply, Bits, Constant
 from basicaer.engine.program import If, Measure, Prepare, Program, Store
 from basicaer.errors import BasicAerError, at_border, shown
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,8 +220,9 @@ class _Reader:
         memory, register = item["memory"], item.get("register", [])
         if len(memory) != len(qubits) or len(register) not in {0, len(qubits)}:
             raise BasicAerError(
-                f"'measure' ({place}) has {len(qubits)} qubits, {len(memory)} memory slots and {len(register)} "
-                "register slots; it needs a memory slot for each qubit, and a register slot for each or none."
+                f"'measure' ({place}) has {counted(len(qubits), 'qubit')}, {counted(len(memory), 'memory slot')} and "
+                f"{counted(len(register), 'register slot')}; it needs a memory slot for each qubit, and a "
+                "register slot for each or none."
             )
         for i, (qubit, slot) in enumerate(zip(qubits, memory, strict=True)):
             bits = (slot, *(self.slots + r for r in register[i : i + 1]))
@@ -243,8 +245,8 @@ class _Reader:
         amplitudes = complex_numbers(parameters, "initialize", place)
         if len(amplitudes) != 2 ** len(qubits) or round(float(np.linalg.norm(amplitudes)), 10) != 1:
             raise BasicAerError(
-                f"'initialize' ({place}) needs {power_of_two(len(qubits))} amplitudes of norm 1 for {len(qubits)} "
-                f"qubits, not {len(amplitudes)} of norm {np.linalg.norm(amplitudes):.6g}."
+                f"'initialize' ({place}) needs {power_of_two(len(qubits))} amplitudes of norm 1 for "
+                f"{counted(len(qubits), 'qubit')}, not {len(amplitudes)} of norm {np.linalg.norm(amplitudes):.6g}."
             )
         self.reset(qubits)
         self.builder.add(Prepare(qubits, amplitudes))  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from basicaer.compile.table_gates import record_gates, table_gate
 from basicaer.engine.bits import all_ones
 from basicaer.engine.program import Form, Gate
 from basicaer.errors import BasicAerError, shown
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,13 +75,13 @@ def _of_table(name: str, qubits: tuple[int, ...], parameters: list[Any], place: 
     controls = len(qubits) - len(record.target_actions) if record.controls is None else record.controls
     if controls < 0 or controls + len(record.target_actions) != len(qubits) or len(parameters) != record.parameters:
         raise BasicAerError(
-            f"'{name}' ({place}) takes {len(record.target_actions) + max(controls, 0)} qubits and {record.parameters} "
-            f"parameters, not {len(qubits)} and {len(parameters)}."
+            f"'{name}' ({place}) takes {counted(len(record.target_actions) + max(controls, 0), 'qubit')} and "
+            f"{counted(record.parameters, 'parameter')}, not {len(qubits)} and {len(parameters)}."
         )
     if not all(isinstance(p, int | float) and abs(p) <= _LARGEST for p in parameters):
         raise BasicAerError(f"'{name}' ({place}) takes finite real numbers, not {shown(parameters)}.")
     if state is not None and state > all_ones(controls):
-        raise BasicAerError(f"{shown(name)} ({place}) has {controls} controls, which have no state {shown(state)}.")
+        raise BasicAerError(f"{shown(name)} ({place}) has {counted(controls, 'control')} and no state {shown(state)}.")
     return record_gates(record, qubits, parameters, state)
 
 
@@ -90,7 +91,7 @@ def _unitary(qubits: tuple[int, ...], parameters: list[Any], place: str) -> list
     matrix = np.stack(rows) if {len(row) for row in rows} == {size} else np.zeros(0)
     if matrix.shape != (size, size) or not np.allclose(matrix.conj().T @ matrix, np.eye(size), atol=1e-10):
         shape = f"{power_of_two(len(qubits))} x {power_of_two(len(qubits))}"
-        raise BasicAerError(f"'unitary' ({place}) needs a unitary {shape} matrix for {len(qubits)} qubits.")
+        raise BasicAerError(f"'unitary' ({place}) needs a unitary {shape} matrix for {counted(len(qubits), 'qubit')}.")
     return [unitary_gate(matrix, qubits)]
 
 
@@ -98,7 +99,8 @@ def _diagonal(qubits: tuple[int, ...], parameters: list[Any], place: str) -> lis
     factors = complex_numbers(parameters, "diagonal", place)
     if len(factors) != 2 ** len(qubits) or not np.allclose(abs(factors), 1, atol=1e-10):
         raise BasicAerError(
-            f"'diagonal' ({place}) needs {power_of_two(len(qubits))} numbers of modulus 1 for {len(qubits)} qubits."
+            f"'diagonal' ({place}) needs {power_of_two(len(qubits))} numbers of modulus 1 for "
+            f"{counted(len(qubits), 'qubit')}."
         )
     return [Gate("diagonal", "Z" * len(qubits), qubits, Form.DIAGONAL, factors)]
 

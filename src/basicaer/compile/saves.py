@@ -26,6 +26,7 @@ from basicaer.compile.result_forms import (
 from basicaer.engine.bits import all_ones, deposit_bits, extract_bits, mask_of
 from basicaer.engine.program import OverShots, Save, SavedQuantity, saves_in
 from basicaer.errors import BasicAerError, shown
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,7 +120,8 @@ def lower_save(operation: Any, qubits: tuple[int | None, ...], scope: Scope) -> 
     scope.labels.add(label)
     if record is _UNITARY and len(qubits) != scope.circuit_qubits:
         raise BasicAerError(
-            f"{operation.name} ({scope.place}) must be given all {scope.circuit_qubits} qubits, not {len(qubits)}."
+            f"{operation.name} ({scope.place}) must be given all qubits of its circuit ({scope.circuit_qubits}), "
+            f"not {len(qubits)}."
         )
     if is_of_outcomes:
         return Save(label, record.name, record.quantity, (), (), record.over_shots, conditional=True)
@@ -225,7 +227,9 @@ def pauli_terms(
     factors: dict[tuple[int, int], float] = {}
     for pauli, factor in paulis:
         if len(pauli) != len(qubits) or not PAULI_LETTERS.issuperset(pauli):
-            raise BasicAerError(f"{shown(pauli)} is not one letter I, X, Y or Z for each of {len(qubits)} qubits.")
+            raise BasicAerError(
+                f"{shown(pauli)} is not one letter I, X, Y or Z for each of {counted(len(qubits), 'qubit')}."
+            )
         x, z = (int(pauli.translate(bits) or "0", 2) for bits in (_FLIPS, _SIGNS))  # the last letter is bit 0
         if not factor or x & idle:
             continue

@@ -11,7 +11,7 @@ from basicaer.engine.bits import highest_position
 from basicaer.engine.readings import kept_bytes
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
-from basicaer.wording import readable
+from basicaer.wording import counted, readable
 
 if TYPE_CHECKING:
     from basicaer.engine.device import Device
@@ -69,12 +69,13 @@ def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision
     if needed <= free:
         return
     fits = {p: largest_state(device, p, free) // copies for p in Precision}
-    remedies = [f"{fits[precision]} qubits fit"]
+    remedies = [f"{counted(fits[precision], 'qubit')} fit{'s' if fits[precision] == 1 else ''}"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
     raise BasicAerError(
-        f"{subject} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for {n_qubits} qubits "
-        f"in {precision} precision on the {device.name}, where {readable(free)} are free; {', '.join(remedies)}."
+        f"{subject} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for "
+        f"{counted(n_qubits, 'qubit')} in {precision} precision on the {device.name}, where {readable(free)} are free; "
+        f"{', '.join(remedies)}."
     )
 
 
@@ -83,8 +84,8 @@ def check_shots(subject: str, shots: int) -> None:
     needed = shots * _BYTES_PER_SHOT
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{subject} needs {readable(needed)} for {shots} shots that are told apart, and {readable(free)} are free; "
-            f"run at most {max(free // _BYTES_PER_SHOT, 1)} shots at a time."
+            f"{subject} needs {readable(needed)} for {counted(shots, 'shot')} that are told apart, and "
+            f"{readable(free)} are free; run at most {counted(max(free // _BYTES_PER_SHOT, 1), 'shot')} at a time."
         )
 
 
@@ -93,8 +94,9 @@ def check_values(subject: str, shots: int, values: int) -> None:
     needed = shots * values * _BYTES_PER_VALUE
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{subject} has too many outcomes to follow each, and needs {readable(needed)} for the values of {values} "
-            f"Paulis in {shots} shots, where {readable(free)} are free; give a larger precision, or fewer Paulis."
+            f"{subject} has too many outcomes to follow each, and needs {readable(needed)} for the values of "
+            f"{counted(values, 'Pauli')} in {counted(shots, 'shot')}, where {readable(free)} are free; give a larger "
+            "precision, or fewer Paulis."
         )
 
 
@@ -103,8 +105,8 @@ def check_dictionary(subject: str, entries: int) -> None:
     needed = entries * _BYTES_PER_ENTRY
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{subject} needs {readable(needed)} for a dictionary of {entries} entries, and {readable(free)} are free; "
-            "save an array instead."
+            f"{subject} needs {readable(needed)} for a dictionary of {counted(entries, 'entry')}, and "
+            f"{readable(free)} are free; save an array instead."
         )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from basicaer.engine.bits import all_ones, extract_bits, has_bit, with_bit
 from basicaer.errors import BasicAerError, shown
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +112,7 @@ def _shift_left(a: int, b: int, width: int) -> int:
 def _position(position: int, width: int) -> int:
     if position >= width:
         raise BasicAerError(
-            f"A classical expression takes bit {shown(position)} of {width} bits, which are numbered from 0; "
+            f"A classical expression takes bit {shown(position)} of {counted(width, 'bit')}, numbered from 0; "
             "guard it with a test."
         )
     return position

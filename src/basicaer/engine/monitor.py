@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled, JobTimeLimitError
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,7 +235,7 @@ class Monitor:
         if progress.experiments > 1:
             said += f" of circuit {progress.experiment + 1} of {progress.experiments}"
         if progress.total_passes:
-            said += f", after {progress.passes:.1f} of {progress.total_passes} passes"
+            said += f", after {progress.passes:.1f} of {counted(progress.total_passes, 'pass')}"
         return said
 
 

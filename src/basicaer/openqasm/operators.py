@@ -26,6 +26,7 @@ from basicaer.openqasm.values import (
     number_of,
     truth_of,
 )
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +219,7 @@ def _equal(left: Value, right: Value) -> Any:
     if not isinstance(other, Bits):
         return number_of(bits) == number_of(other)
     if len(other) != len(bits):
-        raise NoValueError(f"bit strings of {len(bits)} and {len(other)} bits cannot be compared")
+        raise NoValueError(f"bit strings of {len(bits)} and {counted(len(other), 'bit')} cannot be compared")
     same: Any = True
     for one, two in zip(reversed(bits), reversed(other), strict=True):
         same = combine(lambda so_far, first, second: so_far and first == second, same, one, two)

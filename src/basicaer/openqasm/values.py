@@ -12,6 +12,7 @@ from openqasm3 import ast
 from basicaer.engine.bits import lowest_bits
 from basicaer.errors import shown
 from basicaer.openqasm.decisions import Branch, Truth, Undecided, choose, combine
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -304,7 +305,7 @@ def _described(value: Value) -> str:
         case Formula():
             return "what depends on a parameter"
         case Bits():
-            return f"a bit string of {len(value)} bits"
+            return f"a bit string of {counted(len(value), 'bit')}"
         case list():
             return "an array"
         case Duration():

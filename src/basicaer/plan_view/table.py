@@ -45,7 +45,7 @@ def table_of(plan: PlanFacts) -> str:
         console.print(_table(plan))
         console.print()
         if len(plan.stages) > _ROWS:
-            console.print(f"and {len(plan.stages) - _ROWS} more rows")
+            console.print(f"and {counted(len(plan.stages) - _ROWS, 'more row')}")
     for line in _remarks(plan):
         console.print(line)
     return "\n".join(line.rstrip() for line in text.getvalue().rstrip().splitlines())

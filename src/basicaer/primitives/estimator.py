@@ -24,6 +24,7 @@ from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
 from basicaer.primitives.options import EstimatorOptions
 from basicaer.primitives.payload import EstimatorTask
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -195,8 +196,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         widths = {len(label) for observable in _each(array) for label in observable} - {circuit.num_qubits}
         if widths:
             raise PubError(
-                f"The observables have {min(widths)} qubits, and circuit '{circuit.name}' has {circuit.num_qubits}; "
-                "give it observables on all of its qubits."
+                f"The observables have {counted(min(widths), 'qubit')}, and circuit '{circuit.name}' has "
+                f"{circuit.num_qubits}; give it observables on all of its qubits."
             )
         circuit, settings = circuit.copy(), self._settings()
         sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]))

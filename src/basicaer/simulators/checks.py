@@ -12,6 +12,7 @@ from basicaer.compile.result_forms import OPERATOR, STATEVECTOR
 from basicaer.compile.saves import SAVES
 from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, SetState, walk
 from basicaer.errors import BasicAerError, OptionValueError, at_border, shown
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,10 +97,10 @@ def check_initial_statevector(value: Any, program: Program, simulator: str) -> N
     vector = _complex_array(value, "initial_statevector")
     size = 2**program.circuit_qubits
     if vector.shape != (size,):
-        has = f"{vector.size} amplitudes" if vector.ndim == 1 else f"shape {vector.shape}"
+        has = counted(vector.size, "amplitude") if vector.ndim == 1 else f"shape {vector.shape}"
         raise OptionValueError(
             f"initial_statevector of {simulator} has {has}; circuit '{program.name}' of "
-            f"{program.circuit_qubits} qubits needs {size} amplitudes in one row."
+            f"{counted(program.circuit_qubits, 'qubit')} needs {size} amplitudes in one row."
         )
     norm = float(np.linalg.norm(vector))
     if round(norm, 12) != 1:
@@ -118,7 +119,7 @@ def check_initial_unitary(value: Any, program: Program, simulator: str) -> NDArr
     if matrix.shape != (size, size):
         raise OptionValueError(
             f"initial_unitary of {simulator} has shape {matrix.shape}; circuit '{program.name}' of "
-            f"{program.circuit_qubits} qubits needs {(size, size)}."
+            f"{counted(program.circuit_qubits, 'qubit')} needs {(size, size)}."
         )
     if not np.allclose(matrix.conj().T @ matrix, np.eye(size), rtol=0, atol=1e-10):
         raise OptionValueError(f"initial_unitary of {simulator} is not unitary to 10 decimals.")
