@@ -17,6 +17,7 @@ from basicaer.cli import results, running
 from basicaer.engine.monitor import current_monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.job import BasicAerJob
+from basicaer.persistence.folder import JobFolder
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 
@@ -286,6 +287,19 @@ def test_ctrl_c_saves_the_job_of_the_command_and_says_how_to_go_on(tmp_path, in_
     assert done.stderr.endswith(f" passes; basicaer resume {folder} continues it.\n")
     assert (folder / "running.save").is_file()
     check_resumed(path, folder)
+
+
+def test_a_job_that_was_cancelled_before_it_was_written_is_not_said_to_be_resumable(tmp_path, monkeypatch):
+    def interrupt(_job, *_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BasicAerJob, "result", interrupt)
+    monkeypatch.setattr(BasicAerJob, "wait_for_final_state", interrupt)  # a second Ctrl-C
+    monkeypatch.setattr(JobFolder, "begin", lambda *_: None)
+    done = saved_run(large(tmp_path / "large.qasm"), tmp_path / "saved", "--json")
+    assert done.exit_code == 130
+    assert done.stderr.startswith("Cancelled")
+    assert "resume" not in done.stderr
 
 
 def test_the_time_limit_of_a_saved_job_says_how_to_go_on(tmp_path, in_second_pass):

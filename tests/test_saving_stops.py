@@ -229,6 +229,24 @@ def test_the_exit_of_the_interpreter_waits_for_jobs_that_are_saved_and_not_for_o
     go.set()
 
 
+def test_ctrl_c_ends_the_wait_at_the_exit_without_a_word(one_thread, held, monkeypatch):
+    job = BasicAerJob(
+        BACKEND, "job 7", held, lambda: None, prepare=lambda: OpaquePayload(None, is_saved=True), executor=one_thread
+    )
+    job.submit()
+    assert held.began.wait(GUARD)
+    waits = []
+
+    def interrupt(seconds):
+        waits.append(seconds)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(job._state.ended, "wait", interrupt)
+        job_state._cancel_unfinished()
+    assert waits == [None]
+
+
 # SIGTERM.
 
 

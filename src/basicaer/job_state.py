@@ -383,5 +383,6 @@ def _cancel_unfinished() -> None:
     """
     stopped = [state for state in {part.state for part in _unfinished.values()} if state.cancel()]
     deadline = time.monotonic() + _EXIT_SECONDS
-    for state in stopped:
-        state.ended.wait(None if state.is_saved else max(0.0, deadline - time.monotonic()))
+    with contextlib.suppress(KeyboardInterrupt):
+        for state in stopped:
+            state.ended.wait(None if state.is_saved else max(0.0, deadline - time.monotonic()))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from concurrent.futures import CancelledError
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +19,6 @@ from basicaer.watching import place_and_time, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from basicaer.job import BasicAerJob
 
@@ -104,7 +105,8 @@ class _StartedJob:
         if self.started is None:
             return f"{how}."
         came = f"{how} {place_and_time(self.started.progress())}".rstrip()
-        return f"{came}." if self.folder is None else f"{came}; basicaer resume {self.folder} continues it."
+        is_saved = self.folder is not None and Path(self.folder, "job.save").exists()
+        return f"{came}; basicaer resume {self.folder} continues it." if is_saved else f"{came}."
 
 
 def _show(
@@ -129,7 +131,8 @@ def _show(
         if job.started is not None:
             job.started.cancel()  # the interrupt may have come before anything waited for the job
             if job.folder is not None:
-                job.started.wait_for_final_state()  # until it is saved
+                with contextlib.suppress(KeyboardInterrupt):  # a second one: the save before counts
+                    job.started.wait_for_final_state()
         click.echo(job.how_it_stopped("Cancelled"), err=True)
         raise click.exceptions.Exit(_INTERRUPTED) from None
     except CancelledError:  # nothing else cancels the job
