@@ -205,7 +205,7 @@ def test_errors_speak_of_the_options_of_the_command(file, options, said, tmp_pat
 
 def test_the_remedy_of_a_state_that_is_too_large_is_an_option_too(file):
     said = basicaer("run", file("qubit[45] q; bit[45] c; h q; c = measure q;"), "--device", "CPU").stderr
-    assert said.endswith(" with --precision single.\n")
+    assert " with --precision single" in said
 
 
 # Jobs that were stopped.
