@@ -1,6 +1,7 @@
 """What the tests of jobs share: jobs made by hand, an executor that does as it is told, a clock that stands still."""
 
 import threading
+import time
 from concurrent.futures import Executor, Future
 from functools import partial
 
@@ -53,6 +54,13 @@ def unless_it_hangs(call):
     outcome = executor.submit(call)
     executor.shutdown(wait=False)
     return outcome.result(GUARD)
+
+
+def until(condition):
+    """Return when something is so that another thread sees to, or fail if it never is."""
+    deadline = time.monotonic() + GUARD
+    while not condition():
+        assert time.monotonic() < deadline
 
 
 class Held:

@@ -18,6 +18,7 @@ from basicaer.engine.monitor import current_monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.job import BasicAerJob
 from basicaer.persistence.folder import JobFolder
+from jobs import until
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 
@@ -234,8 +235,7 @@ def in_second_pass(monkeypatch):
             pass_done(suspension, suspended, state)
             if len(passes) == 2:
                 happens()
-                while not current_monitor.get().must_stop:
-                    pass
+                until(lambda: current_monitor.get().must_stop)
 
         monkeypatch.setattr(Suspension, "pass_done", then)
 

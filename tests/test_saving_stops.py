@@ -19,7 +19,7 @@ from basicaer.persistence.persister import load_job
 from basicaer.simulation import Persistence
 from basicaer.simulators import running as running_module
 from conftest import DEVICES
-from jobs import GUARD
+from jobs import GUARD, until
 from test_saving import BACKEND, layers, outcome, run, work_of
 
 NEVER = 1e9  # seconds between two saves
@@ -205,8 +205,7 @@ def test_the_exit_of_the_interpreter_waits_for_jobs_that_are_saved_and_not_for_o
 
     def work(_job_id, _payload):
         began.set()
-        while not current_monitor.get().must_stop:
-            pass
+        until(lambda: current_monitor.get().must_stop)
         go.wait(GUARD)
         raise Cancelled
 
@@ -273,8 +272,7 @@ def sent(monkeypatch):
         pass_done(suspension, suspended, state)
         if len(passes) == 2:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
-            while not current_monitor.get().must_stop:
-                pass
+            until(lambda: current_monitor.get().must_stop)
 
     monkeypatch.setattr(Suspension, "pass_done", send)
     return passes
@@ -294,8 +292,7 @@ def test_sigterm_saves_a_job_and_then_does_what_it_did_before(ends, sent, tmp_pa
     )
     job.wait_for_final_state(GUARD)
     assert job.cancelled()
-    while not ends:
-        pass
+    until(lambda: ends)
     assert ends == [signal.SIGTERM]
     assert (folder / "running.save").is_file()
     again = BasicAer.resume(folder, checkpoint_on_sigterm=True).result(GUARD)
@@ -340,8 +337,7 @@ def test_a_job_that_cannot_be_cancelled_is_not_waited_for(ends):
     job = FakeJob(can_cancel=False)
     termination.save_on_sigterm(job)
     signal.raise_signal(signal.SIGTERM)
-    while not ends:
-        pass
+    until(lambda: ends)
     assert job.asked.is_set()
     job.end()
 
@@ -356,8 +352,7 @@ def test_a_handler_that_is_set_later_is_called_too(ends):
     signal.raise_signal(signal.SIGTERM)
     assert second.asked.wait(GUARD)
     second.end()
-    while not later:
-        pass
+    until(lambda: later)
     assert (later, ends) == ([signal.SIGTERM], [])
 
 
