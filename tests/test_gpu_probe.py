@@ -188,18 +188,18 @@ STATES = {
     "a laptop": (
         Cause.NO_DRIVER,
         {"library": None, "builds": (), "found": False, "files": (f"{PCI}/vendor=0x8086", f"{PCI}/class=0x030000")},
-        f"this machine has no driver of a GPU{NOTHING_TO_DO}",
+        f"this machine has no GPU driver{NOTHING_TO_DO}",
     ),
-    "a laptop with CuPy": (Cause.NO_DRIVER, {"library": None}, f"this machine has no driver of a GPU{NOTHING_TO_DO}"),
+    "a laptop with CuPy": (Cause.NO_DRIVER, {"library": None}, f"this machine has no GPU driver{NOTHING_TO_DO}"),
     "the library of a compiler in place of a driver": (
         Cause.NO_DRIVER,
         {"library": 0},
-        f"this machine has no driver of a GPU{NOTHING_TO_DO}",
+        f"this machine has no GPU driver{NOTHING_TO_DO}",
     ),
     "a driver that CuPy does not see": (
         Cause.NO_DRIVER,
         {"driver": 0},
-        f"this machine has no driver of a GPU{NOTHING_TO_DO}",
+        f"this machine has no GPU driver{NOTHING_TO_DO}",
     ),
     "a card without driver": (
         Cause.CARD_WITHOUT_DRIVER,
@@ -209,7 +209,7 @@ STATES = {
     "only the sound of a card": (
         Cause.NO_DRIVER,
         {"library": None, "files": (f"{PCI}/vendor=0x10de", f"{PCI}/class=0x040300", "sys/bus/pci/devices/empty/a")},
-        f"this machine has no driver of a GPU{NOTHING_TO_DO}",
+        f"this machine has no GPU driver{NOTHING_TO_DO}",
     ),
     "a container without driver": (
         Cause.NO_ACCESS,
@@ -264,7 +264,7 @@ STATES = {
         Cause.OTHER_MAKER,
         {"builds": ROCM["builds"]},
         (
-            "cupy-rocm-7-0 is for GPUs of AMD, and this machine has no driver of AMD; replace it: pip uninstall -y "
+            "cupy-rocm-7-0 is for AMD GPUs, and this machine has no AMD driver; replace it: pip uninstall -y "
             "cupy-rocm-7-0 && pip install 'basicaer[cuda12]'"
         ),
     ),
@@ -272,7 +272,7 @@ STATES = {
         Cause.OTHER_MAKER,
         ROCM | {"builds": CUDA13},
         (
-            "cupy-cuda13x is for GPUs of NVIDIA, and this machine has no driver of NVIDIA; replace it: pip uninstall "
+            "cupy-cuda13x is for NVIDIA GPUs, and this machine has no NVIDIA driver; replace it: pip uninstall "
             "-y cupy-cuda13x && pip install 'basicaer[rocm]'"
         ),
     ),

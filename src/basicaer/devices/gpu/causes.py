@@ -24,7 +24,7 @@ class Cause(Enum):
         "start workers in another way, as ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')) does",
     )
     MACOS = ("CuPy does not exist for macOS", _NOTHING_TO_DO)
-    NO_DRIVER = ("this machine has no driver of a GPU", _NOTHING_TO_DO)
+    NO_DRIVER = ("this machine has no GPU driver", _NOTHING_TO_DO)
     CARD_WITHOUT_DRIVER = ("this machine has an NVIDIA card and no driver for it", "install NVIDIA's driver")
     NO_ACCESS = (
         "this machine has an NVIDIA driver, which this container cannot use",
@@ -39,7 +39,7 @@ class Cause(Enum):
         "several CuPy builds are installed ({builds}), which break each other",
         "uninstall all of them, then install one: {command}",
     )
-    OTHER_MAKER = ("{build} is for GPUs of {maker}, and this machine has no driver of {maker}", "replace it: {command}")
+    OTHER_MAKER = ("{build} is for {maker} GPUs, and this machine has no {maker} driver", "replace it: {command}")
     NO_CUPY = ("CuPy is not installed", "{command} {download}")
     OLD_CUPY = ("{build} {version} is installed, and basicaer needs CuPy 13.6 or later", "update it: {command}")
     FILES_GONE = (
