@@ -115,10 +115,10 @@ def test_threads_are_those_of_the_environment(monkeypatch, own, openmp, threads)
     assert NumpyDevice(7).threads == 7
 
 
-def test_openmps_variable_is_read_when_basicaer_is_imported_and_not_later():
+def test_openmps_variable_is_read_when_the_provider_is_imported_and_not_later():
     """Dask changes it in the process of its client too."""
     code = (
-        "import os, basicaer; os.environ['OMP_NUM_THREADS'] = '2'\n"
+        "import os; from basicaer import BasicAer; os.environ['OMP_NUM_THREADS'] = '2'\n"
         "from basicaer.devices.limits import default_threads; print(default_threads())"
     )
     environment = os.environ | {"OMP_NUM_THREADS": "3"}

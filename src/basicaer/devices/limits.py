@@ -48,7 +48,7 @@ def usable_cores() -> int:
 def default_threads() -> int:
     """Return how many threads work on one state unless ``max_parallel_threads`` says.
 
-    These are ``BASICAER_NUM_THREADS`` or, if it is not set, ``OMP_NUM_THREADS`` when basicaer was imported, which batch
+    These are ``BASICAER_NUM_THREADS`` or, if it is not set, ``OMP_NUM_THREADS`` when `BasicAer` was imported, which batch
     scripts set, and Dask and joblib in their workers; or else one for each usable core.
 
     Raises
