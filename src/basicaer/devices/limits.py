@@ -48,8 +48,8 @@ def usable_cores() -> int:
 def default_threads() -> int:
     """Return how many threads work on one state unless ``max_parallel_threads`` says.
 
-    These are ``BASICAER_NUM_THREADS`` or, if it is not set, ``OMP_NUM_THREADS`` when `BasicAer` was imported, which batch
-    scripts set, and Dask and joblib in their workers; or else one for each usable core.
+    These are ``BASICAER_NUM_THREADS`` or, if it is not set, ``OMP_NUM_THREADS`` when `BasicAer` was imported: batch
+    scripts set it, and so do Dask and joblib in their workers. Otherwise there is one for each usable core.
 
     Raises
     ------
