@@ -217,7 +217,7 @@ def test_values_that_belong_to_no_parameter_are_named():
         ("seed", "seed_simulator"),
         ("fusion_enabled", "fusion_enable"),
         ("max_parallel_thread", "max_parallel_threads"),
-        ("noise", None),
+        ("noise", "noise_model"),
         ("s", None),
         ("backend", None),
         ("optimization_level", None),

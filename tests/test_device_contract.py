@@ -219,6 +219,24 @@ def test_gates_that_undo_each_other_leave_what_nothing_has_written_zero(device, 
     assert np.allclose(state.amplitudes(), want, rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("widths", [(1,) * 8, (1, 2, 1, 2, 1, 1), (2, 3, 2)])
+@pytest.mark.parametrize("is_real", [False, True])
+def test_matrices_need_not_be_unitary(widths, is_real, run, state_of, tolerance):
+    """Operators of errors are not."""
+    n, random = 6, np.random.default_rng(len(widths))
+    want = reference.random_state(n)
+    state, gates = state_of(want), []
+    for number, width in enumerate(widths):
+        data = random.normal(size=(2**width, 2**width)) * (1 if is_real else np.exp(1j * random.normal(size=2**width)))
+        if number % 3 == 1:
+            data[0] = 0  # what has the value 0 on all targets is lost
+        qubits = tuple(random.permutation(n)[:width].tolist())
+        gates.append(gate(Form.MATRIX, data.astype(complex) / abs(data).max(), qubits))
+        want = reference.apply(want, gates[-1].data, qubits)
+    run(state, gates)
+    assert np.allclose(state.amplitudes(), want, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize("qubits", [(), (3,), (5, 0), (1, 2, 0), (0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0)])
 @pytest.mark.parametrize("most", [0, 20])
 def test_probabilities_of_some_qubits(state_of, qubits, most, tolerance, monkeypatch):

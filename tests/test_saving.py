@@ -22,7 +22,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.circuit.classical import expr, types
-from qiskit.quantum_info import Pauli
+from qiskit.quantum_info import Kraus, Pauli
 from typing_extensions import TypeAliasType
 
 from basicaer import BasicAer
@@ -114,6 +114,19 @@ def saving_on_the_way():
     return made
 
 
+def with_errors():
+    """Errors that depend on the state, in shots that have others too."""
+    damping = [np.diag([1, 0.8**0.5]), np.array([[0, 0.2**0.5], [0, 0]])]
+    mixed = [0.9**0.5 * np.eye(2), 0.1**0.5 * np.array([[0, 1], [1, 0]])]
+    circuit = QuantumCircuit(6, 6, name="errors")
+    for round_ in range(2):
+        circuit.compose(layers(6, round_, measured=False, depth=1), inplace=True)
+        for qubit in range(6):
+            circuit.append(Kraus(mixed if qubit % 2 else damping), [qubit])
+    circuit.measure(range(6), range(6))
+    return circuit
+
+
 def work_of(circuits, *, shots=200, memory=False, backend=BACKEND, **options):
     caught = []
 
@@ -175,6 +188,7 @@ CIRCUITS = {
     "several": lambda: [layers(6, 1), layers(9, 2), layers(7, 3)],
     "branching": lambda: [branching()],
     "saving on the way": lambda: [saving_on_the_way()],
+    "errors": lambda: [with_errors()],
 }
 
 

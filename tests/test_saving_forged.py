@@ -118,7 +118,7 @@ def rewrite(folder, name, body=None, numbers=None, first=None):
     """Put other bytes into a save, and make its length and checksum right."""
     _, body_before, numbers_before = parts_of(folder, name)
     body = body_before if body is None else body
-    first = json.dumps({"format": "basicaer saved job 5", "length": len(body)}).encode() if first is None else first
+    first = json.dumps({"format": "basicaer saved job 6", "length": len(body)}).encode() if first is None else first
     content = first + b"\n" + body + (numbers_before if numbers is None else numbers)
     (folder / f"{name}.save").write_bytes(content + checksum(content))
 
@@ -423,7 +423,7 @@ def test_a_job_that_fails_for_want_of_memory_says_so(folder, monkeypatch):
 
 
 LENGTHS = [
-    json.dumps({"format": "basicaer saved job 5", "length": length}) for length in (-1, 0, 2**60, None, 0.5, "x")
+    json.dumps({"format": "basicaer saved job 6", "length": length}) for length in (-1, 0, 2**60, None, 0.5, "x")
 ]
 
 

@@ -9,7 +9,7 @@ from basicaer.errors import OptionValueError, shown
 from basicaer.foreign_names import why_no_method
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 __all__ = ["ACCEPTED_NAMES", "OPTIONS_WITHOUT_EFFECT", "ForeignOptions", "without_foreign_options"]
 
@@ -90,7 +90,6 @@ class ForeignOptions(_WorkOptions, _GateOptions, _CheckOptions, _MethodOptions, 
     """Options of other simulators and of devices that `run` accepts, with the values that it accepts."""
 
     method: str | None
-    noise_model: Any
     basis_gates: None
     coupling_map: None
     meas_level: Literal[2]
@@ -106,13 +105,17 @@ ACCEPTED_NAMES = _NAMES_WITHOUT_EFFECT | _MEASUREMENT_OPTIONS | {"method"}
 """Options that `without_foreign_options` accepts with some value."""
 
 
-def without_foreign_options(options: dict[str, Any], methods: Iterable[str]) -> dict[str, Any]:
+def without_foreign_options(
+    options: dict[str, Any], methods: Iterable[str], own: Collection[str] = ()
+) -> dict[str, Any]:
     """Return the options without those of other simulators and of devices, once their values are accepted.
 
     Parameters
     ----------
     methods
         Aer's names for the simulation methods that compute what is computed here.
+    own
+        Options that mean here what they mean there; they stay.
 
     Raises
     ------
@@ -120,7 +123,7 @@ def without_foreign_options(options: dict[str, Any], methods: Iterable[str]) -> 
         For another method, a noise model that has noise, an option that belongs to `transpile`, and a measurement that
         should return anything but bits.
     """
-    return _without_aer_options(_without_measurement_options(options), methods)
+    return _without_aer_options(_without_measurement_options(options), methods, _AER_OPTIONS.difference(own))
 
 
 def _without_measurement_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -134,11 +137,11 @@ def _without_measurement_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in _MEASUREMENT_OPTIONS}
 
 
-def _without_aer_options(options: dict[str, Any], methods: Iterable[str]) -> dict[str, Any]:
-    if _AER_OPTIONS.isdisjoint(options):
+def _without_aer_options(options: dict[str, Any], methods: Iterable[str], foreign: frozenset[str]) -> dict[str, Any]:
+    if foreign.isdisjoint(options):
         return options
-    if not _is_ideal(options.get("noise_model")):
-        raise OptionValueError("noise_model must be None or ideal: noise is not simulated here.")
+    if "noise_model" in foreign and not _is_ideal(options.get("noise_model")):
+        raise OptionValueError("noise_model must be None or ideal here: qasm_simulator simulates noise.")
     for name in sorted(_TRANSPILER_OPTIONS.intersection(options)):
         if options[name] is not None:
             raise OptionValueError(
@@ -148,7 +151,7 @@ def _without_aer_options(options: dict[str, Any], methods: Iterable[str]) -> dic
     if not isinstance(method, str) or str(method) not in {"automatic", *methods}:
         listed = ", ".join(repr(one) for one in ("automatic", *methods))
         raise OptionValueError(f"method must be one of {listed}, not {shown(method)}: {why_no_method(method)}.")
-    return {name: value for name, value in options.items() if name not in _AER_OPTIONS}
+    return {name: value for name, value in options.items() if name not in foreign}
 
 
 def _is_ideal(noise_model: Any) -> bool:

@@ -42,6 +42,7 @@ class PrimitiveRunOptions(TypedDict, total=False):
     timeout: float | None
     callback: Callable[[Progress], object] | None
     progress: bool
+    noise_model: Any
 
 
 class SamplerArguments(PrimitiveRunOptions, total=False):

@@ -11,6 +11,7 @@ import numpy as np
 from qiskit.circuit import ParameterVector, ParameterVectorElement
 from qiskit.circuit.classical import expr
 
+from basicaer.compile.lower import lower
 from basicaer.compile.program_cache import lower_cached
 from basicaer.compile.sweep import ProgramSweep, lower_sweep
 from basicaer.compile.values import Values
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
 
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.engine.program import Program
 
 __all__ = ["BoundCircuit", "bound_circuits"]
@@ -98,9 +100,18 @@ class BoundCircuit(NamedTuple):
         except BasicAerError:
             return 0.0
 
-    def program(self, *, keep_idle: bool = False, poll: Callable[[], None] = lambda: None) -> Program:
+    def program(
+        self,
+        *,
+        keep_idle: bool = False,
+        noise: CircuitNoise | None = None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> Program:
         """Return the circuit's program; see `lower`."""
         with collector_paused(len(self.circuit.data)):
+            if noise is not None:
+                values = Values(self.values, poll)
+                return lower(self.circuit, keep_idle=keep_idle, values=values, inputs=self.inputs, noise=noise)
             if self.sets is not None:
                 return self.sets.program(self.circuit, self.number, keep_idle=keep_idle, poll=poll)
             return lower_cached(self.circuit, keep_idle=keep_idle, values=Values(self.values, poll), inputs=self.inputs)

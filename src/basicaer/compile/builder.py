@@ -12,6 +12,7 @@ from basicaer.engine.program import (
     If,
     Measure,
     Phase,
+    Readout,
     Reset,
     Save,
     Segment,
@@ -92,19 +93,28 @@ class BlockBuilder:
         return (*self._operations, *([Phase(self._phase)] if self._phase != 1.0 else []))
 
 
-def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
-    """Split off the measurements that can all be taken together after the other operations.
+def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...], tuple[Readout, ...]]:
+    """Split off the measurements that can all be taken together after the other operations, and their readout errors.
 
     A measurement can wait when nothing after it acts on its qubit, or reads or writes its classical bits, other than
-    measurements that wait too.
+    measurements and readout errors that wait too. A readout error can wait when nothing after it reads or writes its
+    bits.
     """
     first = next((i for i, operation in enumerate(block) if isinstance(operation, Measure)), len(block))
     busy_qubits: set[int] = set()
     busy_bits: set[int] = set()
     everything_busy = False
     final: list[Measure] = []
+    readouts: list[Readout] = []
+    recorded: set[int] = set()  # bits that the measurements or readout errors that wait change
     rest: list[Operation] = []
     for operation in reversed(block[first:]):
+        if isinstance(operation, Readout) and not everything_busy:
+            bits = footprint(operation).bits
+            if bits.isdisjoint(busy_bits | recorded):
+                readouts.append(operation)
+                recorded |= bits
+                continue
         if (
             isinstance(operation, Measure)
             and not everything_busy
@@ -112,6 +122,7 @@ def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
             and busy_bits.isdisjoint(operation.bits)
         ):
             final.append(operation)
+            recorded |= set(operation.bits)
             continue
         rest.append(operation)
         touched = footprint(operation)
@@ -119,12 +130,13 @@ def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...]]:
         busy_bits |= touched.bits
         everything_busy |= touched.everything
     final.reverse()
+    readouts.reverse()
     if not rest:
-        return block[:first], tuple(final)
+        return block[:first], tuple(final), tuple(readouts)
     builder = BlockBuilder()
     for operation in (*block[:first], *reversed(rest)):
         if isinstance(operation, Segment):  # segments with only such measurements between them become one
             builder.add_gates(operation.gates)
         else:
             builder.add(operation)
-    return builder.block(), tuple(final)
+    return builder.block(), tuple(final), tuple(readouts)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from basicaer.engine.classical import Apply, Bits, Expression
 from basicaer.engine.program import (
+    Channel,
     If,
     Measure,
     Operation,
     Prepare,
+    Readout,
     Reset,
     Save,
     SavedQuantity,
@@ -57,6 +59,10 @@ def footprint(operation: Operation) -> Footprint:
             here = Footprint(frozenset(q for g in gates for q in (*g.targets, *g.controls)), _NONE)
         case Measure(qubit, bits):
             here = Footprint(frozenset((qubit,)), frozenset(bits))
+        case Channel(qubits):
+            here = Footprint(frozenset(qubits), _NONE)
+        case Readout(bits):
+            here = Footprint(_NONE, frozenset(bit for of_qubit in bits for bit in of_qubit))
         case Reset(qubit):
             here = Footprint(frozenset((qubit,)), _NONE)
         case Prepare(qubits, _):

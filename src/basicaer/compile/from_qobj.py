@@ -80,7 +80,7 @@ def lower_experiment(
             reader.read(item, place())
     phase = experiment.get("header", {}).get("global_phase", 0.0)
     reader.builder.add_gates(gates_by_name("global_phase", (), [phase], f"header of experiment '{name}'"))
-    body, final = with_final_measurements(reader.builder.block())
+    body, final, _ = with_final_measurements(reader.builder.block())
     return Program(name, tuple(sorted(active)), n_qubits, memory_slots, memory_slots + reader.register, body, final)
 
 

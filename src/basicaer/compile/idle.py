@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 
     from qiskit import QuantumCircuit
 
+    from basicaer.compile.noise import CircuitNoise
+
 __all__ = ["active_qubits", "measures_each_qubit"]
 
 _LEAVE_IDLE = {"barrier": Barrier, "delay": Delay, "measure": Measure, "reset": Reset, "id": library.IGate}
 _MEASURES = re.compile(r"measure(_.*)?\Z")
 
 
-def active_qubits(circuit: QuantumCircuit, items: Iterable[Any]) -> set[int]:
-    """Return the numbers of the qubits that any of a circuit's items may take out of |0>."""
+def active_qubits(circuit: QuantumCircuit, items: Iterable[Any], noise: CircuitNoise | None = None) -> set[int]:
+    """Return the numbers of the qubits that any of a circuit's items may take out of |0>, with its errors."""
     number = {qubit: q for q, qubit in enumerate(circuit.qubits)}
     active: set[int] = set()
     for item in items:
         if len(active) == len(number):  # true for nearly every circuit after a few instructions
             break
-        if _leaves_idle(item):
+        if _leaves_idle(item) if noise is None else not noise.may_act_on(item):
             continue
         if item.is_control_flow():
-            inner = {q for body in item.operation.blocks for q in active_qubits(body, body.data)}
+            inner = {q for body in item.operation.blocks for q in active_qubits(body, body.data, noise)}
             active.update(number[item.qubits[q]] for q in inner)
         else:
             active.update(number[qubit] for qubit in item.qubits)

@@ -37,9 +37,10 @@ from basicaer.compile.classical import lower_condition, lower_expression, lower_
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.idle import measures_each_qubit
 from basicaer.compile.matrices import is_unitary
+from basicaer.compile.noise import NOISE_INSTRUCTIONS, errors_in
 from basicaer.compile.saves import is_save, lower_save
 from basicaer.compile.table_gates import StandardGates, phase_gates
-from basicaer.compile.unitary import definition_of, gates_of, with_numbers
+from basicaer.compile.unitary import definition_of, gates_of, inner_circuit, with_numbers
 from basicaer.compile.values import Counter, Varies
 from basicaer.engine.classical import Apply, Bits, Constant, Variable
 from basicaer.engine.program import Break, Continue, For, If, Measure, Prepare, SetState, Store, Switch, While
@@ -50,8 +51,9 @@ if TYPE_CHECKING:
 
     from qiskit import QuantumCircuit
 
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.compile.scope import Scope
-    from basicaer.engine.program import Block
+    from basicaer.engine.program import Block, Channel, Readout
 
 __all__ = ["BlockLowering"]
 
@@ -81,6 +83,9 @@ class BlockLowering:
 
     def items(self, items: Iterable[Any], scope: Scope) -> None:
         """Lower instructions that stand in one scope."""
+        if scope.noise is not None:
+            self.noisy_items(items, scope, scope.noise)
+            return
         qubits, values, place = scope.qubits, scope.values, scope.place
         shared: dict[Any, Any] = {}  # makes equal tuples of qubits one object
         gates = StandardGates()
@@ -98,6 +103,42 @@ class BlockLowering:
             on = shared.setdefault(on, on)
             gates.add(record, on, item.params if record.angles else (), values, place)
         self.builder.add_gates(gates.taken())
+
+    def noisy_items(self, items: Iterable[Any], scope: Scope, noise: CircuitNoise) -> None:
+        """Lower instructions that stand in one scope, and add their errors."""
+        recorded: dict[int, tuple[int, ...]] = {}  # where the qubits are recorded that have just been measured
+        for item in items:
+            scope.values.poll()
+            name = noise.key(item)
+            numbers = tuple([scope.numbers[qubit] for qubit in item.qubits])
+            qubits = tuple([scope.qubits[qubit] for qubit in item.qubits])
+            operation = item.operation
+            if isinstance(operation, QiskitMeasure) or measures_each_qubit(operation):
+                self.add_each(noise.of_each(name, numbers, qubits))
+                for number, qubit, bit in zip(numbers, qubits, item.clbits, strict=True):
+                    if number in recorded:
+                        self.add_each(noise.wide_readouts(recorded))
+                        recorded = {}
+                    self.measure(qubit, scope.bits[bit])
+                    self.add_each(noise.readout(number, (scope.bits[bit],)))
+                    recorded[number] = (scope.bits[bit],)
+                continue
+            self.add_each(noise.wide_readouts(recorded))
+            recorded = {}
+            if name not in noise.names and isinstance(operation, QiskitGate):
+                inside = inner_circuit(operation, scope.place, scope.values)
+                if inside is not None:
+                    self.circuit(inside, scope.inside(inside, item))
+                    continue
+            self.instruction(item, scope)
+            each = isinstance(operation, QiskitReset)
+            self.add_each((noise.of_each if each else noise.of)(name, numbers, qubits))
+        self.add_each(noise.wide_readouts(recorded))
+
+    def add_each(self, operations: Iterable[Channel | Readout]) -> None:
+        """Append errors."""
+        for operation in operations:
+            self.builder.add(operation)
 
     def instruction(self, item: Any, scope: Scope) -> None:
         """Lower one instruction that is not a standard gate."""
@@ -117,6 +158,9 @@ class BlockLowering:
                     self.measure(qubit, scope.bits[bit])
             case QiskitReset():
                 self.reset(qubits)
+            case Instruction(name=name) if name in NOISE_INSTRUCTIONS:
+                bits = [scope.bits[bit] for bit in item.clbits]
+                self.add_each(errors_in(operation, qubits, bits, scope.place))
             case library.Initialize():
                 self.reset(qubits)
                 self.builder.add(Prepare(qubits, _initial_amplitudes(operation)))  # type: ignore[arg-type]

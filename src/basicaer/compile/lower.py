@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from qiskit import QuantumCircuit
 
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.engine.classical import Value
 
 __all__ = ["lower"]
@@ -36,6 +37,7 @@ def lower(
     keep_idle: bool = False,
     values: Values | None = None,
     inputs: Mapping[Any, Value] | None = None,
+    noise: CircuitNoise | None = None,
 ) -> Program:
     """Turn a circuit into a program; the circuit is not changed.
 
@@ -51,6 +53,8 @@ def lower(
         The values of its parameters.
     inputs
         The values of its input variables.
+    noise
+        The errors of its instructions.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def lower(
         _check_parameters(circuit, values, place)
         if items is None:  # each access to `data` makes all instructions anew; a list of many would take much memory
             items = circuit.data if len(circuit.data) > _MANY_ITEMS else list(circuit.data)
-        active = sorted(range(circuit.num_qubits) if keep_idle else active_qubits(circuit, items))
+        active = sorted(range(circuit.num_qubits) if keep_idle else active_qubits(circuit, items, noise))
         number = {q: i for i, q in enumerate(active)}
         phase = phase_gates(circuit.global_phase, place, values)
         scope = Scope(
@@ -75,6 +79,8 @@ def lower(
             inputs=dict(inputs or {}),
             circuit_qubits=circuit.num_qubits,
             last_phase=complex(phase[0].data[0]) if phase else 1.0,
+            noise=noise,
+            numbers={qubit: q for q, qubit in enumerate(circuit.qubits)} if noise is not None else {},
         )
         lowering = BlockLowering(starts_at_zero=not keep_idle)
         lowering.store_inputs(circuit, scope)
@@ -82,9 +88,9 @@ def lower(
         lowering.builder.add_gates(phase)  # last, so that an instruction that replaces the state does not remove it
         block = lowering.builder.block()
         check_outcomes_come_last(block, place)
-        body, final = with_final_measurements(block)
-        clbits = circuit.num_clbits
-        return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final, saves_in(body))
+        body, final, readouts = with_final_measurements(block)
+        clbits, saves = circuit.num_clbits, saves_in(body)
+        return Program(circuit.name, tuple(active), circuit.num_qubits, clbits, clbits, body, final, saves, readouts)
 
 
 @contextmanager

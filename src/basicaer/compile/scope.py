@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.compile.values import Counter, Values
     from basicaer.engine.classical import Value
 
@@ -35,6 +36,8 @@ class Scope:
         The labels of the save instructions so far, which all scopes share too.
     circuit_qubits, last_phase
         How many qubits the whole circuit has, and its global phase as a factor, which is applied at its very end.
+    noise, numbers
+        The errors of instructions, if there are any. Then ``numbers[q]`` is the circuit's number of a `Qubit`.
     """
 
     qubits: dict[Any, int | None]
@@ -47,6 +50,8 @@ class Scope:
     labels: set[str] = field(default_factory=set)
     circuit_qubits: int = 0
     last_phase: complex = 1.0
+    noise: CircuitNoise | None = None
+    numbers: dict[Any, int] = field(default_factory=dict)
 
     def inside(self, body: Any, instruction: Any, *, loop: bool = False) -> Scope:
         """Return the scope of a control-flow body that stands in this one."""
@@ -61,6 +66,10 @@ class Scope:
             self.labels,
             self.circuit_qubits,
             self.last_phase,
+            self.noise,
+            {inner: self.numbers[outer] for inner, outer in zip(body.qubits, instruction.qubits, strict=True)}
+            if self.noise is not None
+            else {},
         )
 
     def counting(self, parameter: Any, value: Counter | float) -> Scope:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from basicaer.compile.compiled import CompiledProgram
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.engine.program import Program
 
 __all__ = ["ProgramSweep", "compile_sweep", "lower_sweep"]
@@ -90,6 +91,7 @@ def lower_sweep(
     values: NDArray[np.float64],
     *,
     keep_idle: bool = False,
+    noise: CircuitNoise | None = None,
     poll: Callable[[], None] = lambda: None,
 ) -> ProgramSweep:
     """Lower a circuit for many sets of values; see `compile_sweep`.
@@ -99,18 +101,23 @@ def lower_sweep(
     values
         ``values[i, j]`` is the value of ``circuit.parameters[j]`` in set i.
     """
-    return compile_sweep(circuit, poll, keep_idle=keep_idle, sets=len(values))(values)
+    return compile_sweep(circuit, poll, keep_idle=keep_idle, noise=noise, sets=len(values))(values)
 
 
 def compile_sweep(
-    circuit: QuantumCircuit, poll: Callable[[], None], *, keep_idle: bool = False, sets: int | None = None
+    circuit: QuantumCircuit,
+    poll: Callable[[], None],
+    *,
+    keep_idle: bool = False,
+    noise: CircuitNoise | None = None,
+    sets: int | None = None,
 ) -> SweepAt:
     """Return what lowers a circuit for sets of values, ``values[i, j]`` of ``circuit.parameters[j]`` in set i.
 
     If parameters occur in gates of the table only, and not in for loops with a parameter of their own, the circuit is
     compiled once: to find out which numbers depend on which parameters, it is lowered with two different sets.
-    Otherwise it is lowered for each set. Compiled circuits are kept, if they have standard gates, narrow unitaries,
-    measurements and barriers only.
+    Otherwise, or if it has errors, it is lowered for each set. Compiled circuits are kept, if they have standard gates,
+    narrow unitaries, measurements and barriers only.
 
     Parameters
     ----------
@@ -118,6 +125,8 @@ def compile_sweep(
         Called now and then.
     keep_idle
         Whether to simulate idle qubits too.
+    noise
+        The errors of its instructions.
     sets
         How many sets there will be, if that is known: it is not worthwhile to compile a circuit for one, unless it is
         kept for others.
@@ -131,13 +140,13 @@ def compile_sweep(
 
     def lowered(row: Sequence[float], poll: Callable[[], None] = poll) -> Program:
         of_row = Values(dict(zip(parameters, row, strict=True)), poll)
-        return lower(circuit, keep_idle=keep_idle, values=of_row)
+        return lower(circuit, keep_idle=keep_idle, values=of_row, noise=noise)
 
     def compile_it() -> _CompiledSweep:
         return _compiled(circuit, parameters, lowered, place, poll)
 
     compiled_sweep = _NOT_COMPILED
-    if parameters:
+    if parameters and noise is None:
         key = _key(circuit, keep_idle=keep_idle)
         if key is not None:
             compiled_sweep = _sweeps.get_or_make(key, len(circuit.data), compile_it)

@@ -39,6 +39,8 @@ from basicaer.errors import BasicAerError, at_border
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qiskit import QuantumCircuit
+
     from basicaer.compile.values import Values
 
 __all__ = ["definition_of", "gates_of", "with_numbers"]
@@ -100,6 +102,14 @@ def gates_of(operation: Any, qubits: tuple[int, ...], place: str, values: Values
     return [unitary_gate(matrix, qubits, operation.name)]
 
 
+def inner_circuit(operation: Any, place: str, values: Values) -> QuantumCircuit | None:
+    """Return the circuit that a gate stands for; None if `gates_of` carries it out as a whole."""
+    kind = getattr(operation, "base_class", type(operation))
+    if kind in BY_CLASS or kind in _SPECIAL or isinstance(operation, ControlledGate):
+        return None
+    return definition_of(with_numbers(operation, values, place), place)
+
+
 def with_numbers(operation: Any, values: Values, place: str) -> Any:
     """Return an operation whose parameters are numbers: the operation itself, or a copy.
 
@@ -148,7 +158,7 @@ def _unknown(operation: Any, place: str) -> BasicAerError:
     """Return the error for an operation of which no gates are known."""
     if operation.name in _NOISE:
         return BasicAerError(
-            f"'{operation.name}' ({place}) is noise, which is not simulated; remove it, or use a simulator of noise."
+            f"'{operation.name}' ({place}) is noise, which cannot be part of a gate; put it into the circuit itself."
         )
     qubits = f"{operation.num_qubits} qubit{'' if operation.num_qubits == 1 else 's'}"
     return BasicAerError(

@@ -34,8 +34,10 @@ __all__ = [
     "parities",
     "parity",
     "positions_of",
+    "replaced",
     "shifted",
     "shifted_down",
+    "signs",
     "with_bit",
     "with_bits",
     "with_mask",
@@ -148,6 +150,18 @@ def parities(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the parity of each of many values."""
     odd: NDArray[np.int64] = np.bitwise_count(values).astype(np.int64) & 1
     return odd
+
+
+def signs(values: NDArray[np.int64], mask: int) -> NDArray[np.int64]:
+    """Return -1 for each value in which an odd number of the bits of `mask` are set, else 1."""
+    of_values: NDArray[np.int64] = 1 - 2 * parities(values & mask)
+    return of_values
+
+
+def replaced(values: NDArray[np.int64], mask: int, bits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the values with the bits of `mask` taken from `bits`, which has no others."""
+    changed: NDArray[np.int64] = values & ~mask | bits
+    return changed
 
 
 def combine(value: int, columns: Sequence[int] | Mapping[int, int]) -> int:

@@ -98,6 +98,25 @@ class Ensemble:
         matrices = np.where(flipped[:, None, None], _FLIP, np.eye(2))
         self._states.run(SegmentBatch(template, [((0,), matrices[:, None])], len(self)), planned(template, None))
 
+    def multiply(
+        self,
+        qubits: tuple[int, ...],
+        matrices: NDArray[np.complex128],
+        planned: Callable[[Segment, State | None], Plan | None],
+    ) -> None:
+        """Apply ``matrices[i]`` to some qubits of state i."""
+        template = _multiplying(qubits)
+        changes = (matrices != np.eye(matrices.shape[1])).any(axis=(1, 2))
+        if not changes.any():
+            return
+        if isinstance(self._states, list):
+            for state, matrix, is_changed in zip(self._states, matrices, changes.tolist(), strict=True):
+                if is_changed:
+                    segment = Segment((template.gates[0].with_data(matrix),))
+                    state.run(segment, planned(segment, state))
+            return
+        self._states.run(SegmentBatch(template, [((0,), matrices[:, None])], len(self)), planned(template, None))
+
     def weights(self, qubit: int) -> NDArray[np.float64]:
         """Return ``w[i, v]``, the squared norm of the part of state i where a qubit is v."""
         if isinstance(self._states, list):
@@ -204,6 +223,13 @@ class Ensemble:
     def _one_by_one(self) -> None:
         if not isinstance(self._states, list):
             self._states = [self._states.state(number).copy() for number in range(len(self._states))]
+
+
+@lru_cache(maxsize=256)
+def _multiplying(qubits: tuple[int, ...]) -> Segment:
+    """Return a complex matrix on some qubits as a segment; always the same object, as for `_flipping`."""
+    matrix = np.eye(2 ** len(qubits)) * 1j
+    return Segment((Gate("error", "G" * len(qubits), qubits, Form.MATRIX, matrix),))
 
 
 @lru_cache(maxsize=64)

@@ -20,12 +20,15 @@ from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.finishing import Finishing
 from basicaer.engine.group_queue import GroupQueue
 from basicaer.engine.groups import Frame, Group, frame_at
+from basicaer.engine.noise import Noise
 from basicaer.engine.planning import Planning, closed
 from basicaer.engine.program import (
+    Channel,
     Measure,
     OverShots,
     Phase,
     Prepare,
+    Readout,
     Reset,
     Save,
     SavedQuantity,
@@ -42,10 +45,13 @@ from basicaer.engine.saved import Saved
 from basicaer.engine.shortcuts import Shortcuts
 from basicaer.engine.splitting import NoRoomError, Splitting
 from basicaer.engine.suspended import Suspended, Suspension, Waiting
+from basicaer.engine.trajectories import Trajectories
 from basicaer.errors import BasicAerError, LostNormError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from basicaer.engine.device import Device, State
     from basicaer.engine.monitor import Monitor
@@ -96,6 +102,8 @@ def execute(
     """
     planning = Planning(device, planner, request.n_qubits, request.precision, monitor)
     suspension = Suspension(persister, resume)
+    is_plain = request.initial is None and not (request.keep_state or request.unitary or request.exact)
+    trajectories = Trajectories.of(request.program) if is_plain else None
     try:
         if request.exact:
             return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
@@ -105,7 +113,7 @@ def execute(
             # Shots that wait for memory are run again, for which they must be told apart.
             if check_shots is not None:
                 check_shots()
-        return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run()
+        return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run(trajectories)
     except LostNormError as error:
         raise lost(request.program, error) from error
 
@@ -164,7 +172,7 @@ class _Execution:
         one_row = program.is_straight or shots is not Shots.DRAWN
         whole = 1.0 if shots is Shots.WEIGHED else request.shots
         self.records = Records(program.bits, np.array([whole]) if one_row else np.ones(request.shots, np.int64))
-        draws = Draws(request.seed, request.shots)
+        self.draws = draws = Draws(request.seed, request.shots)
         self.splitting = Splitting(
             program,
             self.records,
@@ -174,6 +182,7 @@ class _Execution:
             keeps_phases=request.keep_state,
             one_by_one=suspension.is_persisted,
         )
+        self.noise = Noise(self.records, self.splitting, planning)
         self.finishing = Finishing(self.records, draws, planning, request, shots)
         self.shortcuts = Shortcuts(
             planning, is_persisted=suspension.is_persisted, keeps_phases=self.splitting.keeps_phases
@@ -188,7 +197,7 @@ class _Execution:
         keeps_phases = request.keep_state or request.unitary or not acts
         self.phases_matter_until = len(body) if keeps_phases else acts[-1]
 
-    def run(self) -> Outcome:
+    def run(self, trajectories: Trajectories | None = None) -> Outcome:
         self.monitor.enter("planning")
         starts_at_zero = not self.request.unitary and self.request.initial is None
         passes = self.planning.total_passes(
@@ -199,7 +208,10 @@ class _Execution:
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
         else:
-            self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
+            rows = np.arange(len(self.records.shots))
+            if trajectories is not None:
+                rows = trajectories.run(self.records, self.draws, self.planning)
+            self.waiting += [Waiting(rows, None)] if len(rows) else []
         try:
             while self.queue or self.waiting:
                 self.follow(self.queue.next() if self.queue else self.from_the_start(self.waiting.pop()))
@@ -298,6 +310,10 @@ class _Execution:
                 self.measure(group, frame, qubit, bits, reset=False)
             case Reset(qubit):
                 self.measure(group, frame, qubit, (), reset=True)
+            case Channel() as channel:
+                self.part(group, frame, self.noise.channel(group, frame, channel, self.queue.states))
+            case Readout() as readout:
+                self.part(group, frame, self.noise.readout(group, frame, readout, self.queue.states))
             case Prepare(qubits, amplitudes):
                 for state in group.ensemble.each():
                     state.prepare(qubits, amplitudes)
@@ -330,14 +346,25 @@ class _Execution:
         group.ensemble.run(segments, lambda one: self.planning.of_program(segment, one, discard_phases=is_last))
 
     def measure(self, group: Group, frame: Frame, qubit: int, bits: tuple[int, ...], *, reset: bool) -> None:
+        self.part(
+            group, frame, self.splitting.measure(group, frame, qubit, bits, self.queue.states, reset=reset), merges=True
+        )
+
+    def part(self, group: Group, frame: Frame, no_room: NDArray[np.int64], *, merges: bool = False) -> None:
+        """Let a group that an operation has parted go on, perhaps in parts, and those rows wait that found no room.
+
+        Parameters
+        ----------
+        merges
+            Whether branches may have become the same.
+        """
         self.suspension.check_restored()
-        no_room = self.splitting.measure(group, frame, qubit, bits, self.queue.states, reset=reset)
         if len(no_room):
             self.waiting.append(Waiting(no_room, group.reached(frame)))
         after = frame.next()
         if not len(group.rows):
             return
-        if not isinstance(after.operation, Measure | Reset):  # a chain of these operations parts the group once
+        if merges and not isinstance(after.operation, Measure | Reset):  # a chain of these parts the group once
             self.splitting.merge(group, after)
         for part in self.splitting.in_parts(group):
             part.frame = after

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.engine.bits import all_ones, extract_bits, has_bit, mask_of
-from basicaer.engine.draws import FINAL
+from basicaer.engine.draws import FINAL, number_of
+from basicaer.engine.noise import misread, misread_exactly, of_bits, written
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.engine.records import Shots
 from basicaer.engine.sampling import (
@@ -17,7 +18,7 @@ from basicaer.engine.sampling import (
     split_values,
     value_counts,
 )
-from basicaer.engine.splitting import LEAST_OF_OUTCOMES, collapse, probabilities
+from basicaer.engine.splitting import LEAST_OF_OUTCOMES, collapse, drawn, probabilities
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from basicaer.engine.draws import Draws
     from basicaer.engine.groups import Group
     from basicaer.engine.planning import Planning
+    from basicaer.engine.program import Program
     from basicaer.engine.records import Records
     from basicaer.engine.request import Request
 
-__all__ = ["Finishing"]
+__all__ = ["Finishing", "record"]
 
 _MOST_OUTCOMES = 2**20  # exact probabilities that are returned, in a dictionary of some 100 MiB
 
@@ -68,6 +70,9 @@ class Finishing:
     def outcome(self) -> tuple[list[int], list[Any], NDArray[np.int64] | None]:
         """Return values, counts and the value of each shot, as `Outcome` has them."""
         if self._outcomes is not None:
+            for readout in self._program.readouts:
+                self._outcomes = misread_exactly(self._outcomes, readout)
+                self._check_outcomes(self._outcomes)
             values = sorted(self._outcomes)
             return values, [self._outcomes[value] for value in values], None
         if self._one_row:
@@ -129,11 +134,14 @@ class Finishing:
                     self._poll()
                     for value, probability in zip(values, of_values, strict=True):
                         found[value | of_row] = found.get(value | of_row, 0.0) + share * probability
-                    if len(found) > _MOST_OUTCOMES:
-                        raise BasicAerError(
-                            f"Circuit '{program.name}' has more than {_MOST_OUTCOMES} different outcomes, too many for "
-                            "save_outcome_probabilities; measure fewer qubits, or use save_probabilities."
-                        )
+                    self._check_outcomes(found)
+
+    def _check_outcomes(self, found: dict[int, float]) -> None:
+        if len(found) > _MOST_OUTCOMES:
+            raise BasicAerError(
+                f"Circuit '{self._program.name}' has more than {_MOST_OUTCOMES} different outcomes, too many for "
+                "save_outcome_probabilities; measure fewer qubits, or use save_probabilities."
+            )
 
     def _count(self, start: int, values: list[int], counts: list[Any], which: NDArray[np.int64] | None) -> None:
         """Add shots, from some number on, to the outcome."""
@@ -145,12 +153,15 @@ class Finishing:
 
     def _split(self, state: State, row: int, bits: int) -> None:
         """Split the shots of a row, whose bits are given, among the outcomes of the final measurements."""
-        whole, poll = self._records.shots[row].item(), self._monitor.poll
-        if not self._program.final:
+        whole, poll, program = self._records.shots[row].item(), self._monitor.poll, self._program
+        if not program.final:
             self._count(0, [bits], [whole], None)
         else:
             random = self._draws.of_split(FINAL, (), self._records.names[row].item().to_bytes(8, "little"))
-            for values, counts in split_values(state, whole, random, self._program.final, bits, poll):
+            for values, counts in split_values(state, whole, random, program.final, bits, poll):
+                for readout in program.readouts:
+                    poll()
+                    values, counts = misread(values, counts, readout, random)  # noqa: PLW2901  # one error after another
                 self._count(0, values, counts, None)
 
     def _finish_rows(self, group: Group) -> int:
@@ -159,9 +170,7 @@ class Finishing:
             self._monitor.finish_shots(len(group.rows))
             return 0
         indices = self._indices(group)
-        for measure in self._program.final:
-            for bit in measure.bits:
-                self._records.write(group.rows, bit, on=extract_bits(indices, (measure.qubit,)) == 1)
+        record(self._records, self._draws, self._program, group.rows, indices)
         self._monitor.finish_shots(len(group.rows))
         return int(indices[-1])
 
@@ -181,3 +190,24 @@ class Finishing:
             factor = Segment((Gate("global_phase", "", (), Form.DIAGONAL, np.array([phase])),))
             state.run(factor, self._planning.plan(factor, state))
         self.amplitudes = state.device_array() if self._request.on_device else state.amplitudes()
+
+
+def record(
+    records: Records, draws: Draws, program: Program, rows: NDArray[np.int64], indices: NDArray[np.int64]
+) -> None:
+    """Record what the final measurements of a program find in some shots, with the errors of recording.
+
+    Parameters
+    ----------
+    rows
+        The shots, ascending.
+    indices
+        The index of the basis state that each of them is found in.
+    """
+    for measure in program.final:
+        for bit in measure.bits:
+            records.write(rows, bit, on=extract_bits(indices, (measure.qubit,)) == 1)
+    for number, readout in enumerate(program.readouts):
+        p = readout.matrix[of_bits(records, rows, readout)]
+        of_rows = draws.of_shots(number_of(b"readout %d" % number), (), rows)
+        written(records, rows, readout, drawn(of_rows, p))

@@ -17,6 +17,7 @@ from basicaer.engine.program import (
     For,
     If,
     Measure,
+    Readout,
     Save,
     SavedQuantity,
     Segment,
@@ -61,6 +62,9 @@ class Liveness:
         match operation:
             case Measure(_, bits):
                 return after & ~mask_of(bits)
+            case Readout(bits):
+                recorded = mask_of(bit for of_qubit in bits for bit in of_qubit)
+                return after | recorded if after & recorded else after
             case Store(expression, bits):
                 return after & ~mask_of(bits) | _read_by(expression)
             case Save(conditional=True, quantity=quantity) if quantity is not SavedQuantity.OUTCOMES:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Block",
     "Break",
+    "Channel",
     "Continue",
     "For",
     "Form",
@@ -34,6 +35,7 @@ __all__ = [
     "Phase",
     "Prepare",
     "Program",
+    "Readout",
     "Reset",
     "Save",
     "SavedQuantity",
@@ -123,6 +125,45 @@ class Reset(NamedTuple):
     """Resets `qubit` to |0>."""
 
     qubit: int
+
+
+class Channel(NamedTuple):
+    """An error: one of several operators acts on `qubits`, another one for each shot.
+
+    Attributes
+    ----------
+    operators
+        ``operators[i, a, b]`` takes basis state b of the qubits, little-endian, to a. They are Kraus operators: the sum
+        of ``operators[i].conj().T @ operators[i]`` is the identity. Multiples of unitaries come first.
+    probabilities
+        How likely each of the multiples of unitaries is, whatever the state. How likely the others are depends on it.
+    bound
+        How likely the first of the others is at least, whatever the state.
+    paulis
+        If all multiples of unitaries are Paulis but for factors, ``X**x Z**z`` for ``(x, z) = paulis[:, i]``, where bit
+        j of x and z belongs to ``qubits[j]``; else None.
+    """
+
+    qubits: tuple[int, ...]
+    operators: NDArray[Any]
+    probabilities: NDArray[Any]
+    bound: float = 0.0
+    paulis: NDArray[Any] | None = None
+
+    @property
+    def depends_on_state(self) -> bool:
+        """Whether a state has to be read to draw an operator."""
+        return len(self.probabilities) < len(self.operators)
+
+
+class Readout(NamedTuple):
+    """An error of recording: the value i of some classical bits becomes j with the probability ``matrix[i, j]``.
+
+    Bit k of a value is that of all classical bits in ``bits[k]``, which recorded the same outcome.
+    """
+
+    bits: tuple[tuple[int, ...], ...]
+    matrix: NDArray[Any]
 
 
 class Prepare(NamedTuple):
@@ -256,7 +297,22 @@ class Continue(NamedTuple):
 
 _STRAIGHT = (Segment, Phase, Prepare, SetState, Save, Store)
 Operation = (
-    Segment | Phase | Measure | Reset | Prepare | SetState | Save | Store | If | Switch | For | While | Break | Continue
+    Segment
+    | Phase
+    | Measure
+    | Reset
+    | Channel
+    | Readout
+    | Prepare
+    | SetState
+    | Save
+    | Store
+    | If
+    | Switch
+    | For
+    | While
+    | Break
+    | Continue
 )
 Block = tuple[Operation, ...]
 
@@ -281,6 +337,8 @@ class Program:
         Measurements that are made together after the body, because nothing depends on them.
     saves
         The saves of the body, one for each label.
+    readouts
+        Errors of recording that act after the final measurements.
     """
 
     name: str
@@ -291,6 +349,7 @@ class Program:
     body: Block
     final: tuple[Measure, ...]
     saves: tuple[Save, ...] = ()
+    readouts: tuple[Readout, ...] = ()
 
     @property
     def state_qubits(self) -> int:
@@ -310,8 +369,8 @@ class Program:
 
     @property
     def is_straight(self) -> bool:
-        """Whether the body has only gates, preparations, saves and stores, so that every run of it costs the same."""
-        return all(isinstance(operation, _STRAIGHT) for operation in self.body)
+        """Whether there are only gates, preparations, saves, stores and measurements at the end, and no errors."""
+        return not self.readouts and all(isinstance(operation, _STRAIGHT) for operation in self.body)
 
 
 def children(operation: Operation) -> tuple[Block, ...]:

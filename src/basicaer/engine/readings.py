@@ -180,17 +180,38 @@ def _probabilities(save: Save, state: State, global_phase: complex, monitor: Mon
 def _density_matrix(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[np.complex128]:
     """Return the density matrix of a save's qubits, ``qubits[0]`` least significant; of trace 1."""
     del global_phase  # a density matrix has no phase
-    qubits = _active(save)
+    passes = passes_of(save)
+    matrix = density_matrix(state, _active(save), monitor, lambda share: monitor.advance(passes * share))
+    rows = _over_idle(matrix, save)
+    return _over_idle(rows.T, save).T
+
+
+def density_matrix(
+    state: State, qubits: tuple[int, ...], monitor: Monitor, advance: Callable[[float], None] = lambda _share: None
+) -> NDArray[np.complex128]:
+    """Return the density matrix of some qubits of a state, ``qubits[0]`` least significant; of trace 1.
+
+    Parameters
+    ----------
+    advance
+        Called with each share of the work that is done.
+    """
+    if state.n_qubits <= _BLOCK_QUBITS:  # reading all of it is faster than to name each index
+        axes = state.read().astype(np.complex128, copy=False).reshape((2,) * state.n_qubits)
+        rows = np.moveaxis(axes, [state.n_qubits - 1 - qubit for qubit in reversed(qubits)], range(len(qubits)))
+        columns = rows.reshape(2 ** len(qubits), -1)
+        whole: NDArray[np.complex128] = columns @ columns.conj().T
+        advance(1.0)
+        whole /= np.trace(whole).real
+        return whole
     own = deposit_bits(np.arange(2 ** len(qubits)), qubits)  # own[i] = the index with value i on them, else 0
     matrix = np.zeros((len(own), len(own)), complex)
-    passes, n_others = passes_of(save), state.n_qubits - len(qubits)
     for rest in _parts(state, qubits, monitor):
         columns = state.read(own[:, None] + rest).astype(np.complex128, copy=False)
         matrix += columns @ columns.conj().T
-        monitor.advance(passes * len(rest) / 2**n_others)
+        advance(len(rest) * len(own) / 2**state.n_qubits)
     matrix /= np.trace(matrix).real
-    rows = _over_idle(matrix, save)
-    return _over_idle(rows.T, save).T
+    return matrix
 
 
 # Expectation values.

@@ -50,6 +50,12 @@ class Records:
         self.used = self._next_name = len(shots)
         self._unused: list[int] = []
 
+    def bit(self, rows: NDArray[np.int64], bit: int) -> NDArray[np.bool_]:
+        """Return a bit of some rows."""
+        word, mask = word_and_mask(bit)
+        is_set: NDArray[np.bool_] = self.words[word, rows] & mask != 0
+        return is_set
+
     def write(self, rows: NDArray[np.int64], bit: int, *, on: NDArray[np.bool_] | bool) -> None:
         """Write a bit of some rows."""
         word, mask = word_and_mask(bit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.engine.records import Records
 
-__all__ = ["NoRoomError", "Splitting", "collapse", "probabilities"]
+__all__ = ["NoRoomError", "Parted", "Splitting", "collapse", "drawn", "probabilities"]
 
 _MANY_BRANCHES = 32
 _NO_ROWS = np.empty(0, np.int64)
@@ -35,6 +35,25 @@ LEAST_PROBABILITY = 1e-12
 """If rows are probabilities, a branch is not followed if its total probability is smaller."""
 LEAST_OF_OUTCOMES = 1e-15
 """The same limit if the probabilities of all outcomes are wanted, of which there may be many."""
+
+
+class Parted(NamedTuple):
+    """How a group was parted.
+
+    Attributes
+    ----------
+    sources, outcomes
+        For each new branch the branch that it comes from, and its outcome.
+    of_rows
+        The outcome of each row that is left in the group.
+    no_room
+        Rows that found no room; they are no longer in the group.
+    """
+
+    sources: NDArray[np.intp]
+    outcomes: NDArray[np.intp]
+    of_rows: NDArray[np.intp]
+    no_room: NDArray[np.int64]
 
 
 class NoRoomError(Exception):
@@ -122,7 +141,26 @@ class Splitting:
         if self._is_exact and not self._likely(group, p):
             return _NO_ROWS
         ones = self._ones(group, here, p[:, 1])
-        kept, branch = _numbered(2 * group.branch + ones, 2 * len(group))
+        parted = self.part(group, ones, 2, others)
+        is_one = parted.outcomes == 1
+        collapse(group.ensemble, qubit, is_one, p[parted.sources])
+        for bit in bits:
+            self._records.write(group.rows, bit, on=parted.of_rows == 1)
+        if reset:
+            group.ensemble.flip(qubit, is_one, self._planning.plan)
+        return parted.no_room
+
+    def part(self, group: Group, outcomes: NDArray[np.intp], count: int, others: int) -> Parted:
+        """Give each branch of a group a branch for each of `count` outcomes that any of its rows has.
+
+        Parameters
+        ----------
+        outcomes
+            ``outcomes[i]`` is the outcome of ``group.rows[i]``.
+        others
+            How many states other groups have.
+        """
+        kept, branch = _numbered(count * group.branch + outcomes, count * len(group))
         room = max(self.room() - others, 1)
         no_room = _NO_ROWS
         if len(kept) > room:
@@ -130,15 +168,69 @@ class Splitting:
                 raise NoRoomError
             stays = branch < room
             no_room = group.rows[~stays]
-            group.rows, branch, ones, kept = group.rows[stays], branch[stays], ones[stays], kept[:room]
-        source, outcomes = kept // 2, kept % 2 == 1
-        group.keep(source, branch)
-        collapse(group.ensemble, qubit, outcomes, p[source])
-        for bit in bits:
-            self._records.write(group.rows, bit, on=ones == 1)
-        if reset:
-            group.ensemble.flip(qubit, outcomes, self._planning.plan)
-        return no_room
+            group.rows, branch, outcomes, kept = group.rows[stays], branch[stays], outcomes[stays], kept[:room]
+        sources = kept // count
+        group.keep(sources, branch)
+        return Parted(sources, kept % count, outcomes, no_room)
+
+    def draws(self, group: Group, here: Frame) -> NDArray[np.float64] | None:
+        """Return the number that each row draws at a place; None if rows are not single shots."""
+        if self._shots is not Shots.DRAWN:
+            return None
+        return self._draws.of_shots(here.number(), here.loops(), group.rows)
+
+    def chosen(
+        self, group: Group, here: Frame, p: NDArray[np.float64], draws: NDArray[np.float64] | None
+    ) -> NDArray[np.intp]:
+        """Return which of several things happens to each row of a group; rows are split where several do.
+
+        Parameters
+        ----------
+        here
+            The place of the choice.
+        p
+            ``p[i, k]`` is how likely thing k happens to ``group.rows[i]``.
+        draws
+            What `draws` has returned for this place.
+        """
+        if draws is not None:
+            return drawn(draws, p)
+        place, loops = here.number(), here.loops()
+        whole, p = self._records.shots[group.rows], p / p.sum(axis=1, keepdims=True)
+        if self._is_exact:
+            parts = self._shares(group.rows, p)
+        else:
+            rows = zip(self._records.names[group.rows].tolist(), whole.tolist(), p, strict=True)
+            parts = np.array([self._multinomial(*row, place, loops) for row in rows], whole.dtype)
+        found: NDArray[np.intp] = (parts > 0).argmax(axis=1)  # what goes on in the same row
+        splits = parts > 0
+        splits[np.arange(len(found)), found] = False
+        at, thing = np.nonzero(splits)
+        if self._records.used + len(at) > (_MOST_ROWS if self._keeps_bits else _MOST_PROBABILITIES):
+            raise NoRoomError
+        for k in range(p.shape[1]):
+            own = at[thing == k]
+            new = self._records.split(group.rows[own], parts[own, k])
+            group.rows = np.concatenate([group.rows, new])
+            group.branch = np.concatenate([group.branch, group.branch[own]])
+            found = np.concatenate([found, np.full(len(own), k)])
+        return found
+
+    def _multinomial(
+        self, name: int, whole: int, p: NDArray[np.float64], place: int, loops: tuple[int, ...]
+    ) -> NDArray[np.int64]:
+        """Return to how many of a row's shots each thing happens."""
+        self._planning.monitor.poll()
+        return self._draws.of_split(place, loops, name.to_bytes(8, "little")).multinomial(whole, p)
+
+    def _shares(self, rows: NDArray[np.int64], p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much of each row's probability belongs to each thing; cut off parts that are too small."""
+        parts = self._records.shots[rows][:, None] * p
+        small = np.where(parts < self._least, parts, 0.0)
+        small[np.arange(len(parts)), parts.argmax(axis=1)] = 0.0  # the largest part goes on, however small
+        self.cut += float(small.sum())
+        self._records.shots[rows] -= small.sum(axis=1)
+        return parts - small
 
     def _write_certain(
         self, group: Group, qubit: int, bits: tuple[int, ...], outcomes: NDArray[np.bool_], *, reset: bool
@@ -151,6 +243,12 @@ class Splitting:
         if reset:
             group.ensemble.flip(qubit, outcomes, self._planning.plan)
 
+    def live(self, here: Frame) -> int:
+        """Return a mask of the bits that something still reads at a place or after it."""
+        if self._live is None:
+            self._live = Liveness(self._program)
+        return self._live.before(here.block, here.at)
+
     def merge(self, group: Group, here: Frame) -> None:
         """Merge branches whose states, variables and live bits are the same.
 
@@ -161,9 +259,7 @@ class Splitting:
         """
         if len(group) == 1 or self._is_in_vain(group):
             return
-        if self._live is None:
-            self._live = Liveness(self._program)
-        live = self._live.before(here.block, here.at)
+        live = self.live(here)
         self._fruitless += 1
         keys = self._keys(group, live)
         if len(set(keys.tolist())) == len(group):
@@ -281,6 +377,14 @@ def _numbered(values: NDArray[np.intp], end: int) -> tuple[NDArray[np.intp], NDA
 def ones_of(draws: NDArray[np.float64], branch: NDArray[np.intp], p_one: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return 1 for each draw that falls on the outcome 1 of its branch, else 0."""
     return (draws < p_one[branch]).astype(np.intp)
+
+
+def drawn(draws: NDArray[np.float64], p: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return for each draw i the thing k that it falls on, where ``p[i, k]`` is how likely each is."""
+    ends = p.cumsum(axis=1)
+    last = p.shape[1] - 1 - (p[:, ::-1] > 0).argmax(axis=1)  # the last that can happen: rounding must not go past it
+    things: NDArray[np.intp] = np.minimum((draws[:, None] * ends[:, -1:] >= ends).sum(axis=1), last)
+    return things
 
 
 def probabilities(ensemble: Ensemble, qubit: int) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from basicaer.engine.program import Gate
 
-__all__ = ["eigen_decomposition", "eigenvalues", "inverse", "inverted"]
+__all__ = ["eigen_decomposition", "eigenvalues", "inverse", "inverted", "matrix_of_gate"]
 
 _TURNS = (0.739, 2.183, 1.411, 0.187, 2.749, 1.033, 2.517, 0.463)  # radians; arbitrary, unlike the angles of gates
 _GOOD_ENOUGH = 1e-14  # error per row of the matrix; once it is this small, no other turn is tried
@@ -36,6 +36,22 @@ def inverse(gates: Sequence[Gate]) -> list[Gate]:
 def inverted(form: Form, data: NDArray[Any]) -> NDArray[Any]:
     """Return the numbers of the inverse of a unitary, in the same form."""
     return np.argsort(data) if form is Form.PERMUTATION else data.conj().T  # a diagonal has one axis, so T keeps it
+
+
+def matrix_of_gate(gate: Gate) -> NDArray[np.complex128]:
+    """Return the matrix of a gate on its targets and, above them, its controls."""
+    size, data = 2 ** len(gate.targets), gate.data
+    if gate.form is Form.MATRIX:
+        block = data
+    elif gate.form is Form.DIAGONAL:
+        block = np.diag(data)
+    else:
+        block = np.zeros((size, size))
+        block[data, np.arange(size)] = 1
+    whole = np.eye(size * 2 ** len(gate.controls), dtype=complex)
+    acting = slice(size * gate.control_state, size * (gate.control_state + 1))
+    whole[acting, acting] = block
+    return whole
 
 
 def eigen_decomposition(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.complexfloating]]:

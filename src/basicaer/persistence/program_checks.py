@@ -10,6 +10,7 @@ from basicaer.compile.gates import BY_NAME
 from basicaer.engine.classical import OPERATORS, Apply, Bits, Lookup, Variable
 from basicaer.engine.program import (
     Break,
+    Channel,
     Continue,
     For,
     Form,
@@ -17,6 +18,7 @@ from basicaer.engine.program import (
     Measure,
     Phase,
     Prepare,
+    Readout,
     Reset,
     Save,
     SavedQuantity,
@@ -73,6 +75,8 @@ def check_program(program: Program) -> None:
     _check_block(program.body, program, in_loop=False)
     for measure in program.final:
         _check_operation(measure, program)
+    for readout in program.readouts:
+        _check_operation(readout, program)
     demand(program.saves == saves_in(program.body), "the saves are not those of the circuit")
 
 
@@ -99,6 +103,10 @@ def _check_operation(operation: Operation, program: Program) -> None:
             demand_numbers(sorted(set(operation.bits)), program.bits, "the bits of a measurement")
         case Reset():
             demand_numbers([operation.qubit], n, "the qubit of a reset")
+        case Channel():
+            _check_channel(operation, n)
+        case Readout():
+            _check_readout(operation, program.bits)
         case Prepare():
             demand_numbers(operation.qubits, n, "the qubits of a preparation")
             check_array(operation.amplitudes, (2 ** len(operation.qubits),))
@@ -122,6 +130,29 @@ def _check_operation(operation: Operation, program: Program) -> None:
             counted = operation.iterations if operation.slot is not None else 0
             demand((operation.slot or 0) >= 0, "the variable of a loop has no place")
             demand(len(operation.values) == counted, "a loop has other values")
+
+
+def _check_channel(channel: Channel, n: int) -> None:
+    rows, count = 2 ** len(channel.qubits), len(channel.operators)
+    demand_numbers(channel.qubits, n, "the qubits of an error")
+    check_array(channel.operators, (count, rows, rows))
+    total = sum(operator.conj().T @ operator for operator in channel.operators)
+    demand(bool(np.allclose(total, np.eye(rows))), "an error does not preserve the norm")
+    known = len(channel.probabilities)
+    check_array(channel.probabilities, (known,))
+    demand(known <= count and bool((channel.probabilities >= 0).all()), "an error has impossible probabilities")
+    if channel.paulis is not None:
+        check_array(channel.paulis, (2, known))
+        demand(bool(((channel.paulis >= 0) & (channel.paulis < rows)).all()), "an error has impossible Paulis")
+
+
+def _check_readout(readout: Readout, bits: int) -> None:
+    rows = 2 ** len(readout.bits)
+    demand(all(readout.bits), "a readout error has no bits")
+    demand_numbers([bit for of_qubit in readout.bits for bit in of_qubit], bits, "the bits of a readout error")
+    check_array(readout.matrix, (rows, rows))
+    is_stochastic = bool((readout.matrix >= 0).all() and np.allclose(readout.matrix.sum(axis=1), 1))
+    demand(is_stochastic, "a readout error has impossible probabilities")
 
 
 def _check_gate(gate: Gate, n: int, bits: int) -> None:

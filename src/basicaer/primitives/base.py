@@ -20,6 +20,7 @@ from basicaer.primitives.running import run_primitive
 from basicaer.simulation import check_state
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
+from basicaer.simulators.noise import noise_of
 from basicaer.submission import submit_job
 from basicaer.wording import unknown_name
 
@@ -108,7 +109,8 @@ class Primitive:
         with at_border(lambda why: PubError(f"The values for circuit '{circuit.name}' cannot be read: {why}.")):
             values = np.asarray(bindings.as_array(circuit.parameters), float)
         values = values.reshape(bindings.size, circuit.num_parameters)
-        sweep = lower_sweep(circuit, values, poll=ReadingTimeLimit(settings["timeout"]))
+        noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
+        sweep = lower_sweep(circuit, values, noise=noise, poll=ReadingTimeLimit(settings["timeout"]))
         self._check_fits(sweep, settings)
         return sweep
 

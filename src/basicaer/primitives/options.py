@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RUN_OPTIONS", "EstimatorOptions", "PrimitiveOptions", "SamplerOptions"]
 
-RUN_OPTIONS = ("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress")
+RUN_OPTIONS = (
+    *("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress"),
+    "noise_model",
+)
 """Options of ``backend.run`` that a primitive takes as keyword arguments."""
 
 _IN_DICTIONARIES = (*RUN_OPTIONS, "cancel_on_interrupt", "max_parallel_experiments", "seed_simulator")

@@ -33,6 +33,7 @@ from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
 from basicaer.simulation import Experiment, Persistence, SimulationPayload, check_room
 from basicaer.simulators.checks import check_states, circuits_in, is_qobj
+from basicaer.simulators.noise import noise_of
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
 from basicaer.simulators.run_options import RunOptions
 from basicaer.simulators.running import run_simulation
@@ -204,6 +205,7 @@ class BasicAerSimulator(BackendV2):
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
         time_limit = ReadingTimeLimit(settings["timeout"])
+        noise, circuits = noise_of(settings.get("noise_model"), circuits)
         bound = _bound(circuits, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
@@ -211,7 +213,7 @@ class BasicAerSimulator(BackendV2):
         with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
             for position, one in enumerate(bound):
                 time_limit()
-                lower = partial(one.program, poll=time_limit)
+                lower = partial(one.program, noise=noise, poll=time_limit)
                 header = partial(circuit_header, one.circuit, one.global_phase)
                 own_seed = seed_of_experiment(seed, position)
                 experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
@@ -286,12 +288,13 @@ class BasicAerSimulator(BackendV2):
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         settings = self._settings(options)
+        noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
         bound = bound._replace(values={**bound.values, **dict.fromkeys(free, _ANY_ANGLE)}, sets=None)
         names = tuple(parameter.name for parameter in free)
         try:
-            lower = partial(bound.program, poll=ReadingTimeLimit(settings["timeout"]))
+            lower = partial(bound.program, noise=noise, poll=ReadingTimeLimit(settings["timeout"]))
             experiment = self._experiment(lower, dict, settings, seed=0)
         except NoNumberError as error:
             if not free:

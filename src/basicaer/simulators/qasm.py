@@ -36,7 +36,7 @@ class QasmSimulator(BasicAerSimulator):
 
     @classmethod
     def _default_options(cls) -> Options:
-        return Options(**dict(super()._default_options()), initial_statevector=None)
+        return Options(**dict(super()._default_options()), initial_statevector=None, noise_model=None)
 
     def _check(self, program: Program) -> None:
         if program.saves:  # the circuit returns what it saves

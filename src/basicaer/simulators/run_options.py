@@ -71,7 +71,7 @@ class RunOptions(NamedTuple):
 
     def with_effect(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return options without those that are accepted and ignored, once their values are accepted."""
-        options = without_foreign_options(options, self.methods)
+        options = without_foreign_options(options, self.methods, self.defaults)
         if self.ignored.isdisjoint(options):
             return options
         ignored = {name: options[name] for name in self.ignored.intersection(options)}

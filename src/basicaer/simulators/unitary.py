@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from qiskit.providers import Options
 
-from basicaer.engine.program import If, Measure, Prepare, Reset, SetState, Store, Switch, While, walk
+from basicaer.engine.program import Channel, If, Measure, Prepare, Readout, Reset, SetState, Store, Switch, While, walk
 from basicaer.errors import BasicAerError
 from basicaer.simulation import RETURNED_BY
 from basicaer.simulators.base import BasicAerSimulator
@@ -27,6 +27,8 @@ __all__ = ["UnitarySimulator"]
 _NOT_UNITARY = {
     Measure: "measure",
     Reset: "reset",
+    Channel: "noise",
+    Readout: "readout error",
     Prepare: "initialize",
     SetState: "set_statevector",
     Store: "store",

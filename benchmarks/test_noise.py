@@ -1,0 +1,137 @@
+"""Circuits with errors, in turn with Aer's statevector method, and with the same circuits without errors.
+
+The ansatz has RY on each qubit and a chain of CX, ten times. Gates on one qubit have depolarizing errors, and so have
+those on two, which are ten times as likely. Both simulators have one thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+from harness.goals import at_most
+from harness.timing import OURS, in_turn, pair_ratios, stopwatch
+from qiskit import QuantumCircuit
+
+from basicaer import BasicAer
+from basicaer.noise import NoiseModel, ReadoutError, depolarizing_error, thermal_relaxation_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROUNDS, SHOTS, LAYERS = 3, 1000, 10
+
+
+def ansatz(n: int) -> QuantumCircuit:
+    random = np.random.default_rng(n)
+    circuit = QuantumCircuit(n)
+    for _ in range(LAYERS):
+        for q in range(n):
+            circuit.ry(random.uniform(0, 3), q)
+        for q in range(n - 1):
+            circuit.cx(q, q + 1)
+    circuit.measure_all()
+    return circuit
+
+
+def clifford(n: int) -> QuantumCircuit:
+    circuit = QuantumCircuit(n)
+    for layer in range(LAYERS):
+        for q in range(n):
+            (circuit.h if (layer + q) % 2 else circuit.s)(q)
+        for q in range(n - 1):
+            circuit.cx(q, q + 1)
+    circuit.measure_all()
+    return circuit
+
+
+def depolarizing(p: float) -> NoiseModel:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(p, 1), ["ry", "h", "s"])
+    model.add_all_qubit_quantum_error(depolarizing_error(10 * p, 2), "cx")
+    return model
+
+
+def device() -> NoiseModel:
+    """Return depolarizing errors and relaxation, times in ns; T2 is longer than T1, so that it is no mixture."""
+    model = NoiseModel()
+    short, long = (thermal_relaxation_error(1e5, 1.5e5, duration) for duration in (35, 300))
+    model.add_all_qubit_quantum_error(depolarizing_error(3e-4, 1).compose(short), "ry")
+    model.add_all_qubit_quantum_error(depolarizing_error(5e-3, 2).compose(long.tensor(long)), "cx")
+    model.add_all_qubit_readout_error(ReadoutError([[0.98, 0.02], [0.03, 0.97]]))
+    return model
+
+
+def readout() -> NoiseModel:
+    model = NoiseModel()
+    model.add_all_qubit_readout_error(ReadoutError([[0.98, 0.02], [0.03, 0.97]]))
+    return model
+
+
+class Case(NamedTuple):
+    """A model on a number of qubits, and the largest share of Aer's time that is good enough."""
+
+    model: Callable[[], NoiseModel]
+    qubits: int
+    share: float
+
+
+CASES = {
+    "likely errors, 12 qubits": Case(lambda: depolarizing(1e-3), 12, 1 / 4),
+    "unlikely errors, 12 qubits": Case(lambda: depolarizing(1e-4), 12, 1 / 20),
+    "likely errors, 16 qubits": Case(lambda: depolarizing(1e-3), 16, 1 / 8),
+    "unlikely errors, 16 qubits": Case(lambda: depolarizing(1e-4), 16, 1 / 40),
+    "device, 12 qubits": Case(device, 12, 1 / 10),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_beside_aer(name, benchmark, judge, size):
+    aer = pytest.importorskip("qiskit_aer", reason="Aer is not installed").AerSimulator
+    case = CASES[name]
+    circuit, model, shots = ansatz(size(case.qubits, smallest=3)), case.model(), size(SHOTS, smallest=20)
+    backends = {
+        "Aer": aer(method="statevector", max_parallel_threads=1),
+        OURS: BasicAer.get_backend("qasm_simulator", max_parallel_threads=1),
+    }
+    noise = {"Aer": aer_model(model), OURS: model}
+    names = {backend: name for name, backend in backends.items()}
+
+    def run(backend):
+        return backend.run(circuit, shots=shots, noise_model=noise[names[backend]]).result()
+
+    run(backends[OURS])
+    seconds = in_turn(backends, lambda backend: stopwatch(lambda: run(backend)), rounds=size(ROUNDS, smallest=1))
+    judge(at_most(case.share, "of AerSimulator's time"), pair_ratios(seconds, OURS, "Aer"), counted="pairs")
+    benchmark.pedantic(run, args=(backends[OURS],), rounds=1)
+
+
+def aer_model(model: NoiseModel):
+    """Return the same model as an object of Aer's."""
+    import warnings
+
+    from qiskit_aer.noise import NoiseModel as AerNoiseModel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return AerNoiseModel.from_dict(model.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("circuit", "model", "most"),
+    [(clifford, lambda: depolarizing(1e-3), 2), (ansatz, readout, 1.1)],
+    ids=["Clifford", "readout"],
+)
+def test_beside_no_errors(circuit, model, most, *, benchmark, judge, size):
+    measured, noise, shots = circuit(size(16, smallest=3)), model(), size(SHOTS, smallest=20)
+    backend = BasicAer.get_backend("qasm_simulator", max_parallel_threads=1)
+    runs = {
+        OURS: lambda: backend.run(measured, shots=shots, noise_model=noise).result(),
+        "without": lambda: backend.run(measured, shots=shots).result(),
+    }
+    for run in runs.values():
+        run()
+    seconds = in_turn(runs, stopwatch, rounds=size(7 * ROUNDS, smallest=1))
+    judge(at_most(most, "of the time without errors"), pair_ratios(seconds, OURS, "without"), counted="pairs")
+    benchmark.pedantic(runs[OURS], rounds=1)

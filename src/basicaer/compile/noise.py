@@ -1,0 +1,220 @@
+"""The errors of a noise model at the instructions of a circuit, as operations of a program."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.compile.noise_entries import channels_of_entry, readout_of
+from basicaer.engine.bits import deposit_bits, mask_of
+from basicaer.engine.frames import pauli_of
+from basicaer.engine.program import Channel, Readout
+from basicaer.errors import BasicAerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.compile import channels
+    from basicaer.compile.noise_model import ModelErrors
+
+__all__ = ["NOISE_INSTRUCTIONS", "CircuitNoise", "errors_in"]
+
+NOISE_INSTRUCTIONS = frozenset({"kraus", "superop", "quantum_channel", "roerror"})
+"""Instructions of Qiskit and Aer that are errors by themselves."""
+
+_PAULIS = {
+    "X": np.array([[0, 1], [1, 0]], complex),
+    "Y": np.array([[0, -1j], [1j, 0]]),
+    "Z": np.array([[1, 0], [0, -1]], complex),
+}
+_RESET = (np.array([[1, 0], [0, 0]], complex), np.array([[0, 1], [0, 0]], complex))
+_NEVER_NOISY = NOISE_INSTRUCTIONS | {"barrier"}
+
+
+class CircuitNoise:
+    """The errors of a model, looked up for one circuit.
+
+    Attributes
+    ----------
+    names
+        The names and labels of the instructions that the model has quantum errors for.
+    basis_gates
+        The gates that circuits should be transpiled to, as far as the model says so; some may have no errors.
+    passes
+        Qiskit's passes that put further errors into circuits with delays.
+    """
+
+    def __init__(self, errors: ModelErrors) -> None:
+        self._errors = errors
+        self.names = errors.names
+        self.basis_gates = frozenset(errors.basis_gates or ())
+        self.passes = errors.passes
+        self._kept: dict[int, tuple[channels.Channel, _Operators]] = {}  # _kept[id(channel)] keeps it too
+
+    def key(self, item: Any) -> str:
+        """Return the name under which a model has the errors of an instruction: its label, or else its name.
+
+        A gate that acts for other values of its controls than ones has the errors of its name without these values.
+        """
+        label = item.label
+        if label is not None:
+            return str(label)
+        base = getattr(item.operation, "base_gate", None)
+        name, _, values = item.name.rpartition("_o")
+        return name if base is not None and name and values.isdecimal() else str(item.name)
+
+    def may_act_on(self, item: Any) -> bool:
+        """Tell whether an instruction may take its qubits out of |0> once its errors are added."""
+        return self.key(item) in self.names if item.name in {"delay", "id"} else item.name != "barrier"
+
+    def of(self, name: str, numbers: tuple[int, ...], qubits: tuple[int | None, ...]) -> list[Channel]:
+        """Return the errors of an instruction.
+
+        Parameters
+        ----------
+        numbers
+            Its qubits, as the circuit numbers them.
+        qubits
+            The same as state qubits.
+        """
+        if name in _NEVER_NOISY:
+            return []
+        return [one for channel in self._errors.after(name, numbers) for one in self._on(channel, qubits)]
+
+    def of_each(self, name: str, numbers: tuple[int, ...], qubits: tuple[int | None, ...]) -> list[Channel]:
+        """Return the errors of an instruction that acts on each of its qubits by itself, as a reset does."""
+        found = self.of(name, numbers, qubits)
+        if found or len(qubits) == 1:
+            return found
+        return [
+            one for number, qubit in zip(numbers, qubits, strict=True) for one in self.of(name, (number,), (qubit,))
+        ]
+
+    def readout(self, number: int, bits: tuple[int, ...]) -> list[Readout]:
+        """Return the readout error of one measured qubit."""
+        matrix = self._errors.readout((number,))
+        return [] if matrix is None else [Readout((bits,), matrix)]
+
+    def wide_readouts(self, recorded: dict[int, tuple[int, ...]]) -> list[Readout]:
+        """Return the errors of reading several qubits together.
+
+        Parameters
+        ----------
+        recorded
+            The bits to which qubits are measured, by the circuit's numbers of the qubits.
+
+        Raises
+        ------
+        BasicAerError
+            If some but not all of the qubits of such an error are among them.
+        """
+        found = []
+        for qubits in self._errors.wide_readouts:
+            measured = [qubit for qubit in qubits if qubit in recorded]
+            if not measured:
+                continue
+            if len(measured) < len(qubits):
+                raise BasicAerError(
+                    f"The noise model has a readout error of qubits {list(qubits)} together, of which only {measured} "
+                    "are measured directly after one another; measure all of them there, or none."
+                )
+            matrix = self._errors.readout(qubits)
+            assert matrix is not None  # the model has it  # noqa: S101
+            found.append(Readout(tuple([recorded[qubit] for qubit in qubits]), matrix))
+        return found
+
+    def _on(self, channel: channels.Channel, qubits: tuple[int | None, ...]) -> list[Channel]:
+        """Return a channel on state qubits; none if it does nothing."""
+        known = self._kept.get(id(channel))
+        if known is None:
+            known = self._kept[id(channel)] = channel, _Operators(channel)
+        operators = known[1]
+        if not operators.places:
+            return []
+        on = tuple([qubits[place] for place in operators.places])
+        return [Channel(on, operators.matrices, operators.probabilities, operators.bound, operators.paulis)]  # type: ignore[arg-type]  # none is idle
+
+
+class _Operators:
+    """A channel as Kraus operators on those qubits of an instruction that it touches, in ascending order of places."""
+
+    def __init__(self, channel: channels.Channel) -> None:
+        touched = {place for term in channel.terms for operation in term for place in operation.qubits}
+        self.places = tuple(sorted(touched))
+        position = {place: i for i, place in enumerate(self.places)}
+        found: list[NDArray[np.complex128]] = []
+        for probability, term in zip(channel.probabilities, channel.terms, strict=True):
+            products = [np.eye(2 ** len(self.places), dtype=complex) * probability**0.5]
+            for operation in term:
+                on = [position[place] for place in operation.qubits]
+                products = [
+                    embedded(matrix, on, len(self.places)) @ before
+                    for before in products
+                    for matrix in _matrices_of(operation)
+                ]
+            found += products
+        squares = [matrix.conj().T @ matrix for matrix in found]
+        shares = [float(square[0, 0].real) for square in squares]
+        unit = np.eye(2 ** len(self.places))
+        fixed = [bool(np.allclose(square, share * unit)) for square, share in zip(squares, shares, strict=True)]
+        bounds = [max(float(np.linalg.eigvalsh(square)[0]), 0.0) for square in squares]
+        order = sorted(range(len(found)), key=lambda i: (not fixed[i], 0.0 if fixed[i] else -bounds[i]))
+        self.matrices = np.array([found[i] for i in order])
+        self.probabilities = np.array([shares[i] for i in order if fixed[i]])
+        known = len(self.probabilities)
+        self.bound = bounds[order[known]] if known < len(order) else 0.0
+        paulis = [pauli_of(matrix) for matrix in self.matrices[:known]]
+        self.paulis = None if None in paulis else np.array(paulis, np.int64).reshape(-1, 2).T
+
+
+def errors_in(
+    operation: Any, qubits: tuple[int | None, ...], bits: Sequence[int], place: str
+) -> list[Channel | Readout]:
+    """Return the errors that an instruction itself stands for, on state qubits and classical bits.
+
+    Raises
+    ------
+    BasicAerError
+        If it is no possible error.
+    """
+    start = f"'{operation.name}' ({place})"
+    if operation.name == "roerror":
+        return [Readout(tuple([(bit,) for bit in bits]), readout_of(operation.params, start))]
+    if operation.name == "quantum_channel":
+        entry = operation._quantum_error.to_dict()  # noqa: SLF001  # Aer's own instruction offers nothing else
+    else:
+        term = [{"name": operation.name, "qubits": range(len(qubits)), "params": operation.params}]
+        entry = {"type": "qerror", "probabilities": [1.0], "instructions": [term]}
+    return [
+        Channel(tuple([qubits[i] for i in one.places]), one.matrices, one.probabilities, one.bound, one.paulis)  # type: ignore[misc]
+        for one in map(_Operators, channels_of_entry(entry, start))
+        if one.places
+    ]
+
+
+def _matrices_of(operation: channels.ErrorOperation) -> Sequence[NDArray[Any]]:
+    match operation.kind:
+        case "pauli":
+            return [reduce(np.kron, [_PAULIS[letter] for letter in reversed(operation.letters)])]
+        case "reset":
+            found: list[NDArray[Any]] = [np.eye(1)]
+            for _ in operation.qubits:
+                found = [np.kron(matrix, before) for before in found for matrix in _RESET]
+            return found
+        case _:
+            return operation.matrices
+
+
+def embedded(matrix: NDArray[Any], on: Sequence[int], n: int) -> NDArray[np.complex128]:
+    """Return a matrix on some of n bits, ``on[j]`` being bit j of its index, as one on all of them."""
+    indices = np.arange(2**n)
+    others = indices[indices & mask_of(on) == 0]
+    own = deposit_bits(np.arange(2 ** len(on)), tuple(on))
+    whole = np.zeros((2**n, 2**n), complex)
+    for rest in others.tolist():
+        whole[np.ix_(rest | own, rest | own)] = matrix
+    return whole

@@ -1,0 +1,58 @@
+"""The noise model that a run is given: it is read, and gates that it never touches are named."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from qiskit.circuit import Gate
+from qiskit.transpiler import PassManager
+
+from basicaer.compile.noise import CircuitNoise
+from basicaer.compile.noise_model import read_model
+from basicaer.errors import BasicAerError, BasicAerWarning, OptionValueError, at_border, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qiskit import QuantumCircuit
+
+__all__ = ["noise_of"]
+
+_STACK = 6  # frames from the warning to the caller of `run`
+
+
+def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoise | None, list[QuantumCircuit]]:
+    """Return the errors of a model for circuits, None if there is no model; and the circuits with those of delays.
+
+    Raises
+    ------
+    BasicAerError
+        If the model cannot be read.
+    """
+    if model is None:
+        return None, list(circuits)
+    with at_border(lambda why: OptionValueError(f"The noise_model cannot be read: {why}.")):
+        noise = CircuitNoise(read_model(model))
+    _warn_of_untouched(noise, circuits)
+    if noise.passes:
+        with at_border(lambda why: BasicAerError(f"The errors of delays cannot be added: {why}.")):
+            passes = PassManager(noise.passes)
+            circuits = [passes.run(one) if "delay" in one.count_ops() else one for one in circuits]
+    return noise, list(circuits)
+
+
+def _warn_of_untouched(noise: CircuitNoise, circuits: Sequence[QuantumCircuit]) -> None:
+    """Warn of gates that have no errors, if the model has errors of other gates: most likely they have other names."""
+    if not noise.names:
+        return
+    names = {noise.key(item) for circuit in circuits for item in circuit.data if isinstance(item.operation, Gate)}
+    untouched = sorted(names - noise.names - noise.basis_gates)
+    if untouched:
+        warnings.warn(
+            f"The noise model has no errors of the gates {shown(untouched)}, which run without noise; "
+            f"if that is not wanted, transpile the circuits to the model's gates first: "
+            f"transpile(circuit, basis_gates={sorted(noise.basis_gates or noise.names)}).",
+            BasicAerWarning,
+            stacklevel=_STACK,
+        )
