@@ -153,7 +153,7 @@ def positions(qargs: Sequence[int] | None, own: int, others: int) -> tuple[int, 
     places = tuple(qargs)
     if len(places) != others or len(set(places)) != others or not set(places) <= set(range(own)):
         raise BasicAerError(
-            f"The error that is composed acts on {counted(others, 'qubit')}, and qargs is {shown(list(places))}; give as many "
-            f"different positions below {own}."
+            f"The error that is composed acts on {counted(others, 'qubit')}, and qargs is {shown(list(places))}; give "
+            f"as many different positions below {own}."
         )
     return places
