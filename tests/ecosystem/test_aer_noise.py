@@ -1,0 +1,166 @@
+"""Aer's own errors and noise models: ours are the same, and each is read as the other."""
+
+import warnings
+
+import numpy as np
+import pytest
+import qiskit_aer.noise as aer
+from qiskit import QuantumCircuit
+from qiskit.circuit.library import SXGate, XGate
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.quantum_info import Kraus, SuperOp, random_quantum_channel, random_unitary
+from qiskit.transpiler import PassManager
+from qiskit_ibm_runtime import fake_provider
+
+import superoperators
+from basicaer import noise as ours
+from basicaer.compile.noise_model import read_model
+
+UNITARY = random_unitary(4, seed=1).data
+OPERATORS = Kraus(random_quantum_channel(4, 4, rank=3, seed=2)).data
+CALLS = {
+    "depolarizing 1": lambda noise: noise.depolarizing_error(0.3, 1),
+    "depolarizing 2": lambda noise: noise.depolarizing_error(16 / 15, 2),
+    "pauli": lambda noise: noise.pauli_error([("XY", 0.2), ("ZI", 0.3), ("II", 0.5)]),
+    "relaxation, short T2": lambda noise: noise.thermal_relaxation_error(50, 30, 7, 0.2),
+    "relaxation, long T2": lambda noise: noise.thermal_relaxation_error(50, 80, 7, 0.2),
+    "amplitude damping": lambda noise: noise.amplitude_damping_error(0.3, 0.2),
+    "phase damping": lambda noise: noise.phase_damping_error(0.3),
+    "phase and amplitude": lambda noise: noise.phase_amplitude_damping_error(0.3, 0.2, 0.1, canonical_kraus=False),
+    "reset": lambda noise: noise.reset_error(0.1, 0.2),
+    "coherent": lambda noise: noise.coherent_unitary_error(UNITARY),
+    "mixed unitary": lambda noise: noise.mixed_unitary_error([(UNITARY, 0.4), (np.eye(4), 0.6)]),
+    "kraus": lambda noise: noise.kraus_error(OPERATORS),
+    "PauliError": lambda noise: noise.PauliError(["XY", "II"], [0.2, 0.8]),
+    "PauliLindbladError": lambda noise: noise.PauliLindbladError(["XY", "IZ"], [0.2, 0.1]),
+    "QuantumError": lambda noise: noise.QuantumError([([(XGate(), [1]), (SXGate(), [0])], 0.4), (SXGate(), 0.6)]),
+    "composed": lambda noise: noise.reset_error(0.1).compose(noise.amplitude_damping_error(0.2)),
+    "tensor": lambda noise: noise.reset_error(0.1).tensor(noise.thermal_relaxation_error(50, 30, 7)),
+    "expand": lambda noise: noise.reset_error(0.1).expand(noise.depolarizing_error(0.3, 1)),
+    "composed on a qubit": lambda noise: noise.depolarizing_error(0.1, 2).compose(noise.reset_error(0.1), qargs=[1]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_error_is_that_of_aer(name):
+    mine, theirs = (CALLS[name](noise) for noise in (ours, aer))
+    want = SuperOp(theirs).data
+    assert np.allclose(SuperOp(mine).data, want, atol=1e-12)
+    entries = [error.to_dict() for error in (mine, theirs)]
+    assert entries[0].keys() == entries[1].keys()
+    assert entries[0]["type"] == entries[1]["type"]
+    assert len(entries[0]["instructions"]) == len(entries[1]["instructions"])
+    label = "named" if mine.num_qubits > 1 else "x"
+    for model, error in ((ours.NoiseModel(), mine), (ours.NoiseModel(), theirs), (aer.NoiseModel(), theirs)):
+        model.add_all_qubit_quantum_error(error, label)
+        channels = read_model(model).after(label, tuple(range(mine.num_qubits)))
+        assert np.allclose(superoperators.of_channels(channels, mine.num_qubits), want, atol=1e-12)
+
+
+def test_a_readout_error_is_that_of_aer():
+    probabilities = [[0.9, 0.1], [0.3, 0.7]]
+    mine, theirs = (noise.ReadoutError(probabilities) for noise in (ours, aer))
+    assert mine.to_dict() == theirs.to_dict()
+    wide = (error.tensor(noise.ReadoutError(np.eye(2))) for error, noise in ((mine, ours), (theirs, aer)))
+    assert np.allclose(*(error.probabilities for error in wide))
+    model = ours.NoiseModel()
+    model.add_readout_error(theirs, [0])
+    assert np.allclose(read_model(model).readout((0,)), probabilities)
+
+
+def filled(noise):
+    model = noise.NoiseModel()
+    model.add_all_qubit_quantum_error(noise.depolarizing_error(0.1, 2), ["cx", "cz"])
+    model.add_quantum_error(noise.thermal_relaxation_error(50, 70, 10), ["sx", "lx"], [1])
+    model.add_quantum_error(noise.PauliLindbladError(["XX"], [0.1]), "cx", [1, 0])
+    model.add_all_qubit_readout_error([[0.9, 0.1], [0.3, 0.7]])
+    model.add_readout_error([[0.8, 0.2], [0.3, 0.7]], [2])
+    return model
+
+
+def compared(mine, theirs, atol=1e-9):
+    """Compare each error of two models, as we read it, and the layouts of their dictionaries."""
+    both = [model.to_dict(serializable=True)["errors"] for model in (mine, theirs)]
+    places = [sorted((one["type"], one["operations"], one.get("gate_qubits") or []) for one in all_) for all_ in both]
+    assert places[0] == places[1]
+    errors = [read_model(model) for model in (mine, theirs)]
+    for kind, [name], gate_qubits in places[0]:
+        qubits = tuple(gate_qubits[0]) if gate_qubits else (5, 6)[: 1 if kind == "roerror" else 2]
+        if kind == "roerror":
+            assert np.allclose(*(one.readout(qubits) for one in errors), atol=atol)
+        else:
+            found = [superoperators.of_channels(one.after(name, qubits), len(qubits)) for one in errors]
+            assert np.abs(found[0] - found[1]).max() < atol
+
+
+def test_a_model_is_that_of_aer():
+    mine, theirs = filled(ours), filled(aer)
+    compared(mine, theirs)
+    assert mine.basis_gates == theirs.basis_gates
+    assert mine.noise_instructions == sorted(theirs.noise_instructions)
+    assert mine.noise_qubits == sorted(theirs.noise_qubits)
+
+
+def test_models_are_converted_in_both_directions():
+    mine, theirs = filled(ours), filled(aer)
+    compared(ours.NoiseModel.from_dict(theirs.to_dict()), theirs)
+    compared(ours.NoiseModel.from_dict(theirs.to_dict(serializable=True)), theirs)
+    no_generators = {"errors": [one for one in mine.to_dict()["errors"] if one["type"] != "plerror"]}
+    compared(ours.NoiseModel.from_dict(no_generators), aer.NoiseModel.from_dict(no_generators))
+
+
+def test_a_model_of_aer_is_read_once_and_anew_after_it_was_changed():
+    model = filled(aer)
+    errors = read_model(model)
+    assert read_model(model) is errors
+    model.add_all_qubit_quantum_error(aer.reset_error(0.1), "x")
+    assert read_model(model).after("x", (0,))
+    model.add_quantum_error(aer.reset_error(0.2), "x", [3])
+    assert read_model(model).after("x", (3,))[0].probabilities[1] == pytest.approx(0.2)
+    model.add_readout_error([[0.5, 0.5], [0.5, 0.5]], [2])
+    assert read_model(model).readout((2,))[0, 0] == 0.5
+
+
+BACKENDS = {
+    "generic": lambda: GenericBackendV2(4, seed=3),
+    "generic, other gates": lambda: GenericBackendV2(3, ["ecr", "rz", "sx", "x"], seed=4),
+    "Manila": fake_provider.FakeManilaV2,
+    "Lagos": fake_provider.FakeLagosV2,
+    "Sherbrooke": fake_provider.FakeSherbrooke,
+}
+
+
+@pytest.mark.parametrize(("name", "temperature"), [*((name, 0) for name in BACKENDS), ("generic", 60), ("Manila", 60)])
+def test_the_noise_of_a_device_is_that_of_aer(name, temperature):
+    backend = BACKENDS[name]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mine = ours.NoiseModel.from_backend(backend, temperature=temperature)
+        theirs = aer.NoiseModel.from_backend(backend, temperature=temperature)
+    if name == "Sherbrooke":  # Aer takes seconds for all of its qubits
+        edges = list(mine.to_dict()["errors"])[::40]
+        mine, theirs = ({"errors": edges}, {"errors": matching(theirs, edges)})
+        mine, theirs = (ours.NoiseModel.from_dict(one) for one in (mine, theirs))
+    compared(mine, theirs)
+    if hasattr(theirs, "_custom_noise_passes") and name != "Sherbrooke":
+        circuit = QuantumCircuit(2)
+        circuit.delay(3, 0, "us")
+        circuit.delay(5, 1, "us")
+        both = [PassManager(one._custom_noise_passes).run(circuit) for one in (mine, theirs)]
+        assert np.allclose(*(SuperOp(one).data for one in both), atol=1e-9)
+
+
+def matching(theirs, edges):
+    wanted = {(one["type"], one["operations"][0], tuple(one["gate_qubits"][0])) for one in edges}
+    return [
+        one
+        for one in theirs.to_dict()["errors"]
+        if (one["type"], one["operations"][0], tuple(one["gate_qubits"][0])) in wanted
+    ]
+
+
+def test_an_error_of_aer_can_be_given_in_a_circuit():
+    circuit = QuantumCircuit(1)
+    circuit.append(aer.amplitude_damping_error(0.3), [0])
+    error = ours.QuantumError(circuit)
+    assert np.allclose(SuperOp(error).data, SuperOp(aer.amplitude_damping_error(0.3)).data)
