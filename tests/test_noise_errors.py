@@ -267,6 +267,13 @@ def test_a_pauli_lindblad_error_has_powers_and_an_inverse():
     assert SuperOp(error.to_pauli_error()) == SuperOp(error)
 
 
+@pytest.mark.parametrize("made", [PauliError, PauliLindbladError])
+def test_a_wider_error_may_come_second(made):
+    narrow, wide = made(["X", "Y"], [0.1, 0.9]), made(["XZ", "IY"], [0.3, 0.7])
+    want = SuperOp(np.eye(16)).compose(SuperOp(narrow), qargs=[0]).compose(SuperOp(wide))
+    assert SuperOp(narrow.compose(wide)) == want == SuperOp(QuantumError(narrow).compose(wide))
+
+
 def test_a_pauli_error_is_simplified():
     error = PauliError(["XX", "II", "XX", "ZZ"], [0.1, 0.5, 0.4, 0.0])
     assert error.simplify().size == 2

@@ -291,7 +291,7 @@ ON_TWO = {"name": "pauli", "qubits": [0, 1], "params": ["XX"]}
     [
         (entry([ON_TWO]), "for 'sx', acts on 2 qubits, and the instruction has 1; name "),
         (entry([{"name": "x", "qubits": [1]}]), "acts on 2 qubits, and the instruction has 1"),
-        (entry([FLIP], [NOTHING], probabilities=[1.0]), "has 2 terms in 'instructions' and 1 probabilities;"),
+        (entry([FLIP], [NOTHING], probabilities=[1.0]), "and 1 in 'probabilities'; give as many"),
         (entry(FLIP), "has the term {'name': 'x', 'qubits': [0]}, which must be a list of dictionaries"),
         (entry([{"qubits": [0]}]), "has an instruction with the name None"),
         (entry([{"name": "x"}]), "has 'x' on the qubits None, which must be positions from 0 on"),

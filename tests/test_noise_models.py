@@ -400,7 +400,7 @@ def test_qubits_relax_during_delays_also_inside_of_control_flow():
     [
         (lambda circuit: circuit.delay(Parameter("t"), 0, "s"), "has the duration"),
         (lambda circuit: circuit.delay(5, 0, "dt"), "in units of dt, which the device does not give"),
-        (lambda circuit: circuit.delay(5, 1, "ns"), "of 1 qubit, and none of the qubit 1"),
+        (lambda circuit: circuit.delay(5, 1, "ns"), "of 1 qubit, and none of qubit 1"),
     ],
 )
 def test_a_delay_that_cannot_relax_is_refused_in_one_sentence(add, words):

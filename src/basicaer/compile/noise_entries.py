@@ -49,7 +49,7 @@ def channels_of_entry(entry: Mapping[str, Any], place: str) -> tuple[Channel, ..
     terms = _terms_of(entry["instructions"], place)
     if len(terms) != len(numbers):
         raise BasicAerError(
-            f"{place} has {counted(len(terms), 'term')} in 'instructions' and {len(numbers)} {name}; give one for each."
+            f"{place} has {counted(len(terms), 'term')} in 'instructions' and {len(numbers)} in '{name}'; give as many."
         )
     if name == "probabilities":
         return reduced(numbers, terms)

@@ -96,7 +96,7 @@ class RelaxationNoisePass(TransformationPass):
     def _error(self, operation: Any, number: int) -> QuantumError | None:
         if number >= len(self._t1s):
             raise BasicAerError(
-                f"There are relaxation times of {counted(len(self._t1s), 'qubit')}, and none of the qubit {number}."
+                f"There are relaxation times of {counted(len(self._t1s), 'qubit')}, and none of qubit {number}."
             )
         time = self._seconds(operation)
         if not time:

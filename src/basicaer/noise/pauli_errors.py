@@ -163,6 +163,8 @@ class PauliError(_OfPauliError):
             The qubits of this error on which `other` acts; by default the first ones.
         """
         other = self._from(other)
+        if qargs is None and other.num_qubits > self.num_qubits:
+            return self._from(other.compose(self))
         places = list(positions(qargs, self.num_qubits, other.num_qubits))
         z, x = (np.repeat(bits, other.size, axis=0) for bits in (self._paulis.z, self._paulis.x))
         z[:, places] ^= np.tile(other.paulis.z, (self.size, 1))
