@@ -23,6 +23,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pictures, and the changelog as a page."""
     files.append(File.generated(config, "plan.png", content=plan_picture()))
+    files.append(File.generated(config, "layers.png", content=layers_picture()))
     files.append(File.generated(config, "peers.png", content=(RESULTS / "peers.png").read_bytes()))
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text("utf-8")))
     return files
@@ -44,6 +45,38 @@ def plan_picture() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         plan.draw(Path(folder) / "plan.png")
         return (Path(folder) / "plan.png").read_bytes()
+
+
+def layers_picture() -> bytes:
+    """Return the picture of gates on four qubits as layers of a GPU, which `fast.md` explains."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, title in zip(figure.subplots(1, 2), ("gate by gate", "layer by layer"), strict=True):
+        axes.set_title(title, fontsize=10)
+        axes.set_axis_off()
+        axes.set_xlim(-0.7, 9.2)
+        axes.set_ylim(4.3, -0.9)
+        axes.hlines(range(4), -0.6, 9, color="#C4CBD2", zorder=0)
+    gates, layers = figure.axes
+    columns = (0, 4.6)  # where each repetition of rotations, phases and CX begins
+    for column in columns:
+        for wire in range(4):
+            gates.plot(column, wire, "s", color="#D55E00", markersize=12)
+            gates.plot(column + 1, wire, "o", color="#0072B2", markersize=11)
+        for wire in range(3):
+            at = column + 1.9 + 0.8 * wire
+            gates.vlines(at, wire, wire + 1, color="#E69F00")
+            gates.plot([at, at], [wire, wire + 1], "D", color="#E69F00", markersize=7)
+    rotations, diagonal = ("rotations", "#D55E00"), ("diagonal", "#0072B2")
+    for column, (what, color) in ((0, rotations), (1.3, diagonal), (4.6, rotations), (5.9, diagonal)):
+        layers.fill([column - 0.5, column + 0.5, column + 0.5, column - 0.5], [-0.4, -0.4, 3.4, 3.4], color=color)
+        layers.text(column, 1.5, what, color="white", rotation=90, ha="center", va="center")
+    for column, what in ((2.95, "CX: registers get\nother names"), (7.6, "CX: part of the\nnext move")):
+        layers.annotate(what, (column, 3.45), (column, 4.2), fontsize=8, ha="center", arrowprops={"arrowstyle": "->"})
+    with tempfile.TemporaryDirectory() as folder:
+        figure.savefig(Path(folder) / "layers.png", dpi=160)
+        return (Path(folder) / "layers.png").read_bytes()
 
 
 def peers(n_qubits: int) -> str:

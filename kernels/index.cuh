@@ -54,10 +54,11 @@ __device__ __forceinline__ Column combine(Index value, const Column* columns, in
 }
 
 // As `combine`, with a column for each of 8 bits, all in registers.
-__device__ __forceinline__ Index combine_all(unsigned value, const Index (&columns)[8]) {
-  Index sum = 0;
+template <class Column>
+__device__ __forceinline__ Column combine_all(unsigned value, const Column (&columns)[8]) {
+  Column sum = 0;
 #pragma unroll
-  for (int p = 0; p < 8; ++p) sum ^= columns[p] & (0 - Index(value >> p & 1));
+  for (int p = 0; p < 8; ++p) sum ^= columns[p] & (0 - Column(value >> p & 1));
   return sum;
 }
 
@@ -74,6 +75,29 @@ __device__ __forceinline__ Index combine_bytes(unsigned value, const Index* tabl
   Index sum = tables[value & 0xff];
   for (unsigned k = 1; 8 * k < bits; ++k) sum ^= tables[256 * k + (value >> 8 * k & 0xff)];
   return sum;
+}
+
+// The number with `low` as its lowest `width` bits and `high` above them.
+__device__ __forceinline__ Index joined(unsigned high, unsigned low, int width) { return Index(high) << width | low; }
+
+// The number whose bit j, for j < COUNT, is the bit of `value` at the position that byte j of `positions` says.
+template <int COUNT>
+__device__ __forceinline__ unsigned picked(Index value, unsigned positions) {
+  unsigned sum = 0;
+#pragma unroll
+  for (int j = 0; j < COUNT; ++j) sum |= unsigned(value >> (positions >> 8 * j & 63) & 1) << j;
+  return sum;
+}
+
+// A set of numbers of `WIDTH` bits, as a mask: that of (number ^ by) for all of them.
+template <int WIDTH>
+__device__ __forceinline__ unsigned with_bits_exchanged(unsigned mask, unsigned by) {
+#pragma unroll
+  for (int j = 0; j < WIDTH; ++j) {
+    const unsigned low = 0xffffffffu / ((1u << (1 << j)) + 1u);  // positions whose bit j is 0
+    if (has_bit(by, j)) mask = (mask & low) << (1 << j) | (mask >> (1 << j) & low);
+  }
+  return mask;
 }
 
 // The `number`-th number in an order in which each differs from the one before in a single bit, the one at

@@ -9,8 +9,18 @@ constexpr int MOST_THREAD_BITS = 8;
 constexpr int MOST_THREADS = power_of_two(MOST_THREAD_BITS);
 constexpr int BLOCKS_ON_A_MULTIPROCESSOR = 2;
 
+// If a thread holds at most 2^4 amplitudes, a matrix on two wires acts on any two bits of the register's number; otherwise on
+// bits 0 and 1, or 2 and 3.
+constexpr int MOST_PAIRED_BITS = 4;
+
+// A diagonal may depend on so many bits of the thread's and the block's number, besides the register's.
+constexpr int MOST_SELECTORS = 2;
+
 // Tables for the block's number have a part for each of its bytes, so that a few reads replace many steps.
 constexpr int TABLE_BITS = 8;
+
+// Where such tables would begin if they are not needed.
+constexpr unsigned NO_TABLES = 0xffffffff;
 
 // A thread of run_pass holds at most 32 amplitudes: in single precision they take 64 registers.
 constexpr int MOST_REGISTER_BITS = 5;

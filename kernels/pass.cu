@@ -38,25 +38,48 @@ enum Exchange {
 // shared memory: put_thread[b] is combined into a place that is written where bit b of the thread's number is 1.
 struct alignas(16) Stage {
   unsigned short put_thread[MOST_THREAD_BITS], get_thread[MOST_THREAD_BITS];
-  unsigned short put_register[MOST_REGISTER_BITS], get_register[MOST_REGISTER_BITS], get_block[MOST_BLOCK_BITS];
-  unsigned short get_flip;        // combined into every place that is read
-  unsigned short get_block_bits;  // how many columns of the block's number are used: 0 where all are 0, which is the usual case
-  unsigned short exchange;        // one of Exchange
+  unsigned short put_register[MOST_REGISTER_BITS], get_register[MOST_REGISTER_BITS];
+  unsigned short put_flip, get_flip;  // combined into every place that is written, and that is read
+  unsigned short exchange;            // one of Exchange
   unsigned short reserved;
+  unsigned put_blocks, get_blocks;  // where the tables begin of what the block's number combines besides; NO_TABLES: nothing
   unsigned first_operation, operations;  // the stage's part of the array of operations
+  unsigned unused;
 };
 
 // What an operation does. `constants` below begins at the operation's own numbers, constants[at] of the launch's.
+//
+// Gates that permute basis states linearly move no amplitudes: a wire becomes another function of the register's number. That
+// number is always seen as (number ^ view), where `view` is 0 when a stage begins. Other operations than PHASE, TABLE, LAYER
+// and VIEW are used only while each wire in registers is a bit of the register's number and `view` is 0.
 enum OperationKind {
-  PHASE = 0,    // multiplies amplitudes by constants[0], and by constants[1 + f] where the f-th of the operation's Factors says
-  TABLE = 1,    // multiplies each amplitude by constants[i], where i combines columns of register, thread and block
-  FLIP = 2,     // X on register bit `bit`: see Operation::at
-  DENSE = 3,    // the matrix constants[2 * row + column] on register bit `bit`
-  REAL = 4,     // a real matrix on register bit `bit`: constants[row] = (column 0, column 1)
-  CROSSED = 5,  // a matrix whose diagonal is real and whose other two numbers are imaginary, given in the same way
-  PAIR = 6,     // the matrix constants[4 * row + column] on register bits `bit` (0 or 2, the row's lower bit) and `bit` + 1
-  SWAP = 7,     // exchanges register bits `bit` < `other`
-  DIAGONAL = 8, // multiplies the amplitude in register r by constants[r], everywhere
+  PHASE = 0,  // multiplies amplitudes by constants[0], and by constants[1 + f] where the f-th of the operation's Factors says
+  TABLE = 1,  // multiplies each amplitude by constants[i], where i combines columns of register, thread and block
+  FLIP = 2,   // X on register bit `bit`: see Operation::at
+  DENSE = 3,  // the matrix constants[2 * row + column] on register bit `bit`
+  VIEW = 4,   // combines `other` into `view` where the parity of (thread & threads) and (block & columns) together is odd
+  LAYER = 5,  // first, unless `other` is NO_DIAGONAL, multiplies each amplitude by a number for its register; then shears for
+              // each bit b that is set in `bit`, by constants[b]; then Rotations. If `bit` is not 0, the first REGISTER_BITS
+              // constants are for shears. Then come the tangents of the rotations, two in each constant, and then the
+              // registers' numbers, in turn for each value of the bits that Operation::registers says
+  PAIR = 6,   // the matrix constants[4 * row + column] on register bits `bit`, the row's lower bit, < `other`; these are any two
+              // if there are at most MOST_PAIRED_BITS, otherwise 0 and 1, or 2 and 3
+  SWAP = 7,   // exchanges register bits `bit` < `other`, if there are more than MOST_PAIRED_BITS
+};
+
+// Whether a LAYER has constants for registers, and whether constants[r ^ view] is taken for register r.
+enum LayerDiagonal {
+  NO_DIAGONAL = 0,
+  DIAGONAL = 1,
+  DIAGONAL_BY_VIEW = 2,
+};
+
+// The matrix (1, -t; t, 1) on a wire, t being a tangent: registers r and r ^ mask differ in the value of that wire alone.
+struct alignas(16) Rotation {
+  unsigned mask;
+  unsigned ones;  // bit r is set if the wire is 1 in register r while `view` is 0
+  unsigned row;   // where the parity of (view & row) is odd, it is 0 in these and 1 in the others
+  unsigned reserved;
 };
 
 // Where a factor of a PHASE belongs: to threads and blocks with (number & on) == want.
@@ -64,21 +87,30 @@ struct alignas(16) Factor {
   unsigned on_thread, want_thread, on_block, want_block;
 };
 
-// An operation acts on the amplitudes for which (number & on) == want holds for the register's, the thread's and the block's
-// number. It is aligned so that it is read in few loads.
+// What a TABLE combines to an index of its numbers: a column for each bit of the thread's and the register's number, and tables
+// for the block's, from which nothing is read if they are NO_TABLES.
+struct alignas(16) Columns {
+  unsigned of_thread[MOST_THREAD_BITS], of_register[MOST_REGISTER_BITS];
+  unsigned of_block;
+  unsigned reserved, unused;
+};
+
+// An operation acts on the amplitudes whose register's number is a bit of `registers`, and for which (number & on) == want holds
+// for the thread's and the block's number. It is aligned so that it is read in few loads.
 struct alignas(16) Operation {
   unsigned char kind;        // one of OperationKind
-  unsigned char bit, other;  // register bits
+  unsigned char bit, other;  // register bits; VIEW, LAYER: see OperationKind
   unsigned char reserved;
-  unsigned short on_register, want_register, on_thread, want_thread;
+  unsigned registers;  // LAYER: each of the lowest MOST_SELECTORS bytes says a bit on which the diagonal depends, that of the
+                       // thread's number at this position, or of the block's from MOST_THREAD_BITS on
+  unsigned short on_thread, want_thread;
   unsigned on_block, want_block;
   unsigned at;  // the first of its constants. FLIP: bit r is set if X acts on register number r in threads where the parity
                 // of (thread & threads) and (block & columns) together is even; where it is odd, X acts on the others. So a
                 // sum modulo 2 of any wires controls X in one operation.
-  unsigned columns;  // TABLE: the first of its columns in the array of columns, all MOST_THREAD_BITS of the thread's number,
-                     // then MOST_REGISTER_BITS, then MOST_BLOCK_BITS. FLIP: a mask of bits of the block's number. PHASE: the
-                     // first of its Factors.
-  unsigned threads;  // FLIP: a mask of bits of the thread's number. PHASE: how many Factors it has.
+  unsigned columns;  // TABLE: the number of its Columns. FLIP, VIEW: a mask of bits of the block's number. PHASE,
+                     // LAYER: the first of its Factors or Rotations.
+  unsigned threads;  // FLIP, VIEW: a mask of bits of the thread's number. PHASE, LAYER: how many Factors or Rotations it has.
 };
 
 // A number as a type, for arguments that the compiler must know.
@@ -97,21 +129,121 @@ __device__ __forceinline__ void with_bit(int bit, const Act& act) {
   }
 }
 
-// Calls `act` with each register number that has 0 in the bits of CLEAR and on which the operation acts.
+// Calls `act` with a mask of BITS bits, unless it is 0, as a Constant; FOUND are the bits above, which are known.
+template <int BITS, int FOUND, class Act>
+__device__ __forceinline__ void with_mask(unsigned mask, const Act& act) {
+  if constexpr (BITS > 0) {
+    if (has_bit(mask, BITS - 1)) with_mask<BITS - 1, FOUND | bit_at(BITS - 1)>(mask, act);
+    else with_mask<BITS - 1, FOUND>(mask, act);
+  } else if constexpr (FOUND > 0) {
+    act(Constant<FOUND>{});
+  }
+}
+
+// Calls `act` with each register number that has 0 in the bits of CLEAR and is a bit of `registers`.
 template <int REGISTER_BITS, int CLEAR, class Act>
-__device__ __forceinline__ void for_each_register(const Operation& operation, const Act& act) {
+__device__ __forceinline__ void for_each_register(unsigned registers, const Act& act) {
 #pragma unroll
   for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
-    if (!(r & CLEAR) && (r & operation.on_register) == operation.want_register) act(r);
+    if (!(r & CLEAR) && has_bit(registers, r)) act(r);
 }
 
 // What a thread holds in registers.
 template <class R, int REGISTER_BITS>
 struct Registers {
   Complex<R> amplitude[power_of_two(REGISTER_BITS)];  // by register number
+  unsigned view;                                      // see OperationKind
 
-  __device__ __forceinline__ void apply(const Operation& operation, const Complex<R>* constants, const unsigned* columns,
-                                        const Factor* factors) {
+  // Bit r of the result says whether a set of register numbers, seen from this thread, has r.
+  __device__ __forceinline__ unsigned seen(unsigned registers) const {
+    return view ? with_bits_exchanged<REGISTER_BITS>(registers, view) : registers;
+  }
+
+  // Multiplies by `number`, whose parts are x and y: adds y * a to b, then x * b to a, where a and b are amplitudes whose
+  // registers differ in bit BIT, which is 0 in that of a. After a factor of 1 + t * t for a, this is the matrix (1, -t; t, 1)
+  // if x = -t and y = t / (1 + t * t). Amplitudes stay in their registers, so it takes nothing but arithmetic.
+  template <int BIT>
+  __device__ __forceinline__ void shear(Complex<R> number) {
+#pragma unroll
+    for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
+      if (!has_bit(r, BIT)) {
+        Complex<R>&a = amplitude[r], &b = amplitude[r | bit_at(BIT)];
+        b = add_real_multiple(b, number.im, a);
+        a = add_real_multiple(a, number.re, b);
+      }
+    keep_apart(BIT);
+  }
+
+  // Multiplies by the matrix numbers[4 * row + column] on the register bits LOW, a row's lower bit, and HIGH.
+  template <int LOW, int HIGH>
+  __device__ __forceinline__ void mix_pairs(unsigned registers, const Complex<R>* numbers) {
+    for_each_register<REGISTER_BITS, LOW | HIGH>(registers, [&](int r) {
+      const Complex<R> a = amplitude[r], b = amplitude[r | LOW], c = amplitude[r | HIGH], d = amplitude[r | LOW | HIGH];
+      const auto row = [&](int i) {
+        const Complex<R>* m = numbers + 4 * i;
+        return multiply_add(m[3], d, multiply_add(m[2], c, multiply_add(m[1], b, multiply(m[0], a))));
+      };
+      amplitude[r] = row(0);
+      amplitude[r | LOW] = row(1);
+      amplitude[r | HIGH] = row(2);
+      amplitude[r | LOW | HIGH] = row(3);
+    });
+    keep_apart(LOW | HIGH);
+  }
+
+  // Calls `shear` for each bit, FIRST <= bit, that is set in `bits`.
+  template <int FIRST>
+  __device__ __forceinline__ void shear_all(unsigned bits, const Complex<R>* numbers) {
+    if constexpr (FIRST < REGISTER_BITS) {
+      if (has_bit(bits, FIRST)) shear<FIRST>(numbers[FIRST]);
+      shear_all<FIRST + 1>(bits, numbers);
+    }
+  }
+
+  // Does what a Rotation says whose mask is MASK; `ones` are registers in which the wire is 1 for this thread, or all others if
+  // the tangent has the other sign.
+  template <int MASK>
+  __device__ __forceinline__ void rotate(R tangent, unsigned ones) {
+#pragma unroll
+    for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
+      if (r < (r ^ MASK)) {
+        const R t = has_bit(ones, r) ? -tangent : tangent;
+        const Complex<R> a = amplitude[r], b = amplitude[r ^ MASK];
+        amplitude[r] = add_real_multiple(a, -t, b);
+        amplitude[r ^ MASK] = add_real_multiple(b, t, a);
+      }
+    keep_apart(MASK);
+  }
+
+  // Does what a LAYER says.
+  __device__ __forceinline__ void apply_layer(const Operation& operation, const Complex<R>* numbers, const Rotation* rotations) {
+    const Complex<R>* tangents = operation.bit ? numbers + REGISTER_BITS : numbers;
+    if (operation.other != NO_DIAGONAL) {
+      const unsigned row = picked<MOST_SELECTORS>(joined(blockIdx.x, threadIdx.x, MOST_THREAD_BITS), operation.registers);
+      const Complex<R>* own = tangents + (operation.threads + 1) / 2 + power_of_two(REGISTER_BITS) * row;
+      if (operation.other == DIAGONAL) {
+#pragma unroll
+        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(own[r], amplitude[r]);
+      } else {
+#pragma unroll
+        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(own[r ^ view], amplitude[r]);
+      }
+    }
+    shear_all<0>(operation.bit, numbers);
+    const R* tangent_of = &tangents->re;
+    const Rotation* own = rotations + operation.columns;
+    for (unsigned k = 0; k < operation.threads; ++k) {
+      const Rotation rotation = own[k];
+      const R tangent = parity(view & rotation.row) ? -tangent_of[k] : tangent_of[k];
+      with_mask<REGISTER_BITS, 0>(rotation.mask, [&](auto mask) { rotate<decltype(mask)::value>(tangent, rotation.ones); });
+    }
+  }
+
+  // Does what any other operation says, to amplitudes of a thread and a block on which it acts.
+  // of_block(t) is what the block's number combines by the tables that begin at t.
+  template <class OfBlock>
+  __device__ __forceinline__ void apply(const Operation& operation, const Complex<R>* constants, const Columns* columns,
+                                        const Factor* factors, const OfBlock& of_block) {
     const Complex<R>* numbers = constants + operation.at;
     switch (operation.kind) {
       case PHASE: {
@@ -125,19 +257,18 @@ struct Registers {
                                    ((blockIdx.x ^ factor.want_block) & factor.on_block);
           if (!differs) by = multiply(by, number);
         }
-        for_each_register<REGISTER_BITS, 0>(operation, [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
+        for_each_register<REGISTER_BITS, 0>(seen(operation.registers), [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
         break;
       }
-      case DIAGONAL:
-#pragma unroll
-        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(numbers[r], amplitude[r]);
+      case VIEW:
+        if (parity(threadIdx.x & operation.threads) != parity(blockIdx.x & operation.columns)) view ^= operation.other;
         break;
       case TABLE: {
-        const unsigned* column = columns + operation.columns;
-        const unsigned at = combine<unsigned>(threadIdx.x, column, MOST_THREAD_BITS) ^
-                            combine<unsigned>(blockIdx.x, column + MOST_THREAD_BITS + MOST_REGISTER_BITS, MOST_BLOCK_BITS);
-        for_each_register<REGISTER_BITS, 0>(operation, [&](int r) {
-          amplitude[r] = multiply(numbers[at ^ combine<unsigned>(r, column + MOST_THREAD_BITS, REGISTER_BITS)], amplitude[r]);
+        const Columns table = columns[operation.columns];
+        const unsigned at = combine_all(threadIdx.x, table.of_thread) ^ combine<unsigned>(view, table.of_register, REGISTER_BITS) ^
+                            of_block(table.of_block);
+        for_each_register<REGISTER_BITS, 0>(seen(operation.registers), [&](int r) {
+          amplitude[r] = multiply(numbers[at ^ combine<unsigned>(r, table.of_register, REGISTER_BITS)], amplitude[r]);
         });
         break;
       }
@@ -146,7 +277,7 @@ struct Registers {
         const unsigned flipped = odd ? ~operation.at : operation.at;
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
           constexpr int target = bit_at(decltype(bit)::value);
-          for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
+          for_each_register<REGISTER_BITS, target>(operation.registers, [&](int r) {
             if (!has_bit(flipped, r)) return;
             const Complex<R> kept = amplitude[r];
             amplitude[r] = amplitude[r | target];
@@ -159,7 +290,7 @@ struct Registers {
         const Complex<R> m00 = numbers[0], m01 = numbers[1], m10 = numbers[2], m11 = numbers[3];
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
           constexpr int target = bit_at(decltype(bit)::value);
-          for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
+          for_each_register<REGISTER_BITS, target>(operation.registers, [&](int r) {
             const Complex<R> a = amplitude[r], b = amplitude[r | target];
             amplitude[r] = multiply_add(m01, b, multiply(m00, a));
             amplitude[r | target] = multiply_add(m11, b, multiply(m10, a));
@@ -167,33 +298,13 @@ struct Registers {
         });
         break;
       }
-      case REAL:
-      case CROSSED: {
-        const Complex<R> row0 = numbers[0], row1 = numbers[1];
-        const bool real = operation.kind == REAL;
-        with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
-          constexpr int target = bit_at(decltype(bit)::value);
-          if (real)
-            for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
-              const Complex<R> a = amplitude[r], b = amplitude[r | target];
-              amplitude[r] = add_real_multiples(row0.re, a, row0.im, b);
-              amplitude[r | target] = add_real_multiples(row1.re, a, row1.im, b);
-            });
-          else
-            for_each_register<REGISTER_BITS, target>(operation, [&](int r) {
-              const Complex<R> a = amplitude[r], b = amplitude[r | target];
-              amplitude[r] = add_real_and_imaginary_multiples(row0.re, a, row0.im, b);
-              amplitude[r | target] = add_real_and_imaginary_multiples(row1.im, b, row1.re, a);
-            });
-        });
-        break;
-      }
       case SWAP:
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
           constexpr int low = bit_at(decltype(bit)::value);
-          with_bit<decltype(bit)::value + 1, REGISTER_BITS>(operation.other, [&](auto other) {
+          constexpr int end = REGISTER_BITS > MOST_PAIRED_BITS ? REGISTER_BITS : 0;
+          with_bit<decltype(bit)::value + 1, end>(operation.other, [&](auto other) {
             constexpr int high = bit_at(decltype(other)::value);
-            for_each_register<REGISTER_BITS, low | high>(operation, [&](int r) {
+            for_each_register<REGISTER_BITS, low | high>(operation.registers, [&](int r) {
               const Complex<R> kept = amplitude[r | low];
               amplitude[r | low] = amplitude[r | high];
               amplitude[r | high] = kept;
@@ -203,19 +314,14 @@ struct Registers {
         });
         break;
       case PAIR:
-        with_bit<0, REGISTER_BITS / 2>(operation.bit / 2, [&](auto half) {
-          constexpr int low = bit_at(2 * decltype(half)::value), high = 2 * low;
-          for_each_register<REGISTER_BITS, low | high>(operation, [&](int r) {
-            const Complex<R> a = amplitude[r], b = amplitude[r | low], c = amplitude[r | high], d = amplitude[r | low | high];
-            const auto row = [&](int i) {
-              const Complex<R>* m = numbers + 4 * i;
-              return multiply_add(m[3], d, multiply_add(m[2], c, multiply_add(m[1], b, multiply(m[0], a))));
-            };
-            amplitude[r] = row(0);
-            amplitude[r | low] = row(1);
-            amplitude[r | high] = row(2);
-            amplitude[r | low | high] = row(3);
-          });
+        with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
+          constexpr int first = decltype(bit)::value;
+          if constexpr (REGISTER_BITS <= MOST_PAIRED_BITS)
+            with_bit<first + 1, REGISTER_BITS>(operation.other, [&](auto other) {
+              mix_pairs<bit_at(first), bit_at(decltype(other)::value)>(operation.registers, numbers);
+            });
+          else if constexpr (first % 2 == 0 && first + 1 < REGISTER_BITS)
+            mix_pairs<bit_at(first), bit_at(first + 1)>(operation.registers, numbers);
         });
         break;
     }
@@ -252,8 +358,8 @@ __device__ __forceinline__ void for_each_place(Place place, const Column* column
 // constants[y * constants_stride]; all else that a launch reads is the same for all states.
 template <class R, int REGISTER_BITS>
 __global__ void __launch_bounds__(MOST_THREADS, BLOCKS_ON_A_MULTIPROCESSOR)
-run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const unsigned* columns,
-         const Factor* factors, const Index* block_tables, const Complex<R>* constants, unsigned number, const Index* first,
+run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const Columns* columns,
+         const Factor* factors, const Rotation* rotations, const Index* block_tables, const Complex<R>* constants, unsigned number, const Index* first,
          Index constants_stride) {
   SHARED_MEMORY(Complex<R>, tile);
   const Pass& pass = passes[number];
@@ -274,23 +380,29 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
         else held.amplitude[r] = read_global(states, i);
       });
 
+  const auto of_block = [&](unsigned tables) {
+    return tables == NO_TABLES ? 0 : unsigned(combine_bytes(block, block_tables + tables, pass.block_bits));
+  };
   for (unsigned s = pass.first_stage; s < pass.first_stage + pass.stages; ++s) {
     const Stage& stage = stages[s];
     if (stage.exchange != NO_EXCHANGE) {
       // Without a barrier, each thread writes to the very places that it has read last.
       if (stage.exchange == EXCHANGE_AFTER_BARRIER) __syncthreads();
-      for_each_place<REGISTER_BITS>(packed(thread, stage.put_thread), stage.put_register,
+      for_each_place<REGISTER_BITS>(packed(thread, stage.put_thread) ^ stage.put_flip ^ of_block(stage.put_blocks),
+                                    stage.put_register,
                                     [&](int r, unsigned place) { write_shared(tile, place, held.amplitude[r]); });
       __syncthreads();
-      const unsigned from = packed(thread, stage.get_thread) ^
-                            combine(block, stage.get_block, stage.get_block_bits) ^ stage.get_flip;
-      for_each_place<REGISTER_BITS>(from, stage.get_register,
+      for_each_place<REGISTER_BITS>(packed(thread, stage.get_thread) ^ stage.get_flip ^ of_block(stage.get_blocks),
+                                    stage.get_register,
                                     [&](int r, unsigned place) { held.amplitude[r] = read_shared(tile, place); });
     }
+    held.view = 0;
     for (unsigned o = stage.first_operation; o < stage.first_operation + stage.operations; ++o) {
       const Operation operation = operations[o];
-      if ((thread & operation.on_thread) != operation.want_thread || (block & operation.on_block) != operation.want_block) continue;
-      held.apply(operation, constants, columns, factors);
+      if (operation.kind == LAYER)
+        held.apply_layer(operation, constants + operation.at, rotations);
+      else if ((thread & operation.on_thread) == operation.want_thread && (block & operation.on_block) == operation.want_block)
+        held.apply(operation, constants, columns, factors, of_block);
     }
   }
 

@@ -21,18 +21,11 @@ __device__ __forceinline__ Complex<R> multiply_add(Complex<R> a, Complex<R> b, C
   return {c.re + a.re * b.re - a.im * b.im, c.im + a.re * b.im + a.im * b.re};
 }
 
-// x * a + y * b for real x and y
+// c + x * b for real x
 template <class R>
-__device__ __forceinline__ Complex<R> add_real_multiples(R x, Complex<R> a, R y, Complex<R> b) {
-  count_multiply_adds(4);
-  return {x * a.re + y * b.re, x * a.im + y * b.im};
-}
-
-// x * a + i * y * b for real x and y
-template <class R>
-__device__ __forceinline__ Complex<R> add_real_and_imaginary_multiples(R x, Complex<R> a, R y, Complex<R> b) {
-  count_multiply_adds(4);
-  return {x * a.re - y * b.im, x * a.im + y * b.re};
+__device__ __forceinline__ Complex<R> add_real_multiple(Complex<R> c, R x, Complex<R> b) {
+  count_multiply_adds(2);
+  return {c.re + x * b.re, c.im + x * b.im};
 }
 
 // conj(a) * b, in double precision whatever that of `a` and `b`

@@ -27,6 +27,8 @@ def gates():
         other, third = (q + 1) % N_QUBITS, (q + 6) % N_QUBITS
         found += [
             gate(Form.MATRIX, hadamard, (q,)),
+            gate(Form.PERMUTATION, [1, 0], (q,), (third,)),
+            gate(Form.MATRIX, hadamard, (q,)),
             gate(Form.PERMUTATION, [1, 0], (q,), (other, third)),
             gate(Form.MATRIX, rotation, (q,), (third,)),
             gate(Form.MATRIX, reference.random_unitary(2, q), (q,), (other,)),

@@ -129,4 +129,5 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_machine(tmp_path)
         assert not re.search(r"url\([\"']?(\w+:)?//", sheet.read_text("utf-8")), sheet
     assert "geometric mean" in (made / "benchmarks.html").read_text("utf-8")
     assert "99 of 100 within" in (made / "jobs.html").read_text("utf-8")
-    assert (made / "plan.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("plan.png", "layers.png"):
+        assert (made / picture).read_bytes().startswith(b"\x89PNG")

@@ -96,7 +96,9 @@ def on_card(array):
 
 
 STRUCTURES = re.findall(r"(?<!>\n)^struct (?:alignas\(16\) )?(\w+) {", kernel_source(), re.MULTILINE)  # no templates
-LIMITS = re.findall(r"^constexpr int (\w+)", (ROOT / "kernels" / "limits.cuh").read_text("utf-8"), re.MULTILINE)
+LIMITS = re.findall(
+    r"^constexpr (?:int|unsigned) (\w+)", (ROOT / "kernels" / "limits.cuh").read_text("utf-8"), re.MULTILINE
+)
 SIZES = f"""
 template <int> __global__ void sizes(unsigned* out) {{
   const unsigned sizes[] = {{{", ".join([*(f"sizeof({name})" for name in STRUCTURES), *LIMITS])}}};
@@ -146,7 +148,7 @@ def test_fields_come_in_the_order_in_which_the_kernels_have_them():
         assert fields == found
 
 
-@pytest.mark.parametrize("name", ["Exchange", "OperationKind"])
+@pytest.mark.parametrize("name", ["Exchange", "LayerDiagonal", "OperationKind"])
 def test_enumerations_have_the_numbers_that_the_kernels_have(name):
     body = re.search(rf"^enum {name} {{\n(.*?)^}};$", kernel_source(), re.MULTILINE | re.DOTALL)[1]
     found = re.findall(r"(\w+) = (\d+),", re.sub(r"//.*", "", body))
@@ -164,7 +166,7 @@ def test_the_number_of_threads_stands_in_one_place():
 BITS = """
 template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
   const Index value = threadIdx.x;
-  Index* own = out + 15 * value;
+  Index* own = out + 18 * value;
   Index columns[4];
   for (int p = 0; p < 4; ++p) columns[p] = bit_at(positions[p]);
   own[0] = has_bit(value, positions[0]);
@@ -188,7 +190,10 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
   own[11] = combine_all(value, eight);
   own[12] = combine_packed(value, packed);
   own[13] = combine_bytes(value, table, 8);
-  own[14] = gray_code(value);
+  own[14] = with_bits_exchanged<5>(0x9a3c55e1u, value % 32);
+  own[15] = picked<2>(joined(value, 5, 3), 0x3f00u | positions[0]);
+  own[16] = picked<3>(value, positions[0] | positions[1] << 8 | positions[2] << 16);
+  own[17] = gray_code(value);
 }
 """
 
@@ -196,9 +201,9 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
 @runs
 def test_bit_tricks_are_those_of_the_python_side():
     for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
-        out = on_card(np.zeros(64 * 15, np.uint64))
+        out = on_card(np.zeros(64 * 18, np.uint64))
         launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
-        rows = out.get().reshape(64, 15).tolist()
+        rows = out.get().reshape(64, 18).tolist()
         for value, row in enumerate(rows):
             columns = [bits.bit_at(position) for position in positions]
             assert row[:-1] == [
@@ -214,6 +219,9 @@ def test_bit_tricks_are_those_of_the_python_side():
                 bits.with_gap(value, positions[0], positions[1]),
                 value % 8,
                 *[bits.combine(value, [5 * p + positions[p % 4] for p in range(8)])] * 3,
+                bits.mask_of(number for number in range(32) if bits.has_bit(0x9A3C55E1, number ^ value % 32)),
+                int(bits.has_bit(8 * value + 5, positions[0])),
+                bits.extract_bits(value, positions[:3]),
             ]
         codes = [row[-1] for row in rows]
         assert sorted(codes) == list(range(64))
@@ -225,7 +233,7 @@ def test_every_bit_trick_is_compared_and_stands_in_its_header():
     """The kernels shift no bits themselves, and each function of the header is in the kernel above."""
     header = re.sub(r"//.*", "", (ROOT / "kernels" / "index.cuh").read_text("utf-8"))
     functions = re.findall(r"__forceinline__ (?:constexpr )?[\w ]+? (\w+)\(", header)
-    assert len(functions) == 15
+    assert len(functions) == 18
     assert all(f"{name}(" in BITS or f"{name}<" in BITS for name in functions)
     for path in (ROOT / "kernels").glob("*.cu*"):
         if path.name != "index.cuh":
@@ -247,7 +255,7 @@ def test_a_launch_of_the_wrong_size_ends_with_an_error():
     none = on_card(np.zeros(64, np.uint64))
     state = on_card(np.zeros(2**6, complex))
     tables = on_card(np.arange(256, dtype=np.uint64) * np.uint64(32))
-    arguments = (state, on_card(passes), none, none, none, none, tables, none, np.uint32(0), none, np.uint64(0))
+    arguments = (state, on_card(passes), *[none] * 5, tables, none, np.uint32(0), none, np.uint64(0))
 
     def launch(blocks, threads):
         module.get_function(name)((blocks,), (threads,), arguments, shared_mem=512)

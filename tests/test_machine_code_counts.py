@@ -22,18 +22,18 @@ pytestmark = pytest.mark.skipif(
 N = 16
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 MOST = {  # of a warp, on compute capability 9.0
-    ("qft", DOUBLE): 9577,
-    ("qft", SINGLE): 14065,
-    ("ghz", DOUBLE): 2648,
-    ("ghz", SINGLE): 3265,
-    ("tfim", DOUBLE): 44835,
-    ("tfim", SINGLE): 68478,
-    ("volume", DOUBLE): 38505,
-    ("volume", SINGLE): 67464,
-    ("ansatz_cx_chain", DOUBLE): 66865,
-    ("ansatz_cx_chain", SINGLE): 91104,
-    ("grover", DOUBLE): 67685,
-    ("grover", SINGLE): 89589,
+    ("qft", DOUBLE): 8776,
+    ("qft", SINGLE): 12022,
+    ("ghz", DOUBLE): 1728,
+    ("ghz", SINGLE): 2462,
+    ("tfim", DOUBLE): 23336,
+    ("tfim", SINGLE): 35838,
+    ("volume", DOUBLE): 35169,
+    ("volume", SINGLE): 67207,
+    ("ansatz_cx_chain", DOUBLE): 40425,
+    ("ansatz_cx_chain", SINGLE): 54164,
+    ("grover", DOUBLE): 23961,
+    ("grover", SINGLE): 38391,
 }
 
 

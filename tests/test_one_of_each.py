@@ -25,6 +25,9 @@ def test_every_kernel_and_operation_is_launched(precision, tolerance, monkeypatc
     monkeypatch.setattr(encoding.Encoder, "_put", noted)
     cupy = new_emulated_cupy()
     assert one_of_each.launch_all(CupyDevice(cupy=cupy), precision) == pytest.approx(1, abs=20 * tolerance)
-    assert kinds == set(OperationKind)
+    unneeded = (
+        {OperationKind.SWAP} if precision is Precision.DOUBLE else set()
+    )  # Pairs are any bits where there are few.
+    assert kinds == set(OperationKind) - unneeded
     launched = {launch.kernel.partition("<")[0] for launch in cupy.gpu.launches}
     assert launched == set(kernel_names(Precision.DOUBLE, 4))

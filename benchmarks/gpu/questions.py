@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.gpu.encoding import PassArrays as Recorded
+from basicaer.devices.gpu.pass_arrays import PassArrays as Recorded
 from basicaer.devices.gpu.passes import PassBuilder
-from basicaer.devices.gpu.structs import FACTOR, OPERATION, PASS, STAGE
+from basicaer.devices.gpu.structs import FACTOR, OPERATION, PASS, ROTATION, STAGE
 from basicaer.devices.gpu.structs import OperationKind as Kind
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form
@@ -44,6 +44,7 @@ class Question:
     stages: NDArray[Any]
     operations: NDArray[Any]
     factors: NDArray[Any]
+    rotations: NDArray[Any]
     block_tables: NDArray[np.uint64]
     constants: NDArray[np.complexfloating]
     blocks: int
@@ -75,7 +76,7 @@ def questions(shape: Shape, n: int) -> Iterator[Question]:
     usual = tiles[f"{rows} lowest and the highest"]
     for exchanges in EXCHANGES:
         yield _question(f"{exchanges} exchanges", shape, n, usual, exchanges=exchanges)
-    for kind in ("factors", "phases", "flips", "real", "crossed", "dense", "pairs"):
+    for kind in ("factors", "phases", "flips", "views", "diagonals", "rotations", "layers", "dense", "pairs"):
         yield _question(f"{OPERATIONS} {kind}", shape, n, usual, kind=kind)
     yield _question(f"8 exchanges, {OPERATIONS} dense", shape, n, usual, exchanges=8, kind="dense")
 
@@ -89,7 +90,7 @@ def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, roun
         _uploaded(cupy, array)
         for array in (
             *(question.passes, question.stages, question.operations),
-            *(np.zeros(1, np.uint32), question.factors, question.block_tables),
+            *(np.zeros(1, np.uint32), question.factors, question.rotations, question.block_tables),
         )
     ]
     constants = _uploaded(cupy, question.constants.astype(vector.dtype))
@@ -128,8 +129,8 @@ def _question(
     else:
         raise AssertionError(f"No pass with tiles of {len(tile)} bits has {what}.")
     stages_array = np.array(recorded.stages, STAGE)
-    nothing = np.zeros(0, OPERATION), np.zeros(1, FACTOR), np.zeros(1, complex)
-    operations, factors, constants = _operations(kind, shape, bits) if kind else nothing
+    nothing = np.zeros(0, OPERATION), np.zeros(1, FACTOR), np.zeros(1, ROTATION), np.zeros(1, complex)
+    operations, factors, rotations, constants = _operations(kind, shape, bits) if kind else nothing
     per_stage = np.array_split(np.arange(len(operations)), len(stages_array))
     stages_array["first_operation"] = [part[0] if len(part) else 0 for part in per_stage]
     stages_array["operations"] = [len(part) for part in per_stage]
@@ -140,6 +141,7 @@ def _question(
         stages_array,
         operations,
         factors,
+        rotations,
         np.concatenate(recorded.block_tables),
         constants,
         blocks=2 ** bits[1],
@@ -167,16 +169,22 @@ def _recorded(
 
 def _operations(
     kind: str, shape: Shape, bits: tuple[int, int]
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.complexfloating]]:
-    """Return operations of one kind on each of the register's bits in turn, their factors, and their constants."""
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.complexfloating]]:
+    """Return operations of one kind on each of the register's bits in turn, their factors, rotations, and constants."""
     random = np.random.default_rng(10)
     operations = np.zeros(OPERATIONS, OPERATION)
     number = np.arange(OPERATIONS)
     operations["bit"] = number % shape.register_bits
-    operations["at"] = 16 * (number % 16)
-    constants = np.zeros((16, 16), complex)  # constants[i] = the constants of one operation
+    operations["registers"] = 2 ** (2**shape.register_bits) - 1
+    operations["at"] = 40 * (number % 16)
+    constants = np.zeros((16, 40), complex)  # constants[i] = the constants of one operation
     factors = np.zeros(OPERATIONS, FACTOR)
     factors["on_thread"] = factors["want_thread"] = 2 ** (number % bits[0])
+    registers = range(2**shape.register_bits)
+    ones = [sum(2**r for r in registers if r & 2**bit) for bit in range(shape.register_bits)]  # [bit] = where it is 1
+    rotations = np.zeros(shape.register_bits, ROTATION)
+    rotations["mask"] = rotations["row"] = 2 ** np.arange(shape.register_bits)
+    rotations["ones"] = ones
     match kind:
         case "factors":
             # As in a QFT, each thread gathers a factor of its own, and multiplies its amplitudes by it once.
@@ -186,24 +194,26 @@ def _operations(
         case "phases":
             # Half of the registers are multiplied, by a factor that differs between threads.
             operations["kind"], operations["threads"] = Kind.PHASE, 1
-            operations["on_register"] = operations["want_register"] = 2 ** (number % shape.register_bits)
+            operations["registers"] = [ones[bit] for bit in operations["bit"]]
             constants[:, :2] = np.exp(1j * random.uniform(0, 2 * np.pi, (16, 2)))
         case "flips":
             operations["kind"] = Kind.FLIP
             operations["at"] = 2**32 - 1  # Amplitudes flip in all registers.
-        case "real" | "crossed":
-            operations["kind"] = Kind.REAL if kind == "real" else Kind.CROSSED
-            angle = random.uniform(0, 2 * np.pi, 16)
-            c, s = np.cos(angle), np.sin(angle)
-            # A constant holds the two entries of a row; those off the diagonal are imaginary if crossed, as in RX.
-            constants[:, 0], constants[:, 1] = c - 1j * s, (s if kind == "real" else -s) + 1j * c
+        case "views":
+            operations["kind"], operations["other"], operations["threads"] = Kind.VIEW, 1, 5
+        case "diagonals" | "rotations" | "layers":
+            operations["kind"], operations["other"] = Kind.LAYER, kind != "rotations"
+            operations["threads"] = {"diagonals": 0, "rotations": 1, "layers": shape.register_bits}[kind]
+            operations["columns"] = operations["bit"] if kind == "rotations" else 0
+            constants[:] = 0.7 * np.exp(1j * random.uniform(0, 2 * np.pi, (16, 40)))
         case "dense":
             operations["kind"] = Kind.DENSE
             constants[:, :4] = [_unitary(2, random).reshape(-1) for _ in range(16)]
         case "pairs":
             operations["kind"] = Kind.PAIR
-            constants[:] = [_unitary(4, random).reshape(-1) for _ in range(16)]
-    return operations, factors, constants.reshape(-1)
+            operations["bit"], operations["other"] = 0, 1
+            constants[:, :16] = [_unitary(4, random).reshape(-1) for _ in range(16)]
+    return operations, factors, rotations, constants.reshape(-1)
 
 
 def _unitary(size: int, random: np.random.Generator) -> NDArray[np.complexfloating]:

@@ -143,6 +143,9 @@ class Costs:
         The seconds that each step on each tile takes in addition, whatever the size of the tile.
     selectors
         The largest number of selectors of a product.
+    lowest_qubits
+        How many of the lowest qubits the first tile should have as if they were the tile before, so that a state
+        is read in whole cache lines also where it does not begin as |0...0>.
     """
 
     tile_qubits: int
@@ -153,6 +156,7 @@ class Costs:
     move: float
     step_seconds: float
     selectors: int
+    lowest_qubits: int = 0
 
     @property
     def widest_product(self) -> int:

@@ -72,7 +72,7 @@ class _Planning:
     upcoming
         All bundles after these.
     previous
-        The tile of the pass before, as a mask of wires.
+        The tile of the pass before, as a mask of wires; before the first pass, wires of which lines of memory are made.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class _Planning:
         self.size = self.bundles.size
         self.upcoming = iter(self.bundles.leaders)
         self.waiting: list[int] = []
-        self.previous: int | None = None
+        self.previous = all_ones(min(costs.lowest_qubits, n_qubits))
 
     def plan(self) -> Plan:
         """Return the finished plan."""
@@ -144,15 +144,14 @@ class _Planning:
 
     def can_share_enough(self, tile: int, size: int) -> bool:
         """Tell whether a tile, filled up to `size`, can keep enough wires of the tile before."""
-        if self.previous is None:
+        if not self.previous:
             return True
         return (tile & self.previous).bit_count() + size - tile.bit_count() >= self.costs.shared_qubits
 
     def padded(self, tile: int, size: int) -> int:
         """Fill a tile up: first with wires of the tile before, then with wires on which the next gates pair."""
-        previous = self.previous or 0
-        for wire in positions_of(previous):
-            if (tile & previous).bit_count() >= min(self.costs.shared_qubits, size):
+        for wire in positions_of(self.previous):
+            if (tile & self.previous).bit_count() >= min(self.costs.shared_qubits, size):
                 break
             tile = _with_room(tile, wire, size)
         for number in self.waiting:

@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.gpu.encoding import PassArrays
 from basicaer.devices.gpu.launches import ClearLaunch, Launch, Launches, WideLaunch
+from basicaer.devices.gpu.pass_arrays import PassArrays
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.rewriting import by_diagonal_targets, is_wide, paired_by, without_known
-from basicaer.devices.gpu.structs import FACTOR, MOST_BLOCK_BITS, MOST_WIDE_TARGETS, OPERATION, PASS, STAGE, WIDE
+from basicaer.devices.gpu.structs import (
+    COLUMNS,
+    FACTOR,
+    MOST_BLOCK_BITS,
+    MOST_WIDE_TARGETS,
+    OPERATION,
+    PASS,
+    ROTATION,
+    STAGE,
+    WIDE,
+)
 from basicaer.devices.numbers import GateNumbers, data_of_sets, numbers_of
 from basicaer.engine.bits import bit_at, has_bit, inverse_positions, mask_of
 from basicaer.engine.plan import Part, PlannedGate, Product
@@ -190,8 +200,9 @@ class _Binding:
             np.array(arrays.passes, PASS),
             np.array(arrays.stages, STAGE),
             np.array(arrays.operations, OPERATION),
-            np.concatenate(arrays.columns) if arrays.columns else np.zeros(1, np.uint32),
+            np.array(arrays.columns or np.zeros(1), COLUMNS),
             np.array(arrays.factors or [(0, 0, 0, 0)], FACTOR),
+            np.array(arrays.rotations or [(0, 0, 0, 0)], ROTATION),
             np.concatenate(arrays.block_tables) if arrays.block_tables else np.zeros(1, np.uint64),
             np.ascontiguousarray(constants, dtype),
             tuple(self._place),

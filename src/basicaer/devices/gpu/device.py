@@ -37,6 +37,7 @@ def _costs(shape: TileShape, precision: Precision) -> Costs:
         move=move,
         step_seconds=0.0,
         selectors=64,
+        lowest_qubits=shape.row_bits,
     )
 
 

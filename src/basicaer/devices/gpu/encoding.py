@@ -5,11 +5,13 @@ To add a kind of operation, see "Adding an operation" in kernels/README.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, assert_never
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 import numpy as np
 
+from basicaer.devices.gpu.frames import Frame
+from basicaer.devices.gpu.layers import Layer
 from basicaer.devices.gpu.operations import (
     OTHER_WIRE_ORDER,
     Diagonal,
@@ -17,18 +19,19 @@ from basicaer.devices.gpu.operations import (
     Flip,
     Matrix,
     Operation,
+    Rotation,
     Table,
-    classified,
     stacked,
 )
 from basicaer.devices.gpu.structs import (
-    MOST_BLOCK_BITS,
-    MOST_REGISTER_BITS,
+    COLUMNS,
+    MOST_PAIRED_BITS,
     MOST_THREAD_BITS,
-    TABLE_BITS,
+    NO_TABLES,
+    LayerDiagonal,
     OperationKind,
 )
-from basicaer.engine.bits import bit_at, mask_of, parity
+from basicaer.engine.bits import all_ones, bit_at, has_bit, mask_of, parity, positions_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,61 +39,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.operations import Condition, Factor
+    from basicaer.devices.gpu.pass_arrays import PassArrays
 
-__all__ = ["Encoder", "PassArrays"]
+__all__ = ["Encoder", "Places"]
 
 _REGISTER, _THREAD, _BLOCK = range(3)  # the three numbers by which an amplitude is found
-_FIRST_COLUMN = {_THREAD: 0, _REGISTER: MOST_THREAD_BITS, _BLOCK: MOST_THREAD_BITS + MOST_REGISTER_BITS}  # in tables
-_COLUMNS_OF_A_TABLE = MOST_THREAD_BITS + MOST_REGISTER_BITS + MOST_BLOCK_BITS
 
 
-@dataclass
-class PassArrays:
-    """The arrays that `run_pass` reads, as they are collected.
+class Places(NamedTuple):
+    """Where amplitudes are put or stored: what is combined for each bit of the three numbers, and always."""
 
-    Attributes
-    ----------
-    constants, constants_size
-        The constants in pieces ``piece[c, s]``, where s is the set, and how many there are in a set.
-    """
-
-    passes: list[NDArray[Any]] = field(default_factory=list)
-    stages: list[NDArray[Any]] = field(default_factory=list)
-    operations: list[tuple[int, ...]] = field(default_factory=list)
-    columns: list[NDArray[np.uint32]] = field(default_factory=list)
-    factors: list[tuple[int, int, int, int]] = field(default_factory=list)
-    block_tables: list[NDArray[np.uint64]] = field(default_factory=list)
-    constants: list[NDArray[Any]] = field(default_factory=list)
-    constants_size: int = 0
-
-    def add_constants(self, numbers: NDArray[Any]) -> int:
-        """Add complex numbers, whose last axis is that of the sets; return where they begin."""
-        at = self.constants_size
-        self.constants.append(numbers.reshape(-1, numbers.shape[-1]))
-        self.constants_size += len(self.constants[-1])
-        return at
-
-    def add_block_tables(self, columns: Sequence[int], flip: int) -> int:
-        """Add tables of what the block's number adds to an index, given its columns and what is always added.
-
-        Return where they begin. There is a table for each byte of the number, with a value for each that it may have.
-        """
-        at = len(self.block_tables)
-        for first in range(0, max(len(columns), 1), TABLE_BITS):
-            values = np.array([flip if first == 0 else 0], np.uint64)
-            for column in [*columns[first : first + TABLE_BITS], *[0] * TABLE_BITS][:TABLE_BITS]:
-                values = np.concatenate([values, values ^ np.uint64(column)])
-            self.block_tables.append(values)
-        return int(at * 2**TABLE_BITS)
-
-    def add_columns(self, columns: NDArray[np.uint32]) -> int:
-        """Add the columns of a table; return where they begin."""
-        self.columns.append(columns)
-        return (len(self.columns) - 1) * _COLUMNS_OF_A_TABLE
+    register: list[int]
+    thread: list[int]
+    block: list[int]
+    flip: int
 
 
 class Encoder:
     """Turns operations on wires into those on bits of the register's, the thread's and the block's number.
+
+    Wires that are flipped are renamed, and no amplitude moves: see `Frame`. Amplitudes move only before operations that
+    need each wire to be a bit of the register's number, such as those on two wires.
 
     Parameters
     ----------
@@ -105,6 +74,12 @@ class Encoder:
     ) -> None:
         self._arrays = arrays
         self._registers = tuple(registers)
+        self._outside = tuple(outside)
+        self.threads = tuple(threads)
+        self._frame = Frame(len(registers))
+        self._renamed: list[Flip] = []  # what the frame stands for: it moved no amplitudes
+        self._shown = [(0, 0)] * len(registers)  # masks of the thread's and block's number for each bit of `view`
+        self._layer = Layer()
         self._bit_of = {  # _bit_of[wire] = (the number that it is a bit of, the bit's position)
             wire: (number, bit)
             for number, wires in ((_REGISTER, registers), (_THREAD, threads), (_BLOCK, outside))
@@ -112,74 +87,204 @@ class Encoder:
         }
 
     def add(self, operation: Operation) -> None:
-        """Add an operation."""
+        """Add an operation; `finish` has to follow the last one."""
         match operation:
-            case Matrix(wires, matrix, condition) if len(wires) == 1:
-                kind, numbers = classified(matrix)
-                self._put(kind, condition, bit=self._register(wires[0]), at=self._arrays.add_constants(numbers))
-            case Matrix(wires, matrix, condition):
-                low = self._brought_together(wires)
-                if self._register(wires[0]) != low:
-                    matrix = matrix[np.ix_(OTHER_WIRE_ORDER, OTHER_WIRE_ORDER)]
-                self._put(OperationKind.PAIR, condition, bit=low, at=self._arrays.add_constants(matrix))
+            case Rotation(wire, tangent):
+                self._show()
+                self._layer.rotate(self._frame, self._register(wire), tangent)
+            case Flip(condition=condition) if not condition:
+                self._rename(operation)
+            case Diagonal(factors):
+                self.finish()
+                self._show()
+                self._layer.selectors, self._layer.diagonal = self._by_register(factors)
+                is_view = any((*self._frame.of_thread, *self._frame.of_block))
+                self._layer.kind = LayerDiagonal.DIAGONAL_BY_VIEW if is_view else LayerDiagonal.DIAGONAL
             case Flip():
-                self._add_flip(operation)
+                self._settle()
+                self._move(operation)
+            case Matrix(wires, matrix, condition) if len(wires) == 1:
+                self._settle()
+                at = self._arrays.add_constants(matrix)
+                self._put(OperationKind.DENSE, condition, bit=self._register(wires[0]), at=at)
+            case Matrix(wires, matrix, condition):
+                self._settle()
+                if len(self._registers) > MOST_PAIRED_BITS:
+                    self._bring_together(wires)
+                bits = [self._register(wire) for wire in wires]
+                if bits[0] > bits[1]:
+                    matrix = matrix[np.ix_(OTHER_WIRE_ORDER, OTHER_WIRE_ORDER)]
+                at = self._arrays.add_constants(matrix)
+                self._put(OperationKind.PAIR, condition, bit=min(bits), other=max(bits), at=at)
             case Factors(inside):
+                self.finish()
+                if inside:
+                    self._show()
                 everywhere, others = operation.parted()
                 at = self._arrays.add_constants(stacked([everywhere, *(factor for _, factor in others)]))
                 first = len(self._arrays.factors)
-                self._arrays.factors += [self._conditions(condition)[2:] for condition, _ in others]
+                self._arrays.factors += [self._conditions(condition) for condition, _ in others]
                 self._put(OperationKind.PHASE, inside, at=at, columns=first, threads=len(others))
-            case Diagonal(factors):
-                self._put(OperationKind.DIAGONAL, {}, at=self._arrays.add_constants(self._by_register(factors)))
             case Table():
+                self.finish()
+                self._show()
                 self._add_table(operation)
             case _:
                 assert_never(operation)
 
-    def _by_register(self, factors: Sequence[tuple[Condition, Factor]]) -> NDArray[np.complexfloating]:
-        """Return ``numbers[r, s]``, the product in set s of the factors for the amplitude in register r."""
-        by_factor = stacked([factor for _, factor in factors])
-        numbers = np.ones((2 ** len(self._registers), by_factor.shape[1]), complex)
-        register = np.arange(len(numbers))
-        for (condition, _), factor in zip(factors, by_factor, strict=True):
-            on, want, *_ = self._conditions(condition)
-            numbers[register & on == want] *= factor
-        return numbers
+    def finish(self) -> None:
+        """Put down the layer that is being made, if there is one."""
+        layer, self._layer = self._layer, Layer()
+        numbers = layer.numbers(len(self._registers))
+        if numbers is None:
+            return
+        first = len(self._arrays.rotations)
+        self._arrays.rotations += layer.rotations
+        self._put(
+            OperationKind.LAYER,
+            {},
+            bit=mask_of(layer.shears),
+            other=int(layer.kind),
+            registers=layer.selecting,
+            at=self._arrays.add_constants(numbers),
+            columns=first,
+            threads=len(layer.rotations),
+        )
 
-    def registers(self) -> list[int]:
-        """Return the wire of each register bit after all operations so far, which may have swapped wires."""
-        return sorted(self._registers, key=self._register)
+    def settle_views(self) -> None:
+        """Let all threads see registers as they are, by moving amplitudes; `places` alone may follow."""
+        frame = self._frame
+        for bit, (thread, block) in enumerate(zip(frame.of_thread, frame.of_block, strict=True)):
+            if thread or block:
+                self._put(OperationKind.FLIP, {}, bit=bit, columns=block, threads=thread)
+        frame.of_thread, frame.of_block = ([0] * len(frame.rows) for _ in range(2))
 
-    def _add_flip(self, flip: Flip) -> None:
-        mask = [0, 0, 0]  # masks for register, thread and block: the parity of these bits says where X acts
+    def places(self, columns: Mapping[int, int]) -> Places:
+        """Return where amplitudes are now, given for each wire what is combined into their place where it is 1."""
+        register, thread, block, flip = self._frame.seen([columns[wire] for wire in self._by_bit()])
+        of_thread, of_block = ([columns.get(wire, 0) for wire in wires] for wires in (self.threads, self._outside))
+        for own, more in ((of_thread, thread), (of_block, block)):
+            for bit, column in enumerate(more):
+                own[bit] ^= column
+        return Places(register, of_thread, of_block, flip)
+
+    def _rename(self, flip: Flip) -> None:
+        """Let a wire have another value in each register, and move no amplitudes."""
+        bit, masks, others = self._register(flip.wire), self._masks(flip), []
+        for wire in flip.parity:
+            number, position = self._bit_of[wire]
+            if number == _REGISTER:
+                others.append(position)
+        self._frame.add(bit, others, flip=not flip.value)
+        self._frame.turn_view(bit, masks[_THREAD], masks[_BLOCK])
+        self._renamed.append(flip)
+
+    def _show(self) -> None:
+        """Let threads see registers as the frame says, which they need only now."""
+        changes: dict[tuple[int, int], int] = {}  # [masks of the thread's and block's number] = the bits that they turn
+        frame = self._frame
+        for bit, (was, *masks) in enumerate(zip(self._shown, frame.of_thread, frame.of_block, strict=True)):
+            change = was[0] ^ masks[0], was[1] ^ masks[1]
+            changes[change] = changes.get(change, 0) | bit_at(bit)
+        changes.pop((0, 0), None)
+        if changes:
+            self.finish()  # what comes before sees registers as it did
+            self._shown = list(zip(frame.of_thread, frame.of_block, strict=True))
+        for (thread, block), mask in changes.items():
+            self._put(OperationKind.VIEW, {}, other=mask, columns=block, threads=thread)
+
+    def _settle(self) -> None:
+        """Make each wire a bit of the register's number again, by moving amplitudes if any wire was renamed."""
+        self.finish()
+        frame, self._frame = self._frame, Frame(len(self._registers))
+        renamed, self._renamed = self._renamed, []
+        if frame.is_plain:
+            return
+        self._show()
+        for flip in renamed:
+            self._move(flip)
+
+    def _masks(self, flip: Flip) -> list[int]:
+        """Return masks of the three numbers: the parity of all these bits says where X acts."""
+        masks = [0, 0, 0]
         for wire in flip.parity:
             number, bit = self._bit_of[wire]
-            mask[number] |= bit_at(bit)
+            masks[number] |= bit_at(bit)
+        return masks
+
+    def _by_register(
+        self, factors: Sequence[tuple[Condition, Factor]]
+    ) -> tuple[list[int], NDArray[np.complexfloating]]:
+        """Return the product of the factors for each register, and the bits of other numbers that it depends on.
+
+        It is ``numbers[r, s]`` for register r in set s, and then the same for each other value of these bits.
+        """
+        by_factor = stacked([factor for _, factor in factors])
+        wires = list(
+            {wire: None for condition, _ in factors for wire in condition if self._bit_of[wire][0] != _REGISTER}
+        )
+        size = 2 ** len(self._registers)
+        acts = [
+            _acted_on(self._where(condition), size, tuple([condition.get(wire) for wire in wires]))
+            for condition, _ in factors
+        ]
+        numbers = np.where(np.array(acts)[..., None], by_factor[:, None], 1).prod(axis=0)
+        found = map(self._bit_of.__getitem__, wires)
+        positions = [position + (MOST_THREAD_BITS if number == _BLOCK else 0) for number, position in found]
+        return positions, numbers
+
+    def _where(self, condition: Condition) -> int:
+        """Return the mask of the registers in which those wires of a condition that are in registers fulfil it."""
+        found = every = all_ones(2 ** len(self._registers))
+        for wire, value in condition.items():
+            number, bit = self._bit_of[wire]
+            if number == _REGISTER:
+                ones = self._frame.ones(bit)
+                found &= ones if value else every ^ ones
+        return found
+
+    def _by_bit(self) -> list[int]:
+        """Return the wire of each register bit, while each is one; operations may have swapped wires."""
+        return sorted(self._registers, key=self._register)
+
+    def _move(self, flip: Flip) -> None:
+        """Add an operation that moves amplitudes to where a wire is flipped."""
+        masks = self._masks(flip)
         registers = range(2 ** len(self._registers))
-        acts = mask_of(r for r in registers if parity(r & mask[_REGISTER]) == flip.value)
+        acts = mask_of(r for r in registers if parity(r & masks[_REGISTER]) == flip.value)
         bit = self._register(flip.wire)
-        self._put(OperationKind.FLIP, flip.condition, bit=bit, at=acts, columns=mask[_BLOCK], threads=mask[_THREAD])
+        self._put(OperationKind.FLIP, flip.condition, bit=bit, at=acts, columns=masks[_BLOCK], threads=masks[_THREAD])
 
     def _add_table(self, table: Table) -> None:
-        columns = np.zeros(_COLUMNS_OF_A_TABLE, np.uint32)
+        columns = np.zeros((), COLUMNS)
+        of_block = [0] * len(self._outside)
+        always = 0
         for j, wire in enumerate(table.wires):
             number, bit = self._bit_of[wire]
-            columns[_FIRST_COLUMN[number] + bit] = table.columns[j] if table.columns else bit_at(j)
-        at = self._arrays.add_constants(table.factors)
-        self._put(OperationKind.TABLE, table.condition, at=at, columns=self._arrays.add_columns(columns))
+            column = table.columns[j] if table.columns else bit_at(j)
+            if number == _REGISTER:
+                always ^= column if self._frame.flipped[bit] else 0
+                for position in positions_of(self._frame.rows[bit]):
+                    columns["of_register"][position] ^= column
+            elif number == _THREAD:
+                columns["of_thread"][bit] = column
+            else:
+                of_block[bit] = column
+        columns["of_block"] = self._arrays.add_block_tables(of_block, 0) if any(of_block) else NO_TABLES
+        self._arrays.columns.append(columns)
+        at = self._arrays.add_constants(table.factors[np.arange(len(table.factors)) ^ always])
+        self._put(OperationKind.TABLE, table.condition, at=at, columns=len(self._arrays.columns) - 1)
 
-    def _brought_together(self, wires: Sequence[int]) -> int:
-        """Bring two wires to register bits 0 and 1, or 2 and 3, unless they are there; return the lower bit."""
+    def _bring_together(self, wires: Sequence[int]) -> None:
+        """Bring two wires to register bits 0 and 1, or 2 and 3, unless they are there."""
         bits = sorted(map(self._register, wires))
         if bits in ([0, 1], [2, 3]):
-            return bits[0]
+            return
         low = 2 if bits[0] in (2, 3) and len(self._registers) > 3 else 0  # keeps one of them in place if possible
         free = [bit for bit in (low, low + 1) if bit not in bits]
         for wire in wires:
             if self._register(wire) not in {low, low + 1}:
                 self._swap(wire, free.pop())
-        return low
 
     def _swap(self, wire: int, bit: int) -> None:
         """Make a wire in registers change places with the one that is register bit `bit`."""
@@ -197,24 +302,42 @@ class Encoder:
     def _put(
         self,
         kind: OperationKind,
-        condition: Mapping[int, bool],
+        condition: Condition,
         *,
         bit: int = 0,
         other: int = 0,
         at: int = 0,
         columns: int = 0,
         threads: int = 0,
+        registers: int | None = None,
     ) -> None:
         """Add an `OPERATION` that acts where a condition holds."""
         reserved = 0
-        conditions = self._conditions(condition)
-        self._arrays.operations.append((int(kind), bit, other, reserved, *conditions, at, columns, threads))
+        where = self._where(condition) if registers is None else registers, *self._conditions(condition)
+        self._arrays.operations.append((int(kind), bit, other, reserved, *where, at, columns, threads))
 
-    def _conditions(self, condition: Mapping[int, bool]) -> tuple[int, int, int, int, int, int]:
-        """Return a condition as bits and their values, for the number of the register, the thread and the block."""
+    def _conditions(self, condition: Condition) -> tuple[int, int, int, int]:
+        """Return a condition on other wires as bits and their values, for the number of the thread and of the block."""
         on, want = [0, 0, 0], [0, 0, 0]
         for wire, value in condition.items():
             number, position = self._bit_of[wire]
             on[number] |= bit_at(position)
             want[number] |= bit_at(position) if value else 0
-        return on[_REGISTER], want[_REGISTER], on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK]
+        return on[_THREAD], want[_THREAD], on[_BLOCK], want[_BLOCK]
+
+
+@lru_cache(maxsize=4096)
+def _acted_on(registers: int, size: int, selected: tuple[bool | None, ...]) -> NDArray[np.bool_]:
+    """Tell for each register, and in turn for each value of selectors, whether a factor acts.
+
+    Parameters
+    ----------
+    registers
+        A mask of those on which it acts, of `size`.
+    selected
+        ``selected[j]`` is the value that selector j has to have; None if it may have any.
+    """
+    acts = np.array([has_bit(registers, r) for r in range(size)])
+    for value in selected:
+        acts = np.concatenate([acts if value in (None, other) else np.zeros_like(acts) for other in (False, True)])
+    return acts

@@ -65,7 +65,7 @@ class Launches:
     ----------
     launches
         In the order in which they run.
-    passes, stages, operations, columns, factors, block_tables
+    passes, stages, operations, columns, factors, rotations, block_tables
         Arrays that `run_pass` reads.
     constants
         ``constants[s]`` are those that it reads for set s; a single set stands for all.
@@ -77,8 +77,9 @@ class Launches:
     passes: NDArray[Any]
     stages: NDArray[Any]
     operations: NDArray[Any]
-    columns: NDArray[np.uint32]
+    columns: NDArray[Any]
     factors: NDArray[Any]
+    rotations: NDArray[Any]
     block_tables: NDArray[np.uint64]
     constants: NDArray[np.complexfloating]
     place: tuple[int, ...]

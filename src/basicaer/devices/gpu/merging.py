@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +14,14 @@ from basicaer.devices.gpu.operations import (
     Flip,
     Matrix,
     Operation,
+    Rotation,
     Table,
-    classified,
     is_rounding,
     stacked,
 )
 from basicaer.devices.gpu.rewriting import condition_of
-from basicaer.devices.gpu.structs import OperationKind
+from basicaer.devices.gpu.structs import MOST_SELECTORS
+from basicaer.devices.gpu.turning import turned
 from basicaer.engine.bits import has_bit, positions_of, with_bit
 from basicaer.engine.program import Form
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["StageOperations"]
 
 _MOST_SPLIT_TARGETS = 4  # a diagonal on more targets is looked up in a table
+_LEAST_OWED = 2.0**-30  # A factor that is put off is no less; single precision reaches 2**-126.
 _MOST_LOOKED_BACK = 64  # operations among which an X looks for one that it can be part of
 
 
@@ -78,15 +79,18 @@ class StageOperations:
                 matrix = np.eye(4)[gate.data].T[..., None]  # column c has its 1 in row ``gate.data[c]``
             self._add_matrix(Matrix(gate.targets, matrix, condition))
 
-    def take_scalar(self) -> Factor:
-        """Return the factor by which every amplitude still has to be multiplied, and forget it."""
-        everywhere = self._waiting.get(_EVERYWHERE, {})
-        return everywhere.pop(_EVERYWHERE, _ONE)
+    def operations(self, owed: Factor = _ONE) -> tuple[list[Operation], Factor]:
+        """Return all operations, in order, and the factor by which every amplitude still has to be multiplied then.
 
-    def operations(self) -> list[Operation]:
-        """Return all operations, in order."""
+        Parameters
+        ----------
+        owed
+            That of the stages before.
+        """
+        everywhere = self._waiting.get(_EVERYWHERE, {})
+        owed = owed * everywhere.pop(_EVERYWHERE, _ONE)
         self._flush(None)
-        return list(_in_rounds(self._done))
+        return _paid(_in_rounds(list(_turned(self._done))), owed)
 
     def _add_diagonal(self, gate: GateNumbers, condition: Condition) -> None:
         targets = gate.targets
@@ -113,7 +117,7 @@ class StageOperations:
         """
         for earlier in reversed(self._done):
             if wire in earlier.touched:
-                if isinstance(earlier, Matrix) and not earlier.condition and not _is_cheap(earlier):
+                if isinstance(earlier, Matrix) and not earlier.condition:
                     factors = stacked([zero, one])
                     if len(earlier.wires) == 2:
                         factors = factors[[0, 1, 0, 1] if wire == earlier.wires[0] else [0, 0, 1, 1]]
@@ -152,7 +156,7 @@ class StageOperations:
 
     def _absorb_waiting(self, new: Matrix) -> None:
         """Make the factors that wait and depend on a single wire of a new matrix part of it."""
-        for wire in () if _is_cheap(new) else new.wires:
+        for wire in new.wires:
             for value in (False, True):
                 group = self._waiting.get(frozenset({(wire, value)}), {})
                 if set(group) == {_EVERYWHERE}:
@@ -215,30 +219,94 @@ def _in_rounds(operations: Sequence[Operation]) -> Iterator[Operation]:
             last = changed if wire in changes else read
             last[wire] = max(number, last.get(wire, 0))
     for diagonal, others in rounds:
-        yield from _with_diagonals(diagonal)
+        yield from _with_diagonals(diagonal, sheared=sum(isinstance(one, Rotation) for one in others) > 1)
         yield from others
 
 
-def _with_diagonals(operations: Sequence[Operation]) -> Iterator[Operation]:
-    """Yield operations, with those that multiply next to each other by what registers say alone as one."""
-    for are_factors, run in groupby(operations, lambda one: isinstance(one, Factors)):
-        if not are_factors:
-            yield from run
+def _with_diagonals(operations: Sequence[Operation], *, sheared: bool) -> Iterator[Operation]:
+    """Yield diagonal operations, with those that depend on registers and on few other wires as one, which comes last.
+
+    Parameters
+    ----------
+    sheared
+        Whether rotations follow that need a diagonal.
+    """
+    taken: list[tuple[Condition, Factor]] = []
+    left: list[Factors] = []
+    many = [one for one in operations if isinstance(one, Factors)]
+    yield from (one for one in operations if not isinstance(one, Factors))
+    wires = _selecting(many)
+    for one in many:
+        inside = [(one.inside | outside, factor) for outside, factor in one.factors if outside.keys() <= wires]
+        rest = [(outside, factor) for outside, factor in one.factors if not outside.keys() <= wires]
+        taken += inside
+        if rest:
+            left.append(Factors(one.inside, rest))
+    if len(many) - len(left) + sheared > 1 or wires:
+        yield from left
+        if taken:
+            yield Diagonal([(condition, factor) for condition, factor in taken if not is_rounding(factor)])
+    else:
+        yield from many
+
+
+def _selecting(many: Sequence[Factors]) -> frozenset[int]:
+    """Return the wires outside of the registers on which one diagonal should depend, to replace most operations."""
+    asked = [frozenset(wire for outside, _ in one.factors for wire in outside) for one in many]
+    few = [wires for wires in asked if wires and len(wires) <= MOST_SELECTORS]
+    best, most = frozenset[int](), 0
+    for chosen in dict.fromkeys(one | other for one in few for other in few if len(one | other) <= MOST_SELECTORS):
+        saved = sum(wires <= chosen for wires in few)
+        if saved > most:
+            best, most = chosen, saved
+    return best
+
+
+def _turned(operations: Sequence[Operation]) -> Iterator[Operation]:
+    """Yield operations, with unitary matrices on one wire as rotations between diagonals."""
+    single = [one for one in operations if isinstance(one, Matrix) and len(one.wires) == 1 and not one.condition]
+    turns = dict(zip(map(id, single), turned([one.matrix for one in single]), strict=True))
+    for operation in operations:
+        turn = turns.get(id(operation))
+        if turn is None:
+            yield operation
             continue
-        everywhere: list[tuple[Condition, Factor]] = []
-        others: list[Factors] = []
-        for one in run:
-            assert isinstance(one, Factors)  # for the type checker  # noqa: S101
-            alone, rest = one.parted()
-            if rest:
-                others.append(Factors(one.inside, rest))
-            if not is_rounding(alone):
-                everywhere.append((one.inside, alone))
-        if len(everywhere) > 1:
-            yield Diagonal(everywhere)
-        else:
-            yield from (Factors(inside, [({}, factor)]) for inside, factor in everywhere)
-        yield from others
+        (wire,) = operation.touched
+        before, after, scale = _simplest(turn.before), _simplest(turn.after), _simplest(turn.scale)
+        if not is_rounding(before):
+            yield Factors({wire: True}, [({}, before)])
+        for number in range(turn.times):
+            yield Rotation(wire, turn.tangent, _ONE if number else scale)
+        if not turn.times:
+            yield Factors({}, [({}, scale)])
+        if turn.flips:
+            yield Flip(wire, {})
+        if not is_rounding(after):
+            yield Factors({wire: True}, [({}, after)])
+
+
+def _paid(operations: Iterator[Operation], owed: Factor) -> tuple[list[Operation], Factor]:
+    """Let operations that multiply all amplitudes make up for the scales of rotations, and return what is left.
+
+    Until then amplitudes are too large, but never so much that they exceed the range of numbers.
+    """
+    found: list[Operation] = []
+    for operation in operations:
+        found.append(operation)
+        if isinstance(operation, Rotation):
+            owed = owed * operation.scale
+        elif isinstance(operation, Diagonal):
+            operation.factors.append(({}, owed))
+            owed = _ONE
+        if (abs(owed) if isinstance(owed, complex) else abs(owed).min()) < _LEAST_OWED:
+            found.append(Factors({}, [({}, owed)]))
+            owed = _ONE
+    return found, owed
+
+
+def _simplest(factor: NDArray[np.complexfloating]) -> Factor:
+    """Return a factor that is given for each set; as a number if there is one set, which takes less time."""
+    return complex(factor[0]) if len(factor) == 1 else factor
 
 
 def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, Factor]]:
@@ -258,11 +326,6 @@ def _numbers(diagonal: NDArray[np.complexfloating]) -> list[Factor]:
     if diagonal.shape[1] == 1:
         return [complex(number) for number in diagonal[:, 0].tolist()]
     return list(diagonal)
-
-
-def _is_cheap(operation: Matrix) -> bool:
-    """Tell whether a matrix takes half of the usual arithmetic, which factors would spoil."""
-    return len(operation.wires) == 1 and classified(operation.matrix)[0] is not OperationKind.DENSE
 
 
 def _product(later: NDArray[np.complexfloating], earlier: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:

@@ -10,11 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import mul
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-
-from basicaer.devices.gpu.structs import OperationKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +30,8 @@ __all__ = [
     "Flip",
     "Matrix",
     "Operation",
+    "Rotation",
     "Table",
-    "classified",
     "is_rounding",
     "stacked",
 ]
@@ -60,6 +58,28 @@ class Matrix:
     def touched(self) -> set[int]:
         """Wires that it changes, and wires that say where or how it acts."""
         return {*self.wires, *self.condition}
+
+
+@dataclass(slots=True)
+class Rotation:
+    """The matrix ``(1, -t; t, 1)`` on a wire in registers, where t is `tangent`, in each set.
+
+    The matrix that was asked for is `scale` times this; all amplitudes have to be multiplied by it once.
+    """
+
+    wire: int
+    tangent: NDArray[np.floating]
+    scale: Factor
+
+    @property
+    def changed(self) -> set[int]:
+        """The wire that it mixes."""
+        return {self.wire}
+
+    @property
+    def touched(self) -> set[int]:
+        """The wire that it mixes."""
+        return {self.wire}
 
 
 @dataclass(slots=True)
@@ -118,7 +138,7 @@ class Factors(_ActsDiagonally):
 
 @dataclass(slots=True)
 class Diagonal(_ActsDiagonally):
-    """Factors for amplitudes by their register number alone: each for those that fulfil its condition."""
+    """Factors, each for amplitudes that fulfil its condition, which involves few wires outside of the registers."""
 
     factors: list[tuple[Condition, Factor]]
 
@@ -146,7 +166,7 @@ class Table(_ActsDiagonally):
         return {*self.wires, *self.condition}
 
 
-Operation = Matrix | Flip | Factors | Diagonal | Table
+Operation = Matrix | Rotation | Flip | Factors | Diagonal | Table
 
 
 def is_rounding(factor: Factor) -> bool:
@@ -161,20 +181,3 @@ def stacked(factors: Sequence[Factor]) -> NDArray[np.complexfloating]:
     if all(isinstance(factor, complex) for factor in factors):  # true of all segments that are bound by themselves
         return np.array(factors)[:, None]
     return np.stack(np.broadcast_arrays(*map(np.atleast_1d, factors)))
-
-
-def classified(matrix: NDArray[Any]) -> tuple[OperationKind, NDArray[Any]]:
-    """Return how a matrix on one wire is applied with the least arithmetic, and the numbers for it."""
-    if matrix.shape[-1] == 1:
-        (a, b), (c, d) = matrix[..., 0].tolist()
-        if max(abs(a.imag), abs(b.imag), abs(c.imag), abs(d.imag)) <= ROUNDING:
-            return OperationKind.REAL, np.array([[complex(a.real, b.real)], [complex(c.real, d.real)]])
-        if max(abs(a.imag), abs(d.imag), abs(b.real), abs(c.real)) <= ROUNDING:
-            return OperationKind.CROSSED, np.array([[complex(a.real, b.imag)], [complex(c.imag, d.real)]])
-        return OperationKind.DENSE, matrix
-    (a, b), (c, d) = matrix
-    if (abs(matrix.imag) <= ROUNDING).all():
-        return OperationKind.REAL, np.array([a.real + 1j * b.real, c.real + 1j * d.real])
-    if max(abs(part).max() for part in (a.imag, d.imag, b.real, c.real)) <= ROUNDING:
-        return OperationKind.CROSSED, np.array([a.real + 1j * b.imag, c.imag + 1j * d.real])
-    return OperationKind.DENSE, matrix

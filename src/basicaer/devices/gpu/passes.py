@@ -20,8 +20,8 @@ from basicaer.engine.program import Form
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from basicaer.devices.gpu.encoding import PassArrays
     from basicaer.devices.gpu.launches import PassLaunch
+    from basicaer.devices.gpu.pass_arrays import PassArrays
     from basicaer.devices.gpu.shape import TileShape
     from basicaer.devices.numbers import GateNumbers
 
@@ -169,7 +169,7 @@ class PassBuilder:
         columns = dict(zip(self._wires, in_order, strict=True))
         self._hold(loaded or set(), stored or set(), columns)
         store, store_flip = self._pending.images({wire: bit_at(target[wire]) for wire in self._wires})
-        layout = PassLayout(self._wires, self._outside, self._place, self._zero, columns)
+        layout = PassLayout(self._wires, self._outside, self._place, self._zero, columns, self._shape.row_bits)
         return PassRecorder(arrays, layout).record(self._stages, store, store_flip)
 
     def _stored_parities(self) -> dict[int, int]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.gpu.encoding import Encoder, PassArrays
+from basicaer.devices.gpu.encoding import Encoder, Places
 from basicaer.devices.gpu.launches import PassLaunch
 from basicaer.devices.gpu.merging import StageOperations
-from basicaer.devices.gpu.operations import Factors, is_rounding
-from basicaer.devices.gpu.structs import PASS, STAGE, Exchange
-from basicaer.engine.bits import bit_at, mask_of
+from basicaer.devices.gpu.operations import Diagonal, Factors, is_rounding
+from basicaer.devices.gpu.structs import NO_TABLES, PASS, STAGE, Exchange
+from basicaer.devices.gpu.thread_order import WARP_BITS, rank
+from basicaer.engine.bits import all_ones, bit_at, mask_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.gpu.affine import Affine
     from basicaer.devices.gpu.operations import Factor, Operation, Table
+    from basicaer.devices.gpu.pass_arrays import PassArrays
     from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["PassLayout", "PassRecorder", "Stage"]
@@ -63,6 +65,8 @@ class PassLayout:
         Wires that are |0> then.
     columns
         For each wire of the tile the column of its places in shared memory.
+    row_bits
+        2**row_bits amplitudes are a line of memory, and what the banks of shared memory serve at a time.
     """
 
     wires: Sequence[int]
@@ -70,6 +74,7 @@ class PassLayout:
     place: Sequence[int]
     zero: frozenset[int]
     columns: Mapping[int, int]
+    row_bits: int
 
     def of_block(self, columns: Mapping[int, int]) -> list[int]:
         """Return the columns of index bits for the block's number, given those that permute the tile's wires."""
@@ -95,43 +100,55 @@ class PassRecorder:
             Index bits that are combined with all of these indices.
         """
         first_stage = len(self._arrays.stages)
-        operations, scalar = _merged(stages)
-        if not is_rounding(scalar):
-            operations[-1].append(Factors({}, [({}, scalar)]))
-        held: Sequence[int] = ()  # wires of the register bits after the previous stage
+        put = Places([], [], [], 0)  # where the stage before has left its amplitudes
+        last = len(stages) - 1
         same_places = True  # whether each thread writes only to places that no other thread has read
-        for number, stage in enumerate(stages):
+        for number, (stage, operations) in enumerate(zip(stages, _merged(stages), strict=True)):
             entry = np.zeros((), STAGE)
+            entry["put_blocks"] = entry["get_blocks"] = NO_TABLES
             if number > 0:
                 entry["exchange"] = Exchange.EXCHANGE if same_places else Exchange.EXCHANGE_AFTER_BARRIER
-                self._fill_exchange(entry, stages[number - 1].threads, held, stage)
+                self._fill_exchange(entry, put, stage)
                 same_places = stage.before is None
             encoder = Encoder(self._arrays, stage.registers, stage.threads, self._layout.outside)
             entry["first_operation"] = len(self._arrays.operations)
-            for operation in operations[number]:
+            for operation in operations:
                 encoder.add(operation)
+            encoder.finish()
+            put = self._stored(encoder, store) if number == last else self._put(encoder)
             entry["operations"] = len(self._arrays.operations) - int(entry["first_operation"])
-            held = encoder.registers()
             self._arrays.stages.append(entry)
         record = np.zeros((), PASS)
         record["first_stage"], record["stages"] = first_stage, len(stages)
         record["store_after_barrier"] = len(stages) == 1
         self._fill_load(record, stages[0])
-        self._fill_store(record, stages[-1], held, store, store_flip)
+        self._fill_store(record, put, store_flip)
         self._arrays.passes.append(record)
         return PassLaunch(len(self._arrays.passes) - 1, int(record["thread_bits"]), int(record["block_bits"]))
 
-    def _fill_exchange(self, entry: NDArray[Any], threads: Sequence[int], held: Sequence[int], stage: Stage) -> None:
-        """Say from which threads and registers amplitudes are put into shared memory, and how the stage gets them."""
-        _fill(entry["put_thread"], [self._layout.columns[wire] for wire in threads])
-        _fill(entry["put_register"], [self._layout.columns[wire] for wire in held])
+    def _put(self, encoder: Encoder) -> Places:
+        """Return where amplitudes are put into shared memory after an encoder's operations."""
+        return _places(encoder, self._layout.columns, self._layout.row_bits, all_ones(self._layout.row_bits))
+
+    def _stored(self, encoder: Encoder, store: Mapping[int, int]) -> Places:
+        """Return where amplitudes are written after an encoder's operations."""
+        columns = dict.fromkeys(self._layout.outside, 0) | dict(store)
+        return _places(encoder, columns, WARP_BITS, -bit_at(self._layout.row_bits - 1))
+
+    def _fill_exchange(self, entry: NDArray[Any], put: Places, stage: Stage) -> None:
+        """Say where amplitudes are put into shared memory, and how the next stage gets them."""
+        _fill(entry["put_thread"], put.thread)
+        _fill(entry["put_register"], put.register)
+        entry["put_flip"] = put.flip
+        if any(put.block):
+            entry["put_blocks"] = self._arrays.add_block_tables(put.block, 0)
         get, flip = _sources(stage.before, self._layout.columns)
         _fill(entry["get_thread"], [get[wire] for wire in stage.threads])
         _fill(entry["get_register"], [get[wire] for wire in stage.registers])
-        of_block = [get.get(wire, 0) for wire in self._layout.outside]
-        _fill(entry["get_block"], of_block)
-        entry["get_block_bits"] = len(of_block) if any(of_block) else 0
         entry["get_flip"] = flip
+        of_block = [get.get(wire, 0) for wire in self._layout.outside]
+        if any(of_block):
+            entry["get_blocks"] = self._arrays.add_block_tables(of_block, 0)
 
     def _fill_load(self, record: NDArray[Any], first: Stage) -> None:
         """Say from where amplitudes are read."""
@@ -144,26 +161,49 @@ class PassRecorder:
         record["thread_bits"], record["register_bits"] = len(first.threads), len(first.registers)
         record["block_bits"] = len(self._layout.outside)
 
-    def _fill_store(
-        self, record: NDArray[Any], last: Stage, held: Sequence[int], store: Mapping[int, int], store_flip: int
-    ) -> None:
+    def _fill_store(self, record: NDArray[Any], at: Places, store_flip: int) -> None:
         """Say where amplitudes are written."""
-        _fill(record["store_thread"], [store[wire] for wire in last.threads])
-        _fill(record["store_register"], [store[wire] for wire in held])
-        record["store_blocks"] = self._arrays.add_block_tables(self._layout.of_block(store), store_flip)
+        _fill(record["store_thread"], at.thread)
+        _fill(record["store_register"], at.register)
+        of_block = [bit_at(self._layout.place[wire]) ^ at.block[b] for b, wire in enumerate(self._layout.outside)]
+        record["store_blocks"] = self._arrays.add_block_tables(of_block, store_flip ^ at.flip)
 
 
-def _merged(stages: Sequence[Stage]) -> tuple[list[list[Operation]], Factor]:
-    """Return the operations of each stage, and the factor by which all amplitudes have to be multiplied besides."""
-    scalar: Factor = 1.0 + 0j
+def _places(encoder: Encoder, columns: Mapping[int, int], together: int, mask: int) -> Places:
+    """Return where amplitudes are put; a warp uses memory as well as if all threads saw registers in the same order.
+
+    Parameters
+    ----------
+    together
+        Threads that differ in so many of their lowest bits access memory at a time.
+    mask
+        The bits of a place that say which bank, or which piece of memory, it is in.
+    """
+    places = encoder.places(columns)
+    as_they_are = [columns[wire] for wire in encoder.threads[:together]]
+    if rank(c & mask for c in places.thread[:together]) != rank(c & mask for c in as_they_are):
+        encoder.settle_views()
+        places = encoder.places(columns)
+    return places
+
+
+def _merged(stages: Sequence[Stage]) -> list[list[Operation]]:
+    """Return the operations of each stage; the last one also multiplies by what all amplitudes still need."""
+    owed: Factor = 1.0 + 0j
     operations = []
     for stage in stages:
         collected = StageOperations(stage.registers)
         for gate in stage.gates:
             collected.add(gate)
-        scalar = scalar * collected.take_scalar()
-        operations.append(collected.operations())
-    return operations, scalar
+        found, owed = collected.operations(owed)
+        operations.append(found)
+    if not is_rounding(owed):
+        last = next((one for found in reversed(operations) for one in found if isinstance(one, Diagonal)), None)
+        if last is None:
+            operations[-1].append(Factors({}, [({}, owed)]))
+        else:
+            last.factors.append(({}, owed))
+    return operations
 
 
 def _sources(before: Affine | None, position: Mapping[int, int]) -> tuple[Mapping[int, int], int]:

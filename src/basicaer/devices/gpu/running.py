@@ -48,15 +48,16 @@ class UploadedLaunches:
         wide = {number: launch for number, launch in enumerate(bound.launches) if isinstance(launch, WideLaunch)}
         uploaded = queue.upload_together(
             [
-                *(bound.passes, bound.stages, bound.operations, bound.columns, bound.factors, bound.block_tables),
+                *(bound.passes, bound.stages, bound.operations, bound.columns, bound.factors),
+                *(bound.rotations, bound.block_tables),
                 *(first, bound.constants),
                 *(launch.record for launch in wide.values()),
                 *(_matrices(launch, bound.constants.dtype) for launch in wide.values()),
             ]
         )
-        self._program, self._first, self._constants = uploaded[:6], uploaded[6], uploaded[7]
+        self._program, self._first, self._constants = uploaded[:7], uploaded[7], uploaded[8]
         self._constants_stride = np.uint64(bound.constants.shape[1] if len(bound.constants) > 1 else 0)
-        records, matrices = uploaded[8 : 8 + len(wide)], uploaded[8 + len(wide) :]
+        records, matrices = uploaded[9 : 9 + len(wide)], uploaded[9 + len(wide) :]
         self._wide = dict(zip(wide, zip(records, matrices, strict=True), strict=True))
 
     def start(self, number: int, kernels: Kernels, vector: Any) -> None:

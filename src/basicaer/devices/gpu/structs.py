@@ -10,22 +10,28 @@ from enum import IntEnum
 import numpy as np
 
 __all__ = [
+    "COLUMNS",
     "FACTOR",
     "MOST_BLOCK_BITS",
     "MOST_INDEX_BITS",
+    "MOST_PAIRED_BITS",
     "MOST_REGISTER_BITS",
+    "MOST_SELECTORS",
     "MOST_THREADS",
     "MOST_THREAD_BITS",
     "MOST_WIDE_TARGETS",
+    "NO_TABLES",
     "OPERATION",
     "PASS",
     "PAULIS",
     "PAULI_REGISTER_BITS",
+    "ROTATION",
     "STAGE",
     "TABLE_BITS",
     "TRAVERSAL",
     "WIDE",
     "Exchange",
+    "LayerDiagonal",
     "OperationKind",
 ]
 
@@ -35,8 +41,11 @@ MOST_REGISTER_BITS = 5
 MOST_BLOCK_BITS = 30
 MOST_INDEX_BITS = 40
 MOST_WIDE_TARGETS = 12
+MOST_SELECTORS = 2
+MOST_PAIRED_BITS = 4
 PAULI_REGISTER_BITS = 4
 TABLE_BITS = 8
+NO_TABLES = 2**32 - 1
 
 
 class Exchange(IntEnum):
@@ -54,11 +63,18 @@ class OperationKind(IntEnum):
     TABLE = 1
     FLIP = 2
     DENSE = 3
-    REAL = 4
-    CROSSED = 5
+    VIEW = 4
+    LAYER = 5
     PAIR = 6
     SWAP = 7
-    DIAGONAL = 8
+
+
+class LayerDiagonal(IntEnum):
+    """Whether a `LAYER` multiplies by a number for each register, and whether threads see registers in other orders."""
+
+    NO_DIAGONAL = 0
+    DIAGONAL = 1
+    DIAGONAL_BY_VIEW = 2
 
 
 def _structure(**fields: str | tuple[str, int]) -> np.dtype[np.void]:
@@ -87,21 +103,22 @@ STAGE = _structure(
     get_thread=("u2", MOST_THREAD_BITS),
     put_register=("u2", MOST_REGISTER_BITS),
     get_register=("u2", MOST_REGISTER_BITS),
-    get_block=("u2", MOST_BLOCK_BITS),
+    put_flip="u2",
     get_flip="u2",
-    get_block_bits="u2",
     exchange="u2",
     reserved="u2",
+    put_blocks="u4",
+    get_blocks="u4",
     first_operation="u4",
     operations="u4",
+    unused="u4",
 )
 OPERATION = _structure(
     kind="u1",
     bit="u1",
     other="u1",
     reserved="u1",
-    on_register="u2",
-    want_register="u2",
+    registers="u4",
     on_thread="u2",
     want_thread="u2",
     on_block="u4",
@@ -110,7 +127,15 @@ OPERATION = _structure(
     columns="u4",
     threads="u4",
 )
+COLUMNS = _structure(
+    of_thread=("u4", MOST_THREAD_BITS),
+    of_register=("u4", MOST_REGISTER_BITS),
+    of_block="u4",
+    reserved="u4",
+    unused="u4",
+)
 FACTOR = _structure(on_thread="u4", want_thread="u4", on_block="u4", want_block="u4")
+ROTATION = _structure(mask="u4", ones="u4", row="u4", reserved="u4")
 WIDE = _structure(
     target=("u8", MOST_WIDE_TARGETS),
     rest=("u8", MOST_INDEX_BITS),

@@ -12,11 +12,23 @@ from typing import TYPE_CHECKING
 from basicaer.engine.bits import all_ones, bit_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-__all__ = ["WARP_BITS", "ordered_threads", "shared_columns"]
+__all__ = ["WARP_BITS", "ordered_threads", "rank", "shared_columns"]
 
 WARP_BITS = 5  # a warp has 32 threads
+
+
+def rank(vectors: Iterable[int]) -> int:
+    """Return how many of the vectors over GF(2), given as masks, are linearly independent."""
+    basis: list[int] = []
+    for vector in vectors:
+        rest = vector
+        for known in basis:
+            rest = min(rest, rest ^ known)
+        if rest:
+            basis.append(rest)
+    return len(basis)
 
 
 @lru_cache
