@@ -56,7 +56,7 @@ LAYERS = {
         *("compile.table_gates", "compile.classical", "compile.idle", "compile.saves"),
         *("compile.scope", "compile.values", "compile.formulas", "compile.result_forms", "compile.builder"),
         "compile.footprint",
-        *("compile.noise_model", "compile.noise_entries", "compile.channels"),
+        *("compile.noise", "compile.noise_model", "compile.noise_entries", "compile.channels"),
         *("compile.matrices", "compile.gates", "compile.gate_numbers", "compile"),
     ),
     "plan": (*("plan.planner", "plan.steps", "plan.local_wires", "plan.bundles", "plan.actions", "plan"),),
