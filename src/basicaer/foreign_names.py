@@ -22,7 +22,8 @@ _SAME = {
 _ALL_AMPLITUDES = "only states of all amplitudes are simulated here"
 _OTHER_METHODS = {
     "density_matrix": (
-        "noise is not simulated here; use Aer for it, or library.save_density_matrix for the density matrix of a state"
+        "noise is simulated by qasm_simulator, with noise_model; for the density matrix of a state there is "
+        "library.save_density_matrix"
     ),
     "stabilizer": f"{_ALL_AMPLITUDES}; for large Clifford circuits use Stim or Aer",
     **dict.fromkeys(
@@ -38,7 +39,7 @@ _ATTRIBUTES = {
     "clear_options": "BasicAer.get_backend() returns a new backend, with the default options",
     "configuration": "backends have attributes instead, such as name, num_qubits and operation_names",
     "defaults": "no pulses are simulated here",
-    "from_backend": "noise is not simulated here; transpile the circuit for the device, and run it here",
+    "from_backend": "give NoiseModel.from_backend(device) of basicaer.noise as noise_model, and transpile circuits for the device",
     "properties": "a simulator has no calibration data",
     "set_option": "use set_options(name=value)",
 }

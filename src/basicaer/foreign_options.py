@@ -11,7 +11,7 @@ from basicaer.foreign_names import why_no_method
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-__all__ = ["ACCEPTED_NAMES", "OPTIONS_WITHOUT_EFFECT", "ForeignOptions", "without_foreign_options"]
+__all__ = ["ACCEPTED_NAMES", "OPTIONS_WITHOUT_EFFECT", "ForeignOptions", "is_ideal", "without_foreign_options"]
 
 # The options that have no effect here, by what they control.
 
@@ -140,7 +140,7 @@ def _without_measurement_options(options: dict[str, Any]) -> dict[str, Any]:
 def _without_aer_options(options: dict[str, Any], methods: Iterable[str], foreign: frozenset[str]) -> dict[str, Any]:
     if foreign.isdisjoint(options):
         return options
-    if "noise_model" in foreign and not _is_ideal(options.get("noise_model")):
+    if "noise_model" in foreign and not is_ideal(options.get("noise_model")):
         raise OptionValueError("noise_model must be None or ideal here: qasm_simulator simulates noise.")
     for name in sorted(_TRANSPILER_OPTIONS.intersection(options)):
         if options[name] is not None:
@@ -154,7 +154,7 @@ def _without_aer_options(options: dict[str, Any], methods: Iterable[str], foreig
     return {name: value for name, value in options.items() if name not in foreign}
 
 
-def _is_ideal(noise_model: Any) -> bool:
+def is_ideal(noise_model: Any) -> bool:
     """Tell whether a value is None or a noise model of Aer without noise; Aer need not be installed."""
     if noise_model is None:
         return True

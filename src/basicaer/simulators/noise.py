@@ -11,6 +11,7 @@ from qiskit.transpiler import PassManager
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
 from basicaer.errors import BasicAerError, BasicAerWarning, OptionValueError, at_border, shown
+from basicaer.foreign_options import is_ideal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoi
     BasicAerError
         If the model cannot be read.
     """
-    if model is None:
+    if is_ideal(model):
         return None, list(circuits)
     with at_border(lambda why: OptionValueError(f"The noise_model cannot be read: {why}.")):
         noise = CircuitNoise(read_model(model))
