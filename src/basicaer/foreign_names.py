@@ -39,7 +39,7 @@ _ATTRIBUTES = {
     "clear_options": "BasicAer.get_backend() returns a new backend, with the default options",
     "configuration": "backends have attributes instead, such as name, num_qubits and operation_names",
     "defaults": "no pulses are simulated here",
-    "from_backend": "give NoiseModel.from_backend(device) of basicaer.noise as noise_model, and transpile circuits for the device",
+    "from_backend": "transpile the circuit for the device, and give noise_model=NoiseModel.from_backend(device)",
     "properties": "a simulator has no calibration data",
     "set_option": "use set_options(name=value)",
 }
