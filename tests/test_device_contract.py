@@ -13,6 +13,7 @@ from basicaer.devices import marginals
 from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import state as gpu_state
+from basicaer.engine.device import SegmentBatch
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
@@ -296,6 +297,33 @@ def test_amplitudes_of_qubits_that_nothing_has_touched_are_read(device, precisio
     run(state, [gate(Form.MATRIX, hadamard, (q,)) for q in (1, 4, 5)])
     seen = state.read(np.arange(128))
     assert np.allclose(seen, [(8**-0.5 if i & ~0b110010 == 0 else 0) for i in range(128)], rtol=0, atol=tolerance)
+
+
+READINGS = {
+    "all amplitudes": lambda state: state.read(),
+    "in order": lambda state: state.bring_into_order(),
+    "some amplitudes": lambda state: state.read(np.array([1, 2])),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_reading_a_state_of_a_batch_leaves_the_batch_as_it_is(device, precision, reading, tolerance):
+    """Also where the qubits of the batch stand in another order than their numbers."""
+    n, count = 5, 3
+    costs, wanted = device.costs(n, precision), [reference.zero(n) for _ in range(count)]
+    batch = device.new_batch(n, precision, count)
+    swaps = [Gate("swap", "GG", pair, Form.PERMUTATION, np.array([0, 2, 1, 3])) for pair in ((0, 3), (1, 4))]
+    for round_ in range(3):
+        mixing = [gate(Form.MATRIX, reference.random_unitary(2, 7 * round_ + q), (q,)) for q in range(n)]
+        for gates in ([*mixing, *swaps], swaps[:1]):
+            segment = Segment(tuple(gates))
+            batch.run(SegmentBatch(segment, (), count), plan_segment(segment, n, costs) if costs else None)
+            for one in gates:
+                matrix = as_matrix(one.form, one.data)
+                wanted = [reference.apply(vector, matrix, one.targets) for vector in wanted]
+            READINGS[reading](batch.state(round_))
+    for number, vector in enumerate(wanted):
+        assert np.allclose(batch.state(number).amplitudes(), vector, rtol=0, atol=tolerance)
 
 
 def test_a_copy_is_independent(run, state_of, tolerance):

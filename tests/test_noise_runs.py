@@ -143,6 +143,24 @@ def test_counts_are_those_of_density_matrices(circuit, error, name):
     check(counts, distribution(circuit, {name: ONE[error][2], "cx": TWO[2]}))
 
 
+@pytest.mark.parametrize(("p_id", "p_x", "p_reset"), [(0.6, 0.3, 0.1), (0.3, 0.3, 0.4), (0.0, 0.5, 0.5)])
+def test_paulis_beside_operators_that_depend_on_the_state_have_their_own_share(p_id, p_x, p_reset):
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    terms = [[{"name": name, "qubits": [0]}] for name in ("id", "x", "reset")]
+    error = (terms, [p_id, p_x, p_reset], None)
+    check(as_numbers(counted(circuit, model(x=error), 20_000)), {1: p_id, 0: p_x + p_reset})
+
+
+def test_barriers_and_control_flow_have_no_errors_whatever_their_label():
+    circuit = QuantumCircuit(1, 1)
+    circuit.barrier(label="mine")
+    circuit.if_test((circuit.clbits[0], 0), QuantumCircuit(1, 1), [0], [0], label="mine")
+    circuit.measure(0, 0)
+    assert as_numbers(counted(circuit, model(mine=ONE["always X"]), 5)) == {0: 5}
+
+
 @pytest.mark.parametrize("circuit", [layers(), feedback()], ids=["layers", "feedback"])
 @pytest.mark.filterwarnings("ignore:The noise model has no errors")
 def test_what_is_recorded_may_be_wrong_and_decides_what_follows(circuit):

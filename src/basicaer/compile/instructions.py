@@ -37,7 +37,7 @@ from basicaer.compile.classical import lower_condition, lower_expression, lower_
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.idle import measures_each_qubit
 from basicaer.compile.matrices import is_unitary
-from basicaer.compile.noise import NOISE_INSTRUCTIONS, errors_in
+from basicaer.compile.noise import NEVER_NOISY, NOISE_INSTRUCTIONS, errors_in
 from basicaer.compile.saves import is_save, lower_save
 from basicaer.compile.table_gates import StandardGates, phase_gates
 from basicaer.compile.unitary import definition_of, gates_of, inner_circuit, with_numbers
@@ -131,6 +131,8 @@ class BlockLowering:
                     self.circuit(inside, scope.inside(inside, item))
                     continue
             self.instruction(item, scope)
+            if item.name in NEVER_NOISY or item.is_control_flow():
+                continue
             each = isinstance(operation, QiskitReset)
             self.add_each((noise.of_each if each else noise.of)(name, numbers, qubits))
         self.add_each(noise.wide_readouts(recorded))

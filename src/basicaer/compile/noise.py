@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from basicaer.compile import channels
     from basicaer.compile.noise_model import ModelErrors
 
-__all__ = ["NOISE_INSTRUCTIONS", "CircuitNoise", "errors_in"]
+__all__ = ["NEVER_NOISY", "NOISE_INSTRUCTIONS", "CircuitNoise", "errors_in"]
 
 NOISE_INSTRUCTIONS = frozenset({"kraus", "superop", "quantum_channel", "roerror"})
 """Instructions of Qiskit and Aer that are errors by themselves."""
@@ -32,7 +32,8 @@ _PAULIS = {
     "Z": np.array([[1, 0], [0, -1]], complex),
 }
 _RESET = (np.array([[1, 0], [0, 0]], complex), np.array([[0, 1], [0, 0]], complex))
-_NEVER_NOISY = NOISE_INSTRUCTIONS | {"barrier"}
+NEVER_NOISY = NOISE_INSTRUCTIONS | {"barrier"}
+"""Instructions that have no errors of a model, whatever their label."""
 
 
 class CircuitNoise:
@@ -81,8 +82,6 @@ class CircuitNoise:
         qubits
             The same as state qubits.
         """
-        if name in _NEVER_NOISY:
-            return []
         return [one for channel in self._errors.after(name, numbers) for one in self._on(channel, qubits)]
 
     def of_each(self, name: str, numbers: tuple[int, ...], qubits: tuple[int | None, ...]) -> list[Channel]:

@@ -8,6 +8,7 @@ end flips the outcomes of measurements.
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WIDEST", "Frames", "Passage", "passage", "pauli_of"]
 
-WIDEST = 6
+WIDEST = 3
 """Qubits of a gate, controls among them, that errors can be moved past."""
 
 _WIDEST_CLIFFORD = 3
@@ -115,18 +116,20 @@ class _Kind:
         self.variants = [np.ascontiguousarray(matrix.diagonal()) if self._is_diagonal else matrix]
         self._known: dict[int, int] = {0: 0}  # _known[error] = the number of its variant
         self._numbers = {self._bytes(self.variants[0]): 0}
+        self._lock = threading.Lock()  # jobs in several threads share what is kept of a gate
 
     def variant(self, error: int) -> int:
         """Return the number of the variant that a gate has after an error."""
-        number = self._known.get(error)
-        if number is None:
-            z, x = divmod(error, 2**self.width)
-            data = self._conjugated(x, z)
-            number = self._numbers.setdefault(self._bytes(data), len(self.variants))
-            if number == len(self.variants):
-                self.variants.append(data)
-            self._known[error] = number
-        return number
+        with self._lock:
+            number = self._known.get(error)
+            if number is None:
+                z, x = divmod(error, 2**self.width)
+                data = self._conjugated(x, z)
+                number = self._numbers.setdefault(self._bytes(data), len(self.variants))
+                if number == len(self.variants):
+                    self.variants.append(data)
+                self._known[error] = number
+            return number
 
     def _conjugated(self, x: int, z: int) -> NDArray[np.complex128]:
         """Return the numbers of ``Q* U Q`` for the error ``Q = X**x Z**z``."""

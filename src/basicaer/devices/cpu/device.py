@@ -106,7 +106,9 @@ class NumpyDevice:
         untouched: Iterable[int] = (),
     ) -> NumpyBatch:
         def as_state(vector: NDArray[np.complexfloating], place: Sequence[int]) -> NumpyState:
-            return NumpyState(vector, n_qubits, 1, monitor, untouched=(), place=place)
+            state = NumpyState(vector, n_qubits, 1, monitor, untouched=(), place=place)
+            state.shares_memory = True
+            return state
 
         return NumpyBatch(states, n_qubits, self.threads, monitor, as_state, untouched=untouched)
 

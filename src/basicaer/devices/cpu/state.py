@@ -67,6 +67,7 @@ class NumpyState:
         self._passes_done = 0  # passes of the running segment
         self._threads = threads
         self._gatewise = Gatewise(n_qubits, vector.dtype)
+        self.shares_memory = False  # whether the array is a part of a batch, which only the batch may change
 
     @property
     def any_untouched(self) -> bool:
@@ -194,6 +195,8 @@ class NumpyState:
     def bring_into_order(self) -> None:
         n, home = self.n_qubits, range(self.n_qubits)
         place = list(self._place)
+        if self.shares_memory and place != list(home):
+            self._vector, self.shares_memory = self._copied(), False
         passes = []
         while place != list(home):
             places = _next_to_reorder(place, min(n, _CHUNK_QUBITS))

@@ -119,11 +119,8 @@ class CupyBatch(CupyAmplitudes):
         return batch._with(vector, len(states))
 
     def state(self, number: int) -> CupyState:
-        """Return one of the states, to be read.
-
-        It shares the batch's memory, so the batch is not to be used once the state was changed.
-        """
+        """Return one of the states, to be read; it shares the batch's memory."""
         one = object.__new__(CupyState)
         one.__dict__.update(self.__dict__)
-        one.__dict__.update(_count=1, _vector=self._part(number))
+        one.__dict__.update(_count=1, _vector=self._part(number), _shares_memory=True)
         return one

@@ -30,6 +30,8 @@ _PART_AMPLITUDES = 2**20  # amplitudes brought to the host at a time, unless all
 class CupyState(CupyAmplitudes):
     """See `basicaer.engine.device.State` for what each method promises."""
 
+    _shares_memory = False  # whether the amplitudes are a part of a batch, which only the batch may change
+
     @property
     def any_untouched(self) -> bool:
         return any(qubit < self.n_qubits for qubit in self._zero)
@@ -73,6 +75,8 @@ class CupyState(CupyAmplitudes):
         self._collapse(qubit, np.array([outcome]), np.array([probability]))
 
     def bring_into_order(self) -> None:
+        if self._shares_memory and self._place != tuple(range(self._wires)):
+            self.__dict__.update(self.copy().__dict__)
         self.in_order()
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -178,6 +182,7 @@ class CupyState(CupyAmplitudes):
         copied.__dict__.update(self.__dict__)
         with self._working("copying a state"):
             copied._vector = self._queue.gather([self._vector])
+        copied._shares_memory = False
         return copied
 
     def _forget_layout(self) -> None:
