@@ -350,6 +350,7 @@ for name in sys.argv[1:]:
 OPTIONAL = {"distributed", "matplotlib"}  # packages that need not be installed
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_first():
     """In a process that has imported nothing but what `import basicaer` does, which comes before every module."""
     names = [f"basicaer.{name_of(path)}".rstrip(".") for path in FILES]

@@ -142,6 +142,7 @@ def test_memory_goes_back_when_a_run_ends_or_is_cancelled(cupy, device):
     assert len(cupy.gpu.launches) == launched + 2
 
 
+@pytest.mark.slow
 def test_every_allocation_that_fails_is_one_sentence_and_the_next_job_works(cupy, device):
     failed = 0
     while True:

@@ -185,6 +185,7 @@ def test_jobs_that_wait_are_cancelled_by_their_pools_shutdown():
         job.wait_for_final_state(GUARD)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
 def test_a_saved_job_is_in_its_workers_hands_while_that_lives_and_goes_on_here_when_it_was_killed(doomed, tmp_path):
     circuits = [bell("first"), layers(18, depth=150)]

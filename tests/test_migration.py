@@ -372,7 +372,7 @@ def test_a_noise_model_without_noise_is_taken(qasm):
             {"method": "statevector"},
             "method must be one of 'automatic', 'unitary', not 'statevector'",
         ),
-        ("qasm_simulator", {"noise_model": "any"}, "is not a noise model"),
+        ("qasm_simulator", {"noise_model": "any"}, "noise_model must be a NoiseModel, what its .* or None, not 'any'"),
         ("qasm_simulator", {"noise_model": Model(ideal=False)}, "is not a noise model"),
         ("statevector_simulator", {"noise_model": Model(ideal=False)}, "noise_model must be None or ideal here"),
         ("qasm_simulator", {"basis_gates": ["u", "cx"]}, r"basis_gates is not for running.* give it to transpile\(\)"),

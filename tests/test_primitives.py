@@ -521,7 +521,7 @@ def test_options_that_are_set_again_are_those_of_the_runs_to_come():
         ({"run_options": {"initial_statevector": [1, 0]}}, "in run_options of {} 'initial_statevector': known are "),
         ({"backend_options": {"device": "TPU"}}, "device must be one of 'auto', 'CPU', 'GPU', not 'TPU'"),
         ({"backend_options": {"method": "stabilizer"}}, "method must be one of"),
-        ({"backend_options": {"noise_model": 3}}, "noise_model must be None"),
+        ({"backend_options": {"noise_model": 3}}, "noise_model must be a NoiseModel"),
         ({"run_options": {"meas_level": 1}}, "meas_level must be 2, not 1"),
         ({"run_options": {"seed_simulator": "x"}}, "seed_simulator must be a whole number"),
     ],

@@ -269,6 +269,7 @@ def test_no_forged_field_with_any_odd_value_ends_in_anything_else(saved, folder,
 READERS = {"job": {"header", "versions", "job", "name"}, "circuit-0": {"is"}}  # whatever a result or a message shows
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*last digits may differ", "ignore:.*has no classical bits")
 @pytest.mark.parametrize(
     ("name", "kind"),

@@ -7,6 +7,7 @@ import math
 import numbers
 import os
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from enum import StrEnum
 from pathlib import Path
@@ -74,6 +75,7 @@ class _Check(NamedTuple):
 
 
 _MOST = 2**63 - 1  # most shots, threads or parts: the largest integer that an array of NumPy can hold
+_OF_NOISE_MODELS = ("to_dict", "is_ideal")  # methods, of which noise models have one at least
 _MOST_THREADS = 256  # or the number of cores, if larger; more threads would take memory and wait for one another
 
 
@@ -145,6 +147,13 @@ def _folder(value: Any) -> Path:
     return path
 
 
+def _noise_model(value: Any) -> Any:
+    """Return what may be a noise model, which is read with the circuits."""
+    if not isinstance(value, Mapping) and not any(callable(getattr(value, name, None)) for name in _OF_NOISE_MODELS):
+        raise TypeError
+    return value
+
+
 def _callback(value: Any) -> Any:
     if not callable(value):
         raise TypeError
@@ -198,6 +207,7 @@ _CHECKS: dict[str, _Check] = {
     "array": _word(ArrayPlace),
     "device": _word(DeviceChoice),
     "precision": _word(Precision),
+    "noise_model": _or_none(_Check("a NoiseModel, what its to_dict() returns,", _noise_model)),
     "target_gpus": _or_none(_Check("a list of the numbers of GPUs, each once", _gpus), ", or "),
 }
 

@@ -211,7 +211,7 @@ def _hits(channel: Channel, draws: NDArray[np.float64]) -> _Hits:
     p = np.zeros(len(channel.operators))
     p[:known] = channel.probabilities
     if channel.depends_on_state:
-        p[known] = max(1 - channel.probabilities.sum(), 0.0)  # so that draws are compared as they are
+        p[known] = max(1 - channel.probabilities.sum(), 0.0)  # then draws are compared as they are
     changes = np.zeros(len(p), bool)
     changes[:known] = (channel.paulis != 0).any(axis=0)
     first = p[: changes.argmax()].sum() if changes.any() else np.inf
