@@ -28,6 +28,7 @@ from qiskit.synthesis import ProductFormula
 from basicaer.compile.gates import BY_CLASS, BY_NAME
 from basicaer.compile.matrices import UNITARY_TO, is_unitary, matrix_of
 from basicaer.compile.modifiers import controlled, permuted, power, unitary_gate
+from basicaer.compile.noise import NOISE_INSTRUCTIONS
 from basicaer.compile.paulis import pauli_rotation, pauli_string
 from basicaer.compile.table_gates import phase_gates, record_gates, table_gate, table_gates
 from basicaer.compile.values import Varies
@@ -47,7 +48,6 @@ __all__ = ["definition_of", "gates_of", "with_numbers"]
 
 _WIDEST_MATRIX = 6
 _PAULIS = frozenset("IXYZ")
-_NOISE = frozenset({"kraus", "superop", "quantum_channel", "roerror", "roerror_vector"})
 
 
 def gates_of(operation: Any, qubits: tuple[int, ...], place: str, values: Values) -> list[Gate]:
@@ -156,7 +156,7 @@ def _base_gates(base: Any, qubits: tuple[int, ...], place: str, values: Values) 
 
 def _unknown(operation: Any, place: str) -> BasicAerError:
     """Return the error for an operation of which no gates are known."""
-    if operation.name in _NOISE:
+    if operation.name in NOISE_INSTRUCTIONS or operation.name == "roerror_vector":
         return BasicAerError(
             f"'{operation.name}' ({place}) is noise, which cannot be part of a gate; put it into the circuit itself."
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from basicaer.engine.records import Records
     from basicaer.engine.splitting import Splitting
 
-__all__ = ["Noise", "misread", "misread_exactly", "of_bits", "written"]
+__all__ = ["Noise", "known_shares", "misread", "misread_exactly", "of_bits", "written"]
 
 _NO_ROWS = np.empty(0, np.int64)
 
@@ -57,12 +57,11 @@ class Noise:
 
     def _probabilities(self, group: Group, channel: Channel, draws: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Return ``p[i, k]``, how likely operator k acts on branch i; as far as the draws of its rows need it."""
-        known = len(channel.probabilities)
-        p = np.zeros((len(group), len(channel.operators)))
-        p[:, :known] = channel.probabilities
+        p = np.tile(known_shares(channel), (len(group), 1))
         if not channel.depends_on_state:
             return p
-        p[:, known] = whole = max(1 - channel.probabilities.sum(), 0.0)
+        known = len(channel.probabilities)
+        whole = p[0, known]
         asked = np.arange(len(group))
         if draws is not None:  # most branches draw a multiple of a unitary, for which no state is read
             asked = np.unique(group.branch[draws >= 1 - whole])
@@ -89,6 +88,16 @@ class Noise:
             values, no_room = parted.of_rows, parted.no_room
         written(self._records, group.rows, readout, values)
         return no_room
+
+
+def known_shares(channel: Channel) -> NDArray[np.float64]:
+    """Return how likely each operator is; those that depend on the state count as the first of them."""
+    known = len(channel.probabilities)
+    p = np.zeros(len(channel.operators))
+    p[:known] = channel.probabilities
+    if channel.depends_on_state:
+        p[known] = max(1 - channel.probabilities.sum(), 0.0)
+    return p
 
 
 def of_bits(records: Records, rows: NDArray[np.int64], readout: Readout) -> NDArray[np.intp]:
@@ -130,7 +139,8 @@ def misread_exactly(probabilities: dict[int, float], readout: Readout) -> dict[i
 
 
 def _of_numbers(values: list[int], readout: Readout) -> list[int]:
-    return [sum(2**k * has_bit(value, bits[0]) for k, bits in enumerate(readout.bits)) for value in values]
+    first = [bits[0] for bits in readout.bits]
+    return [extract_bits(value, first) for value in values]
 
 
 def _with(value: int, readout: Readout, recorded: int) -> int:

@@ -18,6 +18,7 @@ from basicaer.engine.draws import FINAL
 from basicaer.engine.ensemble import MOST_AMPLITUDES, Ensemble
 from basicaer.engine.finishing import record
 from basicaer.engine.frames import Frames, Passage, passage
+from basicaer.engine.noise import known_shares
 from basicaer.engine.program import Channel, Form, Gate, Phase, Segment
 from basicaer.engine.splitting import drawn
 
@@ -142,15 +143,13 @@ class Trajectories:
             planning.monitor.poll()
             at, channel = operation
             own = _hits(channel, draws.of_shots(at + 1, (), shots))
-            names[own.trajectories] ^= random.integers(2**64, size=(len(channel.operators), 2), dtype=np.uint64)[
-                own.terms
-            ]
+            of_terms = random.integers(2**64, size=(len(channel.operators), 2), dtype=np.uint64)
+            names[own.trajectories] ^= of_terms[own.terms]
             hits.append(own)
         first, of_shot = _different(names)
+        # Shots with the same errors are one trajectory, that of the first of them.
         number = np.full(len(shots), -1)
-        number[first] = np.arange(
-            len(first)
-        )  # shots with the same errors are one trajectory, that of the first of them
+        number[first] = np.arange(len(first))
         left = iter(hits)
         frames, variants = Frames(len(first)), np.zeros((len(first), len(self._passages)), np.uint16)
         gate = 0
@@ -207,13 +206,9 @@ class Trajectories:
 def _hits(channel: Channel, draws: NDArray[np.float64]) -> _Hits:
     """Return which of some shots a channel changes, and how."""
     assert channel.paulis is not None  # or the program would run in another way  # noqa: S101
-    known = len(channel.probabilities)
-    p = np.zeros(len(channel.operators))
-    p[:known] = channel.probabilities
-    if channel.depends_on_state:
-        p[known] = max(1 - channel.probabilities.sum(), 0.0)  # then draws are compared as they are
+    p = known_shares(channel)
     changes = np.zeros(len(p), bool)
-    changes[:known] = (channel.paulis != 0).any(axis=0)
+    changes[: len(channel.probabilities)] = (channel.paulis != 0).any(axis=0)
     first = p[: changes.argmax()].sum() if changes.any() else np.inf
     near = np.flatnonzero(draws * p.sum() >= first * (1 - 1e-12))  # but for rounding these, which others cannot be
     terms = drawn(draws[near], np.broadcast_to(p, (len(near), len(p)))) if len(near) else np.empty(0, np.intp)
