@@ -25,6 +25,7 @@ def interrupt_before(instruction):
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 reports instructions only if a frame asked before `settrace`
     sys.settrace(trace)
     try:
         yield

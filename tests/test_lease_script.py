@@ -174,7 +174,7 @@ def test_tests_that_cannot_run_fail_the_step(lease, tmp_path):
     done = lease("test", "out")
     assert done.returncode == 1
     assert (tmp_path / "out" / "test.log").read_text("utf-8") == done.stdout
-    assert "CuPy" in done.stdout
+    assert "GPU" in done.stdout  # why they cannot run depends on the machine: it has no driver, or CuPy is missing
     (brought,) = calls(tmp_path, "pip install")
     assert f"{tmp_path}/lease/wheels/qiskit-2.6.2.whl" in brought.split()
 
