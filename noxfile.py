@@ -11,7 +11,6 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
 
-_PYTHONS = ("3.11", "3.12", "3.13")
 _ON_ALL_CORES = ("-n", "logical", "--maxprocesses", "4")
 
 _GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
@@ -43,36 +42,29 @@ def slow(session: nox.Session) -> None:
     session.run("pytest", "-m", "slow", *session.posargs)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def oldest(session: nox.Session) -> None:
-    """Run the default tests with the oldest Qiskit that is supported."""
-    session.install(".[plot]", *_GROUPS["test"], "qiskit==2.0.0")
-    session.run("pytest", *_ON_ALL_CORES, *session.posargs)
+    """Run the default tests with the oldest Qiskit that is supported, with Python 3.12 where that is installed."""
+    _test_with(session, _interpreter("3.12") or sys.executable, "qiskit==2.0.0", arguments=session.posargs)
 
 
 @nox.session(venv_backend="none")
-def pythons(session: nox.Session) -> None:
-    """Run the default tests with each other Python that is supported and installed; say which is not installed.
+@nox.parametrize("version", [nox.param(version, id=version) for version in ("3.11", "3.12", "3.13")])
+def pythons(session: nox.Session, version: str) -> None:
+    """Run the default tests with each Python that is supported and installed; skip those that are not installed."""
+    interpreter = _interpreter(version)
+    if interpreter is None:
+        session.skip(f"Python {version} is not installed here")
+    _test_with(session, interpreter, arguments=session.posargs)
 
-    `-- 3.13` runs them with one version; what follows goes to pytest.
-    """
-    own = ".".join(map(str, sys.version_info[:2]))
-    chosen = session.posargs[:1] or [version for version in _PYTHONS if version != own]
-    missing = []
-    for version in chosen:
-        interpreter = _interpreter(version)
-        if interpreter is None:
-            missing.append(version)
-            continue
-        folder = Path(session.create_tmp()) / version
-        session.run(interpreter, "-m", "venv", "--clear", folder)
-        python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
-        session.run(python, "-m", "pip", "install", "--quiet", ".[plot]", *_GROUPS["test"])
-        session.run(python, "-m", "pytest", *_ON_ALL_CORES, *session.posargs[1:])
-    if missing:
-        session.warn(f"Not tested, since it is not installed here: Python {' and '.join(missing)}.")
-        if len(missing) == len(chosen):
-            session.skip("no other Python is installed here")
+
+def _test_with(session: nox.Session, interpreter: str, *requirements: str, arguments: list[str]) -> None:
+    """Run the default tests in a new virtual environment of an interpreter."""
+    folder = Path(session.create_tmp()) / Path(interpreter).name
+    session.run(interpreter, "-m", "venv", "--clear", folder, external=True)
+    python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", ".[plot]", *_GROUPS["test"], *requirements)
+    session.run(python, "-m", "pytest", *_ON_ALL_CORES, *arguments)
 
 
 def _interpreter(version: str) -> str | None:
