@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,12 @@ DEVICES = {
 }
 TINY_GPUS = {"GPU-emulated": DEVICES["GPU-emulated"], "GPU": lambda: gpu(tiny=True)}
 TOLERANCE = {Precision.DOUBLE: 1e-12, Precision.SINGLE: 2e-6}
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what is there before the first test: modules, and thousands of collected tests."""
+    gc.collect()
+    gc.freeze()
 
 
 def new_emulated_cupy():
