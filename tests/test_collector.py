@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -60,6 +62,31 @@ def test_a_program_without_it_stays_without_it():
     with collector_paused(MANY):
         assert not gc.isenabled()
     assert not gc.isenabled()
+
+
+PAUSED = f"""
+import gc
+from basicaer.engine.collector import collector_paused
+
+FROZEN = 3
+if FROZEN:
+    gc.collect()
+    gc.freeze()
+before = gc.get_freeze_count()
+with collector_paused({MANY}):
+    made = [[number] for number in range({MANY})]
+assert not FROZEN or gc.get_freeze_count() == before
+old = set(map(id, gc.get_objects(generation=2)))
+print(all(id(one) in old for one in made))
+"""
+
+
+@pytest.mark.parametrize(("frozen", "are_old"), [(False, True), (True, False)])
+def test_what_was_made_in_a_pause_is_old_unless_the_program_has_frozen_objects(frozen, are_old):
+    """In a process of its own, since the tests have frozen what was there before them."""
+    script = PAUSED.replace("FROZEN = 3", f"FROZEN = {frozen}")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (str(are_old), "")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

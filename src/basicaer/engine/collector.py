@@ -15,6 +15,7 @@ __all__ = ["OBJECTS_OF_EXPERIMENT", "collector_paused"]
 
 OBJECTS_OF_EXPERIMENT = 25  # kept of a small circuit that is prepared for a job, about
 _MANY = 5_000  # objects; with fewer, the collector takes too little time to matter
+_FROZEN_BY_PYTHON = 1_000  # objects, at most; Python 3.12 freezes 375 of its own at its start
 
 
 class _Pauses:
@@ -36,6 +37,7 @@ class _Pauses:
         with self._lock:
             self._count -= 1
             if not self._count and self._was_enabled:
+                _make_old()
                 gc.enable()
 
     def end_all(self) -> None:
@@ -44,6 +46,13 @@ class _Pauses:
         if self._count and self._was_enabled:
             gc.enable()
         self._count = 0
+
+
+def _make_old() -> None:
+    """Count all objects among the old ones, so that the next collection does not look through those of the pause."""
+    if gc.get_freeze_count() < _FROZEN_BY_PYTHON:  # else objects that the program has frozen would lose that state
+        gc.freeze()
+        gc.unfreeze()
 
 
 _pauses = _Pauses()

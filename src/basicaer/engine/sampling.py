@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import mask_of, shifted, shifted_up
+from basicaer.engine.bits import bit_at, mask_of, shifted, shifted_up
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _writing(measures: tuple[Measure, ...]) -> _Writing:
         for bit, qubit in source.items():
             if start <= bit < start + _WORD_BITS:
                 distance = bit - start - qubit
-                moving[distance] = moving.get(distance, 0) | mask_of((qubit,))
+                moving[distance] = moving.get(distance, 0) | bit_at(qubit)
         if moving:
             words.append((start, tuple((mask, distance) for distance, mask in moving.items())))
     return _Writing(mask_of(source.values()), mask_of(source), tuple(words))

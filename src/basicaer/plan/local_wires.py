@@ -8,7 +8,7 @@ from __future__ import annotations
 from heapq import nlargest
 from typing import TYPE_CHECKING
 
-from basicaer.engine.bits import all_ones, mask_of
+from basicaer.engine.bits import all_ones, bit_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,7 +47,7 @@ def runnable_gates(
         The need of each gate that can run, as a mask of wires, by the gate's number, in program order; and how many
         gates were examined.
     """
-    blocked = mask_of((n_qubits,))
+    blocked = bit_at(n_qubits)
     everything = all_ones(n_qubits)
     # for_z[q] is the need that a later gate inherits if it acts on wire q diagonally; for_x and for_g likewise if it
     # acts there as a function of X, or in any other way.
@@ -90,7 +90,7 @@ def runnable_gates(
             patience -= 1
             for q in wires:
                 if for_z[q] & for_x[q] & blocked:
-                    dead |= mask_of((q,))
+                    dead |= bit_at(q)
             if dead == everything or patience < 0:
                 break
     return runnable, examined

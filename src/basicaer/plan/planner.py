@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from basicaer.engine.bits import all_ones, mask_of, positions_of
+from basicaer.engine.bits import all_ones, bit_at, positions_of
 from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.plan import Monomials, Pass, Plan
 from basicaer.plan.actions import pieces_of, polled, structure
@@ -184,7 +184,7 @@ class _Planning:
 
 
 def _with_room(tile: int, wire: int, size: int) -> int:
-    return tile | mask_of((wire,)) if tile.bit_count() < size else tile
+    return tile | bit_at(wire) if tile.bit_count() < size else tile
 
 
 def _without_last_phases(actions: Sequence[GateAction], poll: Callable[[], None]) -> list[int]:

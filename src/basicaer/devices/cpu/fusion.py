@@ -224,7 +224,9 @@ class Fusion:
             What `Chains.matrices` returns for the same numbers.
         """
         factors = [blocks[width][:, number] for width, number in reversed(self._start)]
-        rows = np.tile(reduce(kron, factors), (1, 2 ** (len(self._bit) - self._k), 1))
+        rows = reduce(kron, factors)
+        if many := len(self._bit) - self._k:
+            rows = np.concatenate([rows] * 2**many, axis=1)
         for step in self._steps:
             rows = step(rows, numbers, blocks)
         return rows.reshape(len(rows), -1, 2**self._k, 2**self._k)

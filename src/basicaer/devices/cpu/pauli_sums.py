@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from basicaer.engine.bits import (
+    bit_at,
     has_bit,
     highest_position,
     lowest_bits,
-    mask_of,
     parities,
     parity,
     shifted_down,
@@ -171,7 +171,7 @@ class _Multiplied(_Some):
         super().__init__([x], np.array([zs], np.int64), np.array([places]), chunk_bits)
         self._within = x & ~self.apart
         if self.pivot is not None and not self.apart:
-            self._within &= ~mask_of((self.pivot,))
+            self._within &= ~bit_at(self.pivot)
         self._as_complex = odd or (self.pivot is not None and self.pivot < _ROW_BITS)
         bits, few, masks = _read(self.zs, self.pivot, chunk_bits)
         self._upper = _columns(_signs(bits - few), shifted_down(masks, few))
@@ -308,7 +308,7 @@ def _pivot_of(x: int) -> int | None:
 
 def _read_bits(z: int, pivot: int | None, chunk_bits: int) -> int:
     """Return the bits of a mask that number what is read of a chunk."""
-    return int(lowest_bits(z, chunk_bits)) & ~(0 if pivot is None else mask_of((pivot,)))
+    return int(lowest_bits(z, chunk_bits)) & ~(0 if pivot is None else bit_at(pivot))
 
 
 def _read(zs: NDArray[np.int64], pivot: int | None, chunk_bits: int) -> tuple[int, int, NDArray[np.int64]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.bits import deposit_bits, extract_bits, has_bit, mask_of
+from basicaer.engine.bits import bit_at, deposit_bits, extract_bits, has_bit, mask_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,12 @@ def source_indices(came_from: Sequence[int], gates: Sequence[GateNumbers] = ()) 
         Gates of the form PERMUTATION on bits of the old index, in the order in which they act.
     """
     # Most of these gates are affine maps over GF(2). Together they are one such map: an offset, and a column per bit.
-    columns = [mask_of((bit,)) for bit in came_from]
+    columns = [bit_at(bit) for bit in came_from]
     offset = 0
     left = list(gates)
     while left and _is_affine(left[-1]):
         gate = left.pop()
-        flip = mask_of(gate.targets)
+        flip = bit_at(gate.targets[0])
         if gate.controls:
             control = gate.controls[0]
             columns = [column ^ flip if has_bit(column, control) else column for column in columns]
