@@ -35,11 +35,15 @@ def tests_all(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the slow tests. BASICAER_SOAK_SHARE=0.1 makes them run a tenth of their thousands of jobs.
 
-    They run one after another, because they kill jobs at random moments and other tests would change the timing.
+    Those that kill jobs at random moments run by themselves, because other tests would change the timing.
     `-- tests/test_soak.py` runs only the tests that kill jobs.
     """
     session.install(".[plot]", *_GROUPS["test"])
-    session.run("pytest", "-m", "slow", *session.posargs)
+    if session.posargs:
+        session.run("pytest", "-m", "slow", *session.posargs)
+        return
+    session.run("pytest", "-m", "slow", *_ON_ALL_CORES, "--ignore=tests/test_soak.py")
+    session.run("pytest", "-m", "slow", "tests/test_soak.py")
 
 
 @nox.session(venv_backend="none")
