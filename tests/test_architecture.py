@@ -24,6 +24,7 @@ LAYERS = {
         *("simulators.run_options", "simulators.target", "option_types"),
         *("submission", "termination", "watching", "job", "job_future", "job_state", "latch"),
         *("handles", "handles.dask", "handles.dask_worker", "handles.processes", "handles.local", "handles.base"),
+        "callbacks",
         *("persistence", "persistence.persister", "persistence.checks", "persistence.program_checks"),
         *("persistence.codec", "persistence.folder", "persistence.lock"),
         *("plan_view", "plan_view.making", "plan_view.circuit_plan", "plan_view.picture", "plan_view.table"),

@@ -122,16 +122,16 @@ def either_backend(random):
 def stopped_and_resumed(random, work, folder):
     """Run a job whole, and again with stops; return what came of both, and how often it was stopped."""
     want = seen(run(work))
-    stops, saving, go_on = 0, Persistence(str(folder), 0.0), False
+    stops, saving = 0, Persistence(str(folder), 0.0)
     while stops < MOST_STOPS:
         try:
-            result = run(work, saving._replace(resume=go_on), StopsAfter(int(random.integers(1, 12))))
+            result = run(work, saving, StopsAfter(int(random.integers(1, 12))))
         except Cancelled:
-            stops, go_on = stops + 1, True
+            stops += 1
             work = load_job(folder)[1]
             continue
         return seen(result), want, stops
-    return seen(run(work, saving._replace(interval=NEVER, resume=True))), want, stops
+    return seen(run(work, saving._replace(interval=NEVER))), want, stops
 
 
 def cancelled_and_resumed(random, folder, monkeypatch):
@@ -221,4 +221,4 @@ def test_nothing_is_saved_twice_where_a_job_goes_on_with_less_memory(tmp_path, m
         with pytest.raises(Cancelled):
             run(work, saving, StopsAfter(number))
         copies = 0
-        check_alike(seen(run(load_job(tmp_path / str(number))[1], saving._replace(resume=True))), want, number)
+        check_alike(seen(run(load_job(tmp_path / str(number))[1], saving)), want, number)

@@ -10,10 +10,11 @@ from concurrent.futures import CancelledError
 import pytest
 from qiskit.providers import JobStatus
 
-from basicaer import BasicAer, BasicAerError, SamplerV2
+from basicaer import BasicAer, BasicAerError, SamplerV2, watch
+from basicaer.engine.monitor import current_monitor
 from basicaer.errors import JobStateError
 from basicaer.primitives.job import PrimitiveJob
-from jobs import GUARD, OUTCOME, Held, bell, new_job, submitted, succeed
+from jobs import GUARD, OUTCOME, Held, bell, new_job, submitted, succeed, until
 
 
 def fail(_job_id, _payload):
@@ -82,6 +83,57 @@ def test_a_callback_must_be_a_function_and_its_job_submitted():
         new_job(succeed).future()
 
 
+def waits(job):
+    """The ways to wait for a job."""
+    return [
+        lambda: job.result(GUARD),
+        lambda: job.wait_for_final_state(GUARD),
+        lambda: watch(job),
+        lambda: job.future().result(GUARD),
+        lambda: job.future().exception(GUARD),
+    ]
+
+
+@pytest.mark.parametrize("way", range(5))
+def test_a_callback_that_waits_for_a_job_is_told_that_it_must_not(way, held, manual):
+    """Two of them would otherwise keep both threads of a pool from the jobs that they wait for."""
+    waiting, told = submitted(succeed, executor=manual), []
+
+    def wait(_job):
+        with pytest.raises(JobStateError, match="A callback cannot wait for job job 7"):
+            waits(waiting)[way]()
+        told.append(way)
+
+    ended, running = submitted(succeed), submitted(held)
+    running.add_done_callback(wait)
+    ended.result(GUARD)
+    ended.add_done_callback(wait)  # is called at once, in this thread
+    assert told == [way]
+    held.go.set()
+    waits(running)[way]()
+    until(lambda: told == [way, way])
+
+
+@pytest.mark.parametrize("way", range(5))
+def test_the_progress_callback_of_a_job_must_not_wait_for_it_either(way):
+    jobs, told = [], []
+
+    def run(_job_id, _payload):
+        until(lambda: jobs)
+        current_monitor.get().poll()
+        return OUTCOME
+
+    def tell(_progress):
+        if jobs:
+            with pytest.raises(JobStateError, match="A callback cannot wait"):
+                waits(jobs[0])[way]()
+            told.append(way)
+
+    jobs.append(submitted(run, callback=tell))
+    assert jobs[0].result(GUARD) is OUTCOME
+    assert told
+
+
 # Futures.
 
 
@@ -133,6 +185,23 @@ def test_a_future_has_the_result_of_a_primitives_job():
 def test_the_future_of_a_job_in_parts_has_the_whole_result():
     job = BasicAer.get_backend("qasm_simulator").run([bell("")] * 3, max_parallel_experiments=3)
     assert len(job.future().result(GUARD).results) == 3
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda future: future.set_result(5),
+        lambda future: future.set_exception(ValueError()),
+        lambda future: future.set_running_or_notify_cancel(),
+    ],
+)
+def test_nobody_but_the_job_says_how_its_future_ends(call, held):
+    job = submitted(held)
+    future = job.future()
+    with pytest.raises(JobStateError, match="takes its outcome from the job alone"):
+        call(future)
+    held.go.set()
+    assert future.result(GUARD) is job.result(GUARD)
 
 
 # Coroutines.

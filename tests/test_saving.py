@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,12 +46,12 @@ from basicaer.persistence import lock as lock_module
 from basicaer.persistence import persister as persister_module
 from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JobFolder
-from basicaer.persistence.persister import JobPersister, load_job
+from basicaer.persistence.persister import JobPersister, load_job, saved_new
 from basicaer.simulation import Persistence
 from basicaer.simulators import running as running_module
 from basicaer.simulators.running import run_resumed, run_simulation
 from conftest import DEVICES
-from jobs import GUARD, Clock, check_alike
+from jobs import GUARD, Clock, check_alike, submitted
 
 BACKEND = BasicAer.get_backend("qasm_simulator")
 
@@ -171,6 +172,10 @@ def run(work, persistence=None, monitor=None, job_id="job 1"):
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Suspension, "pass_done", pass_done)
+            if persistence is None or Path(persistence.folder, "job.save").exists():
+                return run_simulation(job_id, dataclasses.replace(work, persistence=persistence))
+            with saved_new(Path(persistence.folder), job_id) as save:
+                save(work)
             return run_simulation(job_id, dataclasses.replace(work, persistence=persistence))
     finally:
         monitor_module.current_monitor.reset(token)
@@ -219,11 +224,11 @@ def test_a_job_that_was_lost_at_any_save_ends_with_the_same_outcome(kind, memory
         assert job_id == "job 1"
         if saves == 2:  # this one is lost twice
             with pytest.raises(Cancelled):
-                run(again, Persistence(str(folder), 0.0, resume=True), StopsAfter(2))
-        got = run(again, Persistence(str(folder), 0.0, resume=True))
+                run(again, Persistence(str(folder), 0.0), StopsAfter(2))
+        got = run(again, Persistence(str(folder), 0.0))
         check_alike(outcome(got), want, f"after {saves} saves")
         # Going on with a job that has ended gives its result at once.
-        assert outcome(run(again, Persistence(str(folder), 0.0, resume=True))) == outcome(got)
+        assert outcome(run(again, Persistence(str(folder), 0.0))) == outcome(got)
     assert lost > 2
 
 
@@ -233,7 +238,7 @@ def test_statevectors_are_kept_exactly(device, tmp_path):
     want = run(work)
     with pytest.raises(Cancelled):
         run(work, Persistence(str(tmp_path / "job"), 0.0), StopsAfter(3))
-    got = run(load_job(tmp_path / "job")[1], Persistence(str(tmp_path / "job"), 0.0, resume=True))
+    got = run(load_job(tmp_path / "job")[1], Persistence(str(tmp_path / "job"), 0.0))
     for one, other in zip(got.results, want.results, strict=True):
         assert np.array_equal(one.data.statevector, other.data.statevector)
 
@@ -277,7 +282,7 @@ def lost(tmp_path, device):
 
 def go_on(folder):
     job_id, work = load_job(folder)
-    return run(work, Persistence(str(folder), 0.0, resume=True), job_id=job_id)
+    return run(work, Persistence(str(folder), 0.0), job_id=job_id)
 
 
 @pytest.fixture
@@ -369,7 +374,7 @@ def test_each_circuit_that_has_ended_is_written_once(tmp_path, device, monkeypat
     work = work_of([layers(4, 1, depth=1)] * 3)
     with contextlib.suppress(Cancelled):
         run(work, Persistence(str(tmp_path / "job"), 0.0), StopsAfter(saves))
-    run(work, Persistence(str(tmp_path / "job"), 1e9, resume=True))
+    run(work, Persistence(str(tmp_path / "job"), 1e9))
     assert [name for name in written if "circuit" in name] == [f"{name}.new" for name in names]
     assert sorted(path.name for path in (tmp_path / "job").iterdir()) == [*names, "job.save", "lock"]
 
@@ -545,7 +550,7 @@ def test_where_warnings_are_errors_a_save_that_fails_is_told_as_that(lost, monke
     with pytest.raises(
         BasicAerWarning, match=r"could not be saved in .*No space left on device"
     ):  # as all warnings here
-        run_resumed(job_id, dataclasses.replace(work, persistence=Persistence(str(lost[0]), 0.0, resume=True)))
+        run_resumed(job_id, dataclasses.replace(work, persistence=Persistence(str(lost[0]), 0.0)))
 
 
 def test_where_warnings_are_errors_a_lock_that_cannot_be_is_told_as_that(tmp_path):
@@ -576,9 +581,8 @@ TOO_MUCH = {"state": (wide(22), 1), "saves": (saving_much(), 1), "shots": (wide(
 @pytest.mark.parametrize("kind", TOO_MUCH)
 def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, monkeypatch, kind):
     circuit, shots = TOO_MUCH[kind]
-    persister = JobPersister(tmp_path, "job 1", 0.0, Monitor())
-    persister.begin(work_of([wide(3), circuit], shots=shots, device="CPU"))
-    persister.close()
+    with saved_new(tmp_path, "job 1") as save:
+        save(work_of([wide(3), circuit], shots=shots, device="CPU"))
     load_job(tmp_path)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**24)
     monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**24)
@@ -641,14 +645,42 @@ def test_a_folder_is_free_when_its_job_has_been_cancelled(one_thread, monkeypatc
 
 
 def test_of_two_jobs_with_one_folder_the_second_is_refused_in_words(manual, tmp_path):
-    first, second = (BACKEND.run(layers(5), executor=manual, checkpoint_dir=tmp_path, seed_simulator=1) for _ in "ab")
+    options = {"executor": manual, "checkpoint_dir": tmp_path, "seed_simulator": 1}
+    first = BACKEND.run(layers(5), **options)
+    with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
+        BACKEND.run(layers(5), **options)
     manual.run_all()
     assert first.result(0).success
-    with pytest.raises(BasicAerError, match="is not empty; give a new folder"):
-        second.result(0)
     again, and_again = (BasicAer.resume(tmp_path, executor=manual) for _ in "ab")
     manual.run_all()
     assert again.result(0).get_counts() == and_again.result(0).get_counts() == first.result(0).get_counts()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_by_run(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BasicAerError, match=r"checkpoint_dir .*file.job cannot be written"):
+        BACKEND.run(layers(5), checkpoint_dir=tmp_path / "file" / "job")
+
+
+def test_a_job_that_is_cancelled_while_it_waits_can_be_resumed(tmp_path, one_thread, held):
+    submitted(held, executor=one_thread)
+    job = BACKEND.run(layers(5), executor=one_thread, checkpoint_dir=tmp_path, seed_simulator=1)
+    assert job.cancel()
+    held.go.set()
+    assert BasicAer.resume(tmp_path).result(GUARD).get_counts() == of_seed_1()
+
+
+def test_what_an_executor_does_not_take_leaves_its_folder_to_others(tmp_path):
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    with pytest.raises(RuntimeError):
+        BACKEND.run(layers(5), executor=closed, checkpoint_dir=tmp_path)
+    again = BACKEND.run(layers(5), checkpoint_dir=tmp_path, seed_simulator=1)
+    assert again.result(GUARD).get_counts() == of_seed_1()
+
+
+def of_seed_1():
+    return BACKEND.run(layers(5), seed_simulator=1).result(GUARD).get_counts()
 
 
 def test_of_two_jobs_that_find_a_folder_empty_at_once_one_gets_it(tmp_path, device, monkeypatch):

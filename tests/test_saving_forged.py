@@ -127,7 +127,7 @@ def go_on(folder):
     job_id, work = load_job(folder)
     token = monitor_module.current_monitor.set(Monitor())
     try:
-        return run_resumed(job_id, dataclasses.replace(work, persistence=Persistence(str(folder), 1e9, resume=True)))
+        return run_resumed(job_id, dataclasses.replace(work, persistence=Persistence(str(folder), 1e9)))
     finally:
         monitor_module.current_monitor.reset(token)
 

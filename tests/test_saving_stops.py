@@ -66,7 +66,7 @@ def test_a_job_that_is_cancelled_within_a_pass_is_saved_after_it(passes, device,
     assert monitor.advanced == pytest.approx(int(passes) + 1)
     assert (tmp_path / "running.save").is_file()
     rest = StopsWithin()
-    assert outcome(run(load_job(tmp_path)[1], Persistence(str(tmp_path), NEVER, resume=True), rest)) == want
+    assert outcome(run(load_job(tmp_path)[1], Persistence(str(tmp_path), NEVER), rest)) == want
     assert rest.advanced == pytest.approx(whole.advanced - monitor.advanced)  # nothing is done twice
 
 
@@ -84,7 +84,7 @@ def test_a_job_at_its_time_limit_is_saved_and_says_where(margin, passes, device,
     assert error.reached.startswith(f"The job {early} its time limit of 100 s in phase 'gates'")
     assert error.message == f"{error.reached}; it is saved, and BasicAer.resume('{tmp_path}') continues it."
     assert error.saved_in == str(tmp_path)
-    assert outcome(run(load_job(tmp_path)[1], Persistence(str(tmp_path), NEVER, resume=True))) == outcome(run(work))
+    assert outcome(run(load_job(tmp_path)[1], Persistence(str(tmp_path), NEVER))) == outcome(run(work))
 
 
 def test_a_job_that_is_resumed_says_so_too(clock, tmp_path):
@@ -95,7 +95,7 @@ def test_a_job_that_is_resumed_says_so_too(clock, tmp_path):
     monitor.start()
     clock.now += 60
     with pytest.raises(JobTimeLimitError, match=r"it is saved, and BasicAer\.resume"):
-        run(load_job(tmp_path)[1], Persistence(str(tmp_path), NEVER, resume=True), monitor)
+        run(load_job(tmp_path)[1], Persistence(str(tmp_path), NEVER), monitor)
 
 
 @pytest.mark.parametrize("device", ["CPU-tiny-tiles"], indirect=True)

@@ -86,11 +86,26 @@ def machine_name() -> str:
     return in_file_names(f"{processor()} {os.cpu_count()} cores")
 
 
-def busy_elsewhere() -> float:
-    """Return the fraction of all cores that other programs have just used, as this one is idle while it asks.
+class OtherWork:
+    """What other programs do on the machine from when this is made.
 
     Each result says so, because other work slows some simulators more than others: those whose threads wait for each
     other at every gate. On two cores that other programs used too, Aer with two threads took five times as long for a
     QFT of 10 qubits as on free ones.
     """
-    return psutil.cpu_percent(0.3) / 100
+
+    def __init__(self) -> None:
+        self._own = psutil.Process()
+        self._began = self._clocks()
+
+    def fraction(self) -> float:
+        """Return the fraction of the time of all cores that other programs have used."""
+        idle, own, whole = (now - then for now, then in zip(self._clocks(), self._began, strict=True))
+        return max(0.0, (whole - idle - own) / whole) if whole else 0.0
+
+    def _clocks(self) -> tuple[float, float, float]:
+        """Return the seconds that all cores have been idle, have worked for this program, and have run in all."""
+        cores, own = psutil.cpu_times(), self._own.cpu_times()
+        idle = cores.idle + getattr(cores, "iowait", 0.0)  # which other systems than Linux do not count
+        guests = getattr(cores, "guest", 0.0) + getattr(cores, "guest_nice", 0.0)  # are part of user and nice
+        return idle, own.user + own.system, sum(cores) - guests

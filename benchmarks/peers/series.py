@@ -20,7 +20,7 @@ from harness.timing import OURS, choose_settings, in_turn, median_ratios, stopwa
 
 from peers.check import check
 from peers.goals import goal_at, verdicts
-from peers.machine import blas, busy_elsewhere, machine_name, measure_limits, processor
+from peers.machine import OtherWork, blas, machine_name, measure_limits, processor
 from peers.picture import panels
 from peers.systems import SHOTS, SYSTEMS
 from peers.table import ratio_table
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from peers.systems.entry import Entry
 
 LEAST_SECONDS = 0.5  # Short runs go on in turn until they have taken this long together.
-BUSY = 0.05  # A point is marked if other programs used more than this part of the machine just before.
+BUSY = 0.05  # A point is marked if other programs used more than this part of the machine meanwhile.
 
 
 class Series:
@@ -92,7 +92,7 @@ class Series:
     def _measured(self, family: str, n: int, precision: str, systems: list[System]) -> Record:
         limits = self.limits
         circuit = FAMILIES[family](n)
-        busy = busy_elsewhere()
+        others = OtherWork()
         until = time.perf_counter() + self.budget
         chosen = choose_settings(((s.name, s.entries(circuit, precision, SHOTS)) for s in systems), _seconds_of)
         seconds = in_turn(chosen.entries, _seconds_of, rounds=self.rounds, least_seconds=LEAST_SECONDS, until=until)
@@ -104,7 +104,7 @@ class Series:
             "gates": circuit.size(),
             "goal": goal_at(n, precision),
             "peers": [s.name for s in systems],
-            "busy_elsewhere": rounded(busy),
+            "busy_elsewhere": rounded(others.fraction()),
             "rounds": len(seconds[OURS]),
             "ratios": {name: rounded(ratio) for name, ratio in median_ratios(seconds).items()},
             "seconds": {name: [rounded(s) for s in taken] for name, taken in seconds.items()},
@@ -144,7 +144,7 @@ def _line(record: Record) -> str:
     ratios = "  ".join(f"{peer} {ratio:.3g}x" for peer, ratio in record["ratios"].items())
     ours = 1e3 * median(record["seconds"][OURS])
     point = f"{record['family']:16} {record['n']:2}  {record['precision']}"
-    busy = f", machine {record['busy_elsewhere']:.0%} busy before" if record["busy_elsewhere"] > BUSY else ""
+    busy = f", machine {record['busy_elsewhere']:.0%} busy with other work" if record["busy_elsewhere"] > BUSY else ""
     failed = "".join(f"\n  failed: {name}: {why}" for name, why in record["failed"].items())
     return f"{point}  {ours:10.2f} ms  {ratios}  ({record['rounds']} rounds{busy}){failed}"
 
@@ -155,7 +155,7 @@ def _explanation(records: list[Record]) -> str:
     commits = ", ".join(dict.fromkeys(record["commit"] for record in records))
     packages = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
     busy = sum(record["busy_elsewhere"] > BUSY for record in records)
-    warning = f"Unreliable: the machine was busy with other work before {busy} of {len(records)} points.\n"
+    warning = f"Unreliable: the machine was busy with other work during {busy} of {len(records)} points.\n"
     return (
         "Each number is the peer's time divided by ours, the median of the ratios round by round: above 1, ours is "
         "faster. Double precision unless a column says single.\n"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
+from basicaer.callbacks import running_callback
 from basicaer.errors import BasicAerError, BasicAerWarning, JobStateError, JobWaitTimeoutError, shown
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
@@ -208,7 +209,8 @@ class BasicAerJob(JobV1):
         BasicAerError
             If `timeout` is not a number.
         JobStateError
-            If the job was not submitted, or belongs to the process that this one was forked from.
+            If the job was not submitted, or belongs to the process that this one was forked from; or if it has not
+            ended and this is called in a callback of a job, which must not wait.
         concurrent.futures.TimeoutError
             If the job has not ended in `timeout` seconds.
         concurrent.futures.CancelledError
@@ -220,6 +222,7 @@ class BasicAerJob(JobV1):
         """
         seconds = check_option("wait", timeout, "timeout")
         self._state.check_submitted()
+        self._state.check_may_wait()
         with self._cancelled_by_interrupts():
             if self._state.final is None and not self._state.ended.wait(seconds):
                 raise TimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on.")
@@ -266,7 +269,7 @@ class BasicAerJob(JobV1):
         """Call a function with the job when the job has ended, in whatever way; at once if it has ended already.
 
         As with Python's futures, it is called in the thread in which the job ends, and an exception that it raises is
-        logged and ignored.
+        logged and ignored. It must not wait for other jobs, which may need that thread.
 
         Raises
         ------
@@ -277,7 +280,12 @@ class BasicAerJob(JobV1):
         """
         if not callable(fn):
             raise BasicAerError(f"add_done_callback() takes a function of the job, not {shown(fn)}.")
-        self.future().add_done_callback(lambda _: fn(self))
+
+        def call(_: Future[Any]) -> None:
+            with running_callback():  # also where it is called at once, in this thread
+                fn(self)
+
+        self.future().add_done_callback(call)
 
     def future(self) -> Future[Any]:
         """Return the job as a future of Python, for `concurrent.futures.wait`, `as_completed` and the like.
@@ -291,7 +299,7 @@ class BasicAerJob(JobV1):
             If the job was not submitted.
         """
         self._state.check_submitted()
-        future = JobFuture(self.cancel, self.running)
+        future = JobFuture(self.cancel, self.running, self._state.check_may_wait)
         self._state.when_ended(partial(future.take, self._state, self._result_of))
         return future
 
@@ -403,13 +411,15 @@ class BasicAerJob(JobV1):
         BasicAerError
             If `timeout` or `wait` is not a number.
         JobStateError
-            If the job was not submitted.
+            As for `result`.
         JobWaitTimeoutError
             If it has not ended in `timeout` seconds.
         KeyboardInterrupt
             As for `result`.
         """
         seconds, pause = check_option("wait", timeout, "timeout"), check_option("wait", wait)
+        self._state.check_submitted()
+        self._state.check_may_wait()
         deadline = None if seconds is None else time.monotonic() + seconds
         with self._cancelled_by_interrupts():
             while (status := self.status()) not in JOB_FINAL_STATES:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from qiskit.providers import JobStatus
+
+from basicaer.errors import JobStateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +26,17 @@ class JobFuture(Future[Any]):
     ----------
     cancel, running
         The methods of the job.
+    check_may_wait
+        Raises an error if this thread must not wait for the job.
     """
 
-    def __init__(self, cancel: Callable[[], bool], running: Callable[[], bool]) -> None:
+    def __init__(
+        self, cancel: Callable[[], bool], running: Callable[[], bool], check_may_wait: Callable[[], None]
+    ) -> None:
         super().__init__()
         self._cancel_job = cancel
         self._is_running = running
+        self._check_may_wait = check_may_wait
 
     def cancel(self) -> bool:
         """Cancel the job; the future is done when the job has stopped."""
@@ -39,15 +46,59 @@ class JobFuture(Future[Any]):
         """Tell whether the job is running."""
         return self._is_running()
 
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the job and return its result; see `concurrent.futures.Future.result`.
+
+        Raises
+        ------
+        JobStateError
+            If a callback of a job waits for a job that has not ended.
+        """
+        self._check_may_wait()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the job and return its exception; see `concurrent.futures.Future.exception`.
+
+        Raises
+        ------
+        JobStateError
+            As for `result`.
+        """
+        self._check_may_wait()
+        return super().exception(timeout)
+
+    def set_result(self, result: Any) -> NoReturn:  # noqa: ARG002
+        """Refuse a result: it is that of the job.
+
+        Raises
+        ------
+        JobStateError
+            Always; as the methods that follow do.
+        """
+        self._refuse()
+
+    def set_exception(self, exception: BaseException | None) -> NoReturn:  # noqa: ARG002
+        """Refuse an exception: it is that of the job."""
+        self._refuse()
+
+    def set_running_or_notify_cancel(self) -> NoReturn:
+        """Refuse to begin: the job has begun, or will."""
+        self._refuse()
+
+    @staticmethod
+    def _refuse() -> NoReturn:
+        raise JobStateError("The future of a job takes its outcome from the job alone; make a Future of your own.")
+
     def take(self, state: JobState, result_of: Callable[[Any], Any]) -> None:
         """Take the outcome of the job, which has ended in a state; `result_of` makes the result of it."""
         if state.final is JobStatus.CANCELLED:
             super().cancel()
-            self.set_running_or_notify_cancel()  # wakes those who wait for several futures
+            super().set_running_or_notify_cancel()  # wakes those who wait for several futures
         elif state.error is not None:  # it is not raised here: its traceback would keep the job alive
-            self.set_exception(state.error)
+            super().set_exception(state.error)
         else:
             try:
-                self.set_result(result_of(state.joined_outcomes()))
+                super().set_result(result_of(state.joined_outcomes()))
             except Exception as error:  # noqa: BLE001  # it is raised where the result is requested
-                self.set_exception(error)
+                super().set_exception(error)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from qiskit.providers import JobStatus
 
+from basicaer.callbacks import in_callback, running_callback
 from basicaer.engine.monitor import current_monitor
 from basicaer.engine.progress import Progress
 from basicaer.errors import Cancelled, JobStateError, WorkerLostError
@@ -186,6 +187,21 @@ class JobState:
         if not self.futures:
             raise JobStateError(f"Job {self._job_id} has not been submitted; call submit() first.")
 
+    def check_may_wait(self) -> None:
+        """Check that this thread may wait for the job.
+
+        Raises
+        ------
+        JobStateError
+            If the job has not ended and this thread runs a callback: jobs may need the thread, and the job that calls
+            goes on only after its callback.
+        """
+        if self.final is None and in_callback():
+            raise JobStateError(
+                f"A callback cannot wait for job {self._job_id}, since jobs may need the thread that it runs in; wait "
+                "for the job elsewhere, or give it a callback with its add_done_callback()."
+            )
+
     # While it runs.
 
     def cancel(self) -> bool:
@@ -280,8 +296,9 @@ class JobState:
                 self._conclude_job()
         if has_ended:
             waiting, self._when_ended = self._when_ended, []
-            for call in waiting:
-                call()
+            with running_callback():
+                for call in waiting:
+                    call()
         elif is_first:
             self._stop_parts()
 

@@ -140,7 +140,7 @@ class BasicAerProvider:
             self.get_backend(payload.backend_name),
             run_resumed,
             no_qobj,
-            prepare=lambda: replace(payload, persistence=Persistence(str(folder), every, resume=True, margin=margin)),
+            prepare=lambda: replace(payload, persistence=Persistence(str(folder), every, margin)),
             settings=checked,
             job_id=job_id,
         )

@@ -100,18 +100,15 @@ class Persistence(NamedTuple):
     Attributes
     ----------
     folder
-        The folder that holds the job.
+        The folder that holds the job, which was written when the job was submitted.
     interval
         Seconds between two records of the circuit that is running.
-    resume
-        Whether the folder holds the job already, and it continues from there.
     margin
         Seconds before the time limit at which it is persisted and stops.
     """
 
     folder: str
     interval: float
-    resume: bool = False
     margin: float = 0.0
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from basicaer.callbacks import running_callback
 from basicaer.engine.progress import Progress
 from basicaer.errors import reason_of
 
@@ -104,7 +105,7 @@ class ProgressCallback:
         if listener is not None:
             interrupts = _Interrupts()
             try:
-                with interrupts:
+                with interrupts, running_callback():
                     listener(progress)
             except BaseException as error:  # an error of the callback must not end the job
                 self._listener = None

@@ -96,23 +96,8 @@ class JobFolder:
         self._poll = poll
         self._lock = FolderLock(folder / _LOCK)
 
-    def check_new(self) -> None:
-        """Check that a job may be persisted here: the folder is missing, empty, or has only leftovers of a lost job.
-
-        Raises
-        ------
-        OptionValueError
-            If anything else is there, or it is not a folder.
-        BasicAerError
-            If a running job is about to be written there.
-        """
-        with self._writing():
-            if self._leftovers():
-                self.lock()
-                self.unlock()
-
-    def _leftovers(self) -> list[Path]:
-        """Return the files in the folder, all of which a job has left that was lost before it was written."""
+    def _check_new(self) -> None:
+        """Check that the folder is missing, empty, or has only what a job left that was lost before it was written."""
         if os.path.lexists(self._folder) and not self._folder.is_dir():
             raise OptionValueError(f"checkpoint_dir {self._folder} is not a folder; give a new one.")
         found = list(self._folder.iterdir()) if self._folder.is_dir() else []
@@ -120,7 +105,6 @@ class JobFolder:
             raise OptionValueError(
                 f"checkpoint_dir {self._folder} is not empty; give a new folder, or resume with BasicAer.resume()."
             )
-        return found
 
     def lock(self) -> None:
         """Keep other jobs from the folder until `unlock`.
@@ -142,19 +126,31 @@ class JobFolder:
         self._lock.release()
 
     def begin(self, job_id: str, job: Any, arrays: list[NDArray[Any]]) -> None:
-        """Make and lock the folder, and write a new job into it.
+        """Make the folder, and write a new job into it.
 
         Raises
         ------
+        OptionValueError
+            If it is not a folder, or holds anything but the leftovers of a job that was lost before it was written.
         BasicAerError
-            If the folder holds anything, or cannot be written.
+            If it cannot be written, or another job is being written there.
         """
         with self._writing():
+            self._check_new()
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._leftovers()
             self.lock()
-            self._leftovers()  # checked again, since another job may have come in between
-            self.write(JOB, job_id, job, arrays)
+            try:
+                self._check_new()  # checked again, since another job may have come in between
+                self.write(JOB, job_id, job, arrays)
+            finally:
+                self.unlock()
+
+    def discard(self) -> None:
+        """Remove a new job, unless it runs; the folder can then be used again."""
+        with contextlib.suppress(BasicAerError):  # a worker has locked it
+            self.lock()
+            self.remove(JOB)
+            self.unlock()
 
     def write(
         self, name: str, job_id: str, content: Any, arrays: list[NDArray[Any]], state: Iterable[NDArray[Any]] = ()

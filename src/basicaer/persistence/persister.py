@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from basicaer.engine.monitor import Monitor
     from basicaer.persistence.folder import Record
 
-__all__ = ["Continuation", "JobPersister", "load_job"]
+__all__ = ["Continuation", "JobPersister", "load_job", "saved_new"]
 
 
 class Continuation(NamedTuple):
@@ -51,6 +51,30 @@ class Continuation(NamedTuple):
     device: str
     suspended: Suspended
     restore: Callable[[State], None]
+
+
+@contextlib.contextmanager
+def saved_new(folder: Path, job_id: str) -> Iterator[Callable[[SimulationPayload], None]]:
+    """Yield a function that writes a new job into a folder, which must be empty or missing.
+
+    What it has written is removed if the block fails: nobody gets the job then.
+    """
+    job_folder = JobFolder(folder, _no_poll)
+    is_written = False
+
+    def write(payload: SimulationPayload) -> None:
+        nonlocal is_written
+        arrays: list[Any] = []
+        content = {"versions": _versions(), "payload": encoded(dataclasses.replace(payload, persistence=None), arrays)}
+        job_folder.begin(job_id, content, arrays)
+        is_written = True
+
+    try:
+        yield write
+    except BaseException:
+        if is_written:
+            job_folder.discard()
+        raise
 
 
 def load_job(folder: Path) -> tuple[str, SimulationPayload]:
@@ -123,12 +147,6 @@ class JobPersister:
         self._unwritten: list[tuple[int, ExperimentOutcome]] = []  # experiments that have ended: position and outcome
         self._position = 0
         self._device = ""
-
-    def begin(self, payload: SimulationPayload) -> None:
-        """Write the payload into the folder, which must be empty or missing."""
-        arrays: list[Any] = []
-        content = {"versions": _versions(), "payload": encoded(dataclasses.replace(payload, persistence=None), arrays)}
-        self._job_folder.begin(self._job_id, content, arrays)
 
     def close(self) -> None:
         """Leave the folder to whoever resumes the job."""

@@ -8,6 +8,7 @@ import uuid
 import warnings
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from qiskit import QuantumCircuit
@@ -26,7 +27,7 @@ from basicaer.errors import BasicAerError, BasicAerWarning, OptionValueError, at
 from basicaer.foreign_names import missing_attribute
 from basicaer.job import BasicAerJob
 from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Precision
-from basicaer.persistence.folder import JobFolder
+from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
@@ -339,18 +340,20 @@ class BasicAerSimulator(BackendV2):
         return self._run_options.settings(dict(self.options), options)
 
     def _submitted(self, qobj: Any, prepare: Callable[[], SimulationPayload], settings: dict[str, Any]) -> BasicAerJob:
-        def prepare_persistent() -> SimulationPayload:
-            return replace(prepare(), persistence=_persistence(settings))
+        parts = settings["max_parallel_experiments"] or usable_cores()
+        submit = partial(submit_job, BasicAerJob, self, run_simulation, qobj, settings=settings, parts=parts)
+        if settings["checkpoint_dir"] is None:
+            return submit(prepare=prepare)
+        persistence, job_id = _persistence(settings), str(uuid.uuid4())
+        # The worker would write it too late: a job that is stopped while it waits can be resumed, too.
+        with saved_new(Path(persistence.folder), job_id) as save:
 
-        return submit_job(
-            BasicAerJob,
-            self,
-            run_simulation,
-            qobj,
-            prepare=prepare if settings["checkpoint_dir"] is None else prepare_persistent,
-            settings=settings,
-            parts=settings["max_parallel_experiments"] or usable_cores(),
-        )
+            def prepare_saved() -> SimulationPayload:
+                payload = replace(prepare(), persistence=persistence)
+                save(payload)
+                return payload
+
+            return submit(prepare=prepare_saved, job_id=job_id)
 
     def _experiment(
         self,
@@ -417,10 +420,8 @@ def _persistence(settings: dict[str, Any]) -> Persistence:
             "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
             "of target_gpus at most."
         )
-    JobFolder(settings["checkpoint_dir"], lambda: None).check_new()
-    return Persistence(
-        str(settings["checkpoint_dir"]), settings["checkpoint_every"], margin=settings["checkpoint_margin"]
-    )
+    folder, interval, margin = (settings[f"checkpoint_{name}"] for name in ("dir", "every", "margin"))
+    return Persistence(str(folder), interval, margin)
 
 
 def _seed(settings: dict[str, Any]) -> int:

@@ -146,14 +146,10 @@ class _Simulation:
             self._persister.close()
 
     def _begin_persistence(self, persister: JobPersister) -> None:
-        """Save the job, or, if it is resumed, finish the experiments that had ended when it was saved."""
+        """Take over the folder of the job, and finish the experiments that had ended when it was saved."""
         persistence = self._payload.persistence
         assert persistence is not None  # a persister has it  # noqa: S101
         self._monitor.stop_early(persistence.margin)
-        if not persistence.resume:
-            persister.begin(self._payload)
-            self._monitor.saved_in = persistence.folder
-            return
         self._monitor.saved_in = persistence.folder
         ended, self._continuation = persister.resume(self._payload)
         for position, outcome in enumerate(ended):
