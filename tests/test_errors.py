@@ -1,7 +1,9 @@
 """The errors: their text is the sentence, and one kind of mistake has one type wherever it is made."""
 
+import errno
 import inspect
 import pickle
+from pathlib import Path
 
 import pytest
 from qiskit import QuantumCircuit
@@ -10,9 +12,11 @@ from qiskit.exceptions import QiskitError
 from qiskit.providers import JobError, JobTimeoutError
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
-from basicaer import BasicAer, EstimatorV2, SamplerV2, errors, watch
+import basicaer
+from basicaer import BasicAer, BasicAerWarning, EstimatorV2, SamplerV2, errors, watch
 from basicaer.job import BasicAerJob
-from jobs import GUARD
+from basicaer.persistence import persister
+from jobs import GUARD, layers
 
 SENTENCE = "The thing is wrong; take another."
 KINDS = [
@@ -150,3 +154,31 @@ def test_a_wait_that_is_too_short_is_a_timeout_of_python_and_of_qiskit():
 def test_only_a_job_can_be_watched():
     with pytest.raises(errors.BasicAerError, match=r"watch\(\) takes a job of basicaer, not 5; pass on what run"):
         watch(5)
+
+
+# Warnings.
+
+
+def test_a_warning_names_the_line_of_the_program_and_where_there_is_none_ours(monkeypatch, tmp_path):
+    """A save that fails is warned of in the worker: on a thread, where no line of the program is."""
+    backend = BasicAer.get_backend("qasm_simulator")
+    with pytest.warns(BasicAerWarning, match="measures nothing") as of_run:
+        backend.run(QuantumCircuit(1, 1)).result(GUARD)
+    with pytest.warns(BasicAerWarning, match="measures qubits at its end") as of_estimator:
+        EstimatorV2().run([(layers(2), "XX")]).result(GUARD)
+    assert {one.filename for one in (*of_run, *of_estimator)} == {__file__}
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(persister.JobPersister, "_write", full)
+    with pytest.warns(BasicAerWarning, match="could not be saved .*No space left") as of_worker:
+        backend.run(layers(5), checkpoint_dir=tmp_path / "job").result(GUARD)
+    assert {one.filename for one in of_worker} == {persister.__file__}
+
+
+def test_only_one_function_warns():
+    """All others would have to count the frames up to the line of the program."""
+    files = sorted(Path(basicaer.__file__).parent.rglob("*.py"))
+    assert len(files) > 100
+    assert [file.name for file in files if "warnings.warn(" in file.read_text("utf-8")] == ["errors.py"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import reprlib
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from qiskit.exceptions import QiskitError
@@ -35,8 +37,10 @@ __all__ = [
     "printable",
     "reason_of",
     "shown",
+    "warn",
 ]
 
+_NOT_THE_USERS = {"basicaer", "concurrent", "contextlib", "multiprocessing", "threading"}  # packages of frames
 _DIGITS_PER_BIT = 0.30103
 _LONGEST_REASON = 300  # characters
 _REPR = reprlib.Repr()
@@ -154,6 +158,16 @@ class BasicAerWarning(UserWarning):
 
 class NothingMeasuredWarning(BasicAerWarning):
     """A circuit has no measurements, so that its counts say nothing of it."""
+
+
+def warn(message: str, kind: type[Warning] = BasicAerWarning) -> None:
+    """Warn, and name the line of the user's program that led here; the caller's line where a worker has no other."""
+    frame, level = sys._getframe(1), 2  # noqa: SLF001  # as `warnings` does
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in _NOT_THE_USERS:
+            break
+        frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # the outermost frame has none
+    warnings.warn(message, kind, stacklevel=2 if frame is None else level)
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault

@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import logging
 import time
-import warnings
 import weakref
 from concurrent.futures import CancelledError
 from functools import partial
@@ -16,7 +15,7 @@ from qiskit.providers import JobStatus, JobV1
 from qiskit.providers.jobstatus import JOB_FINAL_STATES
 
 from basicaer.callbacks import running_callback
-from basicaer.errors import BasicAerError, BasicAerWarning, JobStateError, JobWaitTimeoutError, shown
+from basicaer.errors import BasicAerError, JobStateError, JobWaitTimeoutError, shown, warn
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
 from basicaer.handles import handle_for
 from basicaer.handles.base import ProgressCallback
@@ -315,11 +314,7 @@ class BasicAerJob(JobV1):
     def _warn_of_callback(self) -> None:
         if self._callback is not None and self._callback.failure is not None:
             failure, self._callback.failure = self._callback.failure, None
-            warnings.warn(
-                f"The callback of job {self.job_id()} failed ({failure}) and was not called again; the job went on.",
-                BasicAerWarning,
-                stacklevel=3,
-            )
+            warn(f"The callback of job {self.job_id()} failed ({failure}) and was not called again; the job went on.")
 
     def _wait_for_bar(self) -> None:
         """Wait until the bar is finished, so that what is printed next appears below it."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.probe import forget_after_fork, probe_gpu
-from basicaer.errors import BasicAerWarning, DeviceFailedError, DeviceUnavailableError
+from basicaer.errors import DeviceFailedError, DeviceUnavailableError, warn
 from basicaer.options import DeviceChoice, DeviceOptions
 from basicaer.wording import readable
 
@@ -170,5 +169,5 @@ def device_after_failure(
     needed = precision.amplitude_bytes * 2**n_qubits + cpu.scratch_bytes(precision)
     if options.choice is not DeviceChoice.AUTO or needed > cpu.free_bytes():
         raise failed
-    warnings.warn(f"{failed} With device='auto', {subject} runs on the CPU.", BasicAerWarning, stacklevel=2)
+    warn(f"{failed} With device='auto', {subject} runs on the CPU.")
     return cpu, f"GPU {options.gpu} failed"

@@ -9,7 +9,7 @@ from qiskit.transpiler import Target
 
 from basicaer.compile.gates import BY_NAME
 from basicaer.compile.noise_model import NoiseEntry, read_model
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import BasicAerError, shown, warn
 from basicaer.noise.device_model import add_device_errors
 from basicaer.noise.model_file import add_errors_of, dictionary_of_file, plain, text_of_file
 from basicaer.noise.model_inputs import (
@@ -19,7 +19,6 @@ from basicaer.noise.model_inputs import (
     quantum_error,
     qubits_of,
     readout_error,
-    warn,
 )
 from basicaer.wording import counted
 

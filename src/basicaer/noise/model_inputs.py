@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from qiskit.circuit import Instruction
 
 from basicaer.compile.gates import BY_NAME
-from basicaer.errors import BasicAerError, BasicAerWarning, at_border, shown
+from basicaer.errors import BasicAerError, at_border, shown
 from basicaer.noise.base import BaseQuantumError
 from basicaer.noise.circuit_terms import Mixture
 from basicaer.noise.pauli_errors import PauliError, PauliLindbladError
@@ -26,7 +25,6 @@ __all__ = [
     "quantum_error",
     "qubits_of",
     "readout_error",
-    "warn",
     "widened",
 ]
 
@@ -34,11 +32,6 @@ _WIDTHS = {
     **{name: one.controls + len(one.target_actions) for name, one in BY_NAME.items() if one.controls is not None},
     **dict.fromkeys(("measure", "reset", "delay"), 1),
 }
-
-
-def warn(message: str) -> None:
-    """Warn the caller of the method that calls this function."""
-    warnings.warn(message, BasicAerWarning, stacklevel=3)
 
 
 def quantum_error(error: Any) -> BaseQuantumError:

@@ -6,11 +6,10 @@ import errno
 import os
 import stat
 import sys
-import warnings
 import weakref
 from typing import TYPE_CHECKING
 
-from basicaer.errors import BasicAerWarning
+from basicaer.errors import warn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,11 +52,9 @@ class FolderLock:
                 if error.errno in _HELD_BY_ANOTHER:
                     return False
                 raise
-            warnings.warn(
+            warn(
                 f"{self._path.parent} is on a file system that knows no locks ({error.strerror}); "
-                "see to it that no other job is saved there.",
-                BasicAerWarning,
-                stacklevel=2,
+                "see to it that no other job is saved there."
             )
         self._file = file
         _acquired.add(self)

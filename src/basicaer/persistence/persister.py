@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.suspended import Suspended
-from basicaer.errors import BasicAerError, BasicAerWarning, shown
+from basicaer.errors import BasicAerError, shown, warn
 from basicaer.persistence.checks import check_layout, check_outcome, check_payload, check_suspended
 from basicaer.persistence.codec import check_types, decoded, encoded
 from basicaer.persistence.folder import JOB, RUNNING, JobFolder, circuit_name
@@ -103,11 +102,9 @@ def load_job(folder: Path) -> tuple[str, SimulationPayload]:
         check_payload(payload)
     _check_room(payload, job_folder)
     if written_with != np.__version__:
-        warnings.warn(
+        warn(
             f"The job in {folder} was saved with NumPy {shown(written_with)}, this is {np.__version__}; "
-            "the last digits may differ.",
-            BasicAerWarning,
-            stacklevel=3,
+            "the last digits may differ."
         )
     return job_id, payload
 
@@ -243,11 +240,7 @@ class JobPersister:
         try:
             yield
         except OSError as error:
-            warnings.warn(
-                f"The job could not be saved in {self._folder} ({error}); it goes on, and the previous save is kept.",
-                BasicAerWarning,
-                stacklevel=2,
-            )
+            warn(f"The job could not be saved in {self._folder} ({error}); it goes on, and the previous save is kept.")
         self._last = time.monotonic()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from itertools import product
 from math import prod
@@ -18,7 +17,7 @@ from basicaer.compile.saves import PAULI_LETTERS, pauli_terms
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.engine.bits import mask_of
-from basicaer.errors import BasicAerError, BasicAerWarning, PubError, at_border, shown
+from basicaer.errors import BasicAerError, PubError, at_border, shown, warn
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
@@ -228,11 +227,9 @@ def _without_measured(terms: tuple[Terms, ...], sweep: ProgramSweep, name: str) 
     measured = mask_of(measure.qubit for measure in sweep.structure.final)
     left = tuple(tuple(term for term in of_one if not term[0] & measured) for of_one in terms)
     if left != terms:
-        warnings.warn(
+        warn(
             f"Circuit '{name}' measures qubits at its end, so terms of the observables with X or Y on these are 0; "
-            "remove_final_measurements() leaves the measurements out.",
-            BasicAerWarning,
-            stacklevel=3,
+            "remove_final_measurements() leaves the measurements out."
         )
     return left
 

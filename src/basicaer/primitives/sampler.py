@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -10,6 +9,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from basicaer.devices.memory import check_shots
+from basicaer.errors import warn
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.options import SamplerOptions
@@ -128,10 +128,9 @@ class SamplerV2(Primitive, BaseSamplerV2):
         for pub in coerced:
             circuit = pub.circuit
             if not circuit.cregs:
-                warnings.warn(
+                warn(
                     f"Circuit '{circuit.name}' has no classical registers, so its result is empty; add measure_all().",
                     UserWarning,
-                    stacklevel=2,
                 )
             n_shots = check_option("default_shots", pub.shots, called="shots")
             check_shots(f"Circuit '{circuit.name}'", n_shots)

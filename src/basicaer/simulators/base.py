@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from basicaer.devices.limits import usable_cores
 from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
-from basicaer.errors import BasicAerError, BasicAerWarning, OptionValueError, at_border
+from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
 from basicaer.job import BasicAerJob
 from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Precision
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
     from basicaer.plan_view.circuit_plan import CircuitPlan
     from basicaer.primitives import CompiledCircuit, EstimatorV2, SamplerV2
 
-__all__ = ["BasicAerSimulator", "warn"]
+__all__ = ["BasicAerSimulator"]
 
 _ANY_ANGLE = 0.618  # radians: a plan depends on no angle, and no gate is special at this one
 
@@ -432,8 +431,3 @@ def _seed(settings: dict[str, Any]) -> int:
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:
     with at_border(lambda why: OptionValueError(f"parameter_binds cannot be read: {why}.")):
         return bound_circuits(circuits, settings["parameter_binds"])
-
-
-def warn(message: str, kind: type[BasicAerWarning] = BasicAerWarning) -> None:
-    """Warn of a circuit that runs but probably does not do what was meant."""
-    warnings.warn(message, kind, stacklevel=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from qiskit.circuit import Gate
@@ -10,7 +9,7 @@ from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
-from basicaer.errors import BasicAerError, BasicAerWarning, OptionValueError, at_border, shown
+from basicaer.errors import BasicAerError, OptionValueError, at_border, shown, warn
 from basicaer.foreign_options import is_ideal
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 __all__ = ["noise_of"]
-
-_STACK = 6  # frames from the warning to the caller of `run`
 
 
 def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoise | None, list[QuantumCircuit]]:
@@ -50,10 +47,8 @@ def _warn_of_untouched(noise: CircuitNoise, circuits: Sequence[QuantumCircuit]) 
     names = {noise.key(item) for circuit in circuits for item in circuit.data if isinstance(item.operation, Gate)}
     untouched = sorted(names - noise.names - noise.basis_gates)
     if untouched:
-        warnings.warn(
+        warn(
             f"The noise model has no errors of the gates {shown(untouched)}, which run without noise; "
             f"if that is not wanted, transpile the circuits to the model's gates first: "
             f"transpile(circuit, basis_gates={sorted(noise.basis_gates or noise.names)}).",
-            BasicAerWarning,
-            stacklevel=_STACK,
         )

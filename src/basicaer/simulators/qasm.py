@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from qiskit.providers import Options
 
-from basicaer.errors import NothingMeasuredWarning
+from basicaer.errors import NothingMeasuredWarning, warn
 from basicaer.simulation import RETURNED_BY
-from basicaer.simulators.base import BasicAerSimulator, warn
+from basicaer.simulators.base import BasicAerSimulator
 from basicaer.simulators.checks import check_initial_statevector
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError
 from basicaer.engine.together import common_structure, evolve_programs, outcomes
-from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, DeviceFailedError, reason_of
+from basicaer.errors import BasicAerError, Cancelled, DeviceFailedError, reason_of, warn
 from basicaer.persistence.persister import JobPersister
 from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
@@ -328,10 +327,8 @@ def _continued(continuation: Continuation, layout_name: str, name: str, run: Cal
         except PlannedOtherwiseError:
             layout_name = f"{layout_name} of another kind"
     # Each device lays its states out in its own way, and a plan is made for one device.
-    warnings.warn(
+    warn(
         f"The job was saved on the {continuation.device} and continues on the {layout_name}: circuit '{name}' starts "
-        "from the beginning, and its last digits may differ.",
-        BasicAerWarning,
-        stacklevel=2,
+        "from the beginning, and its last digits may differ."
     )
     return None
