@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,6 +211,51 @@ def test_the_remedy_of_a_state_that_is_too_large_is_an_option_too(file):
     assert " with --precision single" in said
 
 
+def test_the_table_of_a_large_state_has_no_probability_that_is_0(file):
+    lines = basicaer("run", file("qubit[14] q; h q;"), "--simulator", "statevector").stdout.splitlines()
+    assert lines[1].split()[:3] == ["0" * 14, "0.007812", "6.1e-05"]
+
+
+def test_a_rare_outcome_has_a_share(file):
+    path = file("qubit q; bit c; rx(0.004) q; c = measure q;")
+    lines = basicaer("run", path, "--shots", 2**20, "--seed", 1).stdout.splitlines()
+    assert [line.split()[2] for line in lines[1:3]] == ["100.0%", "0.0007%"]
+
+
+def test_json_of_a_large_state_is_written_in_pieces(file, monkeypatch):
+    monkeypatch.setattr(results, "_PART", 4)
+    for simulator, shape in (("statevector", (8, 2)), ("unitary", (8, 8, 2))):
+        done = json.loads(basicaer("run", file("qubit[3] q; x q[1];"), "--simulator", simulator, "--json").stdout)
+        numbers = np.array(done[simulator])
+        assert numbers.shape == shape
+        assert numbers.sum() == len(numbers) ** (len(shape) - 2)
+
+
+# Outputs that cannot be written.
+
+
+def shell(command):
+    return subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m basicaer {command}"], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+@pytest.mark.parametrize("options", ["--help", "run - <<< 'qreg q[1]; creg c[1]; measure q -> c;'"])
+def test_a_full_disk_is_one_sentence(options):
+    done = shell(f"{options} > /dev/full")
+    assert (done.returncode, done.stderr) == (1, "Error: The output cannot be written: No space left on device.\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell that can close an output is needed")
+def test_a_closed_output_is_an_error():
+    done = shell("--version >&-")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: The standard output is closed, so that no result can be shown.\n",
+    )
+
+
 # Jobs that were stopped.
 
 
@@ -286,6 +333,23 @@ def test_ctrl_c_saves_the_job_of_the_command_and_says_how_to_go_on(tmp_path, in_
     assert done.stderr.startswith("Cancelled after ")
     assert done.stderr.endswith(f" passes; basicaer resume {folder} continues it.\n")
     assert (folder / "running.save").is_file()
+    check_resumed(path, folder)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals are sent as on POSIX")
+@pytest.mark.usefixtures("on_sigterm")
+def test_ctrl_c_while_sigterm_saves_the_job_does_not_change_why_it_ended(tmp_path, in_second_pass):
+    def both():
+        main = threading.main_thread().ident
+        signal.pthread_kill(main, signal.SIGTERM)
+        until(lambda: current_monitor.get().must_stop)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    in_second_pass(both)
+    path, folder = large(tmp_path / "large.qasm"), tmp_path / "saved"
+    done = saved_run(path, folder, "--json")
+    assert done.exit_code == 143
+    assert done.stderr.startswith("Stopped by SIGTERM after ")
     check_resumed(path, folder)
 
 

@@ -9,6 +9,7 @@ from basicaer import BasicAerError
 from basicaer.cli import main
 
 HEADER = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
+UNKNOWN = "does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;' and"
 
 
 def refusal(load, text, **beside):
@@ -82,14 +83,12 @@ def test_a_comment_of_version_3_may_hold_anything(loaded):
 def test_the_version_is_found_without_its_statement(text, version, loaded):
     assert len(loaded(text).data) == 1
     assert refusal(loaded, f"{text}\n  nothing q;").startswith(
-        f"states no version and cannot be read as OpenQASM {version}: program.qasm:2,2: "
-        if "//" not in text
-        else "states no version"
+        f"{UNKNOWN} cannot be read as OpenQASM {version}: program.qasm:2,2: " if "//" not in text else UNKNOWN
     )
 
 
 def test_an_opaque_gate_is_of_version_2(loaded):
-    assert refusal(loaded, "opaque g a; nothing q;").startswith("states no version and cannot be read as OpenQASM 2: ")
+    assert refusal(loaded, "opaque g a; nothing q;").startswith(f"{UNKNOWN} cannot be read as OpenQASM 2: ")
 
 
 # Values of inputs.
@@ -116,7 +115,7 @@ def test_inputs_are_bound_when_a_program_is_loaded(loaded):
         ({"n": 2**63}, "3,15: an input of type 'int' cannot be 9223372036854775808"),
         ({"n": float(2**63)}, "3,15: an input of type 'int' cannot be 9223372036854775808"),
         ({"n": 10**400}, "3,15: an input of type 'int' cannot be 10000000"),
-        ({"n": 1, "a": float("inf")}, "the value of the input 'a' must be finite, not inf"),
+        ({"n": 1, "a": float("inf")}, "The value of the input 'a' must be a finite number, not inf"),
         ({"n": 1, "z": 1}, "has no input 'z'; its inputs are 'a', 'n'"),
     ],
 )
@@ -124,6 +123,11 @@ def test_values_of_inputs_that_cannot_be_are_refused(inputs, words, loaded):
     with pytest.raises(BasicAerError) as caught:
         loaded(INPUTS, inputs)
     assert words in caught.value.message
+
+
+def test_a_whole_number_that_no_real_number_is_as_large_as_is_refused(loaded):
+    with pytest.raises(BasicAerError, match="the input 'a' is a real number, and 10000000"):
+        loaded(f"{HEADER}input float a; qubit q; rx(a) q;", {"a": 10**400})
 
 
 @pytest.mark.parametrize("other", ["", "const int k = 1; "])  # read by the importer, or worked out

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from basicaer.job import BasicAerJob
 
-__all__ = ["check_main_thread", "save_on_sigterm"]
+__all__ = ["check_main_thread", "is_saving", "save_on_sigterm"]
 
 
 def check_main_thread() -> None:
@@ -48,6 +48,11 @@ def save_on_sigterm(job: BasicAerJob) -> None:
     _saver.add(job)
 
 
+def is_saving() -> bool:
+    """Tell whether SIGTERM has come and jobs are being saved."""
+    return _saver.is_saving
+
+
 class _Saver:
     """The jobs that are to be saved, and the handler of the signal."""
 
@@ -61,7 +66,7 @@ class _Saver:
         self._jobs: weakref.WeakSet[BasicAerJob] = weakref.WeakSet()
         self._thread: threading.Thread | None = None
         self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()  # signal handlers may put into it
-        self._is_saving = False
+        self.is_saving = False
         self._before: Any = getattr(self, "_before", signal.SIG_DFL)
 
     def add(self, job: BasicAerJob) -> None:
@@ -76,15 +81,15 @@ class _Saver:
                 signal.signal(signal.SIGTERM, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._is_saving or all(_has_ended(job) for job in list(self._jobs)):
+        if self.is_saving or all(_has_ended(job) for job in list(self._jobs)):
             self._pass_on(number, frame)
         else:
-            self._is_saving = True
+            self.is_saving = True
             self._asked.put(None)
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         """Do what was done on the signal before there were jobs to save."""
-        self._is_saving = False
+        self.is_saving = False
         if callable(self._before):
             self._before(number, frame)
         elif self._before != signal.SIG_IGN:
@@ -99,7 +104,7 @@ class _Saver:
             for job in stopping:
                 job._state.ended.wait()  # noqa: SLF001  # waits without the job's warnings
             del stopping
-            if not self._is_saving:  # the signal came again meanwhile, and was passed on
+            if not self.is_saving:  # the signal came again meanwhile, and was passed on
                 continue
             if hasattr(signal, "pthread_kill"):
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)

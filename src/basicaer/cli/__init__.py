@@ -5,6 +5,8 @@ Here are the commands and their options. What they do is imported when they are 
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,29 @@ __all__ = ["main"]
 _Command = Callable[..., None]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Main(click.Group):
+    """The commands, which end with one sentence also where their output cannot be written."""
+
+    def main(self, *args: Any, **keywords: Any) -> Any:
+        """Run a command; all errors of the system that get here are those of the output."""
+        if sys.stdout is None:  # the parent process has closed it
+            click.echo("Error: The standard output is closed, so that no result can be shown.", err=True)
+            sys.exit(1)
+        try:
+            return super().main(*args, **keywords)
+        except OSError as error:
+            click.echo(f"Error: The output cannot be written: {error.strerror or error}.", err=True)
+            _give_up_output()
+            sys.exit(1)
+
+
+def _give_up_output() -> None:
+    """Let what cannot be written go nowhere, or the interpreter would try again when it ends, and complain."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # it is no path
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="basicaer")
 def main() -> None:
     """Statevector simulation of quantum circuits."""

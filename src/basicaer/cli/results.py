@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import numpy as np
+import orjson
 from qiskit.result.postprocess import format_counts, format_counts_memory
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +16,7 @@ from basicaer.errors import BasicAerError, at_border, printable
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,6 +28,8 @@ __all__ = ["draw", "print_results"]
 _ROWS = 24  # outcomes or amplitudes that a table shows
 _COLUMNS = 8  # columns of a matrix that a table shows
 _BAR = 32  # letters of the longest bar
+_SMALLEST_SHOWN = 0.0001  # probability with four decimals
+_SMALLEST_PERCENT = 0.1  # with one decimal
 _PART = 2**20  # amplitudes that are looked at together
 _METADATA = ("device", "device_reason", "precision", "simulated_qubits", "lowering_seconds", "simulation_seconds")
 
@@ -45,8 +48,12 @@ class _Amplitude(NamedTuple):
 def print_results(result: Result, *, as_json: bool) -> None:
     """Print the results of all circuits of a job."""
     if as_json:
-        summaries = [_with_arrays(experiment) for experiment in result.results]
-        click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
+        is_list = len(result.results) > 1
+        for number, experiment in enumerate(result.results):
+            click.echo(", " if number else "[" if is_list else "", nl=False)
+            for piece in _in_json(experiment):
+                click.echo(piece, nl=False)
+        click.echo("]" if is_list else "")
         return
     console = Console(highlight=False, markup=False)  # a file name may hold brackets
     for experiment in result.results:
@@ -71,15 +78,24 @@ def _summary(experiment: ExperimentResult) -> dict[str, Any]:
     return summary
 
 
-def _with_arrays(experiment: ExperimentResult) -> dict[str, Any]:
-    """Return the summary of an experiment with its arrays, of whose numbers each becomes a pair, real part first."""
-    summary = _summary(experiment)
+def _in_json(experiment: ExperimentResult) -> Iterator[str]:
+    """Yield a text in pieces: the summary of an experiment with its arrays, each number as a pair, real part first.
+
+    The text of a large state takes ten times the memory of the state itself.
+    """
+    yield json.dumps(_summary(experiment), indent=2).removesuffix("\n}")
     for name in ("statevector", "unitary"):
         array = getattr(experiment.data, name, None)
         if array is not None:
-            pairs = np.stack([np.real(array), np.imag(array)], axis=-1)
-            summary[name] = pairs.tolist()
-    return summary
+            yield f',\n  "{name}": [\n'
+            step = max(1, _PART * len(array) // array.size)  # rows of a matrix
+            for start in range(0, len(array), step):
+                part = array[start : start + step]
+                pairs = np.ascontiguousarray(np.stack([np.real(part), np.imag(part)], axis=-1))  # which orjson needs
+                written = orjson.dumps(pairs, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+                yield (",\n" if start else "") + written[1:-1]
+            yield "\n  ]"
+    yield "\n}"
 
 
 def _counts(experiment: ExperimentResult) -> dict[str, int]:
@@ -114,9 +130,8 @@ def _last_line(summary: dict[str, Any], *, counts: bool) -> str:
 
 def _print_counts(console: Console, counts: dict[str, int], shots: int) -> None:
     most = max(counts.values())
-    rows = [
-        (outcome, str(count), f"{count / shots:.1%}", count / most) for outcome, count in list(counts.items())[:_ROWS]
-    ]
+    shown = list(counts.items())[:_ROWS]
+    rows = [(outcome, str(count), _percentage(count / shots), count / most) for outcome, count in shown]
     _print_table(console, ("outcome", "shots", "share"), rows)
     if len(counts) > _ROWS:
         left = sum(list(counts.values())[_ROWS:])
@@ -127,7 +142,7 @@ def _print_counts(console: Console, counts: dict[str, int], shots: int) -> None:
 def _print_amplitudes(console: Console, statevector: NDArray[np.complexfloating]) -> None:
     shown, left = _largest(statevector)
     most = max(one.probability for one in shown)
-    rows = [(one.state, _written(one.value), f"{one.probability:.4f}", one.probability / most) for one in shown]
+    rows = [(one.state, _written(one.value), _probability(one.probability), one.probability / most) for one in shown]
     _print_table(console, ("state", "amplitude", "probability"), rows)
     if left:
         console.print(f"and {counted(left, 'more amplitude')} that are not 0; --json lists all")
@@ -159,6 +174,26 @@ def _written(value: complex) -> str:
     if real in {"0", "-0"}:
         return f"{imaginary}j"
     return f"{real}{'' if imaginary.startswith('-') else '+'}{imaginary}j"
+
+
+def _probability(value: float) -> str:
+    """Return a probability, never as 0: 0.5000, 3e-08.
+
+    >>> _probability(2**-25)
+    '3e-08'
+    """
+    return f"{value:.4f}" if value >= _SMALLEST_SHOWN else f"{value:.2g}"
+
+
+def _percentage(share: float) -> str:
+    """Return a share in percent, never as 0: 51.0%, 0.0005%.
+
+    >>> _percentage(1 / 200_000)
+    '0.0005%'
+    """
+    percent = 100 * share
+    is_small = percent < _SMALLEST_PERCENT
+    return f"{np.format_float_positional(percent, 1, fractional=False) if is_small else f'{percent:.1f}'}%"
 
 
 def _print_matrix(console: Console, matrix: NDArray[np.complexfloating]) -> None:

@@ -15,6 +15,7 @@ from basicaer.cli.inputs import check_picture, circuit_in, refusal, simulator_ca
 from basicaer.cli.results import draw, print_results
 from basicaer.errors import BasicAerError
 from basicaer.provider import BasicAer
+from basicaer.termination import is_saving
 from basicaer.watching import place_and_time, watch
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class _StartedJob:
         The job; None before.
     is_done
         Whether its result is there.
+    is_terminated
+        Whether SIGTERM has come.
     """
 
     def __init__(self, folder: str | None) -> None:
@@ -94,9 +97,11 @@ class _StartedJob:
         self.is_saved_on_sigterm = folder is not None and threading.current_thread() is threading.main_thread()
         self.started: BasicAerJob | None = None
         self.is_done = False
+        self.is_terminated = False
 
     def on_sigterm(self, _number: int, _frame: Any) -> None:
         """End the command before and after the job; while it runs, it is saved and cancelled before this is called."""
+        self.is_terminated = True
         if self.started is None or self.is_done:
             raise SystemExit(_TERMINATED)
 
@@ -107,6 +112,12 @@ class _StartedJob:
         came = f"{how} {place_and_time(self.started.progress())}".rstrip()
         is_saved = self.folder is not None and Path(self.folder, "job.save").exists()
         return f"{came}; basicaer resume {self.folder} continues it." if is_saved else f"{came}."
+
+
+def _stopped(job: _StartedJob, *, is_terminated: bool) -> click.exceptions.Exit:
+    """Say how a job was stopped, and return the exception that ends the command."""
+    click.echo(job.how_it_stopped("Stopped by SIGTERM" if is_terminated else "Cancelled"), err=True)
+    return click.exceptions.Exit(_TERMINATED if is_terminated else _INTERRUPTED)
 
 
 def _show(
@@ -128,16 +139,15 @@ def _show(
     except (BasicAerError, MemoryError) as error:
         raise refusal(error) from error
     except KeyboardInterrupt:
+        is_terminated = job.is_terminated or is_saving()  # Ctrl-C came while the job was being saved
         if job.started is not None:
             job.started.cancel()  # the interrupt may have come before anything waited for the job
             if job.folder is not None:
                 with contextlib.suppress(KeyboardInterrupt):  # a second one: the save before counts
                     job.started.wait_for_final_state()
-        click.echo(job.how_it_stopped("Cancelled"), err=True)
-        raise click.exceptions.Exit(_INTERRUPTED) from None
+        raise _stopped(job, is_terminated=is_terminated) from None
     except CancelledError:  # nothing else cancels the job
-        click.echo(job.how_it_stopped("Stopped by SIGTERM"), err=True)
-        raise click.exceptions.Exit(_TERMINATED) from None
+        raise _stopped(job, is_terminated=True) from None
     print_results(result, as_json=as_json)
     if plot is not None and not as_json:
         click.echo(f"Picture: {plot}")

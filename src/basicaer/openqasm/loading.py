@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from basicaer.errors import BasicAerError, at_border
+from basicaer.errors import BasicAerError, at_border, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,12 +65,15 @@ def its_inputs(names: Iterable[str]) -> str:
 
 def load(path: Path, inputs: Mapping[str, float]) -> Loaded:
     """Return the circuit in a file and the names of its inputs; values for other names are ignored."""
+    for name, value in inputs.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BasicAerError(f"The value of the input '{name}' must be a finite number, not {shown(value)}.")
     is_file = str(path) != "-"
     source, path = path, path if is_file else Path("stdin")
     try:
         text = source.read_text("utf-8") if is_file else _standard_input()
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-        reason = "it is not a text file" if isinstance(error, UnicodeDecodeError) else str(error)
+        reason = "it is not a text file, as OpenQASM files are" if isinstance(error, UnicodeDecodeError) else str(error)
         raise BasicAerError(f"Cannot read {path}: {getattr(error, 'strerror', None) or reason}.") from error
     text = text.removeprefix("\ufeff")  # a byte-order mark, which some editors write
     program = _FRONT.sub("", text)
@@ -85,7 +89,8 @@ def load(path: Path, inputs: Mapping[str, float]) -> Loaded:
     except BasicAerError as error:
         too_deep = isinstance(error.__cause__, RecursionError)
         why = "its parts stand inside one another too deeply; write some of them out" if too_deep else error.message
-        taken = "" if found is not None else "states no version and "
+        unknown = "does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;' and "
+        taken = "" if found is not None else unknown
         place = f"{path.name}:" if _PLACE.match(str(why)) else ""  # a place in an included file has its name already
         raise BasicAerError(f"{path} {taken}cannot be read as OpenQASM {version}: {place}{why}.") from error
     loaded.circuit.name = path.stem.encode("utf-8", "replace").decode()  # undecodable bytes cannot be drawn

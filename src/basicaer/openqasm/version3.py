@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import openqasm3
@@ -13,7 +13,7 @@ from openqasm3 import ast
 from qiskit.exceptions import QiskitError
 from qiskit_qasm3_import import ConversionError
 
-from basicaer.errors import BasicAerError, at_border
+from basicaer.errors import BasicAerError, at_border, shown
 from basicaer.openqasm.checks import Check, NotWrittenOutError
 from basicaer.openqasm.elaboration import elaborated
 from basicaer.openqasm.importer import Importer
@@ -56,9 +56,6 @@ def parse_openqasm3(text: str, folder: Path, inputs: Mapping[str, float]) -> tup
     BasicAerError
         If reading the program raises any error; the message names the place.
     """
-    for name, value in inputs.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise BasicAerError(f"the value of the input '{name}' must be finite, not {value}")
     source = Source(text, _LANGUAGE, (folder,))
     try:
         with at_border(BasicAerError), contextlib.redirect_stderr(io.StringIO()):  # the parser prints some errors, too
@@ -72,6 +69,9 @@ def parse_openqasm3(text: str, folder: Path, inputs: Mapping[str, float]) -> tup
         if isinstance(one, ast.IODeclaration) and one.io_identifier is ast.IOKeyword.input
     )
     bound = {name: inputs[name] for name in (one.name for one in circuit.parameters) if name in inputs}
+    for name, value in bound.items():
+        if abs(value) > sys.float_info.max:
+            raise BasicAerError(f"the input '{name}' is a real number, and {shown(value)} is too large for one")
     return circuit.assign_parameters(bound), names
 
 
