@@ -5,10 +5,14 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
+import sys
 from concurrent.futures import CancelledError, ProcessPoolExecutor
+from pathlib import Path
 from unittest import mock
 
 import loky
+import psutil
 import pytest
 from qiskit.providers import JobStatus
 
@@ -16,7 +20,7 @@ from basicaer import BasicAer, BasicAerError, WorkerLostError, simulation
 from basicaer.engine.monitor import current_monitor
 from basicaer.errors import BasicAerWarning
 from basicaer.handles.processes import ProcessHandle, _worker_server
-from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted
+from jobs import BACKEND, GUARD, OUTCOME, InGates, bell, endless, layers, submitted, until
 
 POOLS = {
     "spawn": lambda: ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")),
@@ -220,3 +224,30 @@ def test_a_worker_that_finds_its_job_gone_stops(pool):
     job.wait_for_final_state(GUARD)
     assert job.cancelled()
     assert BACKEND.run(bell("next"), executor=pool).result(GUARD).success
+
+
+ORPHANS = """
+import os, signal, sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from basicaer import BasicAer
+from jobs import bell
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, mp_context=get_context(sys.argv[1]))
+    BasicAer.get_backend("qasm_simulator").run(bell(""), executor=pool).result()
+    print(*pool._processes, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_workers_end_when_the_process_of_their_pool_was_killed(method, tmp_path):
+    (tmp_path / "program.py").write_text(ORPHANS, "utf-8")
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    command = [sys.executable, "-W", "ignore", tmp_path / "program.py", method]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths}, check=False)
+    (worker,) = map(int, done.stdout.split())
+    until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)

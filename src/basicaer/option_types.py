@@ -92,6 +92,6 @@ class StatevectorSimulatorOptions(SimulatorOptions, total=False):
 
 
 class UnitarySimulatorOptions(SimulatorOptions, total=False):
-    """The options of `UnitarySimulator.run`."""
+    """The options of `UnitarySimulator.run`, of which ``shots``, ``memory`` and ``seed_simulator`` have no effect."""
 
     initial_unitary: ArrayLike | None

@@ -4,7 +4,7 @@ A line that is wrong says so by `type: ignore` with the kind of the error; mypy 
 """
 
 from concurrent.futures import Future, as_completed
-from typing import assert_type
+from typing import Any, assert_type
 
 from qiskit import QuantumCircuit
 
@@ -64,6 +64,14 @@ def options_may_be_kept_in_a_dictionary() -> None:
     options: QasmSimulatorOptions = {"shots": 100, "precision": "single"}
     qasm.run(circuit, **options)
     options["precision"] = "half"  # type: ignore[typeddict-item]
+
+
+def a_dictionary_says_what_its_values_are() -> None:
+    numbers = {"shots": 100}
+    qasm.run(circuit, **numbers)  # type: ignore[arg-type]
+    anything: dict[str, Any] = {"shots": 100}
+    qasm.run(circuit, **anything)
+    unitary.run(circuit, shots=1, memory=True, seed_simulator=7)  # which it ignores
 
 
 def primitives_have_options_too() -> None:

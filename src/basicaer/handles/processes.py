@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
@@ -28,6 +29,7 @@ from basicaer.handles.base import Finished, RemoteHandle
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
     from basicaer.engine.progress import Progress
     from basicaer.handles.base import ProgressCallback
@@ -176,6 +178,7 @@ class _ProcessWorkerEnd(NamedTuple):
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[Monitor]:
+        _end_with_parent()
         link = _Link(self)
         monitor = Monitor(self.timeout, link)
         with _interrupts_ignored():
@@ -242,6 +245,25 @@ class _Link:
                 while self._connection.poll(_PATIENCE) and self._connection.recv() is not None:
                     pass
                 self._connection.close()
+
+
+_watched: set[int] = set()  # this process, once it watches its parent; a forked child inherits that of its parent
+
+
+def _end_with_parent() -> None:
+    """See to it that this worker ends when the process of its pool has died, which pools leave to chance.
+
+    A process that is killed, as by a batch system, shuts down no pool, and its workers would wait for work for ever.
+    """
+    parent = multiprocessing.parent_process()  # None in workers that are not of this kind, such as loky's
+    if parent is not None and os.getpid() not in _watched:
+        _watched.add(os.getpid())
+        threading.Thread(target=_exit_after, args=(parent,), name="basicaer-parent", daemon=True).start()
+
+
+def _exit_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)  # no state is lost: what is saved is written in one step
 
 
 @contextlib.contextmanager
