@@ -22,7 +22,7 @@ LAYERS = {
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),
         "simulators.noise",
         *("simulators.run_options", "simulators.target", "option_types"),
-        *("submission", "termination", "watching", "job", "job_future", "job_state", "latch"),
+        *("submission", "termination", "watching", "job", "job_future", "job_state", "latch", "notebooks"),
         *("handles", "handles.dask", "handles.dask_worker", "handles.processes", "handles.local", "handles.base"),
         "callbacks",
         *("persistence", "persistence.persister", "persistence.checks", "persistence.program_checks"),

@@ -11,11 +11,12 @@ from types import SimpleNamespace
 import pytest
 from qiskit.providers import JobError, JobStatus
 
+from basicaer import BasicAerJob, watch, watching
 from basicaer import job as job_module
-from basicaer import watch, watching
 from basicaer.engine.monitor import current_monitor
 from basicaer.engine.progress import Progress
-from jobs import GUARD, OUTCOME, new_job, submitted, succeed, unless_it_hangs
+from basicaer.latch import Latch
+from jobs import BACKEND, GUARD, OUTCOME, bell, new_job, submitted, succeed, unless_it_hangs
 
 WAYS = ("watch", "run")  # to show a bar
 
@@ -307,3 +308,27 @@ begun.wait()
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "interrupted after" in done.stdout.splitlines()[-1]
+
+
+def raised_by(call):
+    with pytest.raises(KeyboardInterrupt) as caught:
+        call()
+    return caught.value._render_traceback_()  # as IPython asks for it
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_a_notebook_shows_an_interrupt_in_three_lines(cancels, held, one_thread, monkeypatch):
+    def interrupt(*_arguments):
+        raise KeyboardInterrupt
+
+    job = submitted(held, executor=one_thread, cancel_on_interrupt=cancels)
+    assert held.began.wait(GUARD)
+    monkeypatch.setattr(Latch, "wait", interrupt)
+    for wait in (lambda: job.result(5), lambda: job.wait_for_final_state(5), lambda: watch(job)):
+        line, code, outcome = raised_by(wait)
+        assert line == f"KeyboardInterrupt in line {wait.__code__.co_firstlineno}:"
+        assert code.startswith("    for wait in (lambda: job.result(5)")
+        assert outcome == f"Job job 7 {'was cancelled' if cancels else 'goes on; its cancel() stops it'}."
+    monkeypatch.setattr(BasicAerJob, "submit", interrupt)
+    *_, outcome = raised_by(lambda: BACKEND.run(bell("")))
+    assert outcome == "run() was interrupted; no job runs."

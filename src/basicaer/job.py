@@ -21,6 +21,7 @@ from basicaer.handles import handle_for
 from basicaer.handles.base import ProgressCallback
 from basicaer.job_future import JobFuture
 from basicaer.job_state import JobState, Part
+from basicaer.notebooks import shorten
 from basicaer.options import check_option
 from basicaer.payload import OpaquePayload
 from basicaer.qobj import QasmQobj, validate
@@ -306,9 +307,11 @@ class BasicAerJob(JobV1):
     def _cancelled_by_interrupts(self) -> Iterator[None]:
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             if self.cancel_on_interrupt:
                 self.cancel()
+            what = "was cancelled" if self.cancel_on_interrupt else "goes on; its cancel() stops it"
+            shorten(interrupt, f"Job {self.job_id()} {what}.")
             raise
 
     def _warn_of_callback(self) -> None:

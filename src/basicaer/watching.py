@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
-import sys
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from qiskit.providers import JobStatus
 
 from basicaer.errors import BasicAerError, JobWaitTimeoutError, shown
 from basicaer.job import BasicAerJob
+from basicaer.notebooks import in_notebook
 from basicaer.wording import counted, duration
 
 with warnings.catch_warnings():
@@ -69,7 +69,7 @@ def watch(job: BasicAerJob, *, delay: float = 0.0, leave: bool = True) -> BasicA
     """
     if not isinstance(job, BasicAerJob):
         raise BasicAerError(f"watch() takes a job of basicaer, not {shown(job)}; pass on what run() returns.")
-    try:
+    with job._cancelled_by_interrupts():  # noqa: SLF001  # as its own methods do
         if delay:
             with contextlib.suppress(JobWaitTimeoutError):
                 job.wait_for_final_state(timeout=delay)
@@ -79,10 +79,6 @@ def watch(job: BasicAerJob, *, delay: float = 0.0, leave: bool = True) -> BasicA
             job.wait_for_final_state(wait=_SECONDS, callback=lambda *_: bar.draw())
         finally:
             bar.close()
-    except KeyboardInterrupt:
-        if job.cancel_on_interrupt:
-            job.cancel()
-        raise
     return job
 
 
@@ -120,13 +116,6 @@ def _close_all() -> None:
         thread.join(_EXIT_SECONDS)
 
 
-def _in_notebook() -> bool:
-    """Tell whether output goes to a notebook; standard error does not say so, since it is no terminal there."""
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return shell is not None and "IPKernelApp" in shell.config
-
-
 class _Line(tqdm):  # type: ignore[type-arg]  # it iterates over nothing
     """A bar of tqdm that releases the lock, which all bars share, if an interrupt comes while it is being drawn."""
 
@@ -150,7 +139,7 @@ class _Bar:
             initial=0.0 if progress.phase in _FINAL_PHASES else progress.fraction,
             leave=leave,
             dynamic_ncols=True,
-            disable=False if _in_notebook() else None,
+            disable=False if in_notebook() else None,
         )
 
     @property

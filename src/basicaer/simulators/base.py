@@ -25,6 +25,7 @@ from basicaer.engine.draws import seed_of_experiment
 from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
 from basicaer.job import BasicAerJob
+from basicaer.notebooks import interrupts_shortened
 from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Precision
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
@@ -198,30 +199,8 @@ class BasicAerSimulator(BackendV2):
             For an unknown instruction, a parameter without a value, a state that does not fit into memory, and any
             other bad input, in a sentence that says which and what to do. The errors above are of this class, too.
         """
-        if is_qobj(run_input):
-            return self._run_qobj(run_input, options)
-        circuits = circuits_in(run_input)
-        if not circuits:
-            raise BasicAerError("run() was given no circuits; give it at least one.")
-        settings = self._settings(options)
-        time_limit = ReadingTimeLimit(settings["timeout"])
-        noise, circuits = noise_of(settings.get("noise_model"), circuits)
-        bound = _bound(circuits, settings)
-        seed = _seed(settings)
-        qobj_id = str(uuid.uuid4())
-        experiments = []
-        with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
-            for position, one in enumerate(bound):
-                time_limit()
-                lower = partial(one.program, noise=noise, poll=time_limit)
-                header = partial(circuit_header, one.circuit, one.global_phase)
-                own_seed = seed_of_experiment(seed, position)
-                experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
-        payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
-        config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
-        config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
-        qobj = partial(assemble, bound, qobj_id, **config)
-        return self._submitted(qobj, lambda: payload, settings)
+        with interrupts_shortened("run() was interrupted; no job runs."):
+            return (self._run_qobj if is_qobj(run_input) else self._run_circuits)(run_input, options)
 
     def set_options(self, **fields: Unpack[SimulatorOptions]) -> None:
         """Set options of `run` for all later runs.
@@ -305,6 +284,30 @@ class BasicAerSimulator(BackendV2):
                 f"angle is not a number at {_ANY_ANGLE}; bind them with assign_parameters or parameter_binds."
             ) from error
         return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names)
+
+    def _run_circuits(self, run_input: Any, options: Mapping[str, Any]) -> BasicAerJob:
+        circuits = circuits_in(run_input)
+        if not circuits:
+            raise BasicAerError("run() was given no circuits; give it at least one.")
+        settings = self._settings(options)
+        time_limit = ReadingTimeLimit(settings["timeout"])
+        noise, circuits = noise_of(settings.get("noise_model"), circuits)
+        bound = _bound(circuits, settings)
+        seed = _seed(settings)
+        qobj_id = str(uuid.uuid4())
+        experiments = []
+        with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
+            for position, one in enumerate(bound):
+                time_limit()
+                lower = partial(one.program, noise=noise, poll=time_limit)
+                header = partial(circuit_header, one.circuit, one.global_phase)
+                own_seed = seed_of_experiment(seed, position)
+                experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
+        payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
+        config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
+        config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
+        qobj = partial(assemble, bound, qobj_id, **config)
+        return self._submitted(qobj, lambda: payload, settings)
 
     def _run_qobj(self, qobj: Any, options: Mapping[str, Any]) -> BasicAerJob:
         settings_of_job = self._settings(options)
