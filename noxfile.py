@@ -203,9 +203,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def notebook(session: nox.Session) -> None:
-    """Run the notebook in a kernel from top to bottom, and check what it shows."""
+    """Run the notebook in a kernel from top to bottom, and check what it shows; `-- store` stores what it shows."""
     session.install(".[plot]", *_GROUPS["notebook"], *_GROUPS["test"])
-    session.run("pytest", "tests/test_notebook.py", *session.posargs)
+    if session.posargs == ["store"]:
+        session.run("python", "tests/notebook_outputs.py")
+    else:
+        session.run("pytest", "tests/test_notebook.py", *session.posargs)
 
 
 @nox.session

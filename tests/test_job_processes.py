@@ -248,6 +248,8 @@ def test_workers_end_when_the_process_of_their_pool_was_killed(method, tmp_path)
     (tmp_path / "program.py").write_text(ORPHANS, "utf-8")
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     command = [sys.executable, "-W", "ignore", tmp_path / "program.py", method]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths}, check=False)
-    (worker,) = map(int, done.stdout.split())
+    said = tmp_path / "said"  # not a pipe, which a worker that lives on would keep open
+    with said.open("w") as output:
+        subprocess.run(command, stdout=output, env=os.environ | {"PYTHONPATH": paths}, check=False)
+    (worker,) = map(int, said.read_text("utf-8").split())
     until(lambda: not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE)

@@ -91,7 +91,7 @@ def _in_json(experiment: ExperimentResult) -> Iterator[str]:
             step = max(1, _PART * len(array) // array.size)  # rows of a matrix
             for start in range(0, len(array), step):
                 part = array[start : start + step]
-                pairs = np.ascontiguousarray(np.stack([np.real(part), np.imag(part)], axis=-1))  # which orjson needs
+                pairs = np.ascontiguousarray(np.stack([np.real(part), np.imag(part)], axis=-1))  # orjson reads no other
                 written = orjson.dumps(pairs, option=orjson.OPT_SERIALIZE_NUMPY).decode()
                 yield (",\n" if start else "") + written[1:-1]
             yield "\n  ]"
