@@ -408,3 +408,22 @@ def test_help_comes_without_importing_qiskit(option):
     )
     done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+# Narrow terminals.
+
+
+@pytest.mark.parametrize("columns", [10, 60, 80, 120])
+def test_tables_are_whole_in_any_terminal(columns, file, monkeypatch):
+    """Bars are shorter or left out, outcomes and text are broken, and numbers are never cut."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    path = file("qubit[30] q; bit[30] c; h q[0]; cx q[0], q[29]; c = measure q;")
+    lines = basicaer("run", path, "--seed", 1).stdout.splitlines()
+    assert {"515", "509"} <= {word for line in lines for word in line.split()}
+    assert all(len(line.rstrip()) <= max(columns, 24) for line in lines[:-1])
+    assert "…" not in "".join(lines)
+    layers = "".join(f"ry(0.3) q; cx q[{q}], q[{q + 1}]; cx q[{q}], q[{(q + 7) % 16}];" for q in range(15))
+    plan = basicaer("plan", file(f"qubit[16] q; {layers}"), "--device", "CPU").stdout
+    assert "…" not in plan
+    assert {"pass", "general", "matrices"} <= set(plan.split())
+    assert all(len(line) <= max(columns, 70) for line in plan.splitlines())

@@ -796,7 +796,8 @@ def basicaer(*arguments):
     return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
 
 
-def test_the_command_prints_the_plan(qasm, tmp_path):
+def test_the_command_prints_the_plan(qasm, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     path = tmp_path / "my circuit.qasm"
     circuit = ansatz(12)
     circuit.measure_all()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.console import Console
 
 from basicaer.cli.inputs import check_picture, circuit_in, refusal, simulator_called, warnings_printed
 from basicaer.errors import BasicAerError
+from basicaer.plan_view.table import NARROWEST, WIDTH, table_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +30,6 @@ def plan_file(*, file: Path, bind: tuple[str, ...], simulator: str, draw: Path |
             made.draw(draw)
     except (BasicAerError, MemoryError) as error:
         raise refusal(error) from error
-    click.echo(str(made))
+    click.echo(table_of(made, min(WIDTH, max(NARROWEST, Console().width))))
     if draw is not None:
         click.echo(f"Picture: {draw}")

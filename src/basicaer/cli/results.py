@@ -28,6 +28,7 @@ __all__ = ["draw", "print_results"]
 _ROWS = 24  # outcomes or amplitudes that a table shows
 _COLUMNS = 8  # columns of a matrix that a table shows
 _BAR = 32  # letters of the longest bar
+_NARROW = 8  # letters below which there is no bar, and an outcome is broken no further
 _SMALLEST_SHOWN = 0.0001  # probability with four decimals
 _SMALLEST_PERCENT = 0.1  # with one decimal
 _PART = 2**20  # amplitudes that are looked at together
@@ -198,24 +199,33 @@ def _percentage(share: float) -> str:
 
 def _print_matrix(console: Console, matrix: NDArray[np.complexfloating]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
-    for row in matrix[:_COLUMNS]:
-        table.add_row(*map(_written, row[:_COLUMNS].tolist()))
-    console.print(table)
+    written = [[_written(number) for number in row[:_COLUMNS].tolist()] for row in matrix[:_COLUMNS]]
+    for column in zip(*written, strict=True):
+        table.add_column(min_width=max(map(len, column)))
+    for row in written:
+        table.add_row(*row)
+    console.print(table, soft_wrap=True)
     if len(matrix) > _COLUMNS:
         console.print(f"the first {_COLUMNS} rows and columns of {len(matrix)}; --json lists all")
 
 
 def _print_table(console: Console, names: tuple[str, str, str], rows: Iterable[tuple[str, str, str, float]]) -> None:
-    """Print rows of three columns and a bar, whose length is given from 0 to 1."""
+    """Print rows of three columns and, where there is room for it, a bar, whose length is given from 0 to 1."""
+    rows = list(rows)
+    columns = zip(names, *(row[:3] for row in rows), strict=True)
+    first, *others = (max(map(len, column)) for column in columns)
+    left = console.width - sum(others) - 2 * len(others)
+    bar = min(_BAR, left - first - 2)
     table = Table(box=None, pad_edge=False)
-    table.add_column(names[0], overflow="fold")
-    for name in names[1:]:
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table.add_column(names[0], overflow="fold", min_width=min(first, max(left, _NARROW)))
+    for name, width in zip(names[1:], others, strict=True):
+        table.add_column(name, justify="right", min_width=width)
+    if bar >= _NARROW:
+        table.add_column("")
     block = "#" if console.options.ascii_only else "█"
     for *words, length in rows:
-        table.add_row(*words, block * max(1, round(_BAR * length)))
-    console.print(table)
+        table.add_row(*words, *([block * max(1, round(bar * length))] if bar >= _NARROW else []))
+    console.print(table, soft_wrap=True)  # a terminal that is too narrow even so breaks the lines
 
 
 def draw(result: Result, path: Path) -> None:

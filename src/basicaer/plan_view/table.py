@@ -19,19 +19,27 @@ if TYPE_CHECKING:
 
     from basicaer.plan_view.model import PlanFacts, Stage
 
-__all__ = ["heading", "table_of"]
+__all__ = ["NARROWEST", "WIDTH", "heading", "table_of"]
 
-_WIDTH = 100
+WIDTH = 100  # characters of a line where nobody asks for another
+NARROWEST = 40  # characters of the narrowest line
+_NARROW = 8  # characters of the narrowest column of words
 _ROWS = 60  # stages that a table shows
 _SHORT = {GateKind.PERMUTATION: "perm."}
 
 
-def table_of(plan: PlanFacts) -> str:
-    """Return a plan as lines of at most 100 characters: a heading, a row for each stage, and remarks."""
+def table_of(plan: PlanFacts, width: int = WIDTH) -> str:
+    """Return a plan as lines: a heading, a row for each stage, and remarks.
+
+    Parameters
+    ----------
+    width
+        Characters of a line; the table has more if its numbers need more.
+    """
     text = StringIO()
     console = Console(
         file=text,
-        width=_WIDTH,
+        width=width,
         color_system=None,
         force_jupyter=False,  # in a notebook, rich would display the lines instead of writing them to the file
         highlight=False,
@@ -42,7 +50,11 @@ def table_of(plan: PlanFacts) -> str:
         console.print(line)
     if plan.passes:
         console.print()
-        console.print(_table(plan))
+        table = _table(plan)
+        least = sum(column.min_width or 0 for column in table.columns) + 2 * len(table.columns)
+        console.width = max(width, least)
+        console.print(table)
+        console.width = width
         console.print()
         if len(plan.stages) > _ROWS:
             console.print(f"and {counted(len(plan.stages) - _ROWS, 'more row')}")
@@ -85,6 +97,9 @@ def _table(plan: PlanFacts) -> Table:
             readable(stage.bytes),
             duration(stage.seconds),
         )
+    for column in table.columns:
+        longest = max(len(str(cell)) for cell in (column.header, *column.cells))
+        column.min_width = longest if column.justify == "right" else min(longest, _NARROW)
     return table
 
 
