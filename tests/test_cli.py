@@ -112,6 +112,17 @@ def test_json_stays_json_with_a_picture(tmp_path):
     assert (tmp_path / "counts.svg").read_text("utf-8").startswith("<?xml")
 
 
+@pytest.mark.parametrize(("qubits", "lies"), [(5, False), (30, True)])
+def test_the_bars_of_long_outcomes_lie_so_that_these_can_be_read(qubits, lies, qasm_file, tmp_path):
+    image = pytest.importorskip("matplotlib.image", reason="matplotlib, which draws, is not installed")
+    assert basicaer("run", qasm_file(qubits, active=3), "--plot", tmp_path / "bars.png").exit_code == 0
+    pixels = image.imread(tmp_path / "bars.png")[..., :3]
+    is_bar = abs(pixels - [0x3B / 255, 0x6E / 255, 0xA8 / 255]).max(axis=-1) < 0.01
+    widest, highest = is_bar.sum(axis=1).max(), is_bar.sum(axis=0).max()
+    assert (widest > 2 * highest) if lies else (pixels.shape[0] > 500)
+    assert is_bar.any(axis=0).sum() > 200
+
+
 @pytest.fixture
 def qasm_file(tmp_path):
     """A function that writes a circuit of some qubits in uniform superposition, all measured, to a file."""

@@ -29,6 +29,8 @@ _ROWS = 24  # outcomes or amplitudes that a table shows
 _COLUMNS = 8  # columns of a matrix that a table shows
 _BAR = 32  # letters of the longest bar
 _NARROW = 8  # letters below which there is no bar, and an outcome is broken no further
+_LONGEST_UPRIGHT = 10  # letters of labels below upright bars
+_COLOR = "#3b6ea8"
 _SMALLEST_SHOWN = 0.0001  # probability with four decimals
 _SMALLEST_PERCENT = 0.1  # with one decimal
 _PART = 2**20  # amplitudes that are looked at together
@@ -241,13 +243,23 @@ def draw(result: Result, path: Path) -> None:
         bars = {one.state: one.probability for one in amplitudes}
         is_whole, what = not left, "probability"
     shown = dict(sorted(list(bars.items())[:_ROWS]))
-    figure = Figure(figsize=(max(4.0, 0.4 * len(shown) + 1.5), 4.0), layout="constrained")
+    letters = max(map(len, shown), default=0)
+    is_upright = letters <= _LONGEST_UPRIGHT
+    along, across = 0.4 * len(shown) + 1.5, 4.0
+    size = (max(4.0, along), across) if is_upright else (across + 0.1 * letters, max(2.0, 0.6 * along))
+    figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    axes.bar(list(shown), list(shown.values()), color="#3b6ea8")
-    axes.set_ylabel(what)
-    axes.set_title(experiment.name + ("" if is_whole else f", the {_ROWS} most frequent outcomes"))
+    if is_upright:
+        axes.bar(list(shown), list(shown.values()), color=_COLOR)
+        axes.set_ylabel(what)
+        axes.tick_params(axis="x", rotation=70 if len(shown) > 4 else 0)
+    else:  # the bars lie, so that their labels can be read
+        axes.barh(list(shown), list(shown.values()), color=_COLOR)
+        axes.set_xlabel(what)
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", labelfontfamily="monospace")
+    figure.suptitle(experiment.name + ("" if is_whole else f", the {_ROWS} most frequent outcomes"), wrap=True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(axis="x", rotation=70 if len(shown) > 4 else 0)
     with at_border(lambda why: BasicAerError(f"Cannot write the picture {path}: {why}.")):
         figure.savefig(path, dpi=150)
