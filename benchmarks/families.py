@@ -203,6 +203,22 @@ FAMILIES: dict[str, Callable[[int], QuantumCircuit]] = {
     )
 }
 
+# TITLES[family] = what people call it, in tables and pictures
+TITLES = {
+    "qft": "QFT",
+    "ghz": "GHZ",
+    "qaoa_complete": "QAOA, complete graph",
+    "qaoa_regular": "QAOA, 3-regular graph",
+    "ansatz_cx_chain": "ansatz with CX chains, 10 layers",
+    "ansatz_cz_chain": "ansatz with CZ chains, 10 layers",
+    "ansatz_cx_all": "CX between all pairs, 3 layers",
+    "tfim": "transverse-field Ising, 10 steps",
+    "volume": "quantum volume, depth 10",
+    "grid": "random grid, depth 20",
+    "grover": "Grover, 4 iterations",
+    "uccsd": "UCCSD-like gadgets",
+}
+
 # These are for comparison with slow simulators, at any number of qubits from 2.
 SMALL_FAMILIES: dict[str, Callable[[int], QuantumCircuit]] = {
     "ghz": ghz,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+BUSY = 0.05  # the fraction of a machine that other work may take
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -83,16 +84,19 @@ def peers(n_qubits: int) -> str:
     """Return the table of ratios to other simulators at one number of qubits, and how they were measured."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        from harness.results import load
+        from harness.results import days, load
         from peers.table import ratio_table
     finally:
         sys.path.pop(0)
-    records = load(RESULTS, "peers", n=n_qubits)
+    machine = load(RESULTS, "peers")[-1]["machine"]  # that of the picture
+    records = load(RESULTS, "peers", n=n_qubits, machine=machine)
     last = records[-1]
-    chosen = [r for r in records if r["source"] == last["source"]]  # only those of the version measured last
     versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
-    conditions = f"{last['processor']}, {last['threads']} threads, {last['date'][:10]}; {versions}."
-    return f"{ratio_table(chosen, markdown=True)}\n\n{conditions}"
+    conditions = f"{last['processor']}, {last['threads']} threads, {days(records)}; {versions}."
+    busy = sum(record["busy_elsewhere"] > BUSY for record in records)
+    if busy:
+        conditions += f" The machine was busy with other work during {busy} of {len(records)} measurements."
+    return f"{ratio_table(records, markdown=True)}\n\n{conditions}"
 
 
 def latency() -> str:

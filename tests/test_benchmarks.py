@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import geometric_mean
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -257,6 +259,7 @@ def test_tables_are_aligned_in_a_terminal_and_on_a_page():
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("peers-*.jsonl")), ids=lambda path: path.stem)
 def test_results_of_any_age_can_be_put_into_tables_judged_and_drawn(path, tmp_path):
+    from families import TITLES
     from harness.picture import draw
     from harness.results import load
     from peers.goals import verdicts
@@ -268,14 +271,57 @@ def test_results_of_any_age_can_be_put_into_tables_judged_and_drawn(path, tmp_pa
     assert len(records) == len(path.read_text("utf-8").splitlines())
     families = {record["family"] for record in records}
     table = ratio_table(records, markdown=True)
-    assert families <= {line.split()[1] for line in table.splitlines()}
+    assert {TITLES[family] for family in families} <= {line.split("|")[1].strip() for line in table.splitlines()}
     assert "Aer 24" in table
     judged = "\n".join(verdicts(records))
     assert "24 qubits, double: goal: at least 8 times as fast as Aer, as a geometric mean over the families" in judged
-    assert panels(records).keys() == families
+    assert panels(records).keys() == {TITLES[family] for family in families}
     assert all("basicaer" in {line.label for line in panel.lines} for panel in panels(records).values())
     draw(panels(records), tmp_path / "old.png", ylabel="seconds", caption="")
     assert (tmp_path / "old.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_family_has_a_title():
+    from families import FAMILIES, TITLES
+
+    assert list(TITLES) == list(FAMILIES)
+
+
+def test_each_simulator_has_its_newest_time_and_what_it_was_measured_with():
+    from harness.results import days, newest
+    from peers.picture import panels
+    from peers.table import ratio_table
+
+    point = {"family": "qft", "precision": "double", "n": 20}
+    old = point | {"date": "2026-01-02", "seconds": {"basicaer": [4], "Aer": [8], "Qulacs": [6]}}
+    new = point | {"date": "2026-01-05", "seconds": {"basicaer": [2], "Aer": [6]}, "ratios": {"Aer": 3}}
+    records = [new, old | {"ratios": {"Aer": 2, "Qulacs": 1.5}}]
+    (merged,) = newest(records)
+    assert merged["seconds"] == {"basicaer": [2], "Aer": [6], "Qulacs": [6]}
+    assert merged["ratios"] == {"Aer": 3, "Qulacs": 1.5}
+    assert {line.label: line.points for line in panels(records)["QFT"].lines} == {
+        "basicaer": {20: 2},
+        "Aer": {20: 6},
+        "Qulacs": {20: 6},
+    }
+    assert ratio_table(records, markdown=False).splitlines()[1].split() == ["QFT", "3.0", "1.5"]
+    assert days(records) == "2026-01-02 to 2026-01-05"
+
+
+def test_the_work_of_other_programs_is_what_neither_this_one_did_nor_nobody(monkeypatch):
+    import psutil
+    from peers.machine import OtherWork
+
+    class Times(NamedTuple):
+        user: float
+        idle: float
+
+    # Of two cores in ten seconds: 12 s idle, 2 s of this program, 6 s of others.
+    whole = iter([Times(100.0, 100.0), Times(108.0, 112.0)])
+    own = iter([SimpleNamespace(user=1.0, system=1.0), SimpleNamespace(user=2.5, system=1.5)])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(whole))
+    monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(cpu_times=lambda: next(own)))
+    assert OtherWork().fraction() == pytest.approx(6 / 20)
 
 
 @pytest.mark.slow

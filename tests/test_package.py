@@ -2,6 +2,7 @@
 
 import email
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -109,6 +110,16 @@ def test_the_metadata_is_the_projects(metadata):
     assert metadata["Summary"] == PROJECT["description"]
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
     assert set(metadata.get_all("Provides-Extra")) == {*CUDA, "dask", "mpi", "plot", "rocm"}
+
+
+def test_the_classifiers_name_each_python_that_is_tested(metadata):
+    named = set(re.findall(r"Programming Language :: Python :: (3\.\d+)", "\n".join(metadata.get_all("Classifier"))))
+    assert named == set(re.findall(r'"(3\.\d+)"', (ROOT / "noxfile.py").read_text("utf-8")))
+
+
+def test_the_citation_is_of_this_version():
+    cited = (ROOT / "CITATION.cff").read_text("utf-8").splitlines()
+    assert {f"version: {basicaer.__version__}", f"license: {PROJECT['license']}"} <= set(cited)
 
 
 def test_the_default_requirements_have_no_cuda(requirements):

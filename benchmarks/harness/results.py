@@ -72,6 +72,25 @@ def latest(records: Iterable[Record]) -> list[Record]:
     return list({(r["family"], r["precision"], r["n"]): r for r in records}.values())
 
 
+def newest(records: Iterable[Record]) -> list[Record]:
+    """Return a record for each point with the last times and ratios of each simulator, whenever these were measured.
+
+    What a simulator was measured in turn with stays in its ratio.
+    """
+    points: dict[Any, Record] = {}
+    for record in sorted(records, key=lambda one: one["date"]):
+        point = points.setdefault((record["family"], record["precision"], record["n"]), {})
+        merged = {name: point.get(name, {}) | record[name] for name in ("seconds", "ratios")}
+        point |= record | merged
+    return list(points.values())
+
+
+def days(records: Iterable[Record]) -> str:
+    """Return the day of the records, or the first and the last."""
+    found = sorted(record["date"][:10] for record in records)
+    return found[0] if found[0] == found[-1] else f"{found[0]} to {found[-1]}"
+
+
 def source_digest(*patterns: str) -> str:
     """Return a digest of the package and of the files that `patterns` name, relative to the checkout.
 

@@ -14,19 +14,17 @@ import click
 from families import FAMILIES
 from harness.environment import versions
 from harness.options import available, known_names
-from harness.picture import draw
-from harness.results import Results, rounded, source_digest
+from harness.results import Results, days, rounded, source_digest
 from harness.timing import OURS, choose_settings, in_turn, median_ratios, stopwatch
 
 from peers.check import check
 from peers.goals import goal_at, verdicts
 from peers.machine import OtherWork, blas, machine_name, measure_limits, processor
-from peers.picture import panels
+from peers.picture import draw_peers
 from peers.systems import SHOTS, SYSTEMS
 from peers.table import ratio_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from harness.results import Record
@@ -119,7 +117,8 @@ class Series:
     def report(self, *, markdown: bool) -> None:
         """Print a table and verdicts for each number of qubits, and draw the picture.
 
-        All of it shows what was asked for and has been measured with this version.
+        The tables and verdicts are of what was asked for and has been measured with this version; the picture is of
+        everything that this machine has measured.
         """
         records = self.results.known(n=self.sizes, family=self.families, precision=self.precisions)
         for name, why in self.missing.items():
@@ -131,8 +130,7 @@ class Series:
             points = [record for record in records if record["n"] == n]
             click.echo("\n".join(["", ratio_table(points, markdown=markdown), "", *verdicts(points)]))
         click.echo(f"\n{_explanation(records)}")
-        caption = f"{records[-1]['processor']}, {self.threads} threads, {_days(records)}"
-        draw(panels(records), self.results.folder / "peers.png", ylabel="seconds", caption=caption)
+        draw_peers(self.results.folder, records[-1]["machine"])
 
 
 def _seconds_of(entry: Entry) -> float:
@@ -160,12 +158,7 @@ def _explanation(records: list[Record]) -> str:
         "Each number is the peer's time divided by ours, the median of the ratios round by round: above 1, ours is "
         "faster. Double precision unless a column says single.\n"
         f"{last['processor']}, {last['threads']} threads, copying {last['copy_bytes_per_s'] / 1e9:.1f} GB/s; "
-        f"{_days(records)}; commit {commits}; {packages}, {last['blas']}.\n"
+        f"{days(records)}; commit {commits}; {packages}, {last['blas']}.\n"
         f"{warning if busy else ''}"
         f"Made by `{shlex.join(['nox', '-s', 'bench', '--', 'peers', *sys.argv[1:]])}`."
     )
-
-
-def _days(records: Iterable[Record]) -> str:
-    days = sorted(record["date"][:10] for record in records)
-    return days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.results import latest
+from families import TITLES
+from harness.results import newest
 from harness.table import laid_out, multiple
 
 from peers.goals import MEANS
@@ -28,9 +29,9 @@ class _Column(NamedTuple):
 
 
 def ratio_table(records: Iterable[Record], *, markdown: bool) -> str:
-    """Return the peers' times divided by ours, from the latest record of each point."""
+    """Return the peers' times divided by ours, each from the newest record that has it."""
     ratios: dict[str, dict[_Column, float]] = {}  # ratios[family][column]
-    for record in latest(records):
+    for record in newest(records):
         row = ratios.setdefault(record["family"], {})
         row |= {_Column(peer, record["precision"], record["n"]): ratio for peer, ratio in record["ratios"].items()}
     order = list(SYSTEMS)
@@ -39,7 +40,11 @@ def ratio_table(records: Iterable[Record], *, markdown: bool) -> str:
         key=lambda column: (column.precision, order.index(column.peer), column.n),
     )
     rows = [["family", *(column.head for column in columns)]]
-    rows += [[family, *(multiple(row.get(column)) for column in columns)] for family, row in sorted(ratios.items())]
+    rows += [
+        [title, *(multiple(ratios[family].get(column)) for column in columns)]
+        for family, title in TITLES.items()
+        if family in ratios
+    ]
     means = [geometric_mean(row[column] for row in ratios.values() if column in row) for column in columns]
     rows.append(["geometric mean", *map(multiple, means)])
     goals = [MEANS.get(column) for column in columns]
