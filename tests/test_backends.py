@@ -174,7 +174,7 @@ def test_a_job_keeps_the_options_it_was_run_with(qasm):
         ({"meas_leve": 2}, "'meas_leve': did you mean 'meas_level'"),
         (
             {"shots": 10**15, "memory": True},
-            r"bell' needs .* for 10{15} shots that .* are free; run at most \d+ shots at a time",
+            r"bell' needs .* for 10{15} shots whose .* are free; run at most \d+ shots at a time",
         ),
         ({"seed_simulator": -1}, "seed_simulator must be a whole number of at least 0"),
         ({"memory": 3}, "memory must be True or False, not 3"),

@@ -224,7 +224,8 @@ def test_shots_that_cannot_be_told_apart_are_refused_where_they_must_be():
         circuit.measure(0, bit)
     assert sum(QASM.run(circuit, shots=10**12).result().get_counts().values()) == 10**12
     with pytest.raises(
-        BasicAerError, match=r"for 1000000000000 shots that are told apart, .* run at most \d+ shots at a time"
+        BasicAerError,
+        match=r"for 1000000000000 shots whose outcomes are kept one by one, .* run at most \d+ shots at a time",
     ):
         QASM.run(circuit, shots=10**12, memory=True)
 
@@ -235,7 +236,7 @@ def test_so_are_they_where_there_are_too_many_branches(monkeypatch):
     for bit in range(3):
         circuit.h(0)
         circuit.measure(0, bit)
-    with pytest.raises(BasicAerError, match=r"for 1000000000000 shots that are told apart"):
+    with pytest.raises(BasicAerError, match=r"for 1000000000000 shots whose outcomes are kept one by one"):
         QASM.run(circuit, shots=10**12).result()
     assert len(QASM.run(circuit, shots=2**20 + 1).result().get_counts()) == 8
 

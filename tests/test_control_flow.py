@@ -491,7 +491,7 @@ def test_a_duration_without_end_is_said(qasm):
     circuit = QuantumCircuit(1, 1)
     with circuit.if_test(expr.less(expr.lift(Duration.s(float("inf"))), Duration.s(1))):
         circuit.x(0)
-    with pytest.raises(BasicAerError, match="A duration of inf s is no length of time"):
+    with pytest.raises(BasicAerError, match="A duration of inf s is not a length of time"):
         qasm.run(circuit)
 
 

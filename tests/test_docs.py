@@ -125,6 +125,11 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_machine(tmp_path)
         text = page.read_text("utf-8")
         assert not re.search(r"\{\{ ?\w+ ?\}\}", text), page  # the place of a table that was not put in
         assert not re.search(r"<(script|img|iframe)[^>]* src=\"?(\w+:)?//|<link[^>]* href=\"?(\w+:)?//", text), page
+        for row in re.finditer(r'<(li|tr) class="doc-section-item.*?</\1>', text, re.DOTALL):
+            said = re.search(r'doc-md-description">(.*?)</div>', row[0], re.DOTALL)
+            assert said, (page, row[0])
+            assert re.sub(r"<[^>]+>|\s", "", said[1]), (page, row[0])
+        assert not re.search(r"\bCancelled\b", text.partition("<article")[2]) or page.parent == made, page
     for sheet in made.rglob("*.css"):
         assert not re.search(r"url\([\"']?(\w+:)?//", sheet.read_text("utf-8")), sheet
     assert "geometric mean" in (made / "benchmarks.html").read_text("utf-8")

@@ -221,7 +221,7 @@ def test_work_whose_client_has_gone_stops(client, executor):
 def test_no_job_is_taken_by_the_executor_of_a_closed_client(client):
     with distributed.Client(client.scheduler.address) as other:
         executor = other.get_executor()
-    with pytest.raises(BasicAerError, match="The Dask client of the executor is closed; run the job on a new one's"):
+    with pytest.raises(BasicAerError, match="is closed; run the job on the executor of a new client"):
         BACKEND.run(bell("late"), executor=executor)
 
 

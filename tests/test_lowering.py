@@ -314,7 +314,7 @@ def test_definitions_nested_too_deeply_are_said(statevector):
 
     circuit = QuantumCircuit(1)
     circuit.append(Endless(), [0])
-    with pytest.raises(BasicAerError, match="stand inside one another too deeply"):
+    with pytest.raises(BasicAerError, match="are nested too deeply"):
         statevector.run(circuit)
 
 

@@ -224,7 +224,7 @@ def test_a_long_chain_of_files_is_refused(loaded, tmp_path):
     for i in range(990):
         (tmp_path / f"{i}.inc").write_text(f'include "{i + 1}.inc";', "utf-8")
     (tmp_path / "990.inc").write_text("", "utf-8")
-    with pytest.raises(BasicAerError, match="2: its parts stand inside one another too deeply; write some of them out"):
+    with pytest.raises(BasicAerError, match="2: its parts are nested too deeply; write some of them out"):
         loaded(f'{HEADER}include "0.inc";')
 
 

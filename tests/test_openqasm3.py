@@ -157,7 +157,7 @@ def test_what_the_memory_does_not_hold_is_no_syntax_error(loaded, monkeypatch):
     "deep", ["rx({}1{}) q;".format("(" * 3000, ")" * 3000), f"{'if (c) { ' * 900}x q;{' }' * 900}"]
 )
 def test_what_stands_inside_one_another_too_deeply_is_refused(deep, loaded):
-    with pytest.raises(BasicAerError, match="3: its parts stand inside one another too deeply; write some of them out"):
+    with pytest.raises(BasicAerError, match="3: its parts are nested too deeply; write some of them out"):
         loaded(f"{HEADER}qubit q; bit c; {deep}")
 
 

@@ -271,7 +271,7 @@ def test_bits_of_a_function_are_used_again(loaded):
         ("k();", ": 'm' cannot be seen in a function; make it an argument"),
         ("l();", ": 'q' cannot be seen in a function; make it an argument"),
         ("bit c; c = measure q[0]; x q[v(c)];", "what this function returns depends on a measurement; only bits can"),
-        ("deep(0);", "its parts stand inside one another too deeply"),
+        ("deep(0);", "its parts are nested too deeply"),
     ],
 )
 def test_wrong_calls_are_refused(text, words, loaded):

@@ -558,7 +558,7 @@ def test_what_cannot_be_saved_is_refused_by_name(simulator, circuit, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: lib.SaveStatevector(1, 3), "label of save_statevector must be a text, not 3"),
+        (lambda: lib.SaveStatevector(1, 3), "label of save_statevector must be a string, not 3"),
         (lambda: lib.SaveAmplitudes(2, [4]), "each from 0 to 2\\*\\*2 - 1"),
         (lambda: lib.SaveAmplitudes(2, []), "one index or more"),
         (lambda: lib.SaveAmplitudes(2, ["2"]), "whole numbers or bit strings"),

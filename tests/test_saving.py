@@ -556,7 +556,7 @@ def test_where_warnings_are_errors_a_save_that_fails_is_told_as_that(lost, monke
 def test_where_warnings_are_errors_a_lock_that_cannot_be_is_told_as_that(tmp_path):
     store = JobFolder(tmp_path, lambda: None)
     with pytest.raises(BasicAerWarning, match="no locks"), store.damage_reported("job"):
-        raise BasicAerWarning("a file system that knows no locks")
+        raise BasicAerWarning("a file system without locks")
 
 
 # A job that does not fit here.
@@ -705,7 +705,7 @@ def test_where_there_are_no_locks_jobs_are_saved_with_a_warning(tmp_path, device
 
     monkeypatch.setattr(lock_module, "_lock", cannot)
     work = work_of([layers(7)])
-    with pytest.warns(BasicAerWarning, match="file system that knows no locks .Function not implemented.; see to it"):
+    with pytest.warns(BasicAerWarning, match="file system without locks .Function not implemented.; see to it"):
         got = run(work, Persistence(str(tmp_path / "job"), 0.0))
     assert outcome(got) == outcome(run(work))
 

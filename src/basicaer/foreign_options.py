@@ -145,7 +145,7 @@ def _without_aer_options(options: dict[str, Any], methods: Iterable[str], foreig
     for name in sorted(_TRANSPILER_OPTIONS.intersection(options)):
         if options[name] is not None:
             raise OptionValueError(
-                f"{name} is not for running: all gates run on any qubits here; give it to transpile()."
+                f"{name} is an option of transpile(), not of run(): here all gates run on any qubits."
             )
     method = "automatic" if options.get("method") is None else options["method"]
     if not isinstance(method, str) or str(method) not in {"automatic", *methods}:

@@ -86,6 +86,7 @@ class SaveInstruction(Instruction):
     Attributes
     ----------
     pershot, conditional, unnormalized : bool
+        The same as the parameters.
     """
 
     _directive = True  # Qiskit leaves a directive out of depth and size, and neither inverts nor synthesises it
@@ -104,7 +105,7 @@ class SaveInstruction(Instruction):
     ) -> None:
         label = self._default_label if label is None else label
         if not isinstance(label, str):
-            raise BasicAerError(f"The label of {self._name} must be a text, not {label!r}.")
+            raise BasicAerError(f"The label of {self._name} must be a string, not {label!r}.")
         super().__init__(self._name, num_qubits, 0, list(params), label=label)
         self.pershot = pershot
         self.conditional = conditional

@@ -118,5 +118,5 @@ def _value(node: Any, scope: Scope) -> Any:
     if unit not in _DECIMAL_PLACES:
         raise BasicAerError(f"A duration in '{unit}' has no length on a simulator ({scope.place}); give it in seconds.")
     if not isfinite(node.value.value()):
-        raise BasicAerError(f"A duration of {node.value.value()} {unit} is no length of time ({scope.place}).")
+        raise BasicAerError(f"A duration of {node.value.value()} {unit} is not a length of time ({scope.place}).")
     return Fraction(node.value.value()) / 10 ** _DECIMAL_PLACES[unit]

@@ -102,7 +102,7 @@ def _errors_named(place: str) -> Iterator[None]:
     except BasicAerError as error:
         if isinstance(error.__cause__, RecursionError):
             raise BasicAerError(
-                f"The definitions or control-flow bodies of {place} stand inside one another too deeply to be read; "
+                f"The definitions or control-flow bodies of {place} are nested too deeply to be read; "
                 "write some of them out."
             ) from error
         raise

@@ -186,7 +186,7 @@ def _settings(operation: Any, place: str) -> tuple[bool, bool, bool]:
         return subtype.endswith("list"), subtype.startswith("c_"), subtype.endswith("accum")
     if not hasattr(operation, "pershot"):
         raise BasicAerError(
-            f"{operation.name} ({place}) has no settings, which a QPY file does not keep; append it anew."
+            f"{operation.name} ({place}) has no settings, which a QPY file does not keep; append it again."
         )
     return operation.pershot, operation.conditional, operation.unnormalized
 

@@ -84,7 +84,7 @@ def check_shots(subject: str, shots: int) -> None:
     needed = shots * _BYTES_PER_SHOT
     if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
-            f"{subject} needs {readable(needed)} for {counted(shots, 'shot')} that are told apart, and "
+            f"{subject} needs {readable(needed)} for {counted(shots, 'shot')} whose outcomes are kept one by one, and "
             f"{readable(free)} are free; run at most {counted(max(free // _BYTES_PER_SHOT, 1), 'shot')} at a time."
         )
 

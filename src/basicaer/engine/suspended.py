@@ -160,7 +160,7 @@ class Suspension:
             return None
         self.plan = _digest(plan)
         if self._expected not in {None, self.plan}:
-            raise PlannedOtherwiseError("The saved job was planned otherwise than it is here; run it from the start.")
+            raise PlannedOtherwiseError("The saved job was planned differently there; run it from the start.")
         self._expected = None
         return None if self._persister is None else partial(self.pass_done, suspended, state)
 

@@ -45,7 +45,9 @@ class DaskHandle(RemoteHandle):
 
     def __init__(self, client: Client, timeout: float | None, callback: ProgressCallback | None) -> None:
         if client.status in {"closing", "closed"}:
-            raise BasicAerError(f"The Dask client of the executor is {client.status}; run the job on a new one's.")
+            raise BasicAerError(
+                f"The Dask client of the executor is {client.status}; run the job on the executor of a new client."
+            )
         super().__init__(callback)
         self._timeout = timeout
         self._stop = Event(f"basicaer-stop-{uuid.uuid4().hex}", client=client)

@@ -33,6 +33,7 @@ class ReadoutError:
     Attributes
     ----------
     num_qubits, number_of_qubits : int
+        Number of qubits that are measured; Aer has both names.
     """
 
     def __init__(self, probabilities: Any) -> None:

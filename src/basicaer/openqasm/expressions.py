@@ -277,7 +277,7 @@ class Expressions:
                     return [self.known(value) for value in node.values]
             values = self.known(node)
             if not isinstance(values, list | Bits):
-                raise NoValueError("a loop goes over a range, a set, an array or bits")
+                raise NoValueError("a loop iterates over a range, a set, an array or bits")
             return values
 
 

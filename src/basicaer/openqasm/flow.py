@@ -192,5 +192,5 @@ class Flow(Assignments):
 def _as_integer(value: Value) -> int:
     number = number_of(value)
     if not isinstance(number, int):
-        raise NoValueError("what a switch looks at must be an integer")
+        raise NoValueError("the value that a switch tests must be an integer")
     return number

@@ -88,7 +88,7 @@ def load(path: Path, inputs: Mapping[str, float]) -> Loaded:
             loaded = _parse(path, text, version, inputs)
     except BasicAerError as error:
         too_deep = isinstance(error.__cause__, RecursionError)
-        why = "its parts stand inside one another too deeply; write some of them out" if too_deep else error.message
+        why = "its parts are nested too deeply; write some of them out" if too_deep else error.message
         unknown = "does not begin with 'OPENQASM 2.0;' or 'OPENQASM 3.0;' and "
         taken = "" if found is not None else unknown
         place = f"{path.name}:" if _PLACE.match(str(why)) else ""  # a place in an included file has its name already

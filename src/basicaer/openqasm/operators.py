@@ -141,7 +141,7 @@ def _arithmetic(name: str, left: Any, right: Any) -> Any:
     if isinstance(left, Angle) or isinstance(right, Angle):
         return _of_angles(name, left, right, result)
     if isinstance(result, complex) and not isinstance(left, complex) and not isinstance(right, complex):
-        raise NoValueError("a negative number has no real power of a fraction")
+        raise NoValueError("a negative number to the power of a fraction is not real")
     return result
 
 

@@ -153,7 +153,7 @@ def number_of(value: Value) -> Any:
         return value.number()
     if isinstance(value, int | float | complex):
         return int(value) if isinstance(value, bool) else value
-    raise NoValueError(f"{_described(value)} is no number that is known before the program runs")
+    raise NoValueError(f"{_described(value)} is not a number that is known before the program runs")
 
 
 def truth_of(value: Value) -> Truth:
@@ -241,7 +241,7 @@ def _bits(value: Value, type_: Type) -> Value:
         return value
     if isinstance(value, Branch) or (isinstance(value, bool) and type_.size == 1):
         if type_.size != 1:
-            raise Undecided(value.bit) if isinstance(value, Branch) else NoValueError("one bit is no register")
+            raise Undecided(value.bit) if isinstance(value, Branch) else NoValueError("a single bit is not a register")
         return Bits((value,))
     if not is_number(value) or isinstance(value, float | complex):
         raise NoValueError(f"{_described(value)} cannot become a value of type '{type_}'")

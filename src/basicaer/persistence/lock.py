@@ -53,8 +53,8 @@ class FolderLock:
                     return False
                 raise
             warn(
-                f"{self._path.parent} is on a file system that knows no locks ({error.strerror}); "
-                "see to it that no other job is saved there."
+                f"{self._path.parent} is on a file system without locks ({error.strerror}); "
+                "make sure that no other job is saved there."
             )
         self._file = file
         _acquired.add(self)

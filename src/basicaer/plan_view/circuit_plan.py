@@ -80,6 +80,7 @@ class CircuitPlan(PlanFacts):
         Returns
         -------
         matplotlib.figure.Figure
+            The picture, which a notebook shows.
 
         Raises
         ------
