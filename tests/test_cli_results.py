@@ -80,7 +80,9 @@ def test_a_state_of_many_amplitudes_shows_the_largest_and_counts_the_rest(file, 
 def test_of_a_state_that_was_measured_counts_and_amplitudes_are_shown(file):
     path = file("qubit[2] q; bit c; x q[1]; c = measure q[1];")
     lines = table(basicaer("run", path, "--simulator", "statevector").stdout)
-    assert [line[:2] for line in lines[:4]] == [["outcome", "shots"], ["1", "1"], ["state", "amplitude"], ["10", "1"]]
+    assert [line[:2] for line in lines[:2]] == [["outcome", "shots"], ["1", "1"]]
+    assert lines[2][:5] == ["The", "state", "after", "the", "measurements;"]
+    assert [line[:2] for line in lines[3:5]] == [["state", "amplitude"], ["10", "1"]]
     assert " 1 shot in " in " ".join(lines[-1])
 
 

@@ -116,6 +116,8 @@ def _print(console: Console, experiment: ExperimentResult) -> None:
     elif summary["counts"]:
         _print_counts(console, summary["counts"], summary["shots"])
     if hasattr(data, "statevector"):
+        if hasattr(data, "counts"):
+            console.print("The state after the measurements; remove these to see the state before them:")
         _print_amplitudes(console, data.statevector)
     if hasattr(data, "unitary"):
         _print_matrix(console, data.unitary)

@@ -304,7 +304,8 @@ class JobFolder:
         except BasicAerError:  # some of these are a ValueError, too
             raise
         except (OSError, ValueError) as error:
-            raise BasicAerError(f"checkpoint_dir {self._folder} cannot be written: {error}.") from error
+            reason = getattr(error, "strerror", None) or error
+            raise BasicAerError(f"checkpoint_dir {self._folder} cannot be written: {reason}.") from error
 
 
 def _digest() -> hashlib.blake2b:
