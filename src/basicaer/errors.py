@@ -164,7 +164,7 @@ def warn(message: str, kind: type[Warning] = BasicAerWarning) -> None:
     """Warn, and name the line of the user's program that led here; the caller's line where a worker has no other."""
     frame, level = sys._getframe(1), 2  # noqa: SLF001  # as `warnings` does
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in _NOT_THE_USERS:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] not in _NOT_THE_USERS:
             break
         frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # the outermost frame has none
     warnings.warn(message, kind, stacklevel=2 if frame is None else level)

@@ -5,6 +5,7 @@ Here are the commands and their options. What they do is imported when they are 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -38,7 +39,7 @@ class _Main(click.Group):
 
 def _give_up_output() -> None:
     """Let what cannot be written go nowhere, or the interpreter would try again when it ends, and complain."""
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # it is no path
+    with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123  # it is no path
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
