@@ -50,7 +50,8 @@ def controlled(gates: Sequence[Gate], controls: tuple[int, ...], control_state: 
 def formula_numbers(formula: Formula, parameters: Sequence[float]) -> NDArray[Any]:
     """Return the numbers of a gate inside a loop, for the values that its parameters have there."""
     record = BY_NAME[formula.gate]
-    return record.inverse(parameters) if formula.inverted else record.data(parameters)
+    numbers = record.inverse(parameters) if formula.inverted else record.data(parameters)
+    return numbers.conj() if formula.conjugated else numbers
 
 
 def unitary_gate(matrix: Any, qubits: tuple[int, ...], name: str = "unitary") -> Gate:

@@ -139,6 +139,7 @@ class NullDevice:
     is_host = True
     threads = 5
     queue: int | None = None
+    axes = 1
 
     def __init__(self) -> None:
         self._plans_as = NumpyDevice(1)

@@ -320,6 +320,7 @@ class Device(Protocol):
     is_host: bool  # whether its states are in the memory of the host
     threads: int  # how many of the host's threads work on one state at a time
     queue: int | None  # the card whose jobs run one after another; None if jobs need not wait for each other
+    axes: int  # 1 if its states are vectors; 2 if they are matrices, so that gates act on twice as many wires
 
     def layout_name(self, precision: Precision) -> str:
         """Return the name of the device and whatever else the layout of its states depends on."""

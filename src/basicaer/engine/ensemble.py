@@ -47,7 +47,7 @@ class Ensemble:
         self._precision = precision
         self._monitor = monitor
         self._states = states
-        self.n_qubits = (states[0] if isinstance(states, list) else states).n_qubits
+        self._wires = (states[0] if isinstance(states, list) else states).n_qubits * device.axes
 
     def __len__(self) -> int:
         return len(self._states)
@@ -211,9 +211,9 @@ class Ensemble:
         return Ensemble(self._device, states, self._precision, self._monitor)
 
     def _fits_a_batch(self, count: int) -> bool:
-        if count * 2**self.n_qubits > MOST_AMPLITUDES:
+        if count * 2**self._wires > MOST_AMPLITUDES:
             return False
-        return count <= self._device.most_states(self.n_qubits, self._precision)
+        return count <= self._device.most_states(self._wires, self._precision)
 
     def _side_by_side(self) -> Batch:
         if isinstance(self._states, list):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from basicaer.engine.control_flow import ControlFlow
+from basicaer.engine.density import DensityDevice
 from basicaer.engine.draws import Draws
 from basicaer.engine.ensemble import Ensemble
 from basicaer.engine.finishing import Finishing
@@ -44,6 +45,7 @@ from basicaer.engine.request import Outcome, Request
 from basicaer.engine.saved import Saved
 from basicaer.engine.shortcuts import Shortcuts
 from basicaer.engine.splitting import NoRoomError, Splitting
+from basicaer.engine.superoperators import on_density_matrices
 from basicaer.engine.suspended import Suspended, Suspension, Waiting
 from basicaer.engine.trajectories import Trajectories
 from basicaer.errors import BasicAerError, LostNormError
@@ -100,9 +102,15 @@ def execute(
     Cancelled
         If the monitor says that the job was cancelled.
     """
+    if request.density:
+        forgets = request.exact and request.program.outcomes_save is None
+        request = replace(request, program=on_density_matrices(request.program, forgets_outcomes=forgets))
+        device = DensityDevice(device)
     planning = Planning(device, planner, request.n_qubits, request.precision, monitor)
     suspension = Suspension(persister, resume)
-    is_plain = request.initial is None and not (request.keep_state or request.unitary or request.exact)
+    is_plain = request.initial is None and not (
+        request.keep_state or request.unitary or request.exact or request.density
+    )
     trajectories = Trajectories.of(request.program) if is_plain else None
     try:
         if request.exact:
@@ -135,7 +143,7 @@ def outcome_probabilities(
     if program.saves != (outcomes_save,):  # other saves are not needed here, and might keep branches apart
         body = changed(program.body, lambda one: None if isinstance(one, Save) and one != outcomes_save else one)
         program = replace(program, body=body, saves=(outcomes_save,))
-    exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True)
+    exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True, density=request.density)
     try:
         outcome = execute(exact, device, planner, monitor.silent(), numbers_of=numbers_of)
     except NoRoomError as error:

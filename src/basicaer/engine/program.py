@@ -90,12 +90,13 @@ class Formula(NamedTuple):
     """The numbers of a gate inside a for loop, whose angles depend on the variable of the loop.
 
     They are those of the gate named `gate` in the gate table at the values of `parameters` or, if `inverted` is set,
-    those of its inverse.
+    those of its inverse; their complex conjugates if `conjugated` is set.
     """
 
     gate: str
     parameters: tuple[Expression, ...]
     inverted: bool = False
+    conjugated: bool = False
 
 
 class Segment(NamedTuple):

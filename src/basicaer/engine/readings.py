@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.engine.bits import all_ones, deposit_bits, extract_bits, mask_of
+from basicaer.engine.density import DensityState
 from basicaer.engine.program import OverShots, SavedQuantity
 from basicaer.errors import BasicAerError
 
@@ -104,22 +105,37 @@ def _unitary(save: Save, state: State, global_phase: complex, monitor: Monitor) 
 
 def _squares(save: Save, state: State, global_phase: complex, monitor: Monitor) -> NDArray[np.float64]:
     del global_phase  # a modulus has no phase
+    if isinstance(state, DensityState):
+        return _probabilities_of_chosen(save, state)
     values = _chosen(save, state, monitor).astype(np.complex128)
     squares: NDArray[np.float64] = values.real**2 + values.imag**2
     return squares
 
 
+def _probabilities_of_chosen(save: Save, state: DensityState) -> NDArray[np.float64]:
+    """Return the probabilities of the basis states that a save names by their indices."""
+    of_active, flips_idle = _indices(save)
+    chosen = state.probabilities(_active(save))[of_active]
+    chosen[flips_idle] = 0
+    return chosen
+
+
+def _indices(save: Save) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the indices that a save names, on its active qubits, and whether any of its idle qubits is 1 in them."""
+    numbers = np.array(save.numbers, np.int64 if len(save.qubits) < _BITS_OF_INT64 else object)
+    idle = mask_of(place for place, qubit in enumerate(save.qubits) if qubit is None)
+    return extract_bits(numbers, save.places).astype(np.int64), numbers & idle != 0
+
+
 def _chosen(save: Save, state: State, monitor: Monitor) -> NDArray[Any]:
     """Return the amplitudes that a save names by their indices, in the order of its qubits."""
-    numbers = np.array(save.numbers, np.int64 if len(save.qubits) < _BITS_OF_INT64 else object)
-    of_active: NDArray[np.int64] = extract_bits(numbers, save.places).astype(np.int64)
+    of_active, flips_idle = _indices(save)
     qubits = _active(save)
     if len(qubits) == state.n_qubits:
         chosen = state.read(deposit_bits(of_active, qubits))
     else:
         chosen = _factor(save, state, monitor)[of_active]
-    idle = mask_of(place for place, qubit in enumerate(save.qubits) if qubit is None)
-    chosen[numbers & idle != 0] = 0
+    chosen[flips_idle] = 0
     return chosen
 
 
@@ -196,6 +212,8 @@ def density_matrix(
     advance
         Called with each share of the work that is done.
     """
+    if isinstance(state, DensityState):
+        return state.density_matrix(qubits, advance)
     if state.n_qubits <= _BLOCK_QUBITS:  # reading all of it is faster than to name each index
         axes = state.read().astype(np.complex128, copy=False).reshape((2,) * state.n_qubits)
         rows = np.moveaxis(axes, [state.n_qubits - 1 - qubit for qubit in reversed(qubits)], range(len(qubits)))

@@ -53,6 +53,9 @@ class Request:
         Whether to return the final state of the last shot.
     on_device
         Whether to return it in the device's own kind of array.
+    density
+        Whether to evolve a density matrix, on which the program's errors and resets act exactly: a state of twice the
+        qubits. The final state is not returned then.
     exact
         Whether every outcome is followed with its probability, so that no numbers are drawn; `shots` is 1 then. Which
         bits lead to which state is kept only if the program saves the probabilities of all outcomes.
@@ -68,11 +71,12 @@ class Request:
     keep_state: bool = False
     on_device: bool = False
     exact: bool = False
+    density: bool = False
 
     @property
     def n_qubits(self) -> int:
         """Qubits of the state that is evolved."""
-        return self.program.state_qubits * (2 if self.unitary else 1)
+        return self.program.state_qubits * (2 if self.unitary or self.density else 1)
 
     def may_split(self, *, is_persisted: bool) -> bool:
         """Tell whether counts are split; see the function of this name."""

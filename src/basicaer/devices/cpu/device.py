@@ -66,6 +66,7 @@ class NumpyDevice:
     name = "CPU"
     is_host = True
     queue: int | None = None
+    axes = 1
 
     def __init__(self, threads: int = 0, *, tile_qubits: int | None = None) -> None:
         self.threads = threads or default_threads()

@@ -62,6 +62,7 @@ class CupyDevice:
 
     name = "GPU"
     is_host = False
+    axes = 1
     threads = 1
 
     def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, TileShape] | None = None) -> None:
