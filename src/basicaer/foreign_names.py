@@ -22,7 +22,7 @@ _SAME = {
 _ALL_AMPLITUDES = "only states of all amplitudes are simulated here"
 _OTHER_METHODS = {
     "density_matrix": (
-        "noise is simulated by qasm_simulator, with noise_model; for the density matrix of a state there is "
+        "qasm_simulator has this method, and simulates noise; for the density matrix of a state there is "
         "library.save_density_matrix"
     ),
     "stabilizer": f"{_ALL_AMPLITUDES}; for large Clifford circuits use Stim or Aer",
@@ -35,7 +35,7 @@ _OTHER_METHODS = {
 
 _ATTRIBUTES = {
     "available_devices": "`basicaer info` shows the devices",
-    "available_methods": "each simulator has one method, and BasicAer.backends() returns the simulators",
+    "available_methods": "the documentation of run() has the methods, and BasicAer.backends() returns the simulators",
     "clear_options": "BasicAer.get_backend() returns a new backend, with the default options",
     "configuration": "backends have attributes instead, such as name, num_qubits and operation_names",
     "defaults": "no pulses are simulated here",

@@ -89,7 +89,6 @@ OPTIONS_WITHOUT_EFFECT = {
 class ForeignOptions(_WorkOptions, _GateOptions, _CheckOptions, _MethodOptions, _BasicSimulatorOptions, total=False):
     """Options of other simulators and of devices that `run` accepts, with the values that it accepts."""
 
-    method: str | None
     basis_gates: None
     coupling_map: None
     meas_level: Literal[2]
@@ -138,7 +137,7 @@ def _without_measurement_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_aer_options(options: dict[str, Any], methods: Iterable[str], foreign: frozenset[str]) -> dict[str, Any]:
-    if foreign.isdisjoint(options):
+    if foreign.isdisjoint(options) and "method" not in options:
         return options
     if "noise_model" in foreign and not is_ideal(options.get("noise_model")):
         raise OptionValueError("noise_model must be None or ideal here: qasm_simulator simulates noise.")

@@ -43,6 +43,7 @@ class PrimitiveRunOptions(TypedDict, total=False):
     callback: Callable[[Progress], object] | None
     progress: bool
     noise_model: Any
+    method: Literal["automatic", "statevector", "density_matrix", "unitary"] | None
 
 
 class SamplerArguments(PrimitiveRunOptions, total=False):

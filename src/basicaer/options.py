@@ -24,6 +24,7 @@ __all__ = [
     "ArrayPlace",
     "DeviceChoice",
     "DeviceOptions",
+    "Method",
     "Precision",
     "check_margin",
     "check_option",
@@ -50,6 +51,14 @@ class DeviceChoice(StrEnum):
     AUTO = "auto"
     CPU = "CPU"
     GPU = "GPU"
+
+
+class Method(StrEnum):
+    """How a circuit is simulated, by Aer's names: with one statevector for each history, or one density matrix."""
+
+    AUTOMATIC = "automatic"
+    STATEVECTOR = "statevector"
+    DENSITY_MATRIX = "density_matrix"
 
 
 class ArrayPlace(StrEnum):
@@ -207,6 +216,7 @@ _CHECKS: dict[str, _Check] = {
     "array": _word(ArrayPlace),
     "device": _word(DeviceChoice),
     "precision": _word(Precision),
+    "method": _word(Method),
     "noise_model": _or_none(_Check("a NoiseModel, what its to_dict() returns,", _noise_model)),
     "target_gpus": _or_none(_Check("a list of the numbers of GPUs, each once", _gpus), ", or "),
 }

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from basicaer.compile.clifford import is_clifford
 from basicaer.devices.cpu.device import seconds_per_gate
 from basicaer.devices.memory import check_fits, check_saves, check_shots
-from basicaer.engine.program import Segment
+from basicaer.engine.program import Channel, Segment
 from basicaer.engine.request import may_split
 from basicaer.errors import BasicAerError
+from basicaer.options import Method
 from basicaer.result import joined, qiskit_experiment, result_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Experiment:
         it runs.
     on_device
         Whether the final state stays in the memory of the device.
+    method, method_reason
+        How it is simulated, and why so; no reason where there was nothing to choose.
     """
 
     program: Program
@@ -79,18 +82,29 @@ class Experiment:
     lowering_seconds: float
     queue: int | None = None
     on_device: bool = False
+    method: Method = Method.STATEVECTOR
+    method_reason: str = ""
+
+    @property
+    def is_density(self) -> bool:
+        """Whether a density matrix is evolved, a state of twice the qubits."""
+        return self.method is Method.DENSITY_MATRIX
 
     @property
     def predicted_seconds(self) -> float:
         """A rough guess, good enough to tell the tiny from the rest; infinite where control flow leaves it open."""
-        if not self.program.is_straight:
+        axes = 2 if self.is_density else 1
+        if not (self.program.is_straight_for_density if self.is_density else self.program.is_straight):
             return float("inf")
-        amplitudes = 2**self.program.state_qubits
+        amplitudes = 2 ** (self.program.state_qubits * axes)
         seconds = self.shots * _SECONDS_PER_SHOT
         for operation in self.program.body:
             gates = operation.gates if isinstance(operation, Segment) else ()
             widest = max([len(gate.targets) for gate in gates], default=0)
-            seconds += max(len(gates), 1) * seconds_per_gate(amplitudes) + 2**widest * amplitudes * _SECONDS_PER_PRODUCT
+            if isinstance(operation, Channel):
+                widest = len(operation.qubits)
+            seconds += max(len(gates), 1) * seconds_per_gate(amplitudes) * axes
+            seconds += 2 ** (widest * axes) * amplitudes * _SECONDS_PER_PRODUCT
         return seconds
 
 
@@ -202,7 +216,14 @@ class SimulationPayload:
 
 
 def check_state(
-    device: Device, program: Program, n_qubits: int, precision: Precision, returns: str, *, one_of_many: bool = False
+    device: Device,
+    program: Program,
+    n_qubits: int,
+    precision: Precision,
+    returns: str,
+    *,
+    density: bool = False,
+    one_of_many: bool = False,
 ) -> None:
     """Check that the state of a circuit fits into memory.
 
@@ -212,6 +233,8 @@ def check_state(
         Qubits of the circuit that are simulated or returned.
     returns
         The same as in `SimulationPayload`.
+    density
+        Whether it is a density matrix.
     one_of_many
         Whether the gates will have other numbers than those of the program.
 
@@ -220,6 +243,9 @@ def check_state(
     BasicAerError
         If it does not; the message names simulators of stabilizers if they could run the circuit.
     """
+    if density:
+        check_fits(device, f"The density matrix of circuit '{program.name}'", n_qubits, precision, density=True)
+        return
     try:
         check_fits(device, f"Circuit '{program.name}'", n_qubits, precision, unitary=returns == "unitary")
     except BasicAerError as error:
@@ -238,6 +264,7 @@ def check_room(
     *,
     memory: bool,
     is_persisted: bool,
+    density: bool = False,
 ) -> None:
     """Check that a circuit, what it saves, its shots and its result fit into memory.
 
@@ -249,6 +276,8 @@ def check_room(
         The same as in `Experiment`.
     is_persisted
         Whether the job is saved while it runs.
+    density
+        Whether its state is a density matrix.
 
     Raises
     ------
@@ -257,7 +286,7 @@ def check_room(
     """
     what, is_unitary = f"Circuit '{program.name}'", returns == "unitary"
     n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
-    check_state(device, program, n_qubits, precision, returns)
-    check_saves(device, what, program, precision, shots, unitary=is_unitary)
+    check_state(device, program, n_qubits, precision, returns, density=density)
+    check_saves(device, what, program, precision, shots, axes=2 if is_unitary or density else 1)
     if not may_split(program, shots, wants_single=memory or returns != "counts", is_persisted=is_persisted):
         check_shots(what, shots)

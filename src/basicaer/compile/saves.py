@@ -25,6 +25,7 @@ from basicaer.compile.result_forms import (
 )
 from basicaer.engine.bits import all_ones, deposit_bits, extract_bits, mask_of
 from basicaer.engine.program import OverShots, Save, SavedQuantity, saves_in
+from basicaer.engine.program import changed as with_changes
 from basicaer.errors import BasicAerError, shown
 from basicaer.wording import counted
 
@@ -38,6 +39,7 @@ __all__ = [
     "PAULI_LETTERS",
     "SAVES",
     "SaveRecord",
+    "as_density_matrix",
     "as_unitary",
     "check_outcomes_come_last",
     "is_save",
@@ -88,7 +90,7 @@ SAVES = {record.name: record for record in _ROWS}
 
 _STATE, _UNITARY = SAVES["save_state"], SAVES["save_unitary"]
 _RESERVED_LABELS = {"counts", "memory"}
-_STATEVECTOR_LABEL, _UNITARY_LABEL = "statevector", "unitary"
+_STATEVECTOR_LABEL, _UNITARY_LABEL, _DENSITY_MATRIX_LABEL = "statevector", "unitary", "density_matrix"
 _METHOD_LABEL = "_method_"  # Aer's save_state has this label, which stands for the kind of state that is saved
 
 
@@ -162,18 +164,28 @@ def check_outcomes_come_last(body: Block, place: str) -> None:
 
 def as_unitary(program: Program) -> Program:
     """Return a program in which each ``save_state`` saves the unitary, as it does in Aer's unitary simulator."""
+    return _with_states_saved_as(_UNITARY, _UNITARY_LABEL, program)
+
+
+def as_density_matrix(program: Program) -> Program:
+    """Return a program in which each ``save_state`` saves the density matrix, as it does by Aer's method."""
+    return _with_states_saved_as(SAVES["save_density_matrix"], _DENSITY_MATRIX_LABEL, program)
+
+
+def _with_states_saved_as(record: SaveRecord, label: str, program: Program) -> Program:
     changed = {
         save: save._replace(
-            label=_UNITARY_LABEL if save.label == _STATEVECTOR_LABEL else save.label,
-            form=_UNITARY.name,
-            quantity=_UNITARY.quantity,
+            label=label if save.label == _STATEVECTOR_LABEL else save.label,
+            form=record.name,
+            quantity=record.quantity,
+            over_shots=record.over_shots if save.over_shots is OverShots.LAST else save.over_shots,
         )
-        for save in program.body
-        if isinstance(save, Save) and save.form == _STATE.name
+        for save in program.saves
+        if save.form == _STATE.name
     }
     if not changed:
         return program
-    body = tuple([changed.get(one, one) if isinstance(one, Save) else one for one in program.body])
+    body = with_changes(program.body, lambda one: changed.get(one, one) if isinstance(one, Save) else one)
     return replace(program, body=body, saves=tuple([changed.get(save, save) for save in program.saves]))
 
 

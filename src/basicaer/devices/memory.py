@@ -45,7 +45,15 @@ def largest_state(device: Device, precision: Precision, free: int) -> int:
     return highest_position(max(amplitudes, 1))
 
 
-def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:
+def check_fits(
+    device: Device,
+    subject: str,
+    n_qubits: int,
+    precision: Precision,
+    *,
+    unitary: bool = False,
+    density: bool = False,
+) -> None:
     """Refuse a state that does not fit.
 
     Parameters
@@ -53,14 +61,14 @@ def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision
     subject
         The subject of the message, which needs the state: "Circuit 'qft'".
     n_qubits
-        Qubits of the circuit; a unitary is a state of twice as many.
+        Qubits of the circuit; a unitary and a density matrix are states of twice as many.
 
     Raises
     ------
     BasicAerError
         If the state does not fit; the message gives the bytes needed, the bytes free, and what would fit.
     """
-    copies = 2 if unitary else 1
+    copies = 2 if unitary or density else 1
     exponent = min(n_qubits * copies, _NO_MEMORY)
     needed = precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
     if needed <= _TOO_SMALL_TO_ASK:
@@ -72,6 +80,8 @@ def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision
     remedies = [f"{counted(fits[precision], 'qubit')} fit{'s' if fits[precision] == 1 else ''}"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
+    if density:
+        remedies.append("method='statevector' needs much less")
     raise BasicAerError(
         f"{subject} needs {'over ' if exponent < n_qubits * copies else ''}{readable(needed)} for "
         f"{counted(n_qubits, 'qubit')} in {precision} precision on the {device.name}, where {readable(free)} are free; "
@@ -111,12 +121,18 @@ def check_dictionary(subject: str, entries: int) -> None:
 
 
 def check_saves(
-    device: Device, subject: str, program: Program, precision: Precision, shots: int, *, unitary: bool = False
+    device: Device, subject: str, program: Program, precision: Precision, shots: int, *, axes: int = 1
 ) -> None:
-    """Refuse to save more than fits into memory beside the state; `subject` as for `check_fits`."""
+    """Refuse to save more than fits into memory beside the state; `subject` as for `check_fits`.
+
+    Parameters
+    ----------
+    axes
+        2 if the state is a unitary or a density matrix.
+    """
     if not program.saves:
         return
-    qubits = program.state_qubits * (2 if unitary else 1)
+    qubits = program.state_qubits * axes
 
     def needs(of: Precision) -> tuple[int, int]:
         state = of.amplitude_bytes * 2**qubits

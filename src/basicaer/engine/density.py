@@ -1,7 +1,7 @@
 """Density matrices on any device: each is held there as a state of twice the qubits.
 
-Entry (r, c) of a density matrix of n qubits is amplitude ``r + 2**n * c``, and `engine/superoperators.py` says how gates
-act on it. What is read are probabilities, from the diagonal, and a few entries beside it, so that devices need nothing
+Entry (r, c) of a density matrix of n qubits is amplitude ``r + 2**n * c``, and `engine/superoperators.py` says how
+gates act on it. What is read are probabilities, from the diagonal, and a few entries beside it, so that devices need nothing
 for density matrices but to read amplitudes. All of it is relative to the trace, which errors and gates preserve.
 """
 
@@ -87,7 +87,8 @@ class DensityState:
         diagonal = self._diagonal()
         if tuple(qubits) == tuple(range(self.n_qubits)):
             return diagonal
-        return np.bincount(extract_bits(np.arange(self._size), qubits), diagonal, 2 ** len(qubits))
+        values = extract_bits(np.arange(self._size), qubits)
+        return np.bincount(values, diagonal, 2 ** len(qubits)).astype(np.float64, copy=False)
 
     def indices_of_draws(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
@@ -138,7 +139,8 @@ class DensityState:
                     some = slice(start, start + max(_ENTRIES_AT_ONCE // len(own), 1))
                     matrix[some] += self._entries(own[some, None] + rest, own + rest)
                 advance(2.0 ** -len(others))
-        return matrix / np.trace(matrix).real
+        matrix /= np.trace(matrix).real
+        return matrix
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         """Return the entries as they are held, column by column."""

@@ -143,7 +143,7 @@ def outcome_probabilities(
     if program.saves != (outcomes_save,):  # other saves are not needed here, and might keep branches apart
         body = changed(program.body, lambda one: None if isinstance(one, Save) and one != outcomes_save else one)
         program = replace(program, body=body, saves=(outcomes_save,))
-    exact = Request(program, request.precision, shots=1, seed=0, initial=request.initial, exact=True, density=request.density)
+    exact = replace(request, program=program, shots=1, seed=0, exact=True, keep_order=False, keep_state=False)
     try:
         outcome = execute(exact, device, planner, monitor.silent(), numbers_of=numbers_of)
     except NoRoomError as error:

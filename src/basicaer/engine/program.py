@@ -373,6 +373,11 @@ class Program:
         """Whether there are only gates, preparations, saves, stores and measurements at the end, and no errors."""
         return not self.readouts and all(isinstance(operation, _STRAIGHT) for operation in self.body)
 
+    @property
+    def is_straight_for_density(self) -> bool:
+        """Whether a density matrix has one way through the program: errors and resets have no outcomes for it."""
+        return all(isinstance(operation, (*_STRAIGHT, Channel, Reset)) for operation in self.body)
+
 
 def children(operation: Operation) -> tuple[Block, ...]:
     """Return the blocks inside an operation, each once."""

@@ -15,12 +15,14 @@ import numpy as np
 
 from basicaer.engine.bits import with_bits
 from basicaer.engine.classical import Constant
+from basicaer.engine.density import DensityDevice
 from basicaer.engine.device import GatesOfBatch, segment_batch
 from basicaer.engine.draws import generator
 from basicaer.engine.execute import lost
-from basicaer.engine.program import Form, Phase, Segment, Store
+from basicaer.engine.program import Channel, Form, Phase, Reset, Segment, Store
 from basicaer.engine.request import Outcome
 from basicaer.engine.sampling import classical_values, counts_by_index, sample_values, value_counts
+from basicaer.engine.superoperators import on_density_matrices
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
@@ -39,12 +41,19 @@ __all__ = ["common_structure", "evolve", "evolve_programs", "outcomes"]
 _FEW_AMPLITUDES = 2**8  # the probabilities of all states of a batch are read at once if the states are smaller
 
 
-def common_structure(program: Program) -> Hashable | None:
+def common_structure(program: Program, *, density: bool = False) -> Hashable | None:
     """Return what a program must have in common with those it runs together with; None if it has to run by itself.
 
     A program that can run together with others has only gates, followed by measurements. Only its outcomes are asked
     for, on which global phases have no effect.
+
+    Parameters
+    ----------
+    density
+        Whether density matrices are evolved, on which errors and resets act as gates do.
     """
+    if program.readouts:
+        return None
     shape: list[tuple[object, ...]] = []
     for operation in program.body:
         match operation:
@@ -61,22 +70,34 @@ def common_structure(program: Program) -> Hashable | None:
                 )
             case Phase() | Store(Constant(), slot=None):
                 pass
+            case Channel(qubits) if density:
+                shape.append(("channel", qubits))
+            case Reset(qubit) if density:
+                shape.append(("reset", qubit))
             case _:
                 return None
     return (program.state_qubits, tuple(shape)) if shape else None
 
 
 def evolve_programs(
-    programs: Sequence[Program], device: Device, planner: Planner, *, precision: Precision, monitor: Monitor
+    programs: Sequence[Program],
+    device: Device,
+    planner: Planner,
+    *,
+    precision: Precision,
+    monitor: Monitor,
+    density: bool = False,
 ) -> Batch:
-    """Return the final states of programs that have the same structure."""
+    """Return the final states of programs that have the same structure; their density matrices if `density` is set."""
+    if density:
+        device, programs = DensityDevice(device), [on_density_matrices(program) for program in programs]
     segments = [
         segment_batch(of_each)
         for of_each in zip(
             *([one for one in program.body if isinstance(one, Segment)] for program in programs), strict=True
         )
     ]
-    return evolve(segments, len(programs), programs[0].state_qubits, device, planner, precision, monitor)
+    return evolve(segments, len(programs), programs[0].state_qubits * device.axes, device, planner, precision, monitor)
 
 
 def evolve(  # noqa: PLR0917  # the segments, the states, and what runs them

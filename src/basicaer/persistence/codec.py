@@ -23,7 +23,7 @@ from basicaer.engine import classical, program
 from basicaer.engine.groups import Place, Step
 from basicaer.engine.suspended import Waiting
 from basicaer.errors import BasicAerError
-from basicaer.options import DeviceChoice, DeviceOptions, Precision
+from basicaer.options import DeviceChoice, DeviceOptions, Method, Precision
 from basicaer.records import DeviceUse, ExperimentOutcome, ResultData, SavedValues
 from basicaer.simulation import Experiment, SimulationPayload
 
@@ -43,6 +43,7 @@ _CLASSES: dict[str, Any] = {
         DeviceOptions,
         DeviceChoice,
         Precision,
+        Method,
         Experiment,
         DeviceUse,
         ExperimentOutcome,

@@ -11,8 +11,9 @@ from basicaer.calibration import known_crossover
 from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.registry import choose_device
+from basicaer.engine.method import choose_method
 from basicaer.errors import OptionValueError, PubError, UnknownOptionError, at_border, shown
-from basicaer.options import DeviceOptions
+from basicaer.options import DeviceOptions, Method
 from basicaer.primitives.job import PrimitiveJob
 from basicaer.primitives.options import RUN_OPTIONS
 from basicaer.primitives.payload import PrimitivePayload
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from basicaer.compile.sweep import ProgramSweep
     from basicaer.engine.device import Device
+    from basicaer.engine.method import MethodChoice
     from basicaer.primitives.options import PrimitiveOptions
     from basicaer.primitives.payload import Task
 
@@ -104,23 +106,45 @@ class Primitive:
     def _settings(self) -> dict[str, Any]:
         return self._options.settings(self._backend)
 
-    def _lowered(self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any]) -> ProgramSweep:
-        """Lower a circuit for all sets of values, and check that its state fits into memory."""
+    def _lowered(
+        self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any], shots: int, *, exactly: bool = False
+    ) -> tuple[ProgramSweep, MethodChoice]:
+        """Lower a circuit for all sets of values, choose how it is simulated, and check that its state fits.
+
+        Parameters
+        ----------
+        shots
+            How many shots are taken, or would be without a density matrix.
+        exactly
+            The same as in `choose_method`.
+        """
         with at_border(lambda why: PubError(f"The values for circuit '{circuit.name}' cannot be read: {why}.")):
             values = np.asarray(bindings.as_array(circuit.parameters), float)
         values = values.reshape(bindings.size, circuit.num_parameters)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         sweep = lower_sweep(circuit, values, noise=noise, poll=ReadingTimeLimit(settings["timeout"]))
-        self._check_fits(sweep, settings)
-        return sweep
+        return sweep, self._checked_choice(sweep, settings, shots, exactly=exactly)
 
-    def _check_fits(self, sweep: ProgramSweep, settings: dict[str, Any]) -> None:
+    def _checked_choice(
+        self, sweep: ProgramSweep, settings: dict[str, Any], shots: int, *, exactly: bool = False
+    ) -> MethodChoice:
+        """Choose how the programs of a sweep are simulated, and check that their state fits into memory."""
         program, differ = sweep.structure, len(sweep.programs) > 1
-        device = _expected_device(program.state_qubits, settings)
-        check_state(device, program, program.state_qubits, settings["precision"], "counts", one_of_many=differ)
+        choice = choose_method(settings.get("method", Method.STATEVECTOR), program, shots, exactly=exactly)
+        device = _expected_device(program.state_qubits * choice.axes, settings)
+        check_state(
+            device,
+            program,
+            program.state_qubits,
+            settings["precision"],
+            "counts",
+            density=choice.is_density,
+            one_of_many=differ,
+        )
+        return choice
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
-        widest = max((task.sweep.structure.state_qubits for task in tasks), default=0)
+        widest = max((task.evolved_qubits for task in tasks), default=0)
         gpu = _expected_device(widest, settings).queue
         payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
 

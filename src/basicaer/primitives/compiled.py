@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qiskit.circuit import Parameter
 
     from basicaer.compile.sweep import ProgramSweep
+    from basicaer.engine.method import MethodChoice
     from basicaer.primitives.job import PrimitiveJob
     from basicaer.primitives.payload import Terms
 
@@ -56,6 +57,7 @@ class CompiledCircuit:
         parameters: Sequence[Parameter],
         shape: tuple[int, ...],
         terms: tuple[Terms, ...],
+        choice: MethodChoice,
         lowered: Callable[[NDArray[np.float64]], ProgramSweep],
         submit: Callable[[EstimatorTask], PrimitiveJob],
     ) -> None:
@@ -63,6 +65,7 @@ class CompiledCircuit:
         self.shape = shape
         self._name = name
         self._terms = terms
+        self._choice = choice
         self._lowered = lowered
         self._submit = submit
 
@@ -111,5 +114,6 @@ class CompiledCircuit:
         sweep = self._lowered(array.reshape(size, count))
         shape = (*array.shape[:-1], *self.shape)
         sets, observables = np.indices((size, len(self._terms)))
-        task = EstimatorTask(sweep, shape, None, 0.0, self._terms, sets.reshape(shape), observables.reshape(shape))
+        sets, observables = sets.reshape(shape), observables.reshape(shape)
+        task = EstimatorTask(sweep, self._choice, shape, None, 0.0, self._terms, sets, observables)
         return self._submit(task)

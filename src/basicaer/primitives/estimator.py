@@ -22,7 +22,8 @@ from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
 from basicaer.primitives.options import EstimatorOptions
-from basicaer.primitives.payload import EstimatorTask
+from basicaer.primitives.payload import EstimatorTask, shots_for
+from basicaer.simulators.noise import noise_of
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -157,17 +158,19 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         settings = self._settings()
         tasks = []
         for pub in coerced:
-            sweep = self._lowered(pub.circuit, pub.parameter_values, settings)
+            target = self._options.default_precision
+            if pub.precision is not None:
+                target = check_option("default_precision", pub.precision, called="precision")
+            shots = shots_for(target)
+            sweep, choice = self._lowered(pub.circuit, pub.parameter_values, settings, shots, exactly=True)
             _check_saves(sweep, pub.circuit.name)
             sets = np.arange(prod(pub.parameter_values.shape)).reshape(pub.parameter_values.shape)
             observables = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
             sets, observables = np.broadcast_arrays(sets, observables)
             terms = tuple(_terms(observable, sweep) for observable in _each(pub.observables))
             terms = _without_measured(terms, sweep, pub.circuit.name)
-            target = self._options.default_precision
-            if pub.precision is not None:
-                target = check_option("default_precision", pub.precision, called="precision")
-            tasks.append(EstimatorTask(sweep, pub.shape, pub.circuit.metadata, target, terms, sets, observables))
+            metadata = pub.circuit.metadata
+            tasks.append(EstimatorTask(sweep, choice, pub.shape, metadata, target, terms, sets, observables))
         return self._submitted(tasks, settings)
 
     def compile(self, circuit: QuantumCircuit, observables: ObservablesArrayLike) -> CompiledCircuit:
@@ -199,9 +202,10 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
                 f"{circuit.num_qubits}; give it observables on all of its qubits."
             )
         circuit, settings = circuit.copy(), self._settings()
-        sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]))
+        noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
+        sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]), noise=noise)
         sweep = sweep_at(np.empty((0, circuit.num_parameters)))
-        self._check_fits(sweep, settings)
+        choice = self._checked_choice(sweep, settings, shots_for(0.0), exactly=True)
         _check_saves(sweep, circuit.name)
         terms = tuple(_terms(observable, sweep) for observable in _each(array))
         return CompiledCircuit(
@@ -209,6 +213,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             parameters=circuit.parameters,
             shape=array.shape,
             terms=_without_measured(terms, sweep, circuit.name),
+            choice=choice,
             lowered=lambda values: sweep_at(values, ReadingTimeLimit(settings["timeout"])),
             submit=lambda task: self._submitted([task], settings),
         )

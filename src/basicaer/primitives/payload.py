@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,15 +17,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.compile.sweep import ProgramSweep
+    from basicaer.engine.method import MethodChoice
     from basicaer.options import DeviceOptions, Precision
     from basicaer.records import FinishedExperiment
 
-__all__ = ["Estimated", "EstimatorTask", "PrimitivePayload", "Register", "Sampled", "SamplerTask", "Task"]
+__all__ = ["Estimated", "EstimatorTask", "PrimitivePayload", "Register", "Sampled", "SamplerTask", "Task", "shots_for"]
 
 _VALUES_AT_ONCE = 2**14  # values that are turned into bytes between two polls
 _WORD_BITS = 64
+_FEWEST_SHOTS, _USUAL_SHOTS, _MOST_SHOTS = 100, 10_000, 2**20
 
 Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), with x and z as `State.expectations` takes them
+
+
+def shots_for(precision: float) -> int:
+    """Return how many shots an estimator takes where outcomes are too many to be followed: for a variance of 1 at most.
+
+    Parameters
+    ----------
+    precision
+        The standard deviation that is asked for; 0 if none is.
+    """
+    return min(max(ceil(precision**-2), _FEWEST_SHOTS), _MOST_SHOTS) if precision else _USUAL_SHOTS
 
 
 class Register(NamedTuple):
@@ -74,10 +88,16 @@ class SamplerTask:
     """A PUB of the sampler, lowered."""
 
     sweep: ProgramSweep
+    choice: MethodChoice
     shape: tuple[int, ...]
     metadata: Any
     shots: int
     registers: tuple[Register, ...]
+
+    @property
+    def evolved_qubits(self) -> int:
+        """Qubits of the state that is evolved."""
+        return self.sweep.structure.state_qubits * self.choice.axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +109,18 @@ class EstimatorTask:
     """
 
     sweep: ProgramSweep
+    choice: MethodChoice
     shape: tuple[int, ...]
     metadata: Any
     precision: float
     terms: tuple[Terms, ...]
     sets: NDArray[np.intp]
     observables: NDArray[np.intp]
+
+    @property
+    def evolved_qubits(self) -> int:
+        """Qubits of the state that is evolved."""
+        return self.sweep.structure.state_qubits * self.choice.axes
 
 
 Task = SamplerTask | EstimatorTask
@@ -112,6 +138,7 @@ class Sampled:
     shots: int
     registers: tuple[Register, ...]
     arrays: list[NDArray[np.uint8]]
+    how: dict[str, Any]
 
     def as_qiskit(self) -> SamplerPubResult:
         """Return the result as Qiskit's."""
@@ -119,9 +146,8 @@ class Sampled:
             one.name: BitArray(array.reshape(*self.shape, self.shots, one.n_bytes), len(one.bits))
             for one, array in zip(self.registers, self.arrays, strict=True)
         }
-        return SamplerPubResult(
-            DataBin(**bits, shape=self.shape), metadata={"shots": self.shots, "circuit_metadata": self.metadata}
-        )
+        metadata = {"shots": self.shots, "circuit_metadata": self.metadata, **self.how}
+        return SamplerPubResult(DataBin(**bits, shape=self.shape), metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)

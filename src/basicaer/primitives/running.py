@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +24,10 @@ from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, classical_values, sample_in_any_order, words_of
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.splitting import NoRoomError
-from basicaer.engine.together import evolve
+from basicaer.engine.together import common_structure, evolve, evolve_programs
 from basicaer.errors import DeviceFailedError, LostNormError
 from basicaer.plan.planner import plan_segment
-from basicaer.primitives.payload import Estimated, Sampled, SamplerTask
+from basicaer.primitives.payload import Estimated, Sampled, SamplerTask, shots_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Batch, Device
     from basicaer.engine.program import Program
     from basicaer.engine.request import Outcome
-    from basicaer.primitives.payload import EstimatorTask, PrimitivePayload
+    from basicaer.primitives.payload import EstimatorTask, PrimitivePayload, Task
 
     _Evaluate = Callable[[Program, "_SweepRun", int, dict[str, Any], Sequence[tuple[int, int]]], NDArray[np.float64]]
 
@@ -47,7 +46,6 @@ __all__ = ["run_primitive"]
 
 _LABEL = "values"
 _SHOTS_STORED = 2**14  # shots whose outcomes are stored at once
-_FEWEST_SHOTS, _USUAL_SHOTS = 100, 10_000
 
 
 def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Estimated]:
@@ -57,14 +55,14 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
     results: list[Sampled | Estimated] = []
     position = 0  # position of the task's first parameter set among the sets of all tasks
     for number, task in enumerate(payload.tasks):
-        qubits = task.sweep.structure.state_qubits
+        qubits = task.evolved_qubits
         device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
         try:
-            results.append(_result_of(task, _SweepRun(task.sweep, payload, device, monitor), number, position))
+            results.append(_result_of(task, _SweepRun(task, payload, device, monitor), number, position))
         except DeviceFailedError as error:
             failed = error.with_traceback(None)  # a traceback holds the memory of the states
             device, _ = device_after_failure(payload.devices, qubits, payload.precision, failed, f"PUB {number}")
-            results.append(_result_of(task, _SweepRun(task.sweep, payload, device, monitor), number, position))
+            results.append(_result_of(task, _SweepRun(task, payload, device, monitor), number, position))
         position += task.sweep.size
         monitor.finish_experiment(number, None)
     return results
@@ -86,24 +84,27 @@ class _SweepRun:
         How many parameter sets run at a time as a batch; 0 if they run one after another.
     """
 
-    def __init__(self, sweep: ProgramSweep, payload: PrimitivePayload, device: Device, monitor: Monitor) -> None:
-        self.sweep = sweep
+    def __init__(self, task: Task, payload: PrimitivePayload, device: Device, monitor: Monitor) -> None:
+        self.sweep = sweep = task.sweep
+        self.density = task.choice.is_density
         self.device = device
         self.seed = payload.seed
         self.precision = payload.precision
         self.monitor = monitor
-        qubits = sweep.structure.state_qubits
+        qubits = task.evolved_qubits
         most = self.device.most_states(qubits, payload.precision)
-        straight = sweep.template is not None and all(
-            isinstance(operation, Segment | Phase) for operation in sweep.template.body
-        )
+        straight = self.has_one_structure() if self.density else _is_straight(sweep)
         # One small state is a batch, too: its gates are then applied as in any batch, and rounded in the same way.
         is_worthwhile = sweep.size > 1 or self.device.costs(qubits, payload.precision) is None
-        self.batch_size = most if straight and sweep.segments and is_worthwhile and most > 1 else 0
+        differ = bool(sweep.segments or sweep.programs)
+        self.batch_size = most if straight and differ and is_worthwhile and most > 1 else 0
 
     def batches(self) -> Iterator[tuple[slice, Batch]]:
         """Yield slices of the parameter sets, each with their final states."""
         template = self.sweep.structure
+        if self.density:
+            yield from self.density_batches()
+            return
         # Phases are left out: they change neither outcomes nor expectation values.
         places = [place for place, operation in enumerate(template.body) if isinstance(operation, Segment)]
         self.monitor.enter("gates")
@@ -123,10 +124,45 @@ class _SweepRun:
                 ),
             )
 
+    def has_one_structure(self) -> bool:
+        """Tell whether the density matrices of all sets can run as a batch."""
+        sweep = self.sweep
+        if sweep.template is not None:
+            return common_structure(sweep.template, density=True) is not None
+        found = {common_structure(program, density=True) for program in sweep.programs}
+        return len(found) == 1 and None not in found
+
+    def density_batches(self) -> Iterator[tuple[slice, Batch]]:
+        """Yield what `batches` yields, as density matrices."""
+        self.monitor.enter("gates")
+        for start in range(0, self.sweep.size, self.batch_size):
+            part = slice(start, min(start + self.batch_size, self.sweep.size))
+            self.monitor.poll()
+            programs = [self.sweep.program(number) for number in range(part.start, part.stop)]
+            yield (
+                part,
+                evolve_programs(
+                    programs,
+                    self.device,
+                    plan_segment,
+                    precision=self.precision,
+                    monitor=self.monitor,
+                    density=True,
+                ),
+            )
+
     def execute(self, number: int, program: Program, **how: Any) -> Outcome:
         """Run the program of one parameter set by itself; `number` is its position among all sets of the job."""
-        request = Request(program, self.precision, seed=seed_of_experiment(self.seed, number), **how)
+        seed = seed_of_experiment(self.seed, number)
+        request = Request(program, self.precision, seed=seed, density=self.density, **how)
         return execute(request, self.device, plan_segment, self.monitor, numbers_of=formula_numbers)
+
+
+def _is_straight(sweep: ProgramSweep) -> bool:
+    """Tell whether the programs of a sweep have nothing but gates before their measurements."""
+    return sweep.template is not None and all(
+        isinstance(operation, Segment | Phase) for operation in sweep.template.body
+    )
 
 
 def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
@@ -167,7 +203,7 @@ def _sampled(task: SamplerTask, run: _SweepRun, position: int) -> Sampled:
             outcome = run.execute(position + number, sweep.program(number), shots=shots, keep_order=True)
             assert outcome.value_of_shot is not None  # keep_order asks for it  # noqa: S101
             store(number, outcome.values, outcome.value_of_shot)
-    return Sampled(task.shape, task.metadata, shots, task.registers, arrays)
+    return Sampled(task.shape, task.metadata, shots, task.registers, arrays, dict(task.choice.metadata))
 
 
 def _estimated(task: EstimatorTask, run: _SweepRun, number: int, position: int) -> Estimated:
@@ -175,7 +211,7 @@ def _estimated(task: EstimatorTask, run: _SweepRun, number: int, position: int) 
     try:
         values, stds, how = _estimates(task, run, _exact_values)
     except NoRoomError:
-        shots = _shots_for(task.precision)
+        shots = shots_for(task.precision)
         values, stds, how = _estimates(task, run, partial(_values_of_shots, shots=shots, position=position))
         return Estimated(task.shape, task.metadata, task.precision, values, stds, how | {"shots": shots})
     if task.precision:
@@ -189,7 +225,7 @@ def _estimates(
     """Return the value of each place of a task, its standard deviation, and what the metadata says of them."""
     sets, observables = task.sets.reshape(-1), task.observables.reshape(-1)
     values, stds = np.zeros(len(sets)), np.zeros(len(sets))
-    how: dict[str, Any] = {}
+    how: dict[str, Any] = dict(task.choice.metadata)
     if run.batch_size:  # otherwise each set's own run reports its passes
         run.monitor.expect(2 * -(-task.sweep.size // run.batch_size), 0)
     for part, evaluate in _evaluations(task, run, evaluate_program, how):
@@ -213,11 +249,6 @@ def _estimates(
             if len(of_shots) > 1:
                 stds[places] = of_shots.std(axis=0, ddof=1) / len(of_shots) ** 0.5
     return values, stds, how
-
-
-def _shots_for(precision: float) -> int:
-    """Return how many shots are taken where outcomes are too many to be followed: for a variance of 1 at most."""
-    return min(max(ceil(precision**-2), _FEWEST_SHOTS), SHOTS_AT_ONCE) if precision else _USUAL_SHOTS
 
 
 def _evaluations(

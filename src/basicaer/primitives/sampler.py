@@ -136,6 +136,6 @@ class SamplerV2(Primitive, BaseSamplerV2):
             check_shots(f"Circuit '{circuit.name}'", n_shots)
             number = {bit: c for c, bit in enumerate(circuit.clbits)}
             registers = tuple(Register(one.name, tuple(number[bit] for bit in one)) for one in circuit.cregs)
-            sweep = self._lowered(circuit, pub.parameter_values, settings)
-            tasks.append(SamplerTask(sweep, pub.shape, circuit.metadata, n_shots, registers))
+            sweep, choice = self._lowered(circuit, pub.parameter_values, settings, n_shots)
+            tasks.append(SamplerTask(sweep, choice, pub.shape, circuit.metadata, n_shots, registers))
         return self._submitted(tasks, settings)

@@ -16,17 +16,18 @@ from qiskit.providers import BackendV2, Options
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.compile.bound_circuits import bound_circuits
-from basicaer.compile.saves import as_unitary
+from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.limits import usable_cores
 from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
+from basicaer.engine.method import choose_method
 from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
 from basicaer.job import BasicAerJob
 from basicaer.notebooks import interrupts_shortened
-from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Precision
+from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Method, Precision
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
@@ -179,8 +180,12 @@ class BasicAerSimulator(BackendV2):
             - ``checkpoint_on_sigterm``: whether SIGTERM, which batch systems send before they kill a process, cancels
               and thereby saves the job before it does what it did otherwise; only where `run` is called in the main
               thread.
-            - ``method``, ``fusion_enable`` and other options that affect only the performance of Aer are accepted and
-              ignored; so is ``meas_level=2``, which asks devices for bits.
+            - ``method`` (qasm simulator): ``"statevector"`` follows shots that have the same errors together.
+              ``"density_matrix"`` evolves all of them as one density matrix, so that probabilities, expectation values
+              and other saves are exact; it takes the memory of a state of twice the qubits. ``"automatic"``, the
+              default, chooses by the circuit, its errors and the number of shots; see ``metadata["method_reason"]``.
+            - ``fusion_enable`` and other options that affect only the performance of Aer are accepted and ignored; so
+              is ``meas_level=2``, which asks devices for bits.
 
         Returns
         -------
@@ -377,15 +382,28 @@ class BasicAerSimulator(BackendV2):
         if self._unitary_only:
             program = as_unitary(program)
         self._check(program)
-        check_states(program, self.name, self._returns)
+        shots = settings.get("shots", 1)
+        method, method_reason = choose_method(settings.get("method", Method.STATEVECTOR), program, shots)
+        density = method is Method.DENSITY_MATRIX
+        if density:
+            program = as_density_matrix(program)
+        check_states(program, self.name, self._returns, density=density)
         gpus = settings["target_gpus"] or (0,)
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
-        evolved = program.state_qubits * (2 if self._unitary_only else 1)
+        evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
         device, _ = choose_device(devices, evolved, precision, known_crossover, ahead=True)
-        shots = settings.get("shots", 1)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
-        check_room(device, program, precision, shots, self._returns, memory=memory, is_persisted=is_persisted)
+        check_room(
+            device,
+            program,
+            precision,
+            shots,
+            self._returns,
+            memory=memory,
+            is_persisted=is_persisted,
+            density=density,
+        )
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(
             program,
@@ -400,6 +418,8 @@ class BasicAerSimulator(BackendV2):
             time.perf_counter() - started,
             device.queue,
             on_device,
+            method,
+            method_reason,
         )
 
     def _check(self, program: Program) -> None:

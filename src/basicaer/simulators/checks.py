@@ -10,6 +10,7 @@ from qiskit import QuantumCircuit
 
 from basicaer.compile.result_forms import OPERATOR, STATEVECTOR
 from basicaer.compile.saves import SAVES
+from basicaer.engine.method import of_statevectors_only
 from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, SetState, walk
 from basicaer.errors import BasicAerError, OptionValueError, at_border, shown
 from basicaer.wording import counted
@@ -42,13 +43,15 @@ def circuits_in(value: Any) -> list[QuantumCircuit]:
     return circuits
 
 
-def check_states(program: Program, simulator: str, returns: str) -> None:
+def check_states(program: Program, simulator: str, returns: str, *, density: bool = False) -> None:
     """Refuse instructions that set or save a state of another kind than the simulator has.
 
     Parameters
     ----------
     returns
         What the simulator returns: ``"counts"``, ``"statevector"`` or ``"unitary"``.
+    density
+        Whether its state is a density matrix.
     """
     is_unitary = returns == "unitary"
     if not is_unitary and any(isinstance(one, SetState) and one.axes > 1 for one in walk(program.body)):
@@ -60,6 +63,11 @@ def check_states(program: Program, simulator: str, returns: str) -> None:
             raise BasicAerError(
                 f"The label '{save.label}' of {save.form} (circuit '{program.name}') is reserved for what {simulator} "
                 "itself returns; choose another label."
+            )
+        if density and of_statevectors_only(save):
+            raise BasicAerError(
+                f"'{save.form}' in circuit '{program.name}' saves amplitudes, which a density matrix does not have; "
+                "use save_density_matrix, or run with method='statevector'."
             )
         is_of_unitary = save.quantity is SavedQuantity.UNITARY
         if is_of_unitary != is_unitary:

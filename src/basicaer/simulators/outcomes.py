@@ -72,7 +72,8 @@ def _aer_metadata(experiment: Experiment, outcome: ExperimentOutcome) -> dict[st
     """Return what Aer's metadata says of an experiment, under Aer's names and in its forms."""
     program, is_unitary = experiment.program, outcome.data.unitary is not None
     return {
-        "method": "unitary" if is_unitary else "statevector",
+        "method": "unitary" if is_unitary else str(experiment.method),
+        **({"method_reason": experiment.method_reason} if experiment.method_reason else {}),
         "num_qubits": program.state_qubits,
         "active_input_qubits": list(program.qubits),
         # Aer says here whether the outcomes of all shots are drawn from one state, since no shot changes it.

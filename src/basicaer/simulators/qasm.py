@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from qiskit.providers import Options
 
 from basicaer.errors import NothingMeasuredWarning, warn
+from basicaer.options import Method
 from basicaer.simulation import RETURNED_BY
 from basicaer.simulators.base import BasicAerSimulator
 from basicaer.simulators.checks import check_initial_statevector
@@ -30,13 +31,15 @@ class QasmSimulator(BasicAerSimulator):
     _name = "qasm_simulator"
     _description = "Counts of measurement outcomes, with mid-circuit measurement and control flow"
     _returns = RETURNED_BY[_name]
+    _methods = ("statevector", "density_matrix")
     # Other packages compare the size of a circuit with this number. Idle qubits cost nothing to simulate, so it may be
     # larger than any device; but `transpile` looks at each qubit, which takes 30 ms for so many.
     _num_qubits = 2048
 
     @classmethod
     def _default_options(cls) -> Options:
-        return Options(**dict(super()._default_options()), initial_statevector=None, noise_model=None)
+        own = {"initial_statevector": None, "noise_model": None, "method": Method.AUTOMATIC}
+        return Options(**dict(super()._default_options()), **own)
 
     def _check(self, program: Program) -> None:
         if program.saves:  # the circuit returns what it saves

@@ -25,6 +25,7 @@ QOBJ_OPTIONS = (
     "initial_unitary",
     "device",
     "precision",
+    "method",
     "max_parallel_threads",
     "target_gpus",
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["RunOptions"]
 
 _DICTIONARIES = frozenset({"backend_options", "options", "run_options"})  # how other simulators are given options
-_NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "shots"})
+_NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "method", "shots"})
 
 
 class RunOptions(NamedTuple):

@@ -188,7 +188,7 @@ class _Simulation:
         """Run the experiments of a group; yield the position and outcome of each."""
         first = self._payload.experiments[group[0]]
         if len(group) > 1:
-            n_qubits = first.program.state_qubits
+            n_qubits = self._n_qubits(first)
             device, reason = instead or choose_device(first.devices, n_qubits, first.precision, measured_crossover)
             most = min(device.most_states(n_qubits, first.precision), int(_BATCH_SECONDS / first.predicted_seconds))
             if most >= _SMALLEST_BATCH:
@@ -204,11 +204,18 @@ class _Simulation:
         """Run experiments of one structure as a batch of states."""
         experiments = [self._payload.experiments[position] for position in positions]
         programs, first, monitor = [one.program for one in experiments], experiments[0], self._monitor
-        use = _use_of(device, reason, first.program.state_qubits, first.precision)
+        use = _use_of(device, reason, self._n_qubits(first), first.precision)
         started = time.perf_counter()
         monitor.enter("gates")
         monitor.poll()
-        batch = evolve_programs(programs, device, plan_segment, precision=first.precision, monitor=monitor)
+        batch = evolve_programs(
+            programs,
+            device,
+            plan_segment,
+            precision=first.precision,
+            monitor=monitor,
+            density=first.is_density,
+        )
         share = (time.perf_counter() - started) / len(positions)
         monitor.enter("sampling")
         engine_outcomes = outcomes(
@@ -247,6 +254,7 @@ class _Simulation:
             keep_order=experiment.memory,
             keep_state=returns != "counts",
             on_device=experiment.on_device,
+            density=experiment.is_density,
         )
         run = partial(
             execute,
@@ -279,7 +287,8 @@ class _Simulation:
 
     def _n_qubits(self, experiment: Experiment) -> int:
         """Return how many qubits the state has that is evolved for an experiment."""
-        return experiment.program.state_qubits * (2 if self._payload.returns == "unitary" else 1)
+        is_matrix = experiment.is_density or self._payload.returns == "unitary"
+        return experiment.program.state_qubits * (2 if is_matrix else 1)
 
     def _converted(
         self, experiment: Experiment, outcome: Outcome, device: DeviceUse, started: float
@@ -310,8 +319,10 @@ def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[li
     groups: dict[Hashable, list[int]] = {}
     for position in positions:
         one = payload.experiments[position]
-        common = common_structure(one.program) if one.initial is None and one.shots <= SHOTS_AT_ONCE else None
-        key = position if common is None else (common, one.devices, one.precision, one.shots, one.memory)
+        may_join = one.initial is None and one.shots <= SHOTS_AT_ONCE
+        common = common_structure(one.program, density=one.is_density) if may_join else None
+        alike = (common, one.devices, one.precision, one.shots, one.memory, one.method)
+        key = position if common is None else alike
         groups.setdefault(key, []).append(position)
     found = list(groups.values())
     batches = [group for group in found if len(group) >= _SMALLEST_BATCH]
