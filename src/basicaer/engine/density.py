@@ -1,8 +1,9 @@
 """Density matrices on any device: each is held there as a state of twice the qubits.
 
-Entry (r, c) of a density matrix of n qubits is amplitude ``r + 2**n * c``, and `engine/superoperators.py` says how
-gates act on it. What is read are probabilities, from the diagonal, and a few entries beside it, so that devices need nothing
-for density matrices but to read amplitudes. All of it is relative to the trace, which errors and gates preserve.
+Entry (r, c) of a density matrix of n qubits is amplitude ``r + 2**n * c``. How gates act on it is described in
+`engine/superoperators.py`. What is read are probabilities, from the diagonal, and a few entries beside it, so that
+devices need nothing for density matrices but to read amplitudes. All of it is relative to the trace, which errors and
+gates preserve.
 """
 
 from __future__ import annotations

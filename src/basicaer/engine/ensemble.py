@@ -201,6 +201,22 @@ class Ensemble:
             return None
         return self._side_by_side().alike(keys, up_to_phase=up_to_phase)
 
+    def mix(self, number: NDArray[np.intp], weights: NDArray[np.float64]) -> None:
+        """Let the first state of each number be the mean of all states i of this ``number[i]``: density matrices.
+
+        Parameters
+        ----------
+        weights
+            ``weights[i]`` is how much state i counts.
+        """
+        for own in [np.flatnonzero(number == one) for one in np.unique(number)]:
+            if len(own) > 1:
+                self._one_by_one()
+                assert isinstance(self._states, list)  # for the type checker  # noqa: S101
+                shares = (weights[own] / weights[own].sum()).tolist()
+                mean = sum(self._states[i].read() * share for i, share in zip(own.tolist(), shares, strict=True))
+                self._states[own[0]].load(np.asarray(mean))
+
     def release(self) -> None:
         """Give the memory back."""
         if isinstance(self._states, list):

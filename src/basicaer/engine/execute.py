@@ -36,7 +36,6 @@ from basicaer.engine.program import (
     Segment,
     SetState,
     Store,
-    changed,
     walk,
 )
 from basicaer.engine.readings import read
@@ -62,9 +61,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.engine.suspended import RunPersister
 
-__all__ = ["execute", "lost", "outcome_probabilities"]
-
-_MOST_CUT = 1e-9  # Largest total probability of outcomes that are not followed.
+__all__ = ["execute", "lost"]
 
 
 def execute(
@@ -104,7 +101,8 @@ def execute(
     """
     if request.density:
         forgets = request.exact and request.program.outcomes_save is None
-        request = replace(request, program=on_density_matrices(request.program, forgets_outcomes=forgets))
+        program = on_density_matrices(request.program, forgets_outcomes=forgets, poll=monitor.poll)
+        request = replace(request, program=program)
         device = DensityDevice(device)
     planning = Planning(device, planner, request.n_qubits, request.precision, monitor)
     suspension = Suspension(persister, resume)
@@ -124,39 +122,6 @@ def execute(
         return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run(trajectories)
     except LostNormError as error:
         raise lost(request.program, error) from error
-
-
-def outcome_probabilities(
-    request: Request, device: Device, planner: Planner, monitor: Monitor, *, numbers_of: NumbersOf | None = None
-) -> dict[int, float]:
-    """Return the exact probability of each value that the classical bits can have at the end of a program.
-
-    Raises
-    ------
-    BasicAerError
-        If there are too many outcomes, or too much of the probability belongs to those that are too unlikely to be
-        followed.
-    """
-    program = request.program
-    outcomes_save = program.outcomes_save
-    assert outcomes_save is not None  # callers make sure of it  # noqa: S101
-    if program.saves != (outcomes_save,):  # other saves are not needed here, and might keep branches apart
-        body = changed(program.body, lambda one: None if isinstance(one, Save) and one != outcomes_save else one)
-        program = replace(program, body=body, saves=(outcomes_save,))
-    exact = replace(request, program=program, shots=1, seed=0, exact=True, keep_order=False, keep_state=False)
-    try:
-        outcome = execute(exact, device, planner, monitor.silent(), numbers_of=numbers_of)
-    except NoRoomError as error:
-        raise BasicAerError(
-            f"Circuit '{program.name}' has too many outcomes of its measurements to follow each of them, as "
-            f"{outcomes_save.form} asks; remove that instruction, and estimate the probabilities from the counts."
-        ) from error
-    if outcome.cut > _MOST_CUT:
-        raise BasicAerError(
-            f"Circuit '{program.name}' has so many unlikely outcomes that {outcome.cut:.1g} of the probability is lost "
-            f"to {outcomes_save.form}; remove that instruction, and estimate the probabilities from the counts."
-        )
-    return dict(zip(outcome.values, outcome.counts, strict=True))
 
 
 class _Execution:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import exp, expm1, log
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from basicaer.engine.frames import passage
 from basicaer.engine.noise import known_shares
 from basicaer.engine.program import (
@@ -25,19 +27,20 @@ from basicaer.engine.program import (
     walk,
 )
 from basicaer.options import Method
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from basicaer.engine.program import Block, Program, Save
+    from basicaer.engine.program import Block, Gate, Program, Save
 
 __all__ = ["MethodChoice", "choose_method", "expected_states", "of_statevectors_only"]
 
-_MOST_QUBITS = 12  # of a density matrix that nobody asked for: 256 MiB
+_MOST_QUBITS = 12  # 256 MiB: a larger density matrix must be asked for
 _SMALL = 10  # qubits up to which exact values are worth a density matrix in any case
 _STATE_SHARE = 0.5  # a density matrix takes as long as this many states for each row of it
 _LEAST_SHARE = 1e-300
-_ITERATIONS = 64  # of a loop that depends on outcomes
+_ITERATIONS = 64  # are assumed for a loop that depends on outcomes
 
 
 class MethodChoice(NamedTuple):
@@ -84,7 +87,7 @@ def choose_method(wanted: Method, program: Program, shots: int, *, exactly: bool
     if n_qubits <= _SMALL and branches == 1 and (exactly or program.saves):
         return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {_SMALL} qubits")
     many = _STATE_SHARE * 2**n_qubits * branches
-    said = f"{states:.3g} states are expected in {shots} shots"
+    said = f"{states:.3g} states are expected in {counted(shots, 'shot')}"
     if states > many:
         return MethodChoice(Method.DENSITY_MATRIX, f"{said}, and take longer than a density matrix")
     return MethodChoice(Method.STATEVECTOR, f"{said}, and take less time than a density matrix")
@@ -107,6 +110,7 @@ def expected_states(program: Program, shots: int) -> tuple[float, float]:
     are taken to differ.
     """
     none, ones = 0.0, []  # log of the probability of no error, and that of each error, as a share of that of none
+    known: dict[int, tuple[float, list[float]]] = {}  # known[id(operators)], as `_shares` returns them
     outcomes = branches = 1.0
     for operation, times in _sites(program):
         match operation:
@@ -115,7 +119,10 @@ def expected_states(program: Program, shots: int) -> tuple[float, float]:
             case Reset():
                 outcomes = min(outcomes * 2.0 ** min(times, 64), shots)
             case Channel():
-                usual, others = _shares(operation)
+                key = id(operation.operators)
+                if key not in known:
+                    known[key] = _shares(operation)
+                usual, others = known[key]
                 none += times * log(max(usual, _LEAST_SHARE))
                 ones += [(share / max(usual, _LEAST_SHARE), times) for share in others if share]
     p_none = exp(none)
@@ -127,12 +134,13 @@ def expected_states(program: Program, shots: int) -> tuple[float, float]:
 
 def _shares(channel: Channel) -> tuple[float, list[float]]:
     """Return how likely the most likely operator of a channel is, about, and how likely each of the others is."""
-    shares = known_shares(channel).tolist()
-    others = len(shares) - len(channel.probabilities)
-    if others > 1:
-        known = len(channel.probabilities)
-        rest = shares[known] - channel.bound
-        shares = [*shares[:known], channel.bound, *([rest / (others - 1)] * (others - 1))]
+    known = len(channel.probabilities)
+    shares, others = known_shares(channel).tolist(), channel.operators[known:]
+    if len(others) > 1:  # the one that is most likely whatever the state has its least probability, the others the rest
+        least = max(float(np.linalg.eigvalsh(one.conj().T @ one)[0]) for one in others)
+        least = min(max(least, 0.0), shares[known])
+        rest = (shares[known] - least) / (len(others) - 1)
+        shares = [*shares[:known], least, *([rest] * (len(others) - 1))]
     usual = max(shares)
     shares.remove(usual)
     return usual, shares
@@ -150,7 +158,13 @@ def _sites(program: Program) -> Iterator[tuple[Measure | Reset | Channel, float]
             if changes or operation.depends_on_state or operation.paulis is None:
                 yield operation, 1.0
         elif isinstance(operation, Segment) and not changes:
-            changes = any((passed := passage(gate)) is None or passed.after is None for gate in operation.gates)
+            changes = not all(map(_is_clifford, operation.gates))
+
+
+def _is_clifford(gate: Gate) -> bool:
+    """Tell whether a gate takes all Paulis to Paulis, so that it stays as it is if they move past it."""
+    passed = passage(gate)
+    return passed is not None and passed.after is not None
 
 
 def _sites_of(block: Block, times: float) -> Iterator[tuple[Measure | Reset | Channel, float]]:

@@ -28,6 +28,7 @@ __all__ = ["NoRoomError", "Parted", "Splitting", "collapse", "drawn", "probabili
 _MANY_BRANCHES = 32
 _NO_ROWS = np.empty(0, np.int64)
 _PATIENCE = 4  # after this many vain attempts, only one in this many is made
+_MOST_MIXED = 64  # density matrices that go on together in order to be mixed
 _COPIES_SHARE = 2  # at most 1/this of the free memory goes to states of further branches
 _MOST_ROWS = 2**18  # Most rows of one run when counts are split, ended branches included.
 _MOST_PROBABILITIES = 2**12  # Most rows if they are probabilities whose bits do not matter.
@@ -99,10 +100,13 @@ class Splitting:
         wants_outcomes = program.outcomes_save is not None
         self._keeps_bits = not self._is_exact or wants_outcomes
         self._least = LEAST_OF_OUTCOMES if wants_outcomes else LEAST_PROBABILITY
+        self._mixes = self._is_exact and not self._keeps_bits and planning.device.axes > 1
         self.cut = 0.0
         self.keeps_phases = keeps_phases or any(save.quantity is SavedQuantity.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
         most = min(device.most_states(n_qubits, planning.precision), MOST_AMPLITUDES // 2**n_qubits)
+        if self._mixes:  # groups have to meet to be mixed, whatever the size of their states
+            most = max(most, _MOST_MIXED)
         self.most_together = 1 if one_by_one or most < 2 else most
         self._attempts = self._fruitless = 0  # attempts to merge branches: all, and those since the last success
         self._room: int | None = None  # how many states fit; the device is asked at the first split
@@ -252,6 +256,9 @@ class Splitting:
     def merge(self, group: Group, here: Frame) -> None:
         """Merge branches whose states, variables and live bits are the same.
 
+        Density matrices need not be the same if they are weighed by their probabilities and outcomes do not matter:
+        their mean is what is wanted.
+
         Parameters
         ----------
         here
@@ -264,6 +271,9 @@ class Splitting:
         keys = self._keys(group, live)
         if len(set(keys.tolist())) == len(group):
             return
+        if self._mixes:
+            self._mix(group, keys)
+            return
         first = group.ensemble.alike(keys, up_to_phase=not self.keeps_phases)
         if first is not None and (first != np.arange(len(group))).any():
             self._fruitless = 0
@@ -271,6 +281,14 @@ class Splitting:
             group.keep(kept, number[group.branch])
             if self._shots is not Shots.DRAWN:
                 self._join_rows(group)
+
+    def _mix(self, group: Group, keys: NDArray[np.int64]) -> None:
+        """Merge the branches of each key into one with their mean density matrix."""
+        _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+        weights = np.bincount(group.branch, self._records.shots[group.rows], len(group))
+        group.ensemble.mix(number, weights.astype(np.float64, copy=False))
+        group.keep(first, number[group.branch])
+        self._join_rows(group)
 
     def _keys(self, group: Group, live: int) -> NDArray[np.int64]:
         """Return a number for each branch: the same one for those that differ in nothing but their states.

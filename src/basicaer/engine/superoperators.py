@@ -18,7 +18,7 @@ from basicaer.engine.program import Channel, For, Form, Gate, If, Measure, Phase
 from basicaer.engine.unitaries import matrix_of_gate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,7 +40,9 @@ class _Map(NamedTuple):
     matrix: NDArray[np.complex128]
 
 
-def on_density_matrices(program: Program, *, forgets_outcomes: bool = False) -> Program:
+def on_density_matrices(
+    program: Program, *, forgets_outcomes: bool = False, poll: Callable[[], None] = lambda: None
+) -> Program:
     """Return a program on density matrices: without errors and resets, which have become gates.
 
     Parameters
@@ -48,8 +50,10 @@ def on_density_matrices(program: Program, *, forgets_outcomes: bool = False) -> 
     forgets_outcomes
         Whether outcomes matter only where the program itself reads them. Other measurements are errors then, which
         destroy the phases between 0 and 1.
+    poll
+        Called before each operation.
     """
-    return replace(program, body=_Doubling(program, forgets_outcomes=forgets_outcomes).block(program.body))
+    return replace(program, body=_Doubling(program, poll, forgets_outcomes=forgets_outcomes).block(program.body))
 
 
 def superoperator(operators: NDArray[Any]) -> NDArray[np.complex128]:
@@ -62,8 +66,9 @@ def superoperator(operators: NDArray[Any]) -> NDArray[np.complex128]:
 class _Doubling:
     """Makes the blocks of one program into blocks on density matrices."""
 
-    def __init__(self, program: Program, *, forgets_outcomes: bool) -> None:
+    def __init__(self, program: Program, poll: Callable[[], None], *, forgets_outcomes: bool) -> None:
         self._n = program.state_qubits
+        self._poll = poll
         self._live = Liveness(program) if forgets_outcomes else None
         self._blocks: dict[int, Block] = {}  # _blocks[id(block)]: a block that is used twice stays one
         self._maps: dict[int, NDArray[np.complex128]] = {}  # _maps[id(operators)], those of the program's channels
@@ -77,6 +82,7 @@ class _Doubling:
         found: list[Operation] = []
         waiting: list[Gate | _Map] = []
         for at, operation in enumerate(block):
+            self._poll()
             match operation:
                 case Segment(gates):
                     waiting += [gate for gate in gates if gate.targets or gate.controls]

@@ -90,7 +90,8 @@ def evolve_programs(
 ) -> Batch:
     """Return the final states of programs that have the same structure; their density matrices if `density` is set."""
     if density:
-        device, programs = DensityDevice(device), [on_density_matrices(program) for program in programs]
+        device = DensityDevice(device)
+        programs = [on_density_matrices(program, poll=monitor.poll) for program in programs]
     segments = [
         segment_batch(of_each)
         for of_each in zip(

@@ -8,13 +8,14 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import choose_device, device_after_failure
-from basicaer.engine.execute import execute, outcome_probabilities
+from basicaer.engine.exactly import mean_values, outcome_probabilities
+from basicaer.engine.execute import execute
 from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
@@ -270,10 +271,15 @@ class _Simulation:
                 experiment.shots,
             ),
         )
-        exact: dict[int, float] = {}
+        exact: dict[str, dict[int, Any]] = {}
+        how: dict[str, Any] = {"device": device, "planner": plan_segment, "monitor": self._monitor}
+        how["numbers_of"] = formula_numbers
+        if experiment.is_density and not program.is_straight_for_density:
+            self._monitor.enter("gates")
+            exact |= mean_values(request, **how)
         if program.outcomes_save is not None:  # come first, since they may be refused
             self._monitor.enter("gates")
-            exact = outcome_probabilities(request, device, plan_segment, self._monitor, numbers_of=formula_numbers)
+            exact[program.outcomes_save.label] = outcome_probabilities(request, **how)
         outcome = None
         if self._continuation is not None and self._continuation.position == position:
             # It serves once: what it refers to is overwritten as soon as this run is persisted.
@@ -281,8 +287,7 @@ class _Simulation:
             outcome = _continued(continuation, layout_name, program.name, run)
         if outcome is None:
             outcome = run()
-        if program.outcomes_save is not None:
-            outcome.saved[program.outcomes_save.label] = exact
+        outcome.saved.update(exact)
         return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
 
     def _n_qubits(self, experiment: Experiment) -> int:
