@@ -88,7 +88,8 @@ LAYERS = {
         ),
     ),
     "engine": (
-        *("engine.together", "engine.lru_cache", "engine.execute", "engine.trajectories", "engine.suspended"),
+        *("engine.exactly", "engine.together", "engine.lru_cache", "engine.execute", "engine.trajectories"),
+        *("engine.suspended", "engine.superoperators", "engine.method"),
         *(
             "engine.saved",
             "engine.finishing",
@@ -98,7 +99,7 @@ LAYERS = {
             "engine.shortcuts",
         ),
         *("engine.splitting", "engine.liveness", "engine.request"),
-        *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
+        *("engine.planning", "engine.readings", "engine.density", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.frames", "engine.unitaries", "engine.sampling", "engine.draws", "engine.device"),
         *("engine.plan", "engine.program"),
         *("engine.classical", "engine.monitor", "engine.progress", "engine.collector", "engine.bits", "engine"),

@@ -73,6 +73,12 @@ _HOW_TO_SIMULATE = _with_options(
     click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU."),
     click.option("--precision", default="double", show_default=True, help="double or single."),
     click.option(
+        "--method",
+        default="automatic",
+        show_default=True,
+        help="automatic, statevector, or density_matrix, by which errors, resets and save instructions are exact.",
+    ),
+    click.option(
         "--threads",
         "max_parallel_threads",
         type=int,

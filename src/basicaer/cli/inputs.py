@@ -31,6 +31,7 @@ _FLAGS = {  # options of `run`, as its messages call them -> options of the comm
     "checkpoint_margin": "--checkpoint-margin",
     "device": "--device",
     "max_parallel_threads": "--threads",
+    "method": "--method",
     "precision": "--precision",
     "seed_simulator": "--seed",
     "shots": "--shots",

@@ -34,7 +34,10 @@ _COLOR = "#3b6ea8"
 _SMALLEST_SHOWN = 0.0001  # probability with four decimals
 _SMALLEST_PERCENT = 0.1  # with one decimal
 _PART = 2**20  # amplitudes that are looked at together
-_METADATA = ("device", "device_reason", "precision", "simulated_qubits", "lowering_seconds", "simulation_seconds")
+_METADATA = (
+    *("device", "device_reason", "precision", "method", "simulated_qubits", "lowering_seconds"),
+    "simulation_seconds",
+)
 
 
 class _Amplitude(NamedTuple):
@@ -127,9 +130,10 @@ def _print(console: Console, experiment: ExperimentResult) -> None:
 def _last_line(summary: dict[str, Any], *, counts: bool) -> str:
     shots = f", {counted(summary['shots'], 'shot')}" if counts else ""
     seed = f", seed {summary['seed_simulator']}" if counts else ""
+    by_density = ", as a density matrix" if summary["method"] == "density_matrix" else ""
     return (
         f"{printable(summary['circuit'])}: {counted(summary['qubits'], 'qubit')}{shots} in "
-        f"{summary['seconds']:.3g} s on the {summary['device']}, {summary['precision']} precision{seed}"
+        f"{summary['seconds']:.3g} s on the {summary['device']}, {summary['precision']} precision{by_density}{seed}"
     )
 
 

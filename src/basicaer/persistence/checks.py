@@ -15,9 +15,12 @@ import numpy as np
 
 from basicaer.engine.bits import WORD_BITS, all_ones, mask_words
 from basicaer.engine.groups import frame_at
+from basicaer.engine.method import of_statevectors_only
 from basicaer.engine.program import OverShots, Segment, SetState, walk
 from basicaer.engine.readings import shape_of
 from basicaer.engine.saved import ALL_SHOTS
+from basicaer.engine.superoperators import on_density_matrices
+from basicaer.options import Method
 from basicaer.persistence.program_checks import MOST_REPEATS, check_array, check_program, demand, demand_numbers
 from basicaer.simulation import RETURNED_BY
 
@@ -64,6 +67,11 @@ def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     demand(min(*numbers) >= 0 and not math.isnan(sum(numbers)), "chop_threshold or lowering_seconds is out of range")
     whole = (experiment.shots - 1, experiment.seed, experiment.devices.threads, experiment.devices.gpu)
     demand(min(whole) >= 0 and not experiment.on_device, "shots, a seed or the device is out of range")
+    if experiment.is_density:
+        demand(not is_unitary, "a unitary is no density matrix")
+        demand(not any(map(of_statevectors_only, program.saves)), "a density matrix has no amplitudes to save")
+    is_said = experiment.method_reason.isprintable()
+    demand(experiment.method is not Method.AUTOMATIC and is_said, "no method was chosen")
     if experiment.initial is not None:
         size = 2 ** (program.state_qubits * (2 if is_unitary else 1))
         demand(experiment.initial.shape == (size,), "the initial state is of another size")
@@ -144,6 +152,8 @@ def check_suspended(suspended: Suspended, experiment: Experiment) -> None:
         Naming what cannot be.
     """
     program, saves = experiment.program, {save.label: save for save in experiment.program.saves}
+    if experiment.is_density:
+        program = on_density_matrices(program)
     place = frame_at(program.body, suspended.steps)
     demand(isinstance(place.operation, Segment), "it cannot have been saved between two gates where there are none")
     demand(bool(np.isfinite(suspended.global_phase)), "its global phase is not finite")

@@ -29,7 +29,8 @@ class CircuitPlan(PlanFacts):
     name
         The name of the circuit.
     n_qubits
-        Number of qubits of the state, which holds no idle qubits; for a unitary, twice the number of the circuit.
+        Number of qubits of the state, which holds no idle qubits; for a unitary or a density matrix, twice the
+        number of the circuit.
     qubits
         The number that each of them has in `stages`.
     n_gates
@@ -52,6 +53,9 @@ class CircuitPlan(PlanFacts):
         Names of the parameters without a value; the plan is the same for all their values.
     unitary
         Whether the state is a unitary, stored column by column.
+    density_matrix
+        Whether it is a density matrix, stored so. The gates then are those on its rows and on its columns, and one
+        matrix for each error with the gates before it.
     after
         The measurements and resets after the last stage.
     """

@@ -9,6 +9,7 @@ from basicaer.devices.registry import choose_device
 from basicaer.engine.bits import inverse_positions
 from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Measure, Prepare, Reset, Segment, SetState, Switch, While, walk
+from basicaer.engine.superoperators import on_density_matrices
 from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
@@ -34,8 +35,10 @@ def plan_experiment(
     """Plan each segment of a program once, also inside loops and branches, in the order of the program."""
     program, precision = experiment.program, experiment.precision
     qubits = list(program.qubits)
-    if unitary:  # the upper half of the state's qubits is the number of the column
-        qubits += [program.circuit_qubits + q for q in range(program.state_qubits)]
+    if unitary or experiment.is_density:  # the upper half of the state's qubits is the number of the column
+        qubits += [program.circuit_qubits + q for q in program.qubits]
+    if experiment.is_density:
+        program = on_density_matrices(program)
     device, reason = choose_device(experiment.devices, len(qubits), precision, measured_crossover)
     starts_at_zero = not unitary and experiment.initial is None
     planning = _Planning(device, qubits, experiment, starts_at_zero=starts_at_zero)
@@ -65,6 +68,7 @@ def plan_experiment(
         first_seconds=times.first,
         free_parameters=free_parameters,
         unitary=unitary,
+        density_matrix=experiment.is_density,
         after=(*planning.taken_stops(), *(planning.stop("measure", one.qubit) for one in program.final)),
     )
 

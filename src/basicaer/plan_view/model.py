@@ -123,6 +123,7 @@ class PlanFacts:
     first_seconds: float
     free_parameters: tuple[str, ...] = ()
     unitary: bool = False
+    density_matrix: bool = False
     after: tuple[ShownStop, ...] = ()
 
     @property

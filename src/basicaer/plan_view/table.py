@@ -130,8 +130,11 @@ def _sizes(matrices: Iterable[int]) -> str:
 
 
 def _remarks(plan: PlanFacts) -> Iterator[str]:
-    if plan.unitary:
-        yield f"Qubits from {plan.n_qubits // 2} on are the bits of a column's number."
+    if plan.density_matrix:
+        yield "The state is a density matrix, so gates and errors act on its rows and on its columns."
+    if plan.unitary or plan.density_matrix:
+        first = plan.qubits[plan.n_qubits // 2] - plan.qubits[0] if plan.qubits else 0
+        yield f"Qubits from {first} on are the bits of a column's number."
     if plan.free_parameters:
         names = ", ".join(f"'{name}'" for name in plan.free_parameters[:8])
         more = ", ..." if len(plan.free_parameters) > 8 else ""

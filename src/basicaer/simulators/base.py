@@ -262,7 +262,8 @@ class BasicAerSimulator(BackendV2):
             One circuit; its parameters need no values.
         options
             Options of `run`. Those that matter are ``device``, ``precision``, ``max_parallel_threads``, the initial
-            state and, for reading the circuit, ``timeout``.
+            state, ``noise_model``, ``method`` (and ``shots``, by which ``"automatic"`` chooses it) and, for reading the
+            circuit, ``timeout``.
 
         Raises
         ------
