@@ -38,7 +38,8 @@ __all__ = ["MethodChoice", "choose_method", "expected_states", "of_statevectors_
 
 _MOST_QUBITS = 12  # 256 MiB: a larger density matrix must be asked for
 _SMALL = 10  # qubits up to which exact values are worth a density matrix in any case
-_STATE_SHARE = 0.5  # a density matrix takes as long as this many states for each row of it
+_STATE_SHARE = 0.6  # a density matrix takes as long as this many states for each of its rows
+_DEPENDENT_SHARE = 0.3  # the same if errors depend on the states, which have to be read for them
 _LEAST_SHARE = 1e-300
 _ITERATIONS = 64  # are assumed for a loop that depends on outcomes
 
@@ -86,7 +87,8 @@ def choose_method(wanted: Method, program: Program, shots: int, *, exactly: bool
     states, branches = expected_states(program, shots)
     if n_qubits <= _SMALL and branches == 1 and (exactly or program.saves):
         return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {_SMALL} qubits")
-    many = _STATE_SHARE * 2**n_qubits * branches
+    dependent = any(isinstance(one, Channel) and one.depends_on_state for one in walk(program.body))
+    many = (_DEPENDENT_SHARE if dependent else _STATE_SHARE) * 2**n_qubits * branches
     said = f"{states:.3g} states are expected in {counted(shots, 'shot')}"
     if states > many:
         return MethodChoice(Method.DENSITY_MATRIX, f"{said}, and take longer than a density matrix")

@@ -8,6 +8,7 @@ superoperator, which is not unitary; so is a reset. The gates just before an err
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -59,8 +60,12 @@ def on_density_matrices(
 def superoperator(operators: NDArray[Any]) -> NDArray[np.complex128]:
     """Return the matrix of the map that Kraus operators make: ``rho -> sum of K rho K*``, columns of rho stacked."""
     size = operators.shape[1] ** 2
-    whole: NDArray[np.complex128] = np.einsum("kij,kab->iajb", operators.conj(), operators, optimize=False)
-    return whole.reshape(size, size).astype(complex, copy=False)
+    if len(operators) == 1:
+        whole = operators[0].conj()[:, None, :, None] * operators[0][None, :, None, :]
+    else:
+        whole = np.einsum("kij,kab->iajb", operators.conj(), operators)
+    matrix: NDArray[np.complex128] = whole.reshape(size, size).astype(complex, copy=False)
+    return matrix
 
 
 class _Doubling:
@@ -170,12 +175,17 @@ def _on(qubits: tuple[int, ...], one: _Map) -> NDArray[np.complex128]:
     """Return the matrix of a map on more qubits."""
     if qubits == one.qubits:
         return one.matrix
-    k = len(qubits)
-    places = [qubits.index(qubit) for qubit in one.qubits]
-    places += [place + k for place in places]
-    others = [place for place in range(2 * k) if place not in places]
-    own, rest = deposit_bits(np.arange(len(one.matrix)), places), deposit_bits(np.arange(2 ** len(others)), others)
-    indices = rest[:, None] + own
-    whole = np.zeros((4**k, 4**k), complex)
-    whole[indices[:, :, None], indices[:, None, :]] = one.matrix
+    rows, columns = _entries(len(qubits), tuple([qubits.index(qubit) for qubit in one.qubits]))
+    whole = np.zeros((4 ** len(qubits),) * 2, complex)
+    whole[rows, columns] = one.matrix
     return whole
+
+
+@lru_cache(maxsize=256)
+def _entries(k: int, places: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows and columns to which the matrix of a map on some of k qubits goes, once for each other index."""
+    on = [*places, *(place + k for place in places)]
+    others = [place for place in range(2 * k) if place not in on]
+    rest = deposit_bits(np.arange(2 ** len(others)), others)
+    indices = rest[:, None] + deposit_bits(np.arange(4 ** len(places)), on)
+    return indices[:, :, None], indices[:, None, :]
