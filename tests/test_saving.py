@@ -115,16 +115,32 @@ def saving_on_the_way():
     return made
 
 
-def with_errors():
+def with_errors(n=6):
     """Errors that depend on the state, in shots that have others too."""
     damping = [np.diag([1, 0.8**0.5]), np.array([[0, 0.2**0.5], [0, 0]])]
     mixed = [0.9**0.5 * np.eye(2), 0.1**0.5 * np.array([[0, 1], [1, 0]])]
-    circuit = QuantumCircuit(6, 6, name="errors")
+    circuit = QuantumCircuit(n, n, name="errors")
     for round_ in range(2):
-        circuit.compose(layers(6, round_, measured=False, depth=1), inplace=True)
-        for qubit in range(6):
+        circuit.compose(layers(n, round_, measured=False, depth=1), inplace=True)
+        for qubit in range(n):
             circuit.append(Kraus(mixed if qubit % 2 else damping), [qubit])
-    circuit.measure(range(6), range(6))
+    circuit.measure(range(n), range(n))
+    return circuit
+
+
+def with_errors_and_feedback(n=4):
+    """Shots that share density matrices, and save something of these."""
+    circuit = with_errors(n)
+    circuit.data = circuit.data[:-n]
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.h(range(1, n))
+        circuit.cx(1, 2)
+    save_expectation_value(circuit, Pauli("XZ"), [0, 3], "mean")
+    save_probabilities_dict(circuit, [1, 2], "each", pershot=True)
+    circuit.reset(3)
+    circuit.compose(layers(n, 4, measured=False, depth=1), inplace=True)
+    circuit.measure(range(n), range(n))
     return circuit
 
 
@@ -194,7 +210,9 @@ CIRCUITS = {
     "branching": lambda: [branching()],
     "saving on the way": lambda: [saving_on_the_way()],
     "errors": lambda: [with_errors()],
+    "density matrices": lambda: [with_errors_and_feedback()],
 }
+METHODS = {"errors": "statevector", "density matrices": "density_matrix"}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +227,7 @@ CIRCUITS = {
     ],
 )
 def test_a_job_that_was_lost_at_any_save_ends_with_the_same_outcome(kind, memory, device, tmp_path):
-    work = work_of(CIRCUITS[kind](), memory=memory)
+    work = work_of(CIRCUITS[kind](), memory=memory, method=METHODS.get(kind, "automatic"))
     want = outcome(run(work))
     lost = 0
     for saves in (1, 2, 6, 13):

@@ -22,8 +22,7 @@ _SAME = {
 _ALL_AMPLITUDES = "only states of all amplitudes are simulated here"
 _OTHER_METHODS = {
     "density_matrix": (
-        "qasm_simulator has this method, and simulates noise; for the density matrix of a state there is "
-        "library.save_density_matrix"
+        "qasm_simulator has this method, as in BasicAer.get_backend('qasm_simulator', method='density_matrix')"
     ),
     "stabilizer": f"{_ALL_AMPLITUDES}; for large Clifford circuits use Stim or Aer",
     **dict.fromkeys(
