@@ -1,7 +1,8 @@
-"""Circuits with errors, in turn with Aer's statevector method, and with the same circuits without errors.
+"""Circuits with errors, in turn with Aer's methods, and with the same circuits without errors.
 
 The ansatz has RY on each qubit and a chain of CX, ten times. Gates on one qubit have depolarizing errors, and so have
-those on two, which are ten times as likely. Both simulators have one thread.
+those on two, which are ten times as likely. Both simulators have one thread; density matrices also run as users have
+them, with the default number of threads.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Case(NamedTuple):
     model: Callable[[], NoiseModel]
     qubits: int
     share: float
+    method: str = "statevector"
+    threads: int = 1
 
 
 CASES = {
@@ -83,6 +86,14 @@ CASES = {
     "likely errors, 16 qubits": Case(lambda: depolarizing(1e-3), 16, 1 / 8),
     "unlikely errors, 16 qubits": Case(lambda: depolarizing(1e-4), 16, 1 / 40),
     "device, 12 qubits": Case(device, 12, 1 / 10),
+    **{
+        f"density matrix, {qubits} qubits, {words}": Case(
+            lambda: depolarizing(1e-3), qubits, 1 / 4, "density_matrix", threads
+        )
+        for qubits in (8, 10, 12)
+        for threads, words in ((1, "one thread"), (0, "all threads"))
+    },
+    "density matrix, device, 10 qubits": Case(device, 10, 1 / 4, "density_matrix"),
 }
 
 
@@ -92,8 +103,8 @@ def test_beside_aer(name, benchmark, judge, size):
     case = CASES[name]
     circuit, model, shots = ansatz(size(case.qubits, smallest=3)), case.model(), size(SHOTS, smallest=20)
     backends = {
-        "Aer": aer(method="statevector", max_parallel_threads=1),
-        OURS: BasicAer.get_backend("qasm_simulator", max_parallel_threads=1),
+        "Aer": aer(method=case.method, max_parallel_threads=case.threads),
+        OURS: BasicAer.get_backend("qasm_simulator", method=case.method, max_parallel_threads=case.threads),
     }
     noise = {"Aer": aer_model(model), OURS: model}
     names = {backend: name for name, backend in backends.items()}

@@ -38,7 +38,7 @@ OPTIONS = {
     "unitary_simulator": {"initial_unitary", "chop_threshold", "parameter_binds", *OURS},
 }  # fmt: skip
 OPTIONS["statevector_simulator"] = OPTIONS["qasm_simulator"] | {"array"}
-OPTIONS["qasm_simulator"] = OPTIONS["qasm_simulator"] | {"noise_model"}
+OPTIONS["qasm_simulator"] = OPTIONS["qasm_simulator"] | {"method", "noise_model"}
 
 
 def bell(*, measured=True):

@@ -334,11 +334,11 @@ def ansatz(n=2):
 @pytest.mark.parametrize("noise_model", [NOISE, None], ids=["noise", "none"])
 def test_sets_of_parameters_run_together_and_give_what_each_gives_alone(noise_model, monkeypatch):
     together = []
-    real = primitives_running.evolve_programs
+    real = primitives_running.evolve
     monkeypatch.setattr(
         primitives_running,
-        "evolve_programs",
-        lambda programs, *how, **keys: (together.append(len(programs)), real(programs, *how, **keys))[1],
+        "evolve",
+        lambda segments, count, *how: (together.append(count), real(segments, count, *how))[1],
     )
     circuit, values = ansatz(), np.random.default_rng(1).uniform(0, 3, (9, 4))
     observables = [SparsePauliOp("ZZ"), SparsePauliOp("XI")]
@@ -351,6 +351,18 @@ def test_sets_of_parameters_run_together_and_give_what_each_gives_alone(noise_mo
             assert found[k, number] == pytest.approx(rho.expectation_value(observable).real, abs=1e-12)
     energy = estimator.compile(circuit, observables)
     assert np.allclose(energy(values), found.T, atol=1e-13)
+
+
+def test_sets_need_not_have_the_same_operations():
+    """A global phase that is 0 is no operation."""
+    circuit, angle = ansatz(), Parameter("phase")
+    circuit.global_phase = angle
+    values = np.random.default_rng(1).uniform(0, 3, (3, 5))
+    values[1, list(circuit.parameters).index(angle)] = 0.0
+    found = EstimatorV2(BACKEND, noise_model=NOISE).run([(circuit, "ZZ", values)]).result()[0].data.evs
+    for number, row in enumerate(values):
+        rho = DensityMatrix(expected(circuit.assign_parameters(row)))
+        assert found[number] == pytest.approx(rho.expectation_value(SparsePauliOp("ZZ")).real, abs=1e-12)
 
 
 def test_sets_of_the_sampler_are_sampled_from_their_density_matrices():
@@ -387,6 +399,19 @@ def test_circuits_of_one_structure_run_together_with_the_outcomes_that_each_has_
     assert together == [6]
     for number in range(6):
         assert several.get_memory(number) == alone.get_memory(number)
+
+
+def test_circuits_that_differ_in_their_own_errors_run_apart():
+    circuits = []
+    for number in range(8):
+        circuit = QuantumCircuit(1, 1)
+        circuit.x(0)
+        operators = [np.array([[0, 1], [0, 0]]), np.diag([1, 0])] if number % 2 else [np.eye(2)]
+        circuit.append(Kraus(operators).to_instruction(), [0])
+        circuit.measure(0, 0)
+        circuits.append(circuit)
+    result = BACKEND.run(circuits, shots=3).result()
+    assert [as_numbers(result.data(i)["counts"]) for i in range(8)] == [{1: 3}, {0: 3}] * 4
 
 
 @pytest.mark.parametrize("method", ["statevector", "density_matrix"])

@@ -225,7 +225,7 @@ def spread(monkeypatch):
     for module in (base, running):
         monkeypatch.setattr(module, "choose_device", chosen)
     monkeypatch.setattr(running, "execute", execute)
-    monkeypatch.setattr(running, "common_structure", lambda _program: None)
+    monkeypatch.setattr(running, "common_structure", lambda _program, **_how: None)
     return ran
 
 

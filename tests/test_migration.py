@@ -368,7 +368,7 @@ def test_a_noise_model_without_noise_is_taken(qasm):
         (
             "qasm_simulator",
             {"method": "stabilizer"},
-            "method must be one of 'automatic', 'statevector', not 'stabilizer'",
+            "method must be one of 'automatic', 'statevector', 'density_matrix', not 'stabilizer'",
         ),
         (
             "unitary_simulator",

@@ -164,15 +164,17 @@ def check_outcomes_come_last(body: Block, place: str) -> None:
 
 def as_unitary(program: Program) -> Program:
     """Return a program in which each ``save_state`` saves the unitary, as it does in Aer's unitary simulator."""
-    return _with_states_saved_as(_UNITARY, _UNITARY_LABEL, program)
+    saves = [save for save in program.body if isinstance(save, Save)]  # others are refused, under their names
+    return _with_states_saved_as(_UNITARY, _UNITARY_LABEL, program, saves)
 
 
 def as_density_matrix(program: Program) -> Program:
     """Return a program in which each ``save_state`` saves the density matrix, as it does by Aer's method."""
-    return _with_states_saved_as(SAVES["save_density_matrix"], _DENSITY_MATRIX_LABEL, program)
+    return _with_states_saved_as(SAVES["save_density_matrix"], _DENSITY_MATRIX_LABEL, program, program.saves)
 
 
-def _with_states_saved_as(record: SaveRecord, label: str, program: Program) -> Program:
+def _with_states_saved_as(record: SaveRecord, label: str, program: Program, saves: Iterable[Save]) -> Program:
+    """Return a program in which each ``save_state`` among some saves saves another quantity, under its usual label."""
     changed = {
         save: save._replace(
             label=label if save.label == _STATEVECTOR_LABEL else save.label,
@@ -180,7 +182,7 @@ def _with_states_saved_as(record: SaveRecord, label: str, program: Program) -> P
             quantity=record.quantity,
             over_shots=record.over_shots if save.over_shots is OverShots.LAST else save.over_shots,
         )
-        for save in program.saves
+        for save in saves
         if save.form == _STATE.name
     }
     if not changed:

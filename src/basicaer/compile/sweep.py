@@ -116,8 +116,8 @@ def compile_sweep(
 
     If parameters occur in gates of the table only, and not in for loops with a parameter of their own, the circuit is
     compiled once: to find out which numbers depend on which parameters, it is lowered with two different sets.
-    Otherwise, or if it has errors, it is lowered for each set. Compiled circuits are kept, if they have standard gates,
-    narrow unitaries, measurements and barriers only.
+    Otherwise it is lowered for each set. Compiled circuits are kept, if they have standard gates, narrow unitaries,
+    measurements and barriers only, and no errors.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def compile_sweep(
         return _compiled(circuit, parameters, lowered, place, poll)
 
     compiled_sweep = _NOT_COMPILED
-    if parameters and noise is None:
-        key = _key(circuit, keep_idle=keep_idle)
+    if parameters:
+        key = _key(circuit, keep_idle=keep_idle) if noise is None else None
         if key is not None:
             compiled_sweep = _sweeps.get_or_make(key, len(circuit.data), compile_it)
         elif sets != 1:

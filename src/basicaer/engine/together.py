@@ -22,7 +22,7 @@ from basicaer.engine.execute import lost
 from basicaer.engine.program import Channel, Form, Phase, Reset, Segment, Store
 from basicaer.engine.request import Outcome
 from basicaer.engine.sampling import classical_values, counts_by_index, sample_values, value_counts
-from basicaer.engine.superoperators import on_density_matrices
+from basicaer.engine.superoperators import density_segments
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def common_structure(program: Program, *, density: bool = False) -> Hashable | N
                 )
             case Phase() | Store(Constant(), slot=None):
                 pass
-            case Channel(qubits) if density:
-                shape.append(("channel", qubits))
+            case Channel(qubits, operators) if density:
+                shape.append(("channel", qubits, operators.tobytes()))
             case Reset(qubit) if density:
                 shape.append(("reset", qubit))
             case _:
@@ -89,15 +89,14 @@ def evolve_programs(
     density: bool = False,
 ) -> Batch:
     """Return the final states of programs that have the same structure; their density matrices if `density` is set."""
+    body = programs[0].body
+    places = [place for place, operation in enumerate(body) if isinstance(operation, Segment)]
+    of_each = zip(*([one for one in program.body if isinstance(one, Segment)] for program in programs), strict=True)
+    segments = [segment_batch(some) for some in of_each]
     if density:
         device = DensityDevice(device)
-        programs = [on_density_matrices(program, poll=monitor.poll) for program in programs]
-    segments = [
-        segment_batch(of_each)
-        for of_each in zip(
-            *([one for one in program.body if isinstance(one, Segment)] for program in programs), strict=True
-        )
-    ]
+        own = dict(zip(places, segments, strict=True))
+        segments = density_segments(programs[0], own, len(programs), monitor.poll)
     return evolve(segments, len(programs), programs[0].state_qubits * device.axes, device, planner, precision, monitor)
 
 

@@ -38,7 +38,9 @@ def shots_for(precision: float) -> int:
     precision
         The standard deviation that is asked for; 0 if none is.
     """
-    return min(max(ceil(precision**-2), _FEWEST_SHOTS), _MOST_SHOTS) if precision else _USUAL_SHOTS
+    if not precision:
+        return _USUAL_SHOTS
+    return max(ceil(1 / max(precision**2, 1 / _MOST_SHOTS)), _FEWEST_SHOTS)
 
 
 class Register(NamedTuple):

@@ -16,6 +16,8 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_values
 from basicaer.devices.registry import choose_device, device_after_failure
+from basicaer.engine.density import DensityDevice
+from basicaer.engine.device import segment_batch
 from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -24,7 +26,8 @@ from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, classical_values, sample_in_any_order, words_of
 from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.splitting import NoRoomError
-from basicaer.engine.together import common_structure, evolve, evolve_programs
+from basicaer.engine.superoperators import density_segments
+from basicaer.engine.together import common_structure, evolve
 from basicaer.errors import DeviceFailedError, LostNormError
 from basicaer.plan.planner import plan_segment
 from basicaer.primitives.payload import Estimated, Sampled, SamplerTask, shots_for
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.compile.sweep import ProgramSweep
-    from basicaer.engine.device import Batch, Device
+    from basicaer.engine.device import Batch, Device, SegmentBatch
     from basicaer.engine.program import Program
     from basicaer.engine.request import Outcome
     from basicaer.primitives.payload import EstimatorTask, PrimitivePayload, Task
@@ -102,11 +105,7 @@ class _SweepRun:
     def batches(self) -> Iterator[tuple[slice, Batch]]:
         """Yield slices of the parameter sets, each with their final states."""
         template = self.sweep.structure
-        if self.density:
-            yield from self.density_batches()
-            return
-        # Phases are left out: they change neither outcomes nor expectation values.
-        places = [place for place, operation in enumerate(template.body) if isinstance(operation, Segment)]
+        device = DensityDevice(self.device) if self.density else self.device
         self.monitor.enter("gates")
         for start in range(0, self.sweep.size, self.batch_size):
             part = slice(start, min(start + self.batch_size, self.sweep.size))
@@ -114,10 +113,10 @@ class _SweepRun:
             yield (
                 part,
                 evolve(
-                    [self.sweep.segments_at(place)[part] for place in places],
+                    self.segments(part),
                     part.stop - part.start,
-                    template.state_qubits,
-                    self.device,
+                    template.state_qubits * device.axes,
+                    device,
                     plan_segment,
                     self.precision,
                     self.monitor,
@@ -129,27 +128,26 @@ class _SweepRun:
         sweep = self.sweep
         if sweep.template is not None:
             return common_structure(sweep.template, density=True) is not None
+        kinds = {tuple(map(type, program.body)) for program in sweep.programs}  # some may lack a phase
         found = {common_structure(program, density=True) for program in sweep.programs}
-        return len(found) == 1 and None not in found
+        return len(kinds) == len(found) == 1 and None not in found
 
-    def density_batches(self) -> Iterator[tuple[slice, Batch]]:
-        """Yield what `batches` yields, as density matrices."""
-        self.monitor.enter("gates")
-        for start in range(0, self.sweep.size, self.batch_size):
-            part = slice(start, min(start + self.batch_size, self.sweep.size))
-            self.monitor.poll()
-            programs = [self.sweep.program(number) for number in range(part.start, part.stop)]
-            yield (
-                part,
-                evolve_programs(
-                    programs,
-                    self.device,
-                    plan_segment,
-                    precision=self.precision,
-                    monitor=self.monitor,
-                    density=True,
-                ),
-            )
+    def segments(self, part: slice) -> list[SegmentBatch]:
+        """Return the gates of some of the parameter sets. Phases are left out: they change nothing that is read."""
+        sweep, size = self.sweep, part.stop - part.start
+        template = sweep.structure
+        if not self.density:
+            places = [place for place, operation in enumerate(template.body) if isinstance(operation, Segment)]
+            return [sweep.segments_at(place)[part] for place in places]
+        if sweep.template is not None:
+            own = {place: segments[part] for place, segments in sweep.segments.items()}
+        else:
+            own = {}
+            for place, operations in enumerate(zip(*(program.body for program in sweep.programs[part]), strict=True)):
+                some = [one for one in operations if isinstance(one, Segment)]
+                if some:
+                    own[place] = segment_batch(some)
+        return density_segments(template, own, size, self.monitor.poll)
 
     def execute(self, number: int, program: Program, **how: Any) -> Outcome:
         """Run the program of one parameter set by itself; `number` is its position among all sets of the job."""
