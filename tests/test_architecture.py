@@ -88,8 +88,8 @@ LAYERS = {
         ),
     ),
     "engine": (
-        *("engine.exactly", "engine.together", "engine.lru_cache", "engine.execute", "engine.trajectories"),
-        *("engine.suspended", "engine.superoperators", "engine.method"),
+        *("engine.exactly", "engine.together", "engine.execute", "engine.trajectories"),
+        *("engine.suspended", "engine.superoperators", "engine.lru_cache", "engine.method"),
         *(
             "engine.saved",
             "engine.finishing",

@@ -312,6 +312,26 @@ def test_branches_are_mixed_as_soon_as_nothing_reads_their_outcomes(monkeypatch)
     assert not found.data.stds.any()
 
 
+def test_too_many_outcomes_are_estimated_with_statevectors(monkeypatch):
+    """All outcomes are read at the end, so that their density matrices cannot be mixed before."""
+    circuit = QuantumCircuit(3, 8)
+    for round_ in range(8):
+        circuit.ry(0.4 + round_, 0)
+        circuit.cx(0, 1)
+        circuit.measure(1, round_)
+    start = np.diag([1.0 + 0j] + [0] * 7)
+    states = followed(circuit, {0: start}, KRAUS, None, 3)
+    flip = np.kron([[0, 1], [1, 0]], np.eye(4))
+    rho = DensityMatrix(sum(flip @ state @ flip if bits == 3 else state for bits, state in states.items()))
+    with circuit.if_test((circuit.cregs[0], 3)):
+        circuit.x(2)
+    monkeypatch.setattr(splitting, "_MOST_PROBABILITIES", 64)
+    found = EstimatorV2(BACKEND, noise_model=NOISE, seed=1).run([(circuit, "ZII")], precision=0.05).result()[0]
+    assert found.metadata["simulation"] == "shots"
+    assert found.metadata["method_reason"] == "outcomes are too many to follow each with a density matrix"
+    assert found.data.evs == pytest.approx(rho.expectation_value(SparsePauliOp("ZII")).real, abs=6 * found.data.stds)
+
+
 def test_a_precision_is_noise_that_is_asked_for():
     circuit = layers(2).remove_final_measurements(inplace=False)
     exact = EstimatorV2(BACKEND, noise_model=NOISE).run([(circuit, "ZZ")]).result()[0].data
@@ -583,7 +603,7 @@ def test_the_result_says_which_method_was_taken_and_why():
     found = backend.run(layers(3), **how).result()
     metadata = found.results[0].metadata
     assert metadata["method"] == "density_matrix"
-    assert "states are expected in 1024 shots" in metadata["method_reason"]
+    assert "1024 shots should have about 8" in metadata["method_reason"]
     for options in ({"max_parallel_threads": 1}, {"device": "CPU"}, {"method": "density_matrix"}):
         assert backend.run(layers(3), **how, **options).result().get_memory() == found.get_memory()
     asked = backend.run(layers(3), **how, method="statevector").result().results[0].metadata

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["MethodChoice", "choose_method", "expected_states", "of_statevectors_only"]
 
 _MOST_QUBITS = 12  # 256 MiB: a larger density matrix must be asked for
-_SMALL = 10  # qubits up to which exact values are worth a density matrix in any case
+_SMALL, _SMALL_BRANCHING = 10, 6  # qubits up to which exact values are worth a density matrix in any case
 _STATE_SHARE = 0.6  # a density matrix takes as long as this many states for each of its rows
 _DEPENDENT_SHARE = 0.3  # the same if errors depend on the states, which have to be read for them
 _LEAST_SHARE = 1e-300
@@ -85,14 +85,15 @@ def choose_method(wanted: Method, program: Program, shots: int, *, exactly: bool
     if n_qubits > _MOST_QUBITS:
         return MethodChoice(Method.STATEVECTOR, f"density matrices of over {_MOST_QUBITS} qubits must be asked for")
     states, branches = expected_states(program, shots)
-    if n_qubits <= _SMALL and branches == 1 and (exactly or program.saves):
-        return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {_SMALL} qubits")
+    small = _SMALL if branches == 1 else _SMALL_BRANCHING
+    if n_qubits <= small and (exactly or program.saves):
+        return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {small} qubits")
     dependent = any(isinstance(one, Channel) and one.depends_on_state for one in walk(program.body))
     many = (_DEPENDENT_SHARE if dependent else _STATE_SHARE) * 2**n_qubits * branches
-    said = f"{states:.3g} states are expected in {counted(shots, 'shot')}"
+    said = f"{counted(shots, 'shot')} should have about {counted(round(states), 'different state')}"
     if states > many:
-        return MethodChoice(Method.DENSITY_MATRIX, f"{said}, and take longer than a density matrix")
-    return MethodChoice(Method.STATEVECTOR, f"{said}, and take less time than a density matrix")
+        return MethodChoice(Method.DENSITY_MATRIX, f"{said}; a density matrix is faster")
+    return MethodChoice(Method.STATEVECTOR, f"{said}; a density matrix is slower")
 
 
 def of_statevectors_only(save: Save) -> bool:

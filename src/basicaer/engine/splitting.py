@@ -28,6 +28,7 @@ __all__ = ["NoRoomError", "Parted", "Splitting", "collapse", "drawn", "probabili
 _MANY_BRANCHES = 32
 _NO_ROWS = np.empty(0, np.int64)
 _PATIENCE = 4  # after this many vain attempts, only one in this many is made
+_FEWEST_MIXED = 16  # density matrices that are weighed by their probabilities may be so many, however large
 _MOST_MIXED = 64  # density matrices that go on together in order to be mixed
 _COPIES_SHARE = 2  # at most 1/this of the free memory goes to states of further branches
 _MOST_ROWS = 2**18  # Most rows of one run when counts are split, ended branches included.
@@ -101,6 +102,10 @@ class Splitting:
         self._keeps_bits = not self._is_exact or wants_outcomes
         self._least = LEAST_OF_OUTCOMES if wants_outcomes else LEAST_PROBABILITY
         self._mixes = self._is_exact and not self._keeps_bits and planning.device.axes > 1
+        self._most_rows = _MOST_ROWS if self._keeps_bits else _MOST_PROBABILITIES
+        if self._mixes:  # each row is a density matrix, which may be large
+            few = max(MOST_AMPLITUDES // 2**planning.n_qubits, _FEWEST_MIXED)
+            self._most_rows = min(self._most_rows, few)
         self.cut = 0.0
         self.keeps_phases = keeps_phases or any(save.quantity is SavedQuantity.AMPLITUDES for save in program.saves)
         n_qubits, device = planning.n_qubits, planning.device
@@ -210,7 +215,7 @@ class Splitting:
         splits = parts > 0
         splits[np.arange(len(found)), found] = False
         at, thing = np.nonzero(splits)
-        if self._records.used + len(at) > (_MOST_ROWS if self._keeps_bits else _MOST_PROBABILITIES):
+        if self._records.used + len(at) > self._most_rows:
             raise NoRoomError
         for k in range(p.shape[1]):
             own = at[thing == k]
@@ -335,7 +340,7 @@ class Splitting:
             rows = zip(self._records.names[group.rows].tolist(), whole.tolist(), p_of_row.tolist(), strict=True)
             of_ones = np.array([self._drawn(*row, place, loops) for row in rows], whole.dtype)
         parts = (of_ones > 0) & (of_ones < whole)
-        if self._records.used + parts.sum() > (_MOST_ROWS if self._keeps_bits else _MOST_PROBABILITIES):
+        if self._records.used + parts.sum() > self._most_rows:
             raise NoRoomError
         group.rows = np.concatenate([group.rows, self._records.split(group.rows[parts], of_ones[parts])])
         group.branch = np.concatenate([group.branch, group.branch[parts]])

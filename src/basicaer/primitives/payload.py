@@ -40,7 +40,8 @@ def shots_for(precision: float) -> int:
     """
     if not precision:
         return _USUAL_SHOTS
-    return max(ceil(1 / max(precision**2, 1 / _MOST_SHOTS)), _FEWEST_SHOTS)
+    within = min(max(precision, 1e-9), 1.0)  # whose inverse square can be computed
+    return min(max(ceil(1 / within**2), _FEWEST_SHOTS), _MOST_SHOTS)
 
 
 class Register(NamedTuple):

@@ -20,6 +20,7 @@ from basicaer.engine.density import DensityDevice
 from basicaer.engine.device import segment_batch
 from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
+from basicaer.engine.method import MethodChoice
 from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, Segment
 from basicaer.engine.request import Request
@@ -29,6 +30,7 @@ from basicaer.engine.splitting import NoRoomError
 from basicaer.engine.superoperators import density_segments
 from basicaer.engine.together import common_structure, evolve
 from basicaer.errors import DeviceFailedError, LostNormError
+from basicaer.options import Method
 from basicaer.plan.planner import plan_segment
 from basicaer.primitives.payload import Estimated, Sampled, SamplerTask, shots_for
 
@@ -132,6 +134,11 @@ class _SweepRun:
         found = {common_structure(program, density=True) for program in sweep.programs}
         return len(kinds) == len(found) == 1 and None not in found
 
+    def take_statevectors(self, reason: str) -> MethodChoice:
+        """Go on with statevectors instead of density matrices."""
+        self.density, self.batch_size = False, 0
+        return MethodChoice(Method.STATEVECTOR, reason)
+
     def segments(self, part: slice) -> list[SegmentBatch]:
         """Return the gates of some of the parameter sets. Phases are left out: they change nothing that is read."""
         sweep, size = self.sweep, part.stop - part.start
@@ -210,8 +217,11 @@ def _estimated(task: EstimatorTask, run: _SweepRun, number: int, position: int) 
         values, stds, how = _estimates(task, run, _exact_values)
     except NoRoomError:
         shots = shots_for(task.precision)
+        taken: dict[str, Any] = {"shots": shots}
+        if run.density:
+            taken |= run.take_statevectors("outcomes are too many to follow each with a density matrix").metadata
         values, stds, how = _estimates(task, run, partial(_values_of_shots, shots=shots, position=position))
-        return Estimated(task.shape, task.metadata, task.precision, values, stds, how | {"shots": shots})
+        return Estimated(task.shape, task.metadata, task.precision, values, stds, how | taken)
     if task.precision:
         values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(values))
     return Estimated(task.shape, task.metadata, task.precision, values, np.full_like(values, task.precision), how)
@@ -224,6 +234,8 @@ def _estimates(
     sets, observables = task.sets.reshape(-1), task.observables.reshape(-1)
     values, stds = np.zeros(len(sets)), np.zeros(len(sets))
     how: dict[str, Any] = dict(task.choice.metadata)
+    if run.density:
+        how["simulation"] = "exact"
     if run.batch_size:  # otherwise each set's own run reports its passes
         run.monitor.expect(2 * -(-task.sweep.size // run.batch_size), 0)
     for part, evaluate in _evaluations(task, run, evaluate_program, how):

@@ -71,13 +71,14 @@ def finished_experiment(experiment: Experiment, outcome: ExperimentOutcome) -> F
 def _aer_metadata(experiment: Experiment, outcome: ExperimentOutcome) -> dict[str, Any]:
     """Return what Aer's metadata says of an experiment, under Aer's names and in its forms."""
     program, is_unitary = experiment.program, outcome.data.unitary is not None
+    is_straight = program.is_straight_for_density if experiment.is_density else program.is_straight
     return {
         "method": "unitary" if is_unitary else str(experiment.method),
         **({"method_reason": experiment.method_reason} if experiment.method_reason else {}),
         "num_qubits": program.state_qubits,
         "active_input_qubits": list(program.qubits),
         # Aer says here whether the outcomes of all shots are drawn from one state, since no shot changes it.
-        "measure_sampling": program.is_straight
+        "measure_sampling": is_straight
         or not any(isinstance(operation, Measure | Reset) for operation in walk(program.body)),
         # Aer fuses gates into matrices; here they run in passes of many gates, on all but small states.
         "fusion": {"enabled": outcome.device.is_planned},
