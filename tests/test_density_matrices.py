@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit
+from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import Instruction, Parameter
+from qiskit.circuit.classical import expr
 from qiskit.circuit.library import DiagonalGate, PermutationGate, UnitaryGate
 from qiskit.quantum_info import (
     DensityMatrix,
@@ -260,6 +261,16 @@ def test_aers_save_state_saves_the_density_matrix():
     assert np.allclose(found["density_matrix"], want, atol=1e-12)
 
 
+def test_two_saves_need_two_labels():
+    circuit = QuantumCircuit(1)
+    save = Instruction("save_state", 1, 0, [], label="_method_")
+    save._subtype = "single"
+    circuit.append(save, [0])
+    lib.save_density_matrix(circuit)
+    with pytest.raises(BasicAerError, match="The label 'density_matrix' of save_state .* is taken by another one"):
+        BACKEND.run(circuit)
+
+
 def test_means_are_exact_with_measurements_in_the_middle():
     circuit = feedback()
     circuit.data = circuit.data[:-2]
@@ -383,6 +394,15 @@ def test_sets_need_not_have_the_same_operations():
     for number, row in enumerate(values):
         rho = DensityMatrix(expected(circuit.assign_parameters(row)))
         assert found[number] == pytest.approx(rho.expectation_value(SparsePauliOp("ZZ")).real, abs=1e-12)
+
+
+def test_sets_keep_what_a_circuit_stores():
+    circuit = ansatz()
+    circuit.add_register(ClassicalRegister(2, "c"))
+    circuit.store(circuit.clbits[0], expr.lift(True))
+    circuit.measure(0, 1)
+    found = SamplerV2(BACKEND, seed=3).run([(circuit, np.zeros((5, 4)))], shots=9).result()[0].data.c
+    assert [found[i].get_int_counts() for i in range(5)] == [{1: 9}] * 5
 
 
 def test_sets_of_the_sampler_are_sampled_from_their_density_matrices():

@@ -22,7 +22,7 @@ from basicaer.engine.draws import generator, seed_of_experiment
 from basicaer.engine.execute import execute, lost
 from basicaer.engine.method import MethodChoice
 from basicaer.engine.monitor import Monitor, current_monitor
-from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, Segment
+from basicaer.engine.program import OverShots, Phase, Save, SavedQuantity, Segment, Store
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE, classical_values, sample_in_any_order, words_of
 from basicaer.engine.saved import ALL_SHOTS
@@ -128,6 +128,10 @@ class _SweepRun:
     def has_one_structure(self) -> bool:
         """Tell whether the density matrices of all sets can run as a batch."""
         sweep = self.sweep
+        if any(
+            isinstance(operation, Store) for operation in sweep.structure.body
+        ):  # a batch has no bits before the end
+            return False
         if sweep.template is not None:
             return common_structure(sweep.template, density=True) is not None
         kinds = {tuple(map(type, program.body)) for program in sweep.programs}  # some may lack a phase
