@@ -267,7 +267,7 @@ def test_two_saves_need_two_labels():
     save._subtype = "single"
     circuit.append(save, [0])
     lib.save_density_matrix(circuit)
-    with pytest.raises(BasicAerError, match="The label 'density_matrix' of save_state .* is taken by another one"):
+    with pytest.raises(BasicAerError, match=r"The label 'density_matrix' of save_state .* is taken by another one"):
         BACKEND.run(circuit)
 
 
@@ -399,7 +399,7 @@ def test_sets_need_not_have_the_same_operations():
 def test_sets_keep_what_a_circuit_stores():
     circuit = ansatz()
     circuit.add_register(ClassicalRegister(2, "c"))
-    circuit.store(circuit.clbits[0], expr.lift(True))
+    circuit.store(circuit.clbits[0], expr.lift(True))  # noqa: FBT003  # Qiskit takes it by place only
     circuit.measure(0, 1)
     found = SamplerV2(BACKEND, seed=3).run([(circuit, np.zeros((5, 4)))], shots=9).result()[0].data.c
     assert [found[i].get_int_counts() for i in range(5)] == [{1: 9}] * 5

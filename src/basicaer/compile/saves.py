@@ -191,8 +191,8 @@ def _with_states_saved_as(record: SaveRecord, label: str, program: Program, save
     for save in changed.values():
         if save.label in taken:
             raise BasicAerError(
-                f"The label '{save.label}' of {_STATE.name} (circuit '{program.name}') is taken by another one; give it "
-                "one of its own."
+                f"The label '{save.label}' of {_STATE.name} (circuit '{program.name}') is taken by another one; "
+                "give it one of its own."
             )
     body = with_changes(program.body, lambda one: changed.get(one, one) if isinstance(one, Save) else one)
     return replace(program, body=body, saves=tuple([changed.get(save, save) for save in program.saves]))
