@@ -87,7 +87,7 @@ def choose_method(wanted: Method, program: Program, shots: int, *, exactly: bool
     states, branches = expected_states(program, shots)
     small = _SMALL if branches == 1 else _SMALL_BRANCHING
     if n_qubits <= small and (exactly or program.saves):
-        return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {small} qubits")
+        return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {counted(small, 'qubit')}")
     dependent = any(isinstance(one, Channel) and one.depends_on_state for one in walk(program.body))
     many = (_DEPENDENT_SHARE if dependent else _STATE_SHARE) * 2**n_qubits * branches
     said = f"{counted(shots, 'shot')} should have about {counted(round(states), 'different state')}"
