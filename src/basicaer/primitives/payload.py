@@ -40,7 +40,7 @@ def shots_for(precision: float) -> int:
     """
     if not precision:
         return _USUAL_SHOTS
-    within = min(max(precision, 1e-9), 1.0)  # so that its inverse square can be computed
+    within = min(max(precision, 1e-9), 1.0)  # Tiny numbers have no inverse square.
     return min(max(ceil(1 / within**2), _FEWEST_SHOTS), _MOST_SHOTS)
 
 
