@@ -16,7 +16,15 @@ PACKAGE = ROOT / "src" / "basicaer"
 LAYERS = {
     "user-facing": (
         *("__main__", "cli", "cli.running", "cli.planning", "cli.devices", "cli.inputs", "cli.results", "", "provider"),
-        *("primitives", "primitives.estimator", "primitives.compiled", "primitives.sampler", "primitives.base"),
+        *("gradients", "gradients.compiled", "gradients.job", "gradients.running", "gradients.payload"),
+        *(
+            "primitives",
+            "primitives.estimator",
+            "primitives.observables",
+            "primitives.compiled",
+            "primitives.sampler",
+            "primitives.base",
+        ),
         *("primitives.options", "primitives.job", "primitives.running", "primitives.payload"),
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),
@@ -50,8 +58,9 @@ LAYERS = {
         *("noise.circuit_terms", "noise.base"),
     ),
     "compile": (
-        *("compile.from_qobj", "compile.qobj_gates", "compile.bound_circuits", "compile.sweep"),
-        *("compile.program_cache", "compile.compiled"),
+        *("compile.from_qobj", "compile.qobj_gates", "compile.bound_circuits"),
+        *("compile.differentiable", "compile.shift_rules", "compile.occurrences", "compile.sweep"),
+        *("compile.program_cache", "compile.compiled", "compile.columns"),
         *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis"),
         *("compile.clifford", "compile.modifiers"),
         *("compile.table_gates", "compile.classical", "compile.idle", "compile.saves"),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         UnknownOptionError,
         WorkerLostError,
     )
+    from basicaer.gradients import CompiledGradient, GradientJob, GradientResult, gradient, value_and_gradient
     from basicaer.job import BasicAerJob, jobs
     from basicaer.option_types import (
         EstimatorArguments,
@@ -72,11 +73,14 @@ __all__ = [
     "BasicAerWarning",
     "CircuitPlan",
     "CompiledCircuit",
+    "CompiledGradient",
     "DeviceFailedError",
     "DeviceUnavailableError",
     "EstimatorArguments",
     "EstimatorOptions",
     "EstimatorV2",
+    "GradientJob",
+    "GradientResult",
     "JobStateError",
     "JobTimeLimitError",
     "JobWaitTimeoutError",
@@ -102,8 +106,10 @@ __all__ = [
     "UnknownOptionError",
     "WorkerLostError",
     "__version__",
+    "gradient",
     "jobs",
     "library",
+    "value_and_gradient",
     "watch",
 ]
 
@@ -135,13 +141,13 @@ if not TYPE_CHECKING:  # a type checker would let every name pass
             if name in globals():
                 return globals()[name]
         if name in __all__:
-            from basicaer import option_types, primitives, simulators
+            from basicaer import gradients, option_types, primitives, simulators
             from basicaer.plan_view.circuit_plan import CircuitPlan
             from basicaer.state_array import StateArray
             from basicaer.watching import watch
 
             lazy = {"CircuitPlan": CircuitPlan, "StateArray": StateArray, "watch": watch}
-            for module in (option_types, primitives, simulators):
+            for module in (option_types, gradients, primitives, simulators):
                 lazy |= {one: getattr(module, one) for one in module.__all__}
             globals().update(lazy)
             return lazy[name]

@@ -45,7 +45,9 @@ def largest_state(device: Device, precision: Precision, free: int) -> int:
     return highest_position(max(amplitudes, 1))
 
 
-def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision, *, unitary: bool = False) -> None:
+def check_fits(
+    device: Device, subject: str, n_qubits: int, precision: Precision, *, unitary: bool = False, states: int = 1
+) -> None:
     """Refuse a state that does not fit.
 
     Parameters
@@ -54,6 +56,8 @@ def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision
         The subject of the message, which needs the state: "Circuit 'qft'".
     n_qubits
         Qubits of the circuit; a unitary is a state of twice as many.
+    states
+        How many such states are needed at the same time.
 
     Raises
     ------
@@ -62,13 +66,13 @@ def check_fits(device: Device, subject: str, n_qubits: int, precision: Precision
     """
     copies = 2 if unitary else 1
     exponent = min(n_qubits * copies, _NO_MEMORY)
-    needed = precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
+    needed = states * precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
     if needed <= _TOO_SMALL_TO_ASK:
         return
     free = device.expected_free_bytes()
     if needed <= free:
         return
-    fits = {p: largest_state(device, p, free) // copies for p in Precision}
+    fits = {p: largest_state(device, p, free // states) // copies for p in Precision}
     remedies = [f"{counted(fits[precision], 'qubit')} fit{'s' if fits[precision] == 1 else ''}"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")

@@ -82,6 +82,7 @@ class BoundProduct(NamedTuple):
     transposed: bool
 
     def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> MultiplyByMatrix:
+        """Return the product with its matrix in each set, or matrices if it has selectors."""
         matrices: NDArray[Any] = self.fusion.matrices(numbers, blocks)
         if self.fusion.is_real:
             # `SegmentBatch` promises this. The comparison is false for NaN, which the final state reveals.

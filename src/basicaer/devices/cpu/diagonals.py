@@ -41,6 +41,7 @@ class NumberedGate(NamedTuple):
 
     @property
     def wires(self) -> set[int]:
+        """The wires that it acts on."""
         return {*self.gate.targets, *self.gate.controls}
 
 

@@ -1,0 +1,6 @@
+"""Derivatives of expectation values by the parameters of circuits."""
+
+from basicaer.gradients.compiled import CompiledGradient, gradient, value_and_gradient
+from basicaer.gradients.job import GradientJob, GradientResult
+
+__all__ = ["CompiledGradient", "GradientJob", "GradientResult", "gradient", "value_and_gradient"]
