@@ -83,7 +83,9 @@ LAYERS = {
         "devices.gpu",
         *("devices.cpu.device", "devices.memory", "devices.cpu.batch", "devices.likeness", "devices.cpu.state"),
         "devices.marginals",
-        *("devices.cpu.recipe", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
+        *("devices.undoing_by_reading", "devices.cpu.recipe", "devices.cpu.undoing", "devices.transitions"),
+        *("devices.operators", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
+        "devices.cpu.diagonal_sums",
         *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
         *("devices.cpu.diagonals", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
         *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise"),
@@ -97,6 +99,7 @@ LAYERS = {
         ),
     ),
     "engine": (
+        "engine.adjoint",
         *("engine.together", "engine.lru_cache", "engine.execute", "engine.trajectories", "engine.suspended"),
         *(
             "engine.saved",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import highest_position, lowest_bits, parities, positions_of, shifted_down
+from basicaer.engine.bits import lowest_bits, parities, positions_of, shifted_down
 from basicaer.engine.paulis import by_flips
 
 if TYPE_CHECKING:
@@ -35,17 +35,19 @@ class PauliOperator:
     """
 
     def __init__(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64], bits: int) -> None:
-        self.chunk = 2 ** min(bits, _CHUNK_BITS)
-        low = min(highest_position(self.chunk), _LOWER_BITS)
-        lower, upper = np.arange(2**low), np.arange(self.chunk // 2**low)
+        self._bits = min(bits, _CHUNK_BITS)
+        self.chunk = 2**self._bits
+        low = min(self._bits, _LOWER_BITS)
+        lower, upper = np.arange(2**low), np.arange(2 ** (self._bits - low))
         self._groups = []
         for x, places in by_flips(masks).items():
             zs = np.array([masks[place][1] for place in places], np.int64)
             turned = factors[:, places] * _TURNS[np.bitwise_count(zs & x) % 4]
-            within = lowest_bits(zs, highest_position(self.chunk))
-            self._groups.append(
-                (x, zs, turned, _signs(upper, shifted_down(within, low)), _signs(lowest_bits(within, low), lower))
-            )
+            within = lowest_bits(zs, self._bits)
+            tables = None
+            if within.any():
+                tables = _signs(upper, shifted_down(within, low)), _signs(lowest_bits(within, low), lower)
+            self._groups.append(_Group(x, zs, turned, tables, *_flipped(int(lowest_bits(x, self._bits)), self._bits)))
 
     def apply(
         self,
@@ -61,19 +63,52 @@ class PauliOperator:
         states
             ``states[s]`` are the amplitudes of state s.
         """
-        total = np.zeros((len(states), self.chunk), np.complex128)
-        for x, zs, factors, upper, lower in self._groups:
+        count = len(states)
+        total, room = np.zeros((2, count, self.chunk), np.complex128)
+        for x, zs, factors, tables, shape, flips in self._groups:
             poll()
-            there = start ^ (x & ~(self.chunk - 1))
-            here = factors * (1 - 2 * parities(zs & there))  # of a product's signs, those that are the same in a chunk
-            if not here.imag.any():
-                here = here.real
-            numbers = np.matmul(upper * here[:, None], lower).reshape(len(here), -1)
-            numbers = numbers * states[:, there : there + self.chunk]
-            for bit in positions_of(x & (self.chunk - 1)):
-                numbers = numbers.reshape(len(numbers), -1, 2, 2**bit)[:, :, ::-1]
-            total += numbers.reshape(total.shape)
+            there = start ^ (x - lowest_bits(x, self._bits))
+            here = factors * (1 - 2 * parities(zs & there))  # the signs that are the same in the whole chunk
+            own = here if here.imag.any() else here.real
+            if tables is None:
+                numbers = own.sum(axis=1)[:, None]
+            else:
+                numbers = np.matmul(tables[0] * own[:, None], tables[1]).reshape(count, -1)
+            np.multiply(states[:, there : there + self.chunk], numbers, out=room)
+            summed = total.reshape(count, *shape)
+            summed += room.reshape(count, *shape)[flips]
         new[:, start : start + self.chunk] = total
+
+
+class _Group(NamedTuple):
+    """Products with the same x.
+
+    Attributes
+    ----------
+    x, zs, factors
+        Their x, and the z and the factor of each, without the sign that an amplitude gives it.
+    tables
+        The signs by the upper and by the lower bits of an index within a chunk; None if there are none.
+    shape, flips
+        The shape of a chunk, and the index by which all flipped bits within it are flipped.
+    """
+
+    x: int
+    zs: NDArray[np.int64]
+    factors: NDArray[np.complex128]
+    tables: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    shape: tuple[int, ...]
+    flips: tuple[slice, ...]
+
+
+def _flipped(mask: int, bits: int) -> tuple[tuple[int, ...], tuple[slice, ...]]:
+    """Return a shape of so many bits with an axis for each of a mask, and the index that turns these axes around."""
+    shape, flips, end = [], [slice(None)], bits
+    for bit in sorted(positions_of(mask), reverse=True):
+        shape += [2 ** (end - bit - 1), 2]
+        flips += [slice(None), slice(None, None, -1)]
+        end = bit
+    return (*shape, 2**end), (*flips, slice(None))
 
 
 def _signs(values: NDArray[np.int64], masks: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,26 +1,28 @@
 """Derivatives from reduced transition matrices: what is left to do in small matrices once a product has been undone.
 
 A transition matrix is ``R = sum over the other qubits of |ket><bra|``, so that ``<bra| A |ket>`` is the trace of
-``A R``. One such matrix, taken after a product of gates, gives the sums of all its gates (Jones and Gacon 2020,
-arXiv:2009.02823, for gates that are undone one by one).
+``A R``. One such matrix, taken after a product of gates, gives the sums of all its gates: right after one of them it is
+``P* R P``, where P is the product of the gates that come later (Jones and Gacon 2020, arXiv:2009.02823, for gates that
+are undone one by one).
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import deposit_bits
+from basicaer.engine.bits import deposit_bits, lowest_bits, shifted_down
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["SmallGate", "sums_of_product"]
+    from basicaer.engine.device import Generators
+
+__all__ = ["ProductSums", "SmallGate"]
 
 
 class SmallGate(NamedTuple):
@@ -31,104 +33,154 @@ class SmallGate(NamedTuple):
     number
         What the gate is called in results.
     form, data
-        Its numbers: ``data[s]`` for set s.
+        Its form and numbers; None if they differ from set to set.
     targets, controls, control_state
         The bits that it acts on; the wires of the product come first, then its selectors.
     """
 
     number: int
     form: Form
-    data: NDArray[Any]
+    data: NDArray[Any] | None
     targets: tuple[int, ...]
     controls: tuple[int, ...]
     control_state: int
 
 
-def sums_of_product(
-    transitions: NDArray[np.complex128],
-    gates: Sequence[SmallGate],
-    generators: Mapping[int, Sequence[NDArray[np.complex128]]],
-) -> dict[int, NDArray[np.complex128]]:
-    """Return ``sums[g][b, s, a]``, the trace of generator a of gate g with the transition matrix after that gate.
+class _Step(NamedTuple):
+    """A gate whose sums are wanted, or whose numbers differ from set to set.
+
+    Attributes
+    ----------
+    number
+        The gate.
+    places
+        ``places[i, j, r]`` is where entry (i, j) of the gate's matrix stands in a flat matrix of the product, for all
+        r; for a diagonal ``places[i, r]``. Entries that are 0, since they join values of selectors, have the place
+        behind the last one.
+    base
+        The flat matrix in which the gate's own entries are missing, and that place.
+    wanted
+        Whether its sums are wanted.
+    """
+
+    number: int
+    places: NDArray[np.intp]
+    base: NDArray[np.complex128]
+    wanted: bool
+
+
+class ProductSums:
+    """The sums of the gates of a product, but for the numbers.
 
     Parameters
     ----------
-    transitions
-        ``transitions[b, s, v, i, j]`` after all gates: for bra b and set s, where the selectors have the value v.
     gates
-        The gates in the order in which they act; those after the last that has generators may be left out only if the
-        matrices are taken before them.
-    generators
-        See `basicaer.engine.device.Generators`.
+        The gates in the order in which they act.
+    wires, selectors
+        How many there are of each.
+    wanted
+        The gates whose sums are wanted.
     """
-    left = sum(gate.number in generators for gate in gates)
-    n_bras, sets, values, size, _ = transitions.shape
-    bits = (values * size).bit_length() - 1
-    low = size.bit_length() - 1
-    found: dict[int, NDArray[np.complex128]] = {}
-    for gate in reversed(gates):
-        if not left:
-            break
-        if gate.number in generators:
-            reduced = _reduced(transitions, bits, low, gate)
-            found[gate.number] = np.stack(
-                [_traces(reduced, one, gate.form) for one in generators[gate.number]], axis=-1
-            )
-            left -= 1
-            if not left:
-                break
-        shape = n_bras, sets, values * size, size
-        for _ in range(2):  # (U* R)* is R* U, of which the second round makes U* R U
-            rows = _undone(transitions.reshape(shape), bits, gate)
-            transitions = rows.reshape(n_bras, sets, values, size, size).conj().swapaxes(-1, -2)
-    return found
+
+    def __init__(self, gates: Sequence[SmallGate], wires: int, selectors: int, wanted: Collection[int]) -> None:
+        self._shape = (2**selectors, 2**wires, 2**wires)
+        first = next(place for place, gate in enumerate(gates) if gate.number in wanted)
+        self._steps: list[_Step | NDArray[np.complex128]] = []  # last first; runs of other gates are one matrix
+        for gate in reversed(gates[first:]):
+            places, own = _places(gate, wires, selectors)
+            base = np.zeros(np.prod(self._shape) + 1, complex)
+            base[:-1].reshape(self._shape)[:] = np.eye(2**wires)
+            base[places] = 0
+            if gate.data is None or gate.number in wanted:
+                self._steps.append(_Step(gate.number, places, base, gate.number in wanted))
+                continue
+            base[places] = own[..., None]
+            matrix = base[:-1].reshape(self._shape)
+            if self._steps and not isinstance(self._steps[-1], _Step):
+                self._steps[-1] = self._steps[-1] @ matrix
+            else:
+                self._steps.append(matrix)
+
+    def sums(
+        self,
+        transitions: NDArray[np.complex128],
+        numbers: Callable[[int], NDArray[Any]],
+        generators: Generators,
+    ) -> dict[int, NDArray[np.complex128]]:
+        """Return ``sums[g][b, s, a]``, the trace of generator a of gate g with the transition matrix after that gate.
+
+        Parameters
+        ----------
+        transitions
+            ``transitions[b, s, v, i, j]`` after all gates: for bra b and set s, where the selectors have the value v.
+        numbers
+            Returns ``data[s]``, the numbers of a gate in each set.
+        """
+        wanted: list[_Step] = []
+        later: list[NDArray[np.complex128]] = []  # later[w][s, v] = the product of the gates after wanted gate w
+        product = np.eye(self._shape[-1], dtype=complex)[None, None]
+        for step in self._steps:
+            if not isinstance(step, _Step):
+                product = product @ step
+                continue
+            if step.wanted:
+                wanted.append(step)
+                later.append(product)
+                if step is self._steps[-1]:  # the first gate is one that is wanted
+                    break
+            data = numbers(step.number)
+            matrix = np.repeat(step.base[None], len(data), axis=0)
+            matrix[:, step.places] = data[..., None]
+            product = product @ matrix[:, :-1].reshape(-1, *self._shape)
+        found: dict[int, NDArray[np.complex128]] = {}
+        for group in _alike(wanted, generators):
+            after = np.stack(np.broadcast_arrays(*(later[place] for place in group)))[:, None]
+            undone = after.conj().swapaxes(-1, -2) @ transitions @ after
+            flat = undone.reshape(*undone.shape[:3], -1)
+            places = np.stack([wanted[place].places for place in group])
+            np.minimum(places, flat.shape[-1] - 1, out=places)  # what is read there is multiplied by 0
+            number = np.arange(len(group)).reshape(-1, *[1] * (places.ndim - 1))
+            # reduced[w, i, j, b, s] or, for diagonals, reduced[w, i, b, s]
+            reduced = flat[number, :, :, places].sum(axis=places.ndim - 1)
+            own = [generators[wanted[place].number] for place in group]
+            for angle in range(len(own[0])):
+                each = np.stack([some[angle] for some in own])  # each[w, s, i, j]
+                if each.ndim > 3:  # not diagonal
+                    traces = (reduced * each.transpose(0, 3, 2, 1)[:, :, :, None]).sum(axis=(1, 2))
+                else:
+                    traces = (reduced * each.transpose(0, 2, 1)[:, :, None]).sum(axis=1)
+                for place, one in zip(group, traces, strict=True):
+                    found.setdefault(wanted[place].number, np.empty((*one.shape, len(own[0])), complex))[..., angle] = (
+                        one
+                    )
+        return found
 
 
-def _traces(reduced: NDArray[Any], generator: NDArray[np.complex128], form: Form) -> NDArray[np.complex128]:
-    traces: NDArray[np.complex128]
-    if form is Form.DIAGONAL:
-        traces = (np.einsum("bsii->bsi", reduced) * generator).sum(axis=-1)
-    else:
-        traces = (reduced * generator.swapaxes(-1, -2)).sum(axis=(-1, -2))
-    return traces
+def _places(gate: SmallGate, wires: int, selectors: int) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Return where the entries of a gate stand in a flat matrix of its product, and its own entries.
 
-
-def _reduced(transitions: NDArray[Any], bits: int, low: int, gate: SmallGate) -> NDArray[Any]:
-    """Return ``reduced[b, s, i, j]`` on the gate's targets, where its controls are on.
-
-    Entries in which targets differ that are selectors are not there; they are left 0, since the gate is diagonal there.
+    A permutation is taken for a matrix. If the gate has no numbers of its own, neither are the entries.
     """
-    rows = _by_value(bits, gate.targets, gate.controls, gate.control_state)
-    # rows[i, r] = the index with value i of the targets and r of what is left
-    size = transitions.shape[-1]
-    value, row = rows >> low, rows & (size - 1)
-    same = value[:, None] == value[None]  # whether two targets' values have the same selectors
-    reduced = transitions[:, :, value[:, None], row[:, None], row[None]]
-    summed: NDArray[np.complex128] = np.where(same, reduced, 0).sum(axis=-1)
-    return summed
-
-
-def _undone(rows: NDArray[Any], bits: int, gate: SmallGate) -> NDArray[Any]:
-    """Return the inverse of a gate applied to rows, which stand for the wires and above them the selectors."""
-    where = _by_value(bits, gate.targets, gate.controls, gate.control_state)
-    acted = rows[:, :, where]
+    bits = wires + selectors
+    others = [bit for bit in range(bits) if bit not in gate.targets and bit not in gate.controls]
+    rest = deposit_bits(np.arange(2 ** len(others)), others) + deposit_bits(gate.control_state, gate.controls)
+    index = deposit_bits(np.arange(2 ** len(gate.targets)), gate.targets)[:, None] + rest
+    value, row = shifted_down(index, wires), lowest_bits(index, wires)
+    data: NDArray[Any] = np.zeros(0) if gate.data is None else gate.data
     if gate.form is Form.DIAGONAL:
-        acted *= gate.data.conj()[..., None, None]
-    elif gate.form is Form.PERMUTATION:
-        acted = acted[:, :, gate.data[0]]
-    else:
-        inverse = gate.data.conj().swapaxes(-1, -2)
-        acted = (inverse @ acted.reshape(*acted.shape[:3], -1)).reshape(acted.shape)
-    changed = rows.copy() if gate.controls else np.empty_like(rows)
-    changed[:, :, where] = acted
-    return changed
+        return (value * 2**wires + row) * 2**wires + row, data
+    if gate.form is Form.PERMUTATION:
+        matrix = np.zeros((len(data), len(data)))
+        matrix[data, np.arange(len(data))] = 1
+        data = matrix
+    places = (value[:, None] * 2**wires + row[:, None]) * 2**wires + row[None]
+    return np.where(value[:, None] == value[None], places, 2 ** (selectors + 2 * wires)), data
 
 
-@lru_cache(maxsize=4096)
-def _by_value(bits: int, targets: tuple[int, ...], controls: tuple[int, ...], control_state: int) -> NDArray[np.int64]:
-    """Return ``index[i, r]`` of the bits: targets have the value i, controls are on, and r numbers the others."""
-    others = [bit for bit in range(bits) if bit not in targets and bit not in controls]
-    rest = deposit_bits(np.arange(2 ** len(others)), others) + deposit_bits(control_state, controls)
-    index: NDArray[np.int64] = deposit_bits(np.arange(2 ** len(targets)), targets)[:, None] + rest
-    index.flags.writeable = False  # it is shared
-    return index
+def _alike(wanted: Sequence[_Step], generators: Generators) -> list[list[int]]:
+    """Return the places of gates whose sums can be taken together: they have the same size, and as many angles."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for place, step in enumerate(wanted):
+        own = generators[step.number]
+        groups.setdefault((step.places.shape, len(own)), []).append(place)
+    return list(groups.values())

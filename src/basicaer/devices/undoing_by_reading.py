@@ -6,12 +6,13 @@ few gates; a device with kernels of its own for such sums does not need it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from basicaer.devices.operators import PauliOperator
-from basicaer.devices.transitions import SmallGate, sums_of_product
+from basicaer.devices.transitions import ProductSums, SmallGate
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.program import Form, Segment
@@ -66,7 +67,9 @@ def sums_by_reading(  # noqa: PLR0917  # the states, the gates, and what is want
             places = _places([gates[number] for number in numbers], n_qubits)
             matrices = _transitions(ket, bras, places, poll)
             small = [_small(number, segments, places) for number in numbers]
-            found |= sums_of_product(matrices, small, generators)
+            own = [number for number in numbers if number in generators]
+            sums = ProductSums(small, len(places.qubits), 0, own)
+            found |= sums.sums(matrices, partial(_numbers, segments), generators)
         undone = _undone(numbers, segments)
         for states in (ket, *bras):
             states.run_each(undone)
@@ -138,9 +141,15 @@ def _small(number: int, segments: SegmentBatch, places: _Places) -> SmallGate:
     gate = segments.template.gates[number]
     bit = {qubit: j for j, qubit in enumerate(places.qubits)}
     controls = () if places.controls else tuple([bit[qubit] for qubit in gate.controls])
-    data = segments.data.get(number, gate.data[None])
+    data = None if number in segments.data else gate.data
     targets = tuple([bit[qubit] for qubit in gate.targets])
     return SmallGate(number, gate.form, data, targets, controls, gate.control_state if controls else 0)
+
+
+def _numbers(segments: SegmentBatch, gate: int) -> NDArray[Any]:
+    """Return ``data[s]``, the numbers of a gate in each segment; one row if all have the same."""
+    data: NDArray[Any] = segments.data[gate] if gate in segments.data else segments.template.gates[gate].data[None]
+    return data
 
 
 def _undone(numbers: Sequence[int], segments: SegmentBatch) -> SegmentBatch:

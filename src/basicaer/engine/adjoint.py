@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Adjoint", "AdjointSums", "Sweep", "is_undone"]
 
 _WEIGHT = 3.0  # passes that undoing one takes as long as
-_MOST_BRAS = 16  # that go back together
+_MOST_BRAS = 16  # more go back one after another
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,10 @@ class AdjointSums:
 
 
 class _Ran(NamedTuple):
-    """A segment that has been run: its place, what it was run by, and the layout before."""
+    """What has been run: its place, the segment, or segments, what they were run by, and the layout before."""
 
     place: int
+    segments: Any
     plan: Plan | None
     start: dict[str, Any]
 
@@ -220,10 +221,8 @@ class _OneSweep:
                 gate: [own if len(own) == 1 else own[self._sets] for own in some]
                 for gate, some in sweep.generators.get(one.place, {}).items()
             }
-            segments = self._segments(one.place)
-            how: Any = segments if self._is_batch else segments[0]
             is_last = left == {one.place}
-            sums = ket.undo(bras, how, one.plan, one.start, generators, is_last=is_last)
+            sums = ket.undo(bras, one.segments, one.plan, one.start, generators, is_last=is_last)
             for gate, own in sums.items():
                 found.sums[one.place][gate][self._bras, self._sets] = own
             if self._is_batch:
@@ -255,9 +254,9 @@ class _OneSweep:
             match operation:
                 case Segment():
                     plan = self._plans[place]
-                    ran.append(_Ran(place, plan, states.layout()))
                     segments = self._segments(place)
-                    states.run(segments if self._is_batch else segments[0], plan)
+                    ran.append(_Ran(place, segments if self._is_batch else segments[0], plan, states.layout()))
+                    states.run(ran[-1].segments, plan)
                     if self._is_batch:
                         self._monitor.advance(len(plan.passes) if plan else 0)
                 case Prepare(qubits, amplitudes):

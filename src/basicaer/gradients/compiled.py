@@ -253,10 +253,10 @@ class CompiledGradient:
         shape = array.shape[:-1]
         rows = array.reshape(prod(shape), len(self.parameters))
         weights = None if cotangent is None else self._read_cotangent(cotangent, shape)
-        task = self.task(rows, weights, Report(shape, self.shape, part))
+        task = self._task(rows, weights, Report(shape, self.shape, part))
         return submit_tasks(GradientJob, [task], self._estimator, self._settings)
 
-    def task(self, values: NDArray[np.float64], cotangent: NDArray[np.float64] | None, report: Report) -> GradientTask:
+    def _task(self, values: NDArray[np.float64], cotangent: NDArray[np.float64] | None, report: Report) -> GradientTask:
         """Return the task of differentiating at some sets of values.
 
         Parameters

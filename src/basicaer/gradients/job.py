@@ -56,8 +56,8 @@ class GradientJob(BasicAerJob):
         gradients = part.of(one.gradients)
         outputs = observables if gradients.ndim > 2 else ()  # sets, observables, parameters
         return GradientResult(
-            one.values.reshape(*shape, *observables),
-            gradients.reshape(*shape, *outputs, gradients.shape[-1]),
+            one.values.reshape((*shape, *observables)),
+            gradients.reshape((*shape, *outputs, gradients.shape[-1])),
             one.metadata,
         )
 

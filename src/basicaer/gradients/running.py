@@ -83,7 +83,7 @@ def _shifted(
     task: GradientTask, shifts: Shifts, payload: GradientPayload, monitor: Monitor, number: int
 ) -> Differentiated:
     estimated = run_task(shifts.task, payload, monitor, number, 0)
-    assert isinstance(estimated, Estimated)  # so is the outcome of every estimator's task  # noqa: S101
+    assert isinstance(estimated, Estimated)  # its task is an estimator's  # noqa: S101
     each = estimated.values.reshape(task.sets, -1, task.observables)
     values: NDArray[np.float64] = each[:, 0]
     by_occurrences = np.zeros((task.chain.size, task.sets, task.observables))

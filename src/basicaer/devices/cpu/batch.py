@@ -228,8 +228,9 @@ class NumpyBatch:
             recipe = recipe_to_undo(plan, segments.template, before, self._states.dtype, poll)
 
             def task(part: slice) -> None:
-                own = {gate: [of_sets(one, 0, part) for one in some] for gate, some in generators.items()}
-                undone = without_idle_passes(recipe.undone(segments[part], own, poll), is_last=is_last)
+                some = segments[part]
+                own = {gate: [of_sets(one, 0, part) for one in each] for gate, each in generators.items()}
+                undone = without_idle_passes(recipe.undone(recipe.bound(some, poll), some, own), is_last=is_last)
                 states = [batch._states[part] for batch in (self, *bras)]  # noqa: SLF001  # a method of the class
                 with without_denormals(self._states.dtype):
                     for one in undone:

@@ -116,34 +116,28 @@ class Recipe:
 
     def bound(self, segments: SegmentBatch | None = None, poll: Callable[[], None] = lambda: None) -> Bound:
         """Return the passes with the numbers of segments, one for each state; of the template if None are given."""
-        passes = self._passes_with(SetNumbers(self._gates, segments), poll)
-        return Bound(tuple(passes), self.after)
-
-    def _passes_with(self, numbers: SetNumbers, poll: Callable[[], None]) -> list[BoundPass]:
+        numbers = SetNumbers(self._gates, segments)
         blocks = self._chains.matrices(numbers)
         passes = []
         for recipe in self._passes:
             poll()
             passes.append(recipe.bound(numbers, blocks, self._dtype))
-        return passes
+        return Bound(tuple(passes), self.after)
 
-    def undone(
-        self, segments: SegmentBatch, generators: Generators, poll: Callable[[], None] = lambda: None
-    ) -> list[UndonePass]:
-        """Return what undoes the passes, the last one first, with the numbers of segments.
+    def undone(self, bound: Bound, segments: SegmentBatch, generators: Generators) -> list[UndonePass]:
+        """Return what undoes the passes, the last one first.
 
         Parameters
         ----------
+        bound
+            The passes with the numbers of segments.
         generators
             Those of the gates of a segment whose sums are wanted.
         """
         numbers, plan = SetNumbers(self._gates, segments), self._gates.plan
         own = {number: generators[origin] for number, origin in enumerate(plan.origins) if origin in generators}
         recipes = self._undone_recipes(frozenset(own))
-        undone = [
-            recipe.bound(whole, numbers, own)
-            for recipe, whole in zip(recipes, self._passes_with(numbers, poll), strict=True)
-        ]
+        undone = [recipe.bound(whole, numbers, own) for recipe, whole in zip(recipes, bound.passes, strict=True)]
         undone.reverse()
         return undone
 

@@ -316,7 +316,10 @@ class NumpyState:
         if plan.passes:
             with single_threaded_blas:
                 recipe = recipe_to_undo(plan, own.template, before, self._vector.dtype, self._monitor.poll)
-                undone = without_idle_passes(recipe.undone(own, generators, self._monitor.poll), is_last=is_last)
+                to = *recipe.start, self._vector.dtype, 0
+                # The segment has been run by this state, so that most often its passes are still there.
+                bound = _bound_plans.bound(plan, segment, to, lambda: recipe.bound(own, self._monitor.poll))
+                undone = without_idle_passes(recipe.undone(bound, own, generators), is_last=is_last)
                 run_passes(undone, states, self._threads_of_passes(), self._monitor, weight=_UNDONE_WEIGHT)
                 sums = sums_of_passes(undone, plan)
             before = recipe.start

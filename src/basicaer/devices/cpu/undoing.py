@@ -15,8 +15,9 @@ import numpy as np
 from basicaer.devices.cpu.binding import BoundProduct
 from basicaer.devices.cpu.diagonal_sums import DiagonalSums
 from basicaer.devices.cpu.diagonals import Diagonals
-from basicaer.devices.transitions import SmallGate, sums_of_product
-from basicaer.engine.bits import deposit_bits, extract_bits
+from basicaer.devices.cpu.tiles import Reorder
+from basicaer.devices.transitions import ProductSums, SmallGate
+from basicaer.engine.bits import deposit_bits, extract_bits, highest_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -44,10 +45,11 @@ class _Transition:
         else:
             self._last, self._rows = (first, second, third // 2 if product.fusion.is_real else third), -3
         axes = product.axes
-        # Of the matrices' axes (ket or bra, set, axes above the group, parts, row, column), those that are summed.
+        # Axes of the matrices are: the set, those above the group, the parts, row and column. Some are summed.
         self._summed = (*(1 + place for place, size in enumerate(axes) if size == 1), 1 + len(axes))
         self._bit = {wire: bit for bit, wire in enumerate(product.wires)}
         self._gates = gates
+        self._made: tuple[frozenset[int], ProductSums] | None = None
 
     def found(
         self, ket: NDArray[Any], bra: NDArray[Any], room: NDArray[Any], base: int
@@ -78,15 +80,27 @@ class _Transition:
         for outside, total in totals.items():
             values = outside * inside + product.selected.reshape(-1)[:, None, None]
             matrices[:, :, values, product.rows[:, None], product.rows] = total
-        planned = self._gates.wires
+        return self._small(numbers, generators).sums(matrices, numbers.of, generators)
+
+    def _small(self, numbers: SetNumbers, wanted: Collection[int]) -> ProductSums:
+        """Return how the gates' sums are made; it is kept, since the same gates vary again and again."""
+        product, planned = self._product, self._gates.wires
+        varying = frozenset(number for number in product.gates if numbers.varies(number))
+        if self._made is not None and self._made[0] == varying:
+            return self._made[1]
         gates = []
         for number, one in zip(product.gates, self._gates.numbers(product.gates), strict=True):
             targets, controls = (
                 tuple([self._bit[wire] for wire in some])
                 for some in (planned[number].targets, planned[number].controls)
             )
-            gates.append(SmallGate(number, one.form, numbers.of(number), targets, controls, one.control_state))
-        return sums_of_product(matrices, gates, generators)
+            data = None if number in varying else one.data
+            gates.append(SmallGate(number, one.form, data, targets, controls, one.control_state))
+        wires = highest_position(len(product.rows))
+        own = [number for number in product.gates if number in wanted]
+        made = ProductSums(gates, wires, len(product.wires) - wires, own)
+        self._made = varying, made
+        return made
 
 
 class UndoneRecipe:
@@ -117,6 +131,11 @@ class UndoneRecipe:
                     self._steps[place] = _Transition(operation, gates)
                 case Diagonals() if own := [one for one in operation.gates if one.number in wanted]:
                     self._steps[place] = DiagonalSums(operation, own)
+        self._moves = {
+            place: operation.inverse()
+            for place, operation in enumerate(recipe.operations)
+            if isinstance(operation, Reorder)
+        }
         # Rows are so short that they have no wires that are |0>, since what is there has never been written.
         places = recipe.places
         empty = [
@@ -141,7 +160,10 @@ class UndoneRecipe:
         generators
             By the numbers that gates have in the plan.
         """
-        operations = [(self._steps.get(place), operation.inverse()) for place, operation in enumerate(whole.operations)]
+        operations = [
+            (self._steps.get(place), self._moves.get(place) or operation.inverse())
+            for place, operation in enumerate(whole.operations)
+        ]
         operations.reverse()
         return UndonePass(
             whole.tile_size,
