@@ -16,7 +16,14 @@ PACKAGE = ROOT / "src" / "basicaer"
 LAYERS = {
     "user-facing": (
         *("__main__", "cli", "cli.running", "cli.planning", "cli.devices", "cli.inputs", "cli.results", "", "provider"),
-        *("gradients", "gradients.compiled", "gradients.job", "gradients.running", "gradients.payload"),
+        *(
+            "gradients",
+            "gradients.estimator_gradient",
+            "gradients.compiled",
+            "gradients.job",
+            "gradients.running",
+            "gradients.payload",
+        ),
         *(
             "primitives",
             "primitives.estimator",

@@ -37,7 +37,16 @@ if TYPE_CHECKING:
         UnknownOptionError,
         WorkerLostError,
     )
-    from basicaer.gradients import CompiledGradient, GradientJob, GradientResult, gradient, value_and_gradient
+    from basicaer.gradients import (
+        CompiledGradient,
+        EstimatorGradient,
+        EstimatorGradientJob,
+        EstimatorGradientResult,
+        GradientJob,
+        GradientResult,
+        gradient,
+        value_and_gradient,
+    )
     from basicaer.job import BasicAerJob, jobs
     from basicaer.option_types import (
         EstimatorArguments,
@@ -77,6 +86,9 @@ __all__ = [
     "DeviceFailedError",
     "DeviceUnavailableError",
     "EstimatorArguments",
+    "EstimatorGradient",
+    "EstimatorGradientJob",
+    "EstimatorGradientResult",
     "EstimatorOptions",
     "EstimatorV2",
     "GradientJob",

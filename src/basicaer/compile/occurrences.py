@@ -9,11 +9,20 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qiskit.circuit import ControlFlowOp, ForLoopOp, Parameter, ParameterExpression
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlFlowOp,
+    ControlModifier,
+    ForLoopOp,
+    InverseModifier,
+    Parameter,
+    ParameterExpression,
+    PowerModifier,
+)
 
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.unitary import definition_of
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +114,8 @@ class _Separation:
                 bodies = [self.circuit(body, inside) for body in operation.blocks]
                 new.append(operation.replace_blocks(bodies), on, into, copy=False)
                 continue
+            if isinstance(operation, AnnotatedOperation):
+                operation = self._plain(operation)
             record = BY_CLASS.get(getattr(operation, "base_class", type(operation)))
             if record is not None:
                 operation = operation.to_mutable()
@@ -122,6 +133,27 @@ class _Separation:
             self.written_out.add(operation.name)
             inner = zip((*definition.qubits, *definition.clbits), (*on, *into), strict=True)
             self._add(definition, new, dict(inner), counters)
+
+    def _plain(self, operation: AnnotatedOperation) -> Any:
+        """Return an annotated operation without its modifiers, which Qiskit carries out by its own classes."""
+        plain = operation.base_op
+        if isinstance(plain, AnnotatedOperation):
+            plain = self._plain(plain)
+        with at_border(
+            lambda why: BasicAerError(
+                f"'{operation.name}' ({self._place}) has parameters and modifiers that cannot be written out: {why}; "
+                "write it as gates of Qiskit's library."
+            )
+        ):
+            for modifier in operation.modifiers:
+                match modifier:
+                    case InverseModifier():
+                        plain = plain.inverse()
+                    case ControlModifier(num_ctrl_qubits=count, ctrl_state=state):
+                        plain = plain.control(count, ctrl_state=state, annotated=False)
+                    case PowerModifier(power=power):
+                        plain = plain.power(power)
+        return plain
 
     def _separated(self, param: Any, record: GateRecord, angle: int, counters: Any) -> Any:
         if not isinstance(param, ParameterExpression) or not param.parameters:
@@ -142,4 +174,4 @@ class _Separation:
 @cache
 def _angle(number: int) -> Parameter:
     """Return the parameter with a number, the same for all circuits, so that equal circuits are compiled once."""
-    return Parameter(f"angle {number}")
+    return Parameter(f"angle {number:09}")  # in this order, Qiskit sorts them by their numbers

@@ -129,7 +129,7 @@ class NullState:
         del segment, start, is_last
         for _ in plan.passes if plan else ():
             self._monitor.poll()
-            self._monitor.advance(1)
+            self._monitor.advance(1 + 2 * len(bras))
         return {gate: np.zeros((len(bras), 1, len(some)), complex) for gate, some in generators.items()}
 
     def layout(self) -> dict[str, Any]:

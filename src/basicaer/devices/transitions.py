@@ -136,23 +136,25 @@ class ProductSums:
         for group in _alike(wanted, generators):
             after = np.stack(np.broadcast_arrays(*(later[place] for place in group)))[:, None]
             undone = after.conj().swapaxes(-1, -2) @ transitions @ after
-            flat = undone.reshape(*undone.shape[:3], -1)
+            # Sums are over a last axis that is contiguous, so that no rounding depends on the numbers of bras and sets.
+            flat = undone.transpose(1, 2, 0, 3, 4, 5).reshape(*transitions.shape[:2], -1)
             places = np.stack([wanted[place].places for place in group])
-            np.minimum(places, flat.shape[-1] - 1, out=places)  # what is read there is multiplied by 0
-            number = np.arange(len(group)).reshape(-1, *[1] * (places.ndim - 1))
-            # reduced[w, i, j, b, s] or, for diagonals, reduced[w, i, b, s]
-            reduced = flat[number, :, :, places].sum(axis=places.ndim - 1)
+            size = flat.shape[-1] // len(group)
+            np.minimum(places, size - 1, out=places)  # what is read there is multiplied by 0
+            places += size * np.arange(len(group)).reshape(-1, *[1] * (places.ndim - 1))
+            reduced = np.take(flat, places, axis=2).sum(
+                axis=-1
+            )  # reduced[b, s, w, i, j] or, for diagonals, reduced[b, s, w, i]
             own = [generators[wanted[place].number] for place in group]
+            sums = []
             for angle in range(len(own[0])):
-                each = np.stack([some[angle] for some in own])  # each[w, s, i, j]
+                each = np.stack([some[angle] for some in own], axis=1)  # each[s, w, i, j] or each[s, w, i]
                 if each.ndim > 3:  # not diagonal
-                    traces = (reduced * each.transpose(0, 3, 2, 1)[:, :, :, None]).sum(axis=(1, 2))
-                else:
-                    traces = (reduced * each.transpose(0, 2, 1)[:, :, None]).sum(axis=1)
-                for place, one in zip(group, traces, strict=True):
-                    found.setdefault(wanted[place].number, np.empty((*one.shape, len(own[0])), complex))[..., angle] = (
-                        one
-                    )
+                    each = each.swapaxes(-1, -2)
+                terms = reduced * each
+                sums.append(terms.reshape(*terms.shape[:3], -1).sum(axis=-1))
+            for number, place in enumerate(group):
+                found[wanted[place].number] = np.stack([one[:, :, number] for one in sums], axis=-1)
         return found
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Adjoint", "AdjointSums", "Sweep", "is_undone"]
 
-_WEIGHT = 3.0  # passes that undoing one takes as long as
 _MOST_BRAS = 16  # more go back one after another
 
 
@@ -167,7 +166,7 @@ class Adjoint:
         flips = len({x for x, _ in sweep.masks})
         rounds = -(-sweep.size // at_once)
         sweeps = -(-count // bras)
-        total = passes * (sweeps + _WEIGHT * count) + flips * (1 + count)
+        total = passes * 2 * (sweeps + count) + flips * (1 + count)
         self._monitor.expect(max(round(total * rounds), 1), 0)
 
     @property
@@ -205,13 +204,19 @@ class _OneSweep:
         if with_values and sweep.masks:
             monitor.enter("observables")
             values = ket.expectations(sweep.masks).reshape(self._size, -1)
+            if self._is_batch:
+                monitor.advance(len({x for x, _ in sweep.masks}))
             for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
                 found.values[self._sets, observable] = (values * own).sum(axis=1)
         wanted = {place for place, own in sweep.generators.items() if own}
         if not wanted or not sweep.masks:
             return
         monitor.enter("observables")
-        bras = [ket.operated(sweep.masks, own if self._is_batch else own[0]) for own in self._factors()]
+        flips = len({x for x, _ in sweep.masks})
+        bras = []
+        for own in self._factors():
+            bras.append(ket.operated(sweep.masks, own if self._is_batch else own[0]))
+            monitor.advance(flips)
         monitor.enter("backwards")
         for one in reversed(ran):
             left = {place for place in wanted if place <= one.place}
@@ -227,7 +232,7 @@ class _OneSweep:
                 found.sums[one.place][gate][self._bras, self._sets] = own
             if self._is_batch:
                 passes = len(one.plan.passes) if one.plan else 0
-                monitor.advance(passes * _WEIGHT * len(bras))
+                monitor.advance(passes * (1 + 2 * len(bras)))
             elif self._came_back(one):
                 deviation = abs(complex(ket.read(np.zeros(1, np.int64))[0]) - 1)
                 found.deviation = max(found.deviation or 0.0, deviation)

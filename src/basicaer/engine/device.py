@@ -152,8 +152,8 @@ class State(Protocol):
     ) -> dict[int, NDArray[np.complex128]]:
         """Undo a segment that has just been run, on this state, the ket, and on bras.
 
-        Afterwards the states may be undone further, read at indices at which qubits that were |0> before the segment
-        are 0, or released.
+        A pass of the plan that is undone counts as one of the ket, and two of each bra. Afterwards the states may be
+        undone further, read at indices at which qubits that were |0> before the segment are 0, or released.
 
         Parameters
         ----------

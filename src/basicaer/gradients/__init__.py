@@ -1,6 +1,16 @@
 """Derivatives of expectation values by the parameters of circuits."""
 
 from basicaer.gradients.compiled import CompiledGradient, gradient, value_and_gradient
+from basicaer.gradients.estimator_gradient import EstimatorGradient, EstimatorGradientJob, EstimatorGradientResult
 from basicaer.gradients.job import GradientJob, GradientResult
 
-__all__ = ["CompiledGradient", "GradientJob", "GradientResult", "gradient", "value_and_gradient"]
+__all__ = [
+    "CompiledGradient",
+    "EstimatorGradient",
+    "EstimatorGradientJob",
+    "EstimatorGradientResult",
+    "GradientJob",
+    "GradientResult",
+    "gradient",
+    "value_and_gradient",
+]

@@ -292,7 +292,8 @@ class CompiledGradient:
             tuple(places),
             compiled.chain(values, poll),
             cotangent,
-            {"method": self.method, "reason": self.reason},
+            {"method": self.method, "reason": self.reason}
+            | ({"precision_of_values": self._precision} if self._precision else {}),
             report,
         )
 
@@ -336,8 +337,7 @@ class CompiledGradient:
         for number, (one, shift, _) in enumerate(rules, 1):
             rows[:, number, one] += shift
         rows = rows.reshape(-1, angles.shape[1])
-        order = [occurrences.parameters.index(one) for one in occurrences.circuit.parameters]
-        sweep = lower_sweep(occurrences.circuit, rows[:, order], noise=self._noise, poll=poll)
+        sweep = lower_sweep(occurrences.circuit, rows, noise=self._noise, poll=poll)
         sweep = replace(sweep, template=sweep.template and replace(sweep.template, name=self._circuit.name))
         sets, observables = np.indices((len(rows), len(self._terms)))
         task = EstimatorTask(sweep, sets.shape, None, self._precision, self._terms, sets, observables)

@@ -124,8 +124,10 @@ class DiagonalSums:
             values = values + deposit_bits(
                 gate.control_state, [len(gate.targets) + j for j in range(len(gate.controls))]
             )
-            signs = _signs(np.arange(len(columns)), values) / len(columns)
-            found[number] = _of_generators(total[:, :, columns] @ signs, generators[number])
+            signs = _signs(values, np.arange(len(columns))) / len(columns)
+            # No product of matrices: its rounding would depend on the number of sets.
+            marginal = (np.take(total, columns, axis=2)[:, :, None] * signs).sum(axis=-1)
+            found[number] = _of_generators(marginal, generators[number])
         start = len(self._outside)
         for number, gate in self._wide:
             end = start + 2 ** len(gate.targets)

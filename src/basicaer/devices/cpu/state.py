@@ -48,7 +48,6 @@ __all__ = ["ROW_QUBITS", "NumpyState", "allocation"]
 
 _NO_LIMIT = contextlib.nullcontext()  # used for products so small that BLAS never uses several threads
 _CHUNK_QUBITS = 16  # work without tiles polls after 2**16 amplitudes
-_UNDONE_WEIGHT = 3.0  # passes that undoing one takes as long as: two states, and the sums
 _LEAST_OF_A_THREAD = 2**17  # each thread gets at least this many amplitudes
 _PAGE_AMPLITUDES = 256  # pages of memory have 2**12 bytes or more, which are 256 amplitudes in double precision
 ROW_QUBITS = 4
@@ -320,7 +319,7 @@ class NumpyState:
                 # The segment has been run by this state, so that most often its passes are still there.
                 bound = _bound_plans.bound(plan, segment, to, lambda: recipe.bound(own, self._monitor.poll))
                 undone = without_idle_passes(recipe.undone(bound, own, generators), is_last=is_last)
-                run_passes(undone, states, self._threads_of_passes(), self._monitor, weight=_UNDONE_WEIGHT)
+                run_passes(undone, states, self._threads_of_passes(), self._monitor, weight=1.0 + 2.0 * len(bras))
                 sums = sums_of_passes(undone, plan)
             before = recipe.start
         for state in (self, *bras):

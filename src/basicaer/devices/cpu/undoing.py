@@ -124,7 +124,7 @@ class UndoneRecipe:
         wanted: frozenset[int],
     ) -> None:
         self._recipe = recipe
-        self._steps: dict[int, _Transition | DiagonalSums] = {}  # by the place of what they come after
+        self._steps: dict[int, _Transition | DiagonalSums] = {}  # each by its place
         for place, operation in enumerate(recipe.operations):
             match operation:
                 case BoundProduct() if not wanted.isdisjoint(operation.gates):

@@ -176,9 +176,11 @@ class CupyState(CupyAmplitudes):
         *,
         is_last: bool = False,
     ) -> dict[int, NDArray[np.complex128]]:
-        del plan, start, is_last  # HACK: sums are taken on the host, until there is a kernel for them
+        del start, is_last  # HACK: sums are taken on the host, until there is a kernel for them
         own = segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)
-        return sums_by_reading(self, bras, self.n_qubits, own, generators, self._monitor.poll)
+        sums = sums_by_reading(self, bras, self.n_qubits, own, generators, self._monitor.poll)
+        self._monitor.advance((1 + 2 * len(bras)) * len(plan.passes) if plan else 0)
+        return sums
 
     def read_each(self, indices: NDArray[np.int64]) -> NDArray[np.complex128]:
         """Return amplitudes of this state with a first axis of size 1; for `sums_by_reading`."""
