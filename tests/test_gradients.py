@@ -17,7 +17,15 @@ from qiskit.circuit.library import (
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 import exact
-from basicaer import CompiledGradient, EstimatorGradient, EstimatorV2, GradientJob, gradient, value_and_gradient
+from basicaer import (
+    CompiledGradient,
+    EstimatorGradient,
+    EstimatorV2,
+    GradientJob,
+    gradient,
+    value_and_gradient,
+    vjp_state,
+)
 from basicaer.compile.gates import BY_NAME, GATES
 from basicaer.compile.shift_rules import shift_rule
 from basicaer.devices import memory
@@ -165,6 +173,25 @@ def test_a_vector_jacobian_product_is_the_cotangent_times_the_jacobian(precision
     assert np.allclose(whole.gradients, double.gradients, rtol=0, atol=tolerance)
 
 
+def test_every_device_has_the_same_gradients(device, precision):
+    """All sets of a batch, and one by itself; a circuit that prepares qubits first has no batch."""
+    prepared = QuantumCircuit(4)
+    prepared.initialize([0.6, 0.8j], 1)
+    prepared.compose(every_way(), inplace=True)
+    for circuit, sets in ((every_way(), 3), (every_way(), 1), (prepared, 2)):
+        values = values_for(circuit, sets=(sets,))
+        compiled = value_and_gradient(circuit, OBSERVABLES)
+        want = compiled.submit(values).result()
+        task = compiled._task(values, None, Report((sets,), (3,)))
+        found = adjoint.Adjoint(device, plan_segment, precision, Monitor()).run(task.how)
+        by_angles = np.zeros((sets, 3, task.chain.size), complex)
+        for place, gate, at, occurrence in task.angles:
+            by_angles[:, :, occurrence] = 2 * found.sums[place][gate][:, :, at].T
+        tolerance = 1e-12 if precision is Precision.DOUBLE else 1e-5
+        assert np.allclose(found.values, want.values, rtol=0, atol=tolerance)
+        assert np.allclose(task.chain.by_parameters(by_angles).real, want.gradients, rtol=0, atol=tolerance)
+
+
 def test_a_set_has_the_same_gradient_in_any_company():
     circuit = every_way()
     compiled = value_and_gradient(circuit, OBSERVABLES)
@@ -252,6 +279,36 @@ def test_states_that_are_prepared_first_are_differentiated_by_a_sweep():
     shifted = gradient(late, "ZZ", [0.4]).result()
     assert shifted.metadata["method"] == "parameter shift"
     assert np.allclose(shifted.gradients, expected(late, [0.4], [SparsePauliOp("ZZ")])[1], rtol=0, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # as above
+def test_a_function_of_the_whole_state_is_differentiated_in_one_sweep():
+    """Global phases count, those of definitions and those that depend on parameters; idle qubits are |0>."""
+    inner = every_way()
+    circuit = QuantumCircuit(5, global_phase=P * Q + 0.4)
+    circuit.append(inner.to_instruction(), [0, 1, 2, 4])
+    values = values_for(circuit, sets=(2,))
+    random = np.random.default_rng(3)
+    vectors = random.normal(size=(2, 32)) + 1j * random.normal(size=(2, 32))
+    result = vjp_state(circuit, values, vectors).result()
+
+    def at(point):
+        return Statevector(circuit.assign_parameters(dict(zip(circuit.parameters, point, strict=True)))).data
+
+    for row, vector, overlap, slopes in zip(values, vectors, result.values, result.gradients, strict=True):
+        moves = STEP * np.eye(len(row))
+        want = [np.vdot(vector, at(row + one) - at(row - one)) / (2 * STEP) for one in moves]
+        assert np.allclose(overlap, np.vdot(vector, at(row)), rtol=0, atol=1e-12)
+        assert np.allclose(slopes, want, rtol=0, atol=1e-8)
+    some = vjp_state(circuit, values[0], vectors[0], parameters=["q"]).result()
+    place = [one.name for one in circuit.parameters].index("q")
+    assert np.allclose(some.gradients, result.gradients[0, place], rtol=0, atol=1e-13)
+    large = wide()  # in tiles
+    values = values_for(large)
+    vector = Statevector(large.assign_parameters(values)).data
+    length = vjp_state(large, values, vector).result()
+    assert length.values == pytest.approx(1, abs=1e-12)
+    assert np.allclose(length.gradients.real, 0, rtol=0, atol=1e-12)
 
 
 def dynamic():
@@ -473,6 +530,27 @@ def test_bad_input_is_refused_in_one_sentence(case):
     with pytest.raises(BasicAerError, match=message) as caught:
         call()
     assert str(caught.value).count(". ") == 0
+
+
+@pytest.mark.parametrize(
+    ("circuit", "vector", "message"),
+    [
+        (RY, np.ones(4), r"The cotangent has shape \(4,\), and the states have \(2,\); give it a number"),
+        (RY, "ab", "The cotangent must be an array of numbers, not 'ab'"),
+        (dynamic(), np.ones(4), "has no single final state to differentiate, since it measures"),
+        ("ry", np.ones(2), "A gradient is taken of a QuantumCircuit, not of 'ry'"),
+    ],
+)
+def test_bad_input_for_the_whole_state_is_refused(circuit, vector, message):
+    with pytest.raises(BasicAerError, match=message):
+        vjp_state(circuit, [0.1] * getattr(circuit, "num_parameters", 1), vector)
+
+
+def test_a_state_that_is_measured_at_the_end_is_none():
+    circuit = RY.copy()
+    circuit.measure_all()
+    with pytest.raises(BasicAerError, match="since it measures at its end; leave that out"):
+        vjp_state(circuit, [0.1], [1, 0])
 
 
 def test_what_has_no_shift_rule_is_refused_where_one_is_needed():

@@ -133,6 +133,19 @@ def test_sums_are_those_of_gates_undone_one_by_one(device, precision, seed, load
     assert np.allclose(state.read(indices), first[indices], rtol=0, atol=10 * TOLERANCE[precision])
 
 
+def test_given_amplitudes_are_laid_out_as_the_state(device, precision):
+    random = np.random.default_rng(0)
+    n = 6
+    gates, _ = random_gates(random, n, 20)
+    segment, state = Segment(tuple(gates)), device.new_state(n, precision)
+    state.run(segment, planned(device, segment, n, precision))
+    before = state.layout()
+    vector = 3 * reference.random_state(n, 1)
+    made = state.with_amplitudes(vector)
+    assert state.layout() == before
+    assert np.allclose(made.amplitudes(), vector, rtol=0, atol=TOLERANCE[precision])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_segments_are_undone_one_after_another_and_the_last_may_be_cut_short(device, precision, seed):
     random = np.random.default_rng(seed)

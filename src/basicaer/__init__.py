@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         GradientResult,
         gradient,
         value_and_gradient,
+        vjp_state,
     )
     from basicaer.job import BasicAerJob, jobs
     from basicaer.option_types import (
@@ -122,6 +123,7 @@ __all__ = [
     "jobs",
     "library",
     "value_and_gradient",
+    "vjp_state",
     "watch",
 ]
 

@@ -111,7 +111,7 @@ class Differentiable(NamedTuple):
         return self.compiled[0].template
 
     def angles(self, values: NDArray[np.float64], poll: Callable[[], None]) -> NDArray[np.float64]:
-        """Return ``angles[s, c]``, the value of occurrence c in each set of values.
+        """Return ``angles[s, c]``, the values of all occurrences, and of global phases after them, in each set.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class Differentiable(NamedTuple):
         """
         assert self.compiled is not None  # as for `program`  # noqa: S101
         program, columns = self.compiled
-        parameters = columns.at(angles, f"circuit '{self.name}'", poll)
+        parameters = columns.at(angles[:, : len(self.occurrences.parameters)], f"circuit '{self.name}'", poll)
         segments = program.segments(program.numbers(parameters))
         wanted = set(self.slopes.rows.tolist())
         generators: dict[int, Generators] = {}

@@ -40,11 +40,12 @@ class Occurrences(NamedTuple):
     Attributes
     ----------
     circuit
-        The circuit, without a global phase that depends on parameters.
+        The circuit, without global phases that depend on parameters.
     parameters
         Its parameters, one for each occurrence.
     expressions
-        ``expressions[c]`` is what parameter c stands for: a parameter or an expression of the first circuit.
+        ``expressions[c]`` is what parameter c stands for: a parameter or an expression of the first circuit. After
+        those of all parameters, there are the global phases that depend on parameters.
     written_out
         The names of the instructions that were replaced by what they are made of.
     angles
@@ -77,7 +78,11 @@ def occurrences_of(circuit: QuantumCircuit, poll: Callable[[], None]) -> Occurre
     separation = _Separation(f"circuit '{circuit.name}'", poll)
     separated = separation.circuit(circuit, frozenset())
     return Occurrences(
-        separated, separation.parameters, separation.expressions, separation.written_out, separation.angles
+        separated,
+        separation.parameters,
+        [*separation.expressions, *separation.phases],
+        separation.written_out,
+        separation.angles,
     )
 
 
@@ -85,6 +90,7 @@ class _Separation:
     def __init__(self, place: str, poll: Callable[[], None]) -> None:
         self.parameters: list[Parameter] = []
         self.expressions: list[ParameterExpression] = []
+        self.phases: list[ParameterExpression] = []
         self.written_out: set[str] = set()
         self.angles: list[tuple[GateRecord, int]] = []
         self._place = place
@@ -93,8 +99,7 @@ class _Separation:
     def circuit(self, circuit: QuantumCircuit, counters: frozenset[Parameter]) -> QuantumCircuit:
         """Return a copy of a circuit or body; `counters` are the parameters of the for loops around it."""
         new = circuit.copy_empty_like()
-        if isinstance(new.global_phase, ParameterExpression):
-            new.global_phase = 0  # no expectation value depends on it
+        new.global_phase = self._fixed(circuit.global_phase)
         self._add(circuit, new, {bit: bit for bit in (*circuit.qubits, *circuit.clbits)}, counters)
         return new
 
@@ -131,8 +136,16 @@ class _Separation:
                     "differentiated; write it as gates of Qiskit's library."
                 )
             self.written_out.add(operation.name)
+            new.global_phase += self._fixed(definition.global_phase)
             inner = zip((*definition.qubits, *definition.clbits), (*on, *into), strict=True)
             self._add(definition, new, dict(inner), counters)
+
+    def _fixed(self, phase: Any) -> float:
+        """Return a global phase, or 0 if it depends on parameters: it is then kept apart."""
+        if isinstance(phase, ParameterExpression) and phase.parameters:
+            self.phases.append(phase)
+            return 0.0
+        return float(phase)
 
     def _plain(self, operation: AnnotatedOperation) -> Any:
         """Return an annotated operation without its modifiers, which Qiskit carries out by its own classes."""

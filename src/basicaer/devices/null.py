@@ -116,6 +116,10 @@ class NullState:
         del masks, factors
         return self.copy()
 
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        del amplitudes
+        return self.copy()
+
     def undo(  # as the contract has it
         self,
         bras: Sequence[Self],

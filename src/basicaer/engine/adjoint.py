@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.device import Device, Generators
+    from basicaer.engine.device import Device, Generators, State
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan, Planner
     from basicaer.engine.program import Operation, Program
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Adjoint", "AdjointSums", "Sweep", "is_undone"]
 
+_READ_AT_ONCE = 2**16  # amplitudes
 _MOST_BRAS = 16  # more go back one after another
 
 
@@ -51,6 +52,8 @@ class Sweep:
         ``cotangent[s, o]`` weighs the derivative of observable o in set s; None if each is wanted by itself.
     generators
         ``generators[place]``, of the gates whose derivatives are wanted, for the segment at a place of the body.
+    bras
+        ``bras[s, i]``, amplitudes that are given in place of observables, for set s; None if there are observables.
     """
 
     program: Program
@@ -60,6 +63,7 @@ class Sweep:
     factors: NDArray[np.float64]
     cotangent: NDArray[np.float64] | None
     generators: Mapping[int, Generators]
+    bras: NDArray[np.complexfloating] | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +73,8 @@ class AdjointSums:
     Attributes
     ----------
     values
-        ``values[s, o]`` is the expectation value of observable o in set s.
+        ``values[s, o]`` is the expectation value of observable o in set s; ``values[s, 0]`` is ``<bra|ket>`` if bras
+        are given.
     sums
         ``sums[place][gate][o, s, a]`` is ``<bra| A |ket>`` after a gate, for generator a and observable o; with a
         cotangent, o is 0. Twice its real part is the derivative by the angle.
@@ -78,7 +83,7 @@ class AdjointSums:
         measures the accuracy that was lost; None if none came back there.
     """
 
-    values: NDArray[np.float64]
+    values: NDArray[Any]
     sums: dict[int, dict[int, NDArray[np.complex128]]] = field(default_factory=dict)
     deviation: float | None = None
 
@@ -116,8 +121,10 @@ class Adjoint:
         Cancelled
             If the monitor says that the job was cancelled.
         """
-        count = len(sweep.factors) if sweep.cotangent is None else 1
+        count = len(sweep.factors) if sweep.cotangent is None and sweep.bras is None else 1
         found = AdjointSums(np.zeros((sweep.size, len(sweep.factors))))
+        if sweep.bras is not None:
+            found.values = np.zeros((sweep.size, 1), complex)
         for place, generators in sweep.generators.items():
             found.sums[place] = {
                 gate: np.zeros((count, sweep.size, len(some)), complex) for gate, some in generators.items()
@@ -136,7 +143,7 @@ class Adjoint:
     def _sets_at_once(self, sweep: Sweep, count: int) -> int:
         """Return how many sets run as a batch; 1 if they run one after another."""
         body = sweep.program.body
-        if sweep.size == 1 or not all(is_undone(operation) for operation in body):
+        if sweep.size == 1 or sweep.bras is not None or not all(is_undone(operation) for operation in body):
             return 1
         most = self._device.most_undone(sweep.program.state_qubits, self._precision)
         return max(min(most // (1 + min(count, _MOST_BRAS)), sweep.size), 1)
@@ -208,15 +215,13 @@ class _OneSweep:
                 monitor.advance(len({x for x, _ in sweep.masks}))
             for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
                 found.values[self._sets, observable] = (values * own).sum(axis=1)
+        if sweep.bras is not None:
+            found.values[self._sets] = _overlap(sweep.bras[self._sets][0], ket, monitor)
         wanted = {place for place, own in sweep.generators.items() if own}
-        if not wanted or not sweep.masks:
+        if not wanted or not (sweep.masks or sweep.bras is not None):
             return
         monitor.enter("observables")
-        flips = len({x for x, _ in sweep.masks})
-        bras = []
-        for own in self._factors():
-            bras.append(ket.operated(sweep.masks, own if self._is_batch else own[0]))
-            monitor.advance(flips)
+        bras = self._made_bras(ket)
         monitor.enter("backwards")
         for one in reversed(ran):
             left = {place for place in wanted if place <= one.place}
@@ -236,6 +241,17 @@ class _OneSweep:
             elif self._came_back(one):
                 deviation = abs(complex(ket.read(np.zeros(1, np.int64))[0]) - 1)
                 found.deviation = max(found.deviation or 0.0, deviation)
+
+    def _made_bras(self, ket: Any) -> list[Any]:
+        sweep = self._sweep
+        if sweep.bras is not None:
+            return [ket.with_amplitudes(sweep.bras[self._sets][0])]
+        flips = len({x for x, _ in sweep.masks})
+        bras = []
+        for own in self._factors():
+            bras.append(ket.operated(sweep.masks, own if self._is_batch else own[0]))
+            self._monitor.advance(flips)
+        return bras
 
     def _came_back(self, ran: _Ran) -> bool:
         """Tell whether all of a segment was undone, and the program began with it in |0...0>."""
@@ -288,3 +304,13 @@ class _OneSweep:
             weighed = cotangent[self._sets]
             return [sum(weighed[:, o, None] * own for o, own in enumerate(factors))]
         return [np.repeat(own[None], self._size, axis=0) for own in factors[self._bras]]
+
+
+def _overlap(bra: NDArray[np.complexfloating], ket: State, monitor: Monitor) -> complex:
+    """Return ``<bra|ket>``, without changing how the ket is laid out."""
+    total = 0j
+    for start in range(0, len(bra), _READ_AT_ONCE):
+        monitor.poll()
+        indices = np.arange(start, min(start + _READ_AT_ONCE, len(bra)))
+        total += complex(np.vdot(bra[indices].astype(complex), ket.read(indices)))
+    return total

@@ -140,6 +140,9 @@ class State(Protocol):
         The products are given as for `expectations`.
         """
 
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        """Return a new state that has the given amplitudes and is laid out as this one."""
+
     def undo(
         self,
         bras: Sequence[Self],
@@ -158,7 +161,7 @@ class State(Protocol):
         Parameters
         ----------
         bras
-            What `operated` has made of the ket after the segment, and went through the same `undo` since.
+            What `operated` or `with_amplitudes` has made of the ket after the segment.
         plan
             The plan that it was run by.
         start

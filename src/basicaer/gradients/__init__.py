@@ -3,6 +3,7 @@
 from basicaer.gradients.compiled import CompiledGradient, gradient, value_and_gradient
 from basicaer.gradients.estimator_gradient import EstimatorGradient, EstimatorGradientJob, EstimatorGradientResult
 from basicaer.gradients.job import GradientJob, GradientResult
+from basicaer.gradients.states import vjp_state
 
 __all__ = [
     "CompiledGradient",
@@ -13,4 +14,5 @@ __all__ = [
     "GradientResult",
     "gradient",
     "value_and_gradient",
+    "vjp_state",
 ]

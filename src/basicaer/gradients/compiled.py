@@ -47,7 +47,14 @@ if TYPE_CHECKING:
     from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
 
-__all__ = ["CompiledGradient", "gradient", "submit_tasks", "value_and_gradient"]
+__all__ = [
+    "CompiledGradient",
+    "gradient",
+    "read_values",
+    "submit_tasks",
+    "value_and_gradient",
+    "wanted_parameters",
+]
 
 _Job = TypeVar("_Job", bound=BasicAerJob)
 _METHODS = ("adjoint", "parameter shift")
@@ -204,7 +211,7 @@ class CompiledGradient:
         self._circuit = circuit
         poll = ReadingTimeLimit(settings["timeout"])
         self.parameters = list(circuit.parameters)
-        numbers = _wanted(parameters, self.parameters, circuit.name)
+        numbers = wanted_parameters(parameters, self.parameters, circuit.name)
         self.wanted = [self.parameters[number] for number in numbers]
         array = read_observables(observables, circuit)
         self.shape = array.shape
@@ -249,7 +256,7 @@ class CompiledGradient:
             What is returned of ``2 <psi| H |dpsi>``: ``"real"``, which is the derivative, ``"imag"`` or ``"complex"``.
         """
         part = self._part(derivative_type)
-        array = self._read_values(values)
+        array = read_values(values, len(self.parameters), self._circuit.name)
         shape = array.shape[:-1]
         rows = array.reshape(prod(shape), len(self.parameters))
         weights = None if cotangent is None else self._read_cotangent(cotangent, shape)
@@ -267,8 +274,6 @@ class CompiledGradient:
             ``cotangent[s, o]`` of observable o.
         """
         poll = ReadingTimeLimit(self._settings["timeout"])
-        if not np.isfinite(values).all():
-            raise PubError(f"Circuit '{self._circuit.name}' is given parameter values that are not finite numbers.")
         compiled = self._compiled
         angles = compiled.angles(values, poll)
         how: Sweep | Shifts
@@ -331,7 +336,8 @@ class CompiledGradient:
     def _shifts(self, angles: NDArray[np.float64], poll: Callable[[], None]) -> Shifts:
         """Return the values at shifted angles that give the derivatives."""
         occurrences = self._compiled.occurrences
-        wanted = sorted(set(self._compiled.slopes.rows.tolist()))
+        angles = angles[:, : len(occurrences.parameters)]
+        wanted = sorted(one for one in set(self._compiled.slopes.rows.tolist()) if one < angles.shape[1])
         rules = [(one, shift, factor) for one in wanted for shift, factor in shift_rule(*occurrences.angles[one])]
         rows = np.repeat(angles[:, None], 1 + len(rules), axis=1)
         for number, (one, shift, _) in enumerate(rules, 1):
@@ -343,19 +349,6 @@ class CompiledGradient:
         task = EstimatorTask(sweep, sets.shape, None, self._precision, self._terms, sets, observables)
         which, _, factors = zip(*rules, strict=True) if rules else ((), (), ())
         return Shifts(task, np.array(which, np.intp), np.array(factors, float))
-
-    def _read_values(self, values: Any) -> NDArray[np.float64]:
-        count, name = len(self.parameters), self._circuit.name
-        with at_border(lambda _: PubError(f"Parameter values must be an array of real numbers, not {shown(values)}.")):
-            if values is None or np.iscomplexobj(values):
-                raise TypeError
-            array = np.asarray(values, float)
-        if not array.ndim or array.shape[-1] != count:
-            raise PubError(
-                f"Circuit '{name}' has {counted(count, 'parameter')}, and is given values of shape {array.shape}; give "
-                f"an array of shape ({count},), or (..., {count}) for several sets."
-            )
-        return array
 
     def _read_cotangent(self, cotangent: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
         with at_border(lambda _: PubError(f"The cotangent must be an array of real numbers, not {shown(cotangent)}.")):
@@ -406,7 +399,29 @@ def submit_tasks(
     return submit_job(job_class, backend, run_gradient, no_qobj, prepare=lambda: payload, settings=settings)
 
 
-def _wanted(
+def read_values(values: Any, count: int, name: str) -> NDArray[np.float64]:
+    """Return values of a circuit's parameters as an array whose last axis is for them, checked.
+
+    Parameters
+    ----------
+    count, name
+        The number of parameters, and the circuit's name.
+    """
+    with at_border(lambda _: PubError(f"Parameter values must be an array of real numbers, not {shown(values)}.")):
+        if values is None or np.iscomplexobj(values):
+            raise TypeError
+        array = np.asarray(values, float)
+    if not array.ndim or array.shape[-1] != count:
+        raise PubError(
+            f"Circuit '{name}' has {counted(count, 'parameter')}, and is given values of shape {array.shape}; give an "
+            f"array of shape ({count},), or (..., {count}) for several sets."
+        )
+    if not np.isfinite(array).all():
+        raise PubError(f"Circuit '{name}' is given parameter values that are not finite numbers.")
+    return array
+
+
+def wanted_parameters(
     parameters: Iterable[Parameter | str] | None, of_circuit: Sequence[Parameter], name: str
 ) -> tuple[int, ...]:
     """Return the numbers of the parameters by which is differentiated."""

@@ -10,7 +10,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from basicaer.errors import BasicAerError, OptionValueError, PubError, shown
-from basicaer.gradients.compiled import CompiledGradient, submit_tasks
+from basicaer.gradients.compiled import CompiledGradient, read_values, submit_tasks
 from basicaer.gradients.job import GradientJob
 from basicaer.gradients.payload import Report
 from basicaer.options import check_option
@@ -222,7 +222,9 @@ class EstimatorGradient:
                     precision,
                 )
                 part = compiled._part(self._derivative_type)  # noqa: SLF001  # a class of this package
-                rows = compiled._read_values([values[own[0]] for own in of_sets])  # noqa: SLF001  # as above
+                rows = read_values(
+                    [values[own[0]] for own in of_sets], len(compiled.parameters), circuits[first[0]].name
+                )
                 requests = tuple(
                     (number, place, at) for place, own in enumerate(of_sets) for at, number in enumerate(own)
                 )

@@ -95,6 +95,8 @@ class GradientTask:
         What is known of the result beforehand: the method, and why it was chosen.
     report
         The form in which the outcome is reported.
+    phases
+        How many of the last occurrences are global phases.
     """
 
     name: str
@@ -107,6 +109,7 @@ class GradientTask:
     cotangent: NDArray[np.float64] | None
     metadata: dict[str, Any]
     report: Report
+    phases: int = 0
 
 
 class Differentiated(NamedTuple):

@@ -59,10 +59,14 @@ def _by_adjoint(
     task: GradientTask, sweep: Sweep, device: Device, payload: GradientPayload, monitor: Monitor
 ) -> Differentiated:
     found = Adjoint(device, plan_segment, payload.precision, monitor).run(sweep)
-    outputs = task.observables if sweep.cotangent is None else 1
+    outputs = task.observables if sweep.cotangent is None and sweep.bras is None else 1
     by_occurrences = np.zeros((task.sets, outputs, task.chain.size), complex)
     for place, gate, at, occurrence in task.angles:
-        by_occurrences[:, :, occurrence] = 2 * found.sums[place][gate][:, :, at].T
+        by_occurrences[:, :, occurrence] = found.sums[place][gate][:, :, at].T
+    if sweep.bras is None:
+        by_occurrences *= 2
+    else:  # each global phase turns the whole state
+        by_occurrences[:, :, task.chain.size - task.phases :] = 1j * found.values[:, :, None]
     gradients = task.chain.by_parameters(by_occurrences)
     metadata: dict[str, Any] = {"device": device.name, "precision": str(payload.precision)}
     if found.deviation is not None:

@@ -297,6 +297,13 @@ class NumpyState:
             held.clear()
         return type(self)(vector, self.n_qubits, self._threads, self._monitor, untouched=(), place=self._place)
 
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        with allocation(self._vector.nbytes):
+            vector = np.empty_like(self._vector)
+        for part in self._chunks(len(vector)):
+            vector[deposit_bits(np.arange(len(vector))[part], self._place)] = amplitudes[part]
+        return type(self)(vector, self.n_qubits, self._threads, self._monitor, untouched=(), place=self._place)
+
     def undo(  # as the contract has it
         self,
         bras: Sequence[Self],

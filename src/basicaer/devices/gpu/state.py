@@ -161,10 +161,12 @@ class CupyState(CupyAmplitudes):
         return vector
 
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
-        amplitudes = amplitudes_operated(self, masks, factors, self._monitor.poll)
-        operated = self.copy()
-        operated.load(amplitudes)
-        return operated
+        return self.with_amplitudes(amplitudes_operated(self, masks, factors, self._monitor.poll))
+
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        made = self.copy()
+        made.load(amplitudes)
+        return made
 
     def undo(  # as the contract has it
         self,
