@@ -133,6 +133,36 @@ def test_sums_are_those_of_gates_undone_one_by_one(device, precision, seed, load
     assert np.allclose(state.read(indices), first[indices], rtol=0, atol=10 * TOLERANCE[precision])
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_qubits_that_wait_in_zero_are_left_out_on_the_way_back_too(seed):
+    """Gates act on more and more of the qubits, and some stay |0>, in tiles of any size."""
+    random = np.random.default_rng(seed)
+    n = int(random.integers(4, 9))
+    order, gates, angles = random.permutation(n).tolist(), [], {}
+    for count in range(1, int(random.integers(2, n))):
+        some, own = random_gates(random, count, 3)
+        angles |= {len(gates) + number: angle for number, angle in own.items()}
+        gates += [
+            gate._replace(
+                targets=tuple(order[q] for q in gate.targets), controls=tuple(order[q] for q in gate.controls)
+            )
+            for gate in some
+        ]
+    device, precision = NumpyDevice(threads=1, tile_qubits=int(random.integers(3, n + 1))), Precision.DOUBLE
+    segment, generators, state = Segment(tuple(gates)), generators_of(angles), device.new_state(n, precision)
+    start, plan = state.layout(), planned(device, segment, n, precision)
+    state.run(segment, plan)
+    ket = state.copy().amplitudes()
+    masks = random_masks(random, n, 3)
+    bra = state.operated(masks, np.ones(3))
+    empty = [place for qubit, place in enumerate(state._place) if qubit in state._zero]
+    bra._vector[np.bitwise_and(np.arange(2**n), sum(2**place for place in empty)) != 0] = np.nan  # is to be left out
+    want, _ = expected_sums(gates, generators, ket, [pauli_sum(masks, np.ones(3), ket)])
+    sums = state.undo([bra], segment, plan, start, generators)
+    for number, own in want.items():
+        assert np.allclose(sums[number][:, 0], own, rtol=0, atol=1e-12)
+
+
 def test_given_amplitudes_are_laid_out_as_the_state(device, precision):
     random = np.random.default_rng(0)
     n = 6
