@@ -16,22 +16,10 @@ PACKAGE = ROOT / "src" / "basicaer"
 LAYERS = {
     "user-facing": (
         *("__main__", "cli", "cli.running", "cli.planning", "cli.devices", "cli.inputs", "cli.results", "", "provider"),
-        *(
-            "gradients",
-            "gradients.estimator_gradient",
-            "gradients.compiled",
-            "gradients.job",
-            "gradients.running",
-            "gradients.payload",
-        ),
-        *(
-            "primitives",
-            "primitives.estimator",
-            "primitives.observables",
-            "primitives.compiled",
-            "primitives.sampler",
-            "primitives.base",
-        ),
+        *("gradients", "gradients.estimator_gradient", "gradients.states", "gradients.compiled", "gradients.inputs"),
+        *("gradients.submitting", "gradients.job", "gradients.running", "gradients.payload"),
+        *("primitives", "primitives.estimator", "primitives.observables", "primitives.compiled"),
+        *("primitives.sampler", "primitives.base"),
         *("primitives.options", "primitives.job", "primitives.running", "primitives.payload"),
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),

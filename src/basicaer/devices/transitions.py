@@ -57,15 +57,12 @@ class _Step(NamedTuple):
         ``places[i, j, r]`` is where entry (i, j) of the gate's matrix stands in a flat matrix of the product, for all
         r; for a diagonal ``places[i, r]``. Entries that are 0, since they join values of selectors, have the place
         behind the last one.
-    base
-        The flat matrix in which the gate's own entries are missing, and that place.
     wanted
         Whether its sums are wanted.
     """
 
     number: int
     places: NDArray[np.intp]
-    base: NDArray[np.complex128]
     wanted: bool
 
 
@@ -84,22 +81,26 @@ class ProductSums:
 
     def __init__(self, gates: Sequence[SmallGate], wires: int, selectors: int, wanted: Collection[int]) -> None:
         self._shape = (2**selectors, 2**wires, 2**wires)
+        self._identity = np.zeros(np.prod(self._shape) + 1, complex)  # flat, and the place behind the last entry
+        self._identity[:-1].reshape(self._shape)[:] = np.eye(2**wires)
         first = next(place for place, gate in enumerate(gates) if gate.number in wanted)
         self._steps: list[_Step | NDArray[np.complex128]] = []  # last first; runs of other gates are one matrix
         for gate in reversed(gates[first:]):
             places, own = _places(gate, wires, selectors)
-            base = np.zeros(np.prod(self._shape) + 1, complex)
-            base[:-1].reshape(self._shape)[:] = np.eye(2**wires)
-            base[places] = 0
             if gate.data is None or gate.number in wanted:
-                self._steps.append(_Step(gate.number, places, base, gate.number in wanted))
+                self._steps.append(_Step(gate.number, places, gate.number in wanted))
                 continue
-            base[places] = own[..., None]
-            matrix = base[:-1].reshape(self._shape)
+            matrix = self._matrices(places, own[None])[0]
             if self._steps and not isinstance(self._steps[-1], _Step):
                 self._steps[-1] = self._steps[-1] @ matrix
             else:
                 self._steps.append(matrix)
+
+    def _matrices(self, places: NDArray[np.intp], data: NDArray[Any]) -> NDArray[np.complex128]:
+        """Return ``matrices[s, v]`` on all wires, of a gate with the entries ``data[s]``."""
+        flat = np.repeat(self._identity[None], len(data), axis=0)
+        flat[:, places] = data[..., None]
+        return flat[:, :-1].reshape(-1, *self._shape)
 
     def sums(
         self,
@@ -128,10 +129,7 @@ class ProductSums:
                 later.append(product)
                 if step is self._steps[-1]:  # the first gate is one that is wanted
                     break
-            data = numbers(step.number)
-            matrix = np.repeat(step.base[None], len(data), axis=0)
-            matrix[:, step.places] = data[..., None]
-            product = product @ matrix[:, :-1].reshape(-1, *self._shape)
+            product = product @ self._matrices(step.places, numbers(step.number))
         found: dict[int, NDArray[np.complex128]] = {}
         for group in _alike(wanted, generators):
             after = np.stack(np.broadcast_arrays(*(later[place] for place in group)))[:, None]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.compile.differentiable import Angle, differentiable
 from basicaer.compile.shift_rules import shift_rule
@@ -16,13 +15,13 @@ from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
 from basicaer.engine.adjoint import Sweep
-from basicaer.errors import BasicAerError, OptionValueError, PubError, at_border, shown
+from basicaer.errors import BasicAerError, OptionValueError, shown
+from basicaer.gradients.inputs import read_cotangent, read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
-from basicaer.gradients.payload import GradientPayload, GradientTask, Part, Report, Shifts
-from basicaer.gradients.running import run_gradient
-from basicaer.job import BasicAerJob
+from basicaer.gradients.payload import GradientTask, Part, Report, Shifts
+from basicaer.gradients.submitting import submit_tasks
 from basicaer.options import check_option
-from basicaer.primitives.base import devices_of, expected_device
+from basicaer.primitives.base import expected_device
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.primitives.observables import (
     check_no_saves,
@@ -33,13 +32,13 @@ from basicaer.primitives.observables import (
 )
 from basicaer.primitives.payload import EstimatorTask
 from basicaer.simulators.noise import noise_of
-from basicaer.submission import submit_job
-from basicaer.wording import counted, unknown_name
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
+    from qiskit.circuit import Parameter
     from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
     from basicaer.engine.program import Program
@@ -47,16 +46,8 @@ if TYPE_CHECKING:
     from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
 
-__all__ = [
-    "CompiledGradient",
-    "gradient",
-    "read_values",
-    "submit_tasks",
-    "value_and_gradient",
-    "wanted_parameters",
-]
+__all__ = ["CompiledGradient", "gradient", "value_and_gradient"]
 
-_Job = TypeVar("_Job", bound=BasicAerJob)
 _METHODS = ("adjoint", "parameter shift")
 _ASKED_FOR = "it was asked for"
 
@@ -259,7 +250,7 @@ class CompiledGradient:
         array = read_values(values, len(self.parameters), self._circuit.name)
         shape = array.shape[:-1]
         rows = array.reshape(prod(shape), len(self.parameters))
-        weights = None if cotangent is None else self._read_cotangent(cotangent, shape)
+        weights = None if cotangent is None else read_cotangent(cotangent, shape, self.shape)
         task = self._task(rows, weights, Report(shape, self.shape, part))
         return submit_tasks(GradientJob, [task], self._estimator, self._settings)
 
@@ -350,19 +341,6 @@ class CompiledGradient:
         which, _, factors = zip(*rules, strict=True) if rules else ((), (), ())
         return Shifts(task, np.array(which, np.intp), np.array(factors, float))
 
-    def _read_cotangent(self, cotangent: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        with at_border(lambda _: PubError(f"The cotangent must be an array of real numbers, not {shown(cotangent)}.")):
-            if np.iscomplexobj(cotangent):
-                raise TypeError
-            array = np.asarray(cotangent, float)
-        expected = (*shape, *self.shape)
-        if array.shape != expected:
-            raise PubError(
-                f"The cotangent has shape {array.shape}, and the expectation values have {expected}; give it a number "
-                "for each of them."
-            )
-        return array.reshape(prod(shape), len(self._terms))
-
     def _part(self, derivative_type: Any) -> Part:
         given = getattr(derivative_type, "value", derivative_type)
         try:
@@ -377,68 +355,3 @@ class CompiledGradient:
                 f"differentiated by, since {self.reason}; leave it out."
             )
         return part
-
-
-def submit_tasks(
-    job_class: type[_Job], tasks: Sequence[GradientTask], estimator: EstimatorV2, settings: dict[str, Any]
-) -> _Job:
-    """Submit tasks as a job of some class."""
-    widest = max((task.n_qubits for task in tasks), default=0)
-    payload = GradientPayload(
-        tuple(tasks),
-        estimator._seed_of_run(),  # noqa: SLF001  # a class of this package
-        devices_of(settings),
-        settings["precision"],
-        expected_device(widest, settings).queue,
-    )
-
-    def no_qobj() -> None:
-        """Stand in for the circuits of a job: `GradientJob.qobj` says that there is no Qobj."""
-
-    backend = estimator._backend  # noqa: SLF001  # a class of this package
-    return submit_job(job_class, backend, run_gradient, no_qobj, prepare=lambda: payload, settings=settings)
-
-
-def read_values(values: Any, count: int, name: str) -> NDArray[np.float64]:
-    """Return values of a circuit's parameters as an array whose last axis is for them, checked.
-
-    Parameters
-    ----------
-    count, name
-        The number of parameters, and the circuit's name.
-    """
-    with at_border(lambda _: PubError(f"Parameter values must be an array of real numbers, not {shown(values)}.")):
-        if values is None or np.iscomplexobj(values):
-            raise TypeError
-        array = np.asarray(values, float)
-    if not array.ndim or array.shape[-1] != count:
-        raise PubError(
-            f"Circuit '{name}' has {counted(count, 'parameter')}, and is given values of shape {array.shape}; give an "
-            f"array of shape ({count},), or (..., {count}) for several sets."
-        )
-    if not np.isfinite(array).all():
-        raise PubError(f"Circuit '{name}' is given parameter values that are not finite numbers.")
-    return array
-
-
-def wanted_parameters(
-    parameters: Iterable[Parameter | str] | None, of_circuit: Sequence[Parameter], name: str
-) -> tuple[int, ...]:
-    """Return the numbers of the parameters by which is differentiated."""
-    if parameters is None:
-        return tuple(range(len(of_circuit)))
-    with at_border(lambda _: PubError(f"parameters must be a list of parameters or names, not {shown(parameters)}.")):
-        given = list(parameters)
-    names = [one.name for one in of_circuit]
-    found = []
-    for one in given:
-        if not isinstance(one, Parameter | str):
-            kind = "an expression" if isinstance(one, ParameterExpression) else "not a parameter"
-            raise PubError(f"parameters are parameters or their names, and {shown(one)} is {kind}.")
-        called = one if isinstance(one, str) else one.name
-        if called not in names or (isinstance(one, Parameter) and of_circuit[names.index(called)] != one):
-            raise PubError(unknown_name(f"parameter of circuit '{name}'", called, names))
-        found.append(names.index(called))
-    if len(set(found)) < len(found):
-        raise PubError("A parameter is named twice in parameters; name each once.")
-    return tuple(found)

@@ -10,9 +10,11 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from basicaer.errors import BasicAerError, OptionValueError, PubError, shown
-from basicaer.gradients.compiled import CompiledGradient, read_values, submit_tasks
+from basicaer.gradients.compiled import CompiledGradient
+from basicaer.gradients.inputs import read_values
 from basicaer.gradients.job import GradientJob
 from basicaer.gradients.payload import Report
+from basicaer.gradients.submitting import submit_tasks
 from basicaer.options import check_option
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.wording import counted

@@ -15,9 +15,10 @@ from basicaer.engine.adjoint import Sweep
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.program import Phase
 from basicaer.errors import BasicAerError, PubError, at_border, shown
-from basicaer.gradients.compiled import read_values, submit_tasks, wanted_parameters
+from basicaer.gradients.inputs import read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
 from basicaer.gradients.payload import GradientTask, Part, Report
+from basicaer.gradients.submitting import submit_tasks
 from basicaer.primitives.base import expected_device
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.primitives.observables import check_no_saves

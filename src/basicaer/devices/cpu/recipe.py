@@ -142,15 +142,15 @@ class Recipe:
         return undone
 
     def _undone_recipes(self, wanted: frozenset[int]) -> list[UndoneRecipe]:
-        if wanted not in self._undone:
+        known = self._undone.get(wanted)
+        if known is None:
             befores = [self.start, *self.after[:-1]]
-            self._undone = {  # one is enough, since the same gates are wanted again and again
-                wanted: [
-                    UndoneRecipe(recipe, (before.zero, after.zero), self._gates, wanted)
-                    for recipe, before, after in zip(self._passes, befores, self.after, strict=True)
-                ]
-            }
-        return self._undone[wanted]
+            known = [
+                UndoneRecipe(recipe, (before.zero, after.zero), self._gates, wanted)
+                for recipe, before, after in zip(self._passes, befores, self.after, strict=True)
+            ]
+            self._undone = {wanted: known}  # one is enough, since the same gates are wanted again and again
+        return known
 
 
 _recipes: BoundPlans[Recipe] = BoundPlans(64)
