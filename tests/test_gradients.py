@@ -467,6 +467,8 @@ def test_what_the_packages_give_a_gradient_is_accepted():
         EstimatorGradient(3)
     with pytest.raises(PubError, match="1 circuit and 2 of observables; give it as many of each"):
         made.run([circuit], ["Z", "X"], [[0.5]])
+    with pytest.raises(PubError, match="Parameter values must be arrays of numbers, not 'abc'"):
+        made.run([circuit], ["Z"], "abc")
     with pytest.raises(OptionValueError, match="derivative_type 'imag' needs method 'adjoint', which circuit"):
         EstimatorGradient(derivative_type="imag").run([dynamic()], ["ZZ"], [[0.1, 0.2]])
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qiskit import QuantumCircuit
 
-from basicaer.errors import BasicAerError, OptionValueError, PubError, shown
+from basicaer.errors import BasicAerError, OptionValueError, PubError, at_border, shown
 from basicaer.gradients.compiled import CompiledGradient
 from basicaer.gradients.inputs import read_values
 from basicaer.gradients.job import GradientJob
@@ -170,7 +170,10 @@ class EstimatorGradient:
         del options
         circuits = [circuits] if isinstance(circuits, QuantumCircuit) else list(circuits)
         observables = _listed(observables)
-        values = [np.asarray(one, float) for one in _rows(parameter_values)]
+        with at_border(
+            lambda _: PubError(f"Parameter values must be arrays of numbers, not {shown(parameter_values)}.")
+        ):
+            values = [np.asarray(one, float) for one in _rows(parameter_values)]
         wanted: list[Any] = _of_each(parameters, len(circuits))
         lengths = {"observables": len(observables), "parameter_values": len(values), "parameters": len(wanted)}
         for name, length in lengths.items():

@@ -237,7 +237,7 @@ class NumpyBatch:
                         room = np.empty((2, len(states), len(states[0]) * one.tile_size), self._states.dtype)
                         for number in range(len(one.bases)):
                             one.run(states, number, (room[0], room[1]), poll)
-                found[part.start] = sums_of_passes(undone, plan)
+                found[part.start] = sums_of_passes(undone, plan, poll)
 
             self._in_parts(task, most=_AMPLITUDES_UNDONE)
             before = recipe.start

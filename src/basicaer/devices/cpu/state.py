@@ -327,7 +327,7 @@ class NumpyState:
                 bound = _bound_plans.bound(plan, segment, to, lambda: recipe.bound(own, self._monitor.poll))
                 undone = without_idle_passes(recipe.undone(bound, own, generators), is_last=is_last)
                 run_passes(undone, states, self._threads_of_passes(), self._monitor, weight=1.0 + 2.0 * len(bras))
-                sums = sums_of_passes(undone, plan)
+                sums = sums_of_passes(undone, plan, self._monitor.poll)
             before = recipe.start
         for state in (self, *bras):
             state._place, state._zero = before  # noqa: SLF001  # the same class

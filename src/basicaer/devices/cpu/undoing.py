@@ -261,10 +261,11 @@ class UndonePass:
                         of_step[part] = values
                 self._next += 1
 
-    def sums(self) -> dict[int, NDArray[np.complex128]]:
+    def sums(self, poll: Callable[[], None]) -> dict[int, NDArray[np.complex128]]:
         """Return ``sums[g][b, s, a]`` of gates by their numbers in the plan, once all tiles are done."""
         found: dict[int, NDArray[np.complex128]] = {}
         for step, totals in self._totals.items():
+            poll()
             own = self._operations[step][0]
             assert own is not None  # only these add to the totals  # noqa: S101
             found |= own.sums(totals, self._numbers, self._generators)
@@ -287,6 +288,8 @@ def without_idle_passes(passes: Sequence[UndonePass], *, is_last: bool) -> list[
     return left
 
 
-def sums_of_passes(passes: Sequence[UndonePass], plan: Plan) -> dict[int, NDArray[np.complex128]]:
+def sums_of_passes(
+    passes: Sequence[UndonePass], plan: Plan, poll: Callable[[], None]
+) -> dict[int, NDArray[np.complex128]]:
     """Return the sums of gates by their numbers in the segment, once all passes have run; see `State.undo`."""
-    return {plan.origins[number]: sums for one in passes for number, sums in one.sums().items()}
+    return {plan.origins[number]: sums for one in passes for number, sums in one.sums(poll).items()}
