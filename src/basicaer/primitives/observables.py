@@ -79,7 +79,7 @@ def without_measured(terms: tuple[Terms, ...], program: Program, name: str) -> t
             f"Circuit '{name}' measures qubits at its end, so terms of the observables with X or Y on these are 0; "
             "remove_final_measurements() leaves the measurements out.",
             BasicAerWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return left
 
