@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device, device_after_failure
 from basicaer.engine.adjoint import Adjoint, Sweep
 from basicaer.engine.monitor import Monitor, current_monitor
-from basicaer.errors import BasicAerWarning, DeviceFailedError
+from basicaer.errors import DeviceFailedError, warn
 from basicaer.gradients.payload import Differentiated
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -72,11 +71,9 @@ def _by_adjoint(
     if found.deviation is not None:
         metadata["deviation"] = found.deviation
         if not found.deviation <= _LARGEST_DEVIATION[payload.precision]:
-            warnings.warn(
+            warn(
                 f"The state of circuit '{task.name}' came back {found.deviation:.1g} away from where it began, so its "
-                "gradient has lost accuracy; use precision='double', and gates that are unitary.",
-                BasicAerWarning,
-                stacklevel=2,
+                "gradient has lost accuracy; use precision='double', and gates that are unitary."
             )
     return Differentiated(
         found.values, gradients if sweep.cotangent is None else gradients[:, 0], task.metadata | metadata, task.report

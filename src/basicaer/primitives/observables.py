@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from qiskit.primitives.containers.observables_array import ObservablesArray
 
 from basicaer.compile.saves import PAULI_LETTERS, pauli_terms
 from basicaer.engine.bits import mask_of
-from basicaer.errors import BasicAerError, BasicAerWarning, PubError, at_border
+from basicaer.errors import BasicAerError, PubError, at_border, warn
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -75,11 +74,9 @@ def without_measured(terms: tuple[Terms, ...], program: Program, name: str) -> t
     measured = mask_of(measure.qubit for measure in program.final)
     left = tuple(tuple(term for term in of_one if not term[0] & measured) for of_one in terms)
     if left != terms:
-        warnings.warn(
+        warn(
             f"Circuit '{name}' measures qubits at its end, so terms of the observables with X or Y on these are 0; "
-            "remove_final_measurements() leaves the measurements out.",
-            BasicAerWarning,
-            stacklevel=3,
+            "remove_final_measurements() leaves the measurements out."
         )
     return left
 
