@@ -16,7 +16,10 @@ PACKAGE = ROOT / "src" / "basicaer"
 LAYERS = {
     "user-facing": (
         *("__main__", "cli", "cli.running", "cli.planning", "cli.devices", "cli.inputs", "cli.results", "", "provider"),
-        *("primitives", "primitives.estimator", "primitives.compiled", "primitives.sampler", "primitives.base"),
+        *("gradients", "gradients.estimator_gradient", "gradients.states", "gradients.compiled", "gradients.inputs"),
+        *("gradients.submitting", "gradients.job", "gradients.running", "gradients.payload"),
+        *("primitives", "primitives.estimator", "primitives.observables", "primitives.compiled"),
+        *("primitives.sampler", "primitives.base"),
         *("primitives.options", "primitives.job", "primitives.running", "primitives.payload"),
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),
@@ -50,8 +53,9 @@ LAYERS = {
         *("noise.circuit_terms", "noise.base"),
     ),
     "compile": (
-        *("compile.from_qobj", "compile.qobj_gates", "compile.bound_circuits", "compile.sweep"),
-        *("compile.program_cache", "compile.compiled"),
+        *("compile.from_qobj", "compile.qobj_gates", "compile.bound_circuits"),
+        *("compile.differentiable", "compile.shift_rules", "compile.occurrences", "compile.sweep"),
+        *("compile.program_cache", "compile.compiled", "compile.columns"),
         *("compile.lower", "compile.instructions", "compile.unitary", "compile.paulis"),
         *("compile.clifford", "compile.modifiers"),
         *("compile.table_gates", "compile.classical", "compile.idle", "compile.saves"),
@@ -74,7 +78,9 @@ LAYERS = {
         "devices.gpu",
         *("devices.cpu.device", "devices.memory", "devices.cpu.batch", "devices.likeness", "devices.cpu.state"),
         "devices.marginals",
-        *("devices.cpu.recipe", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
+        *("devices.undoing_by_reading", "devices.cpu.recipe", "devices.cpu.undoing", "devices.transitions"),
+        *("devices.operators", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
+        "devices.cpu.diagonal_sums",
         *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
         *("devices.cpu.diagonals", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
         *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise"),
@@ -88,7 +94,7 @@ LAYERS = {
         ),
     ),
     "engine": (
-        *("engine.exactly", "engine.together", "engine.execute", "engine.trajectories"),
+        *("engine.adjoint", "engine.exactly", "engine.together", "engine.execute", "engine.trajectories"),
         *("engine.suspended", "engine.superoperators", "engine.lru_cache", "engine.method"),
         *(
             "engine.saved",

@@ -46,13 +46,13 @@ class FakePass:
 
     def run(self, states, number, buffers, poll):
         assert [buffer.shape for buffer in buffers] == [(1, self.tile_size)] * 2
-        assert {buffer.dtype for buffer in buffers} == {states.dtype}
+        assert {buffer.dtype for buffer in buffers} == {states[0].dtype}
         self._work(number, poll)
         return buffers[::-1]
 
 
 def share(passes, threads, monitor=None):
-    run_passes(passes, np.zeros(64, np.complex64), threads, monitor or Monitor())
+    run_passes(passes, [np.zeros((1, 64), np.complex64)], threads, monitor or Monitor())
 
 
 def go(passes, threads, monitor=None):
@@ -226,7 +226,7 @@ def test_errors_on_several_threads_do_not_hold_the_state():
         vector = np.zeros(64, np.complex64)
         remembered = weakref.ref(vector)
         with contextlib.suppress(BadTileError):
-            run_passes([FakePass(2, fail)], vector, 2, Monitor())
+            run_passes([FakePass(2, fail)], [vector[None]], 2, Monitor())
         del vector
         assert remembered() is None
     finally:

@@ -37,6 +37,17 @@ if TYPE_CHECKING:
         UnknownOptionError,
         WorkerLostError,
     )
+    from basicaer.gradients import (
+        CompiledGradient,
+        EstimatorGradient,
+        EstimatorGradientJob,
+        EstimatorGradientResult,
+        GradientJob,
+        GradientResult,
+        gradient,
+        value_and_gradient,
+        vjp_state,
+    )
     from basicaer.job import BasicAerJob, jobs
     from basicaer.option_types import (
         EstimatorArguments,
@@ -72,11 +83,17 @@ __all__ = [
     "BasicAerWarning",
     "CircuitPlan",
     "CompiledCircuit",
+    "CompiledGradient",
     "DeviceFailedError",
     "DeviceUnavailableError",
     "EstimatorArguments",
+    "EstimatorGradient",
+    "EstimatorGradientJob",
+    "EstimatorGradientResult",
     "EstimatorOptions",
     "EstimatorV2",
+    "GradientJob",
+    "GradientResult",
     "JobStateError",
     "JobTimeLimitError",
     "JobWaitTimeoutError",
@@ -102,8 +119,11 @@ __all__ = [
     "UnknownOptionError",
     "WorkerLostError",
     "__version__",
+    "gradient",
     "jobs",
     "library",
+    "value_and_gradient",
+    "vjp_state",
     "watch",
 ]
 
@@ -135,13 +155,13 @@ if not TYPE_CHECKING:  # a type checker would let every name pass
             if name in globals():
                 return globals()[name]
         if name in __all__:
-            from basicaer import option_types, primitives, simulators
+            from basicaer import gradients, option_types, primitives, simulators
             from basicaer.plan_view.circuit_plan import CircuitPlan
             from basicaer.state_array import StateArray
             from basicaer.watching import watch
 
             lazy = {"CircuitPlan": CircuitPlan, "StateArray": StateArray, "watch": watch}
-            for module in (option_types, primitives, simulators):
+            for module in (option_types, gradients, primitives, simulators):
                 lazy |= {one: getattr(module, one) for one in module.__all__}
             globals().update(lazy)
             return lazy[name]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EstimatorArguments",
+    "JobRunOptions",
     "PrimitiveRunOptions",
     "QasmSimulatorOptions",
     "SamplerArguments",
@@ -32,8 +33,8 @@ __all__ = [
 ]
 
 
-class PrimitiveRunOptions(TypedDict, total=False):
-    """Options of ``backend.run`` that the primitives take too."""
+class JobRunOptions(TypedDict, total=False):
+    """Options of ``backend.run`` that primitives and gradients take too."""
 
     device: Literal["auto", "CPU", "GPU"]
     precision: Literal["double", "single"]
@@ -43,6 +44,11 @@ class PrimitiveRunOptions(TypedDict, total=False):
     callback: Callable[[Progress], object] | None
     progress: bool
     noise_model: Any
+
+
+class PrimitiveRunOptions(JobRunOptions, total=False):
+    """Options of ``backend.run`` that the primitives take too."""
+
     method: Literal["automatic", "statevector", "density_matrix", "unitary"] | None
 
 

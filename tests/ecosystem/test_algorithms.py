@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import ParameterVector
 from qiskit.circuit.library import real_amplitudes
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_algorithms import (
@@ -13,10 +14,10 @@ from qiskit_algorithms import (
     IterativeAmplitudeEstimation,
     PhaseEstimation,
 )
-from qiskit_algorithms.gradients import ParamShiftEstimatorGradient
+from qiskit_algorithms.gradients import DerivativeType, ParamShiftEstimatorGradient, ReverseEstimatorGradient
 from qiskit_algorithms.optimizers import COBYLA, SLSQP
 
-from basicaer import EstimatorV2, SamplerV2
+from basicaer import EstimatorGradient, EstimatorV2, SamplerV2
 
 HYDROGEN = SparsePauliOp(  # the molecule's two-qubit Hamiltonian at 0.735 Angstrom
     ["II", "IZ", "ZI", "ZZ", "XX"],
@@ -25,14 +26,36 @@ HYDROGEN = SparsePauliOp(  # the molecule's two-qubit Hamiltonian at 0.735 Angst
 PROBABILITY = 0.2
 
 
-@pytest.mark.parametrize("gradient", [False, True], ids=["without gradient", "parameter shift"])
-def test_vqe_finds_the_ground_state(gradient):
+@pytest.mark.parametrize("kind", [None, ParamShiftEstimatorGradient, EstimatorGradient])
+def test_vqe_finds_the_ground_state(kind):
     estimator = EstimatorV2()
-    by_shifts = ParamShiftEstimatorGradient(estimator) if gradient else None
+    gradient = None if kind is None else kind(estimator)
     ansatz = real_amplitudes(2, reps=1)
-    vqe = VQE(estimator, ansatz, SLSQP(maxiter=100), initial_point=4 * [0.1], gradient=by_shifts)
+    vqe = VQE(estimator, ansatz, SLSQP(maxiter=100), initial_point=4 * [0.1], gradient=gradient)
     want = np.linalg.eigvalsh(HYDROGEN.to_matrix())[0]
     assert vqe.compute_minimum_eigenvalue(HYDROGEN).eigenvalue == pytest.approx(want, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", list(DerivativeType), ids=str)
+def test_a_gradient_is_that_of_the_packages_own_reverse_sweep(kind):
+    """Of gates that it knows; in all parts of the complex derivative."""
+    angles = ParameterVector("a", 6)
+    circuit = QuantumCircuit(3)
+    circuit.h(range(3))
+    circuit.rx(angles[0], 0)
+    circuit.ry(angles[1] * angles[0], 1)
+    circuit.rzz(angles[2], 0, 2)
+    circuit.cx(1, 2)
+    circuit.rz(angles[3] + 0.2, 2)
+    circuit.cz(2, 0)
+    circuit.rx(angles[4], 1)
+    circuit.ry(angles[5], 0)
+    operators = [SparsePauliOp(["XIZ", "YYI"], [0.5, -1.0]), SparsePauliOp("ZZZ")]
+    values = np.random.default_rng(1).normal(size=(2, 6))
+    request = [circuit] * 2, operators, values
+    ours = EstimatorGradient(derivative_type=kind).run(*request).result().gradients
+    theirs = ReverseEstimatorGradient(derivative_type=kind).run(*request).result().gradients
+    assert np.allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
 def test_qaoa_finds_the_largest_cut_of_a_ring():

@@ -14,7 +14,7 @@ from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from qiskit_machine_learning.optimizers import COBYLA
 from qiskit_machine_learning.state_fidelities import ComputeUncompute
 
-from basicaer import EstimatorV2, SamplerV2
+from basicaer import EstimatorGradient, EstimatorV2, SamplerV2
 
 FEATURES, WEIGHTS = zz_feature_map(2, reps=1), real_amplitudes(2, reps=1)
 POINTS = np.array([[0.1, 0.2], [0.4, 0.9], [1.2, 0.3]])
@@ -40,8 +40,9 @@ def slopes(function, at, step=1e-5):
     return np.stack([(function(at + one) - function(at - one)) / (2 * step) for one in steps], axis=-1)
 
 
-def test_an_estimators_network_has_the_exact_values_and_slopes():
-    exact = {"estimator": EstimatorV2(), "default_precision": 0.0}
+@pytest.mark.parametrize("gradient", [None, EstimatorGradient()], ids=["their shifts", "our sweeps"])
+def test_an_estimators_network_has_the_exact_values_and_slopes(gradient):
+    exact = {"estimator": EstimatorV2(), "default_precision": 0.0, "gradient": gradient}
     ours = EstimatorQNN(**network(), observables=OBSERVABLE, input_gradients=True, **exact)
 
     def value(point, numbers):
@@ -53,6 +54,17 @@ def test_an_estimators_network_has_the_exact_values_and_slopes():
     assert np.allclose(by_points[:, 0], want, rtol=0, atol=1e-7)
     want = [slopes(lambda numbers, x=point: value(x, numbers), NUMBERS) for point in POINTS]
     assert np.allclose(by_weights[:, 0], want, rtol=0, atol=1e-7)
+
+
+def test_a_network_of_several_outputs_and_no_gradients_of_its_inputs():
+    observables = [OBSERVABLE, SparsePauliOp("IZ")]
+    how = {"estimator": EstimatorV2(), "default_precision": 0.0, "observables": observables}
+    ours = EstimatorQNN(**network(), gradient=EstimatorGradient(), **how)
+    theirs = EstimatorQNN(**network(), **how)
+    by_points, by_weights = ours.backward(POINTS, NUMBERS)
+    assert by_points is None
+    assert by_weights.shape == (3, 2, 4)
+    assert np.allclose(by_weights, theirs.backward(POINTS, NUMBERS)[1], rtol=0, atol=1e-12)
 
 
 def test_a_samplers_network_has_the_probabilities_and_slopes():

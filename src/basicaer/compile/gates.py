@@ -95,15 +95,22 @@ class GateRecord:
         values a quarter of a turn of ``f * angle`` ahead and behind (Mitarai et al. 2018, arXiv:1803.00745, for
         f = 1/2). It is as accurate as the sum of the angle and such a quarter.
         """
-        undone = self.inverse(parameters)
+        return self.generators_for_each(*map(np.array, parameters))
+
+    def generators_for_each(self, *parameters: NDArray[np.float64]) -> list[NDArray[np.complex128]]:
+        """Return `generators` for arrays of the parameters: ``generators[angle][i]`` for all ``parameters[j][i]``."""
+        undone = self.data_for_each(*parameters).conj()
+        if self.form is not Form.DIAGONAL:
+            undone = undone.swapaxes(-1, -2)
         found = []
         for place, angle in enumerate(self.angles):
             if callable(angle):
-                found.append(angle(*parameters))
+                each = [angle(*own) for own in zip(*(one.reshape(-1).tolist() for one in parameters), strict=True)]
+                found.append(np.array(each, complex).reshape(undone.shape))
                 continue
             quarter = pi / 2 / angle
             ahead, behind = (
-                self.data([*parameters[:place], parameters[place] + step, *parameters[place + 1 :]])
+                self.data_for_each(*parameters[:place], parameters[place] + step, *parameters[place + 1 :])
                 for step in (quarter, -quarter)
             )
             derivative = (ahead - behind) * (angle / 2)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from qiskit.circuit import ControlFlowOp, ForLoopOp, Parameter, ParameterExpression
 
+from basicaer.compile.columns import Columns, columns_of, in_set
 from basicaer.compile.compiled import Flow, compiled
 from basicaer.compile.gates import BY_CLASS
 from basicaer.compile.lower import lower
 from basicaer.compile.program_cache import MOST_INSTRUCTIONS, key_of
-from basicaer.compile.values import ManyValues, NoNumberError, Values, formula_for, scattered, sum_of_multiples
+from basicaer.compile.values import Values, scattered
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.program import Segment, leaves, walk, with_leaves
 from basicaer.errors import BasicAerError, PubError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
     from qiskit import QuantumCircuit
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
     from basicaer.compile.noise import CircuitNoise
     from basicaer.engine.program import Program
 
-__all__ = ["ProgramSweep", "compile_sweep", "lower_sweep"]
-
-_ARITHMETIC = re.compile(r"([-+*/() .\d]|\de[-+]?\d)*")  # what is left of an expression without functions and names
+__all__ = ["ProgramSweep", "compile_circuit", "compile_sweep", "lower_sweep"]
 
 
 class SweepAt(Protocol):
@@ -40,6 +37,26 @@ class SweepAt(Protocol):
 
     def __call__(self, values: NDArray[np.float64], poll: Callable[[], None] = ..., /) -> ProgramSweep:
         """Return the programs of sets of values, calling `poll` now and then."""
+
+
+def compile_circuit(
+    circuit: QuantumCircuit, parameters: Sequence[Parameter], poll: Callable[[], None]
+) -> tuple[CompiledProgram, Columns] | None:
+    """Return a circuit compiled for any values of its parameters; None if it cannot be, as for `compile_sweep`.
+
+    The columns are those of the compiled program, and parameters are numbered in the order given, which must be the
+    same for all circuits that have these parameters.
+    """
+
+    def lowered(row: Sequence[float]) -> Program:
+        return lower(circuit, values=Values(dict(zip(parameters, row, strict=True)), poll))
+
+    def compile_it() -> _CompiledSweep:
+        return _compiled(circuit, parameters, lowered, f"circuit '{circuit.name}'", poll)
+
+    key = _key(circuit, keep_idle=False)
+    made = compile_it() if key is None else _sweeps.get_or_make(key, len(circuit.data), compile_it)
+    return None if made.program is None else (made.program, made.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,27 +177,18 @@ def compile_sweep(
         if not parameters:
             return ProgramSweep(lowered((), poll), {}, (), size)
         if compiled_sweep.program is not None and size:
-            columns = compiled_sweep.columns(values, place, poll)
+            columns = compiled_sweep.columns.at(values, place, poll)
             segments = compiled_sweep.program.segments(compiled_sweep.program.numbers(columns))
             return ProgramSweep(replace(compiled_sweep.program.template, name=circuit.name), segments, (), size)
         if not size:
             return ProgramSweep(lowered(scattered(len(parameters)), poll), {}, (), size)
         programs = []
         for number, row in enumerate(values.tolist()):
-            with _in_set(number):
+            with in_set(number):
                 programs.append(lowered(row, poll))
         return ProgramSweep(None, {}, tuple(programs), size)
 
     return sweep_at
-
-
-@contextlib.contextmanager
-def _in_set(number: int) -> Iterator[None]:
-    """Name the set in the error that an expression is not a number."""
-    try:
-        yield
-    except NoNumberError as error:
-        raise NoNumberError(f"Set {number} of the parameters: {error.message}") from error
 
 
 def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
@@ -228,33 +236,15 @@ class _CompiledSweep(NamedTuple):
     ----------
     program
         The compiled program; None if the circuit has to be lowered for each set of values.
-    plain
-        For each column that is a parameter of the circuit its number among them, by the number of the column.
-    sums
-        Each column that is a sum of multiples of parameters: a constant, and factors by the numbers of parameters.
-    others
-        The expressions of the other columns, each after the numbers of its parameters.
+    columns
+        The parameters of its gates.
     """
 
     program: CompiledProgram | None
-    plain: dict[int, int]
-    sums: dict[int, tuple[float, dict[int, float]]]
-    others: dict[int, tuple[list[int], ManyValues]]
-
-    def columns(self, values: NDArray[np.float64], place: str, poll: Callable[[], None]) -> NDArray[np.float64]:
-        """Return ``columns[s, c]``, the parameter of gates that column c stands for, in set s."""
-        columns = np.empty((len(values), len(self.plain) + len(self.sums) + len(self.others)))
-        columns[:, list(self.plain)] = values[:, list(self.plain.values())]
-        for column, (constant, factors) in self.sums.items():
-            columns[:, column] = constant
-            for number, factor in factors.items():  # one by one, since rounding must not depend on the number of sets
-                columns[:, column] += factor * values[:, number]
-        for column, (numbers, expression) in self.others.items():
-            columns[:, column] = expression.at(values[:, numbers], place, poll, _in_set)
-        return columns
+    columns: Columns
 
 
-_NOT_COMPILED = _CompiledSweep(None, {}, {}, {})
+_NOT_COMPILED = _CompiledSweep(None, Columns({}, {}, {}))
 _sweeps: LruCache[_CompiledSweep] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
 
 
@@ -319,21 +309,9 @@ def _compiled(
             columns += params
     if next(waiting, None) is not None:
         return _NOT_COMPILED
-    number_of = {parameter: number for number, parameter in enumerate(parameters)}
-    sweep = _CompiledSweep(_with_generic_template(compiled(first, flows), columns), {}, {}, {})
-    for column, param in enumerate(columns):
-        if not isinstance(param, ParameterExpression):
-            sweep.sums[column] = float(param), {}
-        elif isinstance(param, Parameter):
-            sweep.plain[column] = number_of[param]
-        elif (multiples := _multiples(param, place, poll)) is not None:
-            constant, factors = multiples
-            sweep.sums[column] = constant, {number_of[one]: factor for one, factor in factors.items()}
-        else:
-            own = [one for one in parameters if one in param.parameters]
-            numbers = [number_of[one] for one in own]
-            sweep.others[column] = numbers, ManyValues(param, own, formula_for(param, own, place))
-    return sweep
+    return _CompiledSweep(
+        _with_generic_template(compiled(first, flows), columns), columns_of(columns, parameters, place, poll)
+    )
 
 
 def _with_generic_template(program: CompiledProgram, columns: Sequence[Any]) -> CompiledProgram:
@@ -346,20 +324,3 @@ def _with_generic_template(program: CompiledProgram, columns: Sequence[Any]) -> 
         for param, some in zip(columns, scattered(len(columns)), strict=True)
     ]
     return program.with_template(program.numbers(np.array([generic])))
-
-
-def _multiples(
-    param: ParameterExpression, place: str, poll: Callable[[], None]
-) -> tuple[float, dict[Parameter, float]] | None:
-    """Return an expression as a constant and factors of parameters; None if it is not sure to be such a sum.
-
-    It is sure where no function is written in it: constant derivatives then leave nothing else.
-    """
-    names = sorted(param.parameters, key=lambda one: len(one.name), reverse=True)
-    text = str(param)
-    for parameter in names:
-        text = text.replace(parameter.name, "")
-    if not _ARITHMETIC.fullmatch(text):
-        return None
-    multiples = sum_of_multiples(param, names, (), place, poll)
-    return None if multiples is None else (multiples[0], dict(zip(names, multiples[1], strict=True)))

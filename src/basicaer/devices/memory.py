@@ -53,6 +53,7 @@ def check_fits(
     *,
     unitary: bool = False,
     density: bool = False,
+    states: int = 1,
 ) -> None:
     """Refuse a state that does not fit.
 
@@ -62,6 +63,8 @@ def check_fits(
         The subject of the message, which needs the state: "Circuit 'qft'".
     n_qubits
         Qubits of the circuit; a unitary and a density matrix are states of twice as many.
+    states
+        How many such states are needed at the same time.
 
     Raises
     ------
@@ -70,13 +73,13 @@ def check_fits(
     """
     copies = 2 if unitary or density else 1
     exponent = min(n_qubits * copies, _NO_MEMORY)
-    needed = precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
+    needed = states * precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
     if needed <= _TOO_SMALL_TO_ASK:
         return
     free = device.expected_free_bytes()
     if needed <= free:
         return
-    fits = {p: largest_state(device, p, free) // copies for p in Precision}
+    fits = {p: largest_state(device, p, free // states) // copies for p in Precision}
     remedies = [f"{counted(fits[precision], 'qubit')} fit{'s' if fits[precision] == 1 else ''}"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")

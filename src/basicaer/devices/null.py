@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.device import Batch, State
+    from basicaer.engine.device import Batch, Generators, State
     from basicaer.engine.plan import Costs, Plan
     from basicaer.engine.program import Segment
     from basicaer.options import Precision
@@ -112,6 +112,30 @@ class NullState:
     def device_array(self) -> Any:
         return self.read()
 
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        del masks, factors
+        return self.copy()
+
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        del amplitudes
+        return self.copy()
+
+    def undo(  # as the contract has it
+        self,
+        bras: Sequence[Self],
+        segment: Segment,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        del segment, start, is_last
+        for _ in plan.passes if plan else ():
+            self._monitor.poll()
+            self._monitor.advance(1 + 2 * len(bras))
+        return {gate: np.zeros((len(bras), 1, len(some)), complex) for gate, some in generators.items()}
+
     def layout(self) -> dict[str, Any]:
         return {"place": [], "zero": [], "passes_done": self._passes_done}
 
@@ -164,6 +188,13 @@ class NullDevice:
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         return self._plans_as.costs(n_qubits, precision)
+
+    def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs | None:
+        return self._plans_as.undoing_costs(n_qubits, precision)
+
+    def most_undone(self, n_qubits: int, precision: Precision) -> int:
+        del n_qubits, precision
+        return 0
 
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
         return self._plans_as.runs_by_plan(n_gates, n_qubits, precision, any_untouched=any_untouched)

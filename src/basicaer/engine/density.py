@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.device import Batch, Device, SegmentBatch, State
+    from basicaer.engine.device import Batch, Device, Generators, SegmentBatch, State
     from basicaer.engine.plan import Costs, Plan
     from basicaer.engine.program import Segment
     from basicaer.options import Precision
@@ -162,6 +162,24 @@ class DensityState:
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
         self.held_as.restore(layout, parts)
 
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        raise NotImplementedError  # errors cannot be undone, so that no gradient asks for it
+
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        raise NotImplementedError  # as above
+
+    def undo(
+        self,
+        bras: Sequence[Self],
+        segment: Segment,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        raise NotImplementedError  # as above
+
     def copy(self) -> Self:
         return type(self)(self.held_as.copy(), self._monitor)
 
@@ -225,6 +243,24 @@ class DensityBatch:
     def state(self, number: int) -> DensityState:
         return DensityState(self.held_as.state(number), self._monitor)
 
+    def layout(self) -> dict[str, Any]:
+        return self.held_as.layout()
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        raise NotImplementedError  # errors cannot be undone, so that no gradient asks for it
+
+    def undo(
+        self,
+        bras: Sequence[Self],
+        segments: SegmentBatch,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        raise NotImplementedError  # as above
+
     def _each(self) -> Iterator[DensityState]:
         return map(self.state, range(len(self)))
 
@@ -266,6 +302,12 @@ class DensityDevice:
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         return self._device.costs(n_qubits, precision)
+
+    def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs | None:
+        return self._device.undoing_costs(n_qubits, precision)
+
+    def most_undone(self, n_qubits: int, precision: Precision) -> int:
+        return self._device.most_undone(n_qubits, precision)
 
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
         return self._device.runs_by_plan(n_gates, n_qubits, precision, any_untouched=any_untouched)

@@ -6,23 +6,29 @@ lays the amplitudes out in its memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from basicaer.engine.program import Form, Gate, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterable, Iterator
 
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Costs, Plan
     from basicaer.options import Precision
 
-__all__ = ["Batch", "Device", "GatesOfBatch", "SegmentBatch", "State", "segment_batch"]
+__all__ = ["Batch", "Device", "GatesOfBatch", "Generators", "SegmentBatch", "State", "segment_batch"]
+
+Generators = Mapping[int, Sequence[NDArray[np.complex128]]]
+"""``generators[g][a][s]``: generator a of gate g of a segment, for the numbers of set s.
+
+It has the form of the gate, and acts on the gate's targets alone. Where all
+sets have the same, the first axis has size 1.
+"""
 
 
 class State(Protocol):
@@ -127,6 +133,51 @@ class State(Protocol):
 
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
         """Become the state that these were taken from; the next `run` continues the segment that was running."""
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        """Return a new state, ``factors[j]`` times product j of Paulis, summed up, applied to this one.
+
+        The products are given as for `expectations`.
+        """
+
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        """Return a new state that has the given amplitudes and is laid out as this one."""
+
+    def undo(
+        self,
+        bras: Sequence[Self],
+        segment: Segment,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        """Undo a segment that has just been run, on this state, the ket, and on bras.
+
+        A pass of the plan that is undone counts as one of the ket, and two of each bra. Afterwards the states may be
+        undone further, read at indices at which qubits that were |0> before the segment are 0, or released.
+
+        Parameters
+        ----------
+        bras
+            What `operated` or `with_amplitudes` has made of the ket after the segment.
+        plan
+            The plan that it was run by.
+        start
+            What `layout` returned before the run.
+        generators
+            The generators of the gates whose sums are wanted.
+        is_last
+            Whether nothing will be read of the states afterwards, so that work can be left out.
+
+        Returns
+        -------
+        dict
+            ``sums[g][b, 0, a]`` is ``<bra| A |ket>`` for bra b, where A is generator a of gate g, both states are those
+            right after the gate, and only amplitudes count for which the gate's controls are on. Sums are accumulated
+            in float64, always in the same order.
+        """
 
     def copy(self) -> Self:
         """Return an independent state with the same amplitudes."""
@@ -312,6 +363,24 @@ class Batch(Protocol):
     def state(self, number: int) -> State:
         """Return one of the states; it may be read until the batch is changed."""
 
+    def layout(self) -> dict[str, Any]:
+        """Return what `undo` needs; see `State.layout`."""
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        """Return a batch with what `State.operated` returns for state i with the factors ``factors[i]``."""
+
+    def undo(
+        self,
+        bras: Sequence[Self],
+        segments: SegmentBatch,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        """Do what `State.undo` does: ``sums[g][b, i, a]`` is that of state i and state i of batch b."""
+
 
 class Device(Protocol):
     """Something that holds states."""
@@ -345,6 +414,12 @@ class Device(Protocol):
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         """Return the costs to plan with; None if a state is so small that its gates run one by one."""
+
+    def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs | None:
+        """Return the costs to plan with if segments will be undone; None if their gates run one by one."""
+
+    def most_undone(self, n_qubits: int, precision: Precision) -> int:
+        """Return how many states a batch should have at most that is undone; below 2 if there should be no batches."""
 
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
         """Tell whether a segment of `n_gates` gates runs by a plan; otherwise its gates run one by one.

@@ -207,7 +207,7 @@ class Monitor:
             return Progress(self._phase, experiments=self._experiments)
         now = time.monotonic()
         remaining = None
-        if self._total_passes and self._phase in {"gates", "sampling", "results"}:
+        if self._total_passes and self._phase in {"gates", "observables", "backwards", "sampling", "results"}:
             done = min(self._passes / self._total_passes, 1.0)
             if done >= _FIRST_GUESS:
                 remaining = (now - self._passes_began) * (1 - done) / done

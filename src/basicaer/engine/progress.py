@@ -15,8 +15,8 @@ class Progress(NamedTuple):
     Attributes
     ----------
     phase
-        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"`` or ``"results"``; at the end ``"ended"`` or, if the
-        job was cancelled or has failed, ``"stopped"``.
+        ``"queued"``, ``"planning"``, ``"gates"``, ``"sampling"`` or ``"results"``, and for gradients ``"observables"``
+        and ``"backwards"``; at the end ``"ended"`` or, if the job was cancelled or has failed, ``"stopped"``.
     experiment, experiments
         The number of finished circuits, and the number of all circuits.
     passes, total_passes

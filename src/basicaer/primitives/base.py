@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from basicaer.primitives.options import PrimitiveOptions
     from basicaer.primitives.payload import Task
 
-__all__ = ["Primitive", "read_pubs"]
+__all__ = ["Primitive", "devices_of", "expected_device", "read_pubs"]
 
 _Pub = TypeVar("_Pub")
 _IN_OPTIONS = frozenset({"backend_options", "run_options", "seed_simulator"})
@@ -131,7 +131,7 @@ class Primitive:
         """Choose how the programs of a sweep are simulated, and check that their state fits into memory."""
         program, differ = sweep.structure, len(sweep.programs) > 1
         choice = choose_method(settings.get("method", Method.STATEVECTOR), program, shots, exactly=exactly)
-        device = _expected_device(program.state_qubits * choice.axes, settings)
+        device = expected_device(program.state_qubits * choice.axes, settings)
         check_state(
             device,
             program,
@@ -145,8 +145,8 @@ class Primitive:
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
         widest = max((task.evolved_qubits for task in tasks), default=0)
-        gpu = _expected_device(widest, settings).queue
-        payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), _devices(settings), settings["precision"], gpu)
+        gpu = expected_device(widest, settings).queue
+        payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), devices_of(settings), settings["precision"], gpu)
 
         def no_qobj() -> None:
             """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
@@ -173,10 +173,12 @@ def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
     return read
 
 
-def _devices(settings: dict[str, Any]) -> DeviceOptions:
+def devices_of(settings: dict[str, Any]) -> DeviceOptions:
+    """Return which devices checked options allow."""
     return DeviceOptions(settings["device"], settings["max_parallel_threads"])
 
 
-def _expected_device(n_qubits: int, settings: dict[str, Any]) -> Device:
-    device, _ = choose_device(_devices(settings), n_qubits, settings["precision"], known_crossover, ahead=True)
+def expected_device(n_qubits: int, settings: dict[str, Any]) -> Device:
+    """Return the device that a state is expected to run on."""
+    device, _ = choose_device(devices_of(settings), n_qubits, settings["precision"], known_crossover, ahead=True)
     return device

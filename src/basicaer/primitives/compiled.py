@@ -115,5 +115,5 @@ class CompiledCircuit:
         shape = (*array.shape[:-1], *self.shape)
         sets, observables = np.indices((size, len(self._terms)))
         sets, observables = sets.reshape(shape), observables.reshape(shape)
-        task = EstimatorTask(sweep, self._choice, shape, None, 0.0, self._terms, sets, observables)
+        task = EstimatorTask(sweep, shape, None, 0.0, self._terms, sets, observables, self._choice)
         return self._submit(task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -11,47 +10,35 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
-from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from basicaer.compile.saves import PAULI_LETTERS, pauli_terms
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
-from basicaer.engine.bits import mask_of
-from basicaer.errors import BasicAerError, PubError, at_border, shown, warn
+from basicaer.errors import BasicAerError, shown
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
+from basicaer.primitives.observables import (
+    check_no_saves,
+    each_observable,
+    read_observables,
+    terms_of,
+    without_measured,
+)
 from basicaer.primitives.options import EstimatorOptions
 from basicaer.primitives.payload import EstimatorTask, shots_for
 from basicaer.simulators.noise import noise_of
-from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
 
     from qiskit.primitives.containers.estimator_pub import EstimatorPubLike
     from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
-    from basicaer.compile.sweep import ProgramSweep
     from basicaer.option_types import EstimatorArguments, PrimitiveRunOptions
     from basicaer.primitives.job import PrimitiveJob
-    from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["EstimatorV2"]
-
-# Qiskit's letters for projectors, as sums of Paulis: letter -> ((Pauli, factor), ...).
-_PROJECTORS = {
-    letter: (("I", 0.5), (pauli, sign * 0.5))
-    for letter, pauli, sign in [
-        ("0", "Z", 1),
-        ("1", "Z", -1),
-        ("+", "X", 1),
-        ("-", "X", -1),
-        ("r", "Y", 1),
-        ("l", "Y", -1),
-    ]
-}
 
 
 class EstimatorV2(Primitive, BaseEstimatorV2):
@@ -163,14 +150,14 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
                 target = check_option("default_precision", pub.precision, called="precision")
             shots = shots_for(target)
             sweep, choice = self._lowered(pub.circuit, pub.parameter_values, settings, shots, exactly=True)
-            _check_saves(sweep, pub.circuit.name)
+            check_no_saves(sweep.structure, pub.circuit.name)
             sets = np.arange(prod(pub.parameter_values.shape)).reshape(pub.parameter_values.shape)
             observables = np.arange(prod(pub.observables.shape)).reshape(pub.observables.shape)
             sets, observables = np.broadcast_arrays(sets, observables)
-            terms = tuple(_terms(observable, sweep) for observable in _each(pub.observables))
-            terms = _without_measured(terms, sweep, pub.circuit.name)
+            terms = tuple(terms_of(observable, sweep.structure) for observable in each_observable(pub.observables))
+            terms = without_measured(terms, sweep.structure, pub.circuit.name)
             metadata = pub.circuit.metadata
-            tasks.append(EstimatorTask(sweep, choice, pub.shape, metadata, target, terms, sets, observables))
+            tasks.append(EstimatorTask(sweep, pub.shape, metadata, target, terms, sets, observables, choice))
         return self._submitted(tasks, settings)
 
     def compile(self, circuit: QuantumCircuit, observables: ObservablesArrayLike) -> CompiledCircuit:
@@ -190,72 +177,20 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         """
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"compile() takes a QuantumCircuit, not {shown(circuit)}.")
-        with at_border(lambda why: PubError(f"The observables for circuit '{circuit.name}' cannot be read: {why}.")):
-            array = ObservablesArray.coerce(observables)
-            array.validate()
-        if not prod(array.shape):
-            raise PubError(f"No observables are given for circuit '{circuit.name}'; give it one or more.")
-        widths = {len(label) for observable in _each(array) for label in observable} - {circuit.num_qubits}
-        if widths:
-            raise PubError(
-                f"The observables have {counted(min(widths), 'qubit')}, and circuit '{circuit.name}' has "
-                f"{circuit.num_qubits}; give it observables on all of its qubits."
-            )
+        array = read_observables(observables, circuit)
         circuit, settings = circuit.copy(), self._settings()
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]), noise=noise)
         sweep = sweep_at(np.empty((0, circuit.num_parameters)))
         choice = self._checked_choice(sweep, settings, shots_for(0.0), exactly=True)
-        _check_saves(sweep, circuit.name)
-        terms = tuple(_terms(observable, sweep) for observable in _each(array))
+        check_no_saves(sweep.structure, circuit.name)
+        terms = tuple(terms_of(observable, sweep.structure) for observable in each_observable(array))
         return CompiledCircuit(
             name=circuit.name,
             parameters=circuit.parameters,
             shape=array.shape,
-            terms=_without_measured(terms, sweep, circuit.name),
+            terms=without_measured(terms, sweep.structure, circuit.name),
             choice=choice,
             lowered=lambda values: sweep_at(values, ReadingTimeLimit(settings["timeout"])),
             submit=lambda task: self._submitted([task], settings),
         )
-
-
-def _check_saves(sweep: ProgramSweep, name: str) -> None:
-    if sweep.structure.saves:
-        raise BasicAerError(
-            f"Circuit '{name}' has save instructions, whose values have no place in an estimator's result; "
-            "run it on a backend, or remove them."
-        )
-
-
-def _without_measured(terms: tuple[Terms, ...], sweep: ProgramSweep, name: str) -> tuple[Terms, ...]:
-    """Leave out the terms that are 0 because a qubit that they flip has been measured at the end of the circuit."""
-    measured = mask_of(measure.qubit for measure in sweep.structure.final)
-    left = tuple(tuple(term for term in of_one if not term[0] & measured) for of_one in terms)
-    if left != terms:
-        warn(
-            f"Circuit '{name}' measures qubits at its end, so terms of the observables with X or Y on these are 0; "
-            "remove_final_measurements() leaves the measurements out."
-        )
-    return left
-
-
-def _each(observables: Any) -> Iterator[Mapping[str, float]]:
-    """Yield the observables one after another, each as a dictionary: label -> factor."""
-    for index in np.ndindex(observables.shape):
-        yield observables[index]
-
-
-def _terms(observable: Mapping[str, float], sweep: ProgramSweep) -> tuple[tuple[int, int, float], ...]:
-    """Return an observable as terms on the state's qubits; see `pauli_terms`."""
-    state_qubit = {qubit: number for number, qubit in enumerate(sweep.structure.qubits)}
-    qubits = tuple(state_qubit.get(qubit) for qubit in range(sweep.structure.circuit_qubits))
-    return pauli_terms(_in_paulis(observable), qubits)
-
-
-def _in_paulis(observable: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-    for label, factor in observable.items():
-        if PAULI_LETTERS.issuperset(label):
-            yield label, float(np.real(factor))
-            continue
-        for letters in product(*(_PROJECTORS.get(letter, ((letter, 1.0),)) for letter in label)):
-            yield "".join(letter for letter, _ in letters), float(np.real(factor)) * prod(part for _, part in letters)

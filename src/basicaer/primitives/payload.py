@@ -10,6 +10,8 @@ import numpy as np
 from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
 
 from basicaer.engine.bits import lowest_bits, shifted_down
+from basicaer.engine.method import MethodChoice
+from basicaer.options import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.compile.sweep import ProgramSweep
-    from basicaer.engine.method import MethodChoice
     from basicaer.options import DeviceOptions, Precision
     from basicaer.records import FinishedExperiment
 
@@ -25,6 +26,7 @@ __all__ = ["Estimated", "EstimatorTask", "PrimitivePayload", "Register", "Sample
 
 _VALUES_AT_ONCE = 2**14  # values that are turned into bytes between two polls
 _WORD_BITS = 64
+_BY_STATEVECTORS = MethodChoice(Method.STATEVECTOR)
 _FEWEST_SHOTS, _USUAL_SHOTS, _MOST_SHOTS = 100, 10_000, 2**20
 
 Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), with x and z as `State.expectations` takes them
@@ -112,13 +114,13 @@ class EstimatorTask:
     """
 
     sweep: ProgramSweep
-    choice: MethodChoice
     shape: tuple[int, ...]
     metadata: Any
     precision: float
     terms: tuple[Terms, ...]
     sets: NDArray[np.intp]
     observables: NDArray[np.intp]
+    choice: MethodChoice = _BY_STATEVECTORS
 
     @property
     def evolved_qubits(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -43,14 +43,31 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Batch, Device, SegmentBatch
     from basicaer.engine.program import Program
     from basicaer.engine.request import Outcome
+    from basicaer.options import DeviceOptions, Precision
     from basicaer.primitives.payload import EstimatorTask, PrimitivePayload, Task
 
     _Evaluate = Callable[[Program, "_SweepRun", int, dict[str, Any], Sequence[tuple[int, int]]], NDArray[np.float64]]
 
-__all__ = ["run_primitive"]
+__all__ = ["RunSettings", "run_primitive", "run_task"]
 
 _LABEL = "values"
 _SHOTS_STORED = 2**14  # shots whose outcomes are stored at once
+
+
+class RunSettings(Protocol):
+    """What tasks need to know of the payload that they are a part of; see `PrimitivePayload`."""
+
+    @property
+    def seed(self) -> int:  # noqa: D102  # these three are described there
+        ...
+
+    @property
+    def devices(self) -> DeviceOptions:  # noqa: D102
+        ...
+
+    @property
+    def precision(self) -> Precision:  # noqa: D102
+        ...
 
 
 def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Estimated]:
@@ -60,17 +77,32 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
     results: list[Sampled | Estimated] = []
     position = 0  # position of the task's first parameter set among the sets of all tasks
     for number, task in enumerate(payload.tasks):
-        qubits = task.evolved_qubits
-        device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
-        try:
-            results.append(_result_of(task, _SweepRun(task, payload, device, monitor), number, position))
-        except DeviceFailedError as error:
-            failed = error.with_traceback(None)  # a traceback holds the memory of the states
-            device, _ = device_after_failure(payload.devices, qubits, payload.precision, failed, f"PUB {number}")
-            results.append(_result_of(task, _SweepRun(task, payload, device, monitor), number, position))
+        results.append(run_task(task, payload, monitor, number, position))
         position += task.sweep.size
         monitor.finish_experiment(number, None)
     return results
+
+
+def run_task(
+    task: SamplerTask | EstimatorTask, payload: RunSettings, monitor: Monitor, number: int, position: int
+) -> Sampled | Estimated:
+    """Run one task of a job.
+
+    Parameters
+    ----------
+    number
+        Its number in the job.
+    position
+        The position of its first set of values among the sets of all tasks.
+    """
+    qubits = task.evolved_qubits
+    device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
+    try:
+        return _result_of(task, _SweepRun(task, payload, device, monitor), number, position)
+    except DeviceFailedError as error:
+        failed = error.with_traceback(None)  # a traceback holds the memory of the states
+    device, _ = device_after_failure(payload.devices, qubits, payload.precision, failed, f"PUB {number}")
+    return _result_of(task, _SweepRun(task, payload, device, monitor), number, position)
 
 
 def _result_of(task: SamplerTask | EstimatorTask, run: _SweepRun, number: int, position: int) -> Sampled | Estimated:
@@ -89,7 +121,7 @@ class _SweepRun:
         How many parameter sets run at a time as a batch; 0 if they run one after another.
     """
 
-    def __init__(self, task: Task, payload: PrimitivePayload, device: Device, monitor: Monitor) -> None:
+    def __init__(self, task: Task, payload: RunSettings, device: Device, monitor: Monitor) -> None:
         self.sweep = sweep = task.sweep
         self.density = task.choice.is_density
         self.device = device

@@ -17,21 +17,23 @@ from basicaer.devices.cpu.denormals import without_denormals
 from basicaer.devices.cpu.expectations import Observables, expectations_of_each
 from basicaer.devices.cpu.gatewise import FEW_AMPLITUDES, by_value, rows_of, squares
 from basicaer.devices.cpu.permutations import source_indices
-from basicaer.devices.cpu.recipe import Wires, first_places, recipe_for
-from basicaer.devices.cpu.set_numbers import kron
+from basicaer.devices.cpu.recipe import Wires, first_places, recipe_for, recipe_to_undo
+from basicaer.devices.cpu.set_numbers import kron, of_sets
 from basicaer.devices.cpu.threads import run_parts
+from basicaer.devices.cpu.undoing import sums_of_passes, without_idle_passes
 from basicaer.devices.likeness import are_alike, largest_distance
 from basicaer.devices.numbers import GateNumbers
+from basicaer.devices.operators import PauliOperator
 from basicaer.engine.bits import deposit_bits, extract_bits
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.devices.cpu.tiles import BoundPass
-    from basicaer.engine.device import SegmentBatch, State
+    from basicaer.engine.device import Generators, SegmentBatch, State
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate
@@ -45,6 +47,7 @@ _TINY = np.finfo(float).tiny
 # the interpreter's lock; on one thread fewer states, which stay in the second-level cache, would be a fifth faster.
 _AMPLITUDES_AT_ONCE = 2**17  # amplitudes taken through passes together: two buffers of 2 MiB in double
 _AMPLITUDES_BOUND, _FEWEST_BOUND = 2**17, 32  # amplitudes, and least states, whose numbers are bound together
+_AMPLITUDES_UNDONE = 2**16  # amplitudes of kets that are undone together
 _AMPLITUDES_READ = 2**18  # amplitudes whose expectation values are computed together
 _PART_AMPLITUDES = 2**17  # amplitudes that one thread works on at a time: 2 MiB in double precision
 
@@ -119,7 +122,7 @@ class NumpyBatch:
             tiles, other = room[:, : len(states) * one.tile_size].reshape(2, len(states), -1)
             buffers = (tiles, other)
             for number in range(len(one.bases)):
-                buffers = one.run(states, number, buffers, self._monitor.poll)
+                buffers = one.run([states], number, buffers, self._monitor.poll)
 
     def _in_order(self) -> None:
         """Let bit q of an index be qubit q."""
@@ -191,6 +194,57 @@ class NumpyBatch:
         made = type(self)(states, self.n_qubits, self._threads, self._monitor, self._as_state, untouched=self._zero)
         made._place = self._place  # noqa: SLF001  # an attribute of the same class
         return made
+
+    def layout(self) -> dict[str, Any]:
+        return {"place": list(self._place), "zero": sorted(self._zero)}
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        states = np.empty_like(self._states)
+
+        def task(part: slice) -> None:
+            operator = PauliOperator(placed, factors[part], self.n_qubits)
+            for start in range(0, states.shape[1], operator.chunk):
+                operator.apply(self._states[part], start, states[part], self._monitor.poll)
+
+        self._in_parts(task)
+        return self._with(states)
+
+    def undo(  # as the contract has it
+        self,
+        bras: Sequence[Self],
+        segments: SegmentBatch,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        assert plan is not None  # `undoing_costs` always gives costs  # noqa: S101
+        before = Wires(tuple(start["place"]), frozenset(start["zero"]))
+        found: dict[int, dict[int, NDArray[np.complex128]]] = {}  # found[first state of a part][gate]
+        if plan.passes:
+            poll = self._monitor.poll
+            recipe = recipe_to_undo(plan, segments.template, before, self._states.dtype, poll)
+
+            def task(part: slice) -> None:
+                some = segments[part]
+                own = {gate: [of_sets(one, 0, part) for one in each] for gate, each in generators.items()}
+                undone = without_idle_passes(recipe.undone(recipe.bound(some, poll), some, own), is_last=is_last)
+                states = [batch._states[part] for batch in (self, *bras)]  # noqa: SLF001  # a method of the class
+                with without_denormals(self._states.dtype):
+                    for one in undone:
+                        room = np.empty((2, len(states), len(states[0]) * one.tile_size), self._states.dtype)
+                        for number in range(len(one.bases)):
+                            one.run(states, number, (room[0], room[1]), poll)
+                found[part.start] = sums_of_passes(undone, plan, poll)
+
+            self._in_parts(task, most=_AMPLITUDES_UNDONE)
+            before = recipe.start
+        for batch in (self, *bras):
+            batch._place, batch._zero = before  # noqa: SLF001  # the same class
+        parts = [found[first] for first in sorted(found)]
+        return {gate: np.concatenate([part[gate] for part in parts], axis=1) for gate in (parts[0] if parts else ())}
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         if len(self) ** 2 * self._states.shape[1] <= _FEW_COMPARED:

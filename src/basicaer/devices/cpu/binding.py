@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from basicaer.devices.numbers import PlanGates
     from basicaer.engine.plan import Monomials, Pass
 
-__all__ = ["PassBinding", "PassRecipe"]
+__all__ = ["BoundProduct", "PassBinding", "PassRecipe"]
 
 _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # element types by their bytes, to move data
 _SHORTEST_ROW = 4  # elements; `take` moves shorter rows more slowly than single elements
@@ -47,25 +47,30 @@ _SMALL_PART = 2**6  # columns; smaller parts are slower with any kernel
 
 
 class _Needs(NamedTuple):
-    """A product's wires and selectors, in the tile and outside of it, and how its matrices are made."""
+    """A product's gates, wires and selectors, in the tile and outside of it, and how its matrices are made."""
 
+    gates: tuple[int, ...]
     wires: tuple[int, ...]
     inside: tuple[int, ...]
     outside: tuple[int, ...]
     fusion: Fusion
 
 
-class _Product(NamedTuple):
+class BoundProduct(NamedTuple):
     """A product in its place: what `MultiplyByMatrix` has, but for the numbers.
 
     Attributes
     ----------
+    gates, wires
+        Its gates by their numbers in the plan; its wires and, after them, its selectors.
     selected, rows, columns
         The indices by which matrices get their selectors within the tile, rows and columns in the tile's order.
     axes
         Axes of the matrices for what lies above the group in a tile.
     """
 
+    gates: tuple[int, ...]
+    wires: tuple[int, ...]
     fusion: Fusion
     n_inside: int
     selected: NDArray[np.intp]
@@ -77,6 +82,7 @@ class _Product(NamedTuple):
     transposed: bool
 
     def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> MultiplyByMatrix:
+        """Return the product with its matrix in each set, or matrices if it has selectors."""
         matrices: NDArray[Any] = self.fusion.matrices(numbers, blocks)
         if self.fusion.is_real:
             # `SegmentBatch` promises this. The comparison is false for NaN, which the final state reveals.
@@ -94,10 +100,21 @@ class _Product(NamedTuple):
 
 
 class PassRecipe(NamedTuple):
-    """A pass, but for the numbers: where its tiles are, as a pass that does nothing, and what is to be done to each."""
+    """A pass, but for the numbers: where its tiles are, as a pass that does nothing, and what is to be done to each.
+
+    Attributes
+    ----------
+    places
+        Bit p of a tile's index is bit ``places[p]`` of the state's index; ascending.
+    before, after
+        The wires that the bits of a tile stand for, before and after the pass.
+    """
 
     tiles: BoundPass
-    operations: tuple[Reorder | _Product | Diagonals, ...]
+    operations: tuple[Reorder | BoundProduct | Diagonals, ...]
+    places: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
 
     def bound(self, numbers: SetNumbers, blocks: Blocks, dtype: np.dtype[Any]) -> BoundPass:
         """Return the pass with the numbers of its gates."""
@@ -126,7 +143,7 @@ class PassBinding:
         # Diagonal gates that will be part of the next product of phases. They come after the gates that permute.
         self._diagonal: list[tuple[int, GateNumbers]] = []  # _diagonal[i] = (number in the plan, numbers of the gate)
         self._multiplied: set[int] = set()  # wires on which the diagonal gates act
-        self._operations: list[Reorder | _Product | Diagonals] = []
+        self._operations: list[Reorder | BoundProduct | Diagonals] = []
 
     def add(self, steps: Sequence[Product | Monomials], gates: PlanGates) -> None:
         """Add the steps of a pass, which refer to gates of the plan."""
@@ -171,7 +188,13 @@ class PassBinding:
         places = set(self._places)
         others = [p for p, wire in enumerate(wire_at) if p not in places and wire not in zero]
         bases = deposit_bits(np.arange(2 ** len(others)), others)
-        return PassRecipe(BoundPass(2**size, 2**low, rows, occupied, bases, ()), tuple(self._operations))
+        return PassRecipe(
+            BoundPass(2**size, 2**low, rows, occupied, bases, ()),
+            tuple(self._operations),
+            tuple(self._places),
+            tuple([wire_at[place] for place in self._places]),
+            tuple(self._order),
+        )
 
     def move(self, place: list[int]) -> None:
         """Update ``place[w]`` for the tile's wires to where they are once the tile has been written back."""
@@ -182,7 +205,7 @@ class PassBinding:
         inside = tuple(wire for wire in product.selectors if wire in self._order)
         outside = tuple(wire for wire in product.selectors if wire not in self._order)
         fusion = Fusion(product.gates, gates, product.wires, inside + outside, self._chains)
-        return _Needs(product.wires, inside, outside, fusion)
+        return _Needs(product.gates, product.wires, inside, outside, fusion)
 
     def _monomial(self, number: int, gate: GateNumbers) -> None:
         """Add a gate that permutes basis states or multiplies them by phases."""
@@ -223,7 +246,9 @@ class PassBinding:
         last = (others // part, part, size) if transposed else (size, others // part, part)
         places = tuple(self._place[wire] for wire in product.outside)
         self._operations.append(
-            _Product(
+            BoundProduct(
+                product.gates,
+                (*group, *product.inside, *product.outside),
                 product.fusion,
                 len(product.inside),
                 selected,

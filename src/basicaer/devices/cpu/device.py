@@ -126,6 +126,13 @@ class NumpyDevice:
         size = min(n_qubits, _usual_tile(n_qubits))
         return _costs(size, precision, has_small_kernels())
 
+    def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs:
+        size = min(n_qubits, self._tile_qubits or _usual_tile(n_qubits))
+        return _costs(size, precision, has_small_kernels())
+
+    def most_undone(self, n_qubits: int, precision: Precision) -> int:
+        return self.most_states(n_qubits, precision)
+
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
         return self.costs(n_qubits, precision) is not None and (n_gates > _FEW_GATES or any_untouched)
 

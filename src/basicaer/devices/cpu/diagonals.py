@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.cpu.set_numbers import SetNumbers
 
-__all__ = ["BoundDiagonals", "Diagonals"]
+__all__ = ["BoundDiagonals", "Diagonals", "NumberedGate"]
 
 _MOST_TABLE_WIRES = 8  # wires of a table into which gates are merged; wider gates are applied by themselves
 _REACHING_TABLE_WIRES = 12  # wires of a table if some of them are outside of the tile
@@ -33,7 +33,7 @@ _CLUSTER_BITS = 10  # bits of a tile on which tables are multiplied together bef
 _ROW_BITS = 5  # lowest bits of a tile; products always have a number for each of their values, for long inner loops
 
 
-class _Numbered(NamedTuple):
+class NumberedGate(NamedTuple):
     """A gate, with its number in the plan."""
 
     number: int
@@ -41,6 +41,7 @@ class _Numbered(NamedTuple):
 
     @property
     def wires(self) -> set[int]:
+        """The wires that it acts on."""
         return {*self.gate.targets, *self.gate.controls}
 
 
@@ -48,15 +49,15 @@ class _Group:
     """Gates that are merged into one table, and the wires they act on."""
 
     def __init__(self) -> None:
-        self.gates: list[_Numbered] = []
+        self.gates: list[NumberedGate] = []
         self.wires: set[int] = set()
 
-    def add(self, gate: _Numbered) -> None:
+    def add(self, gate: NumberedGate) -> None:
         self.gates.append(gate)
         self.wires |= gate.wires
 
 
-def _grouped(gates: Iterable[_Numbered], most: int, counting: Callable[[_Numbered], set[int]]) -> list[_Group]:
+def _grouped(gates: Iterable[NumberedGate], most: int, counting: Callable[[NumberedGate], set[int]]) -> list[_Group]:
     """Put each gate into the first group that then has at most `most` wires; `counting` says which wires count."""
     groups: list[_Group] = []
     counted: list[set[int]] = []
@@ -71,14 +72,14 @@ def _grouped(gates: Iterable[_Numbered], most: int, counting: Callable[[_Numbere
     return groups
 
 
-def _all_wires(gate: _Numbered) -> set[int]:
+def _all_wires(gate: NumberedGate) -> set[int]:
     return gate.wires
 
 
 class _Table:
     """The product of gates on some wires: ``table[s, i]`` if ``wires[j]`` has the value of bit j of i, in set s."""
 
-    def __init__(self, gates: Iterable[_Numbered], wires: Sequence[int]) -> None:
+    def __init__(self, gates: Iterable[NumberedGate], wires: Sequence[int]) -> None:
         bit = {wire: j for j, wire in enumerate(wires)}
         self._size = 2 ** len(wires)
         # For each gate its number, the entries that it multiplies, and by which of its numbers; there may be hundreds.
@@ -164,6 +165,13 @@ class Diagonals:
         ``order[p]`` is the wire that bit p of a tile stands for.
     place
         ``place[w]`` is the index bit that wire w is.
+
+    Attributes
+    ----------
+    gates
+        The gates.
+    bit
+        ``bit[w]`` is the bit of a tile that stands for wire w.
     """
 
     def __init__(self, gates: Iterable[tuple[int, GateNumbers]], order: Sequence[int], place: Sequence[int]) -> None:
@@ -171,7 +179,7 @@ class Diagonals:
         self.bit = {wire: p for p, wire in enumerate(order)}
         self.place = tuple(place)
         inside = self.bit.keys()
-        numbered = [_Numbered(*gate) for gate in gates]
+        self.gates = numbered = [NumberedGate(*gate) for gate in gates]
         narrow = [gate for gate in numbered if len(gate.wires) <= _MOST_TABLE_WIRES]
         static = [gate for gate in narrow if gate.wires <= inside]
         reaching = [gate for gate in narrow if not gate.wires <= inside]
@@ -190,7 +198,7 @@ class Diagonals:
             dtype,
         )
 
-    def _merged(self, gates: Sequence[_Numbered]) -> _Static:
+    def _merged(self, gates: Sequence[NumberedGate]) -> _Static:
         groups = _grouped(gates, _MOST_TABLE_WIRES, _all_wires)
         bits = self._with_row({self.bit[wire] for group in groups for wire in group.wires})
         parts = []
@@ -253,6 +261,16 @@ class BoundDiagonals:
         self._wide = wide
         self._dtype = dtype
         self._gatewise = Gatewise(len(recipe.order), dtype) if wide else None
+
+    def inverse(self) -> BoundDiagonals:
+        """Return what undoes the gates."""
+        return BoundDiagonals(
+            self._recipe,
+            None if self._static is None else self._static.conj(),
+            [[table.conj() for table in tables] for tables in self._clusters],
+            [data.conj() for data in self._wide],
+            self._dtype,
+        )
 
     def of_sets(self, sets: slice) -> BoundDiagonals:
         """Return the gates with the numbers of some sets."""

@@ -13,6 +13,7 @@ from basicaer.devices.cpu.arrangement import arranged
 from basicaer.devices.cpu.binding import PassBinding
 from basicaer.devices.cpu.blas import has_small_kernels
 from basicaer.devices.cpu.set_numbers import Chains, SetNumbers
+from basicaer.devices.cpu.undoing import UndoneRecipe
 from basicaer.devices.numbers import ListedGates, PlanGates
 from basicaer.engine.bits import inverse_positions
 from basicaer.engine.plan import Product
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 
     from basicaer.devices.cpu.binding import PassRecipe
     from basicaer.devices.cpu.tiles import BoundPass
-    from basicaer.engine.device import SegmentBatch
+    from basicaer.devices.cpu.undoing import UndonePass
+    from basicaer.engine.device import Generators, SegmentBatch
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
-__all__ = ["Bound", "Recipe", "Wires", "bind_reordering", "first_places", "recipe_for"]
+__all__ = ["Bound", "Recipe", "Wires", "bind_reordering", "first_places", "recipe_for", "recipe_to_undo"]
 
 
 class Wires(NamedTuple):
@@ -77,8 +79,8 @@ class Recipe:
 
     Attributes
     ----------
-    after
-        The wires after each pass.
+    start, after
+        The wires before the first pass, and after each.
     """
 
     def __init__(  # noqa: PLR0917  # what a plan is bound to
@@ -95,6 +97,7 @@ class Recipe:
         self._gates = PlanGates(plan, template)
         self._chains = Chains(self._gates)
         self._passes: list[PassRecipe] = []
+        self.start = Wires(tuple(place), zero)
         after: list[Wires] = []
         place = list(place)
         for number, current in enumerate(plan.passes[done:], done):
@@ -109,6 +112,7 @@ class Recipe:
                 zero -= plan.taken_out_of_zero(current)
             after.append(Wires(tuple(place), zero))
         self.after = tuple(after)
+        self._undone: dict[frozenset[int], list[UndoneRecipe]] = {}
 
     def bound(self, segments: SegmentBatch | None = None, poll: Callable[[], None] = lambda: None) -> Bound:
         """Return the passes with the numbers of segments, one for each state; of the template if None are given."""
@@ -119,6 +123,34 @@ class Recipe:
             poll()
             passes.append(recipe.bound(numbers, blocks, self._dtype))
         return Bound(tuple(passes), self.after)
+
+    def undone(self, bound: Bound, segments: SegmentBatch, generators: Generators) -> list[UndonePass]:
+        """Return what undoes the passes, the last one first.
+
+        Parameters
+        ----------
+        bound
+            The passes with the numbers of segments.
+        generators
+            Those of the gates of a segment whose sums are wanted.
+        """
+        numbers, plan = SetNumbers(self._gates, segments), self._gates.plan
+        own = {number: generators[origin] for number, origin in enumerate(plan.origins) if origin in generators}
+        recipes = self._undone_recipes(frozenset(own))
+        undone = [recipe.bound(whole, numbers, own) for recipe, whole in zip(recipes, bound.passes, strict=True)]
+        undone.reverse()
+        return undone
+
+    def _undone_recipes(self, wanted: frozenset[int]) -> list[UndoneRecipe]:
+        known = self._undone.get(wanted)
+        if known is None:
+            befores = [self.start, *self.after[:-1]]
+            known = [
+                UndoneRecipe(recipe, (before.zero, after.zero), self._gates, wanted)
+                for recipe, before, after in zip(self._passes, befores, self.after, strict=True)
+            ]
+            self._undone = {wanted: known}  # one is enough, since the same gates are wanted again and again
+        return known
 
 
 _recipes: BoundPlans[Recipe] = BoundPlans(64)
@@ -132,6 +164,16 @@ def recipe_for(
 ) -> Recipe:
     """Return the recipe for a template that others will share; `to` has the arguments from `place` to `done`."""
     return _recipes.bound(plan, template, to, lambda: Recipe(plan, template, *to, poll))
+
+
+def recipe_to_undo(
+    plan: Plan, template: Segment, start: Wires, dtype: np.dtype[Any], poll: Callable[[], None]
+) -> Recipe:
+    """Return the recipe by which a whole plan was run that began with some wires, as `NumpyState.run` does."""
+    place, zero = start
+    if len(zero) == len(place):
+        place = first_places(plan)
+    return recipe_for(plan, template, (place, zero, dtype, 0), poll)
 
 
 def bind_reordering(places: Sequence[int], place: list[int], home: Sequence[int], dtype: np.dtype[Any]) -> BoundPass:

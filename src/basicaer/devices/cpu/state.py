@@ -13,12 +13,22 @@ from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
-from basicaer.devices.cpu.recipe import Bound, Recipe, Wires, bind_reordering, first_places, recipe_for
-from basicaer.devices.cpu.threads import run_passes
+from basicaer.devices.cpu.recipe import (
+    Bound,
+    Recipe,
+    Wires,
+    bind_reordering,
+    first_places,
+    recipe_for,
+    recipe_to_undo,
+)
+from basicaer.devices.cpu.threads import run_parts, run_passes
+from basicaer.devices.cpu.undoing import sums_of_passes, without_idle_passes
 from basicaer.devices.marginals import summed_by_blocks
 from basicaer.devices.numbers import GateNumbers
+from basicaer.devices.operators import PauliOperator
 from basicaer.engine.bits import deposit_bits, extract_bits, inverse_positions
-from basicaer.engine.device import GatesOfBatch
+from basicaer.engine.device import GatesOfBatch, SegmentBatch
 from basicaer.engine.sampling import last_with_weight
 from basicaer.engine.suspended import check_passes_done
 from basicaer.errors import BasicAerError
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.engine.device import Generators
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
@@ -110,11 +121,11 @@ class NumpyState:
 
     def _run_passes(self, bound: Bound, after_pass: Callable[[], None] | None) -> None:
         if after_pass is None:
-            run_passes(bound.passes, self._vector, self._threads_of_passes(), self._monitor)
+            run_passes(bound.passes, [self._vector[None]], self._threads_of_passes(), self._monitor)
             self._place, self._zero = bound.after[-1] if bound.after else (self._place, self._zero)
         else:
             for step, after in zip(bound.passes, bound.after, strict=True):
-                run_passes((step,), self._vector, self._threads_of_passes(), self._monitor)
+                run_passes((step,), [self._vector[None]], self._threads_of_passes(), self._monitor)
                 self._passes_done += 1
                 self._place, self._zero = after
                 after_pass()
@@ -201,7 +212,7 @@ class NumpyState:
         while place != list(home):
             places = _next_to_reorder(place, min(n, _CHUNK_QUBITS))
             passes.append(bind_reordering(places, place, home, self._vector.dtype))
-        run_passes(passes, self._vector, self._threads_of_passes(), self._monitor, counted=False)
+        run_passes(passes, [self._vector[None]], self._threads_of_passes(), self._monitor, weight=0.0)
         self._place = tuple(home)
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
@@ -269,6 +280,58 @@ class NumpyState:
 
     def device_array(self) -> NDArray[np.complexfloating]:
         return self.amplitudes()
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        operator = PauliOperator(placed, factors[None], self.n_qubits)
+        with allocation(self._vector.nbytes):
+            vector = np.empty_like(self._vector)
+        held = [self._vector[None]]  # emptied at the end, because the traceback of an error refers to `task`
+
+        def task(number: int) -> None:
+            operator.apply(held[0], number * operator.chunk, vector[None], self._monitor.poll)
+
+        try:
+            run_parts(task, len(vector) // operator.chunk, self._threads)
+        finally:
+            held.clear()
+        return type(self)(vector, self.n_qubits, self._threads, self._monitor, untouched=(), place=self._place)
+
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        with allocation(self._vector.nbytes):
+            vector = np.empty_like(self._vector)
+        for part in self._chunks(len(vector)):
+            vector[deposit_bits(np.arange(len(vector))[part], self._place)] = amplitudes[part]
+        return type(self)(vector, self.n_qubits, self._threads, self._monitor, untouched=(), place=self._place)
+
+    def undo(  # as the contract has it
+        self,
+        bras: Sequence[Self],
+        segment: Segment,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        assert plan is not None  # `undoing_costs` always gives costs  # noqa: S101
+        own = segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)
+        before = Wires(tuple(start["place"]), frozenset(start["zero"]))
+        sums: dict[int, NDArray[np.complex128]] = {}
+        states = [self._vector[None], *(bra._vector[None] for bra in bras)]  # noqa: SLF001  # the same class
+        if plan.passes:
+            with single_threaded_blas:
+                recipe = recipe_to_undo(plan, own.template, before, self._vector.dtype, self._monitor.poll)
+                to = *recipe.start, self._vector.dtype, 0
+                # The segment has been run by this state, so that most often its passes are still there.
+                bound = _bound_plans.bound(plan, segment, to, lambda: recipe.bound(own, self._monitor.poll))
+                undone = without_idle_passes(recipe.undone(bound, own, generators), is_last=is_last)
+                run_passes(undone, states, self._threads_of_passes(), self._monitor, weight=1.0 + 2.0 * len(bras))
+                sums = sums_of_passes(undone, plan, self._monitor.poll)
+            before = recipe.start
+        for state in (self, *bras):
+            state._place, state._zero = before  # noqa: SLF001  # the same class
+        return sums
 
     def layout(self) -> dict[str, Any]:
         return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}

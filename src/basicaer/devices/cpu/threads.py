@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,28 +23,58 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.tiles import BoundPass
+    from basicaer.devices.cpu.tiles import Buffers
     from basicaer.engine.monitor import Monitor
 
-__all__ = ["run_parts", "run_passes"]
+__all__ = ["TilePass", "run_parts", "run_passes"]
+
+
+class TilePass(Protocol):
+    """A pass over states that are worked on together, tile by tile.
+
+    Attributes
+    ----------
+    tile_size
+        Amplitudes of a tile.
+    bases
+        For each tile the index of its first amplitude.
+    """
+
+    @property
+    def tile_size(self) -> int:  # noqa: D102  # described above
+        ...
+
+    @property
+    def bases(self) -> NDArray[np.intp]:  # noqa: D102
+        ...
+
+    def run(self, states: Any, number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
+        """Work on tile `number` of the states, in two buffers with a tile for each; return the buffers."""
 
 
 def run_passes(
-    passes: Sequence[BoundPass],
-    vector: NDArray[np.complexfloating],
+    passes: Sequence[TilePass],
+    states: Sequence[NDArray[np.complexfloating]],
     threads: int,
     monitor: Monitor,
     *,
-    counted: bool = True,
+    weight: float = 1.0,
 ) -> None:
-    """Run passes over a state one after another, the tiles of each on up to `threads` threads at a time.
+    """Run passes over states one after another, the tiles of each on up to `threads` threads at a time.
 
     The result does not depend on the number of threads. `monitor` is polled before every tile, and every thread has
-    stopped when this returns or raises. `counted` says whether the passes count as progress.
+    stopped when this returns or raises.
+
+    Parameters
+    ----------
+    states
+        States of one size, which are worked on together.
+    weight
+        What each pass counts as, in the progress; 0 if it does not count.
     """
     with _crowd:
         while passes:
-            crew = _Crew(passes, vector, threads, monitor, counted=counted)
+            crew = _Crew(passes, states, threads, monitor, weight)
             _run(crew)
             passes = passes[crew.pace.passes_done :]
 
@@ -190,17 +220,16 @@ class _Crew:
 
     def __init__(
         self,
-        passes: Sequence[BoundPass],
-        vector: NDArray[np.complexfloating],
+        passes: Sequence[TilePass],
+        states: Sequence[NDArray[np.complexfloating]],
         threads: int,
         monitor: Monitor,
-        *,
-        counted: bool,
+        weight: float,
     ) -> None:
         self._passes = passes
-        self._states = vector[None]
+        self._states = states
         self._monitor = monitor
-        self._counted = counted
+        self._weight = weight
         self.pace = _Pace(threads, max((len(step.bases) for step in passes), default=1))
         self._barrier = threading.Barrier(self.pace.threads, self.pace.end_pass)
         self._next = [itertools.count() for _ in passes]  # _next[i] = the counter that gives the next tile of pass i
@@ -210,19 +239,21 @@ class _Crew:
 
     def work(self) -> None:
         """Take tiles until all passes are done, or another thread has stopped."""
-        with without_denormals(self._states.dtype):
+        with without_denormals(self._states[0].dtype):
             self._take_tiles()
 
     def _take_tiles(self) -> None:
         largest = max((step.tile_size for step in self._passes), default=0)
-        room = (np.empty((1, largest), self._states.dtype), np.empty((1, largest), self._states.dtype))
+        count = len(self._states)
+        room = [np.empty(count * largest, self._states[0].dtype) for _ in range(2)]
         for step, numbers in zip(self._passes, self._next, strict=True):
-            buffers = (room[0][:, : step.tile_size], room[1][:, : step.tile_size])
+            first, second = (one[: count * step.tile_size].reshape(count, -1) for one in room)
+            buffers = first, second
             while not self._stopped:
                 with self._lock:
                     number = next(numbers)
-                    if self._counted and number < len(step.bases):
-                        self._monitor.advance(1 / len(step.bases))
+                    if self._weight and number < len(step.bases):
+                        self._monitor.advance(self._weight / len(step.bases))
                 if number >= len(step.bases):
                     break
                 self._monitor.poll()

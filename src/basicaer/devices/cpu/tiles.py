@@ -13,7 +13,7 @@ from basicaer.devices.cpu.set_numbers import of_sets
 from basicaer.engine.bits import extract_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,9 @@ class TileOperation(Protocol):
     def of_sets(self, sets: slice, /) -> TileOperation:
         """Return the work with the numbers of some sets, which may be views."""
 
+    def inverse(self) -> TileOperation:
+        """Return the work that undoes this one."""
+
 
 class Reorder(NamedTuple):
     """Reorders the elements, or rows of elements, within each part of a tile: ``new[i] = old[source[i]]``."""
@@ -53,6 +56,9 @@ class Reorder(NamedTuple):
 
     def of_sets(self, _sets: slice) -> Reorder:
         return self
+
+    def inverse(self) -> Reorder:
+        return self._replace(source=np.argsort(self.source))
 
 
 class MultiplyByMatrix(NamedTuple):
@@ -90,6 +96,9 @@ class MultiplyByMatrix(NamedTuple):
     def of_sets(self, sets: slice) -> MultiplyByMatrix:
         return self._replace(matrices=of_sets(self.matrices, 1, sets))
 
+    def inverse(self) -> MultiplyByMatrix:  # complex numbers as pairs of real ones have an orthogonal matrix
+        return self._replace(matrices=np.ascontiguousarray(self.matrices.conj().swapaxes(-1, -2)))
+
 
 class MultiplyByDiagonal(NamedTuple):
     """Multiplies a tile by the factors of diagonal gates."""
@@ -102,6 +111,9 @@ class MultiplyByDiagonal(NamedTuple):
 
     def of_sets(self, sets: slice) -> MultiplyByDiagonal:
         return MultiplyByDiagonal(self.diagonals.of_sets(sets))
+
+    def inverse(self) -> MultiplyByDiagonal:
+        return MultiplyByDiagonal(self.diagonals.inverse())
 
 
 class BoundPass(NamedTuple):
@@ -134,14 +146,20 @@ class BoundPass(NamedTuple):
         """Return the pass with the numbers of some sets."""
         return self._replace(operations=tuple([one.of_sets(sets) for one in self.operations]))
 
-    def run(self, states: NDArray[Any], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
+    def run(self, states: Sequence[NDArray[Any]], number: int, buffers: Buffers, poll: Callable[[], None]) -> Buffers:
         """Read tile `number` of states, work on it and write it back; poll between pieces; return the buffers.
 
         If a poll raises, the content of the states is undefined.
+
+        Parameters
+        ----------
+        states
+            One array, ``states[0][s]`` for set s.
         """
+        (own,) = states
         base = int(self.bases[number])
         tiles = buffers[0]
-        seen, rows = states.reshape(len(states), -1, self.row), self.rows + base // self.row
+        seen, rows = own.reshape(len(own), -1, self.row), self.rows + base // self.row
         if self.occupied is None:
             np.take(seen, rows, axis=1, out=tiles.reshape(len(tiles), -1, self.row), mode="clip")
         else:

@@ -9,13 +9,15 @@ import numpy as np
 from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.state import CupyState
 from basicaer.devices.likeness import are_alike, largest_distance
+from basicaer.devices.undoing_by_reading import sums_by_reading
 from basicaer.engine.device import SegmentBatch, segment_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from basicaer.engine.device import Generators
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
@@ -72,6 +74,33 @@ class CupyBatch(CupyAmplitudes):
         with self._working("copying states"):
             vector = self._queue.gather([batch._vector for batch in batches])  # noqa: SLF001  # a member of the same class
         return self._with(vector, sum(map(len, batches)))
+
+    def layout(self) -> dict[str, Any]:
+        return {}  # `undo` needs nothing of it
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        return self.of([self.state(number).operated(masks, own) for number, own in enumerate(factors)])
+
+    def undo(  # as the contract has it
+        self,
+        bras: Sequence[Self],
+        segments: SegmentBatch,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        del plan, start, is_last  # HACK: sums are taken on the host, until there is a kernel for them
+        return sums_by_reading(self, bras, self.n_qubits, segments, generators, self._monitor.poll)
+
+    def read_each(self, indices: NDArray[np.int64]) -> NDArray[np.complex128]:
+        """Return amplitudes of each state; for `sums_by_reading`."""
+        return np.stack([self.state(number).read(indices) for number in range(len(self))]).astype(np.complex128)
+
+    def run_each(self, segments: SegmentBatch) -> None:
+        """Run gates one by one; for `sums_by_reading`."""
+        self.run(segments, None)
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         # Equal states have equal probabilities; only states that may be equal are brought to the host.

@@ -97,6 +97,12 @@ class CupyDevice:
         del n_qubits  # the planner makes tiles no larger than the state
         return _costs(self.shapes[precision], precision)
 
+    def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs | None:
+        return self.costs(n_qubits, precision)
+
+    def most_undone(self, n_qubits: int, precision: Precision) -> int:
+        return self.most_states(n_qubits, precision)
+
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
         del n_gates, n_qubits, precision, any_untouched
         return True

@@ -10,14 +10,16 @@ from basicaer.devices.gpu.amplitudes import CupyAmplitudes
 from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.marginals import summed_by_blocks
+from basicaer.devices.undoing_by_reading import amplitudes_operated, sums_by_reading
 from basicaer.engine.bits import bit_at, deposit_bits
-from basicaer.engine.device import SegmentBatch
+from basicaer.engine.device import GatesOfBatch, SegmentBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from basicaer.engine.device import Generators
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
 
@@ -157,6 +159,38 @@ class CupyState(CupyAmplitudes):
             vector = self._queue.handed_over(self._vector[: 2**self.n_qubits])
         self.release()
         return vector
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        return self.with_amplitudes(amplitudes_operated(self, masks, factors, self._monitor.poll))
+
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        made = self.copy()
+        made.load(amplitudes)
+        return made
+
+    def undo(  # as the contract has it
+        self,
+        bras: Sequence[Self],
+        segment: Segment,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        del start, is_last  # HACK: sums are taken on the host, until there is a kernel for them
+        own = segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)
+        sums = sums_by_reading(self, bras, self.n_qubits, own, generators, self._monitor.poll)
+        self._monitor.advance((1 + 2 * len(bras)) * len(plan.passes) if plan else 0)
+        return sums
+
+    def read_each(self, indices: NDArray[np.int64]) -> NDArray[np.complex128]:
+        """Return amplitudes of this state with a first axis of size 1; for `sums_by_reading`."""
+        return self.read(indices)[None].astype(np.complex128)
+
+    def run_each(self, segments: SegmentBatch) -> None:
+        """Run gates one by one; for `sums_by_reading`."""
+        self._run(segments, None, counted=False)
 
     def layout(self) -> dict[str, Any]:
         return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}

@@ -1,0 +1,316 @@
+"""Derivatives of expectation values by adjoint differentiation: one sweep forwards, and one back.
+
+The ket is evolved as in any run. A bra is an observable applied to it; both then go back through the passes of the same
+plans, and each gate with an angle adds ``<bra| A |ket>``, where A is its generator (Jones and Gacon 2020,
+arXiv:2009.02823). The time does not depend on the number of angles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from basicaer.engine.device import SegmentBatch
+from basicaer.engine.program import Phase, Prepare, Segment, SetState, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.device import Device, Generators, State
+    from basicaer.engine.monitor import Monitor
+    from basicaer.engine.plan import Plan, Planner
+    from basicaer.engine.program import Operation, Program
+    from basicaer.options import Precision
+
+__all__ = ["Adjoint", "AdjointSums", "Sweep", "is_undone"]
+
+_READ_AT_ONCE = 2**16  # amplitudes
+_MOST_BRAS = 16  # more go back one after another
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is to be differentiated: a program in many sets of numbers, and observables.
+
+    Attributes
+    ----------
+    program
+        The program of the structure of all sets; see `is_undone`.
+    segments
+        Its segments in all sets, by their places in the body; those that are the same in all sets may be missing.
+    size
+        The number of sets.
+    masks
+        The products of Paulis that occur in observables, as for `State.expectations`.
+    factors
+        ``factors[o, j]`` is the factor of product j in observable o.
+    cotangent
+        ``cotangent[s, o]`` weighs the derivative of observable o in set s; None if each is wanted by itself.
+    generators
+        ``generators[place]``, of the gates whose derivatives are wanted, for the segment at a place of the body.
+    bras
+        ``bras[s, i]``, amplitudes that are given in place of observables, for set s; None if there are observables.
+    """
+
+    program: Program
+    segments: Mapping[int, SegmentBatch]
+    size: int
+    masks: Sequence[tuple[int, int]]
+    factors: NDArray[np.float64]
+    cotangent: NDArray[np.float64] | None
+    generators: Mapping[int, Generators]
+    bras: NDArray[np.complexfloating] | None = None
+
+
+@dataclass(slots=True)
+class AdjointSums:
+    """What a sweep has found.
+
+    Attributes
+    ----------
+    values
+        ``values[s, o]`` is the expectation value of observable o in set s; ``values[s, 0]`` is ``<bra|ket>`` if bras
+        are given.
+    sums
+        ``sums[place][gate][o, s, a]`` is ``<bra| A |ket>`` after a gate, for generator a and observable o; with a
+        cotangent, o is 0. Twice its real part is the derivative by the angle.
+    deviation
+        The largest distance from 1, over all sets, of the first amplitude of a ket that came back to |0...0>, which
+        measures the accuracy that was lost; None if none came back there.
+    """
+
+    values: NDArray[Any]
+    sums: dict[int, dict[int, NDArray[np.complex128]]] = field(default_factory=dict)
+    deviation: float | None = None
+
+
+class _Ran(NamedTuple):
+    """What has been run: its place, the segment, or segments, what they were run by, and the layout before."""
+
+    place: int
+    segments: Any
+    plan: Plan | None
+    start: dict[str, Any]
+
+
+def is_undone(operation: Operation) -> bool:
+    """Tell whether a sweep may go back through an operation, or need not since it changes no state."""
+    return isinstance(operation, Segment | Phase) or (isinstance(operation, Store) and operation.slot is None)
+
+
+class Adjoint:
+    """Carries out sweeps on a device."""
+
+    def __init__(self, device: Device, planner: Planner, precision: Precision, monitor: Monitor) -> None:
+        self._device = device
+        self._planner = planner
+        self._precision = precision
+        self._monitor = monitor
+
+    def run(self, sweep: Sweep) -> AdjointSums:
+        """Return the values and the sums of a sweep.
+
+        Raises
+        ------
+        BasicAerError
+            If the device raises it, for example for want of memory.
+        Cancelled
+            If the monitor says that the job was cancelled.
+        """
+        count = len(sweep.factors) if sweep.cotangent is None and sweep.bras is None else 1
+        found = AdjointSums(np.zeros((sweep.size, len(sweep.factors))))
+        if sweep.bras is not None:
+            found.values = np.zeros((sweep.size, 1), complex)
+        for place, generators in sweep.generators.items():
+            found.sums[place] = {
+                gate: np.zeros((count, sweep.size, len(some)), complex) for gate, some in generators.items()
+            }
+        at_once = self._sets_at_once(sweep, count)
+        bras = self._bras_at_once(sweep, count, at_once)
+        plans = self._plans(sweep)
+        self._expect(sweep, plans, count, at_once, bras)
+        for start in range(0, sweep.size, at_once):
+            sets = slice(start, min(start + at_once, sweep.size))
+            for first in range(0, count, bras):
+                some = slice(first, min(first + bras, count))
+                _OneSweep(self, sweep, plans, sets, some, is_batch=at_once > 1).run(found, with_values=not first)
+        return found
+
+    def _sets_at_once(self, sweep: Sweep, count: int) -> int:
+        """Return how many sets run as a batch; 1 if they run one after another."""
+        body = sweep.program.body
+        if sweep.size == 1 or sweep.bras is not None or not all(is_undone(operation) for operation in body):
+            return 1
+        most = self._device.most_undone(sweep.program.state_qubits, self._precision)
+        return max(min(most // (1 + min(count, _MOST_BRAS)), sweep.size), 1)
+
+    def _bras_at_once(self, sweep: Sweep, count: int, sets: int) -> int:
+        """Return how many bras go back together; each takes as much memory as the ket."""
+        each = self._precision.amplitude_bytes * 2**sweep.program.state_qubits * sets
+        room = (self._device.free_bytes() - self._device.scratch_bytes(self._precision)) // each - 1
+        return int(max(1, min(count, _MOST_BRAS, room)))
+
+    def _plans(self, sweep: Sweep) -> dict[int, Plan | None]:
+        """Return the plan of each segment, by its place."""
+        self._monitor.enter("planning")
+        n_qubits = sweep.program.state_qubits
+        costs = self._device.undoing_costs(n_qubits, self._precision)
+        return {
+            place: None if costs is None else self._planner(operation, n_qubits, costs, poll=self._monitor.poll)
+            for place, operation in enumerate(sweep.program.body)
+            if isinstance(operation, Segment)
+        }
+
+    def _expect(  # all of what there is to do
+        self, sweep: Sweep, plans: Mapping[int, Plan | None], count: int, at_once: int, bras: int
+    ) -> None:
+        """Tell the monitor how much there is to do."""
+        passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
+        flips = len({x for x, _ in sweep.masks})
+        rounds = -(-sweep.size // at_once)
+        sweeps = -(-count // bras)
+        total = passes * 2 * (sweeps + count) + flips * (1 + count)
+        self._monitor.expect(max(round(total * rounds), 1), 0)
+
+    @property
+    def parts(self) -> tuple[Device, Precision, Monitor]:
+        """The device, the precision and the monitor."""
+        return self._device, self._precision, self._monitor
+
+
+class _OneSweep:
+    """One sweep forwards and back, of one state or of a batch of them."""
+
+    def __init__(  # what there is to do, and for which sets and bras
+        self,
+        adjoint: Adjoint,
+        sweep: Sweep,
+        plans: Mapping[int, Plan | None],
+        sets: slice,
+        bras: slice,
+        *,
+        is_batch: bool,
+    ) -> None:
+        self._device, self._precision, self._monitor = adjoint.parts
+        self._sweep = sweep
+        self._plans = plans
+        self._sets = sets
+        self._bras = bras
+        self._is_batch = is_batch
+        self._size = sets.stop - sets.start
+
+    def run(self, found: AdjointSums, *, with_values: bool) -> None:
+        """Add what is found to sums; also to the values if they are wanted."""
+        sweep, monitor = self._sweep, self._monitor
+        monitor.enter("gates")
+        ket, ran = self._forwards()
+        if with_values and sweep.masks:
+            monitor.enter("observables")
+            values = ket.expectations(sweep.masks).reshape(self._size, -1)
+            if self._is_batch:
+                monitor.advance(len({x for x, _ in sweep.masks}))
+            for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
+                found.values[self._sets, observable] = (values * own).sum(axis=1)
+        if sweep.bras is not None:
+            found.values[self._sets] = _overlap(sweep.bras[self._sets][0], ket, monitor)
+        wanted = {place for place, own in sweep.generators.items() if own}
+        if not wanted or not (sweep.masks or sweep.bras is not None):
+            return
+        monitor.enter("observables")
+        bras = self._made_bras(ket)
+        monitor.enter("backwards")
+        for one in reversed(ran):
+            left = {place for place in wanted if place <= one.place}
+            if not left:
+                break
+            generators = {
+                gate: [own if len(own) == 1 else own[self._sets] for own in some]
+                for gate, some in sweep.generators.get(one.place, {}).items()
+            }
+            is_last = left == {one.place}
+            sums = ket.undo(bras, one.segments, one.plan, one.start, generators, is_last=is_last)
+            for gate, own in sums.items():
+                found.sums[one.place][gate][self._bras, self._sets] = own
+            if self._is_batch:
+                passes = len(one.plan.passes) if one.plan else 0
+                monitor.advance(passes * (1 + 2 * len(bras)))
+            elif self._came_back(one):
+                deviation = abs(complex(ket.read(np.zeros(1, np.int64))[0]) - 1)
+                found.deviation = max(found.deviation or 0.0, deviation)
+
+    def _made_bras(self, ket: Any) -> list[Any]:
+        sweep = self._sweep
+        if sweep.bras is not None:
+            return [ket.with_amplitudes(sweep.bras[self._sets][0])]
+        flips = len({x for x, _ in sweep.masks})
+        bras = []
+        for own in self._factors():
+            bras.append(ket.operated(sweep.masks, own if self._is_batch else own[0]))
+            self._monitor.advance(flips)
+        return bras
+
+    def _came_back(self, ran: _Ran) -> bool:
+        """Tell whether all of a segment was undone, and the program began with it in |0...0>."""
+        if ran.plan is None or not ran.plan.passes:
+            return False
+        if any(not isinstance(one, Phase) for one in self._sweep.program.body[: ran.place]):
+            return False
+        first = {ran.plan.origins[gate] for step in ran.plan.passes[0].steps for gate in step.gates}
+        return not first.isdisjoint(self._sweep.generators.get(ran.place, ()))
+
+    def _forwards(self) -> tuple[Any, list[_Ran]]:
+        """Return the final states, and what has been run since the last operation that cannot be undone."""
+        sweep, n_qubits = self._sweep, self._sweep.program.state_qubits
+        states: Any
+        if self._is_batch:
+            states = self._device.new_batch(n_qubits, self._precision, self._size, self._monitor)
+        else:
+            states = self._device.new_state(n_qubits, self._precision, self._monitor)
+        ran: list[_Ran] = []
+        for place, operation in enumerate(sweep.program.body):
+            match operation:
+                case Segment():
+                    plan = self._plans[place]
+                    segments = self._segments(place)
+                    ran.append(_Ran(place, segments if self._is_batch else segments[0], plan, states.layout()))
+                    states.run(ran[-1].segments, plan)
+                    if self._is_batch:
+                        self._monitor.advance(len(plan.passes) if plan else 0)
+                case Prepare(qubits, amplitudes):
+                    states.prepare(qubits, amplitudes)
+                    ran = []
+                case SetState(amplitudes):
+                    states.load(amplitudes)
+                    ran = []
+        return states, ran
+
+    def _segments(self, place: int) -> SegmentBatch:
+        """Return the segments at a place for the sets of this sweep."""
+        whole = self._sweep.segments.get(place)
+        if whole is None:
+            segment = self._sweep.program.body[place]
+            assert isinstance(segment, Segment)  # only these have segments  # noqa: S101
+            return SegmentBatch(segment, (), self._size)
+        return whole[self._sets]
+
+    def _factors(self) -> list[NDArray[np.float64]]:
+        """Return for each bra ``factors[s, j]``, that of product j in set s."""
+        factors, cotangent = self._sweep.factors, self._sweep.cotangent
+        if cotangent is not None:
+            weighed = cotangent[self._sets]
+            return [sum(weighed[:, o, None] * own for o, own in enumerate(factors))]
+        return [np.repeat(own[None], self._size, axis=0) for own in factors[self._bras]]
+
+
+def _overlap(bra: NDArray[np.complexfloating], ket: State, monitor: Monitor) -> complex:
+    """Return ``<bra|ket>``, without changing how the ket is laid out."""
+    total = 0j
+    for start in range(0, len(bra), _READ_AT_ONCE):
+        monitor.poll()
+        indices = np.arange(start, min(start + _READ_AT_ONCE, len(bra)))
+        total += complex(np.vdot(bra[indices].astype(complex), ket.read(indices)))
+    return total

@@ -1,0 +1,357 @@
+"""`gradient` and `value_and_gradient`: derivatives of expectation values by a circuit's parameters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+from qiskit import QuantumCircuit
+
+from basicaer.compile.differentiable import Angle, differentiable
+from basicaer.compile.shift_rules import shift_rule
+from basicaer.compile.sweep import lower_sweep
+from basicaer.compile.values import ReadingTimeLimit
+from basicaer.devices.memory import check_fits
+from basicaer.engine.adjoint import Sweep
+from basicaer.errors import BasicAerError, OptionValueError, shown
+from basicaer.gradients.inputs import read_cotangent, read_values, wanted_parameters
+from basicaer.gradients.job import GradientJob
+from basicaer.gradients.payload import GradientTask, Part, Report, Shifts
+from basicaer.gradients.submitting import submit_tasks
+from basicaer.options import check_option
+from basicaer.primitives.base import expected_device
+from basicaer.primitives.estimator import EstimatorV2
+from basicaer.primitives.observables import (
+    check_no_saves,
+    each_observable,
+    read_observables,
+    terms_of,
+    without_measured,
+)
+from basicaer.primitives.payload import EstimatorTask
+from basicaer.simulators.noise import noise_of
+from basicaer.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+    from qiskit.circuit import Parameter
+    from qiskit.primitives.containers.observables_array import ObservablesArrayLike
+
+    from basicaer.engine.program import Program
+    from basicaer.option_types import JobRunOptions
+    from basicaer.primitives.payload import Terms
+    from basicaer.simulators.base import BasicAerSimulator
+
+__all__ = ["CompiledGradient", "gradient", "value_and_gradient"]
+
+_METHODS = ("adjoint", "parameter shift")
+_ASKED_FOR = "it was asked for"
+
+
+def gradient(
+    circuit: QuantumCircuit,
+    observables: ObservablesArrayLike,
+    values: Any,
+    *,
+    parameters: Iterable[Parameter | str] | None = None,
+    cotangent: Any = None,
+    method: str | None = None,
+    precision_of_values: float = 0.0,
+    backend: BasicAerSimulator | None = None,
+    **run_options: Unpack[JobRunOptions],
+) -> GradientJob:
+    """Submit the differentiation of expectation values by the parameters of a circuit.
+
+    The gradient of a circuit of gates takes as long as three or four evaluations, whatever the number of parameters: a
+    sweep goes back through its passes with two states in memory. A circuit that measures, resets, branches or has
+    noise is evaluated at shifted angles instead, twice or four times for each gate with a parameter. Both are exact.
+
+    Parameters
+    ----------
+    circuit
+        A circuit; gates with parameters that are not in Qiskit's library are replaced by their definitions.
+    observables
+        One observable, or an array of them, as `EstimatorV2` takes them.
+    values
+        Array of shape (..., number of parameters): one set of values, or many.
+    parameters
+        The parameters, or their names, by which to differentiate, in the order of the results; None for all of
+        ``circuit.parameters``.
+    cotangent
+        Array of the shape of the expectation values: the derivatives of all observables are weighed by it and summed,
+        in one sweep back (a vector-Jacobian product).
+    method
+        ``"adjoint"`` or ``"parameter shift"``; None chooses.
+    precision_of_values
+        The standard deviation of the normal noise that is added to each value; other than 0, angles are shifted.
+    backend
+        The backend whose options serve as defaults for those below; None for a new ``qasm_simulator``.
+    run_options
+        The options of `EstimatorV2`: ``device``, ``precision`` (of the amplitudes), ``timeout`` and others.
+
+    Returns
+    -------
+    GradientJob
+        The job, already submitted. Its result is a `GradientResult` with ``values``, ``gradients`` and ``metadata``.
+
+    Raises
+    ------
+    BasicAerError
+        For anything that cannot be differentiated, in a sentence that says what and why.
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> from basicaer import gradient
+    >>> circuit = QuantumCircuit(1)
+    >>> _ = circuit.ry(Parameter("angle"), 0)
+    >>> result = gradient(circuit, "Z", [0.5]).result()
+    >>> result.values.round(6).tolist(), result.gradients.round(6).tolist()
+    (0.877583, [-0.479426])
+    """
+    compiled = value_and_gradient(
+        circuit,
+        observables,
+        parameters=parameters,
+        method=method,
+        precision_of_values=precision_of_values,
+        backend=backend,
+        **run_options,
+    )
+    return compiled.submit(values, cotangent=cotangent)
+
+
+def value_and_gradient(
+    circuit: QuantumCircuit,
+    observables: ObservablesArrayLike,
+    *,
+    parameters: Iterable[Parameter | str] | None = None,
+    method: str | None = None,
+    precision_of_values: float = 0.0,
+    backend: BasicAerSimulator | None = None,
+    **run_options: Unpack[JobRunOptions],
+) -> CompiledGradient:
+    """Return a function of a circuit's parameters that gives expectation values and their derivatives.
+
+    It is what an optimiser calls again and again, as in ``scipy.optimize.minimize(function, start, jac=True)``: what
+    does not depend on the values is done once. The parameters are those of `gradient`.
+
+    Raises
+    ------
+    BasicAerError
+        As for `gradient`.
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> from scipy.optimize import minimize
+    >>> from basicaer import value_and_gradient
+    >>> circuit = QuantumCircuit(1)
+    >>> _ = circuit.ry(Parameter("angle"), 0)
+    >>> found = minimize(value_and_gradient(circuit, "Z"), [0.5], jac=True)
+    >>> round(found.fun, 6)
+    -1.0
+    """
+    if not isinstance(circuit, QuantumCircuit):
+        raise BasicAerError(f"A gradient is taken of a QuantumCircuit, not of {shown(circuit)}.")
+    if method is not None and method not in _METHODS:
+        raise OptionValueError(f"method must be None, 'adjoint' or 'parameter shift', not {shown(method)}.")
+    precision = check_option("default_precision", precision_of_values, called="precision_of_values")
+    return CompiledGradient(
+        EstimatorV2(backend, **run_options), circuit.copy(), observables, parameters, method, precision
+    )
+
+
+class CompiledGradient:
+    """A function of a circuit's parameters: expectation values of observables, and their derivatives.
+
+    It is made by `value_and_gradient`. Later changes of the circuit have no effect on it. Any number of threads may
+    call it at the same time.
+
+    Attributes
+    ----------
+    parameters
+        The circuit's parameters, in the order of their values.
+    wanted
+        Those by which is differentiated, in the order of the results.
+    shape : tuple[int, ...]
+        The shape of the observables; () for a single one.
+    method, reason
+        How derivatives are taken, ``"adjoint"`` or ``"parameter shift"``, and why.
+    """
+
+    def __init__(  # noqa: PLR0917  # made here only
+        self,
+        estimator: EstimatorV2,
+        circuit: QuantumCircuit,
+        observables: Any,
+        parameters: Iterable[Parameter | str] | None,
+        method: str | None,
+        precision: float,
+    ) -> None:
+        self._estimator = estimator
+        self._settings = settings = estimator._settings()  # noqa: SLF001  # a class of this package
+        self._precision = precision
+        self._noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
+        self._circuit = circuit
+        poll = ReadingTimeLimit(settings["timeout"])
+        self.parameters = list(circuit.parameters)
+        numbers = wanted_parameters(parameters, self.parameters, circuit.name)
+        self.wanted = [self.parameters[number] for number in numbers]
+        array = read_observables(observables, circuit)
+        self.shape = array.shape
+        self._compiled = differentiable(circuit, self.parameters, numbers, poll)
+        self.method, self.reason = self._method(method)
+        program = self._structure(poll)
+        check_no_saves(program, circuit.name)
+        terms = tuple(terms_of(observable, program) for observable in each_observable(array))
+        self._terms: tuple[Terms, ...] = without_measured(terms, program, circuit.name)
+        self._masks = sorted({term[:2] for of_one in self._terms for term in of_one})
+        self._program = program
+        device = expected_device(program.state_qubits, settings)
+        is_adjoint = self.method == "adjoint"
+        subject = f"A gradient of circuit '{circuit.name}'" + (", which takes two states," if is_adjoint else "")
+        check_fits(device, subject, program.state_qubits, settings["precision"], states=2 if is_adjoint else 1)
+
+    def __repr__(self) -> str:
+        observables = f"observables of shape {self.shape}" if self.shape else "one observable"
+        wanted = counted(len(self.wanted), "parameter")
+        return f"<CompiledGradient of '{self._circuit.name}': {wanted}, {observables}, by {self.method}>"
+
+    def __call__(self, values: Any) -> tuple[Any, NDArray[np.float64]]:
+        """Return the expectation values and their derivatives at parameter values, and wait for them.
+
+        Returns
+        -------
+        tuple
+            What `GradientResult` has as ``values`` and ``gradients``; a single value is a float.
+        """
+        result = self.submit(values).result()
+        found = result.values
+        return (found if found.ndim else float(found)), result.gradients
+
+    def submit(self, values: Any, *, cotangent: Any = None, derivative_type: Any = Part.REAL) -> GradientJob:
+        """Submit the differentiation at parameter values as a job.
+
+        Parameters
+        ----------
+        values, cotangent
+            As for `gradient`.
+        derivative_type
+            What is returned of ``2 <psi| H |dpsi>``: ``"real"``, which is the derivative, ``"imag"`` or ``"complex"``.
+        """
+        part = self._part(derivative_type)
+        array = read_values(values, len(self.parameters), self._circuit.name)
+        shape = array.shape[:-1]
+        rows = array.reshape(prod(shape), len(self.parameters))
+        weights = None if cotangent is None else read_cotangent(cotangent, shape, self.shape)
+        task = self._task(rows, weights, Report(shape, self.shape, part))
+        return submit_tasks(GradientJob, [task], self._estimator, self._settings)
+
+    def _task(self, values: NDArray[np.float64], cotangent: NDArray[np.float64] | None, report: Report) -> GradientTask:
+        """Return the task of differentiating at some sets of values.
+
+        Parameters
+        ----------
+        values
+            ``values[s, j]`` of parameter j in set s.
+        cotangent
+            ``cotangent[s, o]`` of observable o.
+        """
+        poll = ReadingTimeLimit(self._settings["timeout"])
+        compiled = self._compiled
+        angles = compiled.angles(values, poll)
+        how: Sweep | Shifts
+        places: list[Angle] = []
+        if self.method == "adjoint":
+            segments, generators, places = compiled.numbers(angles, poll)
+            factors = np.zeros((len(self._terms), len(self._masks)))
+            column = {masks: j for j, masks in enumerate(self._masks)}
+            for row, terms in zip(factors, self._terms, strict=True):
+                for x, z, factor in terms:
+                    row[column[x, z]] += factor
+            how = Sweep(self._program, segments, len(values), self._masks, factors, cotangent, generators)
+        else:
+            how = self._shifts(angles, poll)
+        return GradientTask(
+            self._circuit.name,
+            self._program.state_qubits,
+            len(values),
+            len(self._terms),
+            how,
+            tuple(places),
+            compiled.chain(values, poll),
+            cotangent,
+            {"method": self.method, "reason": self.reason}
+            | ({"precision_of_values": self._precision} if self._precision else {}),
+            report,
+        )
+
+    def _method(self, asked: str | None) -> tuple[str, str]:
+        """Return the method and why it is taken."""
+        compiled = self._compiled
+        why = compiled.why_not_undone
+        if self._noise is not None:
+            why = "it has noise"
+        elif self._precision:
+            why = "values have noise of a given precision"
+        if asked == "adjoint" and why:
+            raise BasicAerError(
+                f"Circuit '{self._circuit.name}' cannot be differentiated by method 'adjoint', since {why}; leave out "
+                "the method, and its angles are shifted."
+            )
+        if asked == "parameter shift":
+            return asked, _ASKED_FOR
+        return ("parameter shift", why) if why else ("adjoint", "the circuit has gates only")
+
+    def _structure(self, poll: Callable[[], None]) -> Program:
+        """Return the program of one set of values."""
+        if self.method == "adjoint":
+            return self._compiled.program
+        written_out = self._compiled.occurrences.written_out
+        if self._noise is not None and (noisy := sorted(written_out.intersection(self._noise.names))):
+            raise BasicAerError(
+                f"The noise model has errors of '{noisy[0]}', which is replaced by its definition to be "
+                "differentiated; give the errors to the gates that it is made of."
+            )
+        occurrences = self._compiled.occurrences
+        none = np.empty((0, len(occurrences.parameters)))
+        return lower_sweep(occurrences.circuit, none, noise=self._noise, poll=poll).structure
+
+    def _shifts(self, angles: NDArray[np.float64], poll: Callable[[], None]) -> Shifts:
+        """Return the values at shifted angles that give the derivatives."""
+        occurrences = self._compiled.occurrences
+        angles = angles[:, : len(occurrences.parameters)]
+        wanted = sorted(one for one in set(self._compiled.slopes.rows.tolist()) if one < angles.shape[1])
+        rules = [(one, shift, factor) for one in wanted for shift, factor in shift_rule(*occurrences.angles[one])]
+        rows = np.repeat(angles[:, None], 1 + len(rules), axis=1)
+        for number, (one, shift, _) in enumerate(rules, 1):
+            rows[:, number, one] += shift
+        rows = rows.reshape(-1, angles.shape[1])
+        sweep = lower_sweep(occurrences.circuit, rows, noise=self._noise, poll=poll)
+        sweep = replace(sweep, template=sweep.template and replace(sweep.template, name=self._circuit.name))
+        sets, observables = np.indices((len(rows), len(self._terms)))
+        task = EstimatorTask(sweep, sets.shape, None, self._precision, self._terms, sets, observables)
+        which, _, factors = zip(*rules, strict=True) if rules else ((), (), ())
+        return Shifts(task, np.array(which, np.intp), np.array(factors, float))
+
+    def _part(self, derivative_type: Any) -> Part:
+        given = getattr(derivative_type, "value", derivative_type)
+        try:
+            part = Part(given)
+        except ValueError as error:
+            raise OptionValueError(
+                f"derivative_type must be 'real', 'imag' or 'complex', not {shown(derivative_type)}."
+            ) from error
+        if part is not Part.REAL and self.method != "adjoint":
+            raise OptionValueError(
+                f"derivative_type '{part.value}' needs method 'adjoint', which circuit '{self._circuit.name}' is not "
+                f"differentiated by, since {self.reason}; leave it out."
+            )
+        return part

@@ -1,0 +1,164 @@
+"""The payload that a gradient's job sends to its worker, and the record in which results come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from basicaer.compile.differentiable import Angle, Chain
+    from basicaer.engine.adjoint import Sweep
+    from basicaer.options import DeviceOptions, Precision
+    from basicaer.primitives.payload import EstimatorTask
+    from basicaer.records import FinishedExperiment
+
+__all__ = ["Differentiated", "GradientPayload", "GradientTask", "Part", "Report", "Shifts"]
+
+
+class Part(Enum):
+    """The part of ``2 <psi| H |dpsi>`` that is reported; the real part is the derivative of the expectation value."""
+
+    REAL = "real"
+    IMAG = "imag"
+    COMPLEX = "complex"
+
+    def of(self, gradients: NDArray[np.complex128]) -> NDArray[Any]:
+        """Return this part of complex numbers."""
+        if self is Part.COMPLEX:
+            return gradients
+        return gradients.real.copy() if self is Part.REAL else gradients.imag.copy()
+
+
+class Shifts(NamedTuple):
+    """How values at shifted angles make derivatives.
+
+    Attributes
+    ----------
+    task
+        The values to estimate: for each set of values those at its own angles first, then at all shifted ones.
+    occurrences, factors
+        Shifted values k of each set belong to occurrence ``occurrences[k]``, and are multiplied by ``factors[k]``.
+    """
+
+    task: EstimatorTask
+    occurrences: NDArray[np.intp]
+    factors: NDArray[np.float64]
+
+
+class Report(NamedTuple):
+    """The form in which the outcome of a task is reported.
+
+    Attributes
+    ----------
+    shape, observables
+        The shapes of the sets of values and of the observables.
+    part
+        What is reported of the derivatives, which are complex.
+    requests
+        ``requests[k]`` is the set and the observable that request k of an `EstimatorGradient` asks for, and its number
+        among all of them.
+    """
+
+    shape: tuple[int, ...]
+    observables: tuple[int, ...]
+    part: Part = Part.REAL
+    requests: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GradientTask:
+    """One circuit whose expectation values are to be differentiated.
+
+    Attributes
+    ----------
+    name
+        The circuit's name.
+    n_qubits
+        Qubits of the state that is evolved.
+    sets, observables
+        How many there are of each.
+    how
+        The sweep that gives the derivatives, or the shifts.
+    angles
+        Where the sums of the sweep belong.
+    chain
+        What makes derivatives by parameters of those by occurrences.
+    cotangent
+        ``cotangent[s, o]``; None if the derivatives of each observable are wanted.
+    metadata
+        What is known of the result beforehand: the method, and why it was chosen.
+    report
+        The form in which the outcome is reported.
+    phases
+        How many of the last occurrences are global phases.
+    """
+
+    name: str
+    n_qubits: int
+    sets: int
+    observables: int
+    how: Sweep | Shifts
+    angles: tuple[Angle, ...]
+    chain: Chain
+    cotangent: NDArray[np.float64] | None
+    metadata: dict[str, Any]
+    report: Report
+    phases: int = 0
+
+
+class Differentiated(NamedTuple):
+    """The outcome of a `GradientTask`.
+
+    Attributes
+    ----------
+    values
+        ``values[s, o]``, expectation value of observable o at set s.
+    gradients
+        ``gradients[s, o, j]``, its derivative by parameter j; with a cotangent there is no axis o. They are complex:
+        twice ``<psi| H |dpsi>``, whose real part is the derivative.
+    metadata
+        How it was done.
+    report
+        The form in which it is reported.
+    """
+
+    values: NDArray[np.float64]
+    gradients: NDArray[np.complex128]
+    metadata: dict[str, Any]
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class GradientPayload:
+    """The payload of a gradient's job; see `basicaer.payload.Payload` and `PrimitivePayload`."""
+
+    tasks: tuple[GradientTask, ...]
+    seed: int
+    devices: DeviceOptions
+    precision: Precision
+    gpu: int | None
+    is_quick: bool = False
+    is_saved: bool = False
+
+    @property
+    def argument(self) -> GradientPayload:
+        """The payload itself."""
+        return self
+
+    def split(self, _most: int) -> list[GradientPayload]:
+        """Return it as it is: circuits are differentiated one after another."""
+        return [self]
+
+    def partial_result(self, _job_id: str, _finished: Mapping[int, FinishedExperiment | None]) -> None:
+        """Return nothing: what is finished is not handed over before the rest."""
+        return
+
+    def join(self, results: Sequence[list[Differentiated]]) -> list[Differentiated]:
+        """Return the result of the only piece."""
+        return results[0]
