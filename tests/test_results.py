@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.exceptions import QiskitError
 from qiskit.result import Result
 
 from basicaer import BasicAer, library
+from basicaer.errors import BasicAerError
 from jobs import GUARD
 
 ANGLE = Parameter("angle")
@@ -199,3 +201,26 @@ def test_threads_are_those_that_may_work_on_a_state(threads, monkeypatch):
 def test_what_took_time_is_told_twice(qasm):
     [experiment] = qasm.run(pair()).result(GUARD).results
     assert experiment.metadata["time_taken"] == experiment.time_taken
+
+
+@pytest.mark.parametrize(
+    ("simulator", "asked", "words"),
+    [
+        ("qasm_simulator", "statevector", "statevector_simulator, or save the state with library.save_statevector"),
+        ("qasm_simulator", "unitary", "unitary_simulator"),
+        ("qasm_simulator", "memory", "memory=True"),
+        ("statevector_simulator", "unitary", "unitary_simulator"),
+        ("unitary_simulator", "statevector", "statevector_simulator"),
+        ("unitary_simulator", "counts", "qasm_simulator"),
+    ],
+)
+def test_what_a_simulator_does_not_return_is_said_with_what_returns_it(simulator, asked, words):
+    result = BasicAer.get_backend(simulator).run(pair(measured=simulator != "unitary_simulator")).result(GUARD)
+    with pytest.raises(BasicAerError, match=f"This result of {simulator} has no {asked}; .*{words}"):
+        getattr(result, f"get_{asked}")()
+
+
+def test_an_experiment_that_there_is_not_is_another_mistake(qasm):
+    result = qasm.run(pair()).result(GUARD)
+    with pytest.raises(QiskitError, match="nobody"):
+        result.get_counts("nobody")

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qiskit.exceptions import QiskitError
 from qiskit.result import Result
 from qiskit.result.models import ExperimentResult, ExperimentResultData
 
@@ -15,7 +16,7 @@ from basicaer.compile.saves import SAVES
 from basicaer.devices.memory import check_dictionary
 from basicaer.engine.bits import all_ones, deposit_bits
 from basicaer.engine.saved import ALL_SHOTS
-from basicaer.errors import LostNormError
+from basicaer.errors import BasicAerError, LostNormError
 from basicaer.records import SavedValues
 from basicaer.state_array import StateArray
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from basicaer.records import FinishedExperiment
 
 __all__ = [
+    "SimulatorResult",
     "chopped",
     "circuit_header",
     "counts_of",
@@ -43,6 +45,36 @@ __all__ = [
 ]
 
 _CHUNK = 2**16  # amplitudes examined at a time; all at once would take the memory of a second state
+
+
+class SimulatorResult(Result):  # type: ignore[misc]  # Qiskit has no types
+    """Qiskit's result; where a job has not returned what is asked for, the error says what returns it."""
+
+    def get_counts(self, experiment: Any = None) -> Any:
+        """Return the counts of an experiment by bit string, or of all experiments."""
+        return self._get("counts", "run the circuit on qasm_simulator", super().get_counts, experiment)
+
+    def get_memory(self, experiment: Any = None) -> Any:
+        """Return the outcome of every shot of an experiment, in order."""
+        return self._get("memory", "run the circuit on qasm_simulator with memory=True", super().get_memory, experiment)
+
+    def get_statevector(self, experiment: Any = None, decimals: int | None = None) -> Any:
+        """Return the final statevector of an experiment."""
+        remedy = "run the circuit on statevector_simulator, or save the state with library.save_statevector(circuit)"
+        return self._get("statevector", remedy, super().get_statevector, experiment, decimals)
+
+    def get_unitary(self, experiment: Any = None, decimals: int | None = None) -> Any:
+        """Return the matrix of an experiment."""
+        remedy = "run the circuit on unitary_simulator"
+        return self._get("unitary", remedy, super().get_unitary, experiment, decimals)
+
+    def _get(self, name: str, remedy: str, get: Callable[..., Any], *asked: Any) -> Any:
+        try:
+            return get(*asked)
+        except QiskitError as error:
+            if not self.results or any(hasattr(one.data, name) for one in self.results):
+                raise  # it is the experiment that there is not
+            raise BasicAerError(f"This result of {self.backend_name} has no {name}; {remedy}.") from error
 
 
 def circuit_header(circuit: QuantumCircuit, global_phase: float) -> dict[str, Any]:
@@ -222,7 +254,7 @@ def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any)
     names
         ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header`` of the result.
     """
-    return Result(
+    return SimulatorResult(
         **names,
         success=True,
         results=experiments,
@@ -237,7 +269,7 @@ def joined(results: Sequence[Result]) -> Result:
     """Return the results of one job's pieces, which ran beside each other, as one; their experiments stay in order."""
     first = results[0]
     seconds = max(result.time_taken for result in results)
-    return Result(
+    return SimulatorResult(
         backend_name=first.backend_name,
         backend_version=first.backend_version,
         job_id=first.job_id,
