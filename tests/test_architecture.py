@@ -95,7 +95,8 @@ LAYERS = {
     ),
     "engine": (
         "engine.adjoint",
-        *("engine.together", "engine.lru_cache", "engine.execute", "engine.trajectories", "engine.suspended"),
+        *("engine.together", "engine.execute", "engine.trajectories", "engine.parts", "engine.stretches"),
+        *("engine.error_sites", "engine.slots", "engine.suspended"),
         *(
             "engine.saved",
             "engine.finishing",
@@ -108,7 +109,15 @@ LAYERS = {
         *("engine.planning", "engine.readings", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.frames", "engine.unitaries", "engine.sampling", "engine.draws", "engine.device"),
         *("engine.plan", "engine.program"),
-        *("engine.classical", "engine.monitor", "engine.progress", "engine.collector", "engine.bits", "engine"),
+        *(
+            "engine.lru_cache",
+            "engine.classical",
+            "engine.monitor",
+            "engine.progress",
+            "engine.collector",
+            "engine.bits",
+            "engine",
+        ),
     ),
     "leaves": ("foreign_options", "foreign_names", "options", "wording", "_version"),
     "errors": ("errors",),

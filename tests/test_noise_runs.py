@@ -14,9 +14,13 @@ from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
 from basicaer.compile.lower import lower
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import execute as execute_module
+from basicaer.engine import stretches as stretches_module
+from basicaer.engine import trajectories as trajectories_module
 from basicaer.engine.frames import Frames, passage
-from basicaer.engine.program import Form, Gate
+from basicaer.engine.program import Channel, Form, Gate
+from basicaer.engine.stretches import Stretch
 from basicaer.engine.trajectories import Trajectories
 from basicaer.errors import BasicAerWarning
 from basicaer.library import save_outcome_probabilities
@@ -388,13 +392,13 @@ def whole(gate):
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
 def test_an_error_moves_past_any_gate(gate):
     passed = passage(gate)
-    frames = Frames(64)
     numbers = np.arange(64)
-    frames.add(numbers, numbers % 8, numbers // 8)
+    frames = Frames(3, numbers % 8, numbers // 8)
     chosen = frames.pass_by(passed)
+    x, z = frames.masks()
     for error in range(64):
         before = pauli(error % 8, error // 8)
-        after = pauli(int(frames.x[error]), int(frames.z[error]))
+        after = pauli(int(x[error]), int(z[error]))
         changed = passed.gate if chosen is None else passed.gate.with_data(passed.variants[chosen[error]])
         left, right = whole(gate) @ before, after @ whole(changed)
         overlap = np.trace(left.conj().T @ right) / 8
@@ -411,7 +415,7 @@ def pauli(x, z):
 
 
 def test_gates_that_no_error_changes_keep_their_form():
-    assert [passage(gate).after is not None for gate in GATES[:4]] == [True, False, True, True]
+    assert [passage(gate).is_clifford for gate in GATES[:4]] == [True, False, True, True]
     assert passage(GATES[1]).gate is GATES[1]
     wide = Gate("mcx", "X", (0,), Form.PERMUTATION, np.array([1, 0]), tuple(range(1, 8)), 127)
     assert passage(wide) is None
@@ -429,13 +433,100 @@ def test_an_all_clifford_circuit_needs_one_state(monkeypatch):
     circuit.measure(range(4), range(4))
     noise_model = model(h=ONE["Paulis"], cx=TWO)
     runs = []
-    measured = Trajectories._measured
+    segments = Stretch.segments
     monkeypatch.setattr(
-        Trajectories, "_measured", lambda self, states, *rest: (runs.append(states), measured(self, states, *rest))[1]
+        Stretch, "segments", lambda self, errors, shots: (runs.append(len(shots)), segments(self, errors, shots))[1]
     )
     counts = as_numbers(counted(circuit, noise_model))
-    assert [len(states.variants) for states in runs] == [1]
+    assert runs == [1]
     check(counts, distribution(circuit, {"h": ONE["Paulis"][2], "cx": TWO[2]}))
+
+
+# 0.9 of the norm is left of some states: proposals are rejected, and shots draw again.
+STRONG = [np.diag([1, 0.4**0.5]), np.array([[0, 0.6**0.5], [0, 0]])]
+JUMPS = {
+    "ry": ([[{"name": "kraus", "qubits": [0], "params": STRONG}]], [1.0], STRONG),
+    "cx": TWO,
+    "rz": ONE["coherent"],
+}
+
+
+def mixed_unitaries():
+    """The identity, a rotation and a complex matrix, so that some operators are real and some are not."""
+    matrices = [np.eye(2), TURN, np.diag([1, 1j])]
+    terms = [[{"name": "unitary", "qubits": [0], "params": [matrix]}] for matrix in matrices]
+    return terms, [0.5, 0.3, 0.2], [p**0.5 * matrix for p, matrix in zip([0.5, 0.3, 0.2], matrices, strict=True)]
+
+
+def relaxation(t2):
+    """Populations relax by 0.2, coherences by `t2`: a Kraus channel of which most is the identity."""
+    choi = np.array([[1, 0, 0, 1 - t2], [0, 0.2, 0, 0], [0, 0, 0, 0], [1 - t2, 0, 0, 0.8]])
+    values, vectors = np.linalg.eigh(choi)
+    kraus = [v**0.5 * vectors[:, i].reshape(2, 2) for i, v in enumerate(values) if v > 1e-12]
+    return [[{"name": "kraus", "qubits": [0], "params": kraus}]], [1.0], kraus
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.1, 100.0])
+@pytest.mark.parametrize(
+    "errors",
+    [JUMPS, {"ry": mixed_unitaries(), "rz": ONE["reset or flip"]}, {"ry": relaxation(0.11), "cx": TWO}],
+    ids=["jumps", "unitaries", "relaxation"],
+)
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_stretches_of_any_length_have_the_distribution_of_density_matrices(errors, excess, monkeypatch):
+    monkeypatch.setattr(stretches_module, "_EXCESS", excess)
+    circuit = layers()
+    assert Trajectories.of(program(circuit, model(**errors))) is not None
+    counts = as_numbers(counted(circuit, model(**errors), 20_000))
+    check(counts, distribution(circuit, {name: error[2] for name, error in errors.items()}))
+
+
+def test_most_of_a_relaxation_is_the_identity():
+    """``(a - b**2) / (1 + a - 2 b)`` for the factor a of a population and b of a coherence."""
+    (channel,) = [one for one in program(x_and_measure(), model(x=relaxation(0.11))).body if isinstance(one, Channel)]
+    assert channel.probabilities == pytest.approx([(0.8 - 0.89**2) / (1.8 - 2 * 0.89)])
+    assert channel.paulis.tolist() == [[0], [0]]
+    rebuilt = sum(np.kron(k, k.conj()) for k in channel.operators)
+    assert np.allclose(rebuilt, sum(np.kron(k, k.conj()) for k in relaxation(0.11)[2]))
+
+
+def x_and_measure():
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_outcomes_do_not_depend_on_which_states_are_kept(monkeypatch):
+    """Neither the size of batches, nor the memory, nor the number of shots that run together matter."""
+    monkeypatch.setattr(stretches_module, "_EXCESS", 0.3)
+    circuit, noise_model = layers(4), model(**JUMPS)
+
+    def memory(**options):
+        run = QASM.run(circuit, shots=300, noise_model=noise_model, seed_simulator=5, memory=True, **options)
+        return run.result().get_memory()
+
+    expected = memory()
+    assert len(stretches_module.stretches_of(program(circuit, noise_model))) > 2
+    assert memory(max_parallel_threads=3) == expected
+    monkeypatch.setattr(trajectories_module, "_SHOTS_AT_ONCE", 7)
+    assert memory() == expected
+    monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 3)
+    assert memory() == expected
+    monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 0)
+    assert memory() == expected
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 0)
+    assert memory() == expected
+
+
+def test_fewer_shots_are_the_first_of_more():
+    circuit, noise_model = layers(3), model(cx=TWO, ry=ONE["damping"], rz=ONE["Paulis"])
+    runs = [
+        QASM.run(circuit, shots=shots, noise_model=noise_model, seed_simulator=3, memory=True).result().get_memory()
+        for shots in (40, 400)
+    ]
+    assert runs[1][:40] == runs[0]
 
 
 @pytest.mark.parametrize("seed", range(8))

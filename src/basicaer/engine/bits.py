@@ -20,6 +20,7 @@ __all__ = [
     "WORD_BITS",
     "all_ones",
     "bit_at",
+    "bits_of",
     "combine",
     "deposit_bits",
     "extract_bits",
@@ -30,6 +31,7 @@ __all__ = [
     "lowest_position",
     "mask_of",
     "mask_words",
+    "number_of_bits",
     "number_of_words",
     "parities",
     "parity",
@@ -232,3 +234,14 @@ def number_of_words(words: Sequence[int]) -> int:
     for word in reversed(words):
         number = number << WORD_BITS | word
     return number
+
+
+def bits_of(number: int, count: int) -> NDArray[np.uint8]:
+    """Return the lowest `count` bits of a long number as an array: element i is bit i."""
+    octets = np.frombuffer(number.to_bytes(-(-count // 8), "little"), np.uint8)
+    return np.unpackbits(octets, count=count, bitorder="little")
+
+
+def number_of_bits(bits: NDArray[Any]) -> int:
+    """Return the long number whose bit i is whether ``bits[i]`` is not 0."""
+    return int.from_bytes(np.packbits(bits.astype(bool), bitorder="little").tobytes(), "little")

@@ -207,11 +207,10 @@ class _Execution:
         self.monitor.enter("gates")
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
+        elif trajectories is not None:
+            trajectories.run(self.records, self.draws, self.planning)
         else:
-            rows = np.arange(len(self.records.shots))
-            if trajectories is not None:
-                rows = trajectories.run(self.records, self.draws, self.planning)
-            self.waiting += [Waiting(rows, None)] if len(rows) else []
+            self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
         try:
             while self.queue or self.waiting:
                 self.follow(self.queue.next() if self.queue else self.from_the_start(self.waiting.pop()))

@@ -167,6 +167,16 @@ class NumpyBatch:
         self._in_parts(task)
         return weights
 
+    def norms(self) -> NDArray[np.float64]:
+        norms = np.empty(len(self))
+
+        def task(part: slice) -> None:
+            numbers = self._states[part].view(self._states.real.dtype)
+            norms[part] = np.einsum("si,si->s", numbers, numbers, dtype=np.float64)
+
+        self._in_parts(task)
+        return norms
+
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         factors = np.zeros((len(self), 1, 2, 1), self._states.real.dtype)
         factors[np.arange(len(self)), 0, outcomes.astype(np.intp), 0] = probabilities**-0.5
