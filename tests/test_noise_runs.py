@@ -11,6 +11,7 @@ from qiskit.quantum_info import Kraus, Operator, Pauli, SparsePauliOp, SuperOp, 
 from scipy.stats import chi2
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
+from basicaer.compile import program_cache
 from basicaer.compile.lower import lower
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
@@ -24,6 +25,7 @@ from basicaer.engine.stretches import Stretch
 from basicaer.engine.trajectories import Trajectories
 from basicaer.errors import BasicAerWarning
 from basicaer.library import save_outcome_probabilities
+from basicaer.noise import NoiseModel, pauli_error
 from jobs import GUARD
 from noisy_exact import distribution, on_qubits
 
@@ -565,3 +567,26 @@ def test_trajectories_have_the_distribution_of_branches(seed, monkeypatch):
         pytest.warns(BasicAerWarning, match="no errors of the gates") if len(circuit.count_ops()) > 2 else np.errstate()
     ):
         check(as_numbers(counted(circuit, noise_model)), distribution(circuit, errors))
+
+
+def test_programs_with_errors_are_kept_as_long_as_model_and_labels_are_the_same(monkeypatch):
+    made = []
+    monkeypatch.setattr(program_cache, "lower", lambda *args, **keys: (made.append(args), lower(*args, **keys))[1])
+    noise_model = NoiseModel()
+    noise_model.add_all_qubit_quantum_error(pauli_error([("X", 1)]), "x")
+
+    def found(circuit):
+        return as_numbers(counted(circuit, noise_model, 5))
+
+    assert found(x_and_measure()) == found(x_and_measure()) == {0: 5}
+    assert len(made) == 1
+    noise_model.add_all_qubit_quantum_error(pauli_error([("X", 1)]), "mine")
+    labelled = QuantumCircuit(1, 1)
+    labelled.append(XGate(label="none"), [0])
+    labelled.measure(0, 0)
+    with pytest.warns(BasicAerWarning, match=r"no errors of the gates \['none'\]"):
+        assert found(labelled) == {1: 5}
+    with pytest.warns(BasicAerWarning, match="had an error already"):
+        noise_model.add_all_qubit_quantum_error(pauli_error([("X", 1)]), "x")
+    assert found(x_and_measure()) == {1: 5}
+    assert len(made) == 3

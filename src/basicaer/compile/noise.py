@@ -58,17 +58,25 @@ class CircuitNoise:
         self.passes = errors.passes
         self._kept: dict[int, tuple[channels.Channel, _Operators]] = {}  # _kept[id(channel)] keeps it too
 
+    @classmethod
+    def kept(cls, errors: ModelErrors) -> CircuitNoise:
+        """Return the errors of a model, the same object each time, which keeps what circuits have needed of it."""
+        if errors.of_circuits is None:
+            errors.of_circuits = cls(errors)
+        found: CircuitNoise = errors.of_circuits
+        return found
+
     def key(self, item: Any) -> str:
         """Return the name under which a model has the errors of an instruction: its label, or else its name.
 
         A gate that acts for other values of its controls than ones has the errors of its name without these values.
         """
-        label = item.label
+        label, whole = item.label, item.name
         if label is not None:
             return str(label)
-        base = getattr(item.operation, "base_gate", None)
-        name, _, values = item.name.rpartition("_o")
-        return name if base is not None and name and values.isdecimal() else str(item.name)
+        name, _, values = whole.rpartition("_o")
+        is_open = name and values.isdecimal() and getattr(item.operation, "base_gate", None) is not None
+        return name if is_open else str(whole)
 
     def may_act_on(self, item: Any) -> bool:
         """Tell whether an instruction may take its qubits out of |0> once its errors are added."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from basicaer.engine.bits import has_bits
 from basicaer.engine.slots import Slot, SlotOperators
 
 if TYPE_CHECKING:
@@ -52,8 +53,11 @@ class Choices:
         How many proposals are made, on average, for one that is accepted.
     known
         How many terms there are that are likely whatever the state; these come first.
-    x, z
-        The Pauli ``X**x[t] Z**z[t]`` of term t on the channel's qubits; the identity if it is none.
+    paulis
+        ``paulis[t, j]`` is whether term t is a Pauli with an X on qubit j of the channel's k, or with a Z on qubit
+        j - k for j from k on.
+    bits_of_term
+        For each term those j for which this is so.
     operator_of
         ``operator_of[t]`` is the operator that the slot of the channel has for term t.
     operators
@@ -80,7 +84,9 @@ class Choices:
         is_pauli[:known] = channel.paulis[0] >= 0
         x, z = np.zeros((2, len(likely)), np.int64)
         x[:known], z[:known] = np.maximum(channel.paulis, 0)
-        self.x, self.z = x, z
+        bits = np.arange(len(channel.qubits))
+        self.paulis = np.column_stack([has_bits(x[:, None], bits), has_bits(z[:, None], bits)])
+        self.bits_of_term = [np.flatnonzero(row).tolist() for row in self.paulis]
         self.usual = self._usual(likely, is_pauli)
         self.known = known
         self.relative = self.factors / (1.0 if self.usual is None else self.factors[self.usual])
@@ -94,7 +100,7 @@ class Choices:
 
     def _usual(self, likely: NDArray[np.float64], is_pauli: NDArray[np.bool_]) -> int | None:
         """Return the term for which a shot draws nothing: the most likely one, but no Pauli other than the identity."""
-        is_other = is_pauli & ((self.x != 0) | (self.z != 0))
+        is_other = is_pauli & self.paulis.any(axis=1)
         can_be = np.where(is_other, -1.0, likely)
         return int(can_be.argmax()) if can_be.max() > 0 else None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.bits import bits_of, extract_bits, has_bit, highest_position, number_of_bits, shifted, signs
+from basicaer.engine.bits import bits_of, extract_bits, has_bit, highest_position, numbers_of_bits, shifted, signs
 from basicaer.engine.program import Form, Gate
 from basicaer.engine.unitaries import matrix_of_gate
 
@@ -49,6 +49,10 @@ class Frames:
         self._count = len(x)
         self._x = _long_numbers(n_qubits, x)
         self._z = _long_numbers(n_qubits, z)
+
+    def any(self) -> bool:
+        """Tell whether there are any errors."""
+        return any(self._x) or any(self._z)
 
     def masks(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return x and z, as they are given at the beginning."""
@@ -100,7 +104,7 @@ def _long_numbers(n_qubits: int, masks: NDArray[np.int64]) -> list[int]:
     """Return for each qubit the number whose bit i is the bit of the qubit in ``masks[i]``."""
     if not masks.any():
         return [0] * n_qubits
-    return [number_of_bits(extract_bits(masks, (qubit,))) for qubit in range(n_qubits)]
+    return numbers_of_bits(np.array([extract_bits(masks, (qubit,)) for qubit in range(n_qubits)], bool))
 
 
 class Passage:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import extract_bits, mask_of, number_of_bits
+from basicaer.engine.bits import bit_at, numbers_of_bits
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.error_sites import Choices, Site, Sites
 from basicaer.engine.frames import WIDEST, Passage, passage
@@ -28,7 +28,7 @@ __all__ = ["Errors", "Stretch", "stretches_of"]
 
 _MOST_EXCESS = 2.5  # proposals for one that is accepted, at a single channel; above, the state is read instead
 _EXCESS = 0.1  # about the share of proposals that are rejected in a stretch
-_FEW_HITS = 8  # up to this many, their numbers are put together bit by bit
+_FEW_HITS = 24  # up to this many, their numbers are put together bit by bit
 _STEPS_BETWEEN_POLLS = 256
 _NONE = np.empty(0, np.intp)
 _SEED_OF_NAMES = 20  # arbitrary: it names errors, so that equal ones are found, and decides nothing else
@@ -80,6 +80,7 @@ class Stretch:
         for step in steps:
             gate = step.slot if isinstance(step, Site) else step
             self._gates += [] if gate is None else [gate]
+        self._always = [gate for gate, one in enumerate(self._gates) if isinstance(one, Slot) and one.always_differs]
         self.template = Segment(tuple([one.gate for one in self._gates]))
         sites = [step for step in steps if isinstance(step, Site)]
         self._sites = Sites(sites)
@@ -116,7 +117,7 @@ class Stretch:
         names = np.zeros((len(shots), 2), np.uint64)
         variants = []
         gate = site = 0
-        for number, step in enumerate(self._steps):
+        for number, step in enumerate(self._steps if hits or frames.any() else ()):
             if number % _STEPS_BETWEEN_POLLS == 0:
                 poll()
             if isinstance(step, Passage):
@@ -142,19 +143,17 @@ class Stretch:
 
     def segments(self, errors: Errors, shots: NDArray[np.intp]) -> SegmentBatch:
         """Return the gates that act in some of the shots of `errors`."""
-        size = int(shots.max()) + 1
-        number = np.full(max(size, 1), -1)
+        number = np.full(len(errors.names), -1)
         number[shots] = np.arange(len(shots))
+        varied = dict.fromkeys(self._always, (_NONE, _NONE))
+        varied |= {gate: (at, variant) for gate, at, variant in errors.variants}
         groups = []
-        varied = {gate: (at, variant) for gate, at, variant in errors.variants}
-        for gate, own in enumerate(self._gates):
-            at, variant = varied.get(gate, (_NONE, _NONE))
-            inside = at < size
-            which = number[at[inside]]
+        for gate, (at, variant) in varied.items():
+            which = number[at]
             chosen = np.zeros(len(shots), np.intp)
-            chosen[which[which >= 0]] = variant[inside][which >= 0]
-            if chosen.any() or (isinstance(own, Slot) and own.always_differs):
-                groups.append(((gate,), np.array(own.variants)[chosen][:, None]))
+            chosen[which[which >= 0]] = variant[which >= 0]
+            if chosen.any() or gate in self._always:
+                groups.append(((gate,), np.array(self._gates[gate].variants)[chosen][:, None]))
         return SegmentBatch(self.template, groups, len(shots))
 
 
@@ -186,19 +185,18 @@ def _in_slot(
 
 def _let_occur(site: Site, hits: Hits, frames: Frames, count: int) -> None:
     """Let the Paulis of a site occur."""
-    masks = []
-    for of_term in (site.choices.x, site.choices.z):
-        of_shots = of_term[hits.terms]
-        for bit in range(len(site.qubits)):
-            at = hits.shots[extract_bits(of_shots, (bit,)) == 1]
-            if len(at) <= _FEW_HITS:
-                masks.append(mask_of(at.tolist()))
-            else:
-                dense = np.zeros(count, bool)
-                dense[at] = True
-                masks.append(number_of_bits(dense))
-    if any(masks):
-        frames.add(site.qubits, masks[: len(site.qubits)], masks[len(site.qubits) :])
+    choices, width = site.choices, len(site.qubits)
+    if len(hits.shots) <= _FEW_HITS:
+        numbers = [0] * (2 * width)
+        for shot, term in zip(hits.shots.tolist(), hits.terms.tolist(), strict=True):
+            only = bit_at(shot)
+            for bit in choices.bits_of_term[term]:
+                numbers[bit] |= only
+    else:
+        dense = np.zeros((2 * width, count), bool)
+        dense[:, hits.shots] = choices.paulis[hits.terms].T
+        numbers = numbers_of_bits(dense)
+    frames.add(site.qubits, numbers[:width], numbers[width:])
 
 
 def stretches_of(program: Program) -> tuple[Stretch, ...] | None:

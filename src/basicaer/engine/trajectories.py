@@ -162,7 +162,10 @@ class _Run:
         template, is_last = stretch.template, stretch is self._stretches[-1]
         if template.gates:
             self._planning.monitor.poll()
-            states.run(segments, lambda one: self._planning.of_program(template, one, discard_phases=is_last))
+            # What devices have bound to the template itself is kept.
+            all_usual = not segments.groups and states.single is not None
+            own = [template] if all_usual else segments
+            states.run(own, lambda one: self._planning.of_program(template, one, discard_phases=is_last))
 
     def _finish(self, part: Part) -> None:
         """Let shots measure, and record it."""

@@ -31,7 +31,8 @@ def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoi
     if is_ideal(model):
         return None, list(circuits)
     with at_border(lambda why: OptionValueError(f"The noise_model cannot be read: {why}.")):
-        noise = CircuitNoise(read_model(model))
+        errors = read_model(model)
+    noise = CircuitNoise.kept(errors)
     _warn_of_untouched(noise, circuits)
     if noise.passes:
         with at_border(lambda why: BasicAerError(f"The errors of delays cannot be added: {why}.")):
@@ -44,8 +45,13 @@ def _warn_of_untouched(noise: CircuitNoise, circuits: Sequence[QuantumCircuit]) 
     """Warn of gates that have no errors, if the model has errors of other gates: most likely they have other names."""
     if not noise.names:
         return
-    names = {noise.key(item) for circuit in circuits for item in circuit.data if isinstance(item.operation, Gate)}
-    untouched = sorted(names - noise.names - noise.basis_gates)
+    names: dict[str, Any] = {}  # names[name] = one of the instructions, since it takes long to look at each of them
+    for circuit in circuits:
+        for item in circuit.data:
+            names.setdefault(noise.key(item), item)
+    untouched = sorted(
+        name for name in names.keys() - noise.names - noise.basis_gates if isinstance(names[name].operation, Gate)
+    )
     if untouched:
         warn(
             f"The noise model has no errors of the gates {shown(untouched)}, which run without noise; "
