@@ -47,7 +47,15 @@ LAYERS = {
             "openqasm",
         ),
         "library",
-        *("noise", "noise.model", "noise.device_model", "noise.device_errors", "noise.model_file", "noise.delays"),
+        *(
+            "noise",
+            "noise.model",
+            "noise.on_circuit",
+            "noise.device_model",
+            "noise.device_errors",
+            "noise.model_file",
+            "noise.delays",
+        ),
         *("noise.standard_errors", "noise.model_inputs", "noise.pauli_errors", "noise.readout_error"),
         *("noise.quantum_error",),
         *("noise.circuit_terms", "noise.base"),
@@ -96,7 +104,7 @@ LAYERS = {
     "engine": (
         "engine.adjoint",
         *("engine.together", "engine.execute", "engine.trajectories", "engine.parts", "engine.stretches"),
-        *("engine.error_sites", "engine.slots", "engine.suspended"),
+        *("engine.expected_errors", "engine.error_sites", "engine.slots", "engine.suspended"),
         *(
             "engine.saved",
             "engine.finishing",

@@ -6,17 +6,19 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise_entries import channels_of_entry, readout_of
 from basicaer.engine.bits import deposit_bits, mask_of
 from basicaer.engine.frames import pauli_of
 from basicaer.engine.program import Channel, Readout
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
 
     from basicaer.compile import channels
     from basicaer.compile.noise_model import ModelErrors
@@ -47,15 +49,16 @@ class CircuitNoise:
         The names and labels of the instructions that the model has quantum errors for.
     basis_gates
         The gates that circuits should be transpiled to, as far as the model says so; some may have no errors.
-    passes
-        Qiskit's passes that put further errors into circuits with delays.
+    wide
+        The qubits of readout errors of several qubits.
     """
 
     def __init__(self, errors: ModelErrors) -> None:
         self._errors = errors
         self.names = errors.names
         self.basis_gates = frozenset(errors.basis_gates or ())
-        self.passes = errors.passes
+        self.wide = errors.wide_readouts
+        self._passes = errors.passes
         self._kept: dict[int, tuple[channels.Channel, _Operators]] = {}  # _kept[id(channel)] keeps it too
 
     @classmethod
@@ -77,6 +80,20 @@ class CircuitNoise:
         name, _, values = whole.rpartition("_o")
         is_open = name and values.isdecimal() and getattr(item.operation, "base_gate", None) is not None
         return name if is_open else str(whole)
+
+    def with_delays(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Return a circuit with the errors that the model has during delays; itself if there are none.
+
+        Raises
+        ------
+        BasicAerError
+            If a pass of the model raises anything.
+        """
+        if not self._passes or "delay" not in circuit.count_ops():
+            return circuit
+        with at_border(lambda why: BasicAerError(f"The errors of delays cannot be added: {why}.")):
+            changed: QuantumCircuit = PassManager(self._passes).run(circuit)
+        return changed
 
     def may_act_on(self, item: Any) -> bool:
         """Tell whether an instruction may take its qubits out of |0> once its errors are added."""

@@ -53,6 +53,8 @@ class Choices:
         How many proposals are made, on average, for one that is accepted.
     known
         How many terms there are that are likely whatever the state; these come first.
+    shares
+        How likely each term is for a state about which nothing is known.
     paulis
         ``paulis[t, j]`` is whether term t is a Pauli with an X on qubit j of the channel's k, or with a Z on qubit
         j - k for j from k on.
@@ -79,6 +81,7 @@ class Choices:
         ).astype(float)
         self.excess = float(largest.sum())
         likely = largest / self.excess
+        self.shares = shares
         self.factors = shares / largest
         is_pauli = np.zeros(len(likely), bool)
         is_pauli[:known] = channel.paulis[0] >= 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from qiskit.transpiler import Target
 
 from basicaer.compile.gates import BY_NAME
+from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import NoiseEntry, read_model
 from basicaer.errors import BasicAerError, shown, warn
 from basicaer.noise.device_model import add_device_errors
@@ -20,6 +21,7 @@ from basicaer.noise.model_inputs import (
     qubits_of,
     readout_error,
 )
+from basicaer.noise.on_circuit import sites_on
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
 
     from basicaer.noise.base import BaseQuantumError
+    from basicaer.noise.on_circuit import NoiseOnCircuit
     from basicaer.noise.readout_error import ReadoutError
 
     Qubits = tuple[int, ...]
@@ -294,6 +298,43 @@ class NoiseModel:
     def content(self) -> list[Any]:
         """Return objects that are the same ones as long as the model has not been changed."""
         return [self._content, *self._custom_noise_passes]
+
+    def on(self, circuit: QuantumCircuit) -> NoiseOnCircuit:
+        """Return where the errors of the model act in a circuit, how likely each is, and how many occur in a shot.
+
+        Parameters
+        ----------
+        circuit
+            The circuit as it is run; its parameters need no values.
+
+        Raises
+        ------
+        BasicAerError
+            If the circuit cannot be read.
+
+        Examples
+        --------
+        >>> from qiskit import QuantumCircuit
+        >>> from basicaer.noise import NoiseModel, depolarizing_error
+        >>> model = NoiseModel()
+        >>> model.add_all_qubit_quantum_error(depolarizing_error(0.04, 1), "h")
+        >>> circuit = QuantumCircuit(2)
+        >>> circuit.h([0, 1])
+        <qiskit.circuit.instructionset.InstructionSet object at ...>
+        >>> model.on(circuit).expected_errors
+        0.06
+        """
+        noise = CircuitNoise.kept(read_model(self))
+
+        def error_of(name: str, qubits: Qubits) -> Any:
+            found = self._of_some.get(name, {}).get(qubits)
+            return self._of_all.get(name) if found is None else found
+
+        def readout_of(qubits: Qubits) -> ReadoutError | None:
+            found = self._readout_of_some.get(qubits)
+            return self._readout_of_all if found is None else found
+
+        return sites_on(noise.with_delays(circuit), noise, error_of, readout_of)
 
     def noise_entries(self) -> Iterator[NoiseEntry]:
         """Yield the quantum errors, which are made when they are needed; `basicaer` reads its own models by this."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qiskit.circuit import Gate
-from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
-from basicaer.errors import BasicAerError, OptionValueError, at_border, shown, warn
+from basicaer.errors import OptionValueError, at_border, shown, warn
 from basicaer.foreign_options import is_ideal
 
 if TYPE_CHECKING:
@@ -34,11 +33,7 @@ def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoi
         errors = read_model(model)
     noise = CircuitNoise.kept(errors)
     _warn_of_untouched(noise, circuits)
-    if noise.passes:
-        with at_border(lambda why: BasicAerError(f"The errors of delays cannot be added: {why}.")):
-            passes = PassManager(noise.passes)
-            circuits = [passes.run(one) if "delay" in one.count_ops() else one for one in circuits]
-    return noise, list(circuits)
+    return noise, [noise.with_delays(circuit) for circuit in circuits]
 
 
 def _warn_of_untouched(noise: CircuitNoise, circuits: Sequence[QuantumCircuit]) -> None:
