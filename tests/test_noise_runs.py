@@ -19,15 +19,24 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import execute as execute_module
 from basicaer.engine import stretches as stretches_module
 from basicaer.engine import trajectories as trajectories_module
+from basicaer.engine.draws import Draws
+from basicaer.engine.error_sites import Choices
 from basicaer.engine.frames import Frames, passage
+from basicaer.engine.monitor import Monitor
+from basicaer.engine.planning import Planning
 from basicaer.engine.program import Channel, Form, Gate
+from basicaer.engine.records import Records
+from basicaer.engine.saved import Saved
 from basicaer.engine.stretches import Stretch
 from basicaer.engine.trajectories import Trajectories
+from basicaer.engine.unitaries import matrix_of_gate
 from basicaer.errors import BasicAerWarning
-from basicaer.library import save_outcome_probabilities
+from basicaer.library import save_expectation_value, save_outcome_probabilities
 from basicaer.noise import NoiseModel, pauli_error
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
 from jobs import GUARD
-from noisy_exact import distribution, on_qubits
+from noisy_exact import distribution, followed, on_qubits
 
 QASM = BasicAer.get_backend("qasm_simulator")
 PAULIS = {name: Pauli(name).to_matrix() for name in "IXYZ"}
@@ -590,3 +599,89 @@ def test_programs_with_errors_are_kept_as_long_as_model_and_labels_are_the_same(
         noise_model.add_all_qubit_quantum_error(pauli_error([("X", 1)]), "x")
     assert found(x_and_measure()) == {1: 5}
     assert len(made) == 3
+
+
+# Expectation values.
+
+
+def value_of(circuit, errors, observable):
+    """The exact expectation value of an observable, from the density matrix of `noisy_exact`."""
+    start = np.zeros((2**circuit.num_qubits,) * 2, complex)
+    start[0, 0] = 1
+    (state,) = followed(circuit, {0: start}, errors, None, circuit.num_qubits).values()
+    return float(np.trace(observable.to_matrix() @ state).real)
+
+
+def deep(n=3, layers_of_it=5):
+    """A circuit with so many errors that they are not followed with their probabilities."""
+    random = np.random.default_rng(4)
+    circuit = QuantumCircuit(n)
+    for _ in range(layers_of_it):
+        for q in range(n):
+            circuit.ry(random.uniform(0, 3), q)
+            circuit.rz(random.uniform(0, 3), q)
+        for q in range(n - 1):
+            circuit.cx(q, q + 1)
+    return circuit
+
+
+OBSERVABLE = SparsePauliOp.from_list([("ZZI", 1.0), ("IXY", 0.5), ("YIZ", -0.7)])
+
+
+@pytest.mark.parametrize(
+    "errors", [{"ry": ONE["Paulis"], "rz": relaxation(0.11), "cx": TWO}, JUMPS], ids=["both", "jumps"]
+)
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_the_error_of_a_value_that_is_estimated_is_as_large_as_it_says(errors):
+    """Of 12 seeds, the sum of the squared errors in units of their standard errors is chi-squared."""
+    circuit = deep()
+    expected = value_of(circuit, {name: error[2] for name, error in errors.items()}, OBSERVABLE)
+    total = 0.0
+    for seed in range(12):
+        estimator = EstimatorV2(noise_model=model(**errors), seed=seed)
+        result = estimator.run([(circuit, OBSERVABLE)], precision=0.05).result()[0]
+        assert result.metadata["simulation"] == "shots"
+        assert result.data.stds <= 0.05
+        assert result.metadata["ensemble_standard_error"] == result.data.stds
+        total += ((result.data.evs - expected) / result.data.stds) ** 2
+    assert chi2.isf(1 - 1e-4, 12) < total < chi2.isf(1e-6, 12)
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_the_weight_of_shots_without_errors_is_known():
+    errors = {"cx": TWO, "ry": relaxation(0.11), "rz": ONE["damping"]}
+    circuit = deep(2, 1)
+    circuit.measure_all()
+    lowered = program(circuit, model(**errors))
+    trajectories = Trajectories.of(lowered)
+    usual = [one.operators[Choices(one).usual] for one in lowered.body if isinstance(one, Channel)]
+    state, number = np.array([1, 0, 0, 0], complex), iter(usual)
+    for operation in lowered.body:
+        if isinstance(operation, Channel):
+            state = on_qubits(next(number), operation.qubits, 2) @ state
+        else:
+            for gate in operation.gates:
+                state = on_qubits(matrix_of_gate(gate), (*gate.targets, *gate.controls), 2) @ state
+    records = Records(lowered.bits, np.ones(2000, np.int64))
+    planning = Planning(NumpyDevice(), plan_segment, 2, Precision.DOUBLE, Monitor())
+    stratum = trajectories.run(records, Draws(1, 2000), planning, Saved())
+    assert stratum.weight == pytest.approx(np.vdot(state, state).real)
+    spread = (stratum.weight * (1 - stratum.weight) / 2000) ** 0.5
+    assert abs(stratum.is_in.mean() - stratum.weight) < 5 * spread
+
+
+@pytest.mark.parametrize("over", ["average", "pershot"])
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_a_value_that_is_saved_at_the_end_is_that_of_its_shots(over):
+    circuit, errors = deep(), {"ry": ONE["Paulis"], "cx": TWO, "rz": ONE["damping"]}
+    arguments = {} if over == "average" else {over: True}
+    save_expectation_value(circuit, OBSERVABLE, range(3), label="value", **arguments)
+    circuit.measure_all()
+    job = QASM.run(circuit, noise_model=model(**errors), shots=3000, seed_simulator=2)
+    found = np.array(job.result().data(0)["value"])
+    kept = QuantumCircuit.from_instructions(
+        [item for item in circuit.data if item.name not in {"save_expval", "barrier", "measure"}], qubits=circuit.qubits
+    )
+    expected = value_of(kept, {name: error[2] for name, error in errors.items()}, OBSERVABLE)
+    spread = found.std() / 3000**0.5 if found.ndim else 0.03
+    assert abs(found.mean() - expected) < 5 * spread

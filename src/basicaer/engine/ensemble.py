@@ -126,6 +126,12 @@ class Ensemble:
             return np.array([state.weights(qubit) for state in self._states])
         return self._states.weights(qubit)
 
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Return ``values[i, j]``, the expectation value of the product of Paulis ``masks[j]`` in state i."""
+        if isinstance(self._states, list):
+            return np.array([state.expectations(masks) for state in self._states])
+        return self._states.expectations(masks)
+
     def norms(self) -> NDArray[np.float64]:
         """Return the squared norm of each state."""
         if isinstance(self._states, list):

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from basicaer.engine.program import Program
 
-__all__ = ["ExpectedErrors", "expected_errors", "shares_of"]
+__all__ = ["ExpectedErrors", "are_too_many", "expected_errors", "shares_of"]
 
+_LEAST_SHARE = 1e-6  # Two errors that are as likely as this are likely enough to be followed.
+_MOST_FOLLOWED = 100  # These have more than 2**12 pairs.
 _MOST = 1 - 1e-12  # a share of errors that counts as certain
 
 
@@ -52,6 +54,19 @@ def expected_errors(program: Program, shots: int) -> ExpectedErrors | None:
                 known[key] = shares_of(Choices(operation))
             sites.append(known[key])
     return ExpectedErrors(len(sites), sum(map(sum, sites)), _patterns(sites, shots)) if sites else None
+
+
+def are_too_many(program: Program) -> bool:
+    """Tell whether there are far too many patterns of two errors to follow each of them with its probability."""
+    known: dict[int, int] = {}
+    count = 0
+    for operation in walk(program.body):
+        if isinstance(operation, Channel):
+            key = id(operation.operators)
+            if key not in known:
+                known[key] = sum(share >= _LEAST_SHARE for share in shares_of(Choices(operation)))
+            count += known[key]
+    return count > _MOST_FOLLOWED
 
 
 def _patterns(sites: Iterable[list[float]], shots: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class Part(NamedTuple):
         The state of each shot.
     x, z
         The Paulis of each shot that its state lacks.
+    is_usual
+        Whether each shot has had the usual term of every channel so far.
     """
 
     states: Ensemble | None
@@ -44,6 +46,7 @@ class Part(NamedTuple):
     state_of: NDArray[np.intp]
     x: NDArray[np.int64]
     z: NDArray[np.int64]
+    is_usual: NDArray[np.bool_]
 
 
 class Asking:
@@ -115,7 +118,7 @@ class Waiting:
         self._segments: list[SegmentBatch] = []
         self._norms: list[NDArray[np.float64]] = []
         self._ratios = np.empty(0)
-        self._rows: list[tuple[NDArray[np.int64], ...]] = []
+        self._rows: list[tuple[NDArray[Any], ...]] = []
 
     def add(
         self,
@@ -141,7 +144,7 @@ class Waiting:
             accepted = ~asking.errors.is_proposed[rows] | (asking.draws[rows] < likely)
             rows, numbers = rows[accepted], numbers[accepted]
         asking.is_in[rows] = True
-        self._rows.append((asking.left[rows], numbers, asking.x[rows], asking.z[rows]))
+        self._rows.append((asking.left[rows], numbers, asking.x[rows], asking.z[rows], asking.errors.is_usual[rows]))
 
     def parts(self, part: Part, *, is_last: bool) -> Iterator[Part]:
         """Yield the shots in these states, if there are any, as a part that goes on.
@@ -151,7 +154,7 @@ class Waiting:
         is_last
             Whether states are left out in which there is no shot: they may have no norm and cannot be measured.
         """
-        rows, numbers, x, z = (np.concatenate(columns) for columns in zip(*self._rows, strict=True))
+        rows, numbers, x, z, is_usual = (np.concatenate(columns) for columns in zip(*self._rows, strict=True))
         kept = [one for one in self._states if one is not None]
         if not len(rows):
             for one in kept:
@@ -165,7 +168,8 @@ class Waiting:
         history = part.history if states is not None else (*part.history, self._segments[0])
         order = np.argsort(rows)
         rows = rows[order]
-        yield Part(states, history, norms, part.shots[rows], numbers[order], x[order], z[order])
+        is_usual = is_usual[order] & part.is_usual[rows]
+        yield Part(states, history, norms, part.shots[rows], numbers[order], x[order], z[order], is_usual)
 
 
 def _different(rows: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

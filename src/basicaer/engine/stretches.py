@@ -11,7 +11,7 @@ from basicaer.engine.bits import bit_at, numbers_of_bits
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.error_sites import Choices, Site, Sites
 from basicaer.engine.frames import WIDEST, Passage, passage
-from basicaer.engine.program import Channel, Form, Gate, Phase, Segment
+from basicaer.engine.program import Channel, Form, Gate, Phase, Save, SavedQuantity, Segment
 from basicaer.engine.slots import Slot
 
 if TYPE_CHECKING:
@@ -47,12 +47,15 @@ class Errors(NamedTuple):
         How likely the proposals of each shot are accepted, if they keep the norm of its state.
     is_proposed
         Whether a shot has operators that may change the norm.
+    is_usual
+        Whether the usual term of every channel acts in a shot.
     """
 
     names: NDArray[np.uint64]
     variants: list[tuple[int, NDArray[np.intp], NDArray[np.intp]]]
     factors: NDArray[np.float64]
     is_proposed: NDArray[np.bool_]
+    is_usual: NDArray[np.bool_]
 
 
 class Stretch:
@@ -71,6 +74,8 @@ class Stretch:
         Its gates, slots among them.
     depends_on_state
         Whether any errors do.
+    usual_share
+        How likely it is that the usual term of every channel acts, if its operators keep the norm of the state.
     """
 
     def __init__(self, number: int, steps: Sequence[Passage | Site]) -> None:
@@ -87,6 +92,7 @@ class Stretch:
         self.depends_on_state = any(site.choices.depends_on_state for site in sites)
         usual = [(site.choices, site.choices.usual) for site in sites]
         self._factor = float(np.prod([choices.factors[term] for choices, term in usual if term is not None]))
+        self.usual_share = float(np.prod([choices.shares[term] for choices, term in usual if term is not None]))
         self._all_proposed = any(
             site.choices.depends_on_state and site.slot is not None and not site.slot.default_is_identity
             for site in sites
@@ -114,6 +120,9 @@ class Stretch:
             hits |= self._sites.hits(shots, draws, attempt if depending else 0, depending=depending)
         factors = np.full(len(shots), self._factor)
         is_proposed = np.full(len(shots), self._all_proposed)
+        is_usual = np.ones(len(shots), bool)
+        for of_site in hits.values():
+            is_usual[of_site.shots] = False
         names = np.zeros((len(shots), 2), np.uint64)
         variants = []
         gate = site = 0
@@ -139,7 +148,7 @@ class Stretch:
                 variants.append((gate, at, variant))
                 names[at] += variant.astype(np.uint64)[:, None] * self._names[gate]
             gate += 1
-        return Errors(names, variants, factors, is_proposed)
+        return Errors(names, variants, factors, is_proposed, is_usual)
 
     def segments(self, errors: Errors, shots: NDArray[np.intp]) -> SegmentBatch:
         """Return the gates that act in some of the shots of `errors`."""
@@ -223,6 +232,8 @@ def stretches_of(program: Program) -> tuple[Stretch, ...] | None:
                 excess += 0.0 if isinstance(step, Passage) else log(step.choices.excess)
             case Phase():
                 pass
+            case Save() if _is_of_paulis(operation) and _ends_with_saves(program, at):
+                pass
             case _:
                 return None
         if excess > _EXCESS:
@@ -231,6 +242,15 @@ def stretches_of(program: Program) -> tuple[Stretch, ...] | None:
     if steps or not stretches:
         stretches.append(Stretch(len(stretches), tuple(steps)))
     return tuple(stretches)
+
+
+def _is_of_paulis(save: Save) -> bool:
+    """Tell whether errors that are moved past a save at most change the signs of what it reads."""
+    return save.quantity in {SavedQuantity.PAULIS, SavedQuantity.EXPECTATION} and not save.conditional
+
+
+def _ends_with_saves(program: Program, at: int) -> bool:
+    return all(isinstance(operation, Save | Phase) for operation in program.body[at:])
 
 
 def _step(at: int, channel: Channel, known: dict[int, Choices]) -> Passage | Site | None:

@@ -7,16 +7,20 @@ whose proposals of errors are rejected draw the errors of this stretch again; se
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from basicaer.engine.bits import parities
 from basicaer.engine.draws import FINAL
 from basicaer.engine.ensemble import MOST_AMPLITUDES, Ensemble
 from basicaer.engine.finishing import record
 from basicaer.engine.frames import Frames
 from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.parts import Asking, Part, Waiting
+from basicaer.engine.program import OverShots, SavedQuantity
+from basicaer.engine.request import Stratum
 from basicaer.engine.stretches import stretches_of
 
 if TYPE_CHECKING:
@@ -27,8 +31,9 @@ if TYPE_CHECKING:
     from basicaer.engine.device import SegmentBatch
     from basicaer.engine.draws import Draws
     from basicaer.engine.planning import Planning
-    from basicaer.engine.program import Block, Program
+    from basicaer.engine.program import Block, Program, Save
     from basicaer.engine.records import Records
+    from basicaer.engine.saved import Saved
     from basicaer.engine.stretches import Stretch
 
 __all__ = ["Trajectories"]
@@ -55,12 +60,19 @@ class Trajectories:
         )
         return None if kept[1] is None else cls(program, kept[1])
 
-    def run(self, records: Records, draws: Draws, planning: Planning) -> None:
-        """Run all shots, and record what they measure."""
-        run = _Run(self._program, self._stretches, records, draws, planning)
+    def run(self, records: Records, draws: Draws, planning: Planning, saved: Saved) -> Stratum | None:
+        """Run all shots; record what they measure, and add what they save.
+
+        Returns
+        -------
+        Stratum or None
+            The shots without errors; None if there are none, or no shot is told apart from others.
+        """
+        run = _Run(self._program, self._stretches, records, draws, planning, saved)
         for start in range(0, len(records.shots), _SHOTS_AT_ONCE):
             shots = np.arange(start, min(start + _SHOTS_AT_ONCE, len(records.shots)))
             run.follow(shots)
+        return run.stratum()
 
 
 _stretches: LruCache[tuple[Block, tuple[Stretch, ...] | None]] = LruCache(_KEPT, _MOST_KEPT)
@@ -69,14 +81,18 @@ _stretches: LruCache[tuple[Block, tuple[Stretch, ...] | None]] = LruCache(_KEPT,
 class _Run:
     """Some shots of a run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # all that a run needs
         self,
         program: Program,
         stretches: tuple[Stretch, ...],
         records: Records,
         draws: Draws,
         planning: Planning,
+        saved: Saved,
     ) -> None:
+        self._saved = saved
+        self._is_usual = np.zeros(len(records.shots), bool)
+        self._usual_weight = 0.0
         self._program = program
         self._stretches = stretches
         self._records = records
@@ -94,7 +110,7 @@ class _Run:
     def follow(self, shots: NDArray[np.int64]) -> None:
         """Run shots from the beginning to the end; the parts into which they fall one after another, depth first."""
         nothing = np.zeros(len(shots), np.int64)
-        whole = Part(None, (), np.ones(1), shots, nothing, nothing, nothing)
+        whole = Part(None, (), np.ones(1), shots, nothing, nothing, nothing, np.ones(len(shots), bool))
         parts = [self._after(0, whole)]
         while parts:
             part = next(parts[-1], None)
@@ -168,9 +184,37 @@ class _Run:
             states.run(own, lambda one: self._planning.of_program(template, one, discard_phases=is_last))
 
     def _finish(self, part: Part) -> None:
-        """Let shots measure, and record it."""
+        """Let shots save and measure, and record it."""
         assert part.states is not None  # those after the last stretch are kept  # noqa: S101
+        usual = np.flatnonzero(part.is_usual)
+        if len(usual):
+            self._is_usual[part.shots[usual]] = True
+            share = prod(stretch.usual_share for stretch in self._stretches)
+            self._usual_weight = share * float(part.norms[part.state_of[usual[0]]])
+        for save in self._program.saves:
+            self._save(save, part, part.states)
         indices = part.states.found(part.state_of, self._draws.of_shots(FINAL, (), part.shots))
         part.states.release()
         record(self._records, self._draws, self._program, part.shots, indices ^ part.x)
         self._planning.monitor.finish_shots(len(part.shots))
+
+    def _save(self, save: Save, part: Part, states: Ensemble) -> None:
+        """Add what a save reads in each shot; errors that the states lack change the signs of Paulis."""
+        masks = [(x, z) for x, z, *_ in save.numbers]
+        of_states = states.expectations(masks)
+        changes = [parities(part.x & z) ^ parities(part.z & x) for x, z in masks]
+        values = of_states[part.state_of] * (1 - 2 * np.array(changes, float).T)
+        if save.quantity is SavedQuantity.EXPECTATION:
+            values = values @ np.array([factor for *_, factor in save.numbers])
+        match save.over_shots:
+            case OverShots.EACH:
+                for i, value in enumerate(values):
+                    self._saved.add(save, 0, part.shots[i : i + 1], 1, value)
+            case OverShots.LAST:
+                self._saved.add(save, 0, part.shots, len(part.shots), values[-1])
+            case _:
+                self._saved.add(save, 0, part.shots, len(part.shots), values.mean(axis=0))
+
+    def stratum(self) -> Stratum | None:
+        """Return the shots without errors."""
+        return Stratum(self._usual_weight, self._is_usual) if self._is_usual.any() else None
