@@ -20,12 +20,13 @@ from basicaer.engine import execute as execute_module
 from basicaer.engine import stretches as stretches_module
 from basicaer.engine import trajectories as trajectories_module
 from basicaer.engine.draws import Draws
-from basicaer.engine.error_sites import Choices
+from basicaer.engine.error_sites import Choices, Sites
 from basicaer.engine.frames import Frames, passage
-from basicaer.engine.monitor import Monitor
+from basicaer.engine.monitor import Cancelled, Monitor
 from basicaer.engine.planning import Planning
 from basicaer.engine.program import Channel, Form, Gate
 from basicaer.engine.records import Records
+from basicaer.engine.request import Request
 from basicaer.engine.saved import Saved
 from basicaer.engine.stretches import Stretch
 from basicaer.engine.trajectories import Trajectories
@@ -345,6 +346,68 @@ def test_the_memory_of_a_shot_is_the_same_in_any_company(error, tmp_path):
         assert memory(500, **options) == first
     assert memory(500, checkpoint_dir=tmp_path / "saved") == first
     assert memory(200) == first[:200]
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_a_gpu_finds_what_the_cpu_finds(tiny_gpu, precision):
+    """Patterns run as a batch, with other operators in the slots of each."""
+    lowered = program(layers(6), model(ry=relaxation(0.11), rz=mixed_unitaries(), cx=TWO))
+    outcomes = [
+        execute_module.execute(Request(lowered, precision, 100, 5, keep_order=True), device, plan_segment, Monitor())
+        for device in (NumpyDevice(), tiny_gpu)
+    ]
+    shots = [np.array(one.values)[one.value_of_shot].tolist() for one in outcomes]
+    assert shots[0] == shots[1]
+
+
+class Watched(Monitor):
+    """Counts finished shots, and cancels when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.finished = []
+        self.is_cancelled = False
+
+    def finish_shots(self, count):
+        self.finished.append(count)
+        super().finish_shots(count)
+
+    def poll(self):
+        if self.is_cancelled:
+            raise Cancelled
+        super().poll()
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+@pytest.mark.parametrize("while_", ["hits", "errors", "segments"])
+def test_cancelling_stops_before_the_next_step(while_, monkeypatch):
+    """While errors are drawn, moved, or their gates made, and between two batches of states."""
+    monitor, calls = Watched(), []
+    owner = Sites if while_ == "hits" else Stretch
+    original = getattr(owner, while_)
+
+    def cancelling(self, *args, **keys):
+        calls.append(while_)
+        monitor.is_cancelled = True
+        return original(self, *args, **keys)
+
+    monkeypatch.setattr(owner, while_, cancelling)
+    monkeypatch.setattr(stretches_module, "_EXCESS", 0.0)
+    lowered = program(layers(4), model(**JUMPS))
+    with pytest.raises(Cancelled):
+        execute_module.execute(Request(lowered, Precision.DOUBLE, 100, 5), NumpyDevice(), plan_segment, monitor)
+    assert len(calls) == 1
+    assert not monitor.finished
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_progress_counts_the_shots_of_each_batch_of_states(monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 3)
+    monitor = Watched()
+    lowered = program(layers(4), model(**JUMPS))
+    execute_module.execute(Request(lowered, Precision.DOUBLE, 100, 5), NumpyDevice(), plan_segment, monitor)
+    assert sum(monitor.finished) == 100
+    assert len(monitor.finished) > 10
 
 
 def test_a_model_without_errors_changes_nothing_bit_by_bit():
