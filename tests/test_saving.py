@@ -265,11 +265,13 @@ def test_a_job_whose_errors_are_drawn_first_begins_its_circuit_again_with_the_sa
     work = work_of([layers(6, 4), circuit], memory=True)
     want = outcome(run(work))
     lost = 0
-    for polls in (20, 30, 40, 60, 100, 200):
+    for polls in range(30, 330, 30):
         folder = tmp_path / str(polls)
         try:
             run(work, Persistence(str(folder), 0.0), StopsAtPoll(polls))
         except Cancelled:
+            if not (folder / "job.save").exists():
+                continue
             lost += 1
             _, again = load_job(folder)
             assert outcome(run(again, Persistence(str(folder), 0.0, resume=True))) == want

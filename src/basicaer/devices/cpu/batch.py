@@ -141,8 +141,12 @@ class NumpyBatch:
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         self._monitor.poll()
-        self._in_order()
-        weights: NDArray[np.float64] = squares(self._states).reshape(len(self), -1, 2**block_qubits).sum(axis=2)
+        of_all = squares(self._states)
+        if self._place != tuple(range(self.n_qubits)):  # numbers half as long are brought into order
+            of_all = np.take(of_all, deposit_bits(np.arange(of_all.shape[1]), self._place), axis=1)
+        if not block_qubits:
+            return of_all
+        weights: NDArray[np.float64] = of_all.reshape(len(self), -1, 2**block_qubits).sum(axis=2)
         return weights
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
@@ -196,9 +200,12 @@ class NumpyBatch:
         return self._with(taken)
 
     def join(self, others: Sequence[Self]) -> Self:
-        for batch in (self, *others):
-            batch._in_order()  # noqa: SLF001  # a method of the same class
-        return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # the same class
+        if any(batch._place != self._place for batch in others):  # noqa: SLF001  # the same class
+            for batch in (self, *others):
+                batch._in_order()  # noqa: SLF001  # a method of the same class
+        joined = self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # the same class
+        joined._zero = self._zero.intersection(*(batch._zero for batch in others))  # noqa: SLF001  # the same class
+        return joined
 
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
         made = type(self)(states, self.n_qubits, self._threads, self._monitor, self._as_state, untouched=self._zero)
