@@ -1,21 +1,19 @@
-"""Shots on their way through a program: those that have drawn errors, and the states that they ask for."""
+"""Shots on their way through a program: those that have drawn errors, and the states that they share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from basicaer.engine.device import SegmentBatch
     from basicaer.engine.ensemble import Ensemble
     from basicaer.engine.stretches import Errors
 
-__all__ = ["Asking", "Part", "Waiting"]
+__all__ = ["Chosen", "Drawn", "Part", "Waiting", "different", "keys_of"]
 
 
 class Part(NamedTuple):
@@ -49,26 +47,24 @@ class Part(NamedTuple):
     is_usual: NDArray[np.bool_]
 
 
-class Asking:
-    """Shots that have drawn errors, and ask for the state that these lead to.
+class Drawn:
+    """The errors that some shots of a part have drawn; those of one kind ask for the same state.
 
     Parameters
     ----------
     left
         The places of the shots in their part.
-    x, z
-        Their Paulis at the end of the stretch.
     state_of
         The state that each shot has at the beginning.
+    x, z
+        The Paulis of the shots at the end of the stretch.
 
     Attributes
     ----------
-    first
-        One shot of each kind: those of a kind ask for the same state.
-    draws
-        The number with which each shot decides whether its proposal is accepted; None if none needs one.
-    is_in
-        Whether a shot has its state.
+    names
+        What is equal for shots of one kind, and for no others, whatever they have drawn before.
+    first, kind
+        One shot of each kind, and the kind of each shot.
     """
 
     def __init__(
@@ -80,100 +76,96 @@ class Asking:
         z: NDArray[np.int64],
     ) -> None:
         self.left, self.errors, self.x, self.z = left, errors, x, z
-        names = np.column_stack([state_of.astype(np.uint64), errors.names])
-        self.first, self._kind = _different(names)
-        self._names = [name.tobytes() for name in names[self.first]]
-        self._is_known = np.zeros(len(self.first), bool)
-        self.draws: NDArray[np.float64] | None = None
-        self.is_in = np.zeros(len(left), bool)
+        self.names = np.column_stack([state_of.astype(np.uint64), errors.names])
+        self.first, self.kind = different(self.names)
 
-    def names(self, kinds: NDArray[np.intp]) -> list[bytes]:
-        """Return the names of the states that some kinds ask for."""
-        return [self._names[kind] for kind in kinds.tolist()]
+    def named(self, kinds: NDArray[np.intp]) -> list[bytes]:
+        """Return the names of some kinds as keys."""
+        return keys_of(self.names[self.first[kinds]])
 
-    def unknown_kinds(self) -> NDArray[np.intp]:
-        """Return the kinds that have not been answered."""
-        return np.flatnonzero(~self._is_known)
 
-    def answered(self, numbers: dict[bytes, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the shots whose states are among those of these numbers, and the number of the state of each.
+class Chosen:
+    """What the shots of a part have drawn in the end."""
 
-        Each shot is returned once.
-        """
-        found = np.array([numbers.get(name, -1) for name in self._names])
-        found[self._is_known] = -1
-        self._is_known |= found >= 0
-        of_rows = found[self._kind]
-        rows = np.flatnonzero(of_rows >= 0)
-        return rows, of_rows[rows]
+    def __init__(self, count: int) -> None:
+        self.names = np.zeros((count, 3), np.uint64)
+        self.x, self.z = np.zeros((2, count), np.int64)
+        self.is_usual = np.zeros(count, bool)
+        self.row = np.zeros(count, np.intp)  # their places among those that drew with them
+        self.attempt = np.zeros(count, np.intp)
+        self.drawn: list[Drawn] = []  # by attempts
+
+    def add(self, drawn: Drawn, accepted: NDArray[np.bool_]) -> None:
+        """Let those shots have what they have drawn whose proposals are accepted."""
+        rows = np.flatnonzero(accepted)
+        at = drawn.left[rows]
+        self.names[at], self.x[at], self.z[at] = drawn.names[rows], drawn.x[rows], drawn.z[rows]
+        self.is_usual[at] = drawn.errors.is_usual[rows]
+        self.row[at], self.attempt[at] = rows, len(self.drawn)
+        self.drawn.append(drawn)
 
 
 class Waiting:
-    """States at the end of a stretch that wait for the shots in them to go on together."""
+    """States at the end of a stretch that wait for the shots in them to go on together.
+
+    Attributes
+    ----------
+    numbers
+        ``numbers[name]`` is the number of a state.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
-        self._numbers: dict[bytes, int] = {}  # _numbers[name] = the number of a state
+        self.numbers: dict[bytes, int] = {}
         self._states: list[Ensemble | None] = []
         self._segments: list[SegmentBatch] = []
         self._norms: list[NDArray[np.float64]] = []
-        self._ratios = np.empty(0)
-        self._rows: list[tuple[NDArray[Any], ...]] = []
+
+    def __len__(self) -> int:
+        return len(self.numbers)
 
     def add(
-        self,
-        names: list[bytes],
-        states: Ensemble | None,
-        segments: SegmentBatch,
-        norms: NDArray[np.float64],
-        ratios: NDArray[np.float64],
+        self, names: list[bytes], states: Ensemble | None, segments: SegmentBatch, norms: NDArray[np.float64]
     ) -> None:
-        """Add states, by their names, with their squared norms, and the ratios of these to those before."""
-        self._numbers |= {name: self.count + i for i, name in enumerate(names)}
-        self.count += len(names)
+        """Add states with their squared norms."""
+        self.numbers |= {name: len(self.numbers) + i for i, name in enumerate(names)}
         self._states.append(states)
         self._segments.append(segments)
         self._norms.append(norms)
-        self._ratios = np.concatenate([self._ratios, ratios])
 
-    def let_in(self, asking: Asking) -> None:
-        """Let shots have the states that they ask for, if these are here and their proposals are accepted."""
-        rows, numbers = asking.answered(self._numbers)
-        if asking.draws is not None:
-            likely = self._ratios[numbers] * asking.errors.factors[rows]
-            accepted = ~asking.errors.is_proposed[rows] | (asking.draws[rows] < likely)
-            rows, numbers = rows[accepted], numbers[accepted]
-        asking.is_in[rows] = True
-        self._rows.append((asking.left[rows], numbers, asking.x[rows], asking.z[rows], asking.errors.is_usual[rows]))
-
-    def parts(self, part: Part, *, is_last: bool) -> Iterator[Part]:
-        """Yield the shots in these states, if there are any, as a part that goes on.
+    def part(
+        self, part: Part, chosen: Chosen, rows: NDArray[np.intp], numbers: NDArray[np.intp], *, is_last: bool
+    ) -> Part:
+        """Return shots of a part, by their places, that go on in the states of these numbers.
 
         Parameters
         ----------
         is_last
             Whether states are left out in which there is no shot: they may have no norm and cannot be measured.
         """
-        rows, numbers, x, z, is_usual = (np.concatenate(columns) for columns in zip(*self._rows, strict=True))
         kept = [one for one in self._states if one is not None]
-        if not len(rows):
-            for one in kept:
-                one.release()
-            return
         states = None if not kept else kept[0].joined(kept[1:]) if len(kept) > 1 else kept[0]
         norms = np.concatenate(self._norms)
         if is_last and states is not None:
             used, numbers = np.unique(numbers, return_inverse=True)
             states, norms = states.taken(used), norms[used]
         history = part.history if states is not None else (*part.history, self._segments[0])
-        order = np.argsort(rows)
-        rows = rows[order]
-        is_usual = is_usual[order] & part.is_usual[rows]
-        yield Part(states, history, norms, part.shots[rows], numbers[order], x[order], z[order], is_usual)
+        is_usual = chosen.is_usual[rows] & part.is_usual[rows]
+        return Part(states, history, norms, part.shots[rows], numbers, chosen.x[rows], chosen.z[rows], is_usual)
+
+    def release(self) -> None:
+        """Give the memory of the states back."""
+        for one in self._states:
+            if one is not None:
+                one.release()
 
 
-def _different(rows: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def different(rows: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first of each kind of equal rows, and the kind of each row."""
     whole = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).reshape(-1)
     _, first, kind = np.unique(whole, return_index=True, return_inverse=True)
     return first, kind.reshape(-1)
+
+
+def keys_of(names: NDArray[np.uint64]) -> list[bytes]:
+    """Return each row as a key of dictionaries."""
+    return [name.tobytes() for name in names]

@@ -18,7 +18,7 @@ from basicaer.engine.ensemble import MOST_AMPLITUDES, Ensemble
 from basicaer.engine.finishing import record
 from basicaer.engine.frames import Frames
 from basicaer.engine.lru_cache import LruCache
-from basicaer.engine.parts import Asking, Part, Waiting
+from basicaer.engine.parts import Chosen, Drawn, Part, Waiting, different, keys_of
 from basicaer.engine.program import OverShots, SavedQuantity
 from basicaer.engine.request import Stratum
 from basicaer.engine.stretches import stretches_of
@@ -123,47 +123,93 @@ class _Run:
 
     def _after(self, number: int, part: Part) -> Iterator[Part]:
         """Run a stretch; yield the shots in parts, and release the states from which they come."""
-        stretch, waiting = self._stretches[number], Waiting()
-        left, attempt = np.arange(len(part.shots)), 0
+        stretch, waiting, chosen = self._stretches[number], Waiting(), Chosen(len(part.shots))
+        ratios: dict[bytes, float] = {}  # ratios[name] = by which factor the squared norm of a state changes
+        left = np.arange(len(part.shots))
         while len(left):
-            shots = part.shots[left]
+            shots, attempt = part.shots[left], len(chosen.drawn)
             frames = Frames(self._planning.n_qubits, part.x[left], part.z[left])
             errors = stretch.errors(shots, self._draws, attempt, frames, self._planning.monitor.poll)
-            asking = Asking(left, part.state_of[left], errors, *frames.masks())
-            if errors.is_proposed.any():
-                asking.draws = self._draws.of_shots(len(self._program.body) + 1 + number, (attempt,), shots)
-            waiting.let_in(asking)
-            new = asking.unknown_kinds()
-            for start in range(0, len(new), self._together):
-                some = new[start : start + self._together]
-                if waiting.count and waiting.count + len(some) > self._together:
-                    yield from waiting.parts(part, is_last=stretch is self._stretches[-1])
-                    waiting = Waiting()
-                self._run(stretch, part, asking, some, waiting)
-                waiting.let_in(asking)
-            left, attempt = left[~asking.is_in], attempt + 1
+            drawn = Drawn(left, part.state_of[left], errors, *frames.masks())
+            accepted = ~errors.is_proposed
+            if not accepted.all():
+                self._find_ratios(stretch, part, drawn, ratios, waiting)
+                of_kinds = np.array([ratios.get(name, 0.0) for name in drawn.named(np.arange(len(drawn.first)))])
+                draws = self._draws.of_shots(len(self._program.body) + 1 + number, (attempt,), shots)
+                accepted |= draws < of_kinds[drawn.kind] * errors.factors
+            chosen.add(drawn, accepted)
+            left = left[~accepted]
+        yield from self._parts(stretch, part, chosen, waiting)
         if part.states is not None:
             part.states.release()
-        yield from waiting.parts(part, is_last=stretch is self._stretches[-1])
 
-    def _run(self, stretch: Stretch, part: Part, asking: Asking, kinds: NDArray[np.intp], waiting: Waiting) -> None:
-        """Run a stretch for some kinds of shots, whose states then wait."""
-        rows = asking.first[kinds]
-        sources = part.state_of[asking.left[rows]]
+    def _find_ratios(
+        self, stretch: Stretch, part: Part, drawn: Drawn, ratios: dict[bytes, float], waiting: Waiting
+    ) -> None:
+        """Run a stretch for what shots propose, to see how it changes the norms; keep as many states as fit."""
+        kinds = np.unique(drawn.kind[drawn.errors.is_proposed])
+        unknown = kinds[[name not in ratios for name in drawn.named(kinds)]]
+        for start in range(0, len(unknown), self._together):
+            some = unknown[start : start + self._together]
+            rows, names = drawn.first[some], drawn.named(some)
+            states, segments, norms = self._run(stretch, part, drawn, rows)
+            ratios |= zip(names, (norms / part.norms[part.state_of[drawn.left[rows]]]).tolist(), strict=True)
+            if len(waiting) + len(some) <= self._together:
+                waiting.add(names, states, segments, norms)
+            elif states is not None:
+                states.release()
+
+    def _parts(self, stretch: Stretch, part: Part, chosen: Chosen, waiting: Waiting) -> Iterator[Part]:
+        """Yield the shots with the states that they have chosen, some of which wait already."""
+        first, kind = different(chosen.names)
+        names = keys_of(chosen.names[first])
+        missing = np.flatnonzero([name not in waiting.numbers for name in names])
+        for attempt, drawn in enumerate(chosen.drawn):
+            own = missing[chosen.attempt[first[missing]] == attempt]
+            for start in range(0, len(own), self._together):
+                some = own[start : start + self._together]
+                if waiting.numbers and len(waiting) + len(some) > self._together:
+                    yield from self._part(stretch, part, chosen, waiting, names, kind)
+                    waiting = Waiting()
+                states, segments, norms = self._run(stretch, part, drawn, chosen.row[first[some]])
+                waiting.add([names[one] for one in some.tolist()], states, segments, norms)
+        yield from self._part(stretch, part, chosen, waiting, names, kind)
+
+    def _part(  # noqa: PLR0917  # what is known of each shot
+        self,
+        stretch: Stretch,
+        part: Part,
+        chosen: Chosen,
+        waiting: Waiting,
+        names: list[bytes],
+        kind: NDArray[np.intp],
+    ) -> Iterator[Part]:
+        """Yield the shots whose states wait, if there are any."""
+        numbers = np.array([waiting.numbers.get(name, -1) for name in names])[kind]
+        rows = np.flatnonzero(numbers >= 0)
+        if len(rows):
+            yield waiting.part(part, chosen, rows, numbers[rows], is_last=stretch is self._stretches[-1])
+        else:
+            waiting.release()
+
+    def _run(
+        self, stretch: Stretch, part: Part, drawn: Drawn, rows: NDArray[np.intp]
+    ) -> tuple[Ensemble | None, SegmentBatch, NDArray[np.float64]]:
+        """Run a stretch for some of the shots that have drawn; return the states, if they are kept, and their norms."""
+        sources = part.state_of[drawn.left[rows]]
         if part.states is None:
             states = self._new_states(len(rows))
             for earlier, segments in zip(self._stretches, part.history, strict=False):
                 self._evolve(states, earlier, segments)
         else:
             states = part.states.copies(sources)
-        segments = stretch.segments(asking.errors, rows)
+        segments = stretch.segments(drawn.errors, rows)
         self._evolve(states, stretch, segments)
-        before = part.norms[sources]
-        norms = states.norms() if stretch.depends_on_state else before
-        is_kept = self._keeps_states or stretch is self._stretches[-1]
-        if not is_kept:
-            states.release()
-        waiting.add(asking.names(kinds), states if is_kept else None, segments, norms, norms / before)
+        norms = states.norms() if stretch.depends_on_state else part.norms[sources]
+        if self._keeps_states or stretch is self._stretches[-1]:
+            return states, segments, norms
+        states.release()
+        return None, segments, norms
 
     def _new_states(self, count: int) -> Ensemble:
         planning = self._planning
