@@ -28,6 +28,7 @@ __all__ = ["Errors", "Stretch", "stretches_of"]
 
 _MOST_EXCESS = 2.5  # proposals for one that is accepted, at a single channel; above, the state is read instead
 _EXCESS = 0.1  # about the share of proposals that are rejected in a stretch
+_LARGE, _EXCESS_OF_LARGE = 14, 0.5  # from so many qubits on, a stretch takes longer than its share of the gates
 _FEW_HITS = 24  # up to this many, their numbers are put together bit by bit
 _STEPS_BETWEEN_POLLS = 256
 _NONE = np.empty(0, np.intp)
@@ -236,7 +237,7 @@ def stretches_of(program: Program) -> tuple[Stretch, ...] | None:
                 pass
             case _:
                 return None
-        if excess > _EXCESS:
+        if excess > (_EXCESS if program.state_qubits < _LARGE else _EXCESS_OF_LARGE):
             stretches.append(Stretch(len(stretches), tuple(steps)))
             steps, excess = [], 0.0
     if steps or not stretches:
