@@ -307,4 +307,7 @@ def _qubits_in(entry: Mapping[str, Any], place: str) -> list[tuple[int, ...] | N
         for qubits in given
     ):
         raise BasicAerError(f"{place} has gate_qubits {shown(given)}, which must be a list of lists of qubits.")
+    twice = next((qubits for qubits in given if len(set(qubits)) < len(qubits)), None)
+    if twice is not None:
+        raise BasicAerError(f"{place} has gate_qubits {shown(twice)}, in which a qubit occurs twice; name each once.")
     return [tuple(int(qubit) for qubit in qubits) for qubits in given]

@@ -93,7 +93,7 @@ class Chosen:
         self.is_usual = np.zeros(count, bool)
         self.row = np.zeros(count, np.intp)  # their places among those that drew with them
         self.attempt = np.zeros(count, np.intp)
-        self.drawn: list[Drawn] = []  # by attempts
+        self.drawn: list[Drawn] = []  # drawn[i] = attempt i
 
     def add(self, drawn: Drawn, accepted: NDArray[np.bool_]) -> None:
         """Let those shots have what they have drawn whose proposals are accepted."""

@@ -128,7 +128,8 @@ class _SweepRun:
         self.seed = payload.seed
         self.precision = payload.precision
         self.monitor = monitor
-        self.stratum: Stratum | None = None  # of the run before, if it has one
+        # That of the last run, if it has one.
+        self.stratum: Stratum | None = None
         qubits = sweep.structure.state_qubits
         most = self.device.most_states(qubits, payload.precision)
         straight = sweep.template is not None and all(
