@@ -258,6 +258,7 @@ def readout(probabilities, **others):
         (model_of(flips(0.1, gate_qubits=[3])), "has gate_qubits [3], which must be a list of lists of qubits"),
         (model_of(flips(0.1, gate_qubits=[[-1]])), "has gate_qubits [[-1]]"),
         (model_of(flips(0.1, gate_qubits=[[]])), "has gate_qubits [[]]"),
+        (model_of(flips(0.1, gate_qubits=[[1, 1]])), "has gate_qubits [1, 1], in which a qubit occurs twice"),
         (model_of({"type": "qerror", "operations": ["x"]}), "for 'x', must have lists under 'instr"),
         (model_of(flips(0.1), entry([FLIP], probabilities=[0.9], gate_qubits=[(4,)])),
          "Error 1 of the noise model, for 'sx' on qubit 4, has probabilities that sum to 0.9; they must sum to 1."),

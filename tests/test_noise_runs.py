@@ -11,17 +11,33 @@ from qiskit.quantum_info import Kraus, Operator, Pauli, SparsePauliOp, SuperOp, 
 from scipy.stats import chi2
 
 from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
+from basicaer.compile import program_cache
 from basicaer.compile.lower import lower
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import execute as execute_module
+from basicaer.engine import stretches as stretches_module
+from basicaer.engine import trajectories as trajectories_module
+from basicaer.engine.draws import Draws
+from basicaer.engine.error_sites import Choices, Sites
 from basicaer.engine.frames import Frames, passage
-from basicaer.engine.program import Form, Gate
+from basicaer.engine.monitor import Cancelled, Monitor
+from basicaer.engine.planning import Planning
+from basicaer.engine.program import Channel, Form, Gate
+from basicaer.engine.records import Records
+from basicaer.engine.request import Request
+from basicaer.engine.saved import Saved
+from basicaer.engine.stretches import Stretch
 from basicaer.engine.trajectories import Trajectories
+from basicaer.engine.unitaries import matrix_of_gate
 from basicaer.errors import BasicAerWarning
-from basicaer.library import save_outcome_probabilities
+from basicaer.library import save_expectation_value, save_outcome_probabilities
+from basicaer.noise import NoiseModel, pauli_error
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
 from jobs import GUARD
-from noisy_exact import distribution, on_qubits
+from noisy_exact import distribution, followed, on_qubits
 
 QASM = BasicAer.get_backend("qasm_simulator")  # its method is that of the fixture below
 BY_STATEVECTORS = pytest.mark.parametrize("method", ["statevector"], indirect=True)
@@ -339,6 +355,68 @@ def test_the_memory_of_a_shot_is_the_same_in_any_company(error, tmp_path):
     assert memory(200) == first[:200]
 
 
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_a_gpu_finds_what_the_cpu_finds(tiny_gpu, precision):
+    """Patterns run as a batch, with other operators in the slots of each."""
+    lowered = program(layers(6), model(ry=relaxation(0.11), rz=mixed_unitaries(), cx=TWO))
+    outcomes = [
+        execute_module.execute(Request(lowered, precision, 100, 5, keep_order=True), device, plan_segment, Monitor())
+        for device in (NumpyDevice(), tiny_gpu)
+    ]
+    shots = [np.array(one.values)[one.value_of_shot].tolist() for one in outcomes]
+    assert shots[0] == shots[1]
+
+
+class Watched(Monitor):
+    """Counts finished shots, and cancels when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.finished = []
+        self.is_cancelled = False
+
+    def finish_shots(self, count):
+        self.finished.append(count)
+        super().finish_shots(count)
+
+    def poll(self):
+        if self.is_cancelled:
+            raise Cancelled
+        super().poll()
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+@pytest.mark.parametrize("while_", ["hits", "errors", "segments"])
+def test_cancelling_stops_before_the_next_step(while_, monkeypatch):
+    """While errors are drawn, moved, or their gates made, and between two batches of states."""
+    monitor, calls = Watched(), []
+    owner = Sites if while_ == "hits" else Stretch
+    original = getattr(owner, while_)
+
+    def cancelling(self, *args, **keys):
+        calls.append(while_)
+        monitor.is_cancelled = True
+        return original(self, *args, **keys)
+
+    monkeypatch.setattr(owner, while_, cancelling)
+    monkeypatch.setattr(stretches_module, "_EXCESS", 0.0)
+    lowered = program(layers(4), model(**JUMPS))
+    with pytest.raises(Cancelled):
+        execute_module.execute(Request(lowered, Precision.DOUBLE, 100, 5), NumpyDevice(), plan_segment, monitor)
+    assert len(calls) == 1
+    assert not monitor.finished
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_progress_counts_the_shots_of_each_batch_of_states(monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 3)
+    monitor = Watched()
+    lowered = program(layers(4), model(**JUMPS))
+    execute_module.execute(Request(lowered, Precision.DOUBLE, 100, 5), NumpyDevice(), plan_segment, monitor)
+    assert sum(monitor.finished) == 100
+    assert len(monitor.finished) > 10
+
+
 def test_a_model_without_errors_changes_nothing_bit_by_bit():
     circuit = layers()
     quiet = model(ry=paulis({"I": 1.0}), cx=paulis({"II": 1.0}, width=2), rz=paulis({"I": 1.0}))
@@ -396,13 +474,13 @@ def whole(gate):
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
 def test_an_error_moves_past_any_gate(gate):
     passed = passage(gate)
-    frames = Frames(64)
     numbers = np.arange(64)
-    frames.add(numbers, numbers % 8, numbers // 8)
+    frames = Frames(3, numbers % 8, numbers // 8)
     chosen = frames.pass_by(passed)
+    x, z = frames.masks()
     for error in range(64):
         before = pauli(error % 8, error // 8)
-        after = pauli(int(frames.x[error]), int(frames.z[error]))
+        after = pauli(int(x[error]), int(z[error]))
         changed = passed.gate if chosen is None else passed.gate.with_data(passed.variants[chosen[error]])
         left, right = whole(gate) @ before, after @ whole(changed)
         overlap = np.trace(left.conj().T @ right) / 8
@@ -420,7 +498,7 @@ def pauli(x, z):
 
 @BY_STATEVECTORS
 def test_gates_that_no_error_changes_keep_their_form():
-    assert [passage(gate).after is not None for gate in GATES[:4]] == [True, False, True, True]
+    assert [passage(gate).is_clifford for gate in GATES[:4]] == [True, False, True, True]
     assert passage(GATES[1]).gate is GATES[1]
     wide = Gate("mcx", "X", (0,), Form.PERMUTATION, np.array([1, 0]), tuple(range(1, 8)), 127)
     assert passage(wide) is None
@@ -439,13 +517,100 @@ def test_an_all_clifford_circuit_needs_one_state(monkeypatch):
     circuit.measure(range(4), range(4))
     noise_model = model(h=ONE["Paulis"], cx=TWO)
     runs = []
-    measured = Trajectories._measured
+    segments = Stretch.segments
     monkeypatch.setattr(
-        Trajectories, "_measured", lambda self, states, *rest: (runs.append(states), measured(self, states, *rest))[1]
+        Stretch, "segments", lambda self, errors, shots: (runs.append(len(shots)), segments(self, errors, shots))[1]
     )
     counts = as_numbers(counted(circuit, noise_model))
-    assert [len(states.variants) for states in runs] == [1]
+    assert runs == [1]
     check(counts, distribution(circuit, {"h": ONE["Paulis"][2], "cx": TWO[2]}))
+
+
+# 0.9 of the norm is left of some states: proposals are rejected, and shots draw again.
+STRONG = [np.diag([1, 0.4**0.5]), np.array([[0, 0.6**0.5], [0, 0]])]
+JUMPS = {
+    "ry": ([[{"name": "kraus", "qubits": [0], "params": STRONG}]], [1.0], STRONG),
+    "cx": TWO,
+    "rz": ONE["coherent"],
+}
+
+
+def mixed_unitaries():
+    """The identity, a rotation and a complex matrix, so that some operators are real and some are not."""
+    matrices = [np.eye(2), TURN, np.diag([1, 1j])]
+    terms = [[{"name": "unitary", "qubits": [0], "params": [matrix]}] for matrix in matrices]
+    return terms, [0.5, 0.3, 0.2], [p**0.5 * matrix for p, matrix in zip([0.5, 0.3, 0.2], matrices, strict=True)]
+
+
+def relaxation(t2):
+    """Populations relax by 0.2, coherences by `t2`: a Kraus channel of which most is the identity."""
+    choi = np.array([[1, 0, 0, 1 - t2], [0, 0.2, 0, 0], [0, 0, 0, 0], [1 - t2, 0, 0, 0.8]])
+    values, vectors = np.linalg.eigh(choi)
+    kraus = [v**0.5 * vectors[:, i].reshape(2, 2) for i, v in enumerate(values) if v > 1e-12]
+    return [[{"name": "kraus", "qubits": [0], "params": kraus}]], [1.0], kraus
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.1, 100.0])
+@pytest.mark.parametrize(
+    "errors",
+    [JUMPS, {"ry": mixed_unitaries(), "rz": ONE["reset or flip"]}, {"ry": relaxation(0.11), "cx": TWO}],
+    ids=["jumps", "unitaries", "relaxation"],
+)
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_stretches_of_any_length_have_the_distribution_of_density_matrices(errors, excess, monkeypatch):
+    monkeypatch.setattr(stretches_module, "_EXCESS", excess)
+    circuit = layers()
+    assert Trajectories.of(program(circuit, model(**errors))) is not None
+    counts = as_numbers(counted(circuit, model(**errors), 20_000))
+    check(counts, distribution(circuit, {name: error[2] for name, error in errors.items()}))
+
+
+def test_most_of_a_relaxation_is_the_identity():
+    """``(a - b**2) / (1 + a - 2 b)`` for the factor a of a population and b of a coherence."""
+    (channel,) = [one for one in program(x_and_measure(), model(x=relaxation(0.11))).body if isinstance(one, Channel)]
+    assert channel.probabilities == pytest.approx([(0.8 - 0.89**2) / (1.8 - 2 * 0.89)])
+    assert channel.paulis.tolist() == [[0], [0]]
+    rebuilt = sum(np.kron(k, k.conj()) for k in channel.operators)
+    assert np.allclose(rebuilt, sum(np.kron(k, k.conj()) for k in relaxation(0.11)[2]))
+
+
+def x_and_measure():
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    return circuit
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_outcomes_do_not_depend_on_which_states_are_kept(monkeypatch):
+    """Neither the size of batches, nor the memory, nor the number of shots that run together matter."""
+    monkeypatch.setattr(stretches_module, "_EXCESS", 0.3)
+    circuit, noise_model = layers(4), model(**JUMPS)
+
+    def memory(**options):
+        run = QASM.run(circuit, shots=300, noise_model=noise_model, seed_simulator=5, memory=True, **options)
+        return run.result().get_memory()
+
+    expected = memory()
+    assert len(stretches_module.stretches_of(program(circuit, noise_model))) > 2
+    assert memory(max_parallel_threads=3) == expected
+    monkeypatch.setattr(trajectories_module, "_SHOTS_AT_ONCE", 7)
+    assert memory() == expected
+    monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 3)
+    assert memory() == expected
+    monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 0)
+    assert memory() == expected
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 0)
+    assert memory() == expected
+
+
+def test_fewer_shots_are_the_first_of_more():
+    circuit, noise_model = layers(3), model(cx=TWO, ry=ONE["damping"], rz=ONE["Paulis"])
+    runs = [
+        QASM.run(circuit, shots=shots, noise_model=noise_model, seed_simulator=3, memory=True).result().get_memory()
+        for shots in (40, 400)
+    ]
+    assert runs[1][:40] == runs[0]
 
 
 @BY_STATEVECTORS
@@ -485,3 +650,113 @@ def test_trajectories_have_the_distribution_of_branches(seed, monkeypatch):
         pytest.warns(BasicAerWarning, match="no errors of the gates") if len(circuit.count_ops()) > 2 else np.errstate()
     ):
         check(as_numbers(counted(circuit, noise_model)), distribution(circuit, errors))
+
+
+def test_programs_with_errors_are_kept_as_long_as_model_and_labels_are_the_same(monkeypatch):
+    made = []
+    monkeypatch.setattr(program_cache, "lower", lambda *args, **keys: (made.append(args), lower(*args, **keys))[1])
+    noise_model = NoiseModel()
+    noise_model.add_all_qubit_quantum_error(pauli_error([("X", 1)]), "x")
+
+    def found(circuit):
+        return as_numbers(counted(circuit, noise_model, 5))
+
+    assert found(x_and_measure()) == found(x_and_measure()) == {0: 5}
+    assert len(made) == 1
+    noise_model.add_all_qubit_quantum_error(pauli_error([("X", 1)]), "mine")
+    labelled = QuantumCircuit(1, 1)
+    labelled.append(XGate(label="none"), [0])
+    labelled.measure(0, 0)
+    with pytest.warns(BasicAerWarning, match=r"no errors of the gates \['none'\]"):
+        assert found(labelled) == {1: 5}
+    with pytest.warns(BasicAerWarning, match="had an error already"):
+        noise_model.add_all_qubit_quantum_error(pauli_error([("X", 1)]), "x")
+    assert found(x_and_measure()) == {1: 5}
+    assert len(made) == 3
+
+
+# Expectation values.
+
+
+def value_of(circuit, errors, observable):
+    """The exact expectation value of an observable, from the density matrix of `noisy_exact`."""
+    start = np.zeros((2**circuit.num_qubits,) * 2, complex)
+    start[0, 0] = 1
+    (state,) = followed(circuit, {0: start}, errors, None, circuit.num_qubits).values()
+    return float(np.trace(observable.to_matrix() @ state).real)
+
+
+def deep(n=3, layers_of_it=5):
+    """A circuit with so many errors that they are not followed with their probabilities."""
+    random = np.random.default_rng(4)
+    circuit = QuantumCircuit(n)
+    for _ in range(layers_of_it):
+        for q in range(n):
+            circuit.ry(random.uniform(0, 3), q)
+            circuit.rz(random.uniform(0, 3), q)
+        for q in range(n - 1):
+            circuit.cx(q, q + 1)
+    return circuit
+
+
+OBSERVABLE = SparsePauliOp.from_list([("ZZI", 1.0), ("IXY", 0.5), ("YIZ", -0.7)])
+
+
+@BY_STATEVECTORS
+@pytest.mark.parametrize(
+    "errors", [{"ry": ONE["Paulis"], "rz": relaxation(0.11), "cx": TWO}, JUMPS], ids=["both", "jumps"]
+)
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_the_error_of_a_value_that_is_estimated_is_as_large_as_it_says(errors):
+    """Of 12 seeds, the sum of the squared errors in units of their standard errors is chi-squared."""
+    circuit = deep()
+    expected = value_of(circuit, {name: error[2] for name, error in errors.items()}, OBSERVABLE)
+    total = 0.0
+    for seed in range(12):
+        estimator = EstimatorV2(noise_model=model(**errors), seed=seed, method="statevector")
+        result = estimator.run([(circuit, OBSERVABLE)], precision=0.05).result()[0]
+        assert result.metadata["simulation"] == "shots"
+        assert result.data.stds <= 0.05
+        assert result.metadata["ensemble_standard_error"] == result.data.stds
+        total += ((result.data.evs - expected) / result.data.stds) ** 2
+    assert chi2.isf(1 - 1e-4, 12) < total < chi2.isf(1e-6, 12)
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_the_weight_of_shots_without_errors_is_known():
+    errors = {"cx": TWO, "ry": relaxation(0.11), "rz": ONE["damping"]}
+    circuit = deep(2, 1)
+    circuit.measure_all()
+    lowered = program(circuit, model(**errors))
+    trajectories = Trajectories.of(lowered)
+    usual = [one.operators[Choices(one).usual] for one in lowered.body if isinstance(one, Channel)]
+    state, number = np.array([1, 0, 0, 0], complex), iter(usual)
+    for operation in lowered.body:
+        if isinstance(operation, Channel):
+            state = on_qubits(next(number), operation.qubits, 2) @ state
+        else:
+            for gate in operation.gates:
+                state = on_qubits(matrix_of_gate(gate), (*gate.targets, *gate.controls), 2) @ state
+    records = Records(lowered.bits, np.ones(2000, np.int64))
+    planning = Planning(NumpyDevice(), plan_segment, 2, Precision.DOUBLE, Monitor())
+    stratum = trajectories.run(records, Draws(1, 2000), planning, Saved())
+    assert stratum.weight == pytest.approx(np.vdot(state, state).real)
+    spread = (stratum.weight * (1 - stratum.weight) / 2000) ** 0.5
+    assert abs(stratum.is_in.mean() - stratum.weight) < 5 * spread
+
+
+@pytest.mark.parametrize("over", ["average", "pershot"])
+@pytest.mark.filterwarnings("ignore:The noise model has no errors")
+def test_a_value_that_is_saved_at_the_end_is_that_of_its_shots(over):
+    circuit, errors = deep(), {"ry": ONE["Paulis"], "cx": TWO, "rz": ONE["damping"]}
+    arguments = {} if over == "average" else {over: True}
+    save_expectation_value(circuit, OBSERVABLE, range(3), label="value", **arguments)
+    circuit.measure_all()
+    job = QASM.run(circuit, noise_model=model(**errors), shots=3000, seed_simulator=2)
+    found = np.array(job.result().data(0)["value"])
+    kept = QuantumCircuit.from_instructions(
+        [item for item in circuit.data if item.name not in {"save_expval", "barrier", "measure"}], qubits=circuit.qubits
+    )
+    expected = value_of(kept, {name: error[2] for name, error in errors.items()}, OBSERVABLE)
+    spread = max(found.std() / 3000**0.5, 1e-12) if found.ndim else 0.03
+    assert abs(found.mean() - expected) < 5 * spread

@@ -116,7 +116,7 @@ def saving_on_the_way():
 
 
 def with_errors(n=6):
-    """Errors that depend on the state, in shots that have others too."""
+    """Errors that depend on the state, in shots that have others too and measure on the way."""
     damping = [np.diag([1, 0.8**0.5]), np.array([[0, 0.2**0.5], [0, 0]])]
     mixed = [0.9**0.5 * np.eye(2), 0.1**0.5 * np.array([[0, 1], [1, 0]])]
     circuit = QuantumCircuit(n, n, name="errors")
@@ -124,15 +124,16 @@ def with_errors(n=6):
         circuit.compose(layers(n, round_, measured=False, depth=1), inplace=True)
         for qubit in range(n):
             circuit.append(Kraus(mixed if qubit % 2 else damping), [qubit])
-    circuit.measure(range(n), range(n))
+        if not round_:
+            circuit.measure(0, 0)
+    circuit.measure(range(1, n), range(1, n))
     return circuit
 
 
 def with_errors_and_feedback(n=4):
     """Shots that share density matrices, and save something of these."""
     circuit = with_errors(n)
-    circuit.data = circuit.data[:-n]
-    circuit.measure(0, 0)
+    circuit.data = circuit.data[: 1 - n]
     with circuit.if_test((circuit.clbits[0], 1)):
         circuit.h(range(1, n))
         circuit.cx(1, 2)
@@ -259,6 +260,39 @@ def test_statevectors_are_kept_exactly(device, tmp_path):
     got = run(load_job(tmp_path / "job")[1], Persistence(str(tmp_path / "job"), 0.0))
     for one, other in zip(got.results, want.results, strict=True):
         assert np.array_equal(one.data.statevector, other.data.statevector)
+
+
+class StopsAtPoll(Monitor):
+    """Ends the work at a poll of this number."""
+
+    def __init__(self, polls):
+        super().__init__()
+        self.polls = polls
+
+    def poll(self):
+        self.polls -= 1
+        if self.polls < 0:
+            raise Cancelled
+
+
+def test_a_job_whose_errors_are_drawn_first_begins_its_circuit_again_with_the_same_outcome(tmp_path):
+    circuit = with_errors()
+    circuit.data = [item for item in circuit.data if item.name != "measure"]
+    circuit.measure(range(6), range(6))
+    work = work_of([layers(6, 4), circuit], memory=True)
+    want = outcome(run(work))
+    lost = 0
+    for polls in range(30, 330, 30):
+        folder = tmp_path / str(polls)
+        try:
+            run(work, Persistence(str(folder), 0.0), StopsAtPoll(polls))
+        except Cancelled:
+            if not (folder / "job.save").exists():
+                continue
+            lost += 1
+            _, again = load_job(folder)
+            assert outcome(run(again, Persistence(str(folder), 0.0))) == want
+    assert lost > 2
 
 
 # What is written, and what is refused.
@@ -723,7 +757,7 @@ def test_where_there_are_no_locks_jobs_are_saved_with_a_warning(tmp_path, device
 
     monkeypatch.setattr(lock_module, "_lock", cannot)
     work = work_of([layers(7)])
-    with pytest.warns(BasicAerWarning, match="file system without locks .Function not implemented.; see to it"):
+    with pytest.warns(BasicAerWarning, match="file system without locks .Function not implemented.; make sure"):
         got = run(work, Persistence(str(tmp_path / "job"), 0.0))
     assert outcome(got) == outcome(run(work))
 

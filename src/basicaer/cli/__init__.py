@@ -70,6 +70,7 @@ _HOW_TO_SIMULATE = _with_options(
         help="qasm for counts, statevector for amplitudes, or unitary for the matrix of the circuit.",
     ),
     click.option("--bind", multiple=True, metavar="NAME=NUMBER", help="Set an input; repeat for each one."),
+    click.option("--noise", type=click.Path(path_type=Path), help="A JSON file with a noise model, for qasm."),
     click.option("--device", default="auto", show_default=True, help="auto, CPU or GPU."),
     click.option("--precision", default="double", show_default=True, help="double or single."),
     click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from basicaer.simulators.base import BasicAerSimulator
 
-__all__ = ["check_picture", "circuit_in", "refusal", "simulator_called", "warnings_printed"]
+__all__ = ["check_picture", "circuit_in", "noise_options", "refusal", "simulator_called", "warnings_printed"]
 
 _SIMULATORS = {"qasm": "qasm_simulator", "statevector": "statevector_simulator", "unitary": "unitary_simulator"}
 _FLAGS = {  # options of `run`, as its messages call them -> options of the command line
@@ -32,6 +32,7 @@ _FLAGS = {  # options of `run`, as its messages call them -> options of the comm
     "device": "--device",
     "max_parallel_threads": "--threads",
     "method": "--method",
+    "noise_model": "--noise",
     "precision": "--precision",
     "seed_simulator": "--seed",
     "shots": "--shots",
@@ -109,6 +110,15 @@ def _number(written: str) -> float | None:
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
+
+
+def noise_options(file: Path | None) -> dict[str, Any]:
+    """Return the option for the noise model in a file; none if there is no file."""
+    if file is None:
+        return {}
+    from basicaer.noise import NoiseModel
+
+    return {"noise_model": NoiseModel.load(file)}
 
 
 def check_picture(option: str, path: Path) -> None:

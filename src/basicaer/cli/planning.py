@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from basicaer.cli.inputs import check_picture, circuit_in, refusal, simulator_called, warnings_printed
+from basicaer.cli.inputs import check_picture, circuit_in, noise_options, refusal, simulator_called, warnings_printed
 from basicaer.errors import BasicAerError
 from basicaer.plan_view.table import NARROWEST, WIDTH, table_of
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["plan_file"]
 
 
-def plan_file(*, file: Path, bind: tuple[str, ...], simulator: str, draw: Path | None, **options: Any) -> None:
+def plan_file(
+    *, file: Path, bind: tuple[str, ...], simulator: str, draw: Path | None, noise: Path | None, **options: Any
+) -> None:
     """Print the plan of the circuit in a file, and draw it if a picture is wanted."""
     try:
         if draw is not None:
@@ -25,7 +27,7 @@ def plan_file(*, file: Path, bind: tuple[str, ...], simulator: str, draw: Path |
         backend = simulator_called(simulator)
         circuit = circuit_in(file, bind, needs_values=False)
         with warnings_printed(file):
-            made = backend.plan(circuit, **options)
+            made = backend.plan(circuit, **options, **noise_options(noise))
         if draw is not None:
             made.draw(draw)
     except (BasicAerError, MemoryError) as error:

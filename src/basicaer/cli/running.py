@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from basicaer.cli.inputs import check_picture, circuit_in, refusal, simulator_called, warnings_printed
+from basicaer.cli.inputs import check_picture, circuit_in, noise_options, refusal, simulator_called, warnings_printed
 from basicaer.cli.results import draw, print_results
 from basicaer.errors import BasicAerError
 from basicaer.provider import BasicAer
@@ -40,6 +40,7 @@ def run_file(
     as_json: bool,
     plot: Path | None,
     progress: bool | None,
+    noise: Path | None,
     **options: Any,
 ) -> None:
     """Run the circuit in a file and show its result."""
@@ -49,6 +50,7 @@ def run_file(
         if plot is not None and backend.name == "unitary_simulator":
             raise BasicAerError("--plot draws counts or probabilities, and a unitary has none; leave it out.")
         circuit = circuit_in(file, bind, needs_values=True)
+        options.update(noise_options(noise))
         if memory:  # not every simulator has the option
             options["memory"] = True
         with warnings_printed(file):

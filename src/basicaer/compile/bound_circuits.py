@@ -11,7 +11,6 @@ import numpy as np
 from qiskit.circuit import ParameterVector, ParameterVectorElement
 from qiskit.circuit.classical import expr
 
-from basicaer.compile.lower import lower
 from basicaer.compile.program_cache import lower_cached
 from basicaer.compile.sweep import ProgramSweep, lower_sweep
 from basicaer.compile.values import Values
@@ -109,12 +108,10 @@ class BoundCircuit(NamedTuple):
     ) -> Program:
         """Return the circuit's program; see `lower`."""
         with collector_paused(len(self.circuit.data)):
-            if noise is not None:
-                values = Values(self.values, poll)
-                return lower(self.circuit, keep_idle=keep_idle, values=values, inputs=self.inputs, noise=noise)
-            if self.sets is not None:
+            if self.sets is not None and noise is None:
                 return self.sets.program(self.circuit, self.number, keep_idle=keep_idle, poll=poll)
-            return lower_cached(self.circuit, keep_idle=keep_idle, values=Values(self.values, poll), inputs=self.inputs)
+            values = Values(self.values, poll)
+            return lower_cached(self.circuit, keep_idle=keep_idle, values=values, inputs=self.inputs, noise=noise)
 
 
 def bound_circuits(circuits: Sequence[QuantumCircuit], binds: Sequence[dict[Any, Any]] | None) -> list[BoundCircuit]:

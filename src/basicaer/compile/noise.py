@@ -6,17 +6,19 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise_entries import channels_of_entry, readout_of
 from basicaer.engine.bits import deposit_bits, mask_of
 from basicaer.engine.frames import pauli_of
 from basicaer.engine.program import Channel, Readout
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
 
     from basicaer.compile import channels
     from basicaer.compile.noise_model import ModelErrors
@@ -32,6 +34,8 @@ _PAULIS = {
     "Z": np.array([[1, 0], [0, -1]], complex),
 }
 _RESET = (np.array([[1, 0], [0, 0]], complex), np.array([[0, 1], [0, 0]], complex))
+_NOTHING = 1e-13  # Eigenvalues of Choi matrices that count as 0.
+_WORTHWHILE = 4  # An operator may depend on the state so many times as often if most shots then need none.
 NEVER_NOISY = NOISE_INSTRUCTIONS | {"barrier"}
 """Instructions that have no errors of a model, whatever their label."""
 
@@ -45,28 +49,51 @@ class CircuitNoise:
         The names and labels of the instructions that the model has quantum errors for.
     basis_gates
         The gates that circuits should be transpiled to, as far as the model says so; some may have no errors.
-    passes
-        Qiskit's passes that put further errors into circuits with delays.
+    wide
+        The qubits of readout errors of several qubits.
     """
 
     def __init__(self, errors: ModelErrors) -> None:
         self._errors = errors
         self.names = errors.names
         self.basis_gates = frozenset(errors.basis_gates or ())
-        self.passes = errors.passes
+        self.wide = errors.wide_readouts
+        self._passes = errors.passes
         self._kept: dict[int, tuple[channels.Channel, _Operators]] = {}  # _kept[id(channel)] keeps it too
+
+    @classmethod
+    def kept(cls, errors: ModelErrors) -> CircuitNoise:
+        """Return the errors of a model, the same object each time, which keeps what circuits have needed of it."""
+        if errors.of_circuits is None:
+            errors.of_circuits = cls(errors)
+        found: CircuitNoise = errors.of_circuits
+        return found
 
     def key(self, item: Any) -> str:
         """Return the name under which a model has the errors of an instruction: its label, or else its name.
 
         A gate that acts for other values of its controls than ones has the errors of its name without these values.
         """
-        label = item.label
+        label, whole = item.label, item.name
         if label is not None:
             return str(label)
-        base = getattr(item.operation, "base_gate", None)
-        name, _, values = item.name.rpartition("_o")
-        return name if base is not None and name and values.isdecimal() else str(item.name)
+        name, _, values = whole.rpartition("_o")
+        is_open = name and values.isdecimal() and getattr(item.operation, "base_gate", None) is not None
+        return name if is_open else str(whole)
+
+    def with_delays(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Return a circuit with the errors that the model has during delays; itself if there are none.
+
+        Raises
+        ------
+        BasicAerError
+            If a pass of the model raises anything.
+        """
+        if not self._passes or "delay" not in circuit.count_ops():
+            return circuit
+        with at_border(lambda why: BasicAerError(f"The errors of delays cannot be added: {why}.")):
+            changed: QuantumCircuit = PassManager(self._passes).run(circuit)
+        return changed
 
     def may_act_on(self, item: Any) -> bool:
         """Tell whether an instruction may take its qubits out of |0> once its errors are added."""
@@ -135,7 +162,7 @@ class CircuitNoise:
         if not operators.places:
             return []
         on = tuple([qubits[place] for place in operators.places])
-        return [Channel(on, operators.matrices, operators.probabilities, operators.bound, operators.paulis)]  # type: ignore[arg-type]  # none is idle
+        return [Channel(on, operators.matrices, operators.probabilities, operators.paulis)]  # type: ignore[arg-type]  # none is idle
 
 
 class _Operators:
@@ -156,18 +183,68 @@ class _Operators:
                     for matrix in _matrices_of(operation)
                 ]
             found += products
-        squares = [matrix.conj().T @ matrix for matrix in found]
-        shares = [float(square[0, 0].real) for square in squares]
-        unit = np.eye(2 ** len(self.places))
-        fixed = [bool(np.allclose(square, share * unit)) for square, share in zip(squares, shares, strict=True)]
-        bounds = [max(float(np.linalg.eigvalsh(square)[0]), 0.0) for square in squares]
-        order = sorted(range(len(found)), key=lambda i: (not fixed[i], 0.0 if fixed[i] else -bounds[i]))
-        self.matrices = np.array([found[i] for i in order])
-        self.probabilities = np.array([shares[i] for i in order if fixed[i]])
-        known = len(self.probabilities)
-        self.bound = bounds[order[known]] if known < len(order) else 0.0
-        paulis = [pauli_of(matrix) for matrix in self.matrices[:known]]
-        self.paulis = None if None in paulis else np.array(paulis, np.int64).reshape(-1, 2).T
+        fixed, others = _with_identity(*_parted(found))
+        bounds = [max(float(np.linalg.eigvalsh(matrix.conj().T @ matrix)[0]), 0.0) for matrix in others]
+        order = sorted(range(len(others)), key=lambda i: -bounds[i])
+        self.matrices = np.array(fixed + [others[i] for i in order])
+        self.probabilities = np.array([_share(matrix) for matrix in fixed])
+        paulis = [pauli_of(matrix) or (-1, -1) for matrix in fixed]
+        self.paulis = np.array(paulis, np.int64).reshape(-1, 2).T
+
+
+def _share(matrix: NDArray[np.complex128]) -> float:
+    """Return how likely an operator is for a state about which nothing is known."""
+    return float(np.vdot(matrix, matrix).real) / len(matrix)
+
+
+def _parted(
+    operators: list[NDArray[np.complex128]],
+) -> tuple[list[NDArray[np.complex128]], list[NDArray[np.complex128]]]:
+    """Return those operators that are multiples of unitaries, and the others."""
+    unit = np.eye(len(operators[0]))
+    fixed = [bool(np.allclose(matrix.conj().T @ matrix, _share(matrix) * unit)) for matrix in operators]
+    return (
+        [matrix for matrix, is_fixed in zip(operators, fixed, strict=True) if is_fixed],
+        [matrix for matrix, is_fixed in zip(operators, fixed, strict=True) if not is_fixed],
+    )
+
+
+def _with_identity(
+    fixed: list[NDArray[np.complex128]], others: list[NDArray[np.complex128]]
+) -> tuple[list[NDArray[np.complex128]], list[NDArray[np.complex128]]]:
+    """Move as much of the identity as possible from operators that depend on the state to those that do not.
+
+    The map of density matrices stays the same. The identity can have at most the share ``1 / <v|C^-1|v>``, where C is
+    the Choi matrix of the operators and v the identity as a vector, if v is in the range of C: more would leave a
+    matrix that is not positive. Where that is little, as for amplitude damping, the operators stay as they are.
+    """
+    if not others:
+        return fixed, others
+    size = len(others[0])
+    vectors = np.array([matrix.reshape(-1) for matrix in others])
+    choi = vectors.T @ vectors.conj()
+    choi = choi if choi.imag.any() else choi.real  # Real operators stay real.
+    values, columns = np.linalg.eigh(choi)
+    known = values > _NOTHING * values[-1]
+    unit = np.eye(size).reshape(-1)
+    parts = columns[:, known].conj().T @ unit
+    if np.linalg.norm(parts) ** 2 < size * (1 - _NOTHING):
+        return fixed, others
+    share = float(1 / (abs(parts) ** 2 / values[known]).sum())
+    whole = sum(map(_share, others))
+    likely = max(float(np.linalg.eigvalsh(matrix.conj().T @ matrix)[0]) for matrix in others)
+    if whole - share > _WORTHWHILE * (whole - likely):
+        return fixed, others
+    rest, columns = np.linalg.eigh(choi - share * np.outer(unit, unit))
+    left = [
+        value**0.5 * column.reshape(size, size)
+        for value, column in zip(rest, columns.T, strict=True)
+        if value > _NOTHING
+    ]
+    is_unit = [pauli_of(matrix) == (0, 0) for matrix in fixed]
+    share += sum(_share(matrix) for matrix, is_it in zip(fixed, is_unit, strict=True) if is_it)
+    own = [np.eye(size, dtype=complex) * share**0.5]
+    return own + [matrix for matrix, is_it in zip(fixed, is_unit, strict=True) if not is_it], left
 
 
 def errors_in(
@@ -189,7 +266,7 @@ def errors_in(
         term = [{"name": operation.name, "qubits": range(len(qubits)), "params": operation.params}]
         entry = {"type": "qerror", "probabilities": [1.0], "instructions": [term]}
     return [
-        Channel(tuple([qubits[i] for i in one.places]), one.matrices, one.probabilities, one.bound, one.paulis)  # type: ignore[misc]
+        Channel(tuple([qubits[i] for i in one.places]), one.matrices, one.probabilities, one.paulis)  # type: ignore[misc]
         for one in map(_Operators, channels_of_entry(entry, start))
         if one.places
     ]

@@ -75,6 +75,7 @@ class ModelErrors:
         self.names = frozenset(self._quantum)
         self.basis_gates = basis_gates
         self.passes = passes
+        self.of_circuits: Any = None  # what `CircuitNoise` keeps
         self.wide_readouts = tuple(qubits for qubits in self._readouts if qubits is not None and len(qubits) > 1)
 
     def after(self, name: str, qubits: tuple[int, ...]) -> tuple[Channel, ...]:
@@ -177,7 +178,8 @@ def read_model(model: Any) -> ModelErrors:
         raise BasicAerError(
             f"{shown(model)} is not a noise model; give a NoiseModel, or the dictionary that its to_dict() returns."
         )
-    parts = _parts_of(model)
+    content = getattr(model, "content", None)  # one of ours
+    parts = content() if callable(content) else _parts_of(model)
     known = _kept.get(id(model))
     if known is not None and known.model() is model and _same(known.parts, parts):
         return known.errors
@@ -305,4 +307,7 @@ def _qubits_in(entry: Mapping[str, Any], place: str) -> list[tuple[int, ...] | N
         for qubits in given
     ):
         raise BasicAerError(f"{place} has gate_qubits {shown(given)}, which must be a list of lists of qubits.")
+    twice = next((qubits for qubits in given if len(set(qubits)) < len(qubits)), None)
+    if twice is not None:
+        raise BasicAerError(f"{place} has gate_qubits {shown(twice)}, in which a qubit occurs twice; name each once.")
     return [tuple(int(qubit) for qubit in qubits) for qubits in given]

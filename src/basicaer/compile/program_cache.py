@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from qiskit import QuantumCircuit
 
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.compile.values import Values
     from basicaer.engine.classical import Value
     from basicaer.engine.program import Gate, Program
@@ -75,6 +76,7 @@ class _Recipe(NamedTuple):
 
 _programs: LruCache[Program] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
 _recipes: LruCache[_Recipe] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
+_noisy: LruCache[tuple[Program, CircuitNoise]] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
 _compiled: LruCache[CompiledProgram] = LruCache(MOST_INSTRUCTIONS, MOST_INSTRUCTIONS)
 
 
@@ -84,6 +86,7 @@ def lower_cached(
     keep_idle: bool = False,
     values: Values | None = None,
     inputs: Mapping[Any, Value] | None = None,
+    noise: CircuitNoise | None = None,
 ) -> Program:
     """Do what `lower` does, but faster if a circuit with the same instructions was lowered lately.
 
@@ -91,12 +94,15 @@ def lower_cached(
     tenth of the time to lower it.
     """
     if inputs or circuit.num_parameters or circuit.num_vars or len(circuit.data) > MOST_INSTRUCTIONS:
-        return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs)
+        return lower(circuit, keep_idle=keep_idle, values=values, inputs=inputs, noise=noise)
     items = list(circuit.data)  # read only once, since each access to `data` makes all instructions anew
-    lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values)
+    lowered = partial(lower, circuit, items, keep_idle=keep_idle, values=values, noise=noise)
     key = key_of(circuit, items, keep_idle=keep_idle)
     if key is None:
         return lowered()
+    if noise is not None:
+        own = (id(noise), tuple([item.label for item in items]), key)
+        return _named(_noisy.get_or_make(own, len(items), lambda: (lowered(), noise))[0], circuit)
     structure, numbers = key
     if all(_is_plain(number) for numbers_of_gate in numbers for number in numbers_of_gate):
         recipe = _recipes.get_or_make(structure, len(items), lambda: _recipe(lowered(), numbers, items))

@@ -20,10 +20,12 @@ __all__ = [
     "WORD_BITS",
     "all_ones",
     "bit_at",
+    "bits_of",
     "combine",
     "deposit_bits",
     "extract_bits",
     "has_bit",
+    "has_bits",
     "highest_position",
     "inverse_positions",
     "lowest_bits",
@@ -31,6 +33,7 @@ __all__ = [
     "mask_of",
     "mask_words",
     "number_of_words",
+    "numbers_of_bits",
     "parities",
     "parity",
     "positions_of",
@@ -122,6 +125,12 @@ def shifted(index: NDArray[np.int64], places: int) -> NDArray[np.int64]:
 def has_bit(value: int, position: int) -> bool:
     """Tell whether bit `position` of `value` is set."""
     return bool(value >> position & 1)
+
+
+def has_bits(values: NDArray[np.int64], positions: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell whether bits of many values are set; both arrays are broadcast."""
+    are_set: NDArray[np.bool_] = (values >> positions & 1) == 1
+    return are_set
 
 
 def with_bit(value: int, position: int, *, on: bool) -> int:
@@ -232,3 +241,15 @@ def number_of_words(words: Sequence[int]) -> int:
     for word in reversed(words):
         number = number << WORD_BITS | word
     return number
+
+
+def bits_of(number: int, count: int) -> NDArray[np.uint8]:
+    """Return the lowest `count` bits of a long number as an array: element i is bit i."""
+    octets = np.frombuffer(number.to_bytes(-(-count // 8), "little"), np.uint8)
+    return np.unpackbits(octets, count=count, bitorder="little")
+
+
+def numbers_of_bits(bits: NDArray[np.bool_]) -> list[int]:
+    """Return for each row the long number whose bit i is whether element i of the row is true."""
+    octets = np.packbits(bits, axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in octets]

@@ -226,6 +226,11 @@ class DensityBatch:
     def weights(self, qubit: int) -> NDArray[np.float64]:
         return np.array([state.weights(qubit) for state in self._each()])
 
+    def norms(self) -> NDArray[np.float64]:
+        """Return the traces."""
+        traces: NDArray[np.float64] = self.block_weights(self.n_qubits)[:, 0]
+        return traces
+
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         self.held_as.collapse(qubit, outcomes, probabilities)
         self.held_as.collapse(qubit + self.n_qubits, outcomes, probabilities)

@@ -340,6 +340,9 @@ class Batch(Protocol):
     def weights(self, qubit: int) -> NDArray[np.float64]:
         """Return ``w[i, v]``, what `State.weights` returns for state i and the value v."""
 
+    def norms(self) -> NDArray[np.float64]:
+        """Return the squared norm of each state."""
+
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         """Project a qubit of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""
 

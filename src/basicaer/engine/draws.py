@@ -25,6 +25,7 @@ FINAL = 0
 
 _BLOCK = 4  # numbers that Philox makes from one value of its counter
 _SPLITS = 1  # the last word of the counter where shots are split in bulk instead of drawn one by one
+_ERRORS = 2  # the last word where errors of many shots are drawn together
 
 
 def seed_of_experiment(seed: int, position: int) -> int:
@@ -107,6 +108,19 @@ class Draws:
             Names the branch that is split.
         """
         self._go_to(0, place, (*loops, number_of(name), len(loops)), _SPLITS)
+        return self._random
+
+    def of_errors(self, place: int, attempt: int, block: int) -> np.random.Generator:
+        """Return the generator that draws which shots of a block have errors.
+
+        Parameters
+        ----------
+        place
+            The number of the first of the places where the errors may occur.
+        attempt
+            How often errors were drawn there before.
+        """
+        self._go_to(0, place, (attempt, block), _ERRORS)
         return self._random
 
     def _go_to(self, block: int, place: int, loops: tuple[int, ...], purpose: int = 0) -> None:

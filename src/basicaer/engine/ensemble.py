@@ -80,7 +80,10 @@ class Ensemble:
                 segment = segments[number if len(segments) > 1 else 0]
                 state.run(segment, planned(state))
             return
-        together = SegmentBatch(segments[0], (), len(self)) if len(segments) == 1 else segment_batch(segments)
+        if isinstance(segments, SegmentBatch) and len(segments) == len(self):
+            together = segments
+        else:
+            together = SegmentBatch(segments[0], (), len(self)) if len(segments) == 1 else segment_batch(segments)
         self._states.run(together, planned(None))
 
     def flip(
@@ -123,6 +126,18 @@ class Ensemble:
             return np.array([state.weights(qubit) for state in self._states])
         return self._states.weights(qubit)
 
+    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Return ``values[i, j]``, the expectation value of the product of Paulis ``masks[j]`` in state i."""
+        if isinstance(self._states, list):
+            return np.array([state.expectations(masks) for state in self._states])
+        return self._states.expectations(masks)
+
+    def norms(self) -> NDArray[np.float64]:
+        """Return the squared norm of each state."""
+        if isinstance(self._states, list):
+            return np.array([sum(state.weights(0)) for state in self._states])
+        return self._states.norms()
+
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         """Project a qubit of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""
         if not isinstance(self._states, list):
@@ -150,6 +165,17 @@ class Ensemble:
             used[number] -= 1
             states.append(self._states[number].copy() if used[number] else self._states[number])
         return self._with(states)
+
+    def copies(self, numbers: NDArray[np.intp]) -> Ensemble:
+        """Return copies of these states in this order, some perhaps several times."""
+        if isinstance(self._states, list):
+            states = [self._states[number].copy() for number in numbers.tolist()]
+            if len(states) > 1 and self._fits_a_batch(len(states)):
+                return self._with(self._device.batch_of(states, self._precision, self._monitor))
+            return self._with(states)
+        if len(numbers) > 1:
+            return self._with(self._states.take(numbers))
+        return self._with([self._states.state(int(numbers[0])).copy()])
 
     def parted(self, going: NDArray[np.bool_]) -> tuple[Ensemble, Ensemble]:
         """Return the states that go, and those that stay. This consumes the ensemble."""

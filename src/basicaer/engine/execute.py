@@ -18,6 +18,7 @@ from basicaer.engine.control_flow import ControlFlow
 from basicaer.engine.density import DensityDevice
 from basicaer.engine.draws import Draws
 from basicaer.engine.ensemble import Ensemble
+from basicaer.engine.expected_errors import are_too_many
 from basicaer.engine.finishing import Finishing
 from basicaer.engine.group_queue import GroupQueue
 from basicaer.engine.groups import Frame, Group, frame_at
@@ -40,7 +41,7 @@ from basicaer.engine.program import (
 )
 from basicaer.engine.readings import read
 from basicaer.engine.records import Records, Shots
-from basicaer.engine.request import Outcome, Request
+from basicaer.engine.request import Outcome, Request, Stratum
 from basicaer.engine.saved import Saved
 from basicaer.engine.shortcuts import Shortcuts
 from basicaer.engine.splitting import NoRoomError, Splitting
@@ -112,6 +113,8 @@ def execute(
     trajectories = Trajectories.of(request.program) if is_plain else None
     try:
         if request.exact:
+            if are_too_many(request.program):
+                raise NoRoomError
             return _Execution(request, planning, numbers_of, suspension, Shots.WEIGHED).run()
         if request.may_split(is_persisted=persister is not None or resume is not None):
             with contextlib.suppress(NoRoomError):
@@ -142,6 +145,7 @@ class _Execution:
         self.suspension = suspension
         self.monitor = planning.monitor
         self.saved = Saved()
+        self.stratum: Stratum | None = None
         one_row = program.is_straight or shots is not Shots.DRAWN
         whole = 1.0 if shots is Shots.WEIGHED else request.shots
         self.records = Records(program.bits, np.array([whole]) if one_row else np.ones(request.shots, np.int64))
@@ -180,11 +184,10 @@ class _Execution:
         self.monitor.enter("gates")
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
+        elif trajectories is not None:
+            self.stratum = trajectories.run(self.records, self.draws, self.planning, self.saved)
         else:
-            rows = np.arange(len(self.records.shots))
-            if trajectories is not None:
-                rows = trajectories.run(self.records, self.draws, self.planning)
-            self.waiting += [Waiting(rows, None)] if len(rows) else []
+            self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
         try:
             while self.queue or self.waiting:
                 self.follow(self.queue.next() if self.queue else self.from_the_start(self.waiting.pop()))
@@ -195,7 +198,8 @@ class _Execution:
             self.monitor.finish_shots(self.request.shots)
         values, counts, value_of_shot = self.finishing.outcome()
         saved = self.saved.finished(self.program.saves)
-        return Outcome(values, counts, value_of_shot, self.finishing.amplitudes, saved, self.splitting.cut)
+        amplitudes, cut = self.finishing.amplitudes, self.splitting.cut
+        return Outcome(values, counts, value_of_shot, amplitudes, saved, cut, self.stratum)
 
     def from_the_start(self, waiting: Waiting) -> Group:
         state = self.new_state()

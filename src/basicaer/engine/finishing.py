@@ -208,6 +208,9 @@ def record(
         for bit in measure.bits:
             records.write(rows, bit, on=extract_bits(indices, (measure.qubit,)) == 1)
     for number, readout in enumerate(program.readouts):
-        p = readout.matrix[of_bits(records, rows, readout)]
         of_rows = draws.of_shots(number_of(b"readout %d" % number), (), rows)
-        written(records, rows, readout, drawn(of_rows, p))
+        recorded = of_bits(records, rows, readout)
+        if len(readout.bits) == 1:
+            written(records, rows, readout, (of_rows >= readout.matrix[recorded, 0]).astype(np.intp))
+        else:
+            written(records, rows, readout, drawn(of_rows, readout.matrix[recorded]))

@@ -9,55 +9,102 @@ end flips the outcomes of measurements.
 from __future__ import annotations
 
 import threading
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.engine.bits import deposit_bits, extract_bits, highest_position, mask_of, replaced, signs
+from basicaer.engine.bits import bits_of, extract_bits, has_bit, highest_position, numbers_of_bits, shifted, signs
 from basicaer.engine.program import Form, Gate
 from basicaer.engine.unitaries import matrix_of_gate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["WIDEST", "Frames", "Passage", "passage", "pauli_of"]
+__all__ = ["WIDEST", "Frames", "Passage", "Variants", "conjugated", "looked_up", "passage", "pauli_of"]
 
 WIDEST = 3
 """Qubits of a gate, controls among them, that errors can be moved past."""
 
 _WIDEST_CLIFFORD = 3
 _TOLERANCE = 1e-12
+_SMALL_TABLE = 2**12
 
 
 class Frames:
-    """The Pauli errors of many trajectories at one place of a program: ``X**x Z**z`` on the qubits of each.
+    """The Pauli errors of many shots at one place of a program: ``X**x Z**z`` on the qubits of each.
 
-    Attributes
+    They are kept qubit by qubit, as one long number for all shots, as in Stim (Gidney, Quantum 5, 497 (2021)): a gate
+    changes all shots at once.
+
+    Parameters
     ----------
     x, z
-        Bit q of ``x[i]`` and ``z[i]`` is whether there is an X, or a Z, on qubit q in trajectory i.
+        Bit q of ``x[i]`` and ``z[i]`` is whether there is an X, or a Z, on qubit q in shot i.
     """
 
-    def __init__(self, count: int) -> None:
-        self.x = np.zeros(count, np.int64)
-        self.z = np.zeros(count, np.int64)
+    def __init__(self, n_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64]) -> None:
+        self._count = len(x)
+        self._x = _long_numbers(n_qubits, x)
+        self._z = _long_numbers(n_qubits, z)
 
-    def add(self, trajectories: NDArray[np.intp], x: NDArray[np.int64], z: NDArray[np.int64]) -> None:
-        """Let errors occur in some trajectories, each once."""
-        self.x[trajectories] ^= x
-        self.z[trajectories] ^= z
+    def any(self) -> bool:
+        """Tell whether there are any errors."""
+        return any(self._x) or any(self._z)
+
+    def masks(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return x and z, as they are given at the beginning."""
+        return self._masks(self._x), self._masks(self._z)
+
+    def _masks(self, numbers: list[int]) -> NDArray[np.int64]:
+        masks = np.zeros(self._count, np.int64)
+        for qubit, number in enumerate(numbers):
+            if number:
+                masks |= shifted(bits_of(number, self._count).astype(np.int64), qubit)
+        return masks
+
+    def add(self, qubits: tuple[int, ...], x: Sequence[int], z: Sequence[int]) -> None:
+        """Let errors occur: bit i of ``x[j]`` and ``z[j]`` is whether one on ``qubits[j]`` does in shot i."""
+        for qubit, of_x, of_z in zip(qubits, x, z, strict=True):
+            self._x[qubit] ^= of_x
+            self._z[qubit] ^= of_z
+
+    def on(self, wires: tuple[int, ...]) -> NDArray[np.int64] | None:
+        """Return the error that each shot has on some qubits, as `Passage` numbers errors; None if there are none."""
+        numbers = [self._x[wire] for wire in wires] + [self._z[wire] for wire in wires]
+        if not any(numbers):
+            return None
+        errors = np.zeros(self._count, np.int64)
+        for bit, number in enumerate(numbers):
+            if number:
+                errors |= shifted(bits_of(number, self._count).astype(np.int64), bit)
+        return errors
 
     def pass_by(self, passed: Passage) -> NDArray[np.intp] | None:
-        """Move the errors past a gate; return the variant that acts in each trajectory, None if all are the first."""
+        """Move the errors past a gate; return the variant that acts in each shot, None if all are the first."""
+        if not passed.is_clifford:
+            errors = self.on(passed.wires)
+            return None if errors is None else passed.chosen(errors)
         wires = passed.wires
-        errors = extract_bits(self.x, wires) + extract_bits(self.z, wires) * 2 ** len(wires)
-        if passed.after is None:
-            return passed.chosen(errors)
-        x, z = passed.after
-        self.x = replaced(self.x, mask_of(wires), x[errors])
-        self.z = replaced(self.z, mask_of(wires), z[errors])
+        before = [self._x[wire] for wire in wires] + [self._z[wire] for wire in wires]
+        for after, sources in passed.moves:
+            changed = 0
+            for source in sources:
+                changed ^= before[source]
+            if after < len(wires):
+                self._x[wires[after]] = changed
+            else:
+                self._z[wires[after - len(wires)]] = changed
         return None
+
+
+def _long_numbers(n_qubits: int, masks: NDArray[np.int64]) -> list[int]:
+    """Return for each qubit the number whose bit i is the bit of the qubit in ``masks[i]``."""
+    if not masks.any():
+        return [0] * n_qubits
+    return numbers_of_bits(np.array([extract_bits(masks, (qubit,)) for qubit in range(n_qubits)], bool))
 
 
 class Passage:
@@ -69,21 +116,22 @@ class Passage:
         Its targets, then its controls.
     gate
         The gate in the form in which errors can change its numbers.
-    after
-        For a Clifford gate the masks of X and Z on the wires after it, by the error before it; else None.
+    is_clifford
+        Whether it takes all Paulis to Paulis, so that errors leave its numbers as they are.
+    moves
+        For a Clifford gate: ``(i, sources)`` for each bit i of an error that it changes. Afterwards the bit is the
+        exclusive or of those bits of the error before it.
     variants
         The numbers that the gate has, depending on the error; first those without an error.
     """
 
     def __init__(self, gate: Gate, kind: _Kind) -> None:
         self.wires = (*gate.targets, *gate.controls)
-        self.after: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         self.gate = gate
         self._kind = kind
-        if kind.images is not None:
-            x, z = (deposit_bits(half, self.wires) for half in kind.images)
-            self.after = x, z
-        elif gate.controls or gate.form is Form.PERMUTATION:
+        self.is_clifford = kind.moves is not None
+        self.moves = kind.moves or ()
+        if not self.is_clifford and (gate.controls or gate.form is Form.PERMUTATION):
             acts = gate.target_actions + "Z" * len(gate.controls)
             self.gate = Gate(gate.name, acts, self.wires, Form.MATRIX, kind.variants[0])
 
@@ -94,9 +142,45 @@ class Passage:
 
     def chosen(self, errors: NDArray[np.int64]) -> NDArray[np.intp] | None:
         """Return the number of the variant for each error."""
-        found, which = np.unique(errors, return_inverse=True)
-        numbers = np.array([self._kind.variant(error) for error in found.tolist()])
-        return numbers[which] if numbers.any() else None
+        numbers = looked_up(errors, 4 ** len(self.wires), self._kind.variant)
+        return numbers if numbers.any() else None
+
+
+class Variants:
+    """Numbers that a gate may have, each once, found by keys. Thread-safe, since jobs share what is kept of a gate."""
+
+    def __init__(self, first: NDArray[np.complex128]) -> None:
+        self.data = [first]
+        self._known = {0: 0}  # _known[key] = the number of its variant
+        self._numbers = {self._bytes(first): 0}
+        self._lock = threading.Lock()
+
+    def number(self, key: int, make: Callable[[], NDArray[np.complex128]]) -> int:
+        """Return the number of the variant for a key."""
+        with self._lock:
+            number = self._known.get(key)
+            if number is None:
+                data = make()
+                number = self._numbers.setdefault(self._bytes(data), len(self.data))
+                if number == len(self.data):
+                    self.data.append(data)
+                self._known[key] = number
+            return number
+
+    @staticmethod
+    def _bytes(data: NDArray[np.complex128]) -> bytes:
+        return (data + 0.0).tobytes()  # -0 becomes 0
+
+
+def looked_up(keys: NDArray[np.int64], end: int, look_up: Callable[[int], int]) -> NDArray[np.intp]:
+    """Return ``look_up(key)`` for each key below `end`, calling it once for each different key."""
+    if end <= _SMALL_TABLE:
+        found = np.flatnonzero(np.bincount(keys, minlength=end))
+        table = np.zeros(end, np.intp)
+        table[found] = [look_up(key) for key in found.tolist()]
+        return table[keys]
+    found, which = np.unique(keys, return_inverse=True)
+    return np.array([look_up(key) for key in found.tolist()], np.intp)[which]
 
 
 class _Kind:
@@ -104,46 +188,43 @@ class _Kind:
 
     Attributes
     ----------
-    images
-        For a Clifford gate the bits of X and of Z after it, by the error before it; else None.
+    moves
+        Those of `Passage`; None if it is no Clifford gate.
     """
 
     def __init__(self, gate: Gate) -> None:
         self.width = len(gate.targets) + len(gate.controls)
         self._is_diagonal = gate.form is Form.DIAGONAL and not gate.controls
         matrix = matrix_of_gate(gate)
-        self.images = _images(matrix, self.width) if self.width <= _WIDEST_CLIFFORD else None
-        self.variants = [np.ascontiguousarray(matrix.diagonal()) if self._is_diagonal else matrix]
-        self._known: dict[int, int] = {0: 0}  # _known[error] = the number of its variant
-        self._numbers = {self._bytes(self.variants[0]): 0}
-        self._lock = threading.Lock()  # jobs in several threads share what is kept of a gate
+        self.moves = _moves(matrix, self.width) if self.width <= _WIDEST_CLIFFORD else None
+        self._first = np.ascontiguousarray(matrix.diagonal()) if self._is_diagonal else matrix
+        self._variants = Variants(self._first)
+
+    @property
+    def variants(self) -> list[NDArray[np.complex128]]:
+        """The numbers for all errors that have been asked for; first those without one."""
+        return self._variants.data
 
     def variant(self, error: int) -> int:
         """Return the number of the variant that a gate has after an error."""
-        with self._lock:
-            number = self._known.get(error)
-            if number is None:
-                z, x = divmod(error, 2**self.width)
-                data = self._conjugated(x, z)
-                number = self._numbers.setdefault(self._bytes(data), len(self.variants))
-                if number == len(self.variants):
-                    self.variants.append(data)
-                self._known[error] = number
-            return number
+        z, x = divmod(error, 2**self.width)
+        return self._variants.number(error, lambda: self._conjugated(x, z))
 
     def _conjugated(self, x: int, z: int) -> NDArray[np.complex128]:
         """Return the numbers of ``Q* U Q`` for the error ``Q = X**x Z**z``."""
-        data, row = self.variants[0], np.arange(2**self.width)
+        data = self._first
         if self._is_diagonal:
-            flipped: NDArray[np.complex128] = data[row ^ x]
+            flipped: NDArray[np.complex128] = data[np.arange(len(data)) ^ x]
             return flipped
-        of_rows = signs(row, z)
-        changed: NDArray[np.complex128] = data[np.ix_(row ^ x, row ^ x)] * (of_rows[:, None] * of_rows)
-        return changed
+        return conjugated(data, x, z)
 
-    @staticmethod
-    def _bytes(data: NDArray[np.complex128]) -> bytes:
-        return (data + 0.0).tobytes()  # -0 becomes 0
+
+def conjugated(matrix: NDArray[np.complex128], x: int, z: int) -> NDArray[np.complex128]:
+    """Return ``Q* M Q`` for a matrix M and the error ``Q = X**x Z**z``."""
+    row = np.arange(len(matrix))
+    of_rows = signs(row, z)
+    changed: NDArray[np.complex128] = matrix[np.ix_(row ^ x, row ^ x)] * (of_rows[:, None] * of_rows)
+    return changed
 
 
 def passage(gate: Gate) -> Passage | None:
@@ -162,20 +243,17 @@ def _kind(shape: tuple[int, int, int], form: Form, dtype: str, data: bytes) -> _
     return _Kind(Gate("", "", wires[:targets], form, numbers, wires[targets:], control_state))
 
 
-def _images(matrix: NDArray[np.complex128], width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """Return the X and Z bits of ``U Q U*`` for each Pauli Q, if U takes all of them to Paulis."""
+def _moves(matrix: NDArray[np.complex128], width: int) -> tuple[tuple[int, tuple[int, ...]], ...] | None:
+    """Return how ``U Q U*`` has come from the Pauli Q, as `Passage.moves`, if U takes all of them to Paulis."""
     if abs(matrix.conj().T @ matrix - np.eye(len(matrix))).max() > _TOLERANCE:
         return None
     after = [_image(matrix, 2**bit, 0) for bit in range(width)] + [_image(matrix, 0, 2**bit) for bit in range(width)]
     known = [one for one in after if one is not None]
     if len(known) < len(after):
         return None
-    errors = np.arange(4**width)
-    halves = []
-    for half in range(2):
-        bits = [extract_bits(errors, (number,)) * image[half] for number, image in enumerate(known)]
-        halves.append(reduce(np.bitwise_xor, bits, np.zeros_like(errors)))
-    return halves[0], halves[1]
+    images = [x + z * 2**width for x, z in known]
+    sources = [tuple([i for i, image in enumerate(images) if has_bit(image, bit)]) for bit in range(2 * width)]
+    return tuple([(bit, own) for bit, own in enumerate(sources) if own != (bit,)])
 
 
 def _image(matrix: NDArray[np.complex128], x: int, z: int) -> tuple[int, int] | None:

@@ -158,7 +158,7 @@ def _sites(program: Program) -> Iterator[tuple[Measure | Reset | Channel, float]
     changes = False
     for operation in reversed(program.body):
         if isinstance(operation, Channel):
-            if changes or operation.depends_on_state or operation.paulis is None:
+            if changes or operation.depends_on_state or bool((operation.paulis < 0).any()):
                 yield operation, 1.0
         elif isinstance(operation, Segment) and not changes:
             changes = not all(map(_is_clifford, operation.gates))
@@ -167,7 +167,7 @@ def _sites(program: Program) -> Iterator[tuple[Measure | Reset | Channel, float]
 def _is_clifford(gate: Gate) -> bool:
     """Tell whether a gate takes all Paulis to Paulis, so that it stays as it is if they move past it."""
     passed = passage(gate)
-    return passed is not None and passed.after is not None
+    return passed is not None and passed.is_clifford
 
 
 def _sites_of(block: Block, times: float) -> Iterator[tuple[Measure | Reset | Channel, float]]:

@@ -138,18 +138,15 @@ class Channel(NamedTuple):
         of ``operators[i].conj().T @ operators[i]`` is the identity. Multiples of unitaries come first.
     probabilities
         How likely each of the multiples of unitaries is, whatever the state. How likely the others are depends on it.
-    bound
-        How likely the first of the others is at least, whatever the state.
     paulis
-        If all multiples of unitaries are Paulis but for factors, ``X**x Z**z`` for ``(x, z) = paulis[:, i]``, where bit
-        j of x and z belongs to ``qubits[j]``; else None.
+        ``(x, z) = paulis[:, i]`` if multiple i of a unitary is one of the Pauli ``X**x Z**z``, where bit j of x and z
+        belongs to ``qubits[j]``; else both are -1.
     """
 
     qubits: tuple[int, ...]
     operators: NDArray[Any]
     probabilities: NDArray[Any]
-    bound: float = 0.0
-    paulis: NDArray[Any] | None = None
+    paulis: NDArray[Any]
 
     @property
     def depends_on_state(self) -> bool:

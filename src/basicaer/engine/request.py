@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
     from basicaer.options import Precision
 
-__all__ = ["Outcome", "Request", "may_split"]
+__all__ = ["Outcome", "Request", "Stratum", "may_split"]
 
 # Above this many shots, if only counts are wanted, counts are split instead of drawing each shot.
 _MOST_TOLD_APART = 2**20
@@ -84,6 +84,21 @@ class Request:
         return may_split(self.program, self.shots, wants_single=wants_single, is_persisted=is_persisted)
 
 
+class Stratum(NamedTuple):
+    """Shots without errors, whose weight among all is known exactly.
+
+    Attributes
+    ----------
+    weight
+        How likely a shot is one of them.
+    is_in
+        Whether each shot is one.
+    """
+
+    weight: float
+    is_in: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The outcome of a program.
@@ -103,6 +118,8 @@ class Outcome:
         What the program has saved, by label and by classical bits or `ALL_SHOTS`; see `Saved.finished`.
     cut
         The probability of the outcomes that were too unlikely to be followed.
+    stratum
+        The shots without errors, if they are told apart from the others.
     """
 
     values: list[int]
@@ -111,3 +128,4 @@ class Outcome:
     amplitudes: NDArray[np.complexfloating] | None
     saved: dict[str, dict[int, Any]] = field(default_factory=dict)
     cut: float = 0.0
+    stratum: Stratum | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from qiskit.transpiler import Target
 
 from basicaer.compile.gates import BY_NAME
+from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import NoiseEntry, read_model
 from basicaer.errors import BasicAerError, shown, warn
 from basicaer.noise.device_model import add_device_errors
@@ -20,6 +21,7 @@ from basicaer.noise.model_inputs import (
     qubits_of,
     readout_error,
 )
+from basicaer.noise.on_circuit import sites_on
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
 
     from basicaer.noise.base import BaseQuantumError
+    from basicaer.noise.on_circuit import NoiseOnCircuit
     from basicaer.noise.readout_error import ReadoutError
 
     Qubits = tuple[int, ...]
@@ -70,6 +74,7 @@ class NoiseModel:
         self._readout_of_all: ReadoutError | None = None
         self._readout_of_some: dict[Qubits, ReadoutError] = {}
         self._custom_noise_passes: list[Any] = []  # under the name that it has in Aer
+        self._content = object()  # another one after each change
 
     @classmethod
     def from_backend(
@@ -155,7 +160,11 @@ class NoiseModel:
 
     def is_ideal(self) -> bool:
         """Tell whether it has no errors."""
-        return not self.noise_instructions and not self._custom_noise_passes
+        if self._of_all or self._readout_of_all is not None or self._custom_noise_passes:
+            return False
+        if any(not error.ideal() for error in self._readout_of_some.values()):
+            return False
+        return all(error.ideal() for of_qubits in self._of_some.values() for error in of_qubits.values())
 
     def add_basis_gates(self, instructions: Any) -> None:
         """Add names to `basis_gates`; those that are no gates are left out.
@@ -166,6 +175,7 @@ class NoiseModel:
             A name, an instruction, or a list of them.
         """
         names = {name for name, _ in names_and_labels(instructions)}
+        self._content = object()
         self._basis_gates |= {name for name in names if name in BY_NAME or name in _ALSO_BASIS_GATES}
 
     def add_all_qubit_quantum_error(self, error: Any, instructions: Any, warnings: bool = True) -> None:  # noqa: FBT001, FBT002
@@ -186,6 +196,7 @@ class NoiseModel:
         check_widths(error, chosen)
         if error.ideal():
             return
+        self._content = object()
         for name, label in chosen:
             known = self._of_all.get(label)
             self._of_all[label] = error if known is None else composed(known, error)
@@ -222,6 +233,7 @@ class NoiseModel:
                 f"The error acts on {counted(error.num_qubits, 'qubit')} and {counted(len(on), 'qubit')} are "
                 "given; give one for each."
             )
+        self._content = object()
         for name, label in chosen:
             of_qubits = self._of_some.setdefault(label, {})
             known = of_qubits.get(on)
@@ -256,6 +268,7 @@ class NoiseModel:
                 "qubits does not act there."
             )
         self._readout_of_all = error
+        self._content = object()
 
     def add_readout_error(self, error: Any, qubits: Sequence[int], warnings: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give the measurements of certain qubits a readout error, in place of the error of all qubits.
@@ -280,6 +293,48 @@ class NoiseModel:
         if warnings and on in self._readout_of_some:
             warn(f"The qubits {_shown_qubits([on])} had a readout error already; the new one replaces it.")
         self._readout_of_some[on] = error
+        self._content = object()
+
+    def content(self) -> list[Any]:
+        """Return objects that are the same ones as long as the model has not been changed."""
+        return [self._content, *self._custom_noise_passes]
+
+    def on(self, circuit: QuantumCircuit) -> NoiseOnCircuit:
+        """Return where the errors of the model act in a circuit, how likely each is, and how many occur in a shot.
+
+        Parameters
+        ----------
+        circuit
+            The circuit as it is run; its parameters need no values.
+
+        Raises
+        ------
+        BasicAerError
+            If the circuit cannot be read.
+
+        Examples
+        --------
+        >>> from qiskit import QuantumCircuit
+        >>> from basicaer.noise import NoiseModel, depolarizing_error
+        >>> model = NoiseModel()
+        >>> model.add_all_qubit_quantum_error(depolarizing_error(0.04, 1), "h")
+        >>> circuit = QuantumCircuit(2)
+        >>> circuit.h([0, 1])
+        <qiskit.circuit.instructionset.InstructionSet object at ...>
+        >>> model.on(circuit).expected_errors
+        0.06
+        """
+        noise = CircuitNoise.kept(read_model(self))
+
+        def error_of(name: str, qubits: Qubits) -> Any:
+            found = self._of_some.get(name, {}).get(qubits)
+            return self._of_all.get(name) if found is None else found
+
+        def readout_of(qubits: Qubits) -> ReadoutError | None:
+            found = self._readout_of_some.get(qubits)
+            return self._readout_of_all if found is None else found
+
+        return sites_on(noise.with_delays(circuit), noise, error_of, readout_of)
 
     def noise_entries(self) -> Iterator[NoiseEntry]:
         """Yield the quantum errors, which are made when they are needed; `basicaer` reads its own models by this."""

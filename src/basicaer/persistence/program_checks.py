@@ -141,9 +141,8 @@ def _check_channel(channel: Channel, n: int) -> None:
     known = len(channel.probabilities)
     check_array(channel.probabilities, (known,))
     demand(known <= count and bool((channel.probabilities >= 0).all()), "an error has impossible probabilities")
-    if channel.paulis is not None:
-        check_array(channel.paulis, (2, known))
-        demand(bool(((channel.paulis >= 0) & (channel.paulis < rows)).all()), "an error has impossible Paulis")
+    check_array(channel.paulis, (2, known))
+    demand(bool(((channel.paulis >= -1) & (channel.paulis < rows)).all()), "an error has impossible Paulis")
 
 
 def _check_readout(readout: Readout, bits: int) -> None:

@@ -58,6 +58,10 @@ class CircuitPlan(PlanFacts):
         matrix for each error with the gates before it.
     after
         The measurements and resets after the last stage.
+    errors
+        The errors of the noise model that are to be expected: ``sites``, the number of places where they may occur;
+        ``per_shot``, how many occur in a shot on average; and ``patterns``, in about how many ways the shots differ by
+        them, for the number of shots of the options. None without a noise model.
     """
 
     def __repr__(self) -> str:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.bits import inverse_positions
+from basicaer.engine.expected_errors import expected_errors
 from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Measure, Prepare, Reset, Segment, SetState, Switch, While, walk
+from basicaer.engine.stretches import stretches_of
 from basicaer.engine.superoperators import on_density_matrices
 from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
@@ -42,7 +44,9 @@ def plan_experiment(
     device, reason = choose_device(experiment.devices, len(qubits), precision, measured_crossover)
     starts_at_zero = not unitary and experiment.initial is None
     planning = _Planning(device, qubits, experiment, starts_at_zero=starts_at_zero)
-    planning.block(program.body, "")
+    stretches = stretches_of(program)
+    # Errors are slots and numbers of the gates, of which the plan is then made.
+    planning.block(program.body if stretches is None else tuple([one.template for one in stretches]), "")
     planned = any(stage.tile for stage in planning.stages)
     times = run_times(
         planning.stages,
@@ -70,6 +74,7 @@ def plan_experiment(
         unitary=unitary,
         density_matrix=experiment.is_density,
         after=(*planning.taken_stops(), *(planning.stop("measure", one.qubit) for one in program.final)),
+        errors=expected_errors(experiment.program, experiment.shots),
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from basicaer.engine.expected_errors import ExpectedErrors
     from basicaer.options import Precision
 
 __all__ = ["GateKind", "PlanFacts", "ShownGate", "ShownStep", "ShownStop", "Stage"]
@@ -125,6 +126,7 @@ class PlanFacts:
     unitary: bool = False
     density_matrix: bool = False
     after: tuple[ShownStop, ...] = ()
+    errors: ExpectedErrors | None = None
 
     @property
     def passes(self) -> tuple[Stage, ...]:

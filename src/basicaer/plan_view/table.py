@@ -150,5 +150,12 @@ def _remarks(plan: PlanFacts) -> Iterator[str]:
         yield "A loop is counted as if it went round once."
     if "if" in inside or "switch" in inside:
         yield "All branches are counted, although one of several is taken."
+    if plan.errors is not None:
+        errors = plan.errors
+        yield (
+            f"Errors may occur at {counted(errors.sites, 'place')}, {errors.per_shot:.2g} of them in a shot; about "
+            f"{errors.patterns:.3g} patterns of errors are expected. Shots that they leave alike share a state, "
+            "and the times are those of one state."
+        )
     yield f"Times are predictions; most are right to a factor of {FACTOR}."
     yield f"Runs on the {plan.device} ({plan.device_reason})."

@@ -48,7 +48,12 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
     its probability; the PUB's metadata says ``"simulation": "exact"``, and ``"neglected_probability"`` is the
     probability of the outcomes that were too unlikely to be followed. If there are too many outcomes, shots are taken
     instead. The metadata then says ``"simulation": "shots"`` and how many, and ``stds`` are the standard errors of the
-    means. There are 10,000 shots or, for a precision p, 1 / p**2 of them, from 100 to 2**20.
+    means. There are 10,000 shots or, for a precision p, 1 / p**2 of them, from 100 to 2**20, and more until the
+    precision is reached.
+
+    With a noise model, many errors make too many outcomes. The value of a shot is then that of its state, so that its
+    error comes from the ensemble of states alone (``"ensemble_standard_error"`` and ``"quantum_standard_error"``, which
+    is 0). The weight of the shots without errors is known (``"noiseless_weight"``) and adds nothing to it.
 
     Parameters
     ----------

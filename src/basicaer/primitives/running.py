@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ from basicaer.engine.saved import ALL_SHOTS
 from basicaer.engine.splitting import NoRoomError
 from basicaer.engine.superoperators import density_segments
 from basicaer.engine.together import common_structure, evolve
+from basicaer.engine.trajectories import Trajectories
 from basicaer.errors import DeviceFailedError, LostNormError
 from basicaer.options import Method
 from basicaer.plan.planner import plan_segment
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from basicaer.compile.sweep import ProgramSweep
     from basicaer.engine.device import Batch, Device, SegmentBatch
     from basicaer.engine.program import Program
-    from basicaer.engine.request import Outcome
+    from basicaer.engine.request import Outcome, Stratum
     from basicaer.options import DeviceOptions, Precision
     from basicaer.primitives.payload import EstimatorTask, PrimitivePayload, Task
 
@@ -52,6 +54,9 @@ __all__ = ["RunSettings", "run_primitive", "run_task"]
 
 _LABEL = "values"
 _SHOTS_STORED = 2**14  # shots whose outcomes are stored at once
+_FIRST_SHOTS = 500  # Shots without errors have a known weight, so that fewer than for a variance of 1 may do.
+_FEWEST_OTHERS = 8  # shots from which a standard deviation is estimated
+_MARGIN = 1.1  # more shots are taken than seem to be needed for a precision
 
 
 class RunSettings(Protocol):
@@ -128,6 +133,8 @@ class _SweepRun:
         self.seed = payload.seed
         self.precision = payload.precision
         self.monitor = monitor
+        # That of the last run, if it has one.
+        self.stratum: Stratum | None = None
         qubits = task.evolved_qubits
         most = self.device.most_states(qubits, payload.precision)
         straight = self.has_one_structure() if self.density else _is_straight(sweep)
@@ -252,12 +259,21 @@ def _estimated(task: EstimatorTask, run: _SweepRun, number: int, position: int) 
     try:
         values, stds, how = _estimates(task, run, _exact_values)
     except NoRoomError:
-        shots = shots_for(task.precision)
-        taken: dict[str, Any] = {"shots": shots}
+        taken: dict[str, Any] = {}
         if run.density:
             taken |= run.take_statevectors("outcomes are too many to follow each with a density matrix").metadata
-        values, stds, how = _estimates(task, run, partial(_values_of_shots, shots=shots, position=position))
-        return Estimated(task.shape, task.metadata, task.precision, values, stds, how | taken)
+        shots = shots_for(task.precision)
+        if task.precision and Trajectories.of(task.sweep.program(0)) is not None:
+            shots = min(shots, _FIRST_SHOTS)
+        while True:
+            values, stds, how = _estimates(task, run, partial(_values_of_shots, shots=shots, position=position))
+            largest = float(stds.max(initial=0.0))
+            if not task.precision or largest <= task.precision or shots >= SHOTS_AT_ONCE:
+                break
+            needed = _MARGIN * shots * (largest / task.precision) ** 2
+            shots = min(max(ceil(needed), 2 * shots), SHOTS_AT_ONCE)
+        how |= taken | {"shots": shots, "ensemble_standard_error": largest, "quantum_standard_error": 0.0}
+        return Estimated(task.shape, task.metadata, task.precision, values, stds, how)
     if task.precision:
         values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(values))
     return Estimated(task.shape, task.metadata, task.precision, values, np.full_like(values, task.precision), how)
@@ -291,10 +307,30 @@ def _estimates(
             # of_shots[shot, place]; numbers that are adjacent are added in the same way for any number of places
             summands = np.ascontiguousarray(found[:, sets[places] - part.start][:, :, columns] * factors)
             of_shots = summands.sum(axis=2)
-            values[places] = of_shots.mean(axis=0)
-            if len(of_shots) > 1:
-                stds[places] = of_shots.std(axis=0, ddof=1) / len(of_shots) ** 0.5
+            bound = float(abs(factors).sum())
+            values[places], stds[places] = _mean_and_error(of_shots, run.stratum, bound)
     return values, stds, how
+
+
+def _mean_and_error(
+    of_shots: NDArray[np.float64], stratum: Stratum | None, bound: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean over shots and its standard error; no shot has a value larger than `bound`.
+
+    The weight of the shots without errors is known, so that only the others contribute to the error (stratified
+    sampling after the fact, Cochran, Sampling Techniques, 1977, section 5A.9).
+    """
+    if len(of_shots) == 1:
+        return of_shots[0], np.zeros(of_shots.shape[1])
+    if stratum is None:
+        return of_shots.mean(axis=0), of_shots.std(axis=0, ddof=1) / len(of_shots) ** 0.5
+    usual, others, rest = of_shots[stratum.is_in], of_shots[~stratum.is_in], max(1 - stratum.weight, 0.0)
+    mean = stratum.weight * usual[0]
+    if len(others):
+        mean = mean + rest * others.mean(axis=0)
+    if len(others) < _FEWEST_OTHERS:  # too few to tell how much they differ
+        return mean, np.full(len(mean), rest * bound / max(len(others), 1) ** 0.5)
+    return mean, rest * others.std(axis=0, ddof=1) / len(others) ** 0.5
 
 
 def _evaluations(
@@ -355,4 +391,7 @@ def _values_of_shots(  # the sets are bound one after another
     how["simulation"] = "shots"
     check_values(f"Circuit '{program.name}'", shots, len(wanted))
     outcome = run.execute(position + number, _saving(program, wanted, OverShots.EACH), shots=shots)
+    run.stratum = outcome.stratum
+    if outcome.stratum is not None:
+        how["noiseless_weight"] = outcome.stratum.weight
     return np.array(outcome.saved[_LABEL][ALL_SHOTS])[:, None]

@@ -25,6 +25,7 @@ from basicaer.engine.draws import seed_of_experiment
 from basicaer.engine.method import choose_method
 from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
+from basicaer.foreign_options import is_ideal
 from basicaer.job import BasicAerJob
 from basicaer.notebooks import interrupts_shortened
 from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Method, Precision
@@ -319,6 +320,8 @@ class BasicAerSimulator(BackendV2):
         settings_of_job = self._settings(options)
 
         def prepare() -> SimulationPayload:  # called by submit() once the Qobj has been validated
+            if not is_ideal(settings_of_job.get("noise_model")):
+                raise OptionValueError("A Qobj runs without noise: give run() circuits for which noise_model is meant.")
             data, position, time_limit = as_dict(qobj), 0, ReadingTimeLimit(settings_of_job["timeout"])
             experiments = []
             with at_border(lambda why: BasicAerError(f"Experiment {position} of the Qobj cannot be read: {why}.")):

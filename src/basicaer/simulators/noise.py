@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qiskit.circuit import Gate
-from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
-from basicaer.errors import BasicAerError, OptionValueError, at_border, shown, warn
+from basicaer.errors import OptionValueError, at_border, shown, warn
 from basicaer.foreign_options import is_ideal
 
 if TYPE_CHECKING:
@@ -31,21 +30,23 @@ def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoi
     if is_ideal(model):
         return None, list(circuits)
     with at_border(lambda why: OptionValueError(f"The noise_model cannot be read: {why}.")):
-        noise = CircuitNoise(read_model(model))
+        errors = read_model(model)
+    noise = CircuitNoise.kept(errors)
     _warn_of_untouched(noise, circuits)
-    if noise.passes:
-        with at_border(lambda why: BasicAerError(f"The errors of delays cannot be added: {why}.")):
-            passes = PassManager(noise.passes)
-            circuits = [passes.run(one) if "delay" in one.count_ops() else one for one in circuits]
-    return noise, list(circuits)
+    return noise, [noise.with_delays(circuit) for circuit in circuits]
 
 
 def _warn_of_untouched(noise: CircuitNoise, circuits: Sequence[QuantumCircuit]) -> None:
     """Warn of gates that have no errors, if the model has errors of other gates: most likely they have other names."""
     if not noise.names:
         return
-    names = {noise.key(item) for circuit in circuits for item in circuit.data if isinstance(item.operation, Gate)}
-    untouched = sorted(names - noise.names - noise.basis_gates)
+    names: dict[str, Any] = {}  # names[name] = one of the instructions, since it takes long to look at each of them
+    for circuit in circuits:
+        for item in circuit.data:
+            names.setdefault(noise.key(item), item)
+    untouched = sorted(
+        name for name in names.keys() - noise.names - noise.basis_gates if isinstance(names[name].operation, Gate)
+    )
     if untouched:
         warn(
             f"The noise model has no errors of the gates {shown(untouched)}, which run without noise; "

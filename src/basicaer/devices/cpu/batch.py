@@ -141,8 +141,12 @@ class NumpyBatch:
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
         self._monitor.poll()
-        self._in_order()
-        weights: NDArray[np.float64] = squares(self._states).reshape(len(self), -1, 2**block_qubits).sum(axis=2)
+        of_all = squares(self._states)
+        if self._place != tuple(range(self.n_qubits)):  # numbers half as long are brought into order
+            of_all = np.take(of_all, deposit_bits(np.arange(of_all.shape[1]), self._place), axis=1)
+        if not block_qubits:
+            return of_all
+        weights: NDArray[np.float64] = of_all.reshape(len(self), -1, 2**block_qubits).sum(axis=2)
         return weights
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
@@ -167,6 +171,16 @@ class NumpyBatch:
         self._in_parts(task)
         return weights
 
+    def norms(self) -> NDArray[np.float64]:
+        norms = np.empty(len(self))
+
+        def task(part: slice) -> None:
+            numbers = self._states[part].view(self._states.real.dtype)
+            norms[part] = np.einsum("si,si->s", numbers, numbers, dtype=np.float64)
+
+        self._in_parts(task)
+        return norms
+
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         factors = np.zeros((len(self), 1, 2, 1), self._states.real.dtype)
         factors[np.arange(len(self)), 0, outcomes.astype(np.intp), 0] = probabilities**-0.5
@@ -186,9 +200,12 @@ class NumpyBatch:
         return self._with(taken)
 
     def join(self, others: Sequence[Self]) -> Self:
-        for batch in (self, *others):
-            batch._in_order()  # noqa: SLF001  # a method of the same class
-        return self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # the same class
+        if any(batch._place != self._place for batch in others):  # noqa: SLF001  # the same class
+            for batch in (self, *others):
+                batch._in_order()  # noqa: SLF001  # a method of the same class
+        joined = self._with(np.concatenate([batch._states for batch in (self, *others)]))  # noqa: SLF001  # the same class
+        joined._zero = self._zero.intersection(*(batch._zero for batch in others))  # noqa: SLF001  # the same class
+        return joined
 
     def _with(self, states: NDArray[np.complexfloating]) -> Self:
         made = type(self)(states, self.n_qubits, self._threads, self._monitor, self._as_state, untouched=self._zero)

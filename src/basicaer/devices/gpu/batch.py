@@ -51,6 +51,10 @@ class CupyBatch(CupyAmplitudes):
     def weights(self, qubit: int) -> NDArray[np.float64]:
         return self._weights([qubit])
 
+    def norms(self) -> NDArray[np.float64]:
+        norms: NDArray[np.float64] = self.weights(0).sum(axis=1)
+        return norms
+
     def collapse(self, qubit: int, outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> None:
         """Project `qubit` of state i onto ``outcomes[i]``, whose probability is ``probabilities[i]``; renormalise."""
         self._collapse(qubit, outcomes, probabilities)
