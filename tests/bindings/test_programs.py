@@ -1,6 +1,7 @@
 """Whole programs: the examples, the docstrings, and PennyLane's own tests of devices."""
 
 import doctest
+import pkgutil
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import basicaer.jax
 import basicaer.pennylane.device
 import basicaer.torch
+from documents import blocks, matches, printed_by, text_of
 
 ROOT = Path(__file__).parents[2]
 SAYS = {  # of each example
@@ -35,6 +37,25 @@ def test_docstring_examples_print_what_they_say(module):
     found = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
     assert found.attempted
     assert not found.failed
+
+
+def test_the_blocks_of_the_page_run_and_print_what_the_block_after_says():
+    namespace, printed = {"__name__": "page"}, None
+    needed = set()
+    for block in blocks(text_of("docs/gradients.md")):
+        code = "\n".join(block.lines)
+        if block.language == "text":
+            assert matches(code, printed), f"{code}\n\nbut it prints\n\n{printed}"
+        elif block.language == "python":
+            printed = printed_by(code, namespace, "docs/gradients.md")
+            needed.add(block.title)
+    assert needed == {"", "Needs PyTorch", "Needs JAX", "Needs PennyLane"}
+
+
+def test_every_object_of_the_api_page_exists():
+    named = re.findall("^::: (.+)$", text_of("docs/api/bindings.md"), re.MULTILINE)
+    assert len(named) > 3
+    assert all(pkgutil.resolve_name(name) for name in named)
 
 
 def outcomes(device):

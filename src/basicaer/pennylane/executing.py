@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Executor", "has_paulis"]
 
-_MOST_WIRES_OF_A_MATRIX = 6  # of observables that are written as a sum of 4**wires products of Paulis
+_MOST_WIRES_OF_A_MATRIX = 6  # An observable on that many wires is a sum of up to 4**6 products of Paulis.
 _MOST_COMPILED = 64
 
 

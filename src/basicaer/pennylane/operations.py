@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "append", "described", "is_known", "is_known_to_derivatives"]
 
-_MOST_WIRES = 4  # of operations without parameters whose matrix is taken rather than their decomposition
+_MOST_WIRES = 4  # The matrix of an operation without parameters on that many wires is less than its decomposition.
 
 
 def _rot(phi: Any, theta: Any, omega: Any) -> Gate:
