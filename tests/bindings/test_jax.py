@@ -27,8 +27,9 @@ def test_values_and_derivatives_under_every_transform(function, points, atol, co
     assert np.allclose(found, want, rtol=0, atol=atol)
     assert np.allclose(compiled(jax.vmap(one))(values), want, rtol=0, atol=atol)
     assert np.allclose(compiled(jax.vmap(jax.jacrev(one)))(values), gradients, rtol=0, atol=atol)
-    summed = compiled(jax.grad(lambda values: one(values).sum()))(values)
-    assert np.allclose(summed, gradients.reshape(4, -1, 3).sum(axis=1), rtol=0, atol=atol)
+    summed = compiled(jax.grad(lambda values: (one(values) ** 2).sum()))(values)
+    weighed = 2 * np.reshape(want, (4, -1, 1)) * gradients.reshape(4, -1, 3)
+    assert np.allclose(summed, weighed.sum(axis=1), rtol=0, atol=atol)
 
 
 def test_a_map_runs_as_one_batch(circuit, points, monkeypatch):

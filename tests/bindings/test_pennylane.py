@@ -166,6 +166,11 @@ def test_results_of_samples_are_near_the_exact_ones():
     assert not np.allclose(found, want, rtol=0, atol=1e-9)
 
 
+def test_tapes_that_differ_in_what_they_measure_are_kept_apart():
+    tapes = [qml.tape.QuantumScript([qml.X(1)], [qml.probs(wires=wires)], shots=5) for wires in ("a", 1, ["a", 1])]
+    assert [found.tolist() for found in device().execute(tapes)] == [[1, 0], [0, 1], [0, 1, 0, 0]]
+
+
 def test_a_seed_makes_samples_reproducible():
     assert np.array_equal(flat(sampled(device(), 100)(0.9)), flat(sampled(device(), 100)(0.9)))
 
