@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qiskit.circuit import Parameter
     from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
-    from basicaer.option_types import PrimitiveRunOptions
+    from basicaer.option_types import JobRunOptions
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["CircuitLayer", "expectations"]
@@ -123,7 +123,7 @@ class CircuitLayer(torch.nn.Module):
         weights: Any = None,
         method: str | None = None,
         backend: BasicAerSimulator | None = None,
-        **run_options: Unpack[PrimitiveRunOptions],
+        **run_options: Unpack[JobRunOptions],
     ) -> None:
         super().__init__()
         inputs = list(inputs) if isinstance(inputs, Iterable) and not isinstance(inputs, str) else [inputs]
