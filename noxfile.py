@@ -93,6 +93,17 @@ def ecosystem(session: nox.Session, group: str) -> None:
 
 
 @nox.session
+def bindings(session: nox.Session) -> None:
+    """Run programs of PyTorch, JAX and PennyLane on basicaer, and PennyLane's own tests of devices.
+
+    Set PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS to where pip finds builds of PyTorch for the CPU, which are small.
+    """
+    session.install(".", *_GROUPS["test"], *_GROUPS["bindings"])
+    warnings = ("-W", "ignore", "-W", "error::basicaer.errors.BasicAerWarning")
+    session.run("pytest", *warnings, "tests/bindings", *session.posargs)
+
+
+@nox.session
 def mpi(session: nox.Session) -> None:
     """Run the tests of mpi4py's executor, and the scripts of the page on clusters, with the MPI of a wheel."""
     session.install(".[mpi]", "mpich", *_GROUPS["test"])

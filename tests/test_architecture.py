@@ -15,8 +15,11 @@ PACKAGE = ROOT / "src" / "basicaer"
 # what stands after it, never what stands before it.
 LAYERS = {
     "user-facing": (
+        *("torch", "jax", "pennylane", "pennylane.device", "pennylane.executing", "pennylane.samples"),
+        *("pennylane.tapes", "pennylane.operations"),
         *("__main__", "cli", "cli.running", "cli.planning", "cli.devices", "cli.inputs", "cli.results", "", "provider"),
-        *("gradients", "gradients.estimator_gradient", "gradients.states", "gradients.compiled", "gradients.inputs"),
+        *("gradients", "gradients.estimator_gradient", "gradients.states"),
+        *("gradients.autodiff", "gradients.compiled", "gradients.inputs"),
         *("gradients.submitting", "gradients.job", "gradients.running", "gradients.payload"),
         *("primitives", "primitives.estimator", "primitives.observables", "primitives.compiled"),
         *("primitives.sampler", "primitives.base"),
@@ -372,7 +375,7 @@ for name in sys.argv[1:]:
     except ImportError as error:
         print(name, getattr(error, "name", None) or "", repr(error), sep="|")
 """
-OPTIONAL = {"distributed", "matplotlib"}  # packages that need not be installed
+OPTIONAL = {"distributed", "jax", "matplotlib", "pennylane", "torch"}  # packages that need not be installed
 
 
 @pytest.mark.slow

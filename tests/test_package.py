@@ -76,7 +76,10 @@ def test_the_wheel_is_for_every_platform(built):
 
 def test_the_wheel_names_the_command_and_brings_the_licence(wheel):
     (entry_points,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
-    assert wheel.read(entry_points).decode().split() == ["[console_scripts]", "basicaer", "=", "basicaer.cli:main"]
+    assert wheel.read(entry_points).decode().split() == [
+        *("[console_scripts]", "basicaer", "=", "basicaer.cli:main"),
+        *("[pennylane.plugins]", "basicaer.qubit", "=", "basicaer.pennylane:BasicAerDevice"),
+    ]
     (licence,) = [name for name in wheel.namelist() if ".dist-info/licenses/" in name]
     assert wheel.read(licence) == (ROOT / "LICENSE").read_bytes()
 
@@ -109,7 +112,16 @@ def test_the_metadata_is_the_projects(metadata):
     assert metadata["Requires-Python"] == PROJECT["requires-python"]
     assert metadata["Summary"] == PROJECT["description"]
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
-    assert set(metadata.get_all("Provides-Extra")) == {*CUDA, "dask", "mpi", "plot", "rocm"}
+    assert set(metadata.get_all("Provides-Extra")) == {
+        *CUDA,
+        "dask",
+        "jax",
+        "mpi",
+        "pennylane",
+        "plot",
+        "rocm",
+        "torch",
+    }
 
 
 def test_the_classifiers_name_each_python_that_is_tested(metadata):

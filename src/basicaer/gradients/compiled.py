@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -198,6 +199,7 @@ class CompiledGradient:
         self._estimator = estimator
         self._settings = settings = estimator._settings()  # noqa: SLF001  # a class of this package
         self._precision = precision
+        self._given = circuit, observables
         self._noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         self._circuit = circuit
         poll = ReadingTimeLimit(settings["timeout"])
@@ -235,6 +237,37 @@ class CompiledGradient:
         result = self.submit(values).result()
         found = result.values
         return (found if found.ndim else float(found)), result.gradients
+
+    def values(self, values: Any) -> NDArray[np.float64]:
+        """Return the expectation values alone at parameter values, and wait for them.
+
+        This takes about a fourth of the time of values with their derivatives, and gives the same bits.
+
+        Parameters
+        ----------
+        values
+            As for `gradient`.
+        """
+        return self._without_derivatives.submit(values).result().values
+
+    def vjp(self, values: Any, cotangent: Any) -> NDArray[np.float64]:
+        """Return the derivatives of all observables, weighed by a cotangent and summed, and wait for them.
+
+        Parameters
+        ----------
+        values, cotangent
+            As for `gradient`.
+
+        Returns
+        -------
+        array of float64
+            Of shape (..., number of parameters by which is differentiated).
+        """
+        return self.submit(values, cotangent=cotangent).result().gradients
+
+    @cached_property
+    def _without_derivatives(self) -> CompiledGradient:
+        return CompiledGradient(self._estimator, *self._given, (), self.method, self._precision)
 
     def submit(self, values: Any, *, cotangent: Any = None, derivative_type: Any = Part.REAL) -> GradientJob:
         """Submit the differentiation at parameter values as a job.

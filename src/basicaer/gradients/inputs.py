@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read_cotangent", "read_values", "wanted_parameters"]
+__all__ = ["check_shape", "read_cotangent", "read_values", "wanted_parameters"]
 
 
 def read_values(values: Any, count: int, name: str) -> NDArray[np.float64]:
@@ -31,14 +31,19 @@ def read_values(values: Any, count: int, name: str) -> NDArray[np.float64]:
         if values is None or np.iscomplexobj(values):
             raise TypeError
         array = np.asarray(values, float)
-    if not array.ndim or array.shape[-1] != count:
-        raise PubError(
-            f"Circuit '{name}' has {counted(count, 'parameter')}, and is given values of shape {array.shape}; give an "
-            f"array of shape ({count},), or (..., {count}) for several sets."
-        )
+    check_shape(array.shape, count, name)
     if not np.isfinite(array).all():
         raise PubError(f"Circuit '{name}' is given parameter values that are not finite numbers.")
     return array
+
+
+def check_shape(shape: tuple[int, ...], count: int, name: str) -> None:
+    """Raise an error if the last axis of an array of values has not one for each parameter."""
+    if not shape or shape[-1] != count:
+        raise PubError(
+            f"Circuit '{name}' has {counted(count, 'parameter')}, and is given values of shape {shape}; give an array "
+            f"of shape ({count},), or (..., {count}) for several sets."
+        )
 
 
 def wanted_parameters(

@@ -1,0 +1,56 @@
+"""What PyTorch and JAX ask of a `CompiledGradient`: arrays in and out, with the derivatives by all parameters."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from basicaer.gradients.inputs import check_shape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from basicaer.gradients.compiled import CompiledGradient
+
+__all__ = ["gives_gradients", "jacobian_at", "shape_at", "vjp_at"]
+
+
+def gives_gradients(function: CompiledGradient) -> bool:
+    """Tell whether derivatives are to be computed along with the values, and not by a sweep of their own later.
+
+    For one observable they are all that a vector-Jacobian product needs.
+    """
+    return bool(prod(function.shape) == 1)
+
+
+def shape_at(function: CompiledGradient, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of expectation values at parameter values of some shape.
+
+    Raises
+    ------
+    PubError
+        If parameter values have another shape.
+    """
+    name = function._circuit.name  # noqa: SLF001  # a class of this package
+    check_shape(shape, len(function.parameters), name)
+    return (*shape[:-1], *function.shape)
+
+
+def jacobian_at(function: CompiledGradient, values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the expectation values of one observable, and derivatives in the shape of the parameter values."""
+    found = function.submit(values).result()
+    return found.values, _by_all(function, found.gradients).reshape(np.shape(values))
+
+
+def vjp_at(function: CompiledGradient, values: NDArray[Any], cotangent: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a vector-Jacobian product, in the shape of the parameter values."""
+    return _by_all(function, function.vjp(values, cotangent))
+
+
+def _by_all(function: CompiledGradient, gradients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return derivatives by all parameters, of which those by parameters that are not wanted are 0."""
+    whole = np.zeros((*gradients.shape[:-1], len(function.parameters)))
+    whole[..., [function.parameters.index(one) for one in function.wanted]] = gradients
+    return whole
