@@ -10,6 +10,7 @@ from basicaer import BasicAer
 from basicaer.devices.cpu import denormals
 from basicaer.devices.cpu.denormals import without_denormals
 from basicaer.devices.cpu.tiles import BoundPass
+from basicaer.handles.base import ProgressCallback
 
 SMALL = np.full(8, 1e-20, np.float32)
 pytestmark = pytest.mark.skipif(denormals._switch() is None, reason="this system has no such switch")
@@ -47,7 +48,9 @@ def test_a_system_without_a_switch_does_without(monkeypatch):
 @pytest.mark.parametrize(("precision", "flushed"), [("single", True), ("double", False)])
 @pytest.mark.parametrize("sets", [1, 6])
 def test_tiles_are_worked_on_without_them_and_the_users_code_is_not(precision, flushed, sets, monkeypatch):
+    """A callback comes at every poll here, also in the middle of a pass."""
     seen, outside = [], []
+    monkeypatch.setattr(ProgressCallback, "interval", 0.0)
     run = BoundPass.run
 
     def noting(one, states, number, buffers, poll):

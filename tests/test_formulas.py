@@ -9,7 +9,7 @@ from qiskit.circuit import Parameter, ParameterVector
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from basicaer import BasicAer, EstimatorV2
-from basicaer.compile import sweep, values
+from basicaer.compile import columns, sweep, values
 from basicaer.compile.formulas import formula_of
 from basicaer.compile.values import formula_for
 from basicaer.errors import BasicAerError
@@ -133,7 +133,7 @@ def test_a_formula_that_is_not_the_expression_is_not_used():
 @pytest.mark.parametrize("read", [True, False])
 def test_sets_of_expressions_are_those_of_bound_circuits(read, monkeypatch):
     if not read:
-        monkeypatch.setattr(sweep, "formula_for", lambda *_: None)
+        monkeypatch.setattr(columns, "formula_for", lambda *_: None)
     sweep._sweeps.clear()
     circuit = QuantumCircuit(2)
     circuit.ry(A * A, 0)

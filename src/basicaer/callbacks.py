@@ -1,10 +1,12 @@
-"""Tells whether this thread runs a callback of a job, in which it must not wait for a job that has not ended."""
+"""Callbacks of jobs: numbers are as usual in them, and they must not wait for a job that has not ended."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 from typing import TYPE_CHECKING
+
+from basicaer.devices.cpu.denormals import usual_denormals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,8 @@ def running_callback() -> Iterator[None]:
     """Mark a block in which a job calls functions of the user."""
     _thread.depth += 1
     try:
-        yield
+        with usual_denormals():
+            yield
     finally:
         _thread.depth -= 1
 

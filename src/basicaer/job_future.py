@@ -55,7 +55,11 @@ class JobFuture(Future[Any]):
             If a callback of a job waits for a job that has not ended.
         """
         self._check_may_wait()
-        return super().result(timeout)
+        try:
+            return super().result(timeout)
+        finally:
+            # The traceback of the job's error has this frame, which would keep the future and the job in memory.
+            del self
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the job and return its exception; see `concurrent.futures.Future.exception`.

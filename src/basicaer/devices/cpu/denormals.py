@@ -12,6 +12,7 @@ import ctypes
 import ctypes.util
 import platform
 import sys
+import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["without_denormals"]
+__all__ = ["usual_denormals", "without_denormals"]
 
 _WINDOWS_FLUSH, _WINDOWS_MASK = 0x01000000, 0x03000000  # _DN_FLUSH and _MCW_DN of <float.h>
 
@@ -80,6 +81,15 @@ def _switch_of_windows() -> Callable[[], Callable[[], None]] | None:
     return switch
 
 
+class _OfThread(threading.local):
+    """What is known of each thread by itself."""
+
+    put_back: Callable[[], None] | None = None  # puts the thread's usual setting back; None where it is in force
+
+
+_thread = _OfThread()
+
+
 @contextlib.contextmanager
 def without_denormals(dtype: np.dtype[Any]) -> Iterator[None]:
     """Take denormal numbers for zero in this thread, if amplitudes of this type are in single precision."""
@@ -87,8 +97,26 @@ def without_denormals(dtype: np.dtype[Any]) -> Iterator[None]:
     if switch is None:
         yield
         return
-    put_back = switch()
+    outer, put_back = _thread.put_back, switch()
+    _thread.put_back = put_back
     try:
         yield
     finally:
         put_back()
+        _thread.put_back = outer
+
+
+@contextlib.contextmanager
+def usual_denormals() -> Iterator[None]:
+    """Put the usual setting of this thread back for code of the user that is called in the middle of a pass."""
+    put_back, switch = _thread.put_back, _switch()
+    if put_back is None or switch is None:
+        yield
+        return
+    _thread.put_back = None
+    put_back()
+    try:
+        yield
+    finally:
+        switch()
+        _thread.put_back = put_back
