@@ -31,6 +31,7 @@ PHASES = {"queued", "planning", "gates", "sampling", "results", "ended"}
 SAYS = {  # of each example
     "cancel.py": "cancelled: True\nended as CANCELLED\n",
     "dask_sweep.py": "field 0.00   0.0%\n",
+    "noise.py": "noise of strength  1.0: energy -2.4602 +- 0.0000\n",
     "qaoa.py": "cuts 10 of 12 edges; no cut has more than 10\n",
     "typed_library.py": "circuit 2: 100\nOptionValueError: shots must be a whole number of at least 1, not -1.\n",
     "vqe.py": "the ground state has -7.2962, which is 0.6% lower\n",

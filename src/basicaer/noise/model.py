@@ -319,9 +319,8 @@ class NoiseModel:
         >>> model = NoiseModel()
         >>> model.add_all_qubit_quantum_error(depolarizing_error(0.04, 1), "h")
         >>> circuit = QuantumCircuit(2)
-        >>> circuit.h([0, 1])
-        <qiskit.circuit.instructionset.InstructionSet object at ...>
-        >>> model.on(circuit).expected_errors
+        >>> _ = circuit.h([0, 1])
+        >>> round(model.on(circuit).expected_errors, 4)
         0.06
         """
         noise = CircuitNoise.kept(read_model(self))
