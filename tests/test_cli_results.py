@@ -274,7 +274,8 @@ def large(path):
 
 @pytest.fixture
 def in_second_pass(monkeypatch):
-    """A function that sets what happens in the second pass of a job."""
+    """A function that sets what happens in the second pass of a job; Ctrl-C interrupts, which a shell may have ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def use(happens):
         passes, pass_done = [], Suspension.pass_done
@@ -288,7 +289,8 @@ def in_second_pass(monkeypatch):
 
         monkeypatch.setattr(Suspension, "pass_done", then)
 
-    return use
+    yield use
+    signal.signal(signal.SIGINT, before)
 
 
 def check_resumed(path, folder):
