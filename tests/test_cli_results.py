@@ -274,7 +274,7 @@ def large(path):
 
 @pytest.fixture
 def in_second_pass(monkeypatch):
-    """A function that sets what happens in the second pass of a job; Ctrl-C interrupts, which a shell may have ignored."""
+    """A function that sets what happens in the second pass of a job. Ctrl-C interrupts, even if a shell ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def use(happens):
