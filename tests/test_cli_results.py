@@ -329,6 +329,19 @@ def test_sigterm_saves_the_job_of_the_command_and_says_how_to_go_on(tmp_path, in
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals are sent as on POSIX")
+@pytest.mark.usefixtures("on_sigterm")
+def test_sigterm_while_the_job_is_started_says_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(termination._Saver, "add", lambda *_: signal.raise_signal(signal.SIGTERM))
+    path, folder = large(tmp_path / "large.qasm"), tmp_path / "saved"
+    done = saved_run(path, folder)
+    monkeypatch.undo()
+    assert done.exit_code == 143
+    assert done.stderr.startswith("Stopped by SIGTERM")
+    assert done.stderr.endswith(f"; basicaer resume {folder} continues it.\n")
+    check_resumed(path, folder)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals are sent as on POSIX")
 def test_ctrl_c_saves_the_job_of_the_command_and_says_how_to_go_on(tmp_path, in_second_pass):
     in_second_pass(lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT))
     path, folder = large(tmp_path / "large.qasm"), tmp_path / "saved"

@@ -356,6 +356,19 @@ def test_a_handler_that_is_set_later_is_called_too(ends):
     assert (later, ends) == ([signal.SIGTERM], [])
 
 
+@needs_signals
+def test_a_signal_that_does_not_wake_the_main_thread_is_sent_again(ends, monkeypatch):
+    kill, sent = signal.pthread_kill, []
+    monkeypatch.setattr(
+        signal, "pthread_kill", lambda *thread_and_signal: sent.append(1) or len(sent) == 1 or kill(*thread_and_signal)
+    )
+    termination.save_on_sigterm(job := FakeJob())
+    signal.raise_signal(signal.SIGTERM)
+    job.end()
+    until(lambda: ends)
+    assert len(sent) == 2
+
+
 DIES = """
 import signal, sys, threading
 from basicaer import termination

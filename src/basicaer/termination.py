@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from basicaer.job import BasicAerJob
 
 __all__ = ["check_main_thread", "is_saving", "save_on_sigterm"]
+
+_SECONDS_BETWEEN_SIGNALS = 0.1
 
 
 def check_main_thread() -> None:
@@ -104,12 +107,13 @@ class _Saver:
             for job in stopping:
                 job._state.ended.wait()  # noqa: SLF001  # waits without the job's warnings
             del stopping
-            if not self.is_saving:  # the signal came again meanwhile, and was passed on
-                continue
-            if hasattr(signal, "pthread_kill"):
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-            else:
-                signal.raise_signal(signal.SIGTERM)
+            while self.is_saving:  # until the signal is passed on, which it may have been already
+                if hasattr(signal, "pthread_kill"):
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+                else:
+                    signal.raise_signal(signal.SIGTERM)
+                # A signal that comes just as the main thread begins to wait for a lock does not wake it.
+                time.sleep(_SECONDS_BETWEEN_SIGNALS)
 
 
 def _has_ended(job: BasicAerJob) -> bool:

@@ -102,18 +102,24 @@ class _StartedJob:
         self.is_terminated = False
 
     def on_sigterm(self, _number: int, _frame: Any) -> None:
-        """End the command before and after the job; while it runs, it is saved and cancelled before this is called."""
+        """End the command before and after the job; while it runs, it is saved and cancelled before this is called.
+
+        A job that is being started has been saved, and is cancelled as soon as it can be.
+        """
         self.is_terminated = True
-        if self.started is None or self.is_done:
+        if self.is_done or (self.started is None and not self._is_saved):
             raise SystemExit(_TERMINATED)
+
+    @property
+    def _is_saved(self) -> bool:
+        return self.folder is not None and Path(self.folder, "job.save").exists()
 
     def how_it_stopped(self, how: str) -> str:
         """Return the sentence for a job that was stopped."""
         if self.started is None:
             return f"{how}."
         came = f"{how} {place_and_time(self.started.progress())}".rstrip()
-        is_saved = self.folder is not None and Path(self.folder, "job.save").exists()
-        return f"{came}; basicaer resume {self.folder} continues it." if is_saved else f"{came}."
+        return f"{came}; basicaer resume {self.folder} continues it." if self._is_saved else f"{came}."
 
 
 def _stopped(job: _StartedJob, *, is_terminated: bool) -> click.exceptions.Exit:
@@ -132,6 +138,8 @@ def _show(
         if plot is not None:
             check_picture("--plot", plot)
         job.started = start()
+        if job.is_terminated:
+            job.started.cancel()
         if progress or (progress is None and not as_json):
             watch(job.started, delay=_SECONDS_WITHOUT_BAR, leave=False)
         result = job.started.result()
