@@ -33,7 +33,7 @@ from basicaer.engine.trajectories import Trajectories
 from basicaer.engine.unitaries import matrix_of_gate
 from basicaer.errors import BasicAerWarning
 from basicaer.library import save_expectation_value, save_outcome_probabilities
-from basicaer.noise import NoiseModel, pauli_error
+from basicaer.noise import NoiseModel, ReadoutError, pauli_error
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from jobs import GUARD
@@ -760,3 +760,56 @@ def test_a_value_that_is_saved_at_the_end_is_that_of_its_shots(over):
     expected = value_of(kept, {name: error[2] for name, error in errors.items()}, OBSERVABLE)
     spread = max(found.std() / 3000**0.5, 1e-12) if found.ndim else 0.03
     assert abs(found.mean() - expected) < 5 * spread
+
+
+def measured_before_a_gate():
+    circuit = QuantumCircuit(2, 2)
+    circuit.x([0, 1])
+    circuit.measure([0, 1], [0, 1])
+    circuit.h([0, 1])
+    return circuit, 0
+
+
+def measured_before_a_reset():
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    circuit.reset(0)
+    return circuit, 0
+
+
+def measured_twice():
+    circuit = QuantumCircuit(1, 2)
+    circuit.measure(0, 0)
+    circuit.x(0)
+    circuit.measure(0, 1)
+    circuit.x(0)
+    return circuit, 0b01
+
+
+def measured_after_a_branch():
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((0, 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    circuit.h(1)
+    return circuit, 0b01
+
+
+def one_that_waits():
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure([0, 1], [0, 1])
+    circuit.h(1)
+    return circuit, 0b11
+
+
+@pytest.mark.parametrize("shots", [20, 2**20 + 1])
+@pytest.mark.parametrize(
+    "make", [measured_before_a_gate, measured_before_a_reset, measured_twice, measured_after_a_branch, one_that_waits]
+)
+def test_readout_errors_act_wherever_a_qubit_is_used_after_its_measurement(make, shots):
+    circuit, expected = make()
+    always_wrong = NoiseModel()
+    always_wrong.add_all_qubit_readout_error(ReadoutError([[0, 1], [1, 0]]))
+    assert as_numbers(counted(circuit, always_wrong, shots)) == {expected: shots}

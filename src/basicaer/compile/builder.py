@@ -98,7 +98,7 @@ def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...], t
 
     A measurement can wait when nothing after it acts on its qubit, or reads or writes its classical bits, other than
     measurements and readout errors that wait too. A readout error can wait when nothing after it reads or writes its
-    bits.
+    bits; without a measurement that waits, none does.
     """
     first = next((i for i, operation in enumerate(block) if isinstance(operation, Measure)), len(block))
     busy_qubits: set[int] = set()
@@ -131,6 +131,8 @@ def with_final_measurements(block: Block) -> tuple[Block, tuple[Measure, ...], t
         everything_busy |= touched.everything
     final.reverse()
     readouts.reverse()
+    if readouts and not final:
+        return block, (), ()
     if not rest:
         return block[:first], tuple(final), tuple(readouts)
     builder = BlockBuilder()
