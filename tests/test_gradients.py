@@ -34,7 +34,7 @@ from basicaer.engine import adjoint
 from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, OptionValueError, PubError
 from basicaer.gradients.payload import Report
-from basicaer.noise import NoiseModel, depolarizing_error
+from basicaer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 
@@ -667,3 +667,43 @@ def test_in_another_process():
         shifted = gradient(dynamic(), "ZZ", [0.1, 0.2], executor=executor).result()
     assert np.array_equal(gradient(circuit, OBSERVABLES, values).result().gradients, there.gradients)
     assert np.array_equal(gradient(dynamic(), "ZZ", [0.1, 0.2]).result().gradients, shifted.gradients)
+
+
+@pytest.mark.parametrize("cotangent", [None, [1.0, -0.5]])
+def test_the_complex_derivative_has_the_global_phase(cotangent):
+    """``2 <psi|H|dpsi>``, in which a phase that turns the whole state counts."""
+    p = Parameter("p")
+    circuit = QuantumCircuit(1)
+    circuit.ry(0.4, 0)
+    circuit.rz(p, 0)
+    circuit.global_phase = p * 0.5
+    same = QuantumCircuit(1)
+    same.ry(0.4, 0)
+    same.p(p, 0)
+    found = [
+        value_and_gradient(one, ["Z", "X"])
+        .submit([0.5], cotangent=cotangent, derivative_type="complex")
+        .result()
+        .gradients
+        for one in (circuit, same)
+    ]
+    assert np.allclose(*found, rtol=0, atol=1e-12)
+    assert np.abs(found[0].imag).max() > 0.05
+
+
+def test_noise_is_differentiated_exactly_where_the_estimator_is_exact():
+    p = Parameter("p")
+    circuit = QuantumCircuit(2)
+    circuit.ry(p, 0)
+    circuit.cx(0, 1)
+    circuit.rx(p * p, 1)
+    noise_model = NoiseModel()
+    noise_model.add_all_qubit_quantum_error(amplitude_damping_error(0.2), ["ry", "rx"])
+    noise_model.add_all_qubit_quantum_error(depolarizing_error(0.1, 2), "cx")
+    found = gradient(circuit, "ZZ", [0.7], noise_model=noise_model).result()
+    estimator = EstimatorV2(noise_model=noise_model)
+    around = [[0.7 + step] for step in (-1e-4, 0.0, 1e-4)]
+    before, at, after = estimator.run([(circuit, "ZZ", around)]).result()[0].data.evs
+    assert found.metadata["simulation_method_reason"] == "values are exact, at up to 10 qubits"
+    assert found.values == pytest.approx(at, abs=1e-12)
+    assert np.ravel(found.gradients)[0] == pytest.approx((after - before) / 2e-4, abs=1e-7)

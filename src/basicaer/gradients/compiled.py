@@ -16,12 +16,13 @@ from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
 from basicaer.engine.adjoint import Sweep
+from basicaer.engine.method import MethodChoice, choose_method
 from basicaer.errors import BasicAerError, OptionValueError, shown
 from basicaer.gradients.inputs import read_cotangent, read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
 from basicaer.gradients.payload import GradientTask, Part, Report, Shifts
 from basicaer.gradients.submitting import submit_tasks
-from basicaer.options import check_option
+from basicaer.options import Method, check_option
 from basicaer.primitives.base import expected_device
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.primitives.observables import (
@@ -31,7 +32,7 @@ from basicaer.primitives.observables import (
     terms_of,
     without_measured,
 )
-from basicaer.primitives.payload import EstimatorTask
+from basicaer.primitives.payload import EstimatorTask, shots_for
 from basicaer.simulators.noise import noise_of
 from basicaer.wording import counted
 
@@ -216,10 +217,15 @@ class CompiledGradient:
         self._terms: tuple[Terms, ...] = without_measured(terms, program, circuit.name)
         self._masks = sorted({term[:2] for of_one in self._terms for term in of_one})
         self._program = program
-        device = expected_device(program.state_qubits, settings)
         is_adjoint = self.method == "adjoint"
+        self._choice = MethodChoice(Method.STATEVECTOR)
+        if not is_adjoint:
+            wanted = settings.get("method", Method.STATEVECTOR)
+            self._choice = choose_method(wanted, program, shots_for(precision), exactly=True)
+        evolved = program.state_qubits * self._choice.axes
+        device = expected_device(evolved, settings)
         subject = f"A gradient of circuit '{circuit.name}'" + (", which takes two states," if is_adjoint else "")
-        check_fits(device, subject, program.state_qubits, settings["precision"], states=2 if is_adjoint else 1)
+        check_fits(device, subject, evolved, settings["precision"], states=2 if is_adjoint else 1)
 
     def __repr__(self) -> str:
         observables = f"observables of shape {self.shape}" if self.shape else "one observable"
@@ -324,6 +330,7 @@ class CompiledGradient:
             {"method": self.method, "reason": self.reason}
             | ({"precision_of_values": self._precision} if self._precision else {}),
             report,
+            len(compiled.occurrences.expressions) - len(compiled.occurrences.parameters),
         )
 
     def _method(self, asked: str | None) -> tuple[str, str]:
@@ -370,7 +377,7 @@ class CompiledGradient:
         sweep = lower_sweep(occurrences.circuit, rows, noise=self._noise, poll=poll)
         sweep = replace(sweep, template=sweep.template and replace(sweep.template, name=self._circuit.name))
         sets, observables = np.indices((len(rows), len(self._terms)))
-        task = EstimatorTask(sweep, sets.shape, None, self._precision, self._terms, sets, observables)
+        task = EstimatorTask(sweep, sets.shape, None, self._precision, self._terms, sets, observables, self._choice)
         which, _, factors = zip(*rules, strict=True) if rules else ((), (), ())
         return Shifts(task, np.array(which, np.intp), np.array(factors, float))
 

@@ -62,10 +62,13 @@ def _by_adjoint(
     by_occurrences = np.zeros((task.sets, outputs, task.chain.size), complex)
     for place, gate, at, occurrence in task.angles:
         by_occurrences[:, :, occurrence] = found.sums[place][gate][:, :, at].T
+    # Each global phase turns the whole state.
+    outputs_of_state = found.values
+    if sweep.cotangent is not None:
+        outputs_of_state = (found.values * sweep.cotangent).sum(axis=1, keepdims=True)
+    by_occurrences[:, :, task.chain.size - task.phases :] = 1j * outputs_of_state[:, :, None]
     if sweep.bras is None:
         by_occurrences *= 2
-    else:  # each global phase turns the whole state
-        by_occurrences[:, :, task.chain.size - task.phases :] = 1j * found.values[:, :, None]
     gradients = task.chain.by_parameters(by_occurrences)
     metadata: dict[str, Any] = {"device": device.name, "precision": str(payload.precision)}
     if found.deviation is not None:
@@ -93,4 +96,5 @@ def _shifted(
     gradients = task.chain.by_parameters(by_occurrences.transpose(1, 2, 0)).astype(complex)
     if task.cotangent is not None:
         gradients = (gradients * task.cotangent[:, :, None]).sum(axis=1)
-    return Differentiated(values, gradients, task.metadata | estimated.how, task.report)
+    how = {f"simulation_{key}" if key.startswith("method") else key: value for key, value in estimated.how.items()}
+    return Differentiated(values, gradients, task.metadata | how, task.report)
