@@ -72,7 +72,7 @@ def pythons(session: nox.Session, version: str) -> None:
 
 def _test_with(session: nox.Session, interpreter: str, *requirements: str, arguments: list[str]) -> None:
     """Run the default tests in a new virtual environment of an interpreter."""
-    folder = Path(session.create_tmp()) / Path(interpreter).name
+    folder = session.cache_dir / "venv"  # `create_tmp` would put the tests' own temporary files into the checkout
     session.run(interpreter, "-m", "venv", "--clear", folder, external=True)
     python = str(folder / ("Scripts" if sys.platform == "win32" else "bin") / "python")
     session.run(python, "-m", "pip", "install", "--quiet", ".[plot]", *_GROUPS["test"], *requirements)

@@ -447,7 +447,7 @@ def endless(job_id, payload):
         while True:
             current_monitor.get().poll()
     except Cancelled:
-        print("stopped", flush=True)
+        print("stopped\\n", end="", flush=True)  # in one piece, since others print as well
         raise
 
 def deaf(job_id, payload):

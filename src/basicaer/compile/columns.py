@@ -10,7 +10,7 @@ import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.compile.values import ManyValues, NoNumberError, formula_for, sum_of_multiples
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, at_border
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -138,13 +138,16 @@ def slopes_of(columns: Columns, parameters: Sequence[Parameter], wanted: Collect
 
 
 def _derivative(param: ParameterExpression, parameter: Parameter, place: str) -> Any:
-    try:
-        return param.gradient(parameter)
-    except Exception as error:  # Qiskit raises errors of any type
-        raise BasicAerError(
+    with at_border(
+        lambda why: BasicAerError(
             f"'{param}' ({place}) cannot be differentiated by '{parameter.name}', since Qiskit has no derivative of it "
-            f"({error}); use other functions, or leave the parameter out of the parameters."
-        ) from error
+            f"({why}); use other functions, or leave the parameter out of the parameters."
+        )
+    ):
+        slope = param.gradient(parameter)
+        if "Derivative(" in str(slope):  # older versions of Qiskit leave it to SymPy, which writes it so
+            raise TypeError(slope)
+        return slope
 
 
 def _real(slope: Any, param: ParameterExpression, place: str) -> float:
