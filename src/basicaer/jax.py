@@ -14,12 +14,13 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from basicaer.errors import BasicAerError, PubError, shown
-from basicaer.gradients import CompiledGradient
-from basicaer.gradients.autodiff import gives_gradients, jacobian_at, shape_at, vjp_at
+from basicaer.errors import PubError
+from basicaer.gradients.autodiff import check_function, gives_gradients, jacobian_at, shape_at, vjp_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from basicaer.gradients import CompiledGradient
 
 __all__ = ["expectations"]
 
@@ -65,8 +66,7 @@ def expectations(function: CompiledGradient, values: Any) -> jax.Array:
     >>> round(float(jax.grad(energy)(jax.numpy.array([0.5]))[0]), 4)
     -0.4794
     """
-    if not isinstance(function, CompiledGradient):
-        raise BasicAerError(f"expectations() takes what value_and_gradient() returns, not {shown(function)}.")
+    check_function(function)
     array = jnp.asarray(values)
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
         raise PubError(f"Parameter values must be an array of real numbers, not of {array.dtype}.")

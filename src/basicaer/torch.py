@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import torch
 
-from basicaer.errors import BasicAerError, PubError, shown
+from basicaer.errors import BasicAerError, PubError
 from basicaer.gradients import CompiledGradient, value_and_gradient
-from basicaer.gradients.autodiff import gives_gradients, jacobian_at, vjp_at
+from basicaer.gradients.autodiff import check_function, gives_gradients, jacobian_at, vjp_at
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ def expectations(function: CompiledGradient, values: Any) -> torch.Tensor:
     >>> angle.grad
     tensor([-0.4794])
     """
-    if not isinstance(function, CompiledGradient):
-        raise BasicAerError(f"expectations() takes what value_and_gradient() returns, not {shown(function)}.")
+    check_function(function)
     values = torch.as_tensor(values)
     if not values.is_floating_point():  # the core refuses complex numbers
         values = values if values.is_complex() else values.to(torch.get_default_dtype())

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.gradients.inputs import check_shape
+from basicaer.errors import BasicAerError, shown
+from basicaer.gradients.compiled import CompiledGradient
+from basicaer.primitives.compiled import check_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from basicaer.gradients.compiled import CompiledGradient
+__all__ = ["check_function", "gives_gradients", "jacobian_at", "shape_at", "vjp_at"]
 
-__all__ = ["gives_gradients", "jacobian_at", "shape_at", "vjp_at"]
+
+def check_function(function: Any) -> None:
+    """Check that `expectations` is given what it takes."""
+    if not isinstance(function, CompiledGradient):
+        raise BasicAerError(f"expectations() takes what value_and_gradient() returns, not {shown(function)}.")
 
 
 def gives_gradients(function: CompiledGradient) -> bool:

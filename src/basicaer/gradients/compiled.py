@@ -16,7 +16,7 @@ from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
 from basicaer.engine.adjoint import Sweep
-from basicaer.engine.method import MethodChoice, choose_method
+from basicaer.engine.method import choose_method
 from basicaer.errors import BasicAerError, OptionValueError, shown
 from basicaer.gradients.inputs import read_cotangent, read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
@@ -218,10 +218,8 @@ class CompiledGradient:
         self._masks = sorted({term[:2] for of_one in self._terms for term in of_one})
         self._program = program
         is_adjoint = self.method == "adjoint"
-        self._choice = MethodChoice(Method.STATEVECTOR)
-        if not is_adjoint:
-            wanted = settings.get("method", Method.STATEVECTOR)
-            self._choice = choose_method(wanted, program, shots_for(precision), exactly=True)
+        simulated = Method.STATEVECTOR if is_adjoint else settings.get("method", Method.STATEVECTOR)
+        self._choice = choose_method(simulated, program, shots_for(precision), exactly=True)
         evolved = program.state_qubits * self._choice.axes
         device = expected_device(evolved, settings)
         subject = f"A gradient of circuit '{circuit.name}'" + (", which takes two states," if is_adjoint else "")

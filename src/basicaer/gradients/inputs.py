@@ -9,14 +9,15 @@ import numpy as np
 from qiskit.circuit import Parameter, ParameterExpression
 
 from basicaer.errors import PubError, at_border, shown
-from basicaer.wording import counted, unknown_name
+from basicaer.primitives.compiled import check_shape
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["check_shape", "read_cotangent", "read_values", "wanted_parameters"]
+__all__ = ["read_cotangent", "read_values", "wanted_parameters"]
 
 
 def read_values(values: Any, count: int, name: str) -> NDArray[np.float64]:
@@ -35,15 +36,6 @@ def read_values(values: Any, count: int, name: str) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise PubError(f"Circuit '{name}' is given parameter values that are not finite numbers.")
     return array
-
-
-def check_shape(shape: tuple[int, ...], count: int, name: str) -> None:
-    """Raise an error if the last axis of an array of values has not one for each parameter."""
-    if not shape or shape[-1] != count:
-        raise PubError(
-            f"Circuit '{name}' has {counted(count, 'parameter')}, and is given values of shape {shape}; give an array "
-            f"of shape ({count},), or (..., {count}) for several sets."
-        )
 
 
 def wanted_parameters(

@@ -1,4 +1,4 @@
-"""The payload that a gradient's job sends to its worker, and the record in which results come back."""
+"""The tasks that a gradient's job sends to its worker, and the record in which results come back."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
     from basicaer.compile.differentiable import Angle, Chain
     from basicaer.engine.adjoint import Sweep
-    from basicaer.options import DeviceOptions, Precision
     from basicaer.primitives.payload import EstimatorTask
-    from basicaer.records import FinishedExperiment
 
-__all__ = ["Differentiated", "GradientPayload", "GradientTask", "Part", "Report", "Shifts"]
+__all__ = ["Differentiated", "GradientTask", "Part", "Report", "Shifts"]
 
 
 class Part(Enum):
@@ -132,33 +128,3 @@ class Differentiated(NamedTuple):
     gradients: NDArray[np.complex128]
     metadata: dict[str, Any]
     report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class GradientPayload:
-    """The payload of a gradient's job; see `basicaer.payload.Payload` and `PrimitivePayload`."""
-
-    tasks: tuple[GradientTask, ...]
-    seed: int
-    devices: DeviceOptions
-    precision: Precision
-    gpu: int | None
-    is_quick: bool = False
-    is_saved: bool = False
-
-    @property
-    def argument(self) -> GradientPayload:
-        """The payload itself."""
-        return self
-
-    def split(self, _most: int) -> list[GradientPayload]:
-        """Return it as it is: circuits are differentiated one after another."""
-        return [self]
-
-    def partial_result(self, _job_id: str, _finished: Mapping[int, FinishedExperiment | None]) -> None:
-        """Return nothing: what is finished is not handed over before the rest."""
-        return
-
-    def join(self, results: Sequence[list[Differentiated]]) -> list[Differentiated]:
-        """Return the result of the only piece."""
-        return results[0]

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.engine.device import Device
-    from basicaer.gradients.payload import GradientPayload, GradientTask, Shifts
+    from basicaer.gradients.payload import GradientTask, Shifts
+    from basicaer.primitives.payload import PrimitivePayload
 
 __all__ = ["run_gradient"]
 
 _LARGEST_DEVIATION = {Precision.SINGLE: 1e-3, Precision.DOUBLE: 1e-9}
 
 
-def run_gradient(_job_id: str, payload: GradientPayload) -> list[Differentiated]:
+def run_gradient(_job_id: str, payload: PrimitivePayload[GradientTask]) -> list[Differentiated]:
     """Differentiate the circuits of all tasks; the function of every gradient's job."""
     monitor = current_monitor.get() or Monitor()
     monitor.expect_experiments(len(payload.tasks))
@@ -43,7 +44,7 @@ def run_gradient(_job_id: str, payload: GradientPayload) -> list[Differentiated]
 
 
 def _undone(
-    task: GradientTask, sweep: Sweep, payload: GradientPayload, monitor: Monitor, number: int
+    task: GradientTask, sweep: Sweep, payload: PrimitivePayload[GradientTask], monitor: Monitor, number: int
 ) -> Differentiated:
     device, _ = choose_device(payload.devices, task.n_qubits, payload.precision, measured_crossover)
     try:
@@ -55,7 +56,7 @@ def _undone(
 
 
 def _by_adjoint(
-    task: GradientTask, sweep: Sweep, device: Device, payload: GradientPayload, monitor: Monitor
+    task: GradientTask, sweep: Sweep, device: Device, payload: PrimitivePayload[GradientTask], monitor: Monitor
 ) -> Differentiated:
     found = Adjoint(device, plan_segment, payload.precision, monitor).run(sweep)
     outputs = task.observables if sweep.cotangent is None and sweep.bras is None else 1
@@ -84,7 +85,7 @@ def _by_adjoint(
 
 
 def _shifted(
-    task: GradientTask, shifts: Shifts, payload: GradientPayload, monitor: Monitor, number: int
+    task: GradientTask, shifts: Shifts, payload: PrimitivePayload[GradientTask], monitor: Monitor, number: int
 ) -> Differentiated:
     estimated = run_task(shifts.task, payload, monitor, number, 0)
     assert isinstance(estimated, Estimated)  # its task is an estimator's  # noqa: S101

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from basicaer.gradients.payload import GradientPayload
 from basicaer.gradients.running import run_gradient
 from basicaer.job import BasicAerJob
 from basicaer.primitives.base import devices_of, expected_device
+from basicaer.primitives.payload import PrimitivePayload
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def submit_tasks(
 ) -> _Job:
     """Submit tasks as a job of some class."""
     widest = max((task.n_qubits for task in tasks), default=0)
-    payload = GradientPayload(
+    payload = PrimitivePayload(
         tuple(tasks),
         estimator._seed_of_run(),  # noqa: SLF001  # a class of this package
         devices_of(settings),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from basicaer.primitives.job import PrimitiveJob
     from basicaer.primitives.payload import Terms
 
-__all__ = ["CompiledCircuit"]
+__all__ = ["CompiledCircuit", "check_shape"]
 
 
 class CompiledCircuit:
@@ -105,11 +105,7 @@ class CompiledCircuit:
             if values is None:
                 raise TypeError
             array = np.asarray(values, float)
-        if not array.ndim or array.shape[-1] != count:
-            raise PubError(
-                f"Circuit '{self._name}' has {counted(count, 'parameter')}, and is given values of shape "
-                f"{array.shape}; give an array of shape ({count},), or (..., {count}) for several sets."
-            )
+        check_shape(array.shape, count, self._name)
         size = prod(array.shape[:-1])
         sweep = self._lowered(array.reshape(size, count))
         shape = (*array.shape[:-1], *self.shape)
@@ -117,3 +113,12 @@ class CompiledCircuit:
         sets, observables = sets.reshape(shape), observables.reshape(shape)
         task = EstimatorTask(sweep, shape, None, 0.0, self._terms, sets, observables, self._choice)
         return self._submit(task)
+
+
+def check_shape(shape: tuple[int, ...], count: int, name: str) -> None:
+    """Raise an error if the last axis of an array of values has not one for each parameter."""
+    if not shape or shape[-1] != count:
+        raise PubError(
+            f"Circuit '{name}' has {counted(count, 'parameter')}, and is given values of shape {shape}; give an array "
+            f"of shape ({count},), or (..., {count}) for several sets."
+        )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from qiskit.primitives import BitArray, DataBin, PubResult, SamplerPubResult
 
 from basicaer.engine.bits import lowest_bits, shifted_down
-from basicaer.engine.method import MethodChoice
-from basicaer.options import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.compile.sweep import ProgramSweep
+    from basicaer.engine.method import MethodChoice
     from basicaer.options import DeviceOptions, Precision
     from basicaer.records import FinishedExperiment
 
@@ -26,8 +25,9 @@ __all__ = ["Estimated", "EstimatorTask", "PrimitivePayload", "Register", "Sample
 
 _VALUES_AT_ONCE = 2**14  # values that are turned into bytes between two polls
 _WORD_BITS = 64
-_BY_STATEVECTORS = MethodChoice(Method.STATEVECTOR)
 _FEWEST_SHOTS, _USUAL_SHOTS, _MOST_SHOTS = 100, 10_000, 2**20
+
+_Task = TypeVar("_Task")
 
 Terms = tuple[tuple[int, int, float], ...]  # (x, z, factor), with x and z as `State.expectations` takes them
 
@@ -120,7 +120,7 @@ class EstimatorTask:
     terms: tuple[Terms, ...]
     sets: NDArray[np.intp]
     observables: NDArray[np.intp]
-    choice: MethodChoice = _BY_STATEVECTORS
+    choice: MethodChoice
 
     @property
     def evolved_qubits(self) -> int:
@@ -174,8 +174,8 @@ class Estimated:
 
 
 @dataclass(frozen=True, slots=True)
-class PrimitivePayload:
-    """The payload of a primitive's job: PUBs and how to run them.
+class PrimitivePayload(Generic[_Task]):
+    """The payload of a primitive's or gradient's job: tasks and how to run them.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ class PrimitivePayload:
         The same as in `basicaer.payload.Payload`.
     """
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[_Task, ...]
     seed: int
     devices: DeviceOptions
     precision: Precision
@@ -192,16 +192,16 @@ class PrimitivePayload:
     is_saved: bool = False
 
     @property
-    def argument(self) -> PrimitivePayload:
+    def argument(self) -> PrimitivePayload[_Task]:
         """The payload itself."""
         return self
 
-    def split(self, _most: int) -> list[PrimitivePayload]:
-        """Return it as it is: PUBs run one after another."""
+    def split(self, _most: int) -> list[PrimitivePayload[_Task]]:
+        """Return it as it is: tasks run one after another."""
         return [self]
 
     def partial_result(self, _job_id: str, _finished: Mapping[int, FinishedExperiment | None]) -> None:
-        """Return nothing: finished PUBs are not handed over before the others."""
+        """Return nothing: finished tasks are not handed over before the others."""
         return
 
     def join(self, results: Sequence[list[Sampled | Estimated]]) -> list[Sampled | Estimated]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,12 +45,11 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Batch, Device, SegmentBatch
     from basicaer.engine.program import Program
     from basicaer.engine.request import Outcome, Stratum
-    from basicaer.options import DeviceOptions, Precision
     from basicaer.primitives.payload import EstimatorTask, PrimitivePayload, Task
 
     _Evaluate = Callable[[Program, "_SweepRun", int, dict[str, Any], Sequence[tuple[int, int]]], NDArray[np.float64]]
 
-__all__ = ["RunSettings", "run_primitive", "run_task"]
+__all__ = ["run_primitive", "run_task"]
 
 _LABEL = "values"
 _SHOTS_STORED = 2**14  # shots whose outcomes are stored at once
@@ -59,23 +58,7 @@ _FEWEST_OTHERS = 8  # shots from which a standard deviation is estimated
 _MARGIN = 1.1  # more shots are taken than seem to be needed for a precision
 
 
-class RunSettings(Protocol):
-    """What tasks need to know of the payload that they are a part of; see `PrimitivePayload`."""
-
-    @property
-    def seed(self) -> int:  # noqa: D102  # these three are described there
-        ...
-
-    @property
-    def devices(self) -> DeviceOptions:  # noqa: D102
-        ...
-
-    @property
-    def precision(self) -> Precision:  # noqa: D102
-        ...
-
-
-def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Estimated]:
+def run_primitive(_job_id: str, payload: PrimitivePayload[Task]) -> list[Sampled | Estimated]:
     """Run every PUB and return their results; the function of every primitive's job."""
     monitor = current_monitor.get() or Monitor()
     monitor.expect_experiments(len(payload.tasks))
@@ -89,7 +72,7 @@ def run_primitive(_job_id: str, payload: PrimitivePayload) -> list[Sampled | Est
 
 
 def run_task(
-    task: SamplerTask | EstimatorTask, payload: RunSettings, monitor: Monitor, number: int, position: int
+    task: SamplerTask | EstimatorTask, payload: PrimitivePayload[Any], monitor: Monitor, number: int, position: int
 ) -> Sampled | Estimated:
     """Run one task of a job.
 
@@ -126,7 +109,7 @@ class _SweepRun:
         How many parameter sets run at a time as a batch; 0 if they run one after another.
     """
 
-    def __init__(self, task: Task, payload: RunSettings, device: Device, monitor: Monitor) -> None:
+    def __init__(self, task: Task, payload: PrimitivePayload[Any], device: Device, monitor: Monitor) -> None:
         self.sweep = sweep = task.sweep
         self.density = task.choice.is_density
         self.device = device
