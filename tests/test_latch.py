@@ -2,12 +2,15 @@
 
 import contextlib
 import itertools
+import signal
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from basicaer.job_future import JobFuture
 from basicaer.job_state import JobState
 from basicaer.latch import Latch
 from jobs import GUARD
@@ -57,6 +60,52 @@ def test_an_interrupt_before_any_instruction_of_waiting_harms_nobody_else(second
         else:
             break
     assert instruction > 20  # or nothing was interrupted
+
+
+class HeldJob:
+    """A running job, waited for by its future."""
+
+    def __init__(self):
+        self.future = JobFuture(cancel=lambda: False, running=lambda: True, check_may_wait=lambda: None)
+
+    def wait(self):
+        self.future.result(GUARD)
+
+    def is_waited_for(self):
+        return bool(self.future._waiters)
+
+
+class HeldLatch:
+    """A latch that is not set."""
+
+    def __init__(self):
+        self.latch = Latch()
+
+    def wait(self):
+        self.latch.wait(GUARD)
+
+    def is_waited_for(self):
+        return bool(self.latch._waiting)
+
+
+@pytest.mark.parametrize("held", [HeldLatch(), HeldJob()], ids=["latch", "future"])
+def test_an_interrupt_that_does_not_wake_the_waiting_thread_is_seen(held):
+    """As one that comes between the interpreter's last look for interrupts and the thread's sleep."""
+
+    def interrupt():
+        while not held.is_waited_for():
+            pass
+        signal.raise_signal(signal.SIGINT)  # this thread gets it, so the one that waits goes on sleeping
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    began = time.monotonic()
+    try:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            held.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - began < GUARD, "the interrupt was seen at the end of the wait only"
 
 
 def test_an_event_of_the_standard_library_would_be_harmed():

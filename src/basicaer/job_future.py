@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+import math
+import time
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from qiskit.providers import JobStatus
 
 from basicaer.errors import JobStateError
+from basicaer.latch import slice_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +57,9 @@ class JobFuture(Future[Any]):
         JobStateError
             If a callback of a job waits for a job that has not ended.
         """
-        self._check_may_wait()
+        self._wait(timeout)
         try:
-            return super().result(timeout)
+            return super().result(0)
         finally:
             # The traceback of the job's error has this frame, which would keep the future and the job in memory.
             del self
@@ -69,8 +72,14 @@ class JobFuture(Future[Any]):
         JobStateError
             As for `result`.
         """
+        self._wait(timeout)
+        return super().exception(0)
+
+    def _wait(self, timeout: float | None) -> None:
         self._check_may_wait()
-        return super().exception(timeout)
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
+        while (seconds := slice_until(deadline)) > 0 and wait([self], seconds).not_done:
+            pass
 
     def set_result(self, result: Any) -> NoReturn:  # noqa: ARG002
         """Refuse a result: it is that of the job.

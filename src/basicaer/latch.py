@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from collections import deque
 
-__all__ = ["Latch"]
+__all__ = ["Latch", "slice_until"]
+
+_SECONDS = 0.1  # between two looks for an interrupt
+
+
+def slice_until(deadline: float) -> float:
+    """Return how many seconds a thread may sleep at a time before a deadline of `time.monotonic`.
+
+    An interrupt that comes when the interpreter has just looked for one, or that another thread receives, does not wake
+    a thread that acquires a lock. Between two slices the interpreter looks again.
+    """
+    return min(_SECONDS, deadline - time.monotonic())
 
 
 class Latch:
@@ -34,13 +47,14 @@ class Latch:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the flag is set, at most some seconds; return whether it is."""
+        deadline = time.monotonic() + (math.inf if seconds is None else seconds)
         turn = threading.Lock()
         turn.acquire()
         self._waiting.append(turn)
         try:
-            # A thread that sets the flag after this look finds the lock and releases it.
-            if not self._is_set:
-                turn.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
+            # A thread that sets the flag after a look at it finds the lock and releases it.
+            while not self._is_set and (left := slice_until(deadline)) > 0 and not turn.acquire(timeout=left):
+                pass
         finally:
             with contextlib.suppress(ValueError):  # `set` has taken the lock already
                 self._waiting.remove(turn)
