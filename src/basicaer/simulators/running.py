@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["run_resumed", "run_simulation"]
 
 _SMALLEST_BATCH = 4  # experiments: two or three gain little or nothing by running as one batch
-_BATCH_SECONDS = 0.1  # predicted time of one batch; the job can report finished experiments only between batches
+_BATCH_SECONDS = 0.1  # expected time of one batch; the job can report finished experiments only between batches
 
 
 def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
@@ -191,11 +191,13 @@ class _Simulation:
         if len(group) > 1:
             n_qubits = self._n_qubits(first)
             device, reason = instead or choose_device(first.devices, n_qubits, first.precision, measured_crossover)
-            most = min(device.most_states(n_qubits, first.precision), int(_BATCH_SECONDS / first.predicted_seconds))
-            if most >= _SMALLEST_BATCH:
-                for start in range(0, len(group), most):
-                    yield from self._batch_outcomes(group[start : start + most], device, reason)
-                return
+            states, seconds = device.most_states(n_qubits, first.precision), first.predicted_seconds
+            while group and (most := min(states, int(_BATCH_SECONDS / seconds))) >= _SMALLEST_BATCH:
+                some, group = group[:most], group[most:]
+                started = time.perf_counter()
+                yield from self._batch_outcomes(some, device, reason)
+                # The prediction is for a circuit that runs by itself, and sets of a batch share most of the work.
+                seconds = min(seconds, (time.perf_counter() - started) / len(some))
         for position in group:
             yield position, self._outcome(position, instead)
 
