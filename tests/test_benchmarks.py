@@ -198,14 +198,15 @@ def test_a_verdict_is_one_line_with_goal_and_measurement():
 
     pairs = [0.57, 0.44, 0.49]
     goal = at_most(0.5, "of Aer's time")
-    assert goal.verdict(pairs, counted="pairs") == (
+    assert str(goal.verdict(pairs, counted="pairs")) == (
         "goal: at most 0.5 of Aer's time; measured 0.49 (0.44-0.57, 3 pairs): met"
     )
-    assert goal.verdict(pairs, counted="pairs", summary=max).endswith("measured 0.57 (0.44-0.57, 3 pairs): missed")
-    assert at_most(3, "s").verdict([3.0]) == "goal: at most 3 s; measured 3: met"
+    largest = goal.verdict(pairs, counted="pairs", summary=max)
+    assert str(largest).endswith("measured 0.57 (0.44-0.57, 3 pairs): missed")
+    assert str(at_most(3, "s").verdict([3.0])) == "goal: at most 3 s; measured 3: met"
     mean = at_least(2, "times as fast").verdict([1.0, 8.0], counted="families", summary=geometric_mean)
-    assert mean == "goal: at least 2 times as fast; measured 2.83 (1-8, 2 families): met"
-    assert at_least(2, "times as fast").verdict([1.9]).endswith(": missed")
+    assert str(mean) == "goal: at least 2 times as fast; measured 2.83 (1-8, 2 families): met"
+    assert not at_least(2, "times as fast").verdict([1.9]).is_met
 
 
 def test_results_are_found_again_by_the_same_version_only(tmp_path):
@@ -367,14 +368,18 @@ def test_a_gpu_is_judged_by_the_range_of_its_card_and_by_cuda_peers():
 
 
 @pytest.mark.slow
-def test_each_part_runs_at_its_smallest_size_and_is_judged():
-    told = python(
-        "-m", "pytest", ".", "--benchmark-only", "--smallest", "-q", "-m", "slow or not slow", "-p", "no:cacheprovider"
-    )
+def test_each_part_runs_at_its_smallest_size_and_is_judged_and_kept(tmp_path):
+    every = ("--benchmark-only", "-m", "slow or not slow")
+    told = python("-m", "pytest", ".", *every, "--smallest", "--results", tmp_path, "-q", "-p", "no:cacheprovider")
     judged = {line.split(":")[0] for line in told.splitlines() if " goal: " in line}
     names = ["test_run[ghz-2]", "test_one_after_another", "test_a_plan_of_many_gates[10000]", "test_a_million_shots"]
     assert {*names, "test_memory_of_a_million_gates", "test_family[qft-16]"} <= judged
     assert f"{len(judged)} passed" in told
+    (path,) = tmp_path.iterdir()
+    kept = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert {line["name"] for line in kept} == judged
+    needed = {"date", "machine", "processor", "versions", "busy_elsewhere", "part", "goal", "measured", "is_met"}
+    assert all(needed <= line.keys() for line in kept)  # of which the pages make their tables
 
 
 def test_the_time_to_cancel_is_measured_and_kept(tmp_path):

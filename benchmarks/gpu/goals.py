@@ -91,8 +91,8 @@ def _of_families(records: list[Record]) -> list[str]:
             measured = [r["random"]["ratios"] for r in points if r["n"] == n]
             if ratios := [found[PEER] for found in measured if PEER in found]:
                 head = f"{n} qubits, {precision}, from a random state: "
-                lines.append(head + MEAN.verdict(ratios, counted="families", summary=geometric_mean))
-                lines.append(head + LEAST.verdict(ratios, counted="families", summary=min))
+                lines.append(f"{head}{MEAN.verdict(ratios, counted='families', summary=geometric_mean)}")
+                lines.append(f"{head}{LEAST.verdict(ratios, counted='families', summary=min)}")
         for r in points:
             if (
                 (r["n"], precision) == (BAND_QUBITS, BAND_PRECISION)

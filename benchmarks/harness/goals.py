@@ -1,10 +1,10 @@
-"""Goals with numbers, and the line that says whether a measurement meets its goal."""
+"""Goals with numbers, and verdicts that say whether a measurement meets its goal."""
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,8 +39,8 @@ class Goal:
         *,
         counted: str = "runs",
         summary: Callable[[Sequence[float]], float] = statistics.median,
-    ) -> str:
-        """Return one line with the goal, what was measured, and whether it is met.
+    ) -> Verdict:
+        """Return whether what was measured meets the goal.
 
         Parameters
         ----------
@@ -53,8 +53,19 @@ class Goal:
         """
         value = summary(measured)
         spread = f" ({readable(min(measured))}-{readable(max(measured))}, {len(measured)} {counted})"
-        told = f"measured {readable(value)}{spread if len(measured) > 1 else ''}"
-        return f"goal: {self}; {told}: {'met' if self.is_met_by(value) else 'missed'}"
+        told = f"{readable(value)}{spread if len(measured) > 1 else ''}"
+        return Verdict(str(self), told, self.is_met_by(value))
+
+
+class Verdict(NamedTuple):
+    """A goal, what was measured, and whether it is met."""
+
+    goal: str
+    measured: str
+    is_met: bool
+
+    def __str__(self) -> str:
+        return f"goal: {self.goal}; measured {self.measured}: {'met' if self.is_met else 'missed'}"
 
 
 def at_most(bound: float, of: str) -> Goal:

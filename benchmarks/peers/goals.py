@@ -47,7 +47,7 @@ def verdicts(records: Iterable[Record]) -> list[str]:
         head = f"{n} qubits, {precision}: "
         for peer, goal in mean_goals(precision, n).items():
             if ratios := [found[peer] for found in measured if peer in found]:
-                lines.append(head + goal.verdict(ratios, counted="families", summary=geometric_mean))
+                lines.append(f"{head}{goal.verdict(ratios, counted='families', summary=geometric_mean)}")
         if ratios := [ratio for found in measured for ratio in found.values()]:
-            lines.append(head + LEAST.verdict(ratios, counted="comparisons", summary=min))
+            lines.append(f"{head}{LEAST.verdict(ratios, counted='comparisons', summary=min)}")
     return lines
