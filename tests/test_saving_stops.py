@@ -307,7 +307,8 @@ class FakeJob:
     def __init__(self, *, can_cancel=True):
         self._state = self
         self.final = None
-        self.ended = threading.Event()
+        self.stopped = threading.Event()
+        self.let_gone = threading.Event()
         self.asked = threading.Event()
         self._can_cancel = can_cancel
 
@@ -315,9 +316,15 @@ class FakeJob:
         self.asked.set()
         return self._can_cancel
 
+    def hold(self):
+        assert not self.asked.is_set()
+
+    def let_go(self):
+        self.let_gone.set()
+
     def end(self):
         self.final = "CANCELLED"
-        self.ended.set()
+        self.stopped.set()
 
 
 @needs_signals
@@ -330,6 +337,78 @@ def test_a_second_sigterm_is_passed_on_at_once(ends):
     signal.raise_signal(signal.SIGTERM)
     assert ends == [signal.SIGTERM]
     job.end()
+    assert job.let_gone.wait(GUARD)
+
+
+WAITS = """
+import asyncio, os, signal, sys, threading
+from concurrent.futures import as_completed
+from qiskit import QuantumCircuit
+from basicaer import BasicAer, termination, watch
+from basicaer.engine.monitor import Monitor
+
+circuit = QuantumCircuit(16)
+for layer in range(60):
+    circuit.ry(.1 + layer, range(16))
+    circuit.cx(range(15), range(1, 16))
+circuit.measure_all()
+backend = BasicAer.get_backend("qasm_simulator", device="CPU", max_parallel_threads=1)
+go = threading.Event()
+
+def hold(progress):  # until the signal has come
+    go.wait()
+
+def run(number):
+    folder = f"{{sys.argv[1]}}/{{number}}"
+    return backend.run(circuit, checkpoint_dir=folder, checkpoint_on_sigterm=True, callback=hold)
+
+kill = signal.pthread_kill
+
+def late(thread, number):  # the main thread has all the time to go on before the signal comes
+    for job in jobs:
+        job._state.stopped.wait()
+    threading.Event().wait(0.2)
+    kill(thread, number)
+
+termination.signal.pthread_kill = late
+jobs = [run(number) for number in range(2)]
+
+def end():
+    os.kill(os.getpid(), signal.SIGTERM)
+    while not termination.is_saving():
+        pass
+    go.set()
+
+threading.Thread(target=end, daemon=True).start()
+{wait}
+print("went on", flush=True)
+"""
+
+
+@pytest.mark.slow
+@needs_signals
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "jobs[0].result()",
+        "jobs[0].wait_for_final_state()",
+        "watch(jobs[0])",
+        "jobs[0].future().exception()",
+        "list(as_completed([job.future() for job in jobs]))",
+        "async def both(): await asyncio.gather(*jobs)\nasyncio.run(both())",
+        "end()",
+    ],
+)
+def test_no_way_of_waiting_sees_the_end_of_a_job_before_the_signal_is_passed_on(wait, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", WAITS.format(wait=wait), tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "went on\n" if wait == "end()" else ""), done.stderr
+    assert all((tmp_path / str(number) / "job.save").is_file() for number in range(2))
 
 
 @needs_signals
@@ -380,7 +459,7 @@ if {ignored}:
 termination.save_on_sigterm(job)
 threading.Thread(target=lambda: (job.asked.wait(), print("saved", flush=True), job.end())).start()
 signal.raise_signal(signal.SIGTERM)
-job.ended.wait()
+job.stopped.wait()
 threading.Event().wait({ignored} and 0.01 or None)
 print("goes on")
 """

@@ -74,8 +74,10 @@ class JobState:
         How the job has ended; None before. It is written once and last of all, and so read without the lock.
     error
         What the job has failed with.
+    stopped
+        Set when no part runs any more.
     ended
-        Set when the job has ended.
+        Set when the job has ended: when it has stopped, unless that is held back.
     is_inherited
         Whether the job belongs to the process that this one was forked from.
     """
@@ -86,6 +88,7 @@ class JobState:
         self.futures: tuple[Future[Any], ...] = ()
         self.final: JobStatus | None = None
         self.error: BaseException | None = None
+        self.stopped = Latch()
         self.ended = Latch()
         self.is_inherited = False
         self._job_id = job_id
@@ -93,6 +96,7 @@ class JobState:
         self._lock = threading.Lock()  # guards what follows, and how the job ends
         self._is_taken = False  # whether a submission has begun or succeeded
         self._unfinished_parts = 0
+        self._is_held = False
         self._is_cancelled = False
         self._outcomes: dict[int, Any] = {}  # _outcomes[part] = its result, or a result of what it had finished
         self._last_progress = Progress()
@@ -291,16 +295,33 @@ class JobState:
             elif is_first:
                 self.error = error
             self._unfinished_parts -= 1
-            has_ended = self._unfinished_parts == 0
-            if has_ended:
-                self._conclude_job()
-        if has_ended:
-            waiting, self._when_ended = self._when_ended, []
-            with running_callback():
-                for call in waiting:
-                    call()
-        elif is_first:
+            if self._unfinished_parts == 0:
+                self.stopped.set()
+        self._end_if_stopped()
+        if is_first and not self.stopped.is_set():
             self._stop_parts()
+
+    def hold(self) -> None:
+        """Let nobody see that the job ends before `let_go` is called."""
+        with self._lock:
+            self._is_held = True
+
+    def let_go(self) -> None:
+        """End a hold; the job ends now if it has stopped meanwhile."""
+        with self._lock:
+            self._is_held = False
+        self._end_if_stopped()
+
+    def _end_if_stopped(self) -> None:
+        """Let the job end if it has stopped and is not held, and call those who wait for that."""
+        with self._lock:
+            if self._is_held or self.final is not None or not self.stopped.is_set():
+                return
+            self._conclude_job()
+            waiting, self._when_ended = self._when_ended, []
+        with running_callback():
+            for call in waiting:
+                call()
 
     def when_ended(self, call: Callable[[], None]) -> None:
         """Make a call, which raises nothing, when the job has ended; at once if it has."""

@@ -2,11 +2,13 @@
 
 A signal handler runs in the main thread between any two of its steps, which may hold a lock that cancelling needs. So
 the handler only wakes a thread. That cancels the jobs, waits until they are saved, and sends the signal once more; this
-time the handler passes it on to whoever handled it before.
+time the handler passes it on to whoever handled it before. Until then nobody sees that the jobs have ended, or the main
+thread might end the program in its own way first.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import queue
@@ -103,10 +105,8 @@ class _Saver:
         """Save the jobs each time that the handler asks for it."""
         while True:
             asked.get()
-            stopping = [job for job in list(self._jobs) if job.cancel()]  # not those on executors of an unknown kind
-            for job in stopping:
-                job._state.ended.wait()  # noqa: SLF001  # waits without the job's warnings
-            del stopping
+            jobs = list(self._jobs)
+            _hold_and_cancel(jobs)
             while self.is_saving:  # until the signal is passed on, which it may have been already
                 if hasattr(signal, "pthread_kill"):
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
@@ -114,6 +114,16 @@ class _Saver:
                     signal.raise_signal(signal.SIGTERM)
                 # A signal that comes just as the main thread begins to wait for a lock does not wake it.
                 time.sleep(_SECONDS_BETWEEN_SIGNALS)
+            while jobs:
+                jobs.pop()._state.let_go()  # noqa: SLF001
+
+
+def _hold_and_cancel(jobs: list[BasicAerJob]) -> None:
+    """Cancel jobs, and wait until they have stopped, and so are saved."""
+    for job in jobs:
+        job._state.hold()  # noqa: SLF001
+    for job in [job for job in jobs if job.cancel()]:  # not those on executors of an unknown kind
+        job._state.stopped.wait()  # noqa: SLF001
 
 
 def _has_ended(job: BasicAerJob) -> bool:
@@ -121,3 +131,10 @@ def _has_ended(job: BasicAerJob) -> bool:
 
 
 _saver = _Saver()
+
+
+@atexit.register
+def _wait_for_the_signal() -> None:
+    """Let a program that ends while its jobs are being saved end as the signal says."""
+    while _saver.is_saving:
+        time.sleep(_SECONDS_BETWEEN_SIGNALS)
