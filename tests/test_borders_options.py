@@ -133,7 +133,7 @@ def test_what_iterates_over_pubs_raises_its_own():
         ("timeout", "10**400", r"timeout must be a positive number of seconds or None, not 1000\S+\."),
         ("timeout", "np.timedelta64", r"positive number of seconds or None, not np\.timedelta64\(5,'s'\)\."),
         ("shots", "np.timedelta64", "shots must be a whole number of at least 1, not"),
-        ("shots", "10**5000", r"not a number of about 5001 digits \(it may be 2\*\*63 - 1 at most\)"),
+        ("shots", "10**5000", r"not a number of about 5001 digits \(it may be 2\*\*53 at most\)"),
         ("seed_simulator", "10**5000", r"digits \(it may be 10\*\*4000 at most\)"),
         ("device", "array of names", r"one of 'auto', 'CPU', 'GPU', not array\(\['CPU', 'GPU'\], dtype='<U3'\)\."),
         ("method", "array of names", "method must be one of 'automatic'"),

@@ -187,7 +187,7 @@ def test_threads_are_an_option(file, monkeypatch):
     ("options", "said"),
     [
         (["--shots", 0], "--shots must be a whole number of at least 1, not 0."),
-        (["--seed", -1], "--seed must be a whole number of at least 0 or None, not -1."),
+        (["--seed", -1], "--seed must be a whole number of at least 0, not -1."),
         (["--threads", -1], "--threads must be a whole number of at least 0, not -1."),
         (
             ["--checkpoint-margin", 3],
@@ -203,7 +203,7 @@ def test_threads_are_an_option(file, monkeypatch):
 def test_errors_speak_of_the_options_of_the_command(file, options, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = basicaer("run", file("qubit q; bit c; c = measure q;"), *options)
-    assert done.exit_code == 1
+    assert done.exit_code == (124 if "longer --timeout" in said else 1)
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -390,7 +390,7 @@ def test_the_time_limit_of_a_saved_job_says_how_to_go_on(tmp_path, in_second_pas
     in_second_pass(time_passes)
     path, folder = large(tmp_path / "large.qasm"), tmp_path / "saved"
     done = saved_run(path, folder, "--timeout", 1000)
-    assert done.exit_code == 1
+    assert done.exit_code == 124
     assert "its time limit of 1000 s in phase 'gates'" in done.stderr
     assert done.stderr.endswith(f"; it is saved, and basicaer resume {folder} continues it.\n")
     check_resumed(path, folder)

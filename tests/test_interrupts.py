@@ -20,7 +20,7 @@ PREAMBLE = """
 import signal, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have set to be ignored, as for a nohup
 from qiskit import QuantumCircuit
-from basicaer import BasicAer, watch
+from basicaer import BasicAer, job_future, watch
 from basicaer.latch import Latch
 
 def large(layers):
@@ -39,9 +39,17 @@ def say_when_waiting():
             print("waiting", flush=True)
         return real(latch, seconds)
     Latch.wait = wait
+    real_of_futures = job_future.wait
+    def wait_for_futures(*arguments):
+        print("waiting", flush=True)
+        return real_of_futures(*arguments)
+    job_future.wait = wait_for_futures
 
 backend = BasicAer.get_backend("qasm_simulator")
 """
+
+
+WAYS = ["job.result()", "job.wait_for_final_state()", "watch(job)", "job.future().exception()"]
 
 
 def interrupted(script, *arguments):
@@ -55,6 +63,7 @@ def interrupted(script, *arguments):
     with child:
         try:
             first = child.stdout.readline()
+            assert first, child.communicate(timeout=4 * GUARD)[1]
             child.send_signal(signal.SIGINT)
             output, errors = child.communicate(timeout=4 * GUARD)
         except BaseException:
@@ -74,7 +83,7 @@ def large_circuit(layers):
     return circuit
 
 
-@pytest.mark.parametrize("wait", ["job.result()", "job.wait_for_final_state()", "watch(job)"])
+@pytest.mark.parametrize("wait", WAYS)
 def test_an_interrupt_while_waiting_cancels_the_job(wait):
     script = f"""
 job = backend.run(large(1000))
@@ -89,7 +98,7 @@ print(job.status().name)
     assert interrupted(script) == (0, ["interrupted True", "CANCELLED"], "")
 
 
-@pytest.mark.parametrize("wait", ["job.result()", "job.wait_for_final_state()", "watch(job)"])
+@pytest.mark.parametrize("wait", WAYS)
 def test_the_job_goes_on_if_that_is_wanted_and_can_be_asked_again(wait):
     script = f"""
 go = threading.Event()

@@ -207,6 +207,33 @@ def test_nobody_but_the_job_says_how_its_future_ends(call, held):
 # Coroutines.
 
 
+def test_an_interrupt_that_does_not_wake_the_loop_cancels_the_job(held):
+    """As that of a notebook, which only cancels the task."""
+    job = submitted(held)
+
+    async def interrupted():
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(wait_for_job())
+        rescue = threading.Timer(GUARD, loop.call_soon_threadsafe, [lambda: None])
+        rescue.start()
+        threading.Thread(target=lambda: (waits.wait(GUARD), task.cancel())).start()
+        try:
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert rescue.is_alive(), "only other work has woken the loop"
+        finally:
+            rescue.cancel()
+
+    async def wait_for_job():
+        waits.set()
+        await job
+
+    waits = threading.Event()
+    asyncio.run(interrupted())
+    held.go.set()
+    job.wait_for_final_state(GUARD)
+    assert job.cancelled()
+
+
 async def awaited(job):
     return await asyncio.wait_for(job, GUARD)
 

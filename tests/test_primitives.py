@@ -13,7 +13,7 @@ from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, StatevectorE
 from qiskit.providers import JobStatus
 from qiskit.quantum_info import Pauli, SparsePauliOp, Statevector
 
-from basicaer import BasicAer, BasicAerError, EstimatorV2, SamplerV2
+from basicaer import BasicAer, BasicAerError, EstimatorV2, NothingMeasuredWarning, SamplerV2
 from basicaer.compile import sweep as sweep_module
 from basicaer.devices.cpu import device as numpy_device
 from basicaer.devices.cpu.batch import NumpyBatch
@@ -310,7 +310,7 @@ def test_parameters_inside_of_control_flow():
 
 
 def test_a_circuit_without_registers_is_warned_of():
-    with pytest.warns(UserWarning, match="has no classical registers"):
+    with pytest.warns(NothingMeasuredWarning, match="has no classical registers"):
         result = SamplerV2().run([QuantumCircuit(1)]).result()[0]
     assert len(result.data) == 0
 

@@ -10,7 +10,9 @@ from qiskit.exceptions import QiskitError
 from qiskit.result import Result
 
 from basicaer import BasicAer, library
+from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError
+from basicaer.result import joined
 from jobs import GUARD
 
 ANGLE = Parameter("angle")
@@ -224,3 +226,22 @@ def test_an_experiment_that_there_is_not_is_another_mistake(qasm):
     result = qasm.run(pair()).result(GUARD)
     with pytest.raises(QiskitError, match="nobody"):
         result.get_counts("nobody")
+
+
+def test_a_result_says_whether_it_has_all_circuits_of_the_job(monkeypatch):
+    backend = BasicAer.get_backend("qasm_simulator")
+    whole = backend.run([pair(), pair(), measured_twice()], max_parallel_experiments=2).result(GUARD)
+    assert (whole.success, whole.status) == (True, "COMPLETED")
+    some = joined([whole], 4)
+    assert (some.success, some.status, len(some.results)) == (False, "PARTIAL COMPLETED", 3)
+
+    def finish(monitor, position, experiment):
+        finished(monitor, position, experiment)
+        raise BasicAerError("The second circuit is lost.")
+
+    finished = Monitor.finish_experiment
+    monkeypatch.setattr(Monitor, "finish_experiment", finish)
+    job = backend.run([pair(), measured_twice()])
+    job.wait_for_final_state(GUARD)
+    part = job.partial_result()
+    assert (part.success, part.status, len(part.results)) == (False, "PARTIAL COMPLETED", 1)

@@ -175,6 +175,11 @@ def test_messages_are_exchanged_while_a_monitor_is_held():
     ("options", "words"),
     [
         ({"checkpoint_margin": 5}, "checkpoint_margin is for a job that is saved: give checkpoint_dir, or leave it"),
+        ({"checkpoint_every": 5}, "checkpoint_every is for a job that is saved: give checkpoint_dir, or leave it out"),
+        (
+            {"checkpoint_margin": 5, "checkpoint_dir": "a"},
+            r"checkpoint_margin \(5 s\) is the time before a time limit: give timeout too, or leave it out\.",
+        ),
         ({"checkpoint_on_sigterm": True}, "checkpoint_on_sigterm is for a job that is saved: give checkpoint_dir"),
         (
             {"checkpoint_margin": 5, "timeout": 5, "checkpoint_dir": "a"},
@@ -340,6 +345,8 @@ def test_a_second_sigterm_is_passed_on_at_once(ends):
     assert job.let_gone.wait(GUARD)
 
 
+ENDS = "while not termination.is_saving(): pass"  # and then comes to its end
+
 WAITS = """
 import asyncio, os, signal, sys, threading
 from concurrent.futures import as_completed
@@ -396,7 +403,7 @@ print("went on", flush=True)
         "jobs[0].future().exception()",
         "list(as_completed([job.future() for job in jobs]))",
         "async def both(): await asyncio.gather(*jobs)\nasyncio.run(both())",
-        "end()",
+        ENDS,
     ],
 )
 def test_no_way_of_waiting_sees_the_end_of_a_job_before_the_signal_is_passed_on(wait, tmp_path):
@@ -407,7 +414,7 @@ def test_no_way_of_waiting_sees_the_end_of_a_job_before_the_signal_is_passed_on(
         timeout=120,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "went on\n" if wait == "end()" else ""), done.stderr
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "went on\n" if wait == ENDS else ""), done.stderr
     assert all((tmp_path / str(number) / "job.save").is_file() for number in range(2))
 
 

@@ -8,13 +8,14 @@ from qiskit import QuantumCircuit
 from scipy import stats
 
 import exact
-from basicaer import BasicAerError
+from basicaer import BasicAer, BasicAerError
 from basicaer.devices.cpu.batch import NumpyBatch
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine.ensemble import Ensemble
 from basicaer.library import save_probabilities
 from basicaer.simulators import running
 from conftest import DEVICES
+from jobs import GUARD
 
 SHOTS = 200
 UNLIKELY = 1e-6
@@ -215,3 +216,13 @@ def test_bits_that_are_still_to_be_read_keep_branches_apart(qasm):
         circuit.x(1)
     circuit.measure(1, 1)
     assert set(qasm.run(circuit, shots=300, seed_simulator=1).result().get_counts()) == {"00", "11"}
+
+
+@pytest.mark.parametrize("shots", [2**53 - 1, 2**53])
+def test_the_largest_number_of_shots_is_counted_exactly(shots):
+    circuit = QuantumCircuit(2)
+    circuit.x(0)
+    circuit.h(1)
+    circuit.measure_all()
+    counts = BasicAer.get_backend("qasm_simulator").run(circuit, shots=shots).result(GUARD).get_counts()
+    assert sum(counts.values()) == shots

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from basicaer._version import __version__
 
 if TYPE_CHECKING:
-    from basicaer import library
+    from basicaer import library, noise
     from basicaer.engine.progress import Progress
     from basicaer.errors import (
         BackendNotFoundError,
@@ -122,6 +122,7 @@ __all__ = [
     "gradient",
     "jobs",
     "library",
+    "noise",
     "value_and_gradient",
     "vjp_state",
     "watch",
@@ -154,6 +155,10 @@ if not TYPE_CHECKING:  # a type checker would let every name pass
             _import_jobs()
             if name in globals():
                 return globals()[name]
+        if name == "noise":
+            import basicaer.noise
+
+            return basicaer.noise
         if name in __all__:
             from basicaer import gradients, option_types, primitives, simulators
             from basicaer.plan_view.circuit_plan import CircuitPlan

@@ -195,6 +195,8 @@ def reason_of(error: BaseException) -> str:
     words = " ".join(words.split()).rstrip(".")
     if len(words) > _LONGEST_REASON:
         words = words[:_LONGEST_REASON] + " ..."
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.rstrip(".")
     kind = type(error).__name__
     return words if words and isinstance(error, QiskitError) else f"{kind}: {words}" if words else kind
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BasicAerJob", "jobs"]
 
+_SECONDS_BETWEEN_LOOKS = 0.2  # after which an event loop looks for interrupts
 _BAR_SECONDS = 1.0  # how long `result` also waits for the job's bar to be finished
 
 _log = logging.getLogger("basicaer")
@@ -254,12 +255,20 @@ class BasicAerJob(JobV1):
             with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
                 loop.call_soon_threadsafe(ended.set)
 
+        def look() -> None:
+            """Wake the loop now and then: the interrupt of a notebook cancels this task, and does not wake the loop."""
+            nonlocal next_look
+            next_look = loop.call_later(_SECONDS_BETWEEN_LOOKS, look)
+
+        next_look = loop.call_soon(look)
         self.add_done_callback(tell)
         try:
             await ended.wait()
         except asyncio.CancelledError:
             self.cancel()
             raise
+        finally:
+            next_look.cancel()
         try:
             return self.result()
         finally:
@@ -299,7 +308,7 @@ class BasicAerJob(JobV1):
             If the job was not submitted.
         """
         self._state.check_submitted()
-        future = JobFuture(self.cancel, self.running, self._state.check_may_wait)
+        future = JobFuture(self.cancel, self.running, self._state.check_may_wait, self._cancelled_by_interrupts)
         self._state.when_ended(partial(future.take, self._state, self._result_of))
         return future
 

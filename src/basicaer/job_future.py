@@ -14,6 +14,7 @@ from basicaer.latch import slice_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from basicaer.job_state import JobState
 
@@ -31,15 +32,22 @@ class JobFuture(Future[Any]):
         The methods of the job.
     check_may_wait
         Raises an error if this thread must not wait for the job.
+    cancelled_by_interrupts
+        Makes a context in which an interrupt does to the job what it does where one waits for the job itself.
     """
 
     def __init__(
-        self, cancel: Callable[[], bool], running: Callable[[], bool], check_may_wait: Callable[[], None]
+        self,
+        cancel: Callable[[], bool],
+        running: Callable[[], bool],
+        check_may_wait: Callable[[], None],
+        cancelled_by_interrupts: Callable[[], AbstractContextManager[None]],
     ) -> None:
         super().__init__()
         self._cancel_job = cancel
         self._is_running = running
         self._check_may_wait = check_may_wait
+        self._cancelled_by_interrupts = cancelled_by_interrupts
 
     def cancel(self) -> bool:
         """Cancel the job; the future is done when the job has stopped."""
@@ -78,8 +86,9 @@ class JobFuture(Future[Any]):
     def _wait(self, timeout: float | None) -> None:
         self._check_may_wait()
         deadline = time.monotonic() + (math.inf if timeout is None else timeout)
-        while (seconds := slice_until(deadline)) > 0 and wait([self], seconds).not_done:
-            pass
+        with self._cancelled_by_interrupts():
+            while (seconds := slice_until(deadline)) > 0 and wait([self], seconds).not_done:
+                pass
 
     def set_result(self, result: Any) -> NoReturn:  # noqa: ARG002
         """Refuse a result: it is that of the job.

@@ -84,6 +84,7 @@ class _Check(NamedTuple):
 
 
 _MOST = 2**63 - 1  # most shots, threads or parts: the largest integer that an array of NumPy can hold
+_MOST_SHOTS = 2**53  # floating-point numbers, of which probabilities make counts, are exact integers up to it
 _OF_NOISE_MODELS = ("to_dict", "is_ideal")  # methods, of which noise models have one at least
 _MOST_THREADS = 256  # or the number of cores, if larger; more threads would take memory and wait for one another
 
@@ -194,8 +195,8 @@ _SEED = _whole(0, 10**4000, "10**4000")  # Python refuses to print longer number
 _TRUTH = _Check("True or False", lambda value: bool(_of_kind(value, bool | np.bool_)))
 
 _CHECKS: dict[str, _Check] = {
-    "shots": _whole(1),
-    "default_shots": _whole(1),
+    "shots": _whole(1, _MOST_SHOTS, "2**53"),
+    "default_shots": _whole(1, _MOST_SHOTS, "2**53"),
     "default_precision": _Check("a number of at least 0", _finite),
     "seed": _or_none(_SEED),
     "seed_simulator": _or_none(_SEED),
@@ -252,6 +253,10 @@ def check_margin(settings: dict[str, Any]) -> None:
         If they do not.
     """
     margin, timeout = settings["checkpoint_margin"], settings["timeout"]
+    if margin and timeout is None:
+        raise OptionValueError(
+            f"checkpoint_margin ({margin:g} s) is the time before a time limit: give timeout too, or leave it out."
+        )
     if timeout is not None and margin >= timeout:
         raise OptionValueError(f"checkpoint_margin ({margin:g} s) must be less than timeout ({timeout:g} s).")
 

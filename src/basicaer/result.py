@@ -244,41 +244,42 @@ def qiskit_experiment(experiment: FinishedExperiment, poll: Callable[[], None] =
     )
 
 
-def result_of(experiments: list[ExperimentResult], seconds: float, **names: Any) -> Result:
+def result_of(experiments: list[ExperimentResult], seconds: float, *, is_whole: bool = True, **names: Any) -> Result:
     """Return a `Result` that holds experiments.
 
     Parameters
     ----------
     seconds
         How long the whole job took.
+    is_whole
+        Whether these are all experiments of the job.
     names
         ``backend_name``, ``backend_version``, ``job_id``, ``qobj_id`` and ``header`` of the result.
     """
     return SimulatorResult(
         **names,
-        success=True,
+        success=is_whole,
         results=experiments,
         date=datetime.now().astimezone().isoformat(),
-        status="COMPLETED",
+        status="COMPLETED" if is_whole else "PARTIAL COMPLETED",  # Aer's words
         time_taken=seconds,
         metadata={"time_taken_execute": seconds},
     )
 
 
-def joined(results: Sequence[Result]) -> Result:
-    """Return the results of one job's pieces, which ran beside each other, as one; their experiments stay in order."""
-    first = results[0]
-    seconds = max(result.time_taken for result in results)
-    return SimulatorResult(
-        backend_name=first.backend_name,
-        backend_version=first.backend_version,
-        job_id=first.job_id,
-        qobj_id=first.qobj_id,
-        header=first.header,
-        success=True,
-        results=[experiment for result in results for experiment in result.results],
-        date=first.date,
-        status=first.status,
-        time_taken=seconds,
-        metadata={"time_taken_execute": seconds},
+def joined(results: Sequence[Result], whole: int) -> Result:
+    """Return the results of one job's pieces, which ran beside each other, as one; their experiments stay in order.
+
+    Parameters
+    ----------
+    whole
+        How many experiments the job has.
+    """
+    experiments = [experiment for result in results for experiment in result.results]
+    names = ("backend_name", "backend_version", "job_id", "qobj_id", "header")
+    return result_of(
+        experiments,
+        max(result.time_taken for result in results),
+        is_whole=len(experiments) == whole,
+        **{name: getattr(results[0], name) for name in names},
     )

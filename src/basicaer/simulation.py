@@ -203,6 +203,7 @@ class SimulationPayload:
         return result_of(
             [finished[position] for position in sorted(finished)],
             seconds,
+            is_whole=len(finished) == len(self.experiments),
             backend_name=self.backend_name,
             backend_version=self.backend_version,
             job_id=job_id,
@@ -212,7 +213,7 @@ class SimulationPayload:
 
     def join(self, results: Sequence[Result]) -> Result:
         """Return the results of the pieces, in their order, as one."""
-        return joined(results)
+        return joined(results, len(self.experiments))
 
 
 def check_state(

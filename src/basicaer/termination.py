@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_main_thread", "is_saving", "save_on_sigterm"]
 
-_SECONDS_BETWEEN_SIGNALS = 0.1
+_SECONDS_BETWEEN_SIGNALS = 1.0
+_SECONDS_BETWEEN_LOOKS = 0.01
 
 
 def check_main_thread() -> None:
@@ -107,13 +108,14 @@ class _Saver:
             asked.get()
             jobs = list(self._jobs)
             _hold_and_cancel(jobs)
+            next_signal = 0.0
             while self.is_saving:  # until the signal is passed on, which it may have been already
-                if hasattr(signal, "pthread_kill"):
-                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-                else:
-                    signal.raise_signal(signal.SIGTERM)
-                # A signal that comes just as the main thread begins to wait for a lock does not wake it.
-                time.sleep(_SECONDS_BETWEEN_SIGNALS)
+                if (
+                    time.monotonic() >= next_signal
+                ):  # one that comes just as the main thread falls asleep does not wake it
+                    _send_to_main_thread()
+                    next_signal = time.monotonic() + _SECONDS_BETWEEN_SIGNALS
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
             while jobs:
                 jobs.pop()._state.let_go()  # noqa: SLF001
 
@@ -124,6 +126,13 @@ def _hold_and_cancel(jobs: list[BasicAerJob]) -> None:
         job._state.hold()  # noqa: SLF001
     for job in [job for job in jobs if job.cancel()]:  # not those on executors of an unknown kind
         job._state.stopped.wait()  # noqa: SLF001
+
+
+def _send_to_main_thread() -> None:
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _has_ended(job: BasicAerJob) -> bool:
@@ -137,4 +146,4 @@ _saver = _Saver()
 def _wait_for_the_signal() -> None:
     """Let a program that ends while its jobs are being saved end as the signal says."""
     while _saver.is_saving:
-        time.sleep(_SECONDS_BETWEEN_SIGNALS)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)

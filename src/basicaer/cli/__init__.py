@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from basicaer._version import __version__
+from basicaer.cli.exit_status import INTERRUPTED
 
 __all__ = ["main"]
 
@@ -35,6 +36,14 @@ class _Main(click.Group):
             click.echo(f"Error: The output cannot be written: {error.strerror or error}.", err=True)
             _give_up_output()
             sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; where Ctrl-C comes before its job has begun, it ends as it does afterwards."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Cancelled.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def _give_up_output() -> None:

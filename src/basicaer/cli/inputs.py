@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from basicaer.cli.exit_status import TIMED_OUT
 from basicaer.errors import BasicAerError, BasicAerWarning, JobTimeLimitError, NothingMeasuredWarning, shown
 from basicaer.openqasm.loading import its_inputs, load
 from basicaer.provider import BasicAer
@@ -48,10 +49,14 @@ def refusal(error: BasicAerError | MemoryError) -> click.ClickException:
     """Return the exception that ends a command with one sentence."""
     if isinstance(error, MemoryError):
         return click.ClickException("The memory is full; use a smaller circuit.")
-    if isinstance(error, JobTimeLimitError) and error.saved_in is not None:
-        return click.ClickException(f"{error.reached}; it is saved, and basicaer resume {error.saved_in} continues it.")
     words = _ASSIGNED.sub(lambda found: " ".join(filter(None, [_FLAGS[found[1]], found[2], found[3]])), str(error))
-    return click.ClickException(_NAMED.sub(lambda found: _FLAGS.get(found[0], found[0]), words))
+    words = _NAMED.sub(lambda found: _FLAGS.get(found[0], found[0]), words)
+    refused = click.ClickException(words.replace(" or None, not", ", not"))
+    if isinstance(error, JobTimeLimitError):
+        refused.exit_code = TIMED_OUT
+        if error.saved_in is not None:
+            refused.message = f"{error.reached}; it is saved, and basicaer resume {error.saved_in} continues it."
+    return refused
 
 
 @contextlib.contextmanager

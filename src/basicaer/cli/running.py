@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from basicaer.cli.exit_status import INTERRUPTED, TERMINATED
 from basicaer.cli.inputs import check_picture, circuit_in, noise_options, refusal, simulator_called, warnings_printed
 from basicaer.cli.results import draw, print_results
 from basicaer.errors import BasicAerError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["resume_folder", "run_file"]
 
 _SECONDS_WITHOUT_BAR = 1.0
-_INTERRUPTED, _TERMINATED = 130, 143  # exit statuses after Ctrl-C and SIGTERM: 128 plus the number of the signal
 
 
 def run_file(
@@ -108,7 +108,7 @@ class _StartedJob:
         """
         self.is_terminated = True
         if self.is_done or (self.started is None and not self._is_saved):
-            raise SystemExit(_TERMINATED)
+            raise SystemExit(TERMINATED)
 
     @property
     def _is_saved(self) -> bool:
@@ -125,7 +125,7 @@ class _StartedJob:
 def _stopped(job: _StartedJob, *, is_terminated: bool) -> click.exceptions.Exit:
     """Say how a job was stopped, and return the exception that ends the command."""
     click.echo(job.how_it_stopped("Stopped by SIGTERM" if is_terminated else "Cancelled"), err=True)
-    return click.exceptions.Exit(_TERMINATED if is_terminated else _INTERRUPTED)
+    return click.exceptions.Exit(TERMINATED if is_terminated else INTERRUPTED)
 
 
 def _show(

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.errors import BasicAerError, Cancelled, OptionValueError
+from basicaer.errors import BasicAerError, Cancelled, OptionValueError, reason_of
 from basicaer.persistence.lock import FolderLock
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class JobFolder:
         found = list(self._folder.iterdir()) if self._folder.is_dir() else []
         if not all(_is_leftover(path) for path in found):
             raise OptionValueError(
-                f"checkpoint_dir {self._folder} is not empty; give a new folder, or resume with BasicAer.resume()."
+                f"checkpoint_dir {self._folder} is not empty; give a new folder, or resume the job that is saved in it."
             )
 
     def lock(self) -> None:
@@ -246,10 +246,15 @@ class JobFolder:
                 f"The saved job in {self._folder} does not fit into memory ({error}); free some, and resume it again."
             ) from error
         except Exception as error:
-            reason = str(error) if type(error) is ValueError or isinstance(error, OSError) else repr(error)
+            reason = str(error) if type(error) is ValueError else reason_of(error)
+            remedy = (
+                f"delete {RUNNING}.save in it to repeat that circuit alone, and resume it"
+                if what == RUNNING
+                else "run it"
+            )
             raise BasicAerError(
                 f"The saved job in {self._folder} is damaged ({what}: {textwrap.shorten(reason, _LONGEST_REASON)}); "
-                "run it again from the start."
+                f"{remedy} again{'' if what == RUNNING else ' from the start'}."
             ) from error
 
     def _write_file(self, path: Path, parts: Iterable[Any]) -> None:

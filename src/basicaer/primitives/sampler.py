@@ -9,7 +9,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from basicaer.devices.memory import check_shots
-from basicaer.errors import warn
+from basicaer.errors import NothingMeasuredWarning, warn
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.options import SamplerOptions
@@ -130,7 +130,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
             if not circuit.cregs:
                 warn(
                     f"Circuit '{circuit.name}' has no classical registers, so its result is empty; add measure_all().",
-                    UserWarning,
+                    NothingMeasuredWarning,
                 )
             n_shots = check_option("default_shots", pub.shots, called="shots")
             check_shots(f"Circuit '{circuit.name}'", n_shots)

@@ -63,8 +63,8 @@ class RunOptions(NamedTuple):
         if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
             raise OptionValueError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
         if settings["checkpoint_dir"] is None:
-            for name in ("checkpoint_margin", "checkpoint_on_sigterm"):
-                if settings[name]:
+            for name in ("checkpoint_every", "checkpoint_margin", "checkpoint_on_sigterm"):
+                if settings[name] != self.defaults[name]:
                     raise OptionValueError(f"{name} is for a job that is saved: give checkpoint_dir, or leave it out.")
         check_margin(settings)
         return settings
