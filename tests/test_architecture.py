@@ -106,8 +106,9 @@ LAYERS = {
     ),
     "engine": (
         *("engine.adjoint", "engine.exactly", "engine.together", "engine.execute", "engine.trajectories"),
-        *("engine.parts", "engine.stretches", "engine.expected_errors", "engine.error_sites", "engine.slots"),
-        *("engine.suspended", "engine.superoperators", "engine.method"),
+        *("engine.parts", "engine.stretches"),
+        *("engine.method", "engine.expected_errors", "engine.error_sites", "engine.slots"),
+        *("engine.suspended", "engine.superoperators"),
         *(
             "engine.saved",
             "engine.finishing",

@@ -29,7 +29,8 @@ from basicaer.devices.memory import check_fits
 from basicaer.engine import splitting
 from basicaer.engine.density import DensityDevice, DensityState
 from basicaer.engine.execute import execute
-from basicaer.engine.method import choose_method, expected_states
+from basicaer.engine.expected_errors import expected_states
+from basicaer.engine.method import choose_method
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import OverShots, Save, SavedQuantity
 from basicaer.engine.request import Request
@@ -623,7 +624,7 @@ def test_the_result_says_which_method_was_taken_and_why():
     found = backend.run(layers(3), **how).result()
     metadata = found.results[0].metadata
     assert metadata["method"] == "density_matrix"
-    assert "1024 shots should have about 8" in metadata["method_reason"]
+    assert "1024 shots should have about 7" in metadata["method_reason"]
     for options in ({"max_parallel_threads": 1}, {"device": "CPU"}, {"method": "density_matrix"}):
         assert backend.run(layers(3), **how, **options).result().get_memory() == found.get_memory()
     asked = backend.run(layers(3), **how, method="statevector").result().results[0].metadata
