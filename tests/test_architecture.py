@@ -106,7 +106,7 @@ LAYERS = {
     ),
     "engine": (
         *("engine.adjoint", "engine.exactly", "engine.together", "engine.execute", "engine.trajectories"),
-        *("engine.parts", "engine.stretches"),
+        *("engine.shot_progress", "engine.parts", "engine.stretches"),
         *("engine.method", "engine.expected_errors", "engine.error_sites", "engine.slots"),
         *("engine.suspended", "engine.superoperators"),
         *(

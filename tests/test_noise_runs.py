@@ -29,6 +29,7 @@ from basicaer.engine.records import Records
 from basicaer.engine.request import Request
 from basicaer.engine.saved import Saved
 from basicaer.engine.stretches import Stretch
+from basicaer.engine.suspended import Suspension
 from basicaer.engine.trajectories import Trajectories
 from basicaer.engine.unitaries import matrix_of_gate
 from basicaer.errors import BasicAerWarning
@@ -594,7 +595,7 @@ def test_outcomes_do_not_depend_on_which_states_are_kept(monkeypatch):
     expected = memory()
     assert len(stretches_module.stretches_of(program(circuit, noise_model))) > 2
     assert memory(max_parallel_threads=3) == expected
-    monkeypatch.setattr(trajectories_module, "_SHOTS_AT_ONCE", 7)
+    monkeypatch.setattr(trajectories_module, "SHOTS_AT_ONCE", 7)
     assert memory() == expected
     monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 3)
     assert memory() == expected
@@ -739,7 +740,7 @@ def test_the_weight_of_shots_without_errors_is_known():
                 state = on_qubits(matrix_of_gate(gate), (*gate.targets, *gate.controls), 2) @ state
     records = Records(lowered.bits, np.ones(2000, np.int64))
     planning = Planning(NumpyDevice(), plan_segment, 2, Precision.DOUBLE, Monitor())
-    stratum = trajectories.run(records, Draws(1, 2000), planning, Saved())
+    stratum = trajectories.run(records, Draws(1, 2000), planning, Saved(), Suspension(None, None))
     assert stratum.weight == pytest.approx(np.vdot(state, state).real)
     spread = (stratum.weight * (1 - stratum.weight) / 2000) ** 0.5
     assert abs(stratum.is_in.mean() - stratum.weight) < 5 * spread
