@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
+from qiskit.circuit import Instruction, Parameter
 from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Kraus, Pauli
 from typing_extensions import TypeAliasType
@@ -130,6 +130,14 @@ def with_errors(n=6):
     return circuit
 
 
+def misread(circuit):
+    """The circuit with errors of reading, two qubits together, and then one of them once more."""
+    one = np.array([[0.9, 0.1], [0.3, 0.7]])
+    circuit.append(Instruction("roerror", 0, 2, list(np.kron(one, one))), [], circuit.clbits[:2])
+    circuit.append(Instruction("roerror", 0, 1, list(one)), [], circuit.clbits[1:2])
+    return circuit
+
+
 def with_errors_and_feedback(n=4):
     """Shots that share density matrices, and save something of these."""
     circuit = with_errors(n)
@@ -222,6 +230,7 @@ def outcome(result):
 SHOTS_WITH_ERRORS = 200
 CIRCUITS = {
     "straight": lambda: [layers(9, depth=8)],
+    "misread": lambda: [misread(layers(9, depth=8))],
     "several": lambda: [layers(6, 1), layers(9, 2), layers(7, 3)],
     "branching": lambda: [branching()],
     "saving on the way": lambda: [saving_on_the_way()],
@@ -235,6 +244,7 @@ METHODS = {"errors": "statevector", "density matrices": "density_matrix"}
     ("kind", "memory"),
     [
         ("straight", False),
+        ("misread", True),
         ("several", True),
         ("branching", False),
         ("branching", True),

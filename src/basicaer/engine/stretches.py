@@ -211,7 +211,7 @@ def _let_occur(site: Site, hits: Hits, frames: Frames, count: int) -> None:
 
 def stretches_of(program: Program) -> tuple[Stretch, ...] | None:
     """Return a program as stretches; None if it has no errors, or other operations, or errors that are too strong."""
-    if not program.readouts and not any(isinstance(operation, Channel) for operation in program.body):
+    if not any(isinstance(operation, Channel) for operation in program.body):
         return None
     stretches: list[Stretch] = []
     steps: list[Passage | Site] = []

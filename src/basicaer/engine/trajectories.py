@@ -59,9 +59,7 @@ class Trajectories:
     def of(cls, program: Program) -> Trajectories | None:
         """Return the trajectories of a program; None if it has no errors, or operations with which there are none."""
         body = program.body
-        kept = _stretches.get_or_make(
-            (id(body), bool(program.readouts)), len(body), lambda: (body, stretches_of(program))
-        )
+        kept = _stretches.get_or_make(id(body), len(body), lambda: (body, stretches_of(program)))
         return None if kept[1] is None else cls(program, kept[1])
 
     def run(
