@@ -574,11 +574,12 @@ def saved_by(save, **how):
 
 CHOICES = {
     "likely errors": (layers(3), NOISE, 1000, "density_matrix"),
-    "few shots": (layers(3), NOISE, 2, "statevector"),
+    "one shot": (layers(3), NOISE, 1, "statevector"),
     "unlikely errors": (layers(6), weak(), 1000, "statevector"),
     "unlikely errors in many shots": (layers(6), weak(1e-3), 10**6, "density_matrix"),
     "no errors": (layers(3), model(x=ONE["Paulis"]), 10**6, "statevector"),
     "errors of recording": (layers(3), {"errors": [readout_entry()]}, 10**6, "statevector"),
+    "many errors at 12 qubits": (layers(12), weak(2e-2), 4000, "statevector"),
     "many qubits": (layers(13), NOISE, 10**7, "statevector"),
     "exact values": (saved_by(lib.save_density_matrix), weak(), 5, "density_matrix"),
     "amplitudes": (saved_by(lib.save_statevector), NOISE, 1000, "statevector"),

@@ -20,8 +20,9 @@ __all__ = ["MethodChoice", "choose_method", "of_statevectors_only"]
 
 _MOST_QUBITS = 12  # 256 MiB: a larger density matrix must be asked for
 _SMALL, _SMALL_BRANCHING = 10, 6  # qubits up to which exact values are worth a density matrix in any case
-_STATE_SHARE = 0.6  # a density matrix takes as long as this many states for each of its rows
-_DEPENDENT_SHARE = 0.3  # the same if errors depend on the states, which have to be read for them
+# A density matrix takes as long as so many states for each of its rows: a share up to a number of qubits, and twice that
+# for each two qubits more; half of it if errors depend on the states, which have proposals rejected.
+_STATE_SHARE, _DEPENDENT_SHARE, _SHARED_QUBITS = 0.3, 0.15, 8
 
 
 class MethodChoice(NamedTuple):
@@ -69,7 +70,8 @@ def choose_method(wanted: Method, program: Program, shots: int, *, exactly: bool
     if n_qubits <= small and (exactly or program.saves):
         return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {counted(small, 'qubit')}")
     dependent = any(isinstance(one, Channel) and one.depends_on_state for one in walk(program.body))
-    many = (_DEPENDENT_SHARE if dependent else _STATE_SHARE) * 2**n_qubits * matrices
+    share = (_DEPENDENT_SHARE if dependent else _STATE_SHARE) * 2 ** (max(n_qubits - _SHARED_QUBITS, 0) / 2)
+    many = share * 2**n_qubits * matrices
     said = f"{counted(shots, 'shot')} should have about {counted(round(states), 'different state')}"
     if states > many:
         return MethodChoice(Method.DENSITY_MATRIX, f"{said}; a density matrix is faster")
