@@ -8,9 +8,8 @@ import pytest
 import qiskit_aer
 import qiskit_aer.noise as aer
 from qiskit import QuantumCircuit, transpile
-from qiskit.circuit.library import SXGate, XGate
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit.quantum_info import Kraus, SuperOp, random_quantum_channel, random_unitary
+from qiskit.quantum_info import SuperOp
 from qiskit.transpiler import PassManager
 from qiskit_ibm_runtime import fake_provider
 
@@ -18,30 +17,7 @@ import superoperators
 from basicaer import BasicAer
 from basicaer import noise as ours
 from basicaer.compile.noise_model import read_model
-
-UNITARY = random_unitary(4, seed=1).data
-OPERATORS = Kraus(random_quantum_channel(4, 4, rank=3, seed=2)).data
-CALLS = {
-    "depolarizing 1": lambda noise: noise.depolarizing_error(0.3, 1),
-    "depolarizing 2": lambda noise: noise.depolarizing_error(16 / 15, 2),
-    "pauli": lambda noise: noise.pauli_error([("XY", 0.2), ("ZI", 0.3), ("II", 0.5)]),
-    "relaxation, short T2": lambda noise: noise.thermal_relaxation_error(50, 30, 7, 0.2),
-    "relaxation, long T2": lambda noise: noise.thermal_relaxation_error(50, 80, 7, 0.2),
-    "amplitude damping": lambda noise: noise.amplitude_damping_error(0.3, 0.2),
-    "phase damping": lambda noise: noise.phase_damping_error(0.3),
-    "phase and amplitude": lambda noise: noise.phase_amplitude_damping_error(0.3, 0.2, 0.1, canonical_kraus=False),
-    "reset": lambda noise: noise.reset_error(0.1, 0.2),
-    "coherent": lambda noise: noise.coherent_unitary_error(UNITARY),
-    "mixed unitary": lambda noise: noise.mixed_unitary_error([(UNITARY, 0.4), (np.eye(4), 0.6)]),
-    "kraus": lambda noise: noise.kraus_error(OPERATORS),
-    "PauliError": lambda noise: noise.PauliError(["XY", "II"], [0.2, 0.8]),
-    "PauliLindbladError": lambda noise: noise.PauliLindbladError(["XY", "IZ"], [0.2, 0.1]),
-    "QuantumError": lambda noise: noise.QuantumError([([(XGate(), [1]), (SXGate(), [0])], 0.4), (SXGate(), 0.6)]),
-    "composed": lambda noise: noise.reset_error(0.1).compose(noise.amplitude_damping_error(0.2)),
-    "tensor": lambda noise: noise.reset_error(0.1).tensor(noise.thermal_relaxation_error(50, 30, 7)),
-    "expand": lambda noise: noise.reset_error(0.1).expand(noise.depolarizing_error(0.3, 1)),
-    "composed on a qubit": lambda noise: noise.depolarizing_error(0.1, 2).compose(noise.reset_error(0.1), qargs=[1]),
-}
+from noise_constructors import CALLS, PAIRS, check_error
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -58,6 +34,11 @@ def test_an_error_is_that_of_aer(name):
         model.add_all_qubit_quantum_error(error, label)
         channels = read_model(model).after(label, tuple(range(mine.num_qubits)))
         assert np.allclose(superoperators.of_channels(channels, mine.num_qubits), want, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "site"), PAIRS)
+def test_an_error_of_aer_acts_wherever_it_can(name, site):
+    check_error(CALLS[name](aer), site)
 
 
 def test_a_readout_error_is_that_of_aer():
