@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit.library import CXGate, SXGate, XGate
+from qiskit.circuit.library import CXGate, RYGate, SXGate, UnitaryGate, XGate
 from qiskit.quantum_info import Kraus, SuperOp, random_quantum_channel, random_unitary
 
 from basicaer import BasicAer, noise
 from basicaer.errors import BasicAerWarning
-from basicaer.library import save_outcome_probabilities
+from basicaer.library import save_outcome_probabilities, save_probabilities
 from basicaer.noise import NoiseModel
 from noisy_exact import distribution
 
@@ -88,6 +88,19 @@ def repeated(circuit, qubits):
         circuit.append(gate_of(len(qubits)), qubits)
 
 
+def prepared(circuit, qubits):
+    circuit.initialize([0.6, 0.8], qubits)
+
+
+def reset_and_turned(circuit, qubits):
+    circuit.reset(qubits)
+    circuit.append(RYGate(2 * np.arccos(0.6), label="initialize"), qubits)
+
+
+def nothing_in_place_of_it(circuit, qubits):
+    circuit.append(UnitaryGate(np.eye(2 ** len(qubits)), label="save_probabilities"), qubits)
+
+
 def simple(put, name=None):
     """A place at which the reference can follow the circuit itself."""
     return lambda width: Site(name or ("x" if width == 1 else "cx"), *[between(put, width=width)] * 2)
@@ -103,9 +116,14 @@ SITES = {
     "delay": simple(lambda circuit, _: circuit.delay(100, 0), "delay"),
     "identity": simple(lambda circuit, _: circuit.id(0), "id"),
     "reset": simple(lambda circuit, _: circuit.reset(0), "reset"),
+    "save": lambda width: Site(
+        "save_probabilities", between(save_probabilities, width=width), between(nothing_in_place_of_it, width=width)
+    ),
+    "prepared state": lambda _: Site("initialize", between(prepared, width=1), between(reset_and_turned, width=1)),
+    "unitary": simple(lambda circuit, qubits: circuit.unitary(gate_of(len(qubits)).to_matrix(), qubits), "unitary"),
     "measurement": simple(lambda circuit, _: circuit.measure(0, 2), "measure"),
 }
-OF_ONE_QUBIT = {"delay", "identity", "reset", "measurement"}
+OF_ONE_QUBIT = {"delay", "identity", "reset", "prepared state", "measurement"}
 PAIRS = [
     (name, site) for name in CALLS for site in SITES if site not in OF_ONE_QUBIT or CALLS[name](noise).num_qubits == 1
 ]

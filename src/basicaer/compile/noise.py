@@ -6,6 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qiskit.circuit import Gate
 from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise_entries import channels_of_entry, readout_of
@@ -72,10 +73,11 @@ class CircuitNoise:
     def key(self, item: Any) -> str:
         """Return the name under which a model has the errors of an instruction: its label, or else its name.
 
+        The label of a save is that of the saved values, so that it has the errors of its name.
         A gate that acts for other values of its controls than ones has the errors of its name without these values.
         """
         label, whole = item.label, item.name
-        if label is not None:
+        if label is not None and (not whole.startswith("save_") or isinstance(item.operation, Gate)):
             return str(label)
         name, _, values = whole.rpartition("_o")
         is_open = name and values.isdecimal() and getattr(item.operation, "base_gate", None) is not None

@@ -20,8 +20,8 @@ __all__ = ["MethodChoice", "choose_method", "of_statevectors_only"]
 
 _MOST_QUBITS = 12  # 256 MiB: a larger density matrix must be asked for
 _SMALL, _SMALL_BRANCHING = 10, 6  # qubits up to which exact values are worth a density matrix in any case
-# A density matrix takes as long as so many states for each of its rows: a share up to a number of qubits, and twice that
-# for each two qubits more; half of it if errors depend on the states, which have proposals rejected.
+# A density matrix takes as long as so many states for each of its rows, up to a number of qubits, and as twice as many
+# for each two qubits more. It is half of that if errors depend on states, for which proposals are rejected.
 _STATE_SHARE, _DEPENDENT_SHARE, _SHARED_QUBITS = 0.3, 0.15, 8
 
 
