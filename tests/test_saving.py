@@ -337,7 +337,7 @@ def test_shots_whose_errors_are_drawn_first_go_on_where_they_were(share, device,
     assert counted.proposals < whole + 0.2 * min(before, whole - before) + 10
 
 
-def test_shots_are_saved_when_their_job_is_cancelled_or_its_time_is_up(tmp_path, monkeypatch):
+def test_shots_are_saved_when_their_job_is_cancelled(tmp_path, monkeypatch):
     work = work_of([with_errors_drawn_first()], memory=True, shots=SHOTS_WITH_ERRORS)
     want = outcome(run(work))
     counted = Counted(monkeypatch)

@@ -55,10 +55,11 @@ def shares_of(channel: Channel) -> list[float]:
 
 def expected_errors(program: Program, shots: int) -> ExpectedErrors | None:
     """Return the errors of a program; None if it has none, whatever is misread."""
-    sites = [shares_of(operation) for operation in walk(program.body) if isinstance(operation, Channel)]
-    if not sites:
+    kinds = _kinds((operation, 1.0) for operation in walk(program.body) if isinstance(operation, Channel))
+    if not kinds:
         return None
-    return ExpectedErrors(len(sites), sum(map(sum, sites)), _patterns(((site, 1.0) for site in sites), shots))
+    sites, per_shot = sum(times for _, times in kinds), sum(sum(shares) * times for shares, times in kinds)
+    return ExpectedErrors(int(sites), per_shot, _patterns(kinds, shots))
 
 
 def expected_states(program: Program, shots: int) -> ExpectedStates:
@@ -67,7 +68,7 @@ def expected_states(program: Program, shots: int) -> ExpectedStates:
     Shots part at errors and, where a measurement or reset is not at the end, at its outcomes, which are taken to be
     equally likely.
     """
-    sites: list[tuple[list[float], float]] = []
+    channels: list[tuple[Channel, float]] = []
     outcomes = matrices = 1.0
     for operation, times in _where_states_differ(program):
         match operation:
@@ -76,27 +77,31 @@ def expected_states(program: Program, shots: int) -> ExpectedStates:
             case Reset():
                 outcomes = min(outcomes * 2.0 ** min(times, 64), shots)
             case Channel():
-                sites.append((shares_of(operation), times))
-    return ExpectedStates(min(_patterns(sites, shots) * outcomes, float(shots)), matrices)
+                channels.append((operation, times))
+    return ExpectedStates(min(_patterns(_kinds(channels), shots) * outcomes, float(shots)), matrices)
 
 
 def are_too_many(program: Program) -> bool:
     """Tell whether there are far too many patterns of two errors to follow each of them with its probability."""
-    channels = (operation for operation in walk(program.body) if isinstance(operation, Channel))
-    return sum(share >= _LEAST_SHARE for channel in channels for share in shares_of(channel)) > _MOST_FOLLOWED
+    kinds = _kinds((operation, 1.0) for operation in walk(program.body) if isinstance(operation, Channel))
+    likely = sum(times * sum(share >= _LEAST_SHARE for share in shares) for shares, times in kinds)
+    return likely > _MOST_FOLLOWED
 
 
-def _patterns(sites: Iterable[tuple[list[float], float]], shots: int) -> float:
-    """Return the expected number of different patterns of errors; those of several errors are taken to differ.
+def _kinds(channels: Iterable[tuple[Channel, float]]) -> list[tuple[list[float], float]]:
+    """Return for each kind of channel how likely its operators other than the usual one are, and how often it acts."""
+    found: dict[int, tuple[Channel, float]] = {}
+    for channel, times in channels:
+        known = found.get(id(channel.operators), (channel, 0.0))
+        found[id(channel.operators)] = channel, known[1] + times
+    return [(shares_of(channel), times) for channel, times in found.values()]
 
-    Parameters
-    ----------
-    sites
-        How likely each operator other than the usual one is, and how often the site is passed.
-    """
+
+def _patterns(kinds: list[tuple[list[float], float]], shots: int) -> float:
+    """Return the expected number of different patterns of errors; those of several errors are taken to differ."""
     ratios = [(1.0, 1.0)]  # how likely each pattern with at most one error is, divided by none, and how many are alike
     log_none = 0.0
-    for shares, times in sites:
+    for shares, times in kinds:
         total = min(sum(shares), _MOST)
         log_none += times * log1p(-total)
         ratios += [(share / (1 - total), times) for share in shares if share]
