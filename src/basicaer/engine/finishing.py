@@ -253,24 +253,17 @@ def _misread(
     readouts: Sequence[Readout],
     columns: list[list[list[int]]],
 ) -> None:
-    """Change what shots have found, ``found[shot, column]``, by readout errors, whose bits are in these columns."""
-    alone = _alone(columns)
+    """Change what shots have found, ``found[shot, column]``, by readout errors, whose bits are in these columns.
+
+    All bits differ: of two errors on the same bit, only the last can wait for the end of a program.
+    """
+    alone = [number for number, (first, *others) in enumerate(columns) if not others and len(first) == 1]
     if alone:
-        of_zero, of_one = np.array([readout.matrix[:, 0] for readout in readouts[:alone]]).T
-        own = [of_first[0] for of_first, *_ in columns[:alone]]
-        found[:, own] = draws[:, :alone] >= np.where(found[:, own], of_one, of_zero)
-    for number in range(alone, len(columns)):
+        of_zero, of_one = np.array([readouts[number].matrix[:, 0] for number in alone]).T
+        own = [columns[number][0][0] for number in alone]
+        found[:, own] = draws[:, alone] >= np.where(found[:, own], of_one, of_zero)
+    for number in sorted(set(range(len(columns))) - set(alone)):
         value_of = sum(found[:, same[0]] * 2**place for place, same in enumerate(columns[number]))
         values = drawn(draws[:, number], readouts[number].matrix[value_of])
         for place, same in enumerate(columns[number]):
             found[:, same] = has_bits(values, np.array(place))[:, None]
-
-
-def _alone(columns: list[list[list[int]]]) -> int:
-    """Return how many readouts at the beginning are of one bit each, all of which differ."""
-    seen: set[int] = set()
-    for number, (first, *others) in enumerate(columns):
-        if others or len(first) > 1 or first[0] in seen:
-            return number
-        seen.add(first[0])
-    return len(columns)
