@@ -1,7 +1,7 @@
-"""Circuits with errors, in turn with Aer's methods, and with the same circuits without errors.
+"""Circuits with errors, in turn with Aer's methods, with qsim, and with the same circuits without errors.
 
 The ansatz has RY on each qubit and a chain of CX, ten times. Gates on one qubit have depolarizing errors, and so have
-those on two, which are ten times as likely. Both simulators have one thread; density matrices also run as users have
+those on two, which are ten times as likely. All simulators have one thread; density matrices also run as users have
 them, with the default number of threads.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from harness.goals import at_most
 from harness.timing import OURS, in_turn, pair_ratios, stopwatch
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, transpile
+from qiskit.providers.fake_provider import GenericBackendV2
 
 from basicaer import BasicAer
 from basicaer.noise import NoiseModel, ReadoutError, depolarizing_error, thermal_relaxation_error
@@ -130,6 +131,75 @@ def test_beside_aer(name, benchmark, judge, size):
         counted="pairs",
     )
     benchmark.pedantic(run, args=(backends[OURS],), rounds=1)
+
+
+QSIM_SHARES = {(12, 1e-3): 1 / 2, (16, 1e-3): 1 / 1.7, (20, 1e-3): 1 / 2.5, **{(n, 1e-4): 1 / 8 for n in (12, 16, 20)}}
+SHOTS_OF_QSIM = {12: 200, 16: 20, 20: 2}  # it takes as long for each
+
+
+@pytest.mark.parametrize(("qubits", "p"), QSIM_SHARES)
+def test_beside_qsim(qubits, p, benchmark, judge, size):
+    """qsim takes part with its trajectories and in its only precision, single."""
+    qsimcirq = pytest.importorskip("qsimcirq", reason="qsim is not installed")
+    n, shots = size(qubits, smallest=3), size(SHOTS, smallest=20)
+    circuit, of_qsim = ansatz(n), min(SHOTS_OF_QSIM[qubits], shots)
+    backend = BasicAer.get_backend("qasm_simulator", precision="single", max_parallel_threads=1)
+    simulator = qsimcirq.QSimSimulator(qsimcirq.QSimOptions(cpu_threads=1, max_fused_gate_size=3))
+    noise, noisy = depolarizing(p), in_cirq(circuit, p)
+    runs = {
+        "qsim": lambda: simulator.run(noisy, repetitions=of_qsim),
+        OURS: lambda: backend.run(circuit, shots=shots, noise_model=noise).result(),
+    }
+    for run in runs.values():
+        run()
+    seconds = in_turn(runs, stopwatch, rounds=size(ROUNDS, smallest=1))
+    most = QSIM_SHARES[qubits, p] * shots / of_qsim
+    judge(
+        at_most(most, f"of qsim's time for {of_qsim} of {shots} shots"),
+        pair_ratios(seconds, OURS, "qsim"),
+        counted="pairs",
+    )
+    benchmark.pedantic(runs[OURS], rounds=1)
+
+
+def in_cirq(circuit: QuantumCircuit, p: float):
+    """Return the ansatz with the errors of `depolarizing` in Cirq, whose probabilities are without the identity."""
+    import cirq
+
+    line = cirq.LineQubit.range(circuit.num_qubits)
+    found = cirq.Circuit()
+    for item in circuit.data:
+        on = [line[circuit.find_bit(bit).index] for bit in item.qubits]
+        if item.name == "ry":
+            found += [cirq.ry(item.params[0])(*on), cirq.depolarize(p * 3 / 4)(*on)]
+        elif item.name == "cx":
+            found += [cirq.CX(*on), cirq.depolarize(10 * p * 15 / 16, n_qubits=2)(*on)]
+    return found + cirq.measure(*line)
+
+
+def test_a_small_circuit_on_a_large_device(benchmark, judge, size):
+    """The model of a device of 133 qubits, of which the circuit needs five; it is run for the second time."""
+    import warnings
+
+    target = GenericBackendV2(size(133, smallest=6), seed=1)
+    circuit = QuantumCircuit(5)
+    circuit.h(0)
+    for qubit in range(4):
+        circuit.cx(qubit, qubit + 1)
+    circuit.measure_all()
+    circuit = transpile(circuit, target, seed_transpiler=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # The properties of the device are made up.
+        model = NoiseModel.from_backend(target)
+        backend = BasicAer.get_backend("qasm_simulator")
+
+        def run():
+            return backend.run(circuit, shots=size(SHOTS, smallest=20), noise_model=model).result()
+
+        run()
+        milliseconds = [stopwatch(run) * 1e3 for _ in range(size(7, smallest=1))]
+        judge(at_most(50, "ms, the second time"), milliseconds)
+        benchmark.pedantic(run, rounds=1)
 
 
 def aer_model(model: NoiseModel):

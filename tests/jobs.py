@@ -5,6 +5,7 @@ import time
 from concurrent.futures import Executor, Future
 from functools import partial
 
+import numpy as np
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr, types
 from qiskit.result import Result
@@ -197,6 +198,8 @@ def check_alike(got, want, path="result"):
                 check_alike(got[key], want[key], f"{path}[{key!r}]")
             else:
                 assert abs(got.get(key, want.get(key))) < NEXT_TO_NOTHING, f"{path}[{key!r}]"
+    elif isinstance(want, np.ndarray):
+        check_alike(got.tolist(), want.tolist(), path)
     elif isinstance(want, list | tuple):
         assert len(got) == len(want), path
         for place, (one, other) in enumerate(zip(got, want, strict=True)):

@@ -67,8 +67,10 @@ LAYERS = {
             "noise.on_circuit",
             "noise.device_model",
             "noise.device_errors",
+            "noise.error_table",
             "noise.model_file",
             "noise.delays",
+            "noise.local_pass",
         ),
         *("noise.standard_errors", "noise.model_inputs", "noise.pauli_errors", "noise.readout_error"),
         *("noise.quantum_error",),
@@ -117,8 +119,9 @@ LAYERS = {
     ),
     "engine": (
         *("engine.adjoint", "engine.exactly", "engine.together", "engine.execute", "engine.trajectories"),
-        *("engine.parts", "engine.stretches", "engine.expected_errors", "engine.error_sites", "engine.slots"),
-        *("engine.suspended", "engine.superoperators", "engine.method"),
+        *("engine.shot_progress", "engine.parts", "engine.stretches"),
+        *("engine.method", "engine.expected_errors", "engine.error_sites", "engine.slots"),
+        *("engine.suspended", "engine.superoperators"),
         *(
             "engine.saved",
             "engine.finishing",

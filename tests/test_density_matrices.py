@@ -29,7 +29,8 @@ from basicaer.devices.memory import check_fits
 from basicaer.engine import splitting
 from basicaer.engine.density import DensityDevice, DensityState
 from basicaer.engine.execute import execute
-from basicaer.engine.method import choose_method, expected_states
+from basicaer.engine.expected_errors import expected_states
+from basicaer.engine.method import choose_method
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import OverShots, Save, SavedQuantity
 from basicaer.engine.request import Request
@@ -573,11 +574,12 @@ def saved_by(save, **how):
 
 CHOICES = {
     "likely errors": (layers(3), NOISE, 1000, "density_matrix"),
-    "few shots": (layers(3), NOISE, 2, "statevector"),
+    "one shot": (layers(3), NOISE, 1, "statevector"),
     "unlikely errors": (layers(6), weak(), 1000, "statevector"),
     "unlikely errors in many shots": (layers(6), weak(1e-3), 10**6, "density_matrix"),
     "no errors": (layers(3), model(x=ONE["Paulis"]), 10**6, "statevector"),
     "errors of recording": (layers(3), {"errors": [readout_entry()]}, 10**6, "statevector"),
+    "many errors at 12 qubits": (layers(12), weak(2e-2), 4000, "statevector"),
     "many qubits": (layers(13), NOISE, 10**7, "statevector"),
     "exact values": (saved_by(lib.save_density_matrix), weak(), 5, "density_matrix"),
     "amplitudes": (saved_by(lib.save_statevector), NOISE, 1000, "statevector"),
@@ -623,7 +625,7 @@ def test_the_result_says_which_method_was_taken_and_why():
     found = backend.run(layers(3), **how).result()
     metadata = found.results[0].metadata
     assert metadata["method"] == "density_matrix"
-    assert "1024 shots should have about 8" in metadata["method_reason"]
+    assert "1024 shots should have about 7" in metadata["method_reason"]
     for options in ({"max_parallel_threads": 1}, {"device": "CPU"}, {"method": "density_matrix"}):
         assert backend.run(layers(3), **how, **options).result().get_memory() == found.get_memory()
     asked = backend.run(layers(3), **how, method="statevector").result().results[0].metadata

@@ -24,6 +24,17 @@ def test_what_a_shot_draws_does_not_depend_on_the_others(place, shots):
     assert len(draws.of_shots(place, (), np.array([], int))) == 0
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 7])
+@pytest.mark.parametrize("shots", [[0], [999], [3, 4], [5, 900], [*range(17, 60, 5)], [*range(400, 700)]])
+def test_what_a_shot_reads_at_the_end_does_not_depend_on_the_others(shots, count):
+    draws = Draws(7, SHOTS)
+    together = draws.of_readouts(ALL, count)
+    assert together.shape == (SHOTS, count)
+    assert draws.of_readouts(np.array(shots), count).tolist() == together[shots].tolist()
+    assert draws.of_readouts(np.array([], int), count).shape == (0, count)
+    assert not np.isin(together, draws.of_shots(FINAL, (), np.arange(SHOTS * count))).any()
+
+
 def test_draws_of_different_names_have_nothing_in_common():
     draws = Draws(7, SHOTS)
     table = np.array([draws.of_shots(place, loops, ALL) for place, loops in NAMES])

@@ -11,6 +11,7 @@ from qiskit.quantum_info import Pauli
 
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.engine import trajectories
 from basicaer.engine.monitor import current_monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerWarning, Cancelled
@@ -21,7 +22,7 @@ from basicaer.simulation import Persistence
 from basicaer.simulators import running as running_module
 from jobs import GUARD, check_alike
 from random_programs import program
-from test_saving import StopsAfter, layers, run, work_of
+from test_saving import StopsAfter, layers, run, with_errors_drawn_first, work_of
 
 SHARE = float(os.environ.get("BASICAER_SOAK_SHARE", "1"))  # of the slow tests
 BITS = 3
@@ -90,6 +91,15 @@ def random_jobs(random, monkeypatch):
     tight(monkeypatch, random, n, tile_qubits=3)
     circuits = [random_circuit(random, n) for _ in range(int(random.integers(1, 3)))]
     return work_of(circuits, backend=either_backend(random), shots=40, memory=bool(random.integers(2)))
+
+
+def random_errors(random, monkeypatch):
+    """Return the work of a circuit whose errors are drawn before its states exist, of which a few run together."""
+    n = int(random.integers(4, 7))
+    tight(monkeypatch, random, n, tile_qubits=3)
+    monkeypatch.setattr(trajectories, "MOST_AMPLITUDES", int(random.integers(1, 6)) * 2**n)
+    monkeypatch.setattr(trajectories, "SHOTS_AT_ONCE", int(random.integers(30, 150)))
+    return work_of([with_errors_drawn_first(n)], shots=100, memory=bool(random.integers(2)), method="statevector")
 
 
 def random_program(random, monkeypatch):
@@ -179,20 +189,20 @@ def check(kind, seeds, tmp_path, monkeypatch):
             if kind == "wide":
                 got, want, stops = cancelled_and_resumed(random, folder, patched)
             else:
-                make = {"layers": random_jobs, "programs": random_program}[kind]
+                make = {"layers": random_jobs, "programs": random_program, "errors": random_errors}[kind]
                 got, want, stops = stopped_and_resumed(random, make(random, patched), folder)
         check_alike(got, want, f"seed {seed}")
         stopped += stops
     return stopped
 
 
-@pytest.mark.parametrize(("kind", "count"), [("layers", 6), ("programs", 16), ("wide", 2)])
+@pytest.mark.parametrize(("kind", "count"), [("layers", 6), ("programs", 16), ("errors", 6), ("wide", 2)])
 def test_some_jobs(kind, count, tmp_path, monkeypatch):
     assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 4
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count"), [("layers", 200), ("programs", 200), ("wide", 20)])
+@pytest.mark.parametrize(("kind", "count"), [("layers", 200), ("programs", 200), ("errors", 100), ("wide", 20)])
 def test_many_jobs(kind, count, tmp_path, monkeypatch):
     count = max(10, int(count * SHARE))
     assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 4

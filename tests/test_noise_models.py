@@ -9,13 +9,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qiskit import QuantumCircuit
 from qiskit.circuit import Delay, Measure, Parameter
 from qiskit.circuit.library import CXGate, CZGate, IGate, SXGate, XGate
-from qiskit.converters import circuit_to_dag
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SuperOp, average_gate_fidelity
-from qiskit.transpiler import InstructionProperties, PassManager, QubitProperties, Target
+from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
 import superoperators
 from basicaer.compile.noise_model import read_model
@@ -26,7 +24,6 @@ from basicaer.noise import (
     PauliLindbladError,
     QuantumError,
     ReadoutError,
-    RelaxationNoisePass,
     amplitude_damping_error,
     coherent_unitary_error,
     depolarizing_error,
@@ -171,15 +168,15 @@ def test_a_second_error_acts_after_the_first_and_a_warning_says_so():
 def test_a_second_readout_error_replaces_the_first_and_a_warning_says_so():
     model, other = NoiseModel(), ReadoutError([[0.5, 0.5], [0.5, 0.5]])
     model.add_all_qubit_readout_error(READOUT)
-    with pytest.warns(BasicAerWarning, match="All qubits had a readout error already; the new one replaces it"):
+    with pytest.warns(BasicAerWarning, match="Readout on all qubits had an error already; the new error replaces it"):
         model.add_all_qubit_readout_error(other)
     model.add_readout_error(READOUT, [1])
-    with pytest.warns(BasicAerWarning, match="The qubits 1 had a readout error already"):
+    with pytest.warns(BasicAerWarning, match="Readout on the qubits 1 had an error already"):
         model.add_readout_error(other, [1])
     assert np.array_equal(read_model(model).readout((1,)), other.probabilities)
     with pytest.warns(BasicAerWarning) as caught:
         model.add_all_qubit_readout_error(READOUT)
-    assert "The qubits 1 have readout errors of their own" in str(caught[1].message)
+    assert "Readout has errors of its own on the qubits 1" in str(caught[1].message)
     assert caught[0].filename == __file__
 
 
@@ -228,7 +225,7 @@ def test_generators_stay_generators():
         (lambda model: model.add_all_qubit_quantum_error(PauliError(["X"], [0.5]), "x"), "is no channel"),
         (lambda model: model.add_all_qubit_quantum_error(PauliLindbladError(["X"], [-1]), "x"), "is no channel"),
         (lambda model: model.add_all_qubit_readout_error(READOUT.tensor(READOUT)), "must be one of 1 qubit, not 2"),
-        (lambda model: model.add_readout_error(READOUT, [0, 1]), "is of 1 qubit and 2 qubits are given"),
+        (lambda model: model.add_readout_error(READOUT, [0, 1]), "acts on 1 qubit and 2 qubits are given"),
         (lambda model: model.add_readout_error([[1, 1], [0, 1]], [0]), "in row 0 that sum to 2, not 1"),
         (lambda _: NoiseModel.from_dict(dictionary(reset_error(0.1), probabilities=[1])),
          "Error 0 of the noise model has 2 terms"),
@@ -371,45 +368,3 @@ def test_a_generic_backend_has_noise():
         model = NoiseModel.from_backend(GenericBackendV2(3, seed=1))
     assert {"cx", "id", "measure", "sx", "x"} <= set(model.noise_instructions)  # "reset" too in newer versions
     assert model.noise_qubits == [0, 1, 2]
-
-
-DELAYED = QuantumCircuit(2, 1)
-DELAYED.delay(200, 0, "dt")
-DELAYED.delay(3, 1, "us")
-DELAYED.delay(0, 1, "ns")
-with DELAYED.if_test((DELAYED.clbits[0], 1)):
-    DELAYED.delay(5, 1, "us")
-
-
-def test_qubits_relax_during_delays_also_inside_of_control_flow():
-    relaxing = PassManager(NoiseModel.from_backend(device()).noise_passes).run(DELAYED)
-    [first, second] = [one for one in relaxing.data if one.operation.name == "quantum_channel"]
-    for one, qubit, time in ((first, 0, 200e-9), (second, 1, 3e-6)):
-        assert [relaxing.find_bit(bit).index for bit in one.qubits] == [qubit]
-        want = thermal_relaxation_error(T1, T2 if qubit == 0 else T1, time)
-        assert SuperOp(one.operation) == SuperOp(want)
-    [branch] = [one.operation for one in relaxing.data if one.operation.name == "if_else"]
-    [delay, inner] = branch.blocks[0].data
-    assert delay.operation.name == "delay"
-    assert SuperOp(inner.operation) == SuperOp(thermal_relaxation_error(T1, T1, 5e-6))
-    assert [one.operation.name for one in DELAYED.data].count("quantum_channel") == 0
-
-
-@pytest.mark.parametrize(
-    ("add", "words"),
-    [
-        (lambda circuit: circuit.delay(Parameter("t"), 0, "s"), "has the duration"),
-        (lambda circuit: circuit.delay(5, 0, "dt"), "in units of dt, which the device does not give"),
-        (lambda circuit: circuit.delay(5, 1, "ns"), "of 1 qubit, and none of qubit 1"),
-    ],
-)
-def test_a_delay_that_cannot_relax_is_refused_in_one_sentence(add, words):
-    circuit = QuantumCircuit(2)
-    add(circuit)
-    with pytest.raises(BasicAerError, match=words):
-        RelaxationNoisePass([T1], [T1]).run(circuit_to_dag(circuit))
-
-
-def test_every_qubit_needs_both_times():
-    with pytest.raises(BasicAerError, match="There are 1 t1s and 2 t2s"):
-        RelaxationNoisePass([T1], [T1, T2])

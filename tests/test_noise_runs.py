@@ -1,6 +1,7 @@
 """Circuits that run with a noise model, against density matrices."""
 
 from functools import reduce
+from itertools import product
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from basicaer.engine.records import Records
 from basicaer.engine.request import Request
 from basicaer.engine.saved import Saved
 from basicaer.engine.stretches import Stretch
+from basicaer.engine.suspended import Suspension
 from basicaer.engine.trajectories import Trajectories
 from basicaer.engine.unitaries import matrix_of_gate
 from basicaer.errors import BasicAerWarning
@@ -277,6 +279,32 @@ def test_qubits_that_are_read_together_have_an_error_together():
     circuit.measure(1, 1)
     with pytest.raises(BasicAerError, match=r"readout error of qubits \[0, 1\] together, of which only \[0\]"):
         counted(circuit, {"errors": [readout_entry(swapped, (0, 1))]}, 5)
+
+
+@pytest.mark.parametrize("resets", [False, True], ids=["one way", "branches"])
+@pytest.mark.parametrize(
+    "which", [[[0, 2]], [[2, 0]], [[2], [0, 2]], [[0, 2], [2]], [[2], [2]], [[1], [0], [2]]], ids=str
+)
+def test_readout_errors_act_one_after_another(which, resets):
+    """On these bits of three; those of several bits are arbitrary."""
+    matrices = [READOUT if len(bits) == 1 else np.random.default_rng(3).dirichlet(np.ones(4), 4) for bits in which]
+    circuit = QuantumCircuit(3, 3)
+    for qubit, angle in enumerate((0.7, 1.2, 2.0)):
+        circuit.ry(angle, qubit)
+    if resets:
+        circuit.reset(1)
+        circuit.ry(1.2, 1)
+    circuit.measure(range(3), range(3))
+    expected = distribution(circuit, {})
+    for bits, matrix in zip(which, matrices, strict=True):
+        circuit.append(ReadoutError(matrix).to_instruction(), [], bits)
+        before, expected = expected, dict.fromkeys(range(8), 0.0)
+        for (value, p), recorded in product(before.items(), range(2 ** len(bits))):
+            own = sum((value >> bit & 1) << place for place, bit in enumerate(bits))
+            kept = value & ~sum(1 << bit for bit in bits)
+            changed = kept | sum((recorded >> place & 1) << bit for place, bit in enumerate(bits))
+            expected[changed] += p * matrix[own][recorded]
+    check(as_numbers(counted(circuit, None, 20_000)), expected)
 
 
 @pytest.mark.parametrize("kind", [lambda kraus: kraus.to_instruction(), lambda kraus: SuperOp(kraus).to_instruction()])
@@ -594,7 +622,7 @@ def test_outcomes_do_not_depend_on_which_states_are_kept(monkeypatch):
     expected = memory()
     assert len(stretches_module.stretches_of(program(circuit, noise_model))) > 2
     assert memory(max_parallel_threads=3) == expected
-    monkeypatch.setattr(trajectories_module, "_SHOTS_AT_ONCE", 7)
+    monkeypatch.setattr(trajectories_module, "SHOTS_AT_ONCE", 7)
     assert memory() == expected
     monkeypatch.setattr(NumpyDevice, "most_states", lambda *_: 3)
     assert memory() == expected
@@ -739,7 +767,7 @@ def test_the_weight_of_shots_without_errors_is_known():
                 state = on_qubits(matrix_of_gate(gate), (*gate.targets, *gate.controls), 2) @ state
     records = Records(lowered.bits, np.ones(2000, np.int64))
     planning = Planning(NumpyDevice(), plan_segment, 2, Precision.DOUBLE, Monitor())
-    stratum = trajectories.run(records, Draws(1, 2000), planning, Saved())
+    stratum = trajectories.run(records, Draws(1, 2000), planning, Saved(), Suspension(None, None))
     assert stratum.weight == pytest.approx(np.vdot(state, state).real)
     spread = (stratum.weight * (1 - stratum.weight) / 2000) ** 0.5
     assert abs(stratum.is_in.mean() - stratum.weight) < 5 * spread

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
+from qiskit.circuit import Instruction, Parameter
 from qiskit.circuit.classical import expr, types
 from qiskit.quantum_info import Kraus, Pauli
 from typing_extensions import TypeAliasType
@@ -29,7 +29,7 @@ from typing_extensions import TypeAliasType
 from basicaer import BasicAer
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.engine import monitor as monitor_module
-from basicaer.engine import suspended
+from basicaer.engine import suspended, trajectories
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled
@@ -130,6 +130,14 @@ def with_errors(n=6):
     return circuit
 
 
+def misread(circuit):
+    """The circuit with errors of reading, two qubits together, and then one of them once more."""
+    one = np.array([[0.9, 0.1], [0.3, 0.7]])
+    circuit.append(Instruction("roerror", 0, 2, list(np.kron(one, one))), [], circuit.clbits[:2])
+    circuit.append(Instruction("roerror", 0, 1, list(one)), [], circuit.clbits[1:2])
+    return circuit
+
+
 def with_errors_and_feedback(n=4):
     """Shots that share density matrices, and save something of these."""
     circuit = with_errors(n)
@@ -162,6 +170,20 @@ def work_of(circuits, *, shots=200, memory=False, backend=BACKEND, **options):
     with pytest.raises(Caught):
         made.run(circuits, **options)
     return caught[0]
+
+
+class CancelledAtPoll(Monitor):
+    """Is cancelled at a poll of this number."""
+
+    def __init__(self, polls):
+        super().__init__()
+        self.polls = polls
+
+    def poll(self):
+        self.polls -= 1
+        if self.polls == 0:
+            self.cancel()
+        super().poll()
 
 
 class StopsAfter(Monitor):
@@ -205,8 +227,10 @@ def outcome(result):
     ]
 
 
+SHOTS_WITH_ERRORS = 200
 CIRCUITS = {
     "straight": lambda: [layers(9, depth=8)],
+    "misread": lambda: [misread(layers(9, depth=8))],
     "several": lambda: [layers(6, 1), layers(9, 2), layers(7, 3)],
     "branching": lambda: [branching()],
     "saving on the way": lambda: [saving_on_the_way()],
@@ -220,6 +244,7 @@ METHODS = {"errors": "statevector", "density matrices": "density_matrix"}
     ("kind", "memory"),
     [
         ("straight", False),
+        ("misread", True),
         ("several", True),
         ("branching", False),
         ("branching", True),
@@ -262,37 +287,85 @@ def test_statevectors_are_kept_exactly(device, tmp_path):
         assert np.array_equal(one.data.statevector, other.data.statevector)
 
 
-class StopsAtPoll(Monitor):
-    """Ends the work at a poll of this number."""
-
-    def __init__(self, polls):
-        super().__init__()
-        self.polls = polls
-
-    def poll(self):
-        self.polls -= 1
-        if self.polls < 0:
-            raise Cancelled
-
-
-def test_a_job_whose_errors_are_drawn_first_begins_its_circuit_again_with_the_same_outcome(tmp_path):
-    circuit = with_errors()
+def with_errors_drawn_first(n=6):
+    circuit = with_errors(n)
     circuit.data = [item for item in circuit.data if item.name != "measure"]
-    circuit.measure(range(6), range(6))
-    work = work_of([layers(6, 4), circuit], memory=True)
+    save_expectation_value(circuit, Pauli("XZ"), [0, 3], "mean")
+    save_expectation_value(circuit, Pauli("Z"), [1], "each", pershot=True)
+    circuit.measure(range(n), range(n))
+    return circuit
+
+
+class Counted:
+    """How many states are run for proposals of errors, and how many shots end, on their way through stretches."""
+
+    def __init__(self, monkeypatch):
+        self.proposals = self.shots = 0
+        find_ratios, finish = trajectories._Run._find_ratios, trajectories._Run._finish
+
+        def counted_ratios(run, stretch, part, drawn, rows, *others):
+            self.proposals += len(rows)
+            find_ratios(run, stretch, part, drawn, rows, *others)
+
+        def counted_shots(run, part):
+            finish(run, part)
+            self.shots += len(part.shots)
+
+        monkeypatch.setattr(trajectories._Run, "_find_ratios", counted_ratios)
+        monkeypatch.setattr(trajectories._Run, "_finish", counted_shots)
+        monkeypatch.setattr(trajectories, "MOST_AMPLITUDES", 2**6 * 5)  # some states at a time, and more than one time
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.7, 0.95])
+def test_shots_whose_errors_are_drawn_first_go_on_where_they_were(share, device, tmp_path, monkeypatch):
+    work = work_of([with_errors_drawn_first()], memory=True, shots=SHOTS_WITH_ERRORS)
+    counted = Counted(monkeypatch)
     want = outcome(run(work))
-    lost = 0
-    for polls in range(30, 330, 30):
-        folder = tmp_path / str(polls)
-        try:
-            run(work, Persistence(str(folder), 0.0), StopsAtPoll(polls))
-        except Cancelled:
-            if not (folder / "job.save").exists():
-                continue
-            lost += 1
-            _, again = load_job(folder)
-            assert outcome(run(again, Persistence(str(folder), 0.0))) == want
-    assert lost > 2
+    whole = counted.proposals
+    saves = StopsAfter(10**9)
+    run(work, Persistence(str(tmp_path / "whole"), 1e9), saves)
+    saves = round(share * (10**9 - saves.saves))
+    counted.proposals = counted.shots = 0
+    with pytest.raises(Cancelled):
+        run(work, Persistence(str(tmp_path / "job"), 0.0), StopsAfter(saves))
+    before = counted.proposals
+    assert before > 0
+    _, again = load_job(tmp_path / "job")
+    check_alike(outcome(run(again, Persistence(str(tmp_path / "job"), 0.0))), want, f"after {saves} saves")
+    assert counted.shots == SHOTS_WITH_ERRORS  # each of them once
+    # What is known of a state is not known of the same state in a later attempt any more, if the job was lost before.
+    assert counted.proposals < whole + 0.2 * min(before, whole - before) + 10
+
+
+def test_shots_are_saved_when_their_job_is_cancelled(tmp_path, monkeypatch):
+    work = work_of([with_errors_drawn_first()], memory=True, shots=SHOTS_WITH_ERRORS)
+    want = outcome(run(work))
+    counted = Counted(monkeypatch)
+    for polls in range(50, 450, 100):
+        folder, monitor = tmp_path / str(polls), CancelledAtPoll(polls)
+        with pytest.raises(Cancelled):
+            run(work, Persistence(str(folder), 1e9), monitor)
+        assert (folder / "running.save").exists()
+        before, counted.shots = counted.shots, 0
+        _, again = load_job(folder)
+        check_alike(outcome(run(again, Persistence(str(folder), 1e9))), want, f"after {polls} polls")
+        assert counted.shots == SHOTS_WITH_ERRORS - before
+        counted.shots = 0
+
+
+def test_shots_go_on_on_another_device(tmp_path, monkeypatch):
+    work = work_of([with_errors_drawn_first()], memory=True, shots=SHOTS_WITH_ERRORS)
+    counted = Counted(monkeypatch)
+    want = outcome(run(work))
+    whole, counted.proposals = counted.proposals, 0
+    with pytest.raises(Cancelled):
+        run(work, Persistence(str(tmp_path), 0.0), StopsAfter(40))
+    before = counted.proposals
+    device = DEVICES["GPU-emulated"]()
+    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    check_alike(outcome(run(load_job(tmp_path)[1], Persistence(str(tmp_path), 0.0))), want)
+    assert before > 0.4 * whole
+    assert counted.proposals < whole + 0.2 * before
 
 
 # What is written, and what is refused.

@@ -19,6 +19,7 @@ from qiskit.quantum_info import Pauli
 from basicaer import BasicAer
 from basicaer.cli.results import print_results
 from basicaer.engine import monitor as monitor_module
+from basicaer.engine import trajectories
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
@@ -40,7 +41,7 @@ from basicaer.simulation import Persistence
 from basicaer.simulators import running as running_module
 from basicaer.simulators.running import run_resumed
 from conftest import DEVICES
-from test_saving import StopsAfter, layers, outcome, run, work_of
+from test_saving import StopsAfter, layers, outcome, run, with_errors_drawn_first, work_of
 
 SHOTS = 40
 LONGEST = 500  # letters of a sentence, but for the path of the folder
@@ -118,7 +119,7 @@ def rewrite(folder, name, body=None, numbers=None, first=None):
     """Put other bytes into a save, and make its length and checksum right."""
     _, body_before, numbers_before = parts_of(folder, name)
     body = body_before if body is None else body
-    first = json.dumps({"format": "basicaer saved job 6", "length": len(body)}).encode() if first is None else first
+    first = json.dumps({"format": "basicaer saved job 7", "length": len(body)}).encode() if first is None else first
     content = first + b"\n" + body + (numbers_before if numbers is None else numbers)
     (folder / f"{name}.save").write_bytes(content + checksum(content))
 
@@ -246,6 +247,20 @@ def comparable(named):
 def test_no_forged_field_ends_in_anything_but_a_sentence_or_the_right_counts(saved, folder, name):
     cases = list(zip(kinds_of_places(body_of(folder, name)), itertools.cycle(ODD), strict=False))
     assert check_forged(folder, saved, name, cases) > 0.9 * len(cases)
+
+
+def test_no_forged_field_of_shots_with_errors_ends_in_anything_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(trajectories, "MOST_AMPLITUDES", 2**4 * 3)
+    work = work_of([with_errors_drawn_first(4)], shots=SHOTS, memory=True)
+    want = outcome(run(work))
+    whole, folder = tmp_path / "whole", tmp_path / "job"
+    with pytest.raises(Cancelled):
+        run(work, Persistence(str(whole), 0.0), StopsAfter(8))
+    shutil.copytree(whole, folder)
+    body = body_of(folder, "running")
+    assert "attempts" in json.dumps(body)
+    cases = list(zip(kinds_of_places(body), itertools.cycle(ODD), strict=False))
+    assert check_forged(folder, (whole, want), "running", cases) > 0.9 * len(cases)
 
 
 @pytest.mark.parametrize("odd", ["", "x", [], {}, 0, None, ["gate"]])
@@ -425,7 +440,7 @@ def test_a_job_that_fails_for_want_of_memory_says_so(folder, monkeypatch):
 
 
 LENGTHS = [
-    json.dumps({"format": "basicaer saved job 6", "length": length}) for length in (-1, 0, 2**60, None, 0.5, "x")
+    json.dumps({"format": "basicaer saved job 7", "length": length}) for length in (-1, 0, 2**60, None, 0.5, "x")
 ]
 
 

@@ -1,44 +1,23 @@
 """Aer's own errors and noise models: ours are the same, and each is read as the other."""
 
+import functools
 import warnings
 
 import numpy as np
 import pytest
+import qiskit_aer
 import qiskit_aer.noise as aer
-from qiskit import QuantumCircuit
-from qiskit.circuit.library import SXGate, XGate
+from qiskit import QuantumCircuit, transpile
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit.quantum_info import Kraus, SuperOp, random_quantum_channel, random_unitary
+from qiskit.quantum_info import SuperOp
 from qiskit.transpiler import PassManager
 from qiskit_ibm_runtime import fake_provider
 
 import superoperators
+from basicaer import BasicAer
 from basicaer import noise as ours
 from basicaer.compile.noise_model import read_model
-
-UNITARY = random_unitary(4, seed=1).data
-OPERATORS = Kraus(random_quantum_channel(4, 4, rank=3, seed=2)).data
-CALLS = {
-    "depolarizing 1": lambda noise: noise.depolarizing_error(0.3, 1),
-    "depolarizing 2": lambda noise: noise.depolarizing_error(16 / 15, 2),
-    "pauli": lambda noise: noise.pauli_error([("XY", 0.2), ("ZI", 0.3), ("II", 0.5)]),
-    "relaxation, short T2": lambda noise: noise.thermal_relaxation_error(50, 30, 7, 0.2),
-    "relaxation, long T2": lambda noise: noise.thermal_relaxation_error(50, 80, 7, 0.2),
-    "amplitude damping": lambda noise: noise.amplitude_damping_error(0.3, 0.2),
-    "phase damping": lambda noise: noise.phase_damping_error(0.3),
-    "phase and amplitude": lambda noise: noise.phase_amplitude_damping_error(0.3, 0.2, 0.1, canonical_kraus=False),
-    "reset": lambda noise: noise.reset_error(0.1, 0.2),
-    "coherent": lambda noise: noise.coherent_unitary_error(UNITARY),
-    "mixed unitary": lambda noise: noise.mixed_unitary_error([(UNITARY, 0.4), (np.eye(4), 0.6)]),
-    "kraus": lambda noise: noise.kraus_error(OPERATORS),
-    "PauliError": lambda noise: noise.PauliError(["XY", "II"], [0.2, 0.8]),
-    "PauliLindbladError": lambda noise: noise.PauliLindbladError(["XY", "IZ"], [0.2, 0.1]),
-    "QuantumError": lambda noise: noise.QuantumError([([(XGate(), [1]), (SXGate(), [0])], 0.4), (SXGate(), 0.6)]),
-    "composed": lambda noise: noise.reset_error(0.1).compose(noise.amplitude_damping_error(0.2)),
-    "tensor": lambda noise: noise.reset_error(0.1).tensor(noise.thermal_relaxation_error(50, 30, 7)),
-    "expand": lambda noise: noise.reset_error(0.1).expand(noise.depolarizing_error(0.3, 1)),
-    "composed on a qubit": lambda noise: noise.depolarizing_error(0.1, 2).compose(noise.reset_error(0.1), qargs=[1]),
-}
+from noise_constructors import CALLS, PAIRS, check_error
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -55,6 +34,11 @@ def test_an_error_is_that_of_aer(name):
         model.add_all_qubit_quantum_error(error, label)
         channels = read_model(model).after(label, tuple(range(mine.num_qubits)))
         assert np.allclose(superoperators.of_channels(channels, mine.num_qubits), want, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "site"), PAIRS)
+def test_an_error_of_aer_acts_wherever_it_can(name, site):
+    check_error(CALLS[name](aer), site)
 
 
 def test_a_readout_error_is_that_of_aer():
@@ -126,37 +110,75 @@ BACKENDS = {
     "generic, other gates": lambda: GenericBackendV2(3, ["ecr", "rz", "sx", "x"], seed=4),
     "Manila": fake_provider.FakeManilaV2,
     "Lagos": fake_provider.FakeLagosV2,
+    "Burlington": fake_provider.FakeBurlingtonV2,  # gates u1, u2 and u3
+    "Melbourne": fake_provider.FakeMelbourneV2,
+    "fractional gates": fake_provider.FakeFractionalBackend,  # with control flow
+    "Auckland": fake_provider.FakeAuckland,
     "Sherbrooke": fake_provider.FakeSherbrooke,
+    "Torino": fake_provider.FakeTorino,
 }
+COMPARED = 60  # entries of a model, since superoperators take long
+
+
+@functools.cache
+def both_models(name, temperature=0):
+    """Our noise model of a device and that of Aer, which takes seconds."""
+    backend = BACKENDS[name]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ours warns of gates that relax more than their reported error allows
+        return tuple(noise.NoiseModel.from_backend(backend, temperature=temperature) for noise in (ours, aer))
 
 
 @pytest.mark.parametrize(("name", "temperature"), [*((name, 0) for name in BACKENDS), ("generic", 60), ("Manila", 60)])
 def test_the_noise_of_a_device_is_that_of_aer(name, temperature):
-    backend = BACKENDS[name]()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        mine = ours.NoiseModel.from_backend(backend, temperature=temperature)
-        theirs = aer.NoiseModel.from_backend(backend, temperature=temperature)
-    if name == "Sherbrooke":  # Aer takes seconds for all of its qubits
-        edges = list(mine.to_dict()["errors"])[::40]
-        mine, theirs = ({"errors": edges}, {"errors": matching(theirs, edges)})
-        mine, theirs = (ours.NoiseModel.from_dict(one) for one in (mine, theirs))
-    compared(mine, theirs)
-    if hasattr(theirs, "_custom_noise_passes") and name != "Sherbrooke":
-        circuit = QuantumCircuit(2)
-        circuit.delay(3, 0, "us")
-        circuit.delay(5, 1, "us")
-        both = [PassManager(one._custom_noise_passes).run(circuit) for one in (mine, theirs)]
-        assert np.allclose(*(SuperOp(one).data for one in both), atol=1e-9)
+    mine, theirs = both_models(name, temperature)
+    both = [{place_of(one): one for one in model.to_dict()["errors"]} for model in (mine, theirs)]
+    assert both[0].keys() == both[1].keys()  # no error is missing and none is too many
+    chosen = sorted(both[0])[:: len(both[0]) // COMPARED + 1]
+    compared(*(ours.NoiseModel.from_dict({"errors": [errors[one] for one in chosen]}) for errors in both))
+    circuit = QuantumCircuit(2)
+    circuit.delay(3, 0, "us")
+    circuit.delay(5, 1, "us")
+    delayed = [PassManager(one._custom_noise_passes).run(circuit) for one in (mine, theirs)]
+    assert np.allclose(*(SuperOp(one).data for one in delayed), atol=1e-9)
+    assert len(delayed[0].data) == 4
 
 
-def matching(theirs, edges):
-    wanted = {(one["type"], one["operations"][0], tuple(one["gate_qubits"][0])) for one in edges}
-    return [
-        one
-        for one in theirs.to_dict()["errors"]
-        if (one["type"], one["operations"][0], tuple(one["gate_qubits"][0])) in wanted
-    ]
+def place_of(error):
+    [qubits] = error["gate_qubits"]
+    return error["type"], error["operations"][0], tuple(qubits)
+
+
+@pytest.mark.parametrize("of", ["ours", "Aer's"])
+def test_a_small_circuit_on_a_model_of_133_qubits_has_the_probabilities_of_aer(of):
+    circuit = QuantumCircuit(4)
+    circuit.h(0)
+    for qubit in range(3):
+        circuit.cx(qubit, qubit + 1)
+    circuit.rx(0.7, range(4))
+    circuit.measure_all()
+    circuit = transpile(circuit, BACKENDS["Torino"](), seed_transpiler=3)
+    mine, theirs = both_models("Torino")
+    model = mine if of == "ours" else theirs
+    simulator = qiskit_aer.AerSimulator(method="density_matrix", noise_model=theirs)
+    measured = [circuit.find_bit(one.qubits[0]).index for one in circuit.data if one.operation.name == "measure"]
+    saving = circuit.remove_final_measurements(inplace=False)
+    saving.save_probabilities(measured)
+    want = simulator.run(saving).result().data(0)["probabilities"]
+    for qubit in measured:  # the recorded values are wrong now and then
+        want = read_with(read_model(model).readout((qubit,)), measured.index(qubit), want)
+    backend = BasicAer.get_backend("qasm_simulator", noise_model=model, seed_simulator=5, shots=20_000)
+    for method in ("density_matrix", "statevector"):
+        counts = backend.run(circuit, method=method).result().get_counts()
+        got = np.array([counts.get(f"{value:04b}", 0) for value in range(16)])
+        chi_squared = ((got - 20_000 * want) ** 2 / (20_000 * want)).sum()
+        assert chi_squared < 56  # at 15 degrees of freedom, one of a million is larger
+
+
+def read_with(matrix, bit, probabilities):
+    """Return how likely each value is recorded if a bit of it is read with errors: row i is for the true value i."""
+    by_bit = probabilities.reshape(-1, 2, 2**bit)
+    return np.einsum("aib,ij->ajb", by_bit, matrix).reshape(-1)
 
 
 def test_an_error_of_aer_can_be_given_in_a_circuit():

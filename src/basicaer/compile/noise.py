@@ -6,6 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qiskit.circuit import Gate
 from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise_entries import channels_of_entry, readout_of
@@ -72,27 +73,30 @@ class CircuitNoise:
     def key(self, item: Any) -> str:
         """Return the name under which a model has the errors of an instruction: its label, or else its name.
 
+        The label of a save is that of the saved values, so that it has the errors of its name.
         A gate that acts for other values of its controls than ones has the errors of its name without these values.
         """
         label, whole = item.label, item.name
-        if label is not None:
+        if label is not None and (not whole.startswith("save_") or isinstance(item.operation, Gate)):
             return str(label)
         name, _, values = whole.rpartition("_o")
         is_open = name and values.isdecimal() and getattr(item.operation, "base_gate", None) is not None
         return name if is_open else str(whole)
 
-    def with_delays(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """Return a circuit with the errors that the model has during delays; itself if there are none.
+    def with_passes(self, circuit: QuantumCircuit) -> QuantumCircuit:
+        """Return a circuit with the errors that passes of the model put into it, as during delays; itself if none do.
 
         Raises
         ------
         BasicAerError
             If a pass of the model raises anything.
         """
-        if not self._passes or "delay" not in circuit.count_ops():
+        # Passes of Aer are for delays, and do not say so.
+        passes = [one for one in self._passes if getattr(one, "acts_on", _has_delays)(circuit)]
+        if not passes:
             return circuit
-        with at_border(lambda why: BasicAerError(f"The errors of delays cannot be added: {why}.")):
-            changed: QuantumCircuit = PassManager(self._passes).run(circuit)
+        with at_border(lambda why: BasicAerError(f"The passes of the noise model fail: {why}.")):
+            changed: QuantumCircuit = PassManager(passes).run(circuit)
         return changed
 
     def may_act_on(self, item: Any) -> bool:
@@ -163,6 +167,10 @@ class CircuitNoise:
             return []
         on = tuple([qubits[place] for place in operators.places])
         return [Channel(on, operators.matrices, operators.probabilities, operators.paulis)]  # type: ignore[arg-type]  # none is idle
+
+
+def _has_delays(circuit: QuantumCircuit) -> bool:
+    return "delay" in circuit.count_ops()
 
 
 class _Operators:

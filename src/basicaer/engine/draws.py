@@ -26,6 +26,7 @@ FINAL = 0
 _BLOCK = 4  # numbers that Philox makes from one value of its counter
 _SPLITS = 1  # the last word of the counter where shots are split in bulk instead of drawn one by one
 _ERRORS = 2  # the last word where errors of many shots are drawn together
+_READOUTS = 3  # the last word where shots draw the values that are recorded at the end
 
 
 def seed_of_experiment(seed: int, position: int) -> int:
@@ -96,6 +97,22 @@ class Draws:
         self._go_to(first, place, loops)
         drawn = self._random.random(int(shots[-1]) + 1 - first * _BLOCK)
         return drawn[shots - first * _BLOCK] if len(shots) < len(drawn) else drawn
+
+    def of_readouts(self, shots: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+        """Return ``numbers[i, k]``, the number in [0, 1) that ``shots[i]`` draws for readout k of `count` at the end.
+
+        Parameters
+        ----------
+        shots
+            Numbers of shots, ascending.
+        """
+        if not len(shots):
+            return np.empty((0, count))
+        first = int(shots[0]) * count // _BLOCK
+        self._go_to(first, FINAL, (), _READOUTS)
+        drawn = self._random.random((int(shots[-1]) + 1) * count - first * _BLOCK)
+        of_shots = drawn[int(shots[0]) * count - first * _BLOCK :].reshape(-1, count)
+        return of_shots if len(of_shots) == len(shots) else of_shots[shots - shots[0]]
 
     def of_split(self, place: int, loops: tuple[int, ...], name: bytes) -> np.random.Generator:
         """Return the generator that splits a number of shots which are not told apart.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from basicaer.engine.bits import has_bits
+from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.slots import Slot, SlotOperators
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from basicaer.engine.draws import Draws
     from basicaer.engine.program import Channel
 
-__all__ = ["Choices", "Hits", "Site", "Sites"]
+__all__ = ["Choices", "Hits", "Site", "Sites", "choices_of"]
 
 _BLOCK = 2**14  # shots whose errors are drawn by one generator; a part of them costs no more than those before it do
 _MOST_DRAWN = 2**16  # numbers that are drawn at a time
@@ -129,6 +130,17 @@ class Choices:
         found = self._ends.searchsorted(draws * self._ends[-1], side="right")
         terms: NDArray[np.intp] = self._others[np.minimum(found, len(self._others) - 1)]
         return terms
+
+
+_KEPT, _MOST_KEPT = 4096, 10**6  # errors, and entries of all of their operators
+
+_choices: LruCache[tuple[NDArray[np.complexfloating], Choices]] = LruCache(_KEPT, _MOST_KEPT)
+
+
+def choices_of(channel: Channel) -> Choices:
+    """Return what may happen at a channel, the same object for all that have its operators."""
+    operators = channel.operators  # is kept as well, so that its id stays its own
+    return _choices.get_or_make(id(operators), operators.size, lambda: (operators, Choices(channel)))[1]
 
 
 class Site(NamedTuple):

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Planner
     from basicaer.engine.planning import NumbersOf
     from basicaer.engine.program import Program
-    from basicaer.engine.suspended import RunPersister
+    from basicaer.engine.suspended import Resumable, RunPersister
 
 __all__ = ["execute", "lost"]
 
@@ -73,7 +73,7 @@ def execute(
     *,
     numbers_of: NumbersOf | None = None,
     persister: RunPersister | None = None,
-    resume: tuple[Suspended, Callable[[State], None]] | None = None,
+    resume: Resumable | None = None,
     check_shots: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run a program.
@@ -185,7 +185,7 @@ class _Execution:
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
         elif trajectories is not None:
-            self.stratum = trajectories.run(self.records, self.draws, self.planning, self.saved)
+            self.stratum = trajectories.run(self.records, self.draws, self.planning, self.saved, self.suspension)
         else:
             self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
         try:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.engine.bits import all_ones, extract_bits, has_bit, mask_of
-from basicaer.engine.draws import FINAL, number_of
-from basicaer.engine.noise import misread, misread_exactly, of_bits, written
+from basicaer.engine.bits import all_ones, has_bit, has_bits, mask_of, mask_words
+from basicaer.engine.draws import FINAL
+from basicaer.engine.noise import misread, misread_exactly
 from basicaer.engine.program import Form, Gate, Segment
-from basicaer.engine.records import Shots
+from basicaer.engine.records import Records, Shots
 from basicaer.engine.sampling import (
     SHOTS_AT_ONCE,
+    sample_in_any_order,
     sample_values,
     share_out,
     split_values,
@@ -22,14 +23,15 @@ from basicaer.engine.splitting import LEAST_OF_OUTCOMES, collapse, drawn, probab
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from basicaer.engine.device import State
     from basicaer.engine.draws import Draws
     from basicaer.engine.groups import Group
     from basicaer.engine.planning import Planning
-    from basicaer.engine.program import Program
-    from basicaer.engine.records import Records
+    from basicaer.engine.program import Program, Readout
     from basicaer.engine.request import Request
 
 __all__ = ["Finishing", "record"]
@@ -114,12 +116,30 @@ class Finishing:
                 self._monitor.poll()
                 numbers = np.arange(start, min(start + SHOTS_AT_ONCE, shots))
                 draws = self._draws.of_shots(FINAL, (), numbers)
-                if self._request.keep_order or self._request.keep_state:
+                if self._program.readouts:
+                    indices = sample_in_any_order(state, draws)
+                    self._count_read(numbers, indices, bits)
+                    last_index = int(indices[-1])
+                elif self._request.keep_order or self._request.keep_state:
                     values, which, last_index = sample_values(state, draws, self._program.final, bits)
                     self._count(start, values, np.bincount(which).tolist(), which)
                 else:
                     self._count(start, *value_counts(state, draws, self._program.final, bits), None)
         return last_index
+
+    def _count_read(self, shots: NDArray[np.int64], indices: NDArray[np.int64], bits: int) -> None:
+        """Add shots of a straight program to the outcome, with the errors of reading; see `record`.
+
+        Parameters
+        ----------
+        bits
+            The classical bits before.
+        """
+        records = Records(self._program.bits, np.ones(len(shots), np.int64))
+        records.words[:] = mask_words(bits, len(records.words))[:, None]
+        record(records, self._draws, self._program, shots, indices, first=int(shots[0]))
+        values, which = records.numbers()
+        self._count(int(shots[0]), values, np.bincount(which).tolist(), which)
 
     def _add_outcomes(self, group: Group, found: dict[int, float]) -> None:
         """Add the probabilities of all outcomes of a group, whose rows are probabilities."""
@@ -192,25 +212,58 @@ class Finishing:
         self.amplitudes = state.device_array() if self._request.on_device else state.amplitudes()
 
 
-def record(
-    records: Records, draws: Draws, program: Program, rows: NDArray[np.int64], indices: NDArray[np.int64]
+def record(  # where to, and what
+    records: Records,
+    draws: Draws,
+    program: Program,
+    shots: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    *,
+    first: int = 0,
 ) -> None:
     """Record what the final measurements of a program find in some shots, with the errors of recording.
 
     Parameters
     ----------
-    rows
-        The shots, ascending.
+    shots
+        Their numbers, ascending.
     indices
         The index of the basis state that each of them is found in.
+    first
+        The shot that has the first row of the records.
     """
-    for measure in program.final:
-        for bit in measure.bits:
-            records.write(rows, bit, on=extract_bits(indices, (measure.qubit,)) == 1)
-    for number, readout in enumerate(program.readouts):
-        of_rows = draws.of_shots(number_of(b"readout %d" % number), (), rows)
-        recorded = of_bits(records, rows, readout)
-        if len(readout.bits) == 1:
-            written(records, rows, readout, (of_rows >= readout.matrix[recorded, 0]).astype(np.intp))
-        else:
-            written(records, rows, readout, drawn(of_rows, readout.matrix[recorded]))
+    rows = shots - first
+    qubit_of = {bit: measure.qubit for measure in program.final for bit in measure.bits}
+    before = {bit for readout in program.readouts for bits in readout.bits for bit in bits} - qubit_of.keys()
+    bits = [*qubit_of, *before]
+    # found[i, j] = what shot i records in bits[j]
+    found = has_bits(indices[:, None], np.array([*qubit_of.values()], np.int64))
+    if before:
+        found = np.column_stack([found, *(records.bit(rows, bit) for bit in before)])
+    if program.readouts:
+        column_of = {bit: column for column, bit in enumerate(bits)}
+        columns = [[[column_of[bit] for bit in bits] for bits in readout.bits] for readout in program.readouts]
+        _misread(found, draws.of_readouts(shots, len(columns)), program.readouts, columns)
+    records.write_all(rows, bits, found)
+
+
+def _misread(
+    found: NDArray[np.bool_],
+    draws: NDArray[np.float64],
+    readouts: Sequence[Readout],
+    columns: list[list[list[int]]],
+) -> None:
+    """Change what shots have found, ``found[shot, column]``, by readout errors, whose bits are in these columns.
+
+    All bits differ: of two errors on the same bit, only the last can wait for the end of a program.
+    """
+    alone = [number for number, (first, *others) in enumerate(columns) if not others and len(first) == 1]
+    if alone:
+        of_zero, of_one = np.array([readouts[number].matrix[:, 0] for number in alone]).T
+        own = [columns[number][0][0] for number in alone]
+        found[:, own] = draws[:, alone] >= np.where(found[:, own], of_one, of_zero)
+    for number in sorted(set(range(len(columns))) - set(alone)):
+        value_of = sum(found[:, same[0]] * 2**place for place, same in enumerate(columns[number]))
+        values = drawn(draws[:, number], readouts[number].matrix[value_of])
+        for place, same in enumerate(columns[number]):
+            found[:, same] = has_bits(values, np.array(place))[:, None]

@@ -85,24 +85,25 @@ class Drawn:
 
 
 class Chosen:
-    """What the shots of a part have drawn in the end."""
+    """What the shots of a part have drawn in the end, and which of them have."""
 
     def __init__(self, count: int) -> None:
+        self.is_known = np.zeros(count, bool)
         self.names = np.zeros((count, 3), np.uint64)
         self.x, self.z = np.zeros((2, count), np.int64)
         self.is_usual = np.zeros(count, bool)
         self.row = np.zeros(count, np.intp)  # their places among those that drew with them
         self.attempt = np.zeros(count, np.intp)
-        self.drawn: list[Drawn] = []  # drawn[i] = attempt i
+        self.drawn: dict[int, Drawn] = {}  # drawn[i] = attempt i
 
-    def add(self, drawn: Drawn, accepted: NDArray[np.bool_]) -> None:
+    def add(self, drawn: Drawn, attempt: int, accepted: NDArray[np.bool_]) -> None:
         """Let those shots have what they have drawn whose proposals are accepted."""
         rows = np.flatnonzero(accepted)
         at = drawn.left[rows]
         self.names[at], self.x[at], self.z[at] = drawn.names[rows], drawn.x[rows], drawn.z[rows]
         self.is_usual[at] = drawn.errors.is_usual[rows]
-        self.row[at], self.attempt[at] = rows, len(self.drawn)
-        self.drawn.append(drawn)
+        self.row[at], self.attempt[at], self.is_known[at] = rows, attempt, True
+        self.drawn[attempt] = drawn
 
 
 class Waiting:
@@ -112,9 +113,12 @@ class Waiting:
     ----------
     numbers
         ``numbers[name]`` is the number of a state.
+    ratios
+        ``ratios[name]`` is by which factor the stretch changes the squared norm of a state, whether it waits or not.
     """
 
     def __init__(self) -> None:
+        self.ratios: dict[bytes, float] = {}
         self.numbers: dict[bytes, int] = {}
         self._states: list[Ensemble | None] = []
         self._segments: list[SegmentBatch] = []
@@ -161,6 +165,8 @@ class Waiting:
 
 def different(rows: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first of each kind of equal rows, and the kind of each row."""
+    if not (rows != rows[:1]).any():  # This is so without errors, and is found faster than by sorting.
+        return np.zeros(min(len(rows), 1), np.intp), np.zeros(len(rows), np.intp)
     whole = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).reshape(-1)
     _, first, kind = np.unique(whole, return_index=True, return_inverse=True)
     return first, kind.reshape(-1)

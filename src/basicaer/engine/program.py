@@ -367,8 +367,8 @@ class Program:
 
     @property
     def is_straight(self) -> bool:
-        """Whether there are only gates, preparations, saves, stores and measurements at the end, and no errors."""
-        return not self.readouts and all(isinstance(operation, _STRAIGHT) for operation in self.body)
+        """Whether there are only gates, preparations, saves, stores and measurements at the end, perhaps misread."""
+        return all(isinstance(operation, _STRAIGHT) for operation in self.body)
 
     @property
     def is_straight_for_density(self) -> bool:

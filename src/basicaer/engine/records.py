@@ -61,6 +61,15 @@ class Records:
         word, mask = word_and_mask(bit)
         self.words[word, rows] = with_mask(self.words[word, rows], mask, on=on)
 
+    def write_all(self, rows: NDArray[np.int64], bits: Sequence[int], on: NDArray[np.bool_]) -> None:
+        """Write several bits of some rows: ``bits[j]`` of ``rows[i]`` becomes ``on[i, j]``."""
+        places = [word_and_mask(bit) for bit in bits]
+        for word in {word for word, _ in places}:
+            own = [j for j, (of_bit, _) in enumerate(places) if of_bit == word]
+            masks = np.array([places[j][1] for j in own])
+            values = (on if len(own) == len(bits) else on[:, own]) @ masks
+            self.words[word, rows] = self.words[word, rows] & ~masks.sum() | values
+
     def write_number(self, rows: NDArray[np.int64], bits: Sequence[int], number: int) -> None:
         """Write the bits of a number to some rows: bit j of it to ``bits[j]``."""
         for j, bit in enumerate(bits):

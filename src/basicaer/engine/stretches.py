@@ -9,7 +9,7 @@ import numpy as np
 
 from basicaer.engine.bits import bit_at, numbers_of_bits
 from basicaer.engine.device import SegmentBatch
-from basicaer.engine.error_sites import Choices, Site, Sites
+from basicaer.engine.error_sites import Site, Sites, choices_of
 from basicaer.engine.frames import WIDEST, Passage, passage
 from basicaer.engine.program import Channel, Form, Gate, Phase, Save, SavedQuantity, Segment
 from basicaer.engine.slots import Slot
@@ -211,9 +211,8 @@ def _let_occur(site: Site, hits: Hits, frames: Frames, count: int) -> None:
 
 def stretches_of(program: Program) -> tuple[Stretch, ...] | None:
     """Return a program as stretches; None if it has no errors, or other operations, or errors that are too strong."""
-    if not program.readouts and not any(isinstance(operation, Channel) for operation in program.body):
+    if not any(isinstance(operation, Channel) for operation in program.body):
         return None
-    known: dict[int, Choices] = {}
     stretches: list[Stretch] = []
     steps: list[Passage | Site] = []
     excess = 0.0
@@ -226,7 +225,7 @@ def stretches_of(program: Program) -> tuple[Stretch, ...] | None:
                         return None
                     steps.append(passed)
             case Channel():
-                step = _step(at, operation, known)
+                step = _step(at, operation)
                 if step is None:
                     return None
                 steps.append(step)
@@ -254,16 +253,14 @@ def _ends_with_saves(program: Program, at: int) -> bool:
     return all(isinstance(operation, Save | Phase) for operation in program.body[at:])
 
 
-def _step(at: int, channel: Channel, known: dict[int, Choices]) -> Passage | Site | None:
+def _step(at: int, channel: Channel) -> Passage | Site | None:
     """Return a channel as a site of errors, or, if it always does the same, as a gate."""
     qubits = channel.qubits
     if len(qubits) > WIDEST:
         return None
     if len(channel.operators) == 1:
         return passage(Gate("error", "G" * len(qubits), qubits, Form.MATRIX, channel.operators[0]))
-    choices = known.get(id(channel.operators))  # the program keeps the arrays, so that their ids stay theirs
-    if choices is None:
-        choices = known[id(channel.operators)] = Choices(channel)
+    choices = choices_of(channel)
     if choices.excess > _MOST_EXCESS:
         return None
     slot = None if choices.operators is None else Slot(qubits, choices.operators)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from basicaer.errors import BasicAerError
 
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from basicaer.engine.groups import Place, Step
     from basicaer.engine.plan import Plan
 
-__all__ = ["PlannedOtherwiseError", "RunPersister", "Suspended", "Suspension", "Waiting", "check_passes_done"]
+__all__ = [
+    "PlannedOtherwiseError",
+    "Resumable",
+    "RunPersister",
+    "Suspended",
+    "SuspendedShots",
+    "Suspension",
+    "Waiting",
+    "check_passes_done",
+]
 
 
 class Waiting(NamedTuple):
@@ -68,17 +77,50 @@ class Suspended(NamedTuple):
     saved: dict[str, dict[int, Any]]
 
 
+class SuspendedShots(NamedTuple):
+    """A run of shots whose errors are drawn first. It needs no state: what a shot draws gives its state again.
+
+    Attributes
+    ----------
+    is_done
+        Whether each shot has been recorded.
+    first, attempts
+        The first of the shots that were running, and what they have drawn; see `Attempts`.
+    is_usual, usual_weight
+        Those of the shots without errors; see `Stratum`.
+    words, saved
+        As in `Suspended`.
+    """
+
+    is_done: NDArray[np.bool_]
+    first: int
+    attempts: NDArray[np.int32]
+    is_usual: NDArray[np.bool_]
+    usual_weight: float
+    words: NDArray[np.uint64]
+    saved: dict[str, dict[int, Any]]
+
+
 class RunPersister(Protocol):
     """Keeps runs that are suspended."""
 
-    def persist(self, suspended: Callable[[], Suspended], state: State) -> None:
+    def persist(self, suspended: Callable[[], Suspended | SuspendedShots], state: State | None) -> None:
         """Keep a run if it is time to, or if it must stop; only then is `suspended` called.
+
+        Parameters
+        ----------
+        state
+            The state of the branch that is running, if the run needs one to go on.
 
         Raises
         ------
         Cancelled, JobTimeLimitError
             If it must stop.
         """
+
+
+Resumable: TypeAlias = "tuple[Suspended | SuspendedShots, Callable[[State], None]]"
+"""A run that was suspended, and what restores its state."""
 
 
 class PlannedOtherwiseError(BasicAerError):
@@ -99,14 +141,20 @@ class Suspension:
     ----------
     resume
         The run to resume, as given; None once the state is restored.
+    shots
+        The shots to resume, if their errors are drawn first; there is no other run to resume then.
     plan
         A digest of the plan of the segment that is running.
     """
 
-    def __init__(
-        self, persister: RunPersister | None, resume: tuple[Suspended, Callable[[State], None]] | None
-    ) -> None:
-        self.resume = resume
+    def __init__(self, persister: RunPersister | None, resume: Resumable | None) -> None:
+        self.resume: tuple[Suspended, Callable[[State], None]] | None = None
+        self.shots: SuspendedShots | None = None
+        match resume:
+            case SuspendedShots() as shots, _:
+                self.shots = shots
+            case Suspended() as suspended, restore:
+                self.resume = suspended, restore
         self.plan = ""
         self._persister = persister
         self._expected: str | None = None  # the digest that the plan of the next segment must have
@@ -164,7 +212,7 @@ class Suspension:
         self._expected = None
         return None if self._persister is None else partial(self.pass_done, suspended, state)
 
-    def pass_done(self, suspended: Callable[[], Suspended], state: State) -> None:
+    def pass_done(self, suspended: Callable[[], Suspended | SuspendedShots], state: State | None) -> None:
         """Let the persister save the run."""
         assert self._persister is not None  # it is called only if there is a persister  # noqa: S101
         self._persister.persist(suspended, state)

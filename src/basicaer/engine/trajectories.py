@@ -20,7 +20,7 @@ from basicaer.engine.frames import Frames
 from basicaer.engine.lru_cache import LruCache
 from basicaer.engine.parts import Chosen, Drawn, Part, Waiting, different, keys_of
 from basicaer.engine.program import OverShots, SavedQuantity
-from basicaer.engine.request import Stratum
+from basicaer.engine.shot_progress import ShotProgress
 from basicaer.engine.stretches import stretches_of
 
 if TYPE_CHECKING:
@@ -33,12 +33,16 @@ if TYPE_CHECKING:
     from basicaer.engine.planning import Planning
     from basicaer.engine.program import Block, Program, Save
     from basicaer.engine.records import Records
+    from basicaer.engine.request import Stratum
     from basicaer.engine.saved import Saved
     from basicaer.engine.stretches import Stretch
+    from basicaer.engine.suspended import Suspension
 
-__all__ = ["Trajectories"]
+__all__ = ["SHOTS_AT_ONCE", "Trajectories"]
 
-_SHOTS_AT_ONCE = 2**17  # shots whose errors are moved together, which takes some hundreds of bytes for each
+SHOTS_AT_ONCE = 2**17
+"""Shots whose errors are moved together, which takes some hundreds of bytes for each."""
+
 _FEW_STATES = 8  # states that are not a batch of the device are followed together up to this number
 _FREE_SHARE = 2  # at most 1/this of the free memory goes to states
 _KEPT, _MOST_KEPT = 64, 10**6  # programs, and operations of all of them, whose stretches are kept
@@ -55,24 +59,27 @@ class Trajectories:
     def of(cls, program: Program) -> Trajectories | None:
         """Return the trajectories of a program; None if it has no errors, or operations with which there are none."""
         body = program.body
-        kept = _stretches.get_or_make(
-            (id(body), bool(program.readouts)), len(body), lambda: (body, stretches_of(program))
-        )
+        kept = _stretches.get_or_make(id(body), len(body), lambda: (body, stretches_of(program)))
         return None if kept[1] is None else cls(program, kept[1])
 
-    def run(self, records: Records, draws: Draws, planning: Planning, saved: Saved) -> Stratum | None:
-        """Run all shots; record what they measure, and add what they save.
+    def run(
+        self, records: Records, draws: Draws, planning: Planning, saved: Saved, suspension: Suspension
+    ) -> Stratum | None:
+        """Run all shots, or those that are left of a run that was suspended; record what they measure and save.
 
         Returns
         -------
         Stratum or None
             The shots without errors; None if there are none, or no shot is told apart from others.
         """
-        run = _Run(self._program, self._stretches, records, draws, planning, saved)
-        for start in range(0, len(records.shots), _SHOTS_AT_ONCE):
-            shots = np.arange(start, min(start + _SHOTS_AT_ONCE, len(records.shots)))
-            run.follow(shots)
-        return run.stratum()
+        progress = ShotProgress(records, saved, len(self._stretches), suspension, planning.monitor)
+        run = _Run(self._program, self._stretches, records, draws, planning, saved, progress)
+        with progress.saved_when_stopped():
+            for start in range(0, len(records.shots), SHOTS_AT_ONCE):
+                shots = progress.begin(start, min(start + SHOTS_AT_ONCE, len(records.shots)))
+                if len(shots):
+                    run.follow(shots)
+        return progress.stratum()
 
 
 _stretches: LruCache[tuple[Block, tuple[Stretch, ...] | None]] = LruCache(_KEPT, _MOST_KEPT)
@@ -89,10 +96,10 @@ class _Run:
         draws: Draws,
         planning: Planning,
         saved: Saved,
+        progress: ShotProgress,
     ) -> None:
         self._saved = saved
-        self._is_usual = np.zeros(len(records.shots), bool)
-        self._usual_weight = 0.0
+        self._progress = progress
         self._program = program
         self._stretches = stretches
         self._records = records
@@ -124,47 +131,80 @@ class _Run:
     def _after(self, number: int, part: Part) -> Iterator[Part]:
         """Run a stretch; yield the shots in parts, and release the states from which they come."""
         stretch, waiting, chosen = self._stretches[number], Waiting(), Chosen(len(part.shots))
-        ratios: dict[bytes, float] = {}  # ratios[name] = by which factor the squared norm of a state changes
-        left = np.arange(len(part.shots))
+        left, attempt = np.arange(len(part.shots)), 0
         while len(left):
-            shots, attempt = part.shots[left], len(chosen.drawn)
-            frames = Frames(self._planning.n_qubits, part.x[left], part.z[left])
-            errors = stretch.errors(shots, self._draws, attempt, frames, self._planning.monitor.poll)
-            drawn = Drawn(left, part.state_of[left], errors, *frames.masks())
-            accepted = ~errors.is_proposed
-            if not accepted.all():
-                self._find_ratios(stretch, part, drawn, ratios, waiting)
-                of_kinds = np.array([ratios.get(name, 0.0) for name in drawn.named(np.arange(len(drawn.first)))])
-                draws = self._draws.of_shots(len(self._program.body) + 1 + number, (attempt,), shots)
-                accepted |= draws < of_kinds[drawn.kind] * errors.factors
-            chosen.add(drawn, accepted)
-            left = left[~accepted]
+            # A run that is resumed has shots of which more proposals have been rejected already.
+            at = left[self._progress.rejected(number, part.shots[left]) <= attempt]
+            if len(at):
+                frames = Frames(self._planning.n_qubits, part.x[at], part.z[at])
+                poll = self._planning.monitor.poll
+                errors = stretch.errors(part.shots[at], self._draws, attempt, frames, poll)
+                drawn = Drawn(at, part.state_of[at], errors, *frames.masks())
+                chosen.add(drawn, attempt, self._decided(stretch, part, drawn, attempt, waiting))
+                left = np.flatnonzero(~chosen.is_known)
+            attempt += 1
         yield from self._parts(stretch, part, chosen, waiting)
         if part.states is not None:
             part.states.release()
 
-    def _find_ratios(
-        self, stretch: Stretch, part: Part, drawn: Drawn, ratios: dict[bytes, float], waiting: Waiting
+    def _decided(self, stretch: Stretch, part: Part, drawn: Drawn, attempt: int, waiting: Waiting) -> NDArray[np.bool_]:
+        """Return which of the shots that have drawn have their proposals accepted."""
+        progress, errors, shots = self._progress, drawn.errors, part.shots[drawn.left]
+        accepted = ~errors.is_proposed | progress.is_accepted(stretch.number, shots)
+        if accepted.all():
+            return accepted
+        draws = self._draws.of_shots(len(self._program.body) + 1 + stretch.number, (attempt,), shots)
+        for rows, ratios in self._ratios(stretch, part, drawn, np.flatnonzero(~accepted), waiting):
+            accepted[rows] = draws[rows] < ratios * errors.factors[rows]
+            progress.decide(stretch.number, shots[rows], attempt, accepted[rows])
+        return accepted
+
+    def _ratios(
+        self, stretch: Stretch, part: Part, drawn: Drawn, rows: NDArray[np.intp], waiting: Waiting
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+        """Yield rows of what was drawn, and by which factors the squared norms of their states change.
+
+        A stretch is run for what shots propose, to see this; as many states as fit are kept.
+        """
+        rows = rows[np.argsort(drawn.kind[rows], kind="stable")]
+        kinds, begins = np.unique(drawn.kind[rows], return_index=True)
+        of_kinds = np.split(rows, begins[1:])
+        names = drawn.named(kinds)
+        is_known = np.array([name in waiting.ratios for name in names])
+        unknown = np.flatnonzero(~is_known)
+        some = [unknown[start : start + self._together] for start in range(0, len(unknown), self._together)]
+        for own in [np.flatnonzero(is_known), *some]:
+            if not len(own):
+                continue
+            if not is_known[own[0]]:
+                self._find_ratios(stretch, part, drawn, drawn.first[kinds[own]], [names[i] for i in own], waiting)
+            found = [of_kinds[i] for i in own]
+            ratios = [waiting.ratios[names[i]] for i in own]
+            yield np.concatenate(found), np.repeat(ratios, [len(one) for one in found])
+
+    def _find_ratios(  # noqa: PLR0917  # what is known of each state
+        self,
+        stretch: Stretch,
+        part: Part,
+        drawn: Drawn,
+        rows: NDArray[np.intp],
+        names: list[bytes],
+        waiting: Waiting,
     ) -> None:
-        """Run a stretch for what shots propose, to see how it changes the norms; keep as many states as fit."""
-        kinds = np.unique(drawn.kind[drawn.errors.is_proposed])
-        unknown = kinds[[name not in ratios for name in drawn.named(kinds)]]
-        for start in range(0, len(unknown), self._together):
-            some = unknown[start : start + self._together]
-            rows, names = drawn.first[some], drawn.named(some)
-            states, segments, norms = self._run(stretch, part, drawn, rows)
-            ratios |= zip(names, (norms / part.norms[part.state_of[drawn.left[rows]]]).tolist(), strict=True)
-            if len(waiting) + len(some) <= self._together:
-                waiting.add(names, states, segments, norms)
-            elif states is not None:
-                states.release()
+        """Run a stretch for some rows of what was drawn, each of which has another state."""
+        states, segments, norms = self._run(stretch, part, drawn, rows)
+        waiting.ratios |= zip(names, (norms / part.norms[part.state_of[drawn.left[rows]]]).tolist(), strict=True)
+        if len(waiting) + len(names) <= self._together:
+            waiting.add(names, states, segments, norms)
+        elif states is not None:
+            states.release()
 
     def _parts(self, stretch: Stretch, part: Part, chosen: Chosen, waiting: Waiting) -> Iterator[Part]:
         """Yield the shots with the states that they have chosen, some of which wait already."""
         first, kind = different(chosen.names)
         names = keys_of(chosen.names[first])
         missing = np.flatnonzero([name not in waiting.numbers for name in names])
-        for attempt, drawn in enumerate(chosen.drawn):
+        for attempt, drawn in chosen.drawn.items():
             own = missing[chosen.attempt[first[missing]] == attempt]
             for start in range(0, len(own), self._together):
                 some = own[start : start + self._together]
@@ -232,35 +272,36 @@ class _Run:
     def _finish(self, part: Part) -> None:
         """Let shots save and measure, and record it."""
         assert part.states is not None  # those after the last stretch are kept  # noqa: S101
+        saved = [self._values(save, part, part.states) for save in self._program.saves]
+        indices = part.states.found(part.state_of, self._draws.of_shots(FINAL, (), part.shots))
+        # From here on nothing polls, so that a run that is saved has all or nothing of these shots.
+        for save, values in zip(self._program.saves, saved, strict=True):
+            self._save(save, part.shots, values)
         usual = np.flatnonzero(part.is_usual)
         if len(usual):
-            self._is_usual[part.shots[usual]] = True
             share = prod(stretch.usual_share for stretch in self._stretches)
-            self._usual_weight = share * float(part.norms[part.state_of[usual[0]]])
-        for save in self._program.saves:
-            self._save(save, part, part.states)
-        indices = part.states.found(part.state_of, self._draws.of_shots(FINAL, (), part.shots))
-        part.states.release()
+            self._progress.note_usual(part.shots[usual], share * float(part.norms[part.state_of[usual[0]]]))
         record(self._records, self._draws, self._program, part.shots, indices ^ part.x)
-        self._planning.monitor.finish_shots(len(part.shots))
+        part.states.release()
+        self._progress.finish(part.shots)
 
-    def _save(self, save: Save, part: Part, states: Ensemble) -> None:
-        """Add what a save reads in each shot; errors that the states lack change the signs of Paulis."""
+    def _values(self, save: Save, part: Part, states: Ensemble) -> NDArray[np.float64]:
+        """Return what a save reads in each shot; errors that the states lack change the signs of Paulis."""
         masks = [(x, z) for x, z, *_ in save.numbers]
         of_states = states.expectations(masks)
         changes = [parities(part.x & z) ^ parities(part.z & x) for x, z in masks]
-        values = of_states[part.state_of] * (1 - 2 * np.array(changes, float).T)
+        values: NDArray[np.float64] = of_states[part.state_of] * (1 - 2 * np.array(changes, float).T)
         if save.quantity is SavedQuantity.EXPECTATION:
             values = values @ np.array([factor for *_, factor in save.numbers])
+        return values
+
+    def _save(self, save: Save, shots: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Add what a save has read in each of some shots."""
         match save.over_shots:
             case OverShots.EACH:
                 for i, value in enumerate(values):
-                    self._saved.add(save, 0, part.shots[i : i + 1], 1, value)
+                    self._saved.add(save, 0, shots[i : i + 1], 1, value)
             case OverShots.LAST:
-                self._saved.add(save, 0, part.shots, len(part.shots), values[-1])
+                self._saved.add(save, 0, shots, len(shots), values[-1])
             case _:
-                self._saved.add(save, 0, part.shots, len(part.shots), values.mean(axis=0))
-
-    def stratum(self) -> Stratum | None:
-        """Return the shots without errors."""
-        return Stratum(self._usual_weight, self._is_usual) if self._is_usual.any() else None
+                self._saved.add(save, 0, shots, len(shots), values.mean(axis=0))

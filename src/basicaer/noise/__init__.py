@@ -13,6 +13,7 @@ qubit 0 is the least significant bit of a row or column.
 
 from basicaer.noise.base import QuantumChannelInstruction
 from basicaer.noise.delays import RelaxationNoisePass
+from basicaer.noise.local_pass import LocalNoisePass
 from basicaer.noise.model import NoiseModel
 from basicaer.noise.pauli_errors import PauliError, PauliLindbladError
 from basicaer.noise.quantum_error import QuantumError
@@ -31,6 +32,7 @@ from basicaer.noise.standard_errors import (
 )
 
 __all__ = [
+    "LocalNoisePass",
     "NoiseModel",
     "PauliError",
     "PauliLindbladError",

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import inf
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
-from qiskit.circuit import ControlFlowOp, Delay
-from qiskit.converters import circuit_to_dag, dag_to_circuit
-from qiskit.transpiler.basepasses import TransformationPass
+from qiskit.circuit import Delay
 
 from basicaer.errors import BasicAerError, shown
+from basicaer.noise.local_pass import LocalNoisePass
 from basicaer.noise.standard_errors import thermal_relaxation_error
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from qiskit.dagcircuit import DAGCircuit
 
     from basicaer.noise.quantum_error import QuantumError
 
@@ -26,7 +24,7 @@ __all__ = ["RelaxationNoisePass"]
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
-class RelaxationNoisePass(TransformationPass):
+class RelaxationNoisePass(LocalNoisePass):
     """Puts the relaxation of a qubit after each instruction that takes time, by default after delays.
 
     Inside control flow, too. `NoiseModel.from_backend` puts such a pass into its models.
@@ -51,12 +49,11 @@ class RelaxationNoisePass(TransformationPass):
         op_types: type | Sequence[type] = Delay,
         excited_state_populations: Sequence[float] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(self._relaxation, op_types)
         if len(t1s) != len(t2s):
             raise BasicAerError(f"There are {len(t1s)} t1s and {len(t2s)} t2s; give one of each for each qubit.")
         self._t1s, self._t2s, self._dt = list(t1s), list(t2s), dt
         self._populations = list(excited_state_populations or [0.0] * len(self._t1s))
-        self._types = (op_types,) if isinstance(op_types, type) else tuple(op_types)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the times and populations of a pass for delays; None stands for an infinite time."""
@@ -71,37 +68,17 @@ class RelaxationNoisePass(TransformationPass):
         t1s, t2s = ([inf if time is None else float(time) for time in dictionary[name]] for name in ("t1s", "t2s"))
         return cls(t1s, t2s, dictionary["dt"], excited_state_populations=dictionary["excited_state_populations"])
 
-    def run(self, dag: DAGCircuit) -> DAGCircuit:
-        """Return the circuit with the errors; called by Qiskit's pass manager."""
-        return self._with_errors(dag, range(len(dag.qubits)))
-
-    def _with_errors(self, dag: DAGCircuit, numbers: Sequence[int]) -> DAGCircuit:
-        """Return a circuit with the errors, whose qubit j is the qubit ``numbers[j]`` of the device."""
-        number_of = dict(zip(dag.qubits, numbers, strict=True))
-        found = dag.copy_empty_like()
-        for node in dag.topological_op_nodes():
-            on = [number_of[qubit] for qubit in node.qargs]
-            operation = node.op
-            if isinstance(operation, ControlFlowOp):
-                bodies = [self._with_errors(circuit_to_dag(block), on) for block in operation.blocks]
-                operation = operation.replace_blocks([dag_to_circuit(body) for body in bodies])
-            found.apply_operation_back(operation, node.qargs, node.cargs)
-            if isinstance(operation, self._types):
-                for qubit, number in zip(node.qargs, on, strict=True):
-                    error = self._error(operation, number)
-                    if error is not None:
-                        found.apply_operation_back(error.to_instruction(), [qubit])
-        return found
-
-    def _error(self, operation: Any, number: int) -> QuantumError | None:
-        if number >= len(self._t1s):
+    def _relaxation(self, operation: Any, on: list[int]) -> QuantumError | None:
+        """Return the relaxation of the qubits of an instruction; None if it takes no time."""
+        if max(on) >= len(self._t1s):
             raise BasicAerError(
-                f"There are relaxation times of {counted(len(self._t1s), 'qubit')}, and none of qubit {number}."
+                f"There are relaxation times of {counted(len(self._t1s), 'qubit')}, and none of qubit {max(on)}."
             )
         time = self._seconds(operation)
         if not time:
             return None
-        return thermal_relaxation_error(self._t1s[number], self._t2s[number], time, self._populations[number])
+        each = [thermal_relaxation_error(self._t1s[q], self._t2s[q], time, self._populations[q]) for q in on]
+        return reduce(lambda low, high: low.expand(high), each)
 
     def _seconds(self, operation: Any) -> float:
         duration, unit = operation.duration, operation.unit

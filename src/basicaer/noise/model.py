@@ -12,6 +12,7 @@ from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import NoiseEntry, read_model
 from basicaer.errors import BasicAerError, shown, warn
 from basicaer.noise.device_model import add_device_errors
+from basicaer.noise.error_table import ErrorTable
 from basicaer.noise.model_file import add_errors_of, dictionary_of_file, plain, text_of_file
 from basicaer.noise.model_inputs import (
     check_widths,
@@ -32,10 +33,9 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from basicaer.noise.base import BaseQuantumError
+    from basicaer.noise.error_table import Qubits
     from basicaer.noise.on_circuit import NoiseOnCircuit
     from basicaer.noise.readout_error import ReadoutError
-
-    Qubits = tuple[int, ...]
 
 __all__ = ["NoiseModel"]
 
@@ -69,10 +69,8 @@ class NoiseModel:
 
     def __init__(self, basis_gates: Sequence[str] | None = None) -> None:
         self._basis_gates = set(_BASIS_GATES if basis_gates is None else basis_gates)
-        self._of_all: dict[str, BaseQuantumError] = {}
-        self._of_some: dict[str, dict[Qubits, BaseQuantumError]] = {}
-        self._readout_of_all: ReadoutError | None = None
-        self._readout_of_some: dict[Qubits, ReadoutError] = {}
+        self._quantum: dict[str, ErrorTable[BaseQuantumError]] = {}  # _quantum[name or label]
+        self._readout: ErrorTable[ReadoutError] = ErrorTable()
         self._custom_noise_passes: list[Any] = []  # under the name that it has in Aer
         self._content = object()  # another one after each change
 
@@ -147,24 +145,18 @@ class NoiseModel:
     @property
     def noise_instructions(self) -> list[str]:
         """The names and labels of the instructions with errors, and "measure" if there are readout errors."""
-        names = {*self._of_all, *(name for name, of_qubits in self._of_some.items() if _noisy(of_qubits))}
-        if self._readout_of_all is not None or _noisy(self._readout_of_some):
-            names.add("measure")
-        return sorted(names)
+        names = {name for name, table in self._quantum.items() if not table.is_ideal()}
+        return sorted(names if self._readout.is_ideal() else names | {"measure"})
 
     @property
     def noise_qubits(self) -> list[int]:
         """The qubits that have errors of their own."""
-        of_some = [qubits for of_qubits in self._of_some.values() for qubits in _noisy(of_qubits)]
-        return sorted({qubit for qubits in (*of_some, *_noisy(self._readout_of_some)) for qubit in qubits})
+        noisy = [qubits for table in self._quantum.values() for qubits in table.noisy_qubits()]
+        return sorted({qubit for qubits in noisy + self._readout.noisy_qubits() for qubit in qubits})
 
     def is_ideal(self) -> bool:
         """Tell whether it has no errors."""
-        if self._of_all or self._readout_of_all is not None or self._custom_noise_passes:
-            return False
-        if any(not error.ideal() for error in self._readout_of_some.values()):
-            return False
-        return all(error.ideal() for of_qubits in self._of_some.values() for error in of_qubits.values())
+        return not self._custom_noise_passes and not self.noise_instructions
 
     def add_basis_gates(self, instructions: Any) -> None:
         """Add names to `basis_gates`; those that are no gates are left out.
@@ -191,23 +183,7 @@ class NoiseModel:
             Whether to warn if the instructions have such an error already, which is then composed with this one, or
             if errors of certain qubits stay in its place there.
         """
-        error = quantum_error(error)
-        chosen = names_and_labels(instructions)
-        check_widths(error, chosen)
-        if error.ideal():
-            return
-        self._content = object()
-        for name, label in chosen:
-            known = self._of_all.get(label)
-            self._of_all[label] = error if known is None else composed(known, error)
-            self.add_basis_gates(name)
-            if warnings and known is not None:
-                warn(f"'{label}' on all qubits had an error already; the new error acts after it.")
-            if warnings and label in self._of_some:
-                warn(
-                    f"'{label}' has errors of its own on the qubits {_shown_qubits(self._of_some[label])}; the error "
-                    "of all qubits does not act there."
-                )
+        self._put(quantum_error(error), instructions, None, warnings=warnings)
 
     def add_quantum_error(self, error: Any, instructions: Any, qubits: Sequence[int], warnings: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give instructions on certain qubits a quantum error, in place of the error of all qubits.
@@ -225,22 +201,19 @@ class NoiseModel:
         warnings
             Whether to warn if the instructions have such an error already, which is then composed with this one.
         """
-        error, on = quantum_error(error), qubits_of(qubits)
+        self._put(quantum_error(error), instructions, qubits_of(qubits), warnings=warnings)
+
+    def _put(self, error: BaseQuantumError, instructions: Any, qubits: Qubits | None, *, warnings: bool) -> None:
+        """Give instructions a quantum error, on all qubits if these are None."""
         chosen = names_and_labels(instructions)
-        check_widths(error, chosen)
-        if error.num_qubits != len(on):
-            raise BasicAerError(
-                f"The error acts on {counted(error.num_qubits, 'qubit')} and {counted(len(on), 'qubit')} are "
-                "given; give one for each."
-            )
+        check_widths(error, chosen, qubits)
+        if qubits is None and error.ideal():
+            return
         self._content = object()
         for name, label in chosen:
-            of_qubits = self._of_some.setdefault(label, {})
-            known = of_qubits.get(on)
-            of_qubits[on] = error if known is None else composed(known, error)
+            table = self._quantum.setdefault(label, ErrorTable())
+            table.put(error, qubits, composed=composed, warn_of=f"'{label}'" if warnings else None)
             self.add_basis_gates(name)
-            if warnings and known is not None and not known.ideal():
-                warn(f"'{label}' on the qubits {_shown_qubits([on])} had an error already; the new acts after it.")
 
     def add_all_qubit_readout_error(self, error: Any, warnings: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give the measurements of all qubits a readout error of one qubit.
@@ -258,17 +231,8 @@ class NoiseModel:
             raise BasicAerError(
                 f"A readout error of all qubits must be one of 1 qubit, not {error.num_qubits}; use add_readout_error."
             )
-        if error.ideal():
-            return
-        if warnings and self._readout_of_all is not None:
-            warn("All qubits had a readout error already; the new one replaces it.")
-        if warnings and self._readout_of_some:
-            warn(
-                f"The qubits {_shown_qubits(self._readout_of_some)} have readout errors of their own; the error of all "
-                "qubits does not act there."
-            )
-        self._readout_of_all = error
-        self._content = object()
+        if not error.ideal():
+            self._put_readout(error, None, warnings=warnings)
 
     def add_readout_error(self, error: Any, qubits: Sequence[int], warnings: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give the measurements of certain qubits a readout error, in place of the error of all qubits.
@@ -285,15 +249,12 @@ class NoiseModel:
             Whether to warn if the qubits have such an error already, which is replaced.
         """
         error, on = readout_error(error), qubits_of(qubits)
-        if error.num_qubits != len(on):
-            raise BasicAerError(
-                f"The readout error is of {counted(error.num_qubits, 'qubit')} and {counted(len(on), 'qubit')} are "
-                "given; give one for each."
-            )
-        if warnings and on in self._readout_of_some:
-            warn(f"The qubits {_shown_qubits([on])} had a readout error already; the new one replaces it.")
-        self._readout_of_some[on] = error
+        check_widths(error, (), on)
+        self._put_readout(error, on, warnings=warnings)
+
+    def _put_readout(self, error: ReadoutError, qubits: Qubits | None, *, warnings: bool) -> None:
         self._content = object()
+        self._readout.put(error, qubits, warn_of="Readout" if warnings else None)
 
     def content(self) -> list[Any]:
         """Return objects that are the same ones as long as the model has not been changed."""
@@ -325,31 +286,19 @@ class NoiseModel:
         """
         noise = CircuitNoise.kept(read_model(self))
 
-        def error_of(name: str, qubits: Qubits) -> Any:
-            found = self._of_some.get(name, {}).get(qubits)
-            return self._of_all.get(name) if found is None else found
+        def error_of(name: str, qubits: Qubits) -> BaseQuantumError | None:
+            return self._quantum[name].on(qubits) if name in self._quantum else None
 
-        def readout_of(qubits: Qubits) -> ReadoutError | None:
-            found = self._readout_of_some.get(qubits)
-            return self._readout_of_all if found is None else found
-
-        return sites_on(noise.with_delays(circuit), noise, error_of, readout_of)
+        return sites_on(noise.with_passes(circuit), noise, error_of, self._readout.on)
 
     def noise_entries(self) -> Iterator[NoiseEntry]:
         """Yield the quantum errors, which are made when they are needed; `basicaer` reads its own models by this."""
-        for label, error in self._of_all.items():
-            yield NoiseEntry(label, None, error.to_dict)
-        for label, of_qubits in self._of_some.items():
-            for qubits, error in of_qubits.items():
-                yield NoiseEntry(label, qubits, error.to_dict)
+        entries = [NoiseEntry(label, on, one.to_dict) for label, table in self._quantum.items() for on, one in table]
+        yield from sorted(entries, key=lambda one: one.qubits is not None)  # those of all qubits come first, as in Aer
 
     def readout_matrices(self) -> dict[Qubits | None, NDArray[np.float64]]:
         """Return the matrices of the readout errors by their qubits, and that of all qubits under None."""
-        found: dict[Qubits | None, NDArray[np.float64]] = {}
-        if self._readout_of_all is not None:
-            found[None] = self._readout_of_all.probabilities
-        found.update({qubits: error.probabilities for qubits, error in self._readout_of_some.items()})
-        return found
+        return {qubits: error.probabilities for qubits, error in self._readout}
 
     def to_dict(self, serializable: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Return the model in the layout of Aer, whose ``NoiseModel.from_dict`` reads it.
@@ -360,19 +309,13 @@ class NoiseModel:
             Whether numbers and arrays are replaced by what JSON can hold: a complex number by its real and imaginary
             parts.
         """
-        errors = []
-        for entry in self.noise_entries():
-            found = {**entry.dictionary(), "operations": [entry.name]}
-            if entry.qubits is not None:
-                if entry.name not in self._of_all and self._of_some[entry.name][entry.qubits].ideal():
-                    continue  # it exempts the qubits from nothing
-                found["gate_qubits"] = [entry.qubits]
-            errors.append(found)
-        if self._readout_of_all is not None:
-            errors.append(self._readout_of_all.to_dict())
-        for qubits, error in self._readout_of_some.items():
-            if self._readout_of_all is not None or not error.ideal():
-                errors.append({**error.to_dict(), "gate_qubits": [qubits]})
+        found = [
+            ({**one.dictionary(), "operations": [one.name]}, one.qubits)
+            for one in self.noise_entries()
+            if self._quantum[one.name].matters(one.qubits)
+        ]
+        found += [(error.to_dict(), qubits) for qubits, error in self._readout if self._readout.matters(qubits)]
+        errors = [one if qubits is None else {**one, "gate_qubits": [qubits]} for one, qubits in found]
         return {"errors": plain(errors) if serializable else errors}
 
     @classmethod
@@ -408,37 +351,16 @@ class NoiseModel:
             return NotImplemented
         return (
             self._basis_gates == other._basis_gates
-            and self._of_all == other._of_all
-            and self._of_some == other._of_some
-            and self._readout_of_all == other._readout_of_all
-            and self._readout_of_some == other._readout_of_some
+            and self._quantum == other._quantum
+            and self._readout == other._readout
         )
 
     __hash__ = None  # type: ignore[assignment]  # it can change
 
     def __repr__(self) -> str:
-        words = [
-            f"{name} on {_where(self._of_some.get(name, {}), of_all=name in self._of_all)}"
-            for name in self.noise_instructions
-            if name in self._of_all or name in self._of_some
-        ]
-        if self._readout_of_all is not None or _noisy(self._readout_of_some):
-            words.append(f"readout on {_where(self._readout_of_some, of_all=self._readout_of_all is not None)}")
+        words = [f"{name} on {table.where()}" for name, table in sorted(self._quantum.items()) if not table.is_ideal()]
+        if not self._readout.is_ideal():
+            words.append(f"readout on {self._readout.where()}")
         if self._custom_noise_passes:
             words.append(counted(len(self._custom_noise_passes), "transpiler pass"))
         return f"<NoiseModel: {'; '.join(words) or 'ideal'}>"
-
-
-def _where(of_some: Mapping[Qubits, Any], *, of_all: bool) -> str:
-    """Return the words for where instructions have errors."""
-    if not of_all:
-        return counted(len(_noisy(of_some)), "tuple") + " of qubits"
-    return f"all qubits ({counted(len(of_some), 'exception')})" if of_some else "all qubits"
-
-
-def _noisy(errors: Mapping[Qubits, Any]) -> list[Qubits]:
-    return [qubits for qubits, error in errors.items() if not error.ideal()]
-
-
-def _shown_qubits(all_qubits: Any) -> str:
-    return ", ".join("-".join(map(str, qubits)) for qubits in all_qubits)

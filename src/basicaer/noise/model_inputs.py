@@ -108,8 +108,15 @@ def names_and_labels(instructions: Any) -> list[tuple[str, str]]:
     return found
 
 
-def check_widths(error: BaseQuantumError, instructions: Sequence[tuple[str, str]]) -> None:
-    """Raise an error unless the error has as many qubits as each of the gates."""
+def check_widths(
+    error: BaseQuantumError | ReadoutError, instructions: Sequence[tuple[str, str]], qubits: Sequence[int] | None
+) -> None:
+    """Raise an error unless the error has as many qubits as each of the gates, and as are given if any are."""
+    if qubits is not None and len(qubits) != error.num_qubits:
+        raise BasicAerError(
+            f"The error acts on {counted(error.num_qubits, 'qubit')} and {counted(len(qubits), 'qubit')} are given; "
+            "give one for each."
+        )
     for name, _ in instructions:
         width = _WIDTHS.get(name, error.num_qubits)
         if width != error.num_qubits:

@@ -15,7 +15,6 @@ from basicaer.compile.noise import NEVER_NOISY, NOISE_INSTRUCTIONS, errors_in
 from basicaer.compile.saves import is_save
 from basicaer.compile.unitary import definition_of, inner_circuit
 from basicaer.compile.values import Values
-from basicaer.engine.error_sites import Choices
 from basicaer.engine.expected_errors import shares_of
 from basicaer.engine.program import Channel
 from basicaer.wording import counted
@@ -124,7 +123,7 @@ def sites_on(circuit: QuantumCircuit, noise: CircuitNoise, error_of: Any, readou
             found = errors_in(own, qubits, range(own.num_clbits), place)
             channels = [channel for channel in found if isinstance(channel, Channel)]
         if channels:
-            none = prod(1 - sum(shares_of(Choices(channel))) for channel in channels)
+            none = prod(1 - sum(shares_of(channel)) for channel in channels)
             quantum.append(NoiseSite(name, qubits, own, 1 - none))
         if one.is_measured:
             measured |= set(qubits)

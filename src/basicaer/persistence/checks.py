@@ -13,26 +13,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from basicaer.engine import trajectories
 from basicaer.engine.bits import WORD_BITS, all_ones, mask_words
 from basicaer.engine.groups import frame_at
 from basicaer.engine.method import of_statevectors_only
 from basicaer.engine.program import OverShots, Segment, SetState, walk
 from basicaer.engine.readings import shape_of
 from basicaer.engine.saved import ALL_SHOTS
+from basicaer.engine.shot_progress import MOST_ATTEMPTS
+from basicaer.engine.stretches import stretches_of
 from basicaer.engine.superoperators import on_density_matrices
 from basicaer.options import Method
 from basicaer.persistence.program_checks import MOST_REPEATS, check_array, check_program, demand, demand_numbers
 from basicaer.simulation import RETURNED_BY
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from numpy.typing import NDArray
+
     from basicaer.engine.program import Save
-    from basicaer.engine.suspended import Suspended
+    from basicaer.engine.suspended import Suspended, SuspendedShots
     from basicaer.records import ExperimentOutcome
     from basicaer.simulation import Experiment, SimulationPayload
 
-__all__ = ["check_layout", "check_outcome", "check_payload", "check_suspended"]
+__all__ = ["check_layout", "check_outcome", "check_payload", "check_suspended", "check_suspended_shots"]
+
+_MOST_WEIGHT = 1 + 1e-6  # a probability, with what rounding may add
 
 
 def check_payload(payload: SimulationPayload) -> None:
@@ -151,7 +159,7 @@ def check_suspended(suspended: Suspended, experiment: Experiment) -> None:
     ValueError, TypeError, KeyError
         Naming what cannot be.
     """
-    program, saves = experiment.program, {save.label: save for save in experiment.program.saves}
+    program = experiment.program
     if experiment.is_density:
         program = on_density_matrices(program)
     place = frame_at(program.body, suspended.steps)
@@ -165,13 +173,46 @@ def check_suspended(suspended: Suspended, experiment: Experiment) -> None:
     together = np.concatenate(left)
     demand(together.min() >= 0 and together.max() < n_rows, "shots are out of range")
     demand(len(np.unique(together)) == len(together), "shots are there twice")
-    words = suspended.words
-    demand(words.shape == (-(-program.bits // WORD_BITS), n_rows), "the classical bits are those of another circuit")
-    stray = words & ~mask_words(all_ones(program.bits), len(words))[:, None]
-    demand(not stray.any(), f"there are values of more than {program.bits} bits")
+    _check_words(suspended.words, program.bits, n_rows)
     if suspended.amplitudes is not None:
         check_array(suspended.amplitudes, (2**program.state_qubits,))
-    for label, record in suspended.saved.items():
+    _check_all_accumulated(suspended.saved, experiment)
+
+
+def check_suspended_shots(suspended: SuspendedShots, experiment: Experiment) -> None:
+    """Check how far the shots of a circuit were whose errors are drawn first.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError
+        Naming what cannot be.
+    """
+    program, shots = experiment.program, experiment.shots
+    stretches = None if experiment.is_density else stretches_of(program)
+    demand(stretches is not None, "the errors of its circuit are not drawn first")
+    demand(suspended.is_done.shape == suspended.is_usual.shape == (shots,), "it is of another number of shots")
+    demand(suspended.first in range(0, shots, trajectories.SHOTS_AT_ONCE), "it begins with another shot")
+    running = min(trajectories.SHOTS_AT_ONCE, shots - suspended.first)
+    demand(suspended.attempts.shape == (len(stretches or ()), running), "proposals are of other shots")
+    are_few = (suspended.attempts >= -MOST_ATTEMPTS) & (suspended.attempts < MOST_ATTEMPTS)
+    demand(bool(are_few.all()), "there are too many proposals")
+    demand(not suspended.is_done.all(), "all shots have ended")
+    demand(0 <= suspended.usual_weight < _MOST_WEIGHT, "the weight of the shots without errors is out of range")
+    _check_words(suspended.words, program.bits, shots)
+    _check_all_accumulated(suspended.saved, experiment)
+
+
+def _check_words(words: NDArray[np.uint64], bits: int, n_rows: int) -> None:
+    """Check the classical bits that rows have recorded."""
+    demand(words.shape == (-(-bits // WORD_BITS), n_rows), "the classical bits are those of another circuit")
+    stray = words & ~mask_words(all_ones(bits), len(words))[:, None]
+    demand(not stray.any(), f"there are values of more than {counted(bits, 'bit')}")
+
+
+def _check_all_accumulated(saved: Mapping[str, Mapping[int, Any]], experiment: Experiment) -> None:
+    """Check what has been saved so far, by label and by classical bits."""
+    program, saves = experiment.program, {save.label: save for save in experiment.program.saves}
+    for label, record in saved.items():
         demand(bool(record), f"save {label} is empty")
         for key, accumulated in record.items():
             demand(

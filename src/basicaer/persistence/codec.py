@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from basicaer.engine import classical, program
 from basicaer.engine.groups import Place, Step
-from basicaer.engine.suspended import Waiting
+from basicaer.engine.suspended import Suspended, SuspendedShots, Waiting
 from basicaer.errors import BasicAerError
 from basicaer.options import DeviceChoice, DeviceOptions, Method, Precision
 from basicaer.records import DeviceUse, ExperimentOutcome, ResultData, SavedValues
@@ -40,6 +40,8 @@ _CLASSES: dict[str, Any] = {
         *(getattr(classical, name) for name in ("Apply", "Bits", "Constant", "Lookup", "Variable")),
         Step,
         Waiting,
+        Suspended,
+        SuspendedShots,
         DeviceOptions,
         DeviceChoice,
         Precision,

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["JOB", "RUNNING", "JobFolder", "Record", "circuit_name"]
 
 JOB, RUNNING = "job", "running"
-_FORMAT = "basicaer saved job 6"
+_FORMAT = "basicaer saved job 7"
 _FIRST_FORMAT = "job.json"  # the file that holds the job in a folder of the first format
 _LOCK = "lock"
 _SUFFIX, _NEW = ".save", ".save.new"  # the endings of a record's file, complete and while it is being written

@@ -12,10 +12,16 @@ import numpy as np
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.devices.registry import choose_device
-from basicaer.engine.suspended import Suspended
+from basicaer.engine.suspended import Suspended, SuspendedShots
 from basicaer.errors import BasicAerError, shown, warn
-from basicaer.persistence.checks import check_layout, check_outcome, check_payload, check_suspended
-from basicaer.persistence.codec import check_types, decoded, encoded
+from basicaer.persistence.checks import (
+    check_layout,
+    check_outcome,
+    check_payload,
+    check_suspended,
+    check_suspended_shots,
+)
+from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JOB, RUNNING, JobFolder, circuit_name
 from basicaer.records import ExperimentOutcome
 from basicaer.simulation import SimulationPayload, check_room
@@ -43,12 +49,12 @@ class Continuation(NamedTuple):
     suspended
         How far the experiment was.
     restore
-        Turns a new state, on the same kind of device, into the state that was persisted.
+        Where the run needs a state, turns a new state, on the same kind of device, into the state that was persisted.
     """
 
     position: int
     device: str
-    suspended: Suspended
+    suspended: Suspended | SuspendedShots
     restore: Callable[[State], None]
 
 
@@ -159,7 +165,7 @@ class JobPersister:
         with self._monitor.held(), self._failures_warned():
             self._write_outcomes()
 
-    def persist(self, suspended: Callable[[], Suspended], state: State) -> None:
+    def persist(self, suspended: Callable[[], Suspended | SuspendedShots], state: State | None) -> None:
         """Persist the experiment that is running, if the interval has passed, as `RunPersister` asks for."""
         must_stop = self._monitor.must_stop
         if not must_stop and time.monotonic() - self._last < self._interval:
@@ -167,12 +173,12 @@ class JobPersister:
         running = {
             "position": self._position,
             "device": self._device,
-            "suspended": suspended()._asdict(),
-            "layout": state.layout(),
+            "suspended": suspended(),
+            "layout": None if state is None else state.layout(),
         }
         with self._failures_warned():
             self._write_outcomes()
-            self._write(RUNNING, running, state.amplitude_parts())
+            self._write(RUNNING, running, () if state is None else state.amplitude_parts())
         if must_stop:
             self._monitor.stop()
 
@@ -205,9 +211,13 @@ class JobPersister:
             raise ValueError(f"circuit {of} cannot have been running on {device}")
         if of < position:
             return None
-        check_types(Suspended, running["suspended"])
-        suspended, experiment = Suspended(**running["suspended"]), payload.experiments[position]
-        check_suspended(suspended, experiment)
+        suspended, experiment = running["suspended"], payload.experiments[position]
+        if isinstance(suspended, SuspendedShots):
+            check_suspended_shots(suspended, experiment)
+        elif isinstance(suspended, Suspended):
+            check_suspended(suspended, experiment)
+        else:
+            raise ValueError("it does not say how far the circuit was")  # noqa: TRY004  # the type of all errors about damage
 
         def restore(state: State) -> None:
             with self._job_folder.damage_reported(RUNNING):

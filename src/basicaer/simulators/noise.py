@@ -33,7 +33,7 @@ def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoi
         errors = read_model(model)
     noise = CircuitNoise.kept(errors)
     _warn_of_untouched(noise, circuits)
-    return noise, [noise.with_delays(circuit) for circuit in circuits]
+    return noise, [noise.with_passes(circuit) for circuit in circuits]
 
 
 def _warn_of_untouched(noise: CircuitNoise, circuits: Sequence[QuantumCircuit]) -> None:

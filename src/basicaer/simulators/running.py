@@ -19,7 +19,7 @@ from basicaer.engine.execute import execute
 from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
-from basicaer.engine.suspended import PlannedOtherwiseError
+from basicaer.engine.suspended import PlannedOtherwiseError, SuspendedShots
 from basicaer.engine.together import common_structure, evolve_programs, outcomes
 from basicaer.errors import BasicAerError, Cancelled, DeviceFailedError, reason_of, warn
 from basicaer.persistence.persister import JobPersister
@@ -339,7 +339,8 @@ def _groups(payload: SimulationPayload, positions: Sequence[int]) -> Iterator[li
 
 def _continued(continuation: Continuation, layout_name: str, name: str, run: Callable[..., Outcome]) -> Outcome | None:
     """Run a program from where it was persisted; return None, with a warning, if it has to start from the beginning."""
-    if continuation.device == layout_name:
+    # What shots have drawn is the same on all devices, and their run has saved no state.
+    if continuation.device == layout_name or isinstance(continuation.suspended, SuspendedShots):
         try:
             return run(resume=(continuation.suspended, continuation.restore))
         except PlannedOtherwiseError:
