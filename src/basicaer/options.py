@@ -243,6 +243,21 @@ def check_option(name: str, value: Any, called: str | None = None) -> Any:
         raise OptionValueError(f"{called or name} must be {check.expected}, not {shown(value)}{why}.") from error
 
 
+def check_saving(settings: dict[str, Any]) -> None:
+    """Check that checked options of saving a job fit together.
+
+    Raises
+    ------
+    OptionValueError
+        If they do not.
+    """
+    if settings["checkpoint_dir"] is None:
+        for name in ("checkpoint_margin", "checkpoint_on_sigterm"):
+            if settings[name]:
+                raise OptionValueError(f"{name} is for a job that is saved: give checkpoint_dir, or leave it out.")
+    check_margin(settings)
+
+
 def check_margin(settings: dict[str, Any]) -> None:
     """Check that checked options leave time between the start of a job and when it is saved before its time limit.
 

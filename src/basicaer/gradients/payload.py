@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.compile.differentiable import Angle, Chain
-    from basicaer.engine.adjoint import Sweep
+    from basicaer.engine.adjoint import AdjointSums, Done, Sweep
     from basicaer.primitives.payload import EstimatorTask
 
-__all__ = ["Differentiated", "GradientTask", "Part", "Report", "Shifts"]
+__all__ = ["Differentiated", "GradientTask", "Part", "Report", "Shifts", "SweepBegun"]
 
 
 class Part(Enum):
@@ -45,6 +45,13 @@ class Shifts(NamedTuple):
     task: EstimatorTask
     occurrences: NDArray[np.intp]
     factors: NDArray[np.float64]
+
+
+class SweepBegun(NamedTuple):
+    """What a sweep has found so far, and how much of it is done."""
+
+    found: AdjointSums
+    done: Done
 
 
 class Report(NamedTuple):
@@ -114,7 +121,7 @@ class Differentiated(NamedTuple):
     Attributes
     ----------
     values
-        ``values[s, o]``, expectation value of observable o at set s.
+        ``values[s, o]``, expectation value of observable o at set s; a complex ``<v|psi>`` if a vector v was given.
     gradients
         ``gradients[s, o, j]``, its derivative by parameter j; with a cotangent there is no axis o. They are complex:
         twice ``<psi| H |dpsi>``, whose real part is the derivative.
@@ -124,7 +131,7 @@ class Differentiated(NamedTuple):
         The form in which it is reported.
     """
 
-    values: NDArray[np.float64]
+    values: NDArray[Any]
     gradients: NDArray[np.complex128]
     metadata: dict[str, Any]
     report: Report
