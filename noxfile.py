@@ -142,7 +142,7 @@ def sanitized(session: nox.Session) -> None:
     runtime = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True).strip()
     environment = {"BASICAER_SANITIZED": "1", "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
     emulated = "(GPU-emulated or gpu_planned or gpu_kernels or gpu_batch) and not little_scratch"
-    names = ("device_contract", "gates", "gpu_planned", "gpu_kernels", "gpu_batch")
+    names = ("device_contract", "gates", "gpu_planned", "gpu_kernels", "gpu_batch", "undoing")
     files = [f"tests/test_{name}.py" for name in names]
     # A finding of a sanitizer ends the process, so pytest must not capture the report.
     session.run("python", "-m", "pytest", "--capture=sys", "-k", emulated, *files, *session.posargs, env=environment)
