@@ -2,14 +2,18 @@
 
 import numpy as np
 import pytest
+from qiskit.circuit.library import efficient_su2
 
 import reference
+from basicaer import gradient
 from basicaer.compile.gates import BY_NAME
 from basicaer.devices.gpu import adjoint, amplitudes, pauli_groups
+from basicaer.devices.gpu.card import Queue
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.stops import stops
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.program import Form, Gate, Segment
+from basicaer.gradients import running
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from conftest import TINY_SHAPES
@@ -165,3 +169,21 @@ def test_an_observable_of_many_products_reads_each_amplitude_once_for_all_that_f
     (launch,) = [one for one in cupy.gpu.launches[before:] if one.kernel.startswith("apply_terms")]
     assert launch.counts.bytes_loaded == 2 * Precision.DOUBLE.amplitude_bytes * 2**8
     assert launch.counts.bytes_stored == Precision.DOUBLE.amplitude_bytes * 2**8
+
+
+def test_a_gradient_has_two_states_on_the_card_and_no_third(monkeypatch):
+    made = []
+    real = Queue.empty_state
+
+    def noted(queue, size, dtype):
+        made.append(size * np.dtype(dtype).itemsize)
+        return real(queue, size, dtype)
+
+    n = 9
+    device = CupyDevice(cupy=EmulatedCupy(), shapes=TINY_SHAPES)
+    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(Queue, "empty_state", noted)
+    circuit = efficient_su2(n, reps=1)
+    values = np.linspace(-1, 1, circuit.num_parameters)
+    gradient(circuit, ["Z" * n, "X" * n], values, cotangent=[1.0, 0.5]).result()
+    assert made == [Precision.DOUBLE.amplitude_bytes * 2**n] * 2
