@@ -14,17 +14,22 @@ from qiskit.quantum_info import SparsePauliOp
 
 from basicaer import BasicAer, gradient, vjp_state
 from basicaer.cli import main
+from basicaer.compile.differentiable import Angle
 from basicaer.engine import monitor as monitor_module
+from basicaer.engine.adjoint import AdjointSums, Done
 from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, JobTimeLimitError
 from basicaer.gradients import running as running_module
+from basicaer.gradients.checks import check_begun, check_payload
 from basicaer.gradients.job import GradientJob
+from basicaer.gradients.payload import Report, SweepBegun
 from basicaer.gradients.persister import CHECKS, GradientPersister
 from basicaer.gradients.running import run_gradient, run_resumed_gradient
 from basicaer.noise import NoiseModel, depolarizing_error
 from basicaer.persistence import folder as folder_module
 from basicaer.persistence.persister import load_job, saved_new
 from basicaer.primitives import running as estimating_module
+from basicaer.primitives.payload import Begun
 from basicaer.simulation import Persistence
 from conftest import DEVICES
 from jobs import GUARD
@@ -195,9 +200,9 @@ def test_a_batch_of_another_size_begins_anew(monkeypatch, tmp_path):
     monkeypatch.setattr("basicaer.engine.adjoint._MOST_BRAS", 2)
     payload = payload_of("sets in batches")
     want = run(payload)
-    for most in (9, 6, 2, 0):
+    for before, most in ((9, 9), (9, 6), (9, 0), (6, 12)):
         folder = tmp_path / str(most)
-        monkeypatch.setattr(type(device), "most_undone", lambda *_: 9)
+        monkeypatch.setattr(type(device), "most_undone", lambda *_, before=before: before)
         with pytest.raises(Cancelled):
             run(payload, folder, StopsAfter(3))
         monkeypatch.setattr(type(device), "most_undone", lambda *_, most=most: most)
@@ -365,3 +370,59 @@ def test_the_command_line_refers_to_python(tmp_path):
     result = CliRunner().invoke(main, ["resume", str(tmp_path / "job")])
     assert result.exit_code != 0
     assert "resume it in Python with BasicAer.resume()" in result.output
+
+
+def changed(task, **fields):
+    """A task with other fields: ``how_`` begins those of its sweep or shifts, ``own_`` those of the shifts' task."""
+    how = {name[4:]: value for name, value in fields.items() if name.startswith("how_")}
+    own = {name[4:]: value for name, value in fields.items() if name.startswith("own_")}
+    others = {name: value for name, value in fields.items() if name[:4] not in {"how_", "own_"}}
+    if own:
+        how["task"] = dataclasses.replace(task.how.task, **own)
+    if how:
+        replace = dataclasses.replace if dataclasses.is_dataclass(task.how) else type(task.how)._replace
+        others["how"] = replace(task.how, **how)
+    return dataclasses.replace(task, **others)
+
+
+WRONG = {
+    "sets": ("sets in batches", {"sets": 11}, "other sets of values"),
+    "observables": ("sets in batches", {"observables": 2}, "other observables"),
+    "phases": ("sets in batches", {"phases": 1000}, "other global phases"),
+    "size": ("sets in batches", {"how_size": 3}, "other sets of values"),
+    "masks": ("sets in batches", {"how_masks": ((1, 2**70),)}, "Paulis cannot be"),
+    "factors": ("sets in batches", {"how_factors": np.zeros((3, 1))}, "array of shape"),
+    "cotangent": ("a cotangent", {"cotangent": None}, "another cotangent"),
+    "vectors": ("a whole state", {"how_bras": np.zeros((3, 4))}, "array of shape"),
+    "angles": ("sets in batches", {"angles": (Angle(0, 0, 9, 0),)}, "no generator|'0'|^0$"),
+    "parameters": ("sets in batches", {"chain": None}, "parameter"),
+    "another way": ("outcomes", {"how_factors": np.zeros(1)}, "array of shape"),
+    "shifted sets": ("outcomes", {"sets": 3, "report": Report((3,), (2,))}, "array of shape|shifted sets"),
+    "terms": ("noise", {"own_terms": (((0, 2**70, 1.0),),)}, "Paulis cannot be"),
+    "places": ("noise", {"own_sets": np.full((12, 1), 99)}, "array of shape|other sets"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_task_that_cannot_be_is_named(name):
+    case, fields, words = WRONG[name]
+    payload = payload_of(case)
+    (task,) = payload.tasks
+    if fields.get("chain", 0) is None:
+        fields = {"chain": task.chain._replace(rows=task.chain.rows + task.chain.size)}
+    check_payload(payload)
+    with pytest.raises((ValueError, KeyError), match=words):
+        check_payload(dataclasses.replace(payload, tasks=(changed(task, **fields),)))
+
+
+def test_how_far_a_task_cannot_be_is_named():
+    (task,) = payload_of("sets in batches").tasks
+    found = task.how.no_sums()
+    check_begun(SweepBegun(found, Done(3, 6, 2)), task)
+    for done in (Done(11), Done(3, 2), Done(3, 11, 1), Done(3, 6, 4), Done(-1)):
+        with pytest.raises(ValueError, match="are done"):
+            check_begun(SweepBegun(found, done), task)
+    with pytest.raises(ValueError, match="other segments"):
+        check_begun(SweepBegun(AdjointSums(found.values), Done()), task)
+    with pytest.raises(ValueError, match="in another way"):
+        check_begun(Begun(None, 0, np.zeros(1), np.zeros(1), {}), task)
