@@ -397,7 +397,11 @@ WRONG = {
     "angles": ("sets in batches", {"angles": (Angle(0, 0, 9, 0),)}, "no generator|'0'|^0$"),
     "parameters": ("sets in batches", {"chain": None}, "parameter"),
     "another way": ("outcomes", {"how_factors": np.zeros(1)}, "array of shape"),
-    "shifted sets": ("outcomes", {"sets": 3, "report": Report((3,), (2,))}, "array of shape|shifted sets"),
+    "shifted sets": (
+        "outcomes",
+        {"how_occurrences": np.zeros(0, int), "how_factors": np.zeros(0)},
+        "other shifted sets",
+    ),
     "terms": ("noise", {"own_terms": (((0, 2**70, 1.0),),)}, "Paulis cannot be"),
     "places": ("noise", {"own_sets": np.full((12, 1), 99)}, "array of shape|other sets"),
 }
