@@ -22,7 +22,7 @@ from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, JobTimeLi
 from basicaer.gradients import running as running_module
 from basicaer.gradients.checks import check_begun, check_payload
 from basicaer.gradients.job import GradientJob
-from basicaer.gradients.payload import Report, SweepBegun
+from basicaer.gradients.payload import SweepBegun
 from basicaer.gradients.persister import CHECKS, GradientPersister
 from basicaer.gradients.running import run_gradient, run_resumed_gradient
 from basicaer.noise import NoiseModel, depolarizing_error

@@ -392,13 +392,7 @@ class CompiledGradient:
         return Shifts(task, np.array(which, np.intp), np.array(factors, float))
 
     def _part(self, derivative_type: Any) -> Part:
-        given = getattr(derivative_type, "value", derivative_type)
-        try:
-            part = Part(given)
-        except ValueError as error:
-            raise OptionValueError(
-                f"derivative_type must be 'real', 'imag' or 'complex', not {shown(derivative_type)}."
-            ) from error
+        part = Part.asked_for(derivative_type)
         if part is not Part.REAL and self.method != "adjoint":
             raise OptionValueError(
                 f"derivative_type '{part.value}' needs method 'adjoint', which circuit '{self._circuit.name}' is not "

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from basicaer.errors import OptionValueError, shown
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -23,6 +25,22 @@ class Part(Enum):
     REAL = "real"
     IMAG = "imag"
     COMPLEX = "complex"
+
+    @classmethod
+    def asked_for(cls, derivative_type: Any) -> Part:
+        """Return the part that a user names, or gives as the member of another package's enumeration.
+
+        Raises
+        ------
+        OptionValueError
+            If it is none.
+        """
+        try:
+            return cls(getattr(derivative_type, "value", derivative_type))
+        except ValueError as error:
+            raise OptionValueError(
+                f"derivative_type must be 'real', 'imag' or 'complex', not {shown(derivative_type)}."
+            ) from error
 
     def of(self, gradients: NDArray[np.complex128]) -> NDArray[Any]:
         """Return this part of complex numbers."""
