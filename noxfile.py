@@ -141,8 +141,17 @@ def sanitized(session: nox.Session) -> None:
     session.install("-e", ".", *_GROUPS["test"])
     runtime = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True).strip()
     environment = {"BASICAER_SANITIZED": "1", "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
-    emulated = "(GPU-emulated or gpu_planned or gpu_kernels or gpu_batch) and not little_scratch"
-    names = ("device_contract", "gates", "gpu_planned", "gpu_kernels", "gpu_batch", "noise_devices")
+    emulated = "(GPU-emulated or gpu_planned or gpu_kernels or gpu_batch or gpu_adjoint) and not little_scratch"
+    names = (
+        "device_contract",
+        "gates",
+        "gpu_planned",
+        "gpu_kernels",
+        "gpu_batch",
+        "gpu_adjoint",
+        "undoing",
+        "noise_devices",
+    )
     files = [f"tests/test_{name}.py" for name in names]
     # A finding of a sanitizer ends the process, so pytest must not capture the report.
     session.run("python", "-m", "pytest", "--capture=sys", "-k", emulated, *files, *session.posargs, env=environment)
@@ -159,7 +168,7 @@ def machine_code(session: nox.Session) -> None:
     if not chosen:
         files = sorted(map(str, Path("tests").glob("test_machine_code*.py")))
         session.run("pytest", *_ON_ALL_CORES, *files)
-    emulated = "GPU-emulated or gpu_planned or gpu_batch or gpu_permuted or gpu_kernels or one_of_each"
+    emulated = "GPU-emulated or gpu_planned or gpu_batch or gpu_permuted or gpu_kernels or gpu_adjoint or one_of_each"
     for architecture in chosen or ("90", "80", "75"):
         environment = {"BASICAER_MACHINE_CODE": architecture}
         selected = f"({emulated}) and not little_scratch"  # its state is too large for a check of every access

@@ -25,6 +25,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pictures, and the changelog as a page."""
     files.append(File.generated(config, "plan.png", content=plan_picture()))
     files.append(File.generated(config, "layers.png", content=layers_picture()))
+    files.append(File.generated(config, "convergence.png", content=convergence()))
     files.append(File.generated(config, "peers.png", content=(RESULTS / "peers.png").read_bytes()))
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text("utf-8")))
     return files
@@ -33,6 +34,16 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace each ``{{ name }}`` in a page by the table of that name."""
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: TABLES[found[1]](), markdown)
+
+
+def convergence() -> bytes:
+    """Return the picture of two optimisations with gradients, which `gradients.md` shows."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        from convergence import convergence_picture
+    finally:
+        sys.path.pop(0)
+    return convergence_picture()
 
 
 def plan_picture() -> bytes:

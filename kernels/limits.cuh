@@ -31,6 +31,9 @@ constexpr int MOST_BLOCK_BITS = 30;
 // A thread of sum_pauli_products holds 16 sums in double precision, which take 64 registers.
 constexpr int PAULI_REGISTER_BITS = 4;
 
+// A thread of sum_transitions has one entry of the matrix, of which there are 4^wires.
+constexpr int MOST_TRANSITION_WIRES = MOST_THREAD_BITS / 2;
+
 // No card holds a state of more qubits: 2^40 amplitudes take 8 TiB in single precision.
 constexpr int MOST_INDEX_BITS = 40;
 

@@ -1,6 +1,7 @@
 // Access to arrays. Kernels read and write amplitudes, and whatever else each thread or block has of its own, through these
 // macros, so that a build for tests can count the accesses. What all threads of a launch read alike is not counted.
 #pragma once
+#include "index.cuh"
 #include "target.cuh"
 
 // Declares a pointer to the block's shared memory, whose size the launch gives.
@@ -35,6 +36,10 @@ template <class Item, int COUNT>
 __device__ __forceinline__ Together<Item, COUNT> together(const void* from) {
   return *static_cast<const Together<Item, COUNT>*>(from);
 }
+
+// Where the value that belongs to number i within a tile stands in shared memory: threads whose numbers differ in four
+// successive bits only, at most, use different banks.
+__device__ __forceinline__ unsigned spread_slot(unsigned i) { return i ^ lowest_bits(shifted_down(i, 4), 4); }
 
 // Ends the launch with an error if a precondition does not hold.
 #define require(condition)          \

@@ -6,7 +6,8 @@
 #include "scalar.cuh"
 
 // A product of Paulis sums, over the indices i, conj(state[i ^ flips]) * state[i], times -1 where i and `signs` share an odd
-// number of bits. `flips` are the index bits of the X and Y, `signs` those of the Z and Y.
+// number of bits. `flips` are the index bits of the X and Y, `signs` those of the Z and Y. For adjoint differentiation the
+// conjugate may be that of another state, the bra; then nothing is flipped.
 //
 // The summands of i and i ^ flips are conjugates up to their sign, so it is enough to know the sum over half of the indices,
 // those in which one bit of `flips`, the pivot, is 0, and of this sum either the real or the imaginary part. A number j stands
@@ -16,10 +17,6 @@ struct Paulis {
   unsigned imaginary, reserved;
 };
 
-// Where the value that belongs to number i within a tile stands in shared memory: threads that access it at the same time
-// use different banks.
-__device__ __forceinline__ unsigned pauli_slot(unsigned i) { return i ^ lowest_bits(shifted_down(i, 4), 4); }
-
 // Sums the summands of all products that flip the same bits.
 //
 // The numbers j are taken in tiles of 2^(thread_bits + PAULI_REGISTER_BITS). A Walsh-Hadamard transform of a tile gives the
@@ -27,20 +24,22 @@ __device__ __forceinline__ unsigned pauli_slot(unsigned i) { return i ^ lowest_b
 // depend on bits outside of the tile are the same for all of it.
 //
 // Launch: 2^thread_bits threads; any number of blocks in x, which take the tiles in turn, but no more than there are tiles;
-// in y the states; shared memory for a tile of Complex<double>. State y begins at states[first[y]] and has 2^bits numbers j;
-// `pivot` is the position of that bit, or `bits` where nothing is flipped. parts[(y * gridDim.x + b) * count + k] becomes
+// in y the states; shared memory for a tile of Complex<double>. State y begins at states[first[y]], its bra, which may be the
+// state itself, at bras[first[y]]; it has 2^bits numbers j; `pivot` is the position of that bit, or `bits` where nothing is
+// flipped. parts[(y * gridDim.x + b) * count + k] becomes
 // what block b adds to product k.
 template <class R>
 __global__ void __launch_bounds__(MOST_THREADS)
-sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, unsigned pivot, unsigned bits, unsigned thread_bits,
+sum_pauli_products(const Complex<R>* states, const Complex<R>* bras, const Index* first, Index flips, unsigned pivot, unsigned bits, unsigned thread_bits,
                    const Paulis* products, unsigned count, double* parts) {
   SHARED_MEMORY(Complex<double>, shared);
   constexpr int REGISTERS = power_of_two(PAULI_REGISTER_BITS);
   const int tile_bits = thread_bits + PAULI_REGISTER_BITS;
   const Index tiles = int(bits) > tile_bits ? power_of_two<Index>(bits - tile_bits) : 1;
   require(thread_bits <= MOST_THREAD_BITS && blockDim.x == power_of_two<unsigned>(thread_bits) && gridDim.x <= tiles &&
-          bits <= MOST_INDEX_BITS && pivot <= bits);
+          bits <= MOST_INDEX_BITS && pivot <= bits && (bras == states || !flips));
   const Complex<R>* const state = states + first[blockIdx.y];
+  const Complex<R>* const bra = bras + first[blockIdx.y];
   parts += (Index(blockIdx.y) * gridDim.x + blockIdx.x) * count;
 
   for (Index tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
@@ -53,7 +52,8 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
       if (j < power_of_two<Index>(bits)) {
         const Index i = with_gap(j, pivot, 1);
         const Complex<R> a = read_global(state, i);
-        sum[r] = flips ? conjugate_product(read_global(state, i ^ flips), a) : Complex<double>{squared_modulus(a), 0};
+        const bool is_norm = bra == state && !flips;
+        sum[r] = is_norm ? Complex<double>{squared_modulus(a), 0} : conjugate_product(read_global(bra, i ^ flips), a);
       }
     }
     for (int done = tile_bits;; place = place > PAULI_REGISTER_BITS ? place - PAULI_REGISTER_BITS : 0) {
@@ -71,18 +71,18 @@ sum_pauli_products(const Complex<R>* states, const Index* first, Index flips, un
       }
       const unsigned own = with_gap<unsigned>(threadIdx.x, place, PAULI_REGISTER_BITS);
 #pragma unroll
-      for (int r = 0; r < REGISTERS; ++r) write_shared(shared, pauli_slot(own + with_gap(unsigned(r), 0, place)), sum[r]);
+      for (int r = 0; r < REGISTERS; ++r) write_shared(shared, spread_slot(own + with_gap(unsigned(r), 0, place)), sum[r]);
       __syncthreads();
       done = place;
       if (done == 0) break;
       const int next = place > PAULI_REGISTER_BITS ? place - PAULI_REGISTER_BITS : 0;
       const unsigned others = with_gap<unsigned>(threadIdx.x, next, PAULI_REGISTER_BITS);
 #pragma unroll
-      for (int r = 0; r < REGISTERS; ++r) sum[r] = read_shared(shared, pauli_slot(others + with_gap(unsigned(r), 0, next)));
+      for (int r = 0; r < REGISTERS; ++r) sum[r] = read_shared(shared, spread_slot(others + with_gap(unsigned(r), 0, next)));
     }
     for (unsigned k = threadIdx.x; k < count; k += blockDim.x) {
       const Paulis product = products[k];
-      const Complex<double> both = read_shared(shared, pauli_slot(lowest_bits(unsigned(product.signs), tile_bits)));
+      const Complex<double> both = read_shared(shared, spread_slot(lowest_bits(unsigned(product.signs), tile_bits)));
       const double part = product.imaginary ? both.im : both.re;
       const double before = tile == blockIdx.x ? 0 : read_global(parts, k);
       write_global(parts, k, parity(tile & shifted_down(product.signs, tile_bits)) ? before - part : before + part);

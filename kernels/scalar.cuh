@@ -34,6 +34,19 @@ __device__ __forceinline__ Complex<double> conjugate_product(Complex<R> a, Compl
   return {double(a.re) * b.re + double(a.im) * b.im, double(a.re) * b.im - double(a.im) * b.re};
 }
 
+// a, in double precision
+template <class R>
+__device__ __forceinline__ Complex<double> in_double(Complex<R> a) {
+  return {double(a.re), double(a.im)};
+}
+
+// c + conj(a) * b
+template <class R>
+__device__ __forceinline__ Complex<R> add_conjugate_product(Complex<R> c, Complex<R> a, Complex<R> b) {
+  count_multiply_adds(4);
+  return {c.re + a.re * b.re + a.im * b.im, c.im + a.re * b.im - a.im * b.re};
+}
+
 // |a|^2, in double precision whatever that of `a`
 template <class R>
 __device__ __forceinline__ double squared_modulus(Complex<R> a) {

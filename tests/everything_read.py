@@ -1,4 +1,4 @@
-"""Gates in many passes, wide ones among them, and all that can be read of a state afterwards."""
+"""Gates in many passes, wide ones among them, all that can be read of a state afterwards, and sums for derivatives."""
 
 import numpy as np
 
@@ -14,6 +14,16 @@ def circuits(n):
     rotation = Gate("u", "G", (0,), Form.MATRIX, reference.random_unitary(2))
     randoms = [random_gates(np.random.default_rng(seed), n, 60, widest=w) for seed, w in enumerate((2, 2, 2, 3, 4))]
     return [[rotation, *flips], *randoms]
+
+
+def derivative(state, vector):
+    """Return the sum for a rotation of a qubit after the last gate, as the device finds it, and what it should be."""
+    generator = np.array([[0.1j, -0.5], [0.5, 0.2j]])
+    segment = Segment((Gate("id", "G", (6,), Form.MATRIX, np.eye(2)),))
+    bra = state.operated([(0, 5)], np.ones(1))
+    found = state.copy().undo([bra], segment, None, state.layout(), {0: [generator[None]]})
+    signs = (-1.0) ** np.bitwise_count(np.arange(len(vector)) & 5)
+    return found[0][0, 0, 0], np.vdot(signs * vector, reference.apply(vector, generator, [6]))
 
 
 def is_right(device, n, precision, tolerance=1e-8):
@@ -33,6 +43,7 @@ def is_right(device, n, precision, tolerance=1e-8):
             np.allclose(state.block_weights(1), weights.reshape(-1, 2).sum(axis=1), atol=tolerance),
             np.allclose(state.weights(6), weights.reshape(-1, 2, 2**6).sum(axis=(0, 2)), atol=tolerance),
             np.allclose(state.expectations(products), values, atol=tolerance),
+            np.allclose(*derivative(state, want), atol=tolerance),
             (abs(middles[found] - middles) <= weights[found] / 2 + tolerance).all(),
             np.allclose(state.amplitudes(), want, atol=tolerance),
         ]

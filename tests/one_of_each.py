@@ -42,6 +42,22 @@ def gates():
     return found
 
 
+def differentiate(state):
+    """Apply an observable, and undo gates with angles of which one is a diagonal."""
+    gates = [
+        Gate("ry", "G", (0,), Form.MATRIX, np.array([[0.8, -0.6], [0.6, 0.8]])),
+        Gate("rzz", "ZZ", (1, 12), Form.DIAGONAL, np.exp(1j * np.array([-0.1, 0.1, 0.1, -0.1]))),
+    ]
+    generators = {
+        0: [np.array([[[0, -0.5], [0.5, 0]]], complex)],
+        1: [np.array([[-0.5j, 0.5j, 0.5j, -0.5j]])],
+    }
+    segment, start = Segment(tuple(gates)), state.layout()
+    state.run(segment, None)
+    bra = state.operated([(1, 2), (0, 5)], np.array([0.5, 1.5]))
+    state.undo([bra], segment, None, start, generators)
+
+
 def launch_all(device, precision):
     """Make a state do all that it can; return the square of its norm, which should be 1."""
     segment = Segment(tuple(gates()))
@@ -62,6 +78,7 @@ def launch_all(device, precision):
     batch.run([segment, segment], plan)
     batch.collapse(5, np.array([False, True]), batch.weights(5)[[0, 1], [0, 1]])
     batch.expectations([(3, 6)])
+    differentiate(state)
     state.bring_into_order()
     norm = float(np.linalg.norm(state.copy().amplitudes()))
     state.set_identity()

@@ -38,7 +38,7 @@ from basicaer.engine.superoperators import on_density_matrices, superoperator
 from basicaer.errors import Cancelled, OptionValueError
 from basicaer.options import Method, Precision
 from basicaer.plan.planner import plan_segment
-from basicaer.primitives import running as primitives_running
+from basicaer.primitives import sweep_run
 from basicaer.simulators import running
 from noisy_exact import followed
 from qobjs import experiment, instruction, measure, qobj_of
@@ -366,9 +366,9 @@ def ansatz(n=2):
 @pytest.mark.parametrize("noise_model", [NOISE, None], ids=["noise", "none"])
 def test_sets_of_parameters_run_together_and_give_what_each_gives_alone(noise_model, monkeypatch):
     together = []
-    real = primitives_running.evolve
+    real = sweep_run.evolve
     monkeypatch.setattr(
-        primitives_running,
+        sweep_run,
         "evolve",
         lambda segments, count, *how: (together.append(count), real(segments, count, *how))[1],
     )

@@ -1,6 +1,7 @@
 """The pages of the site: what they show runs and prints what they say, and what they say of the code holds."""
 
 import ast
+import importlib
 import pkgutil
 import re
 import shutil
@@ -141,5 +142,18 @@ def test_the_site_is_built_without_a_warning_and_asks_no_other_machine(tmp_path)
         assert not re.search(r"url\([\"']?(\w+:)?//", sheet.read_text("utf-8")), sheet
     assert "geometric mean" in (made / "benchmarks.html").read_text("utf-8")
     assert "99 of 100 within" in (made / "jobs.html").read_text("utf-8")
-    for picture in ("plan.png", "layers.png"):
+    for picture in ("plan.png", "layers.png", "convergence.png"):
         assert (made / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_the_picture_of_convergence_shows_converges(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    convergence = importlib.import_module("convergence")
+    monkeypatch.setattr(convergence, "_VQE_STEPS", 40)
+    monkeypatch.setattr(convergence, "_QNN_STEPS", 30)
+    energies, lowest = convergence.vqe_energies()
+    for own in energies.values():
+        assert lowest < own[-1] < 0.98 * lowest < own[0]
+    known, new = convergence.qnn_losses()
+    assert known[-1] < 0.4 * known[0]
+    assert new[-1] < 0.5 * new[0]

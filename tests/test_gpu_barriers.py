@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from basicaer.devices.gpu import kernel_cache, pauli_groups
+from basicaer.devices.gpu import adjoint, kernel_cache, pauli_groups
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.kernels import kernel_source
 from basicaer.options import Precision
@@ -20,8 +20,9 @@ BARRIERS = [match.start() for match in re.finditer(r"__syncthreads\(\)", kernel_
 
 @pytest.fixture(autouse=True)
 def _few_blocks(monkeypatch):
-    """Let each block sum the Paulis of several tiles."""
+    """Let each block sum the Paulis, and the transition matrices, of several tiles."""
     monkeypatch.setattr(pauli_groups, "_MOST_BLOCKS", 2)
+    monkeypatch.setattr(adjoint, "_MOST_BLOCKS", 2)
 
 
 def is_right_here():

@@ -40,6 +40,8 @@ MOST_REGISTERS = {
     "sum_probabilities": (48, 44),
     "sum_pauli_products": (128, 128),
     "add_parts": (64, 40),
+    "apply_terms": (64, 64),
+    "sum_transitions": (64, 64),
     "read_probabilities": (48, 44),
     "read_amplitudes": (24, 24),
     "find_draws": (64, 44),

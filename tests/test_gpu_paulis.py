@@ -53,7 +53,7 @@ def test_a_whole_observable_asks_for_the_norm_once_and_waits_once_for_each_group
 def test_blocks_products_and_states_may_be_split(precision, most_blocks, most_products, most_parts, monkeypatch):
     monkeypatch.setattr(pauli_groups, "_MOST_BLOCKS", most_blocks)
     monkeypatch.setattr(pauli_groups, "_MOST_PRODUCTS", most_products)
-    monkeypatch.setattr(amplitudes, "_MOST_PARTS", most_parts)
+    monkeypatch.setattr(amplitudes, "MOST_PARTS", most_parts)
     device = CupyDevice(cupy=EmulatedCupy(), shapes=TINY_SHAPES)
     vectors = [reference.random_state(N, seed) for seed in range(3)]
     states = []

@@ -19,7 +19,8 @@ DOCUMENTS = sorted(
 
 # These look like paths and are not in the checkout: files that a user gives or gets, pictures and the changelog, which
 # are made with the site, and the folder of the kernels in an installation.
-NO_FILES = {"FILE.qasm", "out.png", "saved", "plan.png", "layers.png", "peers.png", "changelog.md", "basicaer/kernels"}
+PICTURES = {"convergence.png", "layers.png", "peers.png", "plan.png"}
+NO_FILES = {"FILE.qasm", "out.png", "saved", *PICTURES, "changelog.md", "basicaer/kernels"}
 
 # The beginning of a comment that is the end of a sentence nobody can see; it may follow another comment on its line.
 FRAGMENT = re.compile(r"# *(of|that|so|which|by|whose)\b")

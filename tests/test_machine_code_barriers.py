@@ -3,7 +3,7 @@
 import pytest
 
 import machine_code
-from basicaer.devices.gpu import pauli_groups
+from basicaer.devices.gpu import adjoint, pauli_groups
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.kernels import kernel_names
 from basicaer.devices.gpu.shape import TileShape
@@ -20,13 +20,21 @@ pytestmark = pytest.mark.skipif(
 
 N = 12
 SHAPES = {Precision.DOUBLE: TileShape(10, 4, 3), Precision.SINGLE: TileShape(11, 5, 4)}  # two warps in a block
-WITH_BARRIERS = {"run_pass", "multiply_wide", "sum_probabilities", "sum_pauli_products", "find_draws"}
+WITH_BARRIERS = {
+    "run_pass",
+    "multiply_wide",
+    "sum_probabilities",
+    "sum_pauli_products",
+    "find_draws",
+    "sum_transitions",
+}
 
 
 @pytest.fixture(params=ARCHITECTURES)
 def run(request, precision, monkeypatch):
     """Run everything on machine code that passes over some barriers; return whether all is right, and those reached."""
-    monkeypatch.setattr(pauli_groups, "_MOST_BLOCKS", 1)  # which sums the Paulis of several tiles
+    for module in (pauli_groups, adjoint):
+        monkeypatch.setattr(module, "_MOST_BLOCKS", 1)  # which sums over several tiles
 
     def run(ignored):
         reached = {}

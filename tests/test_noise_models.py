@@ -232,7 +232,7 @@ def test_generators_stay_generators():
         (lambda _: NoiseModel.from_dict(dictionary(depolarizing_error(0.1, 2), gate_qubits=[[0]])),
          "Error 0 of the noise model acts on 2 qubits and has 1 qubit in gate_qubits"),
         (lambda _: NoiseModel.from_dict({"errors": 3}), "must have a list under 'errors'"),
-        (lambda _: NoiseModel.load("missing.json"), "missing.json cannot be read: FileNotFoundError"),
+        (lambda _: NoiseModel.load("missing.json"), "missing.json cannot be read: No such file"),
         (lambda _: NoiseModel.from_backend(3), "3 has no target; give a backend of version 2"),
         (lambda _: NoiseModel.from_backend(device(), temperature=-1), "temperature must be a number of mK"),
     ],

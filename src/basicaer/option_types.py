@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EstimatorArguments",
+    "GradientRunOptions",
     "JobRunOptions",
     "PrimitiveRunOptions",
     "QasmSimulatorOptions",
     "SamplerArguments",
+    "SavingOptions",
     "SimulatorOptions",
     "StatevectorSimulatorOptions",
     "UnitarySimulatorOptions",
@@ -68,7 +70,20 @@ class EstimatorArguments(PrimitiveRunOptions, total=False):
     options: dict[str, Any] | None
 
 
-class SimulatorOptions(PrimitiveRunOptions, ForeignOptions, total=False):
+class SavingOptions(TypedDict, total=False):
+    """Options of ``backend.run`` for a job that is saved, which those of gradients take too."""
+
+    checkpoint_dir: str | PathLike[str] | None
+    checkpoint_every: float
+    checkpoint_margin: float
+    checkpoint_on_sigterm: bool
+
+
+class GradientRunOptions(JobRunOptions, SavingOptions, total=False):
+    """Options of ``backend.run`` that single gradients take too."""
+
+
+class SimulatorOptions(PrimitiveRunOptions, SavingOptions, ForeignOptions, total=False):
     """The options of ``run`` that all simulators accept; `BasicAerSimulator.run` says what they mean."""
 
     shots: WholeNumber | None
@@ -79,10 +94,6 @@ class SimulatorOptions(PrimitiveRunOptions, ForeignOptions, total=False):
     max_parallel_experiments: WholeNumber | None
     target_gpus: Sequence[int] | None
     cancel_on_interrupt: bool
-    checkpoint_dir: str | PathLike[str] | None
-    checkpoint_every: float
-    checkpoint_margin: float
-    checkpoint_on_sigterm: bool
 
 
 class QasmSimulatorOptions(SimulatorOptions, total=False):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "SECONDS_BETWEEN_SAVES",
     "ArrayPlace",
     "DeviceChoice",
     "DeviceOptions",
@@ -29,6 +30,7 @@ __all__ = [
     "check_margin",
     "check_option",
     "check_options",
+    "check_saving",
     "possible_threads",
 ]
 
@@ -85,6 +87,9 @@ class _Check(NamedTuple):
 
 _MOST = 2**63 - 1  # most shots, threads or parts: the largest integer that an array of NumPy can hold
 _MOST_SHOTS = 2**53  # floating-point numbers, of which probabilities make counts, are exact integers up to it
+SECONDS_BETWEEN_SAVES = 60.0
+"""The default of ``checkpoint_every``."""
+
 _OF_NOISE_MODELS = ("to_dict", "is_ideal")  # methods, of which noise models have one at least
 _MOST_THREADS = 256  # or the number of cores, if larger; more threads would take memory and wait for one another
 
@@ -242,6 +247,22 @@ def check_option(name: str, value: Any, called: str | None = None) -> Any:
         reason = error.strerror if isinstance(error, OSError) else str(error) if type(error) is ValueError else ""
         why = f" ({reason})" if reason else ""
         raise OptionValueError(f"{called or name} must be {check.expected}, not {shown(value)}{why}.") from error
+
+
+def check_saving(settings: dict[str, Any]) -> None:
+    """Check that checked options of saving a job fit together.
+
+    Raises
+    ------
+    OptionValueError
+        If they do not.
+    """
+    if settings["checkpoint_dir"] is None:
+        without = {"checkpoint_every": SECONDS_BETWEEN_SAVES, "checkpoint_margin": 0.0, "checkpoint_on_sigterm": False}
+        for name, default in without.items():
+            if settings[name] != default:
+                raise OptionValueError(f"{name} is for a job that is saved: give checkpoint_dir, or leave it out.")
+    check_margin(settings)
 
 
 def check_margin(settings: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from basicaer.errors import BackendNotFoundError, BasicAerError, OptionValueError, shown
 from basicaer.foreign_names import unknown_backend
 from basicaer.job import BasicAerJob
-from basicaer.options import check_margin, check_options
+from basicaer.options import SECONDS_BETWEEN_SAVES, check_margin, check_options
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class BasicAerProvider:
         self,
         checkpoint_dir: str | os.PathLike[str],
         *,
-        checkpoint_every: float = 60.0,
+        checkpoint_every: float = SECONDS_BETWEEN_SAVES,
         checkpoint_margin: float = 0.0,
         checkpoint_on_sigterm: bool = False,
         executor: Executor | None = None,
@@ -91,7 +91,8 @@ class BasicAerProvider:
     ) -> BasicAerJob:
         """Resume a job that was saved by ``run(..., checkpoint_dir=...)`` and whose process has ended.
 
-        On the same kind of device and with the same NumPy, it returns the counts that it would have returned.
+        On the same kind of device and with the same NumPy, it returns the counts that it would have returned. Jobs of
+        `gradient` and `vjp_state` are resumed in the same way, and return their values and gradients.
 
         Parameters
         ----------
@@ -109,8 +110,11 @@ class BasicAerProvider:
             saved; if the job was lost before it was saved, so that it has to be run again (the same folder may be
             used); for options that `run` would refuse.
         """
+        from basicaer.gradients.job import GradientJob
+        from basicaer.gradients.persister import CHECKS
+        from basicaer.gradients.running import run_resumed_gradient
         from basicaer.persistence.persister import load_job
-        from basicaer.simulation import Persistence
+        from basicaer.simulation import Persistence, SimulationPayload
         from basicaer.simulators.running import run_resumed
 
         checked = check_options(
@@ -130,15 +134,16 @@ class BasicAerProvider:
         folder, every, margin = (checked.pop(f"checkpoint_{name}") for name in ("dir", "every", "margin"))
         if folder is None:
             raise OptionValueError("resume() takes the folder of a saved job, not None.")
-        job_id, payload = load_job(folder)
+        job_id, payload = load_job(folder, CHECKS)
 
         def no_qobj() -> None:
             raise BasicAerError(f"Job {job_id} was resumed from {folder}, which does not hold its circuits as a Qobj.")
 
+        is_gradient = not isinstance(payload, SimulationPayload)
         return submit_job(
-            BasicAerJob,
-            self.get_backend(payload.backend_name),
-            run_resumed,
+            GradientJob if is_gradient else BasicAerJob,
+            self.get_backend() if is_gradient else self.get_backend(payload.backend_name),
+            run_resumed_gradient if is_gradient else run_resumed,
             no_qobj,
             prepare=lambda: replace(payload, persistence=Persistence(str(folder), every, margin)),
             settings=checked,

@@ -40,7 +40,7 @@ def operations():
     yield qml.QFT(wires=["c", "a", 1])
 
 
-@pytest.mark.parametrize("operation", operations(), ids=str)
+@pytest.mark.parametrize("operation", list(operations()), ids=str)
 def test_an_operation_has_pennylanes_matrix(operation):
     if not is_known(operation):
         pytest.fail("would be decomposed")

@@ -39,7 +39,8 @@ def test_docstring_examples_print_what_they_say(module):
     assert not found.failed
 
 
-def test_the_blocks_of_the_page_run_and_print_what_the_block_after_says():
+def test_the_blocks_of_the_page_run_and_print_what_the_block_after_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where a job is saved
     namespace, printed = {"__name__": "page"}, None
     needed = set()
     for block in blocks(text_of("docs/gradients.md")):

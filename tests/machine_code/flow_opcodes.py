@@ -22,6 +22,11 @@ def _nothing(_modifiers, _operands):
     return Action("do_nothing")
 
 
+@opcode("DEPBAR", modifiers="LE")
+def _arrived(_modifiers, _operands):  # it waits for what has been read, which is there at once in the runner
+    return Action("do_nothing")
+
+
 @opcode("NOP")
 def _order(_modifiers, _operands):  # this is left of __syncwarp where the compiler knows that the lanes are together
     return Action("order_lanes")

@@ -15,6 +15,7 @@ from basicaer.cli.exit_status import INTERRUPTED, TERMINATED
 from basicaer.cli.inputs import check_picture, circuit_in, noise_options, refusal, simulator_called, warnings_printed
 from basicaer.cli.results import draw, print_results
 from basicaer.errors import BasicAerError
+from basicaer.gradients.job import GradientJob
 from basicaer.provider import BasicAer
 from basicaer.termination import is_saving
 from basicaer.watching import place_and_time, watch
@@ -71,7 +72,14 @@ def resume_folder(*, path: str, as_json: bool, plot: Path | None, progress: bool
 
     def start() -> BasicAerJob:
         with warnings_printed():
-            return BasicAer.resume(path, checkpoint_on_sigterm=job.is_saved_on_sigterm, **options)
+            resumed = BasicAer.resume(path, checkpoint_on_sigterm=job.is_saved_on_sigterm, **options)
+        if isinstance(resumed, GradientJob):
+            resumed.cancel()
+            raise BasicAerError(
+                f"The job in {path} is that of a gradient; resume it in Python with BasicAer.resume(), which returns "
+                "its values and derivatives."
+            )
+        return resumed
 
     job = _StartedJob(path)
     _show(job, start, as_json=as_json, plot=plot, progress=progress)

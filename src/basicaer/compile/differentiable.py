@@ -135,7 +135,7 @@ class Differentiable(NamedTuple):
         generators: dict[int, Generators] = {}
         found: list[Angle] = []
         for place, groups in program.groups.items():
-            of_place: dict[int, list[NDArray[np.complex128]]] = {}
+            of_place: dict[int, tuple[NDArray[np.complex128], ...]] = {}
             generators[place] = of_place
             for record, gates, of_gates in groups:
                 occurrences = [[columns.plain.get(column, -1) for column in row] for row in of_gates.tolist()]
@@ -146,7 +146,7 @@ class Differentiable(NamedTuple):
                 made = record.generators_for_each(*(parameters[:, own] for own in of_gates[rows].T))
                 for number, row in enumerate(rows):
                     which = [angle for angle, one in enumerate(occurrences[row]) if one in wanted]
-                    of_place[gates[row]] = [made[angle][:, number] for angle in which]
+                    of_place[gates[row]] = tuple([made[angle][:, number] for angle in which])
                     found += [Angle(place, gates[row], at, occurrences[row][angle]) for at, angle in enumerate(which)]
         return segments, generators, found
 

@@ -59,11 +59,19 @@ class _Step(NamedTuple):
         behind the last one.
     wanted
         Whether its sums are wanted.
+    axes
+        For a matrix on some of the wires, the axes of transition matrices, of two values each, in an order in which
+        those of its targets come first: of the rows, then of the columns; and the order that takes this back. None for
+        other gates. The first three axes stay where they are.
+    read
+        The places, with the last one in place of that behind it: what is read there is multiplied by 0.
     """
 
     number: int
     places: NDArray[np.intp]
     wanted: bool
+    axes: tuple[tuple[int, ...], tuple[int, ...]] | None
+    read: NDArray[np.intp]
 
 
 class ProductSums:
@@ -80,6 +88,7 @@ class ProductSums:
     """
 
     def __init__(self, gates: Sequence[SmallGate], wires: int, selectors: int, wanted: Collection[int]) -> None:
+        self._wires = wires
         self._shape = (2**selectors, 2**wires, 2**wires)
         self._identity = np.zeros(np.prod(self._shape) + 1, complex)  # flat, and the place behind the last entry
         self._identity[:-1].reshape(self._shape)[:] = np.eye(2**wires)
@@ -88,7 +97,8 @@ class ProductSums:
         for gate in reversed(gates[first:]):
             places, own = _places(gate, wires, selectors)
             if gate.data is None or gate.number in wanted:
-                self._steps.append(_Step(gate.number, places, gate.number in wanted))
+                read = np.minimum(places, len(self._identity) - 2)
+                self._steps.append(_Step(gate.number, places, gate.number in wanted, _axes(gate, wires), read))
                 continue
             matrix = self._matrices(places, own[None])[0]
             if self._steps and not isinstance(self._steps[-1], _Step):
@@ -117,43 +127,75 @@ class ProductSums:
         numbers
             Returns ``data[s]``, the numbers of a gate in each set.
         """
-        wanted: list[_Step] = []
-        later: list[NDArray[np.complex128]] = []  # later[w][s, v] = the product of the gates after wanted gate w
-        product = np.eye(self._shape[-1], dtype=complex)[None, None]
+        found: dict[int, NDArray[np.complex128]] = {}
         for step in self._steps:
             if not isinstance(step, _Step):
-                product = product @ step
+                transitions = _undone(transitions, step)
                 continue
             if step.wanted:
-                wanted.append(step)
-                later.append(product)
-                if step is self._steps[-1]:  # the first gate is one that is wanted
-                    break
-            product = product @ self._matrices(step.places, numbers(step.number))
-        found: dict[int, NDArray[np.complex128]] = {}
-        for group in _alike(wanted, generators):
-            after = np.stack(np.broadcast_arrays(*(later[place] for place in group)))[:, None]
-            undone = after.conj().swapaxes(-1, -2) @ transitions @ after
-            # Sums are over a last axis that is contiguous, so that no rounding depends on the numbers of bras and sets.
-            flat = undone.transpose(1, 2, 0, 3, 4, 5).reshape(*transitions.shape[:2], -1)
-            places = np.stack([wanted[place].places for place in group])
-            size = flat.shape[-1] // len(group)
-            np.minimum(places, size - 1, out=places)  # what is read there is multiplied by 0
-            places += size * np.arange(len(group)).reshape(-1, *[1] * (places.ndim - 1))
-            reduced = np.take(flat, places, axis=2).sum(
-                axis=-1
-            )  # reduced[b, s, w, i, j] or, for diagonals, reduced[b, s, w, i]
-            own = [generators[wanted[place].number] for place in group]
-            sums = []
-            for angle in range(len(own[0])):
-                each = np.stack([some[angle] for some in own], axis=1)  # each[s, w, i, j] or each[s, w, i]
-                if each.ndim > 3:  # not diagonal
-                    each = each.swapaxes(-1, -2)
-                terms = reduced * each
-                sums.append(terms.reshape(*terms.shape[:3], -1).sum(axis=-1))
-            for number, place in enumerate(group):
-                found[wanted[place].number] = np.stack([one[:, :, number] for one in sums], axis=-1)
+                found[step.number] = _traces(transitions, step, generators[step.number])
+            if step is not self._steps[-1]:
+                transitions = self._before(step, transitions, numbers(step.number))
         return found
+
+    def _before(self, step: _Step, transitions: NDArray[np.complex128], data: NDArray[Any]) -> NDArray[np.complex128]:
+        """Return the transition matrices before a gate from those after it; it has the numbers ``data[s]``."""
+        if step.axes is not None:
+            return _conjugated(transitions, data, step.axes, self._wires)
+        if step.places.ndim == 2:  # a diagonal
+            diagonal = np.ones((len(data), self._shape[0] * self._shape[1]), complex)
+            diagonal[:, step.places // self._shape[1]] = data[..., None]
+            diagonal = diagonal.reshape(-1, *self._shape[:2])
+            return transitions * diagonal.conj()[..., None] * diagonal[..., None, :]
+        return _undone(transitions, self._matrices(step.places, data))
+
+
+def _traces(
+    transitions: NDArray[np.complex128], step: _Step, generators: Sequence[NDArray[np.complex128]]
+) -> NDArray[np.complex128]:
+    """Return ``sums[b, s, a]`` of a gate, given the transition matrices after it."""
+    flat = transitions.reshape(*transitions.shape[:2], -1)
+    # Sums are over a last axis that is contiguous, so that no rounding depends on the numbers of bras and sets.
+    reduced = flat.take(step.read, axis=2).sum(axis=-1)  # reduced[b, s, i, j] or, for a diagonal, reduced[b, s, i]
+    sums = np.empty((*reduced.shape[:2], len(generators)), complex)
+    for angle, own in enumerate(generators):  # own[s, i, j] or own[s, i]
+        terms = reduced * (own if own.ndim == 2 else own.swapaxes(-1, -2))
+        sums[:, :, angle] = terms.reshape(*terms.shape[:2], -1).sum(axis=-1)
+    return sums
+
+
+def _undone(transitions: NDArray[np.complex128], matrices: NDArray[Any]) -> NDArray[np.complex128]:
+    """Return ``M* T M`` for transition matrices T and matrices M of a product."""
+    undone: NDArray[np.complex128] = matrices.conj().swapaxes(-1, -2) @ transitions @ matrices
+    return undone
+
+
+def _conjugated(
+    transitions: NDArray[np.complex128],
+    matrices: NDArray[Any],
+    axes: tuple[tuple[int, ...], tuple[int, ...]],
+    wires: int,
+) -> NDArray[np.complex128]:
+    """Return what `_undone` does, for ``matrices[s]`` on a few of the wires: rows and columns are changed together."""
+    shape, size = transitions.shape[:3], matrices.shape[-1] ** 2
+    bits = (2,) * (2 * wires)
+    there, back = axes
+    own = matrices.swapaxes(-1, -2)
+    both = own.conj()[:, :, None, :, None] * own[:, None, :, None, :]
+    together = transitions.reshape(*shape, *bits).transpose(there).reshape(*shape, size, -1)
+    changed = both.reshape(-1, 1, size, size) @ together
+    undone: NDArray[np.complex128] = changed.reshape(*shape, *bits).transpose(back).reshape(transitions.shape)
+    return undone
+
+
+def _axes(gate: SmallGate, wires: int) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the axes of a `_Step`."""
+    if gate.form is not Form.MATRIX or gate.controls or max(gate.targets) >= wires:
+        return None
+    rows = [3 + wires - 1 - target for target in reversed(gate.targets)]
+    first = [0, 1, 2, *rows, *(wires + axis for axis in rows)]
+    there = (*first, *(axis for axis in range(3 + 2 * wires) if axis not in first))
+    return there, tuple(there.index(axis) for axis in range(len(there)))
 
 
 def _places(gate: SmallGate, wires: int, selectors: int) -> tuple[NDArray[np.intp], NDArray[Any]]:
@@ -175,12 +217,3 @@ def _places(gate: SmallGate, wires: int, selectors: int) -> tuple[NDArray[np.int
         data = matrix
     places = (value[:, None] * 2**wires + row[:, None]) * 2**wires + row[None]
     return np.where(value[:, None] == value[None], places, 2 ** (selectors + 2 * wires)), data
-
-
-def _alike(wanted: Sequence[_Step], generators: Generators) -> list[list[int]]:
-    """Return the places of gates whose sums can be taken together: they have the same size, and as many angles."""
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    for place, step in enumerate(wanted):
-        own = generators[step.number]
-        groups.setdefault((step.places.shape, len(own)), []).append(place)
-    return list(groups.values())

@@ -16,7 +16,7 @@ from basicaer.engine.device import SegmentBatch
 from basicaer.engine.program import Phase, Prepare, Segment, SetState, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Operation, Program
     from basicaer.options import Precision
 
-__all__ = ["Adjoint", "AdjointSums", "Sweep", "is_undone"]
+__all__ = ["Adjoint", "AdjointSums", "Done", "Sweep", "is_undone"]
 
 _READ_AT_ONCE = 2**16  # amplitudes
 _MOST_BRAS = 16  # more go back one after another
@@ -65,6 +65,26 @@ class Sweep:
     generators: Mapping[int, Generators]
     bras: NDArray[np.complexfloating] | None = None
 
+    @property
+    def outputs(self) -> int:
+        """How many bras go back for each set."""
+        return len(self.factors) if self.cotangent is None and self.bras is None else 1
+
+    def no_sums(self) -> AdjointSums:
+        """Return the sums before anything is found."""
+        values = np.zeros((self.size, len(self.factors)))
+        if self.bras is not None:
+            values = np.zeros((self.size, 1), complex)
+        return AdjointSums(
+            values,
+            {
+                place: {
+                    gate: np.zeros((self.outputs, self.size, len(some)), complex) for gate, some in generators.items()
+                }
+                for place, generators in self.generators.items()
+            },
+        )
+
 
 @dataclass(slots=True)
 class AdjointSums:
@@ -86,6 +106,22 @@ class AdjointSums:
     values: NDArray[Any]
     sums: dict[int, dict[int, NDArray[np.complex128]]] = field(default_factory=dict)
     deviation: float | None = None
+
+
+class Done(NamedTuple):
+    """How much of a sweep is done.
+
+    Attributes
+    ----------
+    sets
+        All sets before this one are done.
+    upto, bras
+        Of the sets from there to `upto`, the bras before this one are done.
+    """
+
+    sets: int = 0
+    upto: int = 0
+    bras: int = 0
 
 
 class _Ran(NamedTuple):
@@ -111,8 +147,20 @@ class Adjoint:
         self._precision = precision
         self._monitor = monitor
 
-    def run(self, sweep: Sweep) -> AdjointSums:
+    def run(
+        self,
+        sweep: Sweep,
+        begun: tuple[AdjointSums, Done] | None = None,
+        note: Callable[[AdjointSums, Done], None] = lambda _found, _done: None,
+    ) -> AdjointSums:
         """Return the values and the sums of a sweep.
+
+        Parameters
+        ----------
+        begun
+            What has been found before, and how much of the sweep is done; the rest is added to it.
+        note
+            Called with what is found so far, and how much is done, each time that some sets or bras are done.
 
         Raises
         ------
@@ -121,38 +169,31 @@ class Adjoint:
         Cancelled
             If the monitor says that the job was cancelled.
         """
-        count = len(sweep.factors) if sweep.cotangent is None and sweep.bras is None else 1
-        found = AdjointSums(np.zeros((sweep.size, len(sweep.factors))))
-        if sweep.bras is not None:
-            found.values = np.zeros((sweep.size, 1), complex)
-        for place, generators in sweep.generators.items():
-            found.sums[place] = {
-                gate: np.zeros((count, sweep.size, len(some)), complex) for gate, some in generators.items()
-            }
-        at_once = self._sets_at_once(sweep, count)
-        bras = self._bras_at_once(sweep, count, at_once)
+        found, done = begun or (sweep.no_sums(), Done())
+        at_once = self._sets_at_once(sweep)
+        bras = self._bras_at_once(sweep, at_once)
         plans = self._plans(sweep)
-        self._expect(sweep, plans, count, at_once, bras)
-        for start in range(0, sweep.size, at_once):
-            sets = slice(start, min(start + at_once, sweep.size))
-            for first in range(0, count, bras):
-                some = slice(first, min(first + bras, count))
-                _OneSweep(self, sweep, plans, sets, some, is_batch=at_once > 1).run(found, with_values=not first)
+        left = list(_rounds(sweep, at_once, bras, done))
+        self._expect(sweep, plans, left)
+        for sets, some in left:
+            _OneSweep(self, sweep, plans, sets, some, is_batch=at_once > 1).run(found, with_values=not some.start)
+            is_whole = some.stop == sweep.outputs
+            note(found, Done(sets.stop) if is_whole else Done(sets.start, sets.stop, some.stop))
         return found
 
-    def _sets_at_once(self, sweep: Sweep, count: int) -> int:
+    def _sets_at_once(self, sweep: Sweep) -> int:
         """Return how many sets run as a batch; 1 if they run one after another."""
         body = sweep.program.body
         if sweep.size == 1 or sweep.bras is not None or not all(is_undone(operation) for operation in body):
             return 1
         most = self._device.most_undone(sweep.program.state_qubits, self._precision)
-        return max(min(most // (1 + min(count, _MOST_BRAS)), sweep.size), 1)
+        return max(min(most // (1 + min(sweep.outputs, _MOST_BRAS)), sweep.size), 1)
 
-    def _bras_at_once(self, sweep: Sweep, count: int, sets: int) -> int:
+    def _bras_at_once(self, sweep: Sweep, sets: int) -> int:
         """Return how many bras go back together; each takes as much memory as the ket."""
         each = self._precision.amplitude_bytes * 2**sweep.program.state_qubits * sets
         room = (self._device.free_bytes() - self._device.scratch_bytes(self._precision)) // each - 1
-        return int(max(1, min(count, _MOST_BRAS, room)))
+        return int(max(1, min(sweep.outputs, _MOST_BRAS, room)))
 
     def _plans(self, sweep: Sweep) -> dict[int, Plan | None]:
         """Return the plan of each segment, by its place."""
@@ -165,21 +206,29 @@ class Adjoint:
             if isinstance(operation, Segment)
         }
 
-    def _expect(  # all of what there is to do
-        self, sweep: Sweep, plans: Mapping[int, Plan | None], count: int, at_once: int, bras: int
-    ) -> None:
+    def _expect(self, sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple[slice, slice]]) -> None:
         """Tell the monitor how much there is to do."""
         passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
         flips = len({x for x, _ in sweep.masks})
-        rounds = -(-sweep.size // at_once)
-        sweeps = -(-count // bras)
-        total = passes * 2 * (sweeps + count) + flips * (1 + count)
-        self._monitor.expect(max(round(total * rounds), 1), 0)
+        total = 0
+        for _, some in left:
+            bras = some.stop - some.start
+            total += passes * 2 * (1 + bras) + flips * ((not some.start) + bras)
+        self._monitor.expect(max(total, 1), 0)
 
     @property
     def parts(self) -> tuple[Device, Precision, Monitor]:
         """The device, the precision and the monitor."""
         return self._device, self._precision, self._monitor
+
+
+def _rounds(sweep: Sweep, at_once: int, bras: int, done: Done) -> Iterator[tuple[slice, slice]]:
+    """Yield which sets and which bras of them go back together, without those that are done."""
+    for start in range(done.sets, sweep.size, at_once):
+        sets = slice(start, min(start + at_once, sweep.size))
+        is_begun = (sets.start, sets.stop) == (done.sets, done.upto)  # a batch of another size begins anew
+        for first in range(done.bras if is_begun else 0, sweep.outputs, bras):
+            yield sets, slice(first, min(first + bras, sweep.outputs))
 
 
 class _OneSweep:

@@ -201,12 +201,16 @@ class SegmentBatch(Sequence[Segment]):
         The number of segments.
     """
 
+    template: Segment
+    groups: Sequence[tuple[Sequence[int], NDArray[np.complex128]]]
+    size: int
+
     def __init__(
         self, template: Segment, groups: Sequence[tuple[Sequence[int], NDArray[np.complex128]]], size: int
     ) -> None:
         self.template = template
-        self.groups = groups
-        self._size = size
+        self.groups = tuple([(tuple(gates), numbers) for gates, numbers in groups])
+        self.size = size
         self._data: dict[int, NDArray[np.complex128]] | None = None
 
     @property
@@ -221,7 +225,7 @@ class SegmentBatch(Sequence[Segment]):
         return self._data
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     @overload
     def __getitem__(self, index: int) -> Segment: ...
@@ -230,13 +234,13 @@ class SegmentBatch(Sequence[Segment]):
     def __getitem__(self, index: int | slice) -> Segment | SegmentBatch:
         if isinstance(index, slice):
             groups = [(gates, numbers[index]) for gates, numbers in self.groups]
-            return SegmentBatch(self.template, groups, len(range(self._size)[index]))
-        return Segment(GatesOfBatch(self, range(self._size)[index]))
+            return SegmentBatch(self.template, groups, len(range(self.size)[index]))
+        return Segment(GatesOfBatch(self, range(self.size)[index]))
 
     def take(self, numbers: Sequence[int]) -> SegmentBatch:
         """Return these of the segments."""
         which = list(numbers)
-        if which == list(range(self._size)):
+        if which == list(range(self.size)):
             return self
         return SegmentBatch(self.template, [(gates, data[which]) for gates, data in self.groups], len(which))
 

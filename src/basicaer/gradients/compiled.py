@@ -21,7 +21,7 @@ from basicaer.errors import BasicAerError, OptionValueError, shown
 from basicaer.gradients.inputs import read_cotangent, read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
 from basicaer.gradients.payload import GradientTask, Part, Report, Shifts
-from basicaer.gradients.submitting import submit_tasks
+from basicaer.gradients.submitting import saving_in, submit_tasks
 from basicaer.options import Method, check_option
 from basicaer.primitives.base import expected_device
 from basicaer.primitives.estimator import EstimatorV2
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
     from basicaer.engine.program import Program
-    from basicaer.option_types import JobRunOptions
+    from basicaer.option_types import GradientRunOptions, JobRunOptions, SavingOptions
     from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
 
@@ -64,7 +64,7 @@ def gradient(
     method: str | None = None,
     precision_of_values: float = 0.0,
     backend: BasicAerSimulator | None = None,
-    **run_options: Unpack[JobRunOptions],
+    **run_options: Unpack[GradientRunOptions],
 ) -> GradientJob:
     """Submit the differentiation of expectation values by the parameters of a circuit.
 
@@ -93,7 +93,9 @@ def gradient(
     backend
         The backend whose options serve as defaults for those below; None for a new ``qasm_simulator``.
     run_options
-        The options of `EstimatorV2`: ``device``, ``precision`` (of the amplitudes), ``timeout`` and others.
+        The options of `EstimatorV2`: ``device``, ``precision`` (of the amplitudes), ``timeout`` and others; also
+        ``checkpoint_dir``, ``checkpoint_every``, ``checkpoint_margin`` and ``checkpoint_on_sigterm``, as for
+        ``backend.run``. What is saved are sums over the sets of values and over the observables that are done.
 
     Returns
     -------
@@ -116,6 +118,7 @@ def gradient(
     >>> result.values.round(6).tolist(), result.gradients.round(6).tolist()
     (0.877583, [-0.479426])
     """
+    options, saving = saving_in(run_options)
     compiled = value_and_gradient(
         circuit,
         observables,
@@ -123,9 +126,9 @@ def gradient(
         method=method,
         precision_of_values=precision_of_values,
         backend=backend,
-        **run_options,
+        **options,
     )
-    return compiled.submit(values, cotangent=cotangent)
+    return compiled.submit(values, cotangent=cotangent, **saving)
 
 
 def value_and_gradient(
@@ -215,7 +218,7 @@ class CompiledGradient:
         check_no_saves(program, circuit.name)
         terms = tuple(terms_of(observable, program) for observable in each_observable(array))
         self._terms: tuple[Terms, ...] = without_measured(terms, program, circuit.name)
-        self._masks = sorted({term[:2] for of_one in self._terms for term in of_one})
+        self._masks = tuple(sorted({term[:2] for of_one in self._terms for term in of_one}))
         self._program = program
         is_adjoint = self.method == "adjoint"
         simulated = Method.STATEVECTOR if is_adjoint else settings.get("method", Method.STATEVECTOR)
@@ -273,7 +276,14 @@ class CompiledGradient:
     def _without_derivatives(self) -> CompiledGradient:
         return CompiledGradient(self._estimator, *self._given, (), self.method, self._precision)
 
-    def submit(self, values: Any, *, cotangent: Any = None, derivative_type: Any = Part.REAL) -> GradientJob:
+    def submit(
+        self,
+        values: Any,
+        *,
+        cotangent: Any = None,
+        derivative_type: Any = Part.REAL,
+        **saving: Unpack[SavingOptions],
+    ) -> GradientJob:
         """Submit the differentiation at parameter values as a job.
 
         Parameters
@@ -282,6 +292,8 @@ class CompiledGradient:
             As for `gradient`.
         derivative_type
             What is returned of ``2 <psi| H |dpsi>``: ``"real"``, which is the derivative, ``"imag"`` or ``"complex"``.
+        saving
+            ``checkpoint_dir`` and the others that begin with ``checkpoint``, as for `gradient`.
         """
         part = self._part(derivative_type)
         array = read_values(values, len(self.parameters), self._circuit.name)
@@ -289,7 +301,7 @@ class CompiledGradient:
         rows = array.reshape(prod(shape), len(self.parameters))
         weights = None if cotangent is None else read_cotangent(cotangent, shape, self.shape)
         task = self._task(rows, weights, Report(shape, self.shape, part))
-        return submit_tasks(GradientJob, [task], self._estimator, self._settings)
+        return submit_tasks(GradientJob, [task], self._estimator, self._settings, saving)
 
     def _task(self, values: NDArray[np.float64], cotangent: NDArray[np.float64] | None, report: Report) -> GradientTask:
         """Return the task of differentiating at some sets of values.
@@ -380,13 +392,7 @@ class CompiledGradient:
         return Shifts(task, np.array(which, np.intp), np.array(factors, float))
 
     def _part(self, derivative_type: Any) -> Part:
-        given = getattr(derivative_type, "value", derivative_type)
-        try:
-            part = Part(given)
-        except ValueError as error:
-            raise OptionValueError(
-                f"derivative_type must be 'real', 'imag' or 'complex', not {shown(derivative_type)}."
-            ) from error
+        part = Part.asked_for(derivative_type)
         if part is not Part.REAL and self.method != "adjoint":
             raise OptionValueError(
                 f"derivative_type '{part.value}' needs method 'adjoint', which circuit '{self._circuit.name}' is not "

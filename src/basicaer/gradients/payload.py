@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from basicaer.errors import OptionValueError, shown
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from basicaer.compile.differentiable import Angle, Chain
-    from basicaer.engine.adjoint import Sweep
+    from basicaer.engine.adjoint import AdjointSums, Done, Sweep
     from basicaer.primitives.payload import EstimatorTask
 
-__all__ = ["Differentiated", "GradientTask", "Part", "Report", "Shifts"]
+__all__ = ["Differentiated", "GradientTask", "Part", "Report", "Shifts", "SweepBegun"]
 
 
 class Part(Enum):
@@ -23,6 +25,22 @@ class Part(Enum):
     REAL = "real"
     IMAG = "imag"
     COMPLEX = "complex"
+
+    @classmethod
+    def asked_for(cls, derivative_type: Any) -> Part:
+        """Return the part that a user names, or gives as the member of another package's enumeration.
+
+        Raises
+        ------
+        OptionValueError
+            If it is none.
+        """
+        try:
+            return cls(getattr(derivative_type, "value", derivative_type))
+        except ValueError as error:
+            raise OptionValueError(
+                f"derivative_type must be 'real', 'imag' or 'complex', not {shown(derivative_type)}."
+            ) from error
 
     def of(self, gradients: NDArray[np.complex128]) -> NDArray[Any]:
         """Return this part of complex numbers."""
@@ -45,6 +63,13 @@ class Shifts(NamedTuple):
     task: EstimatorTask
     occurrences: NDArray[np.intp]
     factors: NDArray[np.float64]
+
+
+class SweepBegun(NamedTuple):
+    """What a sweep has found so far, and how much of it is done."""
+
+    found: AdjointSums
+    done: Done
 
 
 class Report(NamedTuple):
@@ -114,7 +139,7 @@ class Differentiated(NamedTuple):
     Attributes
     ----------
     values
-        ``values[s, o]``, expectation value of observable o at set s.
+        ``values[s, o]``, expectation value of observable o at set s; a complex ``<v|psi>`` if a vector v was given.
     gradients
         ``gradients[s, o, j]``, its derivative by parameter j; with a cotangent there is no axis o. They are complex:
         twice ``<psi| H |dpsi>``, whose real part is the derivative.
@@ -124,7 +149,7 @@ class Differentiated(NamedTuple):
         The form in which it is reported.
     """
 
-    values: NDArray[np.float64]
+    values: NDArray[Any]
     gradients: NDArray[np.complex128]
     metadata: dict[str, Any]
     report: Report

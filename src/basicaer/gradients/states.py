@@ -18,7 +18,7 @@ from basicaer.errors import BasicAerError, PubError, at_border, shown
 from basicaer.gradients.inputs import read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
 from basicaer.gradients.payload import GradientTask, Part, Report
-from basicaer.gradients.submitting import submit_tasks
+from basicaer.gradients.submitting import saving_in, submit_tasks
 from basicaer.primitives.base import expected_device
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.primitives.observables import check_no_saves
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from qiskit.circuit import Parameter
 
-    from basicaer.option_types import JobRunOptions
+    from basicaer.option_types import GradientRunOptions
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["vjp_state"]
@@ -41,7 +41,7 @@ def vjp_state(
     *,
     parameters: Iterable[Parameter | str] | None = None,
     backend: BasicAerSimulator | None = None,
-    **run_options: Unpack[JobRunOptions],
+    **run_options: Unpack[GradientRunOptions],
 ) -> GradientJob:
     """Submit the vector-Jacobian product of a circuit's final state, in one sweep forwards and back.
 
@@ -82,7 +82,8 @@ def vjp_state(
     """
     if not isinstance(circuit, QuantumCircuit):
         raise BasicAerError(f"A gradient is taken of a QuantumCircuit, not of {shown(circuit)}.")
-    estimator = EstimatorV2(backend, **run_options)
+    options, saving = saving_in(run_options)
+    estimator = EstimatorV2(backend, **options)
     settings = estimator._settings()  # noqa: SLF001  # a class of this package
     poll = ReadingTimeLimit(settings["timeout"])
     of_circuit = list(circuit.parameters)
@@ -127,7 +128,7 @@ def vjp_state(
         Report(shape, (), Part.COMPLEX),
         phases,
     )
-    return submit_tasks(GradientJob, [task], estimator, settings)
+    return submit_tasks(GradientJob, [task], estimator, settings, saving)
 
 
 def _vectors(cotangent: Any, shape: tuple[int, ...], n_qubits: int) -> Any:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import dataclasses
 import reprlib
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from fractions import Fraction
 from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from basicaer.engine import classical, program
+from basicaer.engine.device import Generators, SegmentBatch
 from basicaer.engine.groups import Place, Step
 from basicaer.engine.suspended import Suspended, SuspendedShots, Waiting
 from basicaer.errors import BasicAerError
@@ -27,10 +28,7 @@ from basicaer.options import DeviceChoice, DeviceOptions, Method, Precision
 from basicaer.records import DeviceUse, ExperimentOutcome, ResultData, SavedValues
 from basicaer.simulation import Experiment, SimulationPayload
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["check_types", "decoded", "encoded"]
+__all__ = ["check_types", "decoded", "encoded", "register"]
 
 _TYPE, _VALUE = "!", "is"  # the two keys of every value that JSON has no form for
 _CLASSES: dict[str, Any] = {
@@ -38,6 +36,7 @@ _CLASSES: dict[str, Any] = {
     for cls in (
         *(getattr(program, name) for name in program.__all__ if isinstance(getattr(program, name), type)),
         *(getattr(classical, name) for name in ("Apply", "Bits", "Constant", "Lookup", "Variable")),
+        SegmentBatch,
         Step,
         Waiting,
         Suspended,
@@ -62,6 +61,14 @@ _FORMS: dict[str, Any] = {  # the type in JSON of each type of value; a class is
 }
 
 
+def register(*classes: Any) -> None:
+    """Let saved jobs hold objects of more classes: enumerations, dataclasses and named tuples."""
+    for cls in classes:
+        _CLASSES[cls.__name__] = cls
+        if issubclass(cls, Enum):
+            _FORMS[cls.__name__] = str
+
+
 def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
     """Return a value in a form that JSON can hold; arrays are added to `arrays` and referred to by their number there.
 
@@ -80,9 +87,7 @@ def encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
     if isinstance(value, Enum):
         return {_TYPE: name, _VALUE: value.value}
     if _CLASSES.get(name) is type(value):
-        named: Any = value
-        fields = named._fields if isinstance(value, tuple) else [field.name for field in dataclasses.fields(named)]
-        return {_TYPE: name, _VALUE: {field: inner(getattr(value, field)) for field in fields}}
+        return {_TYPE: name, _VALUE: {field: inner(getattr(value, field)) for field in _fields(_CLASSES[name])}}
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -154,6 +159,14 @@ def decoded(value: Any, arrays: list[Any]) -> Any:
     return cls(**fields)
 
 
+def _fields(cls: Any) -> Sequence[str]:
+    """Return the names of what an object of a class is made from."""
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls)]
+    fields: Sequence[str] = getattr(cls, "_fields", None) or list(cls.__annotations__)
+    return fields
+
+
 def check_types(cls: Any, fields: Mapping[str, Any]) -> None:
     """Check that the fields of an object have the types that its class declares.
 
@@ -176,15 +189,17 @@ def _hints(cls: Any) -> dict[str, Any]:
         "np": np,
         "NDArray": NDArray,
         "Any": Any,
+        "Mapping": Mapping,
         "Sequence": Sequence,
         "Place": Place,
+        "Generators": Generators,
     }
     return typing.get_type_hints(cls, localns=names)
 
 
 def _is_of(value: Any, hint: Any) -> bool:
     """Tell whether a value is of a type, of which only the forms that the classes use are known."""
-    if hint is Any:
+    if hint is Any or isinstance(hint, TypeVar):
         return True
     of, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
     if hasattr(of, "__value__"):  # the alias of another type, as NDArray is from NumPy 2.5 on
@@ -195,6 +210,8 @@ def _is_of(value: Any, hint: Any) -> bool:
         return type(value) in _NUMBERS[of]
     if of is Sequence:
         of = tuple | range  # as sequences are saved
+    if of is Mapping:
+        of = dict
     if not isinstance(value, of):
         return False
     if isinstance(value, range):  # it holds only integers, perhaps too many to look at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.devices.registry import choose_device
 from basicaer.engine.suspended import Suspended, SuspendedShots
-from basicaer.errors import BasicAerError, shown, warn
+from basicaer.errors import BasicAerError, Cancelled, reason_of, shown, warn
 from basicaer.persistence.checks import (
     check_layout,
     check_outcome,
@@ -27,14 +27,16 @@ from basicaer.records import ExperimentOutcome
 from basicaer.simulation import SimulationPayload, check_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from basicaer.engine.device import State
     from basicaer.engine.monitor import Monitor
     from basicaer.persistence.folder import Record
 
-__all__ = ["Continuation", "JobPersister", "load_job", "saved_new"]
+__all__ = ["Continuation", "JobPersister", "PayloadChecks", "Persister", "failures_of_resumed", "load_job", "saved_new"]
+
+_Outcome = TypeVar("_Outcome")
 
 
 class Continuation(NamedTuple):
@@ -59,7 +61,7 @@ class Continuation(NamedTuple):
 
 
 @contextlib.contextmanager
-def saved_new(folder: Path, job_id: str) -> Iterator[Callable[[SimulationPayload], None]]:
+def saved_new(folder: Path, job_id: str) -> Iterator[Callable[[Any], None]]:
     """Yield a function that writes a new job into a folder, which must be empty or missing.
 
     What it has written is removed if the block fails: nobody gets the job then.
@@ -67,7 +69,7 @@ def saved_new(folder: Path, job_id: str) -> Iterator[Callable[[SimulationPayload
     job_folder = JobFolder(folder, _no_poll)
     is_written = False
 
-    def write(payload: SimulationPayload) -> None:
+    def write(payload: Any) -> None:
         nonlocal is_written
         arrays: list[Any] = []
         content = {"versions": _versions(), "payload": encoded(dataclasses.replace(payload, persistence=None), arrays)}
@@ -82,8 +84,29 @@ def saved_new(folder: Path, job_id: str) -> Iterator[Callable[[SimulationPayload
         raise
 
 
-def load_job(folder: Path) -> tuple[str, SimulationPayload]:
+class PayloadChecks(NamedTuple):
+    """How a payload that was read is checked.
+
+    Attributes
+    ----------
+    content
+        Called with the payload; raises a ValueError that names what cannot be.
+    room
+        Called with the payload and a function that tells whether the circuit at a position has ended; raises a
+        BasicAerError if another one does not fit into memory.
+    """
+
+    content: Callable[[Any], None]
+    room: Callable[[Any, Callable[[int], bool]], None]
+
+
+def load_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -> tuple[str, Any]:
     """Return the id and the payload of a persisted job.
+
+    Parameters
+    ----------
+    others
+        The types of payloads that there may be besides that of simulators, and how they are checked.
 
     Raises
     ------
@@ -103,10 +126,11 @@ def load_job(folder: Path) -> tuple[str, SimulationPayload]:
                 "install that version to resume it, or run it again."
             )
         payload = decoded(content["payload"], arrays)
-        if not isinstance(job_id, str) or not job_id.isprintable() or not isinstance(payload, SimulationPayload):
+        checks = {SimulationPayload: PayloadChecks(check_payload, _check_room), **(others or {})}.get(type(payload))
+        if not isinstance(job_id, str) or not job_id.isprintable() or checks is None:
             raise ValueError("it is not a job")
-        check_payload(payload)
-    _check_room(payload, job_folder)
+        checks.content(payload)
+    checks.room(payload, lambda position: job_folder.has(circuit_name(position)))
     if written_with != np.__version__:
         warn(
             f"The job in {folder} was saved with NumPy {shown(written_with)}, this is {np.__version__}; "
@@ -115,18 +139,18 @@ def load_job(folder: Path) -> tuple[str, SimulationPayload]:
     return job_id, payload
 
 
-def _check_room(payload: SimulationPayload, job_folder: JobFolder) -> None:
+def _check_room(payload: SimulationPayload, has_ended: Callable[[int], bool]) -> None:
     """Check that the circuits that are still to be run fit into memory here, as `run` does."""
     for position, experiment in enumerate(payload.experiments):
-        if not job_folder.has(circuit_name(position)):
+        if not has_ended(position):
             qubits = experiment.program.state_qubits * (2 if payload.returns == "unitary" else 1)
             device, _ = choose_device(experiment.devices, qubits, experiment.precision, known_crossover, ahead=True)
             program, precision, shots = experiment.program, experiment.precision, experiment.shots
             check_room(device, program, precision, shots, payload.returns, memory=experiment.memory, is_persisted=True)
 
 
-class JobPersister:
-    """Persists one job in a folder.
+class Persister(Generic[_Outcome]):
+    """Persists one job in a folder: outcomes of circuits that have ended, and what is known of the one that is running.
 
     Parameters
     ----------
@@ -135,9 +159,9 @@ class JobPersister:
     job_id
         The job's id; records of another job are refused.
     interval
-        Seconds between two records of the experiment that is running.
+        Seconds between two records of the circuit that is running.
     monitor
-        Polled while files are written and read; it says when the experiment that is running must stop.
+        Polled while files are written and read; it says when the circuit that is running must stop.
     """
 
     def __init__(self, folder: Path, job_id: str, interval: float, monitor: Monitor) -> None:
@@ -147,7 +171,7 @@ class JobPersister:
         self._job_id = job_id
         self._interval = interval
         self._last = time.monotonic()
-        self._unwritten: list[tuple[int, ExperimentOutcome]] = []  # experiments that have ended: position and outcome
+        self._unwritten: list[tuple[int, _Outcome]] = []  # circuits that have ended: position and outcome
         self._position = 0
         self._device = ""
 
@@ -156,75 +180,58 @@ class JobPersister:
         self._job_folder.unlock()
 
     def note_running(self, position: int, device: str) -> None:
-        """Note which experiment runs from now on, and on which kind of device."""
+        """Note which circuit runs from now on, and on which kind of device."""
         self._position, self._device = position, device
 
-    def finish(self, position: int, outcome: ExperimentOutcome) -> None:
-        """Persist the outcome of an experiment, the next one in order."""
+    def finish(self, position: int, outcome: _Outcome) -> None:
+        """Persist the outcome of a circuit, the next one in order."""
         self._unwritten.append((position, outcome))
         with self._monitor.held(), self._failures_warned():
             self._write_outcomes()
 
-    def persist(self, suspended: Callable[[], Suspended | SuspendedShots], state: State | None) -> None:
-        """Persist the experiment that is running, if the interval has passed, as `RunPersister` asks for."""
-        must_stop = self._monitor.must_stop
-        if not must_stop and time.monotonic() - self._last < self._interval:
-            return
-        running = {
-            "position": self._position,
-            "device": self._device,
-            "suspended": suspended(),
-            "layout": None if state is None else state.layout(),
-        }
-        with self._failures_warned():
-            self._write_outcomes()
-            self._write(RUNNING, running, () if state is None else state.amplitude_parts())
-        if must_stop:
-            self._monitor.stop()
+    def _ended(self, count: int, kind: type[_Outcome], check: Callable[[_Outcome, int], None]) -> list[_Outcome]:
+        """Lock the folder; return the outcomes of the circuits that have ended, of `count` that there are.
 
-    def resume(self, payload: SimulationPayload) -> tuple[list[ExperimentOutcome], Continuation | None]:
-        """Lock the folder; return the outcomes of the experiments that have ended, and where the next one continues."""
+        Parameters
+        ----------
+        kind
+            The type of outcomes.
+        check
+            Called with an outcome and its position; raises a ValueError that names what cannot be.
+        """
         self._job_folder.lock()
-        ended: list[ExperimentOutcome] = []
-        for position in range(len(payload.experiments)):
+        ended: list[_Outcome] = []
+        for position in range(count):
             name = circuit_name(position)
             if not self._job_folder.has(name):
                 break
             with self._job_folder.damage_reported(name):
                 record = self._read(name)
                 outcome = decoded(record.content, record.arrays)
-                if not isinstance(outcome, ExperimentOutcome):
+                if not isinstance(outcome, kind):
                     raise ValueError("it is not the outcome of a circuit")  # noqa: TRY004  # the type of all errors about damage
-                check_outcome(outcome, position, payload)
+                check(outcome, position)
                 ended.append(outcome)
-        if not self._job_folder.has(RUNNING):
-            return ended, None
-        with self._job_folder.damage_reported(RUNNING):
-            return ended, self._continuation(payload, len(ended))
+        return ended
 
-    def _continuation(self, payload: SimulationPayload, position: int) -> Continuation | None:
-        """Return where an experiment continues; None if the record is of an earlier one, which has ended since."""
+    def _running(self, position: int) -> tuple[dict[str, Any], Record] | None:
+        """Return the record of the circuit at a position, which was running; None if it is of one that has ended."""
         record = self._read(RUNNING)
         running = decoded(record.content, record.arrays)
-        of, device, layout = running["position"], running["device"], running["layout"]
+        of, device = running["position"], running["device"]
         if type(of) is not int or of not in range(position + 1) or not isinstance(device, str):
             raise ValueError(f"circuit {of} cannot have been running on {device}")
-        if of < position:
-            return None
-        suspended, experiment = running["suspended"], payload.experiments[position]
-        if isinstance(suspended, SuspendedShots):
-            check_suspended_shots(suspended, experiment)
-        elif isinstance(suspended, Suspended):
-            check_suspended(suspended, experiment)
-        else:
-            raise ValueError("it does not say how far the circuit was")  # noqa: TRY004  # the type of all errors about damage
+        return None if of < position else (running, record)
 
-        def restore(state: State) -> None:
-            with self._job_folder.damage_reported(RUNNING):
-                check_layout(layout, state.layout(), record.state_bytes, experiment.precision.amplitude_bytes)
-                state.restore(layout, record.state)
+    def _is_due(self) -> bool:
+        """Tell whether the interval has passed."""
+        return time.monotonic() - self._last >= self._interval
 
-        return Continuation(position, device, suspended, restore)
+    def _write_running(self, content: dict[str, Any], state: Iterable[Any] = ()) -> None:
+        """Write what is known of the circuit that is running, and first what has ended."""
+        with self._failures_warned():
+            self._write_outcomes()
+            self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
 
     def _read(self, name: str) -> Record:
         record = self._job_folder.read(name)
@@ -233,7 +240,7 @@ class JobPersister:
         return record
 
     def _write_outcomes(self) -> None:
-        """Write the outcomes of experiments that have ended, first those that could not be written when they ended."""
+        """Write the outcomes of circuits that have ended, first those that could not be written when they ended."""
         while self._unwritten:
             position, outcome = self._unwritten[0]
             self._write(circuit_name(position), outcome)
@@ -252,6 +259,75 @@ class JobPersister:
         except OSError as error:
             warn(f"The job could not be saved in {self._folder} ({error}); it goes on, and the previous save is kept.")
         self._last = time.monotonic()
+
+
+class JobPersister(Persister[ExperimentOutcome]):
+    """Persists a job of a simulator."""
+
+    def persist(self, suspended: Callable[[], Suspended | SuspendedShots], state: State | None) -> None:
+        """Persist the experiment that is running, if the interval has passed, as `RunPersister` asks for."""
+        must_stop = self._monitor.must_stop
+        if not must_stop and not self._is_due():
+            return
+        running = {"suspended": suspended(), "layout": None if state is None else state.layout()}
+        self._write_running(running, () if state is None else state.amplitude_parts())
+        if must_stop:
+            self._monitor.stop()
+
+    def resume(self, payload: SimulationPayload) -> tuple[list[ExperimentOutcome], Continuation | None]:
+        """Lock the folder; return the outcomes of the experiments that have ended, and where the next one continues."""
+
+        def check(outcome: ExperimentOutcome, position: int) -> None:
+            check_outcome(outcome, position, payload)
+
+        ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
+        if not self._job_folder.has(RUNNING):
+            return ended, None
+        with self._job_folder.damage_reported(RUNNING):
+            return ended, self._continuation(payload, len(ended))
+
+    def _continuation(self, payload: SimulationPayload, position: int) -> Continuation | None:
+        """Return where an experiment continues; None if the record is of an earlier one, which has ended since."""
+        found = self._running(position)
+        if found is None:
+            return None
+        running, record = found
+        layout, suspended, experiment = running["layout"], running["suspended"], payload.experiments[position]
+        if isinstance(suspended, SuspendedShots):
+            check_suspended_shots(suspended, experiment)
+        elif isinstance(suspended, Suspended):
+            check_suspended(suspended, experiment)
+        else:
+            raise ValueError("it does not say how far the circuit was")  # noqa: TRY004  # the type of all errors about damage
+
+        def restore(state: State) -> None:
+            with self._job_folder.damage_reported(RUNNING):
+                check_layout(layout, state.layout(), record.state_bytes, experiment.precision.amplitude_bytes)
+                state.restore(layout, record.state)
+
+        return Continuation(position, running["device"], suspended, restore)
+
+
+@contextlib.contextmanager
+def failures_of_resumed(folder: str) -> Iterator[None]:
+    """Turn any error of a resumed job into one sentence, since what it does has been accepted before.
+
+    Raises
+    ------
+    BasicAerError
+        In place of other errors, with what they have as ``partial``.
+    """
+    try:
+        yield
+    except (BasicAerError, Cancelled, Warning):  # a warning that was turned into an error is no sign of damage
+        raise
+    except Exception as error:
+        remedy = "free some memory and resume it again" if isinstance(error, MemoryError) else "run it from the start"
+        failure = BasicAerError(
+            f"The job in {folder} cannot be resumed ({reason_of(error)}), possibly because it is damaged; {remedy}."
+        )
+        failure.partial = getattr(error, "partial", None)
+        raise failure from error
 
 
 def _versions() -> dict[str, str]:

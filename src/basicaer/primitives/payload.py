@@ -20,8 +20,19 @@ if TYPE_CHECKING:
     from basicaer.engine.method import MethodChoice
     from basicaer.options import DeviceOptions, Precision
     from basicaer.records import FinishedExperiment
+    from basicaer.simulation import Persistence
 
-__all__ = ["Estimated", "EstimatorTask", "PrimitivePayload", "Register", "Sampled", "SamplerTask", "Task", "shots_for"]
+__all__ = [
+    "Begun",
+    "Estimated",
+    "EstimatorTask",
+    "PrimitivePayload",
+    "Register",
+    "Sampled",
+    "SamplerTask",
+    "Task",
+    "shots_for",
+]
 
 _VALUES_AT_ONCE = 2**14  # values that are turned into bytes between two polls
 _WORD_BITS = 64
@@ -173,6 +184,26 @@ class Estimated:
         return PubResult(data, metadata=metadata)
 
 
+class Begun(NamedTuple):
+    """How far an `EstimatorTask` is.
+
+    Attributes
+    ----------
+    shots
+        With how many shots its values are taken; None if they are exact.
+    sets
+        All sets of parameters before this one are done.
+    values, stds, how
+        Those of an `Estimated`, as far as they are known.
+    """
+
+    shots: int | None
+    sets: int
+    values: NDArray[np.float64]
+    stds: NDArray[np.float64]
+    how: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class PrimitivePayload(Generic[_Task]):
     """The payload of a primitive's or gradient's job: tasks and how to run them.
@@ -181,6 +212,8 @@ class PrimitivePayload(Generic[_Task]):
     ----------
     gpu
         The same as in `basicaer.payload.Payload`.
+    persistence
+        How the job is saved; None if it is not.
     """
 
     tasks: tuple[_Task, ...]
@@ -189,7 +222,12 @@ class PrimitivePayload(Generic[_Task]):
     precision: Precision
     gpu: int | None
     is_quick: bool = False
-    is_saved: bool = False
+    persistence: Persistence | None = None
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether it is saved when it is cancelled."""
+        return self.persistence is not None
 
     @property
     def argument(self) -> PrimitivePayload[_Task]:

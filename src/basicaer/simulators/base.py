@@ -28,7 +28,7 @@ from basicaer.foreign_names import missing_attribute
 from basicaer.foreign_options import is_ideal
 from basicaer.job import BasicAerJob
 from basicaer.notebooks import interrupts_shortened
-from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Method, Precision
+from basicaer.options import SECONDS_BETWEEN_SAVES, ArrayPlace, DeviceChoice, DeviceOptions, Method, Precision
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
@@ -116,7 +116,7 @@ class BasicAerSimulator(BackendV2):
             progress=False,
             cancel_on_interrupt=True,
             checkpoint_dir=None,
-            checkpoint_every=60.0,
+            checkpoint_every=SECONDS_BETWEEN_SAVES,
             checkpoint_margin=0.0,
             checkpoint_on_sigterm=False,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from basicaer.errors import OptionValueError, UnknownOptionError
 from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
-from basicaer.options import ArrayPlace, check_margin, check_options
+from basicaer.options import ArrayPlace, check_options, check_saving
 from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
@@ -62,11 +62,7 @@ class RunOptions(NamedTuple):
         settings |= check_options(changed)
         if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
             raise OptionValueError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
-        if settings["checkpoint_dir"] is None:
-            for name in ("checkpoint_every", "checkpoint_margin", "checkpoint_on_sigterm"):
-                if settings[name] != self.defaults[name]:
-                    raise OptionValueError(f"{name} is for a job that is saved: give checkpoint_dir, or leave it out.")
-        check_margin(settings)
+        check_saving(settings)
         return settings
 
     def with_effect(self, options: dict[str, Any]) -> dict[str, Any]:

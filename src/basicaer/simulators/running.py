@@ -21,8 +21,8 @@ from basicaer.engine.request import Request
 from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError, SuspendedShots
 from basicaer.engine.together import common_structure, evolve_programs, outcomes
-from basicaer.errors import BasicAerError, Cancelled, DeviceFailedError, reason_of, warn
-from basicaer.persistence.persister import JobPersister
+from basicaer.errors import DeviceFailedError, warn
+from basicaer.persistence.persister import JobPersister, failures_of_resumed
 from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
@@ -81,19 +81,9 @@ def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
     BasicAerError
         If an experiment fails. It also replaces any other error, since the circuits have run before or were refused.
     """
-    try:
+    assert payload.persistence is not None  # a resumed job has it  # noqa: S101
+    with failures_of_resumed(payload.persistence.folder):
         return run_simulation(job_id, payload)
-    except (BasicAerError, Cancelled, Warning):  # a warning that was turned into an error is no sign of damage
-        raise
-    except Exception as error:
-        assert payload.persistence is not None  # a resumed job has it  # noqa: S101
-        remedy = "free some memory and resume it again" if isinstance(error, MemoryError) else "run it from the start"
-        failure = BasicAerError(
-            f"The job in {payload.persistence.folder} cannot be resumed ({reason_of(error)}), possibly because "
-            f"it is damaged; {remedy}."
-        )
-        failure.partial = getattr(error, "partial", None)
-        raise failure from error
 
 
 def _clear_frames(error: BaseException) -> None:

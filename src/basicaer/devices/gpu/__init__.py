@@ -12,9 +12,9 @@ These are the files, in an order in which each imports only those before it:
 `errors`, `kernels`, `kernel_cache`, `memory`, `card`
     What CUDA raises, in sentences; the CUDA sources; compiled or loaded kernels; the memory of states; all that talks
     to a card.
-`summation`, `pauli_groups`, `running`, `amplitudes`, `state`, `batch`, `device`
-    Sums over a state, and those of Paulis; launches with what they read; states in a card's memory; the device that
-    makes them.
+`summation`, `pauli_groups`, `running`, `amplitudes`, `stops`, `adjoint`, `state`, `batch`, `device`
+    Sums over a state, and those of Paulis; launches with what they read; states in a card's memory, and their way back
+    through gates; the device that makes them.
 `surroundings`, `causes`, `probe`
     What is seen of drivers and packages without CuPy; why no card can be used, and what helps; what is found.
 """

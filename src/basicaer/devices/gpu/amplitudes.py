@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
 
-__all__ = ["DTYPES", "CupyAmplitudes"]
+__all__ = ["DTYPES", "MOST_PARTS", "CupyAmplitudes"]
 
 DTYPES: dict[Precision, np.dtype[Any]] = {
     Precision.DOUBLE: np.dtype(np.complex128),
@@ -41,7 +41,7 @@ _SECONDS_IN_FLIGHT = 2e-3  # launches are queued for about as long, which is how
 _FEWEST_IN_FLIGHT, _MOST_IN_FLIGHT = 2, 64  # launches queued at a time
 _LAUNCH_SECONDS, _BYTES_PER_SECOND = 5e-6, 1e12  # a launch, and what a slow card reads or writes
 _LONG_BYTES = 2**28  # larger states are waited for asleep, which takes some 50 us longer than asking all the time
-_MOST_PARTS = 2**21  # sums of blocks, in double precision, that are on the card at a time
+MOST_PARTS = 2**21  # sums of blocks, in double precision, that are on the card at a time
 _INDEX_BYTES = np.dtype(np.uint64).itemsize
 
 _bound_plans: BoundPlans[Launches] = BoundPlans()
@@ -233,31 +233,39 @@ class CupyAmplitudes:
                 self._monitor.advance(1)
         return np.asarray(values / norms)
 
-    def _pauli_sums(self, group: PauliGroup) -> NDArray[np.float64]:
-        """Return the sum of each product of a group for each state, in one reading of the states."""
+    def _pauli_sums(self, group: PauliGroup, bras: Any = None) -> NDArray[np.float64]:
+        """Return the sum of each product of a group for each state, in one reading of the states.
+
+        Parameters
+        ----------
+        bras
+            Amplitudes whose conjugates are taken in place of those of the states, if the group flips nothing.
+        """
         launch = group.launch(self._dtype.itemsize * 2**self._shape.tile_bits)
         products = self._queue.upload(group.records)
         rows = []
-        for states, first in self._in_turn(max(1, _MOST_PARTS // (launch.blocks * len(group.records)))):
+        for states, first in self._in_turn(max(1, MOST_PARTS // (launch.blocks * len(group.records)))):
             parts = self._queue.empty(len(states) * launch.blocks * len(group.records), np.float64)
             self._kernels.launch(
                 "sum_pauli_products",
                 launch.blocks,
                 2**launch.thread_bits,
-                *(self._vector, first, np.uint64(group.flips), np.uint32(group.pivot), np.uint32(group.bits)),
+                *(self._vector, self._vector if bras is None else bras, first),
+                *(np.uint64(group.flips), np.uint32(group.pivot), np.uint32(group.bits)),
                 *(np.uint32(launch.thread_bits), products, np.uint32(len(group.records)), parts),
                 shared_bytes=launch.shared_bytes,
                 states=len(states),
             )
-            sums = self._queue.empty(len(states) * len(group.records), np.float64)
-            self._kernels.launch(
-                "add_parts",
-                blocks_for(sums.size),
-                MOST_THREADS,
-                *(parts, np.uint64(len(states)), np.uint64(len(group.records)), np.uint32(launch.blocks), sums),
-            )
-            rows.append(self._queue.download(sums).reshape(len(states), -1))
+            rows.append(self._added(parts, len(states), len(group.records), launch.blocks))
         return np.concatenate(rows)
+
+    def _added(self, parts: Any, states: int, count: int, blocks: int) -> NDArray[np.float64]:
+        """Return ``sums[s, k]``, the sums over blocks of ``parts[s, block, k]``."""
+        sums = self._queue.empty(states * count, np.float64)
+        arguments = parts, np.uint64(states), np.uint64(count), np.uint32(blocks), sums
+        self._kernels.launch("add_parts", blocks_for(sums.size), MOST_THREADS, *arguments)
+        rows: NDArray[np.float64] = self._queue.download(sums).reshape(states, -1)
+        return rows
 
     def _summed(
         self, kernel: str, summation: Summation, sums_each: int, parts: int, *arguments: Any

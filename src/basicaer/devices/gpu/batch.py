@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from basicaer.devices.gpu.amplitudes import CupyAmplitudes
+from basicaer.devices.gpu.adjoint import CupyReversible
 from basicaer.devices.gpu.state import CupyState
 from basicaer.devices.likeness import are_alike, largest_distance
-from basicaer.devices.undoing_by_reading import sums_by_reading
 from basicaer.engine.device import SegmentBatch, segment_batch
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ __all__ = ["CupyBatch"]
 _MARK_QUBITS = 6  # probabilities of this many qubits tell states apart before they are compared
 
 
-class CupyBatch(CupyAmplitudes):
+class CupyBatch(CupyReversible):
     """States that have a plan in common. One launch changes all of them: a small state is one block of it.
 
     The cost of a launch is paid once for many circuits, each of which would leave most of a card idle by itself.
@@ -83,7 +82,7 @@ class CupyBatch(CupyAmplitudes):
         return {}  # `undo` needs nothing of it
 
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
-        return self.of([self.state(number).operated(masks, own) for number, own in enumerate(factors)])
+        return self._operated(masks, factors)
 
     def undo(  # as the contract has it
         self,
@@ -95,16 +94,8 @@ class CupyBatch(CupyAmplitudes):
         *,
         is_last: bool = False,
     ) -> dict[int, NDArray[np.complex128]]:
-        del plan, start, is_last  # HACK: sums are taken on the host, until there is a kernel for them
-        return sums_by_reading(self, bras, self.n_qubits, segments, generators, self._monitor.poll)
-
-    def read_each(self, indices: NDArray[np.int64]) -> NDArray[np.complex128]:
-        """Return amplitudes of each state; for `sums_by_reading`."""
-        return np.stack([self.state(number).read(indices) for number in range(len(self))]).astype(np.complex128)
-
-    def run_each(self, segments: SegmentBatch) -> None:
-        """Run gates one by one; for `sums_by_reading`."""
-        self.run(segments, None)
+        del plan, start  # Gates are undone where their qubits stand now.
+        return self._undo(bras, segments, generators, lambda _share: None, is_last=is_last)
 
     def alike(self, keys: NDArray[np.int64], *, up_to_phase: bool) -> NDArray[np.intp]:
         # Equal states have equal probabilities; only states that may be equal are brought to the host.

@@ -18,7 +18,7 @@ __all__ = ["COMPILE_OPTIONS", "kernel_names", "kernel_source"]
 
 COMPILE_OPTIONS = ("--std=c++17",)
 
-_SOURCES = ("pass.cu", "wide.cu", "state.cu", "readout.cu", "paulis.cu")
+_SOURCES = ("pass.cu", "wide.cu", "state.cu", "readout.cu", "paulis.cu", "adjoint.cu")
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$')
 _REALS = {Precision.DOUBLE: "double", Precision.SINGLE: "float"}
 _KERNELS = (
@@ -31,6 +31,8 @@ _KERNELS = (
     "sum_probabilities",
     "sum_pauli_products",
     "add_parts",
+    "apply_terms",
+    "sum_transitions",
     "read_probabilities",
     "read_amplitudes",
     "find_draws",

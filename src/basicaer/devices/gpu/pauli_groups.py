@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PauliGroup", "PauliLaunch", "grouped"]
+__all__ = ["PauliGroup", "PauliLaunch", "grouped", "signed_groups"]
 
 _SUM_BYTES = 16  # a complex sum in double precision
 _MOST_BLOCKS = 512  # blocks that sum side by side, enough for every multiprocessor of a card
@@ -86,6 +86,22 @@ def grouped(masks: Sequence[tuple[int, int]], place: Sequence[int], n_wires: int
         for start in range(0, max(len(everything), 1), _MOST_PRODUCTS):
             numbers = everything[start : start + _MOST_PRODUCTS]
             yield _group(numbers, x, zs[numbers], place, n_wires)
+
+
+def signed_groups(
+    masks: Sequence[int], place: Sequence[int], n_wires: int
+) -> Iterator[tuple[NDArray[np.intp], PauliGroup]]:
+    """Yield the numbers of some masks of qubits, and a group that sums with their signs.
+
+    There are two products for each mask: the real and the imaginary part of its sum.
+    """
+    each = np.array(masks, np.int64)
+    for start in range(0, len(each), _MOST_PRODUCTS):
+        numbers = np.arange(start, min(start + _MOST_PRODUCTS, len(each)))
+        records = np.zeros(2 * len(numbers), PAULIS)
+        records["signs"] = np.repeat(deposit_bits(each[numbers], place), 2)
+        records["imaginary"][1::2] = 1
+        yield numbers, PauliGroup(numbers, 0, n_wires, n_wires, records, np.ones(len(records)))
 
 
 def _group(numbers: NDArray[np.intp], x: int, zs: NDArray[np.int64], place: Sequence[int], n_wires: int) -> PauliGroup:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from basicaer.devices.gpu.amplitudes import CupyAmplitudes
+from basicaer.devices.gpu.adjoint import CupyReversible
 from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.marginals import summed_by_blocks
-from basicaer.devices.undoing_by_reading import amplitudes_operated, sums_by_reading
 from basicaer.engine.bits import bit_at, deposit_bits
 from basicaer.engine.device import GatesOfBatch, SegmentBatch
 
@@ -29,7 +28,7 @@ _MOST_SUMMED_QUBITS = 20  # with more, the sums of all their values would take m
 _PART_AMPLITUDES = 2**20  # amplitudes brought to the host at a time, unless all are needed at once
 
 
-class CupyState(CupyAmplitudes):
+class CupyState(CupyReversible):
     """See `basicaer.engine.device.State` for what each method promises."""
 
     _shares_memory = False  # whether the amplitudes are a part of a batch, which only the batch may change
@@ -161,7 +160,7 @@ class CupyState(CupyAmplitudes):
         return vector
 
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
-        return self.with_amplitudes(amplitudes_operated(self, masks, factors, self._monitor.poll))
+        return self._operated(masks, factors[None])
 
     def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
         made = self.copy()
@@ -178,19 +177,10 @@ class CupyState(CupyAmplitudes):
         *,
         is_last: bool = False,
     ) -> dict[int, NDArray[np.complex128]]:
-        del start, is_last  # HACK: sums are taken on the host, until there is a kernel for them
+        del start  # Gates are undone where their qubits stand now.
         own = segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)
-        sums = sums_by_reading(self, bras, self.n_qubits, own, generators, self._monitor.poll)
-        self._monitor.advance((1 + 2 * len(bras)) * len(plan.passes) if plan else 0)
-        return sums
-
-    def read_each(self, indices: NDArray[np.int64]) -> NDArray[np.complex128]:
-        """Return amplitudes of this state with a first axis of size 1; for `sums_by_reading`."""
-        return self.read(indices)[None].astype(np.complex128)
-
-    def run_each(self, segments: SegmentBatch) -> None:
-        """Run gates one by one; for `sums_by_reading`."""
-        self._run(segments, None, counted=False)
+        passes = (1 + 2 * len(bras)) * len(plan.passes) if plan else 0
+        return self._undo(bras, own, generators, lambda share: self._monitor.advance(share * passes), is_last=is_last)
 
     def layout(self) -> dict[str, Any]:
         return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}

@@ -19,6 +19,7 @@ __all__ = [
     "MOST_SELECTORS",
     "MOST_THREADS",
     "MOST_THREAD_BITS",
+    "MOST_TRANSITION_WIRES",
     "MOST_WIDE_TARGETS",
     "NO_TABLES",
     "OPERATION",
@@ -28,6 +29,8 @@ __all__ = [
     "ROTATION",
     "STAGE",
     "TABLE_BITS",
+    "TERM",
+    "TRANSITION",
     "TRAVERSAL",
     "WIDE",
     "Exchange",
@@ -41,6 +44,7 @@ MOST_REGISTER_BITS = 5
 MOST_BLOCK_BITS = 30
 MOST_INDEX_BITS = 40
 MOST_WIDE_TARGETS = 12
+MOST_TRANSITION_WIRES = 4
 MOST_SELECTORS = 2
 MOST_PAIRED_BITS = 4
 PAULI_REGISTER_BITS = 4
@@ -158,3 +162,14 @@ TRAVERSAL = _structure(
     reserved="u4",
 )
 PAULIS = _structure(signs="u8", imaginary="u4", reserved="u4")
+TERM = _structure(flips="u8", signs="u8")
+TRANSITION = _structure(
+    thread=("u8", MOST_THREAD_BITS),
+    rest=("u8", MOST_INDEX_BITS),
+    on="u8",
+    slot=("u4", MOST_THREAD_BITS),
+    wires="u4",
+    tile_bits="u4",
+    rest_bits="u4",
+    reserved="u4",
+)
