@@ -75,7 +75,9 @@ LAYERS = {
         *("compile.noise", "compile.noise_model", "compile.noise_entries", "compile.channels"),
         *("compile.matrices", "compile.gates", "compile.gate_numbers", "compile"),
     ),
-    "plan": (*("plan.planner", "plan.steps", "plan.local_wires", "plan.bundles", "plan.actions", "plan"),),
+    "plan": (
+        *("plan.planner", "plan.stages", "plan.steps", "plan.local_wires", "plan.bundles", "plan.actions", "plan"),
+    ),
     "devices": (
         *("devices.registry", "devices.null", "devices.gpu.probe", "devices.gpu.device", "devices.gpu.batch"),
         *("devices.gpu.state", "devices.gpu.amplitudes", "devices.gpu.running", "devices.gpu.pauli_groups"),
@@ -119,7 +121,7 @@ LAYERS = {
         *("engine.splitting", "engine.liveness", "engine.request"),
         *("engine.planning", "engine.readings", "engine.density", "engine.paulis", "engine.groups", "engine.records"),
         *("engine.ensemble", "engine.frames", "engine.unitaries", "engine.sampling", "engine.draws", "engine.device"),
-        *("engine.plan", "engine.program"),
+        *("engine.stages", "engine.plan", "engine.program"),
         *(
             "engine.lru_cache",
             "engine.classical",
