@@ -42,6 +42,7 @@ MOST_REGISTERS = {
     "add_parts": (64, 40),
     "read_probabilities": (48, 44),
     "read_amplitudes": (24, 24),
+    "write_amplitudes": (24, 24),
     "find_draws": (64, 44),
 }
 

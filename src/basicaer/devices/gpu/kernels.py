@@ -33,6 +33,7 @@ _KERNELS = (
     "add_parts",
     "read_probabilities",
     "read_amplitudes",
+    "write_amplitudes",
     "find_draws",
 )
 
