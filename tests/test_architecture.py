@@ -26,7 +26,7 @@ LAYERS = {
         *("primitives.options", "primitives.job", "primitives.running", "primitives.payload"),
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),
-        "simulators.noise",
+        *("simulators.ranks", "simulators.noise"),
         *("simulators.run_options", "simulators.target", "option_types"),
         *("submission", "termination", "watching", "job", "job_future", "job_state", "latch", "notebooks"),
         *("handles", "handles.dask", "handles.dask_worker", "handles.processes", "handles.local", "handles.base"),
@@ -82,6 +82,7 @@ LAYERS = {
         *(
             "devices.registry",
             "devices.null",
+            "devices.distributed.mpi",
             "devices.distributed.device",
             "devices.distributed.state",
             "devices.distributed.pauli_values",

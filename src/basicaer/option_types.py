@@ -79,6 +79,7 @@ class SimulatorOptions(PrimitiveRunOptions, ForeignOptions, total=False):
     max_parallel_experiments: WholeNumber | None
     target_gpus: Sequence[int] | None
     cancel_on_interrupt: bool
+    distributed: Any
     checkpoint_dir: str | PathLike[str] | None
     checkpoint_every: float
     checkpoint_margin: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 import uuid
 from dataclasses import replace
@@ -19,7 +20,6 @@ from basicaer.compile.bound_circuits import bound_circuits
 from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.limits import usable_cores
-from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.engine.method import choose_method
@@ -38,6 +38,14 @@ from basicaer.simulation import Experiment, Persistence, SimulationPayload, chec
 from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
+from basicaer.simulators.ranks import (
+    check_same,
+    check_with_ranks,
+    chosen_device,
+    executor_of,
+    options_of_rank,
+    ranks_of,
+)
 from basicaer.simulators.run_options import RunOptions
 from basicaer.simulators.running import run_simulation
 from basicaer.simulators.target import build_target
@@ -51,6 +59,7 @@ if TYPE_CHECKING:
     from qiskit.transpiler import Target
 
     from basicaer.compile.bound_circuits import BoundCircuit
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.program import Program
     from basicaer.option_types import EstimatorArguments, SamplerArguments, SimulatorOptions
     from basicaer.plan_view.circuit_plan import CircuitPlan
@@ -115,6 +124,7 @@ class BasicAerSimulator(BackendV2):
             callback=None,
             progress=False,
             cancel_on_interrupt=True,
+            distributed=False,
             checkpoint_dir=None,
             checkpoint_every=60.0,
             checkpoint_margin=0.0,
@@ -173,6 +183,8 @@ class BasicAerSimulator(BackendV2):
               goes on; ``job.result()`` then gives a `BasicAerWarning` that names the exception.
             - ``progress``: whether to show a progress bar in a terminal or notebook until the job has ended.
             - ``cancel_on_interrupt``: whether Ctrl-C cancels a job that is waited for, which is the default.
+            - ``distributed``: whether one state is divided among all processes that ``mpiexec`` has started, each of
+              which runs the same program and gets the same result; see "Many machines" in the documentation.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes, each
               time that so many seconds have passed (default 60), so that `BasicAer.resume` can continue it. It is also
               saved when it is cancelled or reaches its ``timeout`` while gates run: it then ends after the pass that is
@@ -206,7 +218,12 @@ class BasicAerSimulator(BackendV2):
             other bad input, in a sentence that says which and what to do. The errors above are of this class, too.
         """
         with interrupts_shortened("run() was interrupted; no job runs."):
-            return (self._run_qobj if is_qobj(run_input) else self._run_circuits)(run_input, options)
+            submit = self._run_qobj if is_qobj(run_input) else self._run_circuits
+            ranks = ranks_of(options.get("distributed", False))
+            if ranks is None:
+                return submit(run_input, {**options, "distributed": False} if "distributed" in options else options)
+            with ranks.together():
+                return submit(run_input, {**options, "distributed": ranks})
 
     def set_options(self, **fields: Unpack[SimulatorOptions]) -> None:
         """Set options of `run` for all later runs.
@@ -348,11 +365,17 @@ class BasicAerSimulator(BackendV2):
 
     def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given to `run` override those of the backend."""
-        return self._run_options.settings(dict(self.options), options)
+        settings = self._run_options.settings(dict(self.options), options)
+        if settings["distributed"]:
+            check_with_ranks(settings)
+        return settings
 
     def _submitted(self, qobj: Any, prepare: Callable[[], SimulationPayload], settings: dict[str, Any]) -> BasicAerJob:
         parts = settings["max_parallel_experiments"] or usable_cores()
         submit = partial(submit_job, BasicAerJob, self, run_simulation, qobj, settings=settings, parts=parts)
+        if ranks := settings["distributed"]:
+            settings_of_rank = {**settings, "executor": executor_of(ranks)}
+            return _submitted_together(partial(submit, settings=settings_of_rank), prepare, ranks)
         if settings["checkpoint_dir"] is None:
             return submit(prepare=prepare)
         persistence, job_id = _persistence(settings), str(uuid.uuid4())
@@ -396,7 +419,9 @@ class BasicAerSimulator(BackendV2):
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
-        device, _ = choose_device(devices, evolved, precision, known_crossover, ahead=True)
+        if ranks := settings["distributed"] or None:
+            devices = options_of_rank(devices, ranks, gpus)
+        device, _ = chosen_device(devices, evolved, precision, ranks, known_crossover, ahead=True)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
         check_room(
             device,
@@ -451,8 +476,27 @@ def _persistence(settings: dict[str, Any]) -> Persistence:
 
 
 def _seed(settings: dict[str, Any]) -> int:
-    seed = settings.get("seed_simulator")
-    return secrets.randbits(63) if seed is None else int(seed)
+    if (seed := settings.get("seed_simulator")) is not None:
+        return int(seed)
+    seed = secrets.randbits(63)
+    return settings["distributed"].broadcast(seed) if settings["distributed"] else seed
+
+
+def _submitted_together(
+    submit: Callable[..., BasicAerJob], prepare: Callable[[], SimulationPayload], ranks: Comm
+) -> BasicAerJob:
+    """Submit the job of one rank, after all ranks have seen that theirs are the same."""
+    of_job = ranks.again()
+
+    def prepare_together() -> SimulationPayload:
+        payload = prepare()
+        check_same(payload.experiments, ranks)
+        return replace(payload, ranks=of_job)
+
+    job = submit(prepare=prepare_together)
+    # In a thread of its own, since other ranks may take a while to come there.
+    job.add_done_callback(lambda _job: threading.Thread(target=of_job.leave_unbegun, daemon=True).start())
+    return job
 
 
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:

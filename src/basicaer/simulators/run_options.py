@@ -89,6 +89,8 @@ class RunOptions(NamedTuple):
             For a value that an option cannot have.
         """
         options = self.with_effect(dict(options))
+        if options.get("distributed"):
+            raise OptionValueError("distributed is given to run(), not to a backend, since all ranks run it together.")
         for name in options:
             if name not in self.defaults:
                 raise UnknownOptionError(self.unknown_option(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import traceback
@@ -10,10 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
-from basicaer.devices.registry import choose_device, device_after_failure
+from basicaer.devices.registry import device_after_failure
 from basicaer.engine.exactly import mean_values, outcome_probabilities
 from basicaer.engine.execute import execute
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -27,6 +27,7 @@ from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
 from basicaer.simulators.outcomes import data_of, finished_experiment
+from basicaer.simulators.ranks import chosen_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from qiskit.result import Result
     from qiskit.result.models import ExperimentResult
 
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.device import Device
     from basicaer.engine.request import Outcome
     from basicaer.options import Precision
@@ -62,7 +64,8 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     started = time.perf_counter()
     simulation = _Simulation(job_id, payload, monitor)
     try:
-        simulation.run()
+        with contextlib.nullcontext() if payload.ranks is None else _together(payload.ranks, monitor):
+            simulation.run()
     except Exception as error:
         seconds = time.perf_counter() - started
         error.partial = payload.result(job_id, simulation.finished, seconds)  # type: ignore[attr-defined]
@@ -71,6 +74,17 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     finally:
         simulation.close()
     return payload.result(job_id, simulation.finished, time.perf_counter() - started)
+
+
+@contextlib.contextmanager
+def _together(ranks: Comm, monitor: Monitor) -> Iterator[None]:
+    """Let all ranks end their work together; those that compute notice soon that another one has to stop."""
+    with ranks.together():
+        monitor.look_also(ranks.look)
+        try:
+            yield
+        finally:
+            monitor.look_also(None)
 
 
 def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
@@ -161,6 +175,8 @@ class _Simulation:
             try:
                 self._run_group(group)
             except DeviceFailedError as error:
+                if self._payload.ranks is not None:
+                    raise
                 failed = error.with_traceback(None)  # a traceback holds the memory of the state
                 left = [position for position in group if position not in self.finished]
                 one = self._payload.experiments[left[0]]
@@ -190,7 +206,7 @@ class _Simulation:
         first = self._payload.experiments[group[0]]
         if len(group) > 1:
             n_qubits = self._n_qubits(first)
-            device, reason = instead or choose_device(first.devices, n_qubits, first.precision, measured_crossover)
+            device, reason = instead or self._device_for(first)
             states, seconds = device.most_states(n_qubits, first.precision), first.predicted_seconds
             while group and (most := min(states, int(_BATCH_SECONDS / seconds))) >= _SMALLEST_BATCH:
                 some, group = group[:most], group[most:]
@@ -240,9 +256,7 @@ class _Simulation:
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = self._n_qubits(experiment)
-        device, reason = instead or choose_device(
-            experiment.devices, n_qubits, experiment.precision, measured_crossover
-        )
+        device, reason = instead or self._device_for(experiment)
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             self._persister.note_running(position, layout_name)
@@ -291,6 +305,10 @@ class _Simulation:
             outcome = run()
         outcome.saved.update(exact)
         return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
+
+    def _device_for(self, experiment: Experiment) -> _Chosen:
+        """Return the device of an experiment, and why it is that one."""
+        return chosen_device(experiment.devices, self._n_qubits(experiment), experiment.precision, self._payload.ranks)
 
     def _n_qubits(self, experiment: Experiment) -> int:
         """Return how many qubits the state has that is evolved for an experiment."""

@@ -7,11 +7,14 @@ place of its message, and all ranks leave that call with the same error. So none
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from basicaer.devices.limits import default_threads, usable_cores
 from basicaer.errors import BasicAerError, Cancelled, JobTimeLimitError, reason_of
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Comm", "Transport"]
+__all__ = ["Comm", "Host", "Transport"]
 
 _SECONDS_BETWEEN_LOOKS = 2e-3  # a look for a warning takes microseconds
 _SUMMED_AT_ONCE = 2**18  # numbers of each rank that are held at a time
@@ -82,19 +85,31 @@ def _severity(error: BaseException) -> int:
     return 2 if isinstance(error, JobTimeLimitError) else 3
 
 
+class Host(NamedTuple):
+    """The host of a rank: how many ranks it has, the number of this one among them, and the threads that each has."""
+
+    ranks: int
+    number: int
+    threads: int
+
+
 class Comm:
     """One rank among those that share the work of a job. `size` is a power of two, and `rank` the number of this one.
 
     Attributes
     ----------
+    root
+        What this one was made from by `again`; itself if it was not.
     swaps, sent_bytes
         How often this rank has exchanged amplitudes with another one, and how many bytes it has sent then.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, root: Comm | None = None) -> None:
+        self.root = self if root is None else root
         self._transport = transport
-        self._has_ended = False
+        self._has_begun = self._has_ended = False
         self._next_look = 0.0
+        self._host: Host | None = None
         self.rank, self.size = transport.rank, transport.size
         self.swaps = self.sent_bytes = 0
 
@@ -133,6 +148,22 @@ class Comm:
         self.swaps += 1
         self.sent_bytes += out.nbytes
 
+    @property
+    def host(self) -> Host:
+        """The host of this rank. All ranks ask for it together, the first time."""
+        if self._host is None:  # no cached_property, for which a rank that is a thread would wait for another one
+            self._host = self._found_host()
+        return self._host
+
+    def _found_host(self) -> Host:
+        own = platform.node()
+        names = self.gather(own)
+        here, cores = names.count(own), usable_cores()
+        # Ranks that see all cores of the host share them; those that are bound to some have these for themselves.
+        is_bound = cores < (os.cpu_count() or 1)
+        threads = default_threads() if is_bound else min(default_threads(), max(cores // here, 1))
+        return Host(here, names[: self.rank].count(own), threads)
+
     def look(self) -> None:
         """Leave the work if another rank has warned this one; may be called as often as a monitor is polled."""
         now = time.monotonic()
@@ -148,6 +179,7 @@ class Comm:
         A rank that fails warns the others, which leave the pass that they are in at their next `look`. An error that
         comes from another rank names it.
         """
+        self._has_begun = True
         try:
             yield
             self.gather()
@@ -160,7 +192,13 @@ class Comm:
 
     def again(self) -> Comm:
         """Return another one between the same ranks, for the work of one job."""
-        return Comm(self._transport.again())
+        return Comm(self._transport.again(), self.root)
+
+    def leave_unbegun(self) -> None:
+        """End the work of a job that this rank has never begun, because it was cancelled before; else do nothing."""
+        if not self._has_begun:
+            with contextlib.suppress(Exception), self.together():
+                raise Cancelled
 
     def _fail(self, error: BaseException) -> None:
         """Tell all ranks why this one fails; raise what another one has to say if that counts more."""

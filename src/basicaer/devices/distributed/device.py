@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING
 
 from basicaer.devices.distributed.amplitudes import MOST_AT_ONCE, Rank
@@ -34,7 +33,7 @@ class DistributedDevice:
     planner, stage_planner
         Make plans of what each rank does by itself, and of the stages between which ranks exchange amplitudes.
     smallest_divided
-        The number of qubits from which on a state is divided.
+        The number of qubits from which on a state is divided; None for the usual one.
     """
 
     is_host = False  # no host has all of a state
@@ -48,7 +47,7 @@ class DistributedDevice:
         planner: Planner,
         stage_planner: StagePlanner,
         *,
-        smallest_divided: int = _SMALLEST_DIVIDED,
+        smallest_divided: int | None = None,
     ) -> None:
         self.name = device.name
         self.threads = device.threads
@@ -56,11 +55,11 @@ class DistributedDevice:
         self._comm = comm
         self._planners = planner, stage_planner
         self._rank_qubits = highest_position(comm.size)
-        self._smallest_divided = max(smallest_divided, self._rank_qubits + 1)
-        hosts = comm.gather(platform.node())
-        self._ranks_here = hosts.count(platform.node())
+        smallest = _SMALLEST_DIVIDED if smallest_divided is None else smallest_divided
+        self._smallest_divided = max(smallest, self._rank_qubits + 1)
 
-    def _divides(self, n_qubits: int) -> bool:
+    def divides(self, n_qubits: int) -> bool:
+        """Tell whether a state of so many qubits is divided."""
         return n_qubits >= self._smallest_divided
 
     def layout_name(self, precision: Precision) -> str:
@@ -68,10 +67,10 @@ class DistributedDevice:
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> State:
         monitor = monitor or Monitor()
-        if not self._divides(n_qubits):
+        if not self.divides(n_qubits):
             return self._device.new_state(n_qubits, precision, monitor)
         local = self._device.new_state(n_qubits - self._rank_qubits, precision, monitor)
-        rank = Rank(self._comm, self._ranks_here, self._device, *self._planners, precision, monitor)
+        rank = Rank(self._comm, self._comm.host.ranks, self._device, *self._planners, precision, monitor)
         return DistributedState(local, rank, n_qubits)
 
     def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> Batch:
@@ -81,19 +80,19 @@ class DistributedDevice:
         return self._device.batch_of(states, precision, monitor)
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
-        return 0 if self._divides(n_qubits) else self._device.most_states(n_qubits, precision)
+        return 0 if self.divides(n_qubits) else self._device.most_states(n_qubits, precision)
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
-        return None if self._divides(n_qubits) else self._device.costs(n_qubits, precision)
+        return None if self.divides(n_qubits) else self._device.costs(n_qubits, precision)
 
     def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs | None:
         return self._device.undoing_costs(n_qubits, precision)
 
     def most_undone(self, n_qubits: int, precision: Precision) -> int:
-        return 0 if self._divides(n_qubits) else self._device.most_undone(n_qubits, precision)
+        return 0 if self.divides(n_qubits) else self._device.most_undone(n_qubits, precision)
 
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
-        if self._divides(n_qubits):
+        if self.divides(n_qubits):
             return False
         return self._device.runs_by_plan(n_gates, n_qubits, precision, any_untouched=any_untouched)
 
@@ -108,7 +107,7 @@ class DistributedDevice:
 
     def _of_all(self, free: int) -> int:
         """Return how many bytes a state may take in all, of which each rank has the same part."""
-        own = free // self._ranks_here if self._device.is_host else free
+        own = free // self._comm.host.ranks if self._device.is_host else free
         least: int = min(self._comm.gather(own))
         return least * self._comm.size
 
