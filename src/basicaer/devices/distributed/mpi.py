@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.distributed.comm import Comm
+from basicaer.engine.bits import highest_position
 from basicaer.errors import BasicAerError, reason_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def world() -> Comm | None:
         )
         raise BasicAerError(f"distributed=True finds no other ranks: {why}, or leave distributed out.")
     if size.bit_count() != 1:
-        fewer = 2 ** (size.bit_length() - 1)
+        fewer = 2 ** highest_position(size)
         raise BasicAerError(
             f"A state can have 2, 4, 8, ... ranks, and mpiexec has started {size}; start {fewer} or {2 * fewer}."
         )
