@@ -20,6 +20,7 @@ from basicaer.compile.bound_circuits import bound_circuits
 from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.limits import usable_cores
+from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.engine.method import choose_method
@@ -28,7 +29,7 @@ from basicaer.foreign_names import missing_attribute
 from basicaer.foreign_options import is_ideal
 from basicaer.job import BasicAerJob
 from basicaer.notebooks import interrupts_shortened
-from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Method, Precision
+from basicaer.options import ArrayPlace, DeviceChoice, DeviceOptions, Method, Precision, check_option
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
@@ -41,10 +42,11 @@ from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_expe
 from basicaer.simulators.ranks import (
     check_same,
     check_with_ranks,
-    chosen_device,
     executor_of,
     options_of_rank,
+    qubits_of_rank,
     ranks_of,
+    shared,
 )
 from basicaer.simulators.run_options import RunOptions
 from basicaer.simulators.running import run_simulation
@@ -184,7 +186,7 @@ class BasicAerSimulator(BackendV2):
             - ``progress``: whether to show a progress bar in a terminal or notebook until the job has ended.
             - ``cancel_on_interrupt``: whether Ctrl-C cancels a job that is waited for, which is the default.
             - ``distributed``: whether one state is divided among all processes that ``mpiexec`` has started, each of
-              which runs the same program and gets the same result; see "Many machines" in the documentation.
+              which runs the same program and gets the same result. The page "On a cluster" says how.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes, each
               time that so many seconds have passed (default 60), so that `BasicAer.resume` can continue it. It is also
               saved when it is cancelled or reaches its ``timeout`` while gates run: it then ends after the pass that is
@@ -290,7 +292,8 @@ class BasicAerSimulator(BackendV2):
         """
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
-        settings = self._settings(options)
+        check_option("distributed", options.get("distributed", False))
+        settings = self._settings({**options, "distributed": False})
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
@@ -421,7 +424,9 @@ class BasicAerSimulator(BackendV2):
         evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
         if ranks := settings["distributed"] or None:
             devices = options_of_rank(devices, ranks, gpus)
-        device, _ = chosen_device(devices, evolved, precision, ranks, known_crossover, ahead=True)
+        of_rank = qubits_of_rank(evolved, ranks)
+        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True)
+        device, _ = shared(chosen, evolved, ranks)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
         check_room(
             device,

@@ -8,10 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from basicaer.calibration import measured_crossover
 from basicaer.devices.distributed.device import DistributedDevice
 from basicaer.devices.distributed.mpi import world
-from basicaer.devices.registry import choose_device
 from basicaer.engine.bits import highest_position
 from basicaer.errors import BasicAerError, OptionValueError
 from basicaer.executor import DaemonThreadExecutor
@@ -22,16 +20,15 @@ from basicaer.plan.stages import plan_stages
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.device import Device
-    from basicaer.options import Precision
     from basicaer.simulation import Experiment
 
-__all__ = ["check_same", "check_with_ranks", "chosen_device", "executor_of", "options_of_rank", "ranks_of"]
+__all__ = ["check_same", "check_with_ranks", "executor_of", "options_of_rank", "qubits_of_rank", "ranks_of", "shared"]
 
 
 _executors: WeakKeyDictionary[Comm, DaemonThreadExecutor] = WeakKeyDictionary()
@@ -102,20 +99,16 @@ def options_of_rank(devices: DeviceOptions, ranks: Comm, gpus: Sequence[int]) ->
     return DeviceOptions(devices.choice, devices.threads or host.threads, gpus[host.number % len(gpus)])
 
 
-def chosen_device(
-    devices: DeviceOptions,
-    n_qubits: int,
-    precision: Precision,
-    ranks: Comm | None,
-    crossover: Callable[..., int | None] = measured_crossover,
-    *,
-    ahead: bool = False,
-) -> tuple[Device, str]:
-    """Return the device for a state of `n_qubits`, which ranks may share, and why it is that one."""
+def qubits_of_rank(n_qubits: int, ranks: Comm | None) -> int:
+    """Return how many qubits each rank has of a state."""
+    return n_qubits if ranks is None else max(n_qubits - highest_position(ranks.size), 0)
+
+
+def shared(chosen: tuple[Device, str], n_qubits: int, ranks: Comm | None) -> tuple[Device, str]:
+    """Return the device for states that ranks share, given the device of this rank; and why it is that one."""
     if ranks is None:
-        return choose_device(devices, n_qubits, precision, crossover, ahead=ahead)
-    of_rank = max(n_qubits - highest_position(ranks.size), 0)
-    device, reason = choose_device(devices, of_rank, precision, crossover, ahead=ahead)
-    divided = DistributedDevice(device, ranks, plan_segment, plan_stages)
-    how = f"divided among {ranks.size} ranks" if divided.divides(n_qubits) else f"whole on each of {ranks.size} ranks"
-    return divided, f"{reason}; the state is {how}"
+        return chosen
+    device, reason = chosen
+    of_all = DistributedDevice(device, ranks, plan_segment, plan_stages)
+    how = f"divided among {ranks.size} ranks" if of_all.divides(n_qubits) else f"whole on each of {ranks.size} ranks"
+    return of_all, f"{reason}; the state is {how}"
