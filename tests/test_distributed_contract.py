@@ -4,6 +4,8 @@ import pytest
 
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.errors import BasicAerError
+from basicaer.options import Precision
+from conftest import TINY_SHAPES, emulated_gpu
 from test_device_contract import (  # noqa: F401  # they are collected here too, with the device of this module
     state_of,
     test_a_copy_is_independent,
@@ -29,13 +31,24 @@ from test_device_contract import (  # noqa: F401  # they are collected here too,
 )
 from thread_ranks import Together, devices
 
-RANKS = {"2 ranks": 2, "4 ranks": 4}
+# Tiles are so small that what each rank does by itself takes several passes.
+RANKS = {
+    "2 ranks": (2, lambda: NumpyDevice(threads=1, tile_qubits=2)),
+    "4 ranks": (4, lambda: NumpyDevice(threads=1, tile_qubits=2)),
+    "2 emulated GPUs": (2, lambda: emulated_gpu(TINY_SHAPES)),
+}
 
 
-@pytest.fixture(params=RANKS)
+@pytest.fixture(params=[*list(RANKS)[:2], pytest.param("2 emulated GPUs", marks=pytest.mark.slow)])
 def device(request):
-    """The devices of some ranks, whose tiles are so small that what each does by itself takes several passes."""
-    return devices(RANKS[request.param], lambda: NumpyDevice(threads=1, tile_qubits=2))
+    """The devices of some ranks."""
+    return devices(*RANKS[request.param])
+
+
+@pytest.fixture(params=[Precision.DOUBLE], ids=str)
+def precision(request):
+    """One is enough: a rank computes as its device does."""
+    return request.param
 
 
 @pytest.fixture

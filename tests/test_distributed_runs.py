@@ -12,6 +12,7 @@ from basicaer.devices.distributed import device as distributed_device
 from basicaer.devices.distributed import state as distributed_state
 from basicaer.errors import BasicAerError, OptionValueError
 from basicaer.library import save_amplitudes, save_density_matrix, save_expectation_value, save_probabilities
+from basicaer.noise import NoiseModel, ReadoutError, amplitude_damping_error, depolarizing_error
 from thread_ranks import comms, on_ranks
 
 pytestmark = pytest.mark.usefixtures("small_states_are_divided")
@@ -113,6 +114,20 @@ def test_counts_are_those_of_one_process(name, ranks):
     for result in run(ranks, circuit, **options):
         assert result.get_counts() == one.get_counts()
         assert result.get_memory() == one.get_memory()
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")
+@pytest.mark.parametrize("method", ["statevector", "density_matrix"])
+@pytest.mark.parametrize("name", ["gates", "measurements, resets and control flow"])
+def test_counts_with_errors_are_those_of_one_process(name, method):
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.05, 1), ["u", "ry", "rx"])
+    damping = amplitude_damping_error(0.1).tensor(amplitude_damping_error(0.05))
+    noise.add_all_qubit_quantum_error(damping, ["cx"])
+    noise.add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
+    options = {"shots": 30, "seed_simulator": 7, "noise_model": noise, "method": method}
+    one = BasicAer.get_backend("qasm_simulator").run(CIRCUITS[name], **options).result()
+    assert [result.get_counts() for result in run(2, CIRCUITS[name], **options)] == [one.get_counts()] * 2
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
