@@ -153,6 +153,13 @@ def test_wires_that_leave_soonest_are_on_the_lowest_bits():
     assert stages.ranks == (5, 4, 3)
 
 
+def test_what_ranks_hold_at_the_end_is_told():
+    rows = [("GG", (0, 1), ()), ("GG", (2, 3), ())]
+    stages = plan_stages(Segment((*gates_of(*rows), SWAP)), 4, 2, (2, 3))
+    assert stages.stages[1].exchange == ((0, 1), (2, 3))
+    assert stages.ranks_after == (3, 1)  # the swap puts qubit 3 where qubit 0 was
+
+
 def test_a_gate_that_is_too_wide_is_refused_with_what_would_work():
     gates = gates_of(("GGG", (0, 1, 2), ()))
     with pytest.raises(BasicAerError, match="of 3 qubits together, and each of 8 ranks holds 2 qubits of 5; run it on"):

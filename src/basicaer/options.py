@@ -169,6 +169,13 @@ def _callback(value: Any) -> Any:
     return value
 
 
+def _power_of_two(value: Any) -> int:
+    number: int = _whole(1).read(value)
+    if number.bit_count() != 1:
+        raise ValueError
+    return number
+
+
 def _ranks(value: Any) -> Any:
     """Return whether to run with other ranks, or those that a program has made itself."""
     return value if callable(getattr(value, "together", None)) else bool(_of_kind(value, bool | np.bool_))
@@ -218,6 +225,7 @@ _CHECKS: dict[str, _Check] = {
     "cancel_on_interrupt": _TRUTH,
     "memory": _TRUTH,
     "distributed": _Check("True or False", _ranks),
+    "ranks": _Check("a power of 2", _power_of_two),
     "chop_threshold": _Check("a number of at least 0", _at_least_0),
     "array": _word(ArrayPlace),
     "device": _word(DeviceChoice),

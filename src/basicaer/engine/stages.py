@@ -72,6 +72,15 @@ class Stages:
     wire_of: tuple[int, ...]
 
     @property
+    def ranks_after(self) -> tuple[int, ...]:
+        """The qubits that the bits of the rank's number hold after the last stage."""
+        held = list(self.ranks)
+        for stage in self.stages:
+            for out, into in zip(stage.exchange.out, stage.exchange.into, strict=True):
+                held[held.index(into)] = out
+        return tuple([self.wire_of.index(wire) for wire in held])
+
+    @property
     def exchanges(self) -> int:
         """How often wires are exchanged."""
         return sum(1 for stage in self.stages if stage.exchange.into)

@@ -40,6 +40,7 @@ from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
 from basicaer.simulators.ranks import (
+    ImaginedRanks,
     check_same,
     check_with_ranks,
     executor_of,
@@ -273,13 +274,16 @@ class BasicAerSimulator(BackendV2):
         """
         return self.estimator().compile(circuit, observables)
 
-    def plan(self, circuit: QuantumCircuit, **options: Unpack[SimulatorOptions]) -> CircuitPlan:
+    def plan(self, circuit: QuantumCircuit, *, ranks: int = 1, **options: Unpack[SimulatorOptions]) -> CircuitPlan:
         """Return the plan by which a circuit would run, without running it; print the plan, or draw it.
 
         Parameters
         ----------
         circuit
             One circuit; its parameters need no values.
+        ranks
+            The number of ranks, a power of two, that would share the state with ``distributed=True``; their exchanges
+            are then part of the plan. Each is taken to have as much memory as is free here.
         options
             Options of `run`. Those that matter are ``device``, ``precision``, ``max_parallel_threads``, the initial
             state, ``noise_model``, ``method`` (and ``shots``, by which ``"automatic"`` chooses it) and, for reading the
@@ -294,6 +298,8 @@ class BasicAerSimulator(BackendV2):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         check_option("distributed", options.get("distributed", False))
         settings = self._settings({**options, "distributed": False})
+        if (ranks := check_option("ranks", ranks)) > 1:
+            settings["distributed"] = ImaginedRanks(ranks)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
@@ -310,7 +316,7 @@ class BasicAerSimulator(BackendV2):
                 f"Circuit '{circuit.name}' cannot be planned for any values of its parameters ({listed}), since an "
                 f"angle is not a number at {_ANY_ANGLE}; bind them with assign_parameters or parameter_binds."
             ) from error
-        return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names)
+        return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names, ranks=ranks)
 
     def _run_circuits(self, run_input: Any, options: Mapping[str, Any]) -> BasicAerJob:
         circuits = circuits_in(run_input)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from basicaer.devices.distributed.comm import Host
 from basicaer.devices.distributed.device import DistributedDevice
 from basicaer.devices.distributed.mpi import world
 from basicaer.engine.bits import highest_position
@@ -28,10 +29,31 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.simulation import Experiment
 
-__all__ = ["check_same", "check_with_ranks", "executor_of", "options_of_rank", "qubits_of_rank", "ranks_of", "shared"]
+__all__ = [
+    "ImaginedRanks",
+    "check_same",
+    "check_with_ranks",
+    "executor_of",
+    "options_of_rank",
+    "qubits_of_rank",
+    "ranks_of",
+    "shared",
+]
 
 
 _executors: WeakKeyDictionary[Comm, DaemonThreadExecutor] = WeakKeyDictionary()
+
+
+class ImaginedRanks(NamedTuple):
+    """Ranks that are only planned for: each of them has what this process has. They exchange nothing."""
+
+    size: int
+    rank: int = 0
+    host: Host = Host(1, 0, 0)
+
+    def gather(self, thing: Any) -> list[Any]:
+        """Return what each of them would give."""
+        return [thing] * self.size
 
 
 def ranks_of(value: Any) -> Comm | None:
