@@ -98,13 +98,22 @@ def on_ranks(of_rank, doing, hub=None):
     return done
 
 
-def devices(size, make, *, smallest=0):
-    """Return the devices of some ranks, which divide states of so many qubits or more, as one."""
+class DividesWhatItCan(DistributedDevice):
+    """Leaves states of fewer qubits than the rank's number has bits to the device of the rank, as `divides` says."""
+
+    def new_state(self, n_qubits, precision, monitor=None):
+        if 2**n_qubits <= self._comm.size:
+            return self._device.new_state(n_qubits, precision, monitor)
+        return super().new_state(n_qubits, precision, monitor)
+
+
+def devices(size, make):
+    """Return the devices of some ranks as one."""
     hub = Hub(size)
 
     def device(rank):
         comm = Comm(ThreadTransport(hub, rank))
-        return DistributedDevice(make(), comm, plan_segment, plan_stages, smallest_divided=smallest)
+        return DividesWhatItCan(make(), comm, plan_segment, plan_stages)
 
     return Together(on_ranks(range(size), device, hub), hub)
 

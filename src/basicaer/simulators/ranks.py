@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from basicaer.devices.distributed.comm import Host
-from basicaer.devices.distributed.device import DistributedDevice
+from basicaer.devices.distributed.device import DistributedDevice, divides
 from basicaer.devices.distributed.mpi import world
 from basicaer.engine.bits import highest_position
 from basicaer.errors import BasicAerError, OptionValueError
@@ -127,10 +127,11 @@ def qubits_of_rank(n_qubits: int, ranks: Comm | None) -> int:
 
 
 def shared(chosen: tuple[Device, str], n_qubits: int, ranks: Comm | None) -> tuple[Device, str]:
-    """Return the device for states that ranks share, given the device of this rank; and why it is that one."""
+    """Return the device for a state that ranks may share, given the device of this rank; and why it is that one."""
     if ranks is None:
         return chosen
     device, reason = chosen
-    of_all = DistributedDevice(device, ranks, plan_segment, plan_stages)
-    how = f"divided among {ranks.size} ranks" if of_all.divides(n_qubits) else f"whole on each of {ranks.size} ranks"
-    return of_all, f"{reason}; the state is {how}"
+    if not divides(n_qubits, ranks.size):
+        return device, f"{reason}; the state is whole on each of {ranks.size} ranks"
+    divided = DistributedDevice(device, ranks, plan_segment, plan_stages)
+    return divided, f"{reason}; the state is divided among {ranks.size} ranks"

@@ -34,7 +34,6 @@ class Rank(NamedTuple):
     """What a rank works with: its device, those who plan for it, and its way to the others."""
 
     comm: Comm
-    ranks_here: int  # how many ranks share the memory of this host
     device: Device
     planner: Planner
     stage_planner: StagePlanner

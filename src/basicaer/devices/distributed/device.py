@@ -1,4 +1,4 @@
-"""The device of a rank: it divides states of many qubits among all ranks, and holds smaller ones whole on each."""
+"""The device of a rank, which has a part of each state."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from basicaer.engine.stages import StagePlanner
     from basicaer.options import Precision
 
-__all__ = ["DistributedDevice"]
+__all__ = ["DistributedDevice", "divides"]
 
 _SMALLEST_DIVIDED = 20  # qubits; a rank finishes a smaller state by itself before ranks have exchanged anything
+
+
+def divides(n_qubits: int, ranks: int) -> bool:
+    """Tell whether ranks divide a state of so many qubits; otherwise each has all of it."""
+    return n_qubits >= max(_SMALLEST_DIVIDED, highest_position(ranks) + 1)
 
 
 class DistributedDevice:
@@ -32,72 +37,57 @@ class DistributedDevice:
         The device of this rank.
     planner, stage_planner
         Make plans of what each rank does by itself, and of the stages between which ranks exchange amplitudes.
-    smallest_divided
-        The number of qubits from which on a state is divided; None for the usual one.
     """
 
     is_host = False  # no host has all of a state
     queue: int | None = None
     axes = 1
 
-    def __init__(
-        self,
-        device: Device,
-        comm: Comm,
-        planner: Planner,
-        stage_planner: StagePlanner,
-        *,
-        smallest_divided: int | None = None,
-    ) -> None:
+    def __init__(self, device: Device, comm: Comm, planner: Planner, stage_planner: StagePlanner) -> None:
         self.name = device.name
         self.threads = device.threads
         self._device = device
         self._comm = comm
         self._planners = planner, stage_planner
         self._rank_qubits = highest_position(comm.size)
-        smallest = _SMALLEST_DIVIDED if smallest_divided is None else smallest_divided
-        self._smallest_divided = max(smallest, self._rank_qubits + 1)
-
-    def divides(self, n_qubits: int) -> bool:
-        """Tell whether a state of so many qubits is divided."""
-        return n_qubits >= self._smallest_divided
 
     def layout_name(self, precision: Precision) -> str:
         return f"{self._device.layout_name(precision)} of {self._comm.size} ranks"
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> State:
         monitor = monitor or Monitor()
-        if not self.divides(n_qubits):
-            return self._device.new_state(n_qubits, precision, monitor)
         local = self._device.new_state(n_qubits - self._rank_qubits, precision, monitor)
-        rank = Rank(self._comm, self._comm.host.ranks, self._device, *self._planners, precision, monitor)
+        rank = Rank(self._comm, self._device, *self._planners, precision, monitor)
         return DistributedState(local, rank, n_qubits)
 
     def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> Batch:
-        return self._device.new_batch(n_qubits, precision, count, monitor)
+        raise NotImplementedError  # `most_states` says that it has no batches
 
     def batch_of(self, states: Sequence[State], precision: Precision, monitor: Monitor) -> Batch:
-        return self._device.batch_of(states, precision, monitor)
+        raise NotImplementedError  # it has no batches
 
     def most_states(self, n_qubits: int, precision: Precision) -> int:
-        return 0 if self.divides(n_qubits) else self._device.most_states(n_qubits, precision)
+        del n_qubits, precision
+        return 0
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
-        return None if self.divides(n_qubits) else self._device.costs(n_qubits, precision)
+        del n_qubits, precision
+        return None  # a segment is planned stage by stage, when it is known which qubits are local
 
     def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs | None:
-        return self._device.undoing_costs(n_qubits, precision)
+        del n_qubits, precision
+        return None
 
     def most_undone(self, n_qubits: int, precision: Precision) -> int:
-        return 0 if self.divides(n_qubits) else self._device.most_undone(n_qubits, precision)
+        del n_qubits, precision
+        return 0
 
     def runs_by_plan(self, n_gates: int, n_qubits: int, precision: Precision, *, any_untouched: bool) -> bool:
-        if self.divides(n_qubits):
-            return False
-        return self._device.runs_by_plan(n_gates, n_qubits, precision, any_untouched=any_untouched)
+        del n_gates, n_qubits, precision, any_untouched
+        return False
 
     def gate_seconds(self, n_qubits: int, precision: Precision) -> float:
-        return self._device.gate_seconds(max(n_qubits - self._rank_qubits, 0), precision)
+        return self._device.gate_seconds(n_qubits - self._rank_qubits, precision)
 
     def free_bytes(self) -> int:
         return self._of_all(self._device.free_bytes())

@@ -50,6 +50,10 @@ class Places:
         """Return the value that a global wire has on this rank."""
         return has_bit(self._rank, self.place[wire] - self.n_local)
 
+    def is_one_here(self, wire: int) -> bool:
+        """Tell whether a wire is global, and 1 on this rank."""
+        return not self.is_local(wire) and self.value(wire)
+
     def local(self, wires: Iterable[int]) -> tuple[int, ...]:
         """Return the local qubits of those wires that are local."""
         return tuple([self.place[wire] for wire in wires if self.is_local(wire)])
@@ -86,7 +90,7 @@ def _on_rank(gate: Gate, planned: PlannedGate, places: Places) -> Gate:
 def _restricted(gate: Gate, targets: Sequence[int], places: Places) -> NDArray[Any]:
     """Return the numbers of a gate on its local targets, for the values that the others have on this rank."""
     kept = [j for j, wire in enumerate(targets) if places.is_local(wire)]
-    held = mask_of(j for j, wire in enumerate(targets) if not places.is_local(wire) and places.value(wire))
+    held = mask_of(j for j, wire in enumerate(targets) if places.is_one_here(wire))
     rows = deposit_bits(np.arange(2 ** len(kept)), kept) + held
     match gate.form:
         case Form.MATRIX:

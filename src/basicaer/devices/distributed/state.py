@@ -89,7 +89,7 @@ class DistributedState(PauliValues):
         # Either all qubits are local, or nothing has acted on the state and every rank makes its own part of it.
         is_fresh, self.any_untouched = self.any_untouched, False
         places = self._places()
-        held = {qubit for qubit in self._held() if places.value(qubit)}  # those that are 1 on this rank
+        held = {qubit for qubit in self._held() if places.is_one_here(qubit)}
         own = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
         first = mask_of(j for j, qubit in enumerate(qubits) if qubit in held)
         part = amplitudes[deposit_bits(np.arange(2 ** len(own)), own) + first]
@@ -124,13 +124,21 @@ class DistributedState(PauliValues):
         self._sort()
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
-        return self.probabilities(range(block_qubits, self.n_qubits))
+        self._settle()
+        self._sort()
+        places = self._places()
+        own = [q - block_qubits for q in range(block_qubits, self.n_qubits) if places.is_local(q)]
+        first = mask_of(q - block_qubits for q in range(block_qubits, self.n_qubits) if places.is_one_here(q))
+        weights = np.zeros(2 ** (self.n_qubits - block_qubits))
+        of_own = self._local.block_weights(self._n_local - len(own))
+        weights[deposit_bits(np.arange(len(of_own)), own) + first] = of_own
+        return self._comm.sum(weights)
 
     def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
         self._settle()
         places = self._places()
         own = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
-        first = mask_of(j for j, qubit in enumerate(qubits) if not places.is_local(qubit) and places.value(qubit))
+        first = mask_of(j for j, qubit in enumerate(qubits) if places.is_one_here(qubit))
         probabilities = np.zeros(2 ** len(qubits))
         of_own = self._local.probabilities(places.local(qubits))
         probabilities[deposit_bits(np.arange(len(of_own)), own) + first] = of_own
@@ -149,7 +157,7 @@ class DistributedState(PauliValues):
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         self._settle()
-        if block_qubits > self._n_local:
+        if not self._are_worth_an_exchange(block_qubits, blocks):
             return self._indices_by_block(block_qubits, blocks, thresholds)
         self._make_local(range(block_qubits))
         self._sort()
@@ -165,10 +173,19 @@ class DistributedState(PauliValues):
         indices += blocks * 2**block_qubits
         return indices
 
+    def _are_worth_an_exchange(self, block_qubits: int, blocks: NDArray[np.int64]) -> bool:
+        """Tell whether draws are found sooner where each block is on one rank, than if all ranks get their blocks."""
+        if block_qubits > self._n_local:
+            return False
+        places = self._places()
+        exchanged = sum(not places.is_local(qubit) for qubit in range(block_qubits))
+        gathered = len(np.unique(blocks)) * 2**block_qubits * self._comm.size
+        return not exchanged or gathered > 2**self._n_local
+
     def _indices_by_block(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
-        """Do what `indices_of_draws` does where a block is larger than the state of a rank."""
+        """Do what `indices_of_draws` does where blocks are on several ranks."""
         indices = np.empty(len(blocks), np.int64)
         for block in np.unique(blocks).tolist():
             own = blocks == block
@@ -200,7 +217,7 @@ class DistributedState(PauliValues):
 
     def _check_room(self) -> None:
         """Refuse to bring all amplitudes to every rank where there is no room for that."""
-        needed = self._rank.dtype.itemsize * 2**self.n_qubits * self._rank.ranks_here
+        needed = self._rank.dtype.itemsize * 2**self.n_qubits * self._comm.host.ranks
         free = self._comm.gather((needed, free_host_bytes()))
         if any(needs > there for needs, there in free):
             needs, there = max(free, key=lambda one: one[0] - one[1])
