@@ -1,8 +1,8 @@
 """The gates of a stage as one rank applies them to its own amplitudes.
 
 What a gate does on global wires is known to a rank, since these are the bits of its number. All ranks get gates of the
-same structure, so that they make the same plan and lay their amplitudes out alike: a gate whose controls are off on a
-rank becomes the identity there.
+same forms, so that they make the same plan and lay their amplitudes out alike: a gate whose controls are off on a rank
+becomes the identity there. Only a swap may make a difference, since plans leave it out.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from basicaer.engine.stages import Stage, Stages
 
 __all__ = ["Places", "gates_of_rank", "scaling", "start_of_product", "taken_alone"]
-
-_TARGETS_OF_SWAP = 2
 
 
 class Places:
@@ -81,9 +79,6 @@ def _on_rank(gate: Gate, planned: PlannedGate, places: Places) -> Gate:
     on_targets = zip(gate.target_actions, planned.targets, strict=True)
     actions = "".join([action for action, wire in on_targets if places.is_local(wire)])
     form, data = gate.form, _restricted(gate, planned.targets, places)
-    if form is Form.PERMUTATION and len(targets) == _TARGETS_OF_SWAP and not controls:
-        # If it is a swap on some ranks, plans would relabel qubits there and nowhere else.
-        form, data = Form.MATRIX, _matrix(form, data)
     return Gate(gate.name, actions, targets, form, data if is_on else _identity(form, data), controls, state)
 
 
@@ -124,7 +119,10 @@ def _matrix(form: Form, data: NDArray[Any]) -> NDArray[np.complex128]:
 
 
 def taken_alone(stage: Stage, stages: Stages, places: Places) -> tuple[list[tuple[int, int]], Stage]:
-    """Take those gates out of the first stage that act on single global wires before all others there.
+    """Take those gates out of the first stage that act on single global wires.
+
+    They can be applied before all others: in that stage, gates on several wires act diagonally on global ones, and so
+    does a gate on a single one that comes after them.
 
     Returns
     -------
@@ -133,15 +131,12 @@ def taken_alone(stage: Stage, stages: Stages, places: Places) -> tuple[list[tupl
     """
     alone: list[tuple[int, int]] = []
     others = []
-    taken: set[int | None] = set()
     for number in stage.gates:
-        planned = stages.gates[number]
-        first, *more = wires = (*planned.targets, *planned.controls) or (None,)
-        if first is None or more or first in taken or places.is_local(first):
-            others.append(number)
-            taken.update(wires)
+        wires = (*stages.gates[number].targets, *stages.gates[number].controls)
+        if len(wires) == 1 and not places.is_local(wires[0]):
+            alone.append((wires[0], number))
         else:
-            alone.append((first, number))
+            others.append(number)
     return alone, stage._replace(gates=tuple(others))
 
 
