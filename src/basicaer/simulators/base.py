@@ -497,16 +497,17 @@ def _submitted_together(
     submit: Callable[..., BasicAerJob], prepare: Callable[[], SimulationPayload], ranks: Comm
 ) -> BasicAerJob:
     """Submit the job of one rank, after all ranks have seen that theirs are the same."""
-    of_job = ranks.again()
+    made: list[Comm] = []
 
     def prepare_together() -> SimulationPayload:
         payload = prepare()
         check_same(payload.experiments, ranks)
-        return replace(payload, ranks=of_job)
+        made.append(ranks.again())
+        return replace(payload, ranks=made[0])
 
     job = submit(prepare=prepare_together)
     # In a thread of its own, since other ranks may take a while to come there.
-    job.add_done_callback(lambda _job: threading.Thread(target=of_job.leave_unbegun, daemon=True).start())
+    job.add_done_callback(lambda _job: threading.Thread(target=made[0].leave_unbegun, daemon=True).start())
     return job
 
 
