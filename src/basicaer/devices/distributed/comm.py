@@ -201,13 +201,13 @@ class Comm:
                 raise Cancelled
 
     def _fail(self, error: BaseException) -> None:
-        """Tell all ranks why this one fails; raise what another one has to say if that counts more."""
+        """Tell all ranks why this one fails; raise what another one says if that counts more and is something else."""
         own = _Failure(_severity(error), -self.rank, type(error), reason_of(error))
         if own.severity:
             self._transport.warn()
         replies = self._transport.gather((own, None))
         counts = self._ended([failure for failure, _ in replies if failure is not None])
-        if counts != own:
+        if (counts.kind, counts.message) != (own.kind, own.message):
             raise counts.elsewhere() from error
 
     def _ended(self, failures: Sequence[_Failure]) -> _Failure:
