@@ -383,8 +383,9 @@ class BasicAerSimulator(BackendV2):
         parts = settings["max_parallel_experiments"] or usable_cores()
         submit = partial(submit_job, BasicAerJob, self, run_simulation, qobj, settings=settings, parts=parts)
         if ranks := settings["distributed"]:
-            settings_of_rank = {**settings, "executor": executor_of(ranks)}
-            return _submitted_together(partial(submit, settings=settings_of_rank), prepare, ranks)
+            shows_progress = settings["progress"] and ranks.rank == 0  # one bar is enough
+            of_rank = {**settings, "executor": executor_of(ranks), "progress": shows_progress}
+            return _submitted_together(partial(submit, settings=of_rank), prepare, ranks)
         if settings["checkpoint_dir"] is None:
             return submit(prepare=prepare)
         persistence, job_id = _persistence(settings), str(uuid.uuid4())
