@@ -113,9 +113,10 @@ def bindings(session: nox.Session) -> None:
 
 @nox.session
 def mpi(session: nox.Session) -> None:
-    """Run the tests of mpi4py's executor, and the scripts of the page on clusters, with the MPI of a wheel."""
+    """Run the tests of ranks and of mpi4py's executor, and the scripts of the page on clusters, with a wheel's MPI."""
     session.install(".[mpi]", "mpich", *_GROUPS["test"])
-    session.run("pytest", "-m", "slow or not slow", "tests/test_job_mpi.py", "tests/test_cluster.py", *session.posargs)
+    tests = [f"tests/test_{name}.py" for name in ("distributed_mpi", "job_mpi", "cluster")]
+    session.run("pytest", "-m", "slow or not slow", *tests, *session.posargs)
 
 
 @nox.session

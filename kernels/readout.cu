@@ -84,6 +84,15 @@ __global__ void read_amplitudes(const Complex<R>* state, Index count, const Inde
     write_global(amplitudes, i, read_global(state, places[i]));
 }
 
+// The amplitude at places[i] becomes amplitudes[i], for i below `count`; no two places are the same.
+//
+// Launch: any number of blocks and threads, which take the values of i in turn.
+template <class R>
+__global__ void write_amplitudes(Complex<R>* state, Index count, const Index* places, const Complex<R>* amplitudes) {
+  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += Index(gridDim.x) * blockDim.x)
+    write_global(state, places[i], read_global(amplitudes, i));
+}
+
 // Finds the places where draws fall.
 //
 // A block serves the draws begin[b] to begin[b + 1] - 1, which all fall within the same 2^bits indices: those that combine

@@ -28,7 +28,7 @@ from jobs import GUARD
 ALL = ["qasm_simulator", "statevector_simulator", "unitary_simulator"]
 OURS = {
     "max_parallel_threads", "max_parallel_experiments", "target_gpus", "device", "precision", "executor", "timeout",
-    "callback", "progress", "cancel_on_interrupt", "checkpoint_dir", "checkpoint_every",
+    "callback", "progress", "cancel_on_interrupt", "distributed", "checkpoint_dir", "checkpoint_every",
     "checkpoint_margin", "checkpoint_on_sigterm",
 }  # fmt: skip
 OPTIONS = {

@@ -72,7 +72,7 @@ def cluster(tmp_path):
 def test_every_script_and_program_of_the_page_is_run_here():
     source = Path(__file__).read_text("utf-8")
     scripts = [name for name in FILES if name.endswith(".sh")]
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     assert all(f'cluster("{name}"' in source for name in scripts)
     programs = {name for name in FILES if name.endswith(".py")}
     assert programs == {name for name in programs if any(name in FILES[script] for script in scripts)}
@@ -107,10 +107,24 @@ def test_dask(cluster):
     assert (status, output) == (0, "32 circuits\n"), errors
 
 
-def test_mpi(cluster, tmp_path):
+@pytest.fixture
+def srun_is_mpiexec(tmp_path, cluster):
+    """A function that lets `srun` start so many processes."""
     pytest.importorskip("mpi4py", reason="mpi4py is not installed")
     mpiexec = shutil.which("mpiexec")
     if mpiexec is None:
         pytest.skip("there is no mpiexec")
-    (tmp_path / "commands" / "srun").write_text(f'#!{bash}\nexec {mpiexec} -n 3 "$@"\n')
+    srun = tmp_path / "commands" / "srun"
+    return lambda tasks: srun.write_text(f'#!{bash}\nexec {mpiexec} -n {tasks} "$@"\n')
+
+
+def test_mpi(cluster, srun_is_mpiexec):
+    srun_is_mpiexec(3)
     assert cluster("mpi.sh") == (0, "32 circuits\n", "")
+
+
+def test_one_state_on_several_ranks(cluster, srun_is_mpiexec):
+    srun_is_mpiexec(2)
+    status, output, errors = cluster("one_state.sh")
+    assert status == 0, errors
+    assert sorted(json.loads(output.replace("'", '"'))) == ["0" * 24, "1" * 24]

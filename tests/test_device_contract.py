@@ -326,6 +326,38 @@ def test_reading_a_state_of_a_batch_leaves_the_batch_as_it_is(device, precision,
         assert np.allclose(batch.state(number).amplitudes(), vector, rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("qubits", [(0,), (4,), (3, 1), (0, 2, 4)])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_parts_of_a_state_are_exchanged_in_the_order_of_memory(qubits, size, state_of, tolerance):
+    n = 5
+    vectors = reference.random_state(n, seed=1), reference.random_state(n, seed=2)
+    here, there = map(state_of, vectors)
+    mine, theirs = 1, 2 ** len(qubits) - 2  # what is 1 on the first qubits here for what is there where it is not
+    out, into = np.empty((2, size), here.read(np.arange(1)).dtype)
+    for part in range(2**n // 2 ** len(qubits) // size):
+        here.read_part(qubits, mine, part, out)
+        there.read_part(qubits, theirs, part, into)
+        here.write_part(qubits, mine, part, into)
+        there.write_part(qubits, theirs, part, out)
+    wanted = vectors[0].copy()
+    for index in range(2**n):
+        if [reference.bit(index, q) for q in qubits] == [1] + [0] * (len(qubits) - 1):
+            flipped = index ^ sum(2**q for j, q in enumerate(qubits) if reference.bit(mine ^ theirs, j))
+            wanted[index] = vectors[1][flipped]
+    assert np.allclose(here.amplitudes(), wanted, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_qubits_of_which_parts_are_replaced_are_no_longer_known_to_be_zero(device, precision, planned, tolerance):
+    n = 4
+    state = device.new_state(n, precision)
+    state.write_part((3,), 1, 0, np.full(8, 0.5, state.read(np.arange(1)).dtype))
+    segment = Segment((gate(Form.PERMUTATION, [1, 0], (0,)), gate(Form.MATRIX, np.eye(2), (1,))))
+    costs = device.costs(n, precision)
+    state.run(segment, plan_segment(segment, n, costs) if planned and costs else None)
+    assert np.allclose(state.amplitudes(), [0, 1, *[0] * 6, *[0.5] * 8], rtol=0, atol=tolerance)
+
+
 def test_a_copy_is_independent(run, state_of, tolerance):
     vector = reference.random_state(3)
     state = state_of(vector)

@@ -44,6 +44,7 @@ MOST_REGISTERS = {
     "sum_transitions": (64, 64),
     "read_probabilities": (48, 44),
     "read_amplitudes": (24, 24),
+    "write_amplitudes": (24, 24),
     "find_draws": (64, 44),
 }
 

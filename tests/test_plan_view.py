@@ -7,11 +7,13 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import rich.console
 from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2
 from qiskit.circuit import Parameter
+from qiskit.circuit.library import UnitaryGate
 from qiskit.synthesis import synth_qft_full
 
 from basicaer import BasicAerError, cli
@@ -847,3 +849,37 @@ def test_the_command_refuses_in_one_sentence(tmp_path, monkeypatch, arguments, w
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: ")
     assert words in line
+
+
+def test_ranks_that_would_share_a_state_are_told_what_they_exchange(qasm):
+    circuit = QuantumCircuit(20, 1)
+    for qubits in (range(10), range(10, 20), range(10)):
+        circuit.append(UnitaryGate(np.eye(2**10)), qubits)
+        circuit.reset(0)
+    circuit.measure(0, 0)
+    plan = qasm.plan(circuit, ranks=4, precision="single")
+    assert plan.division == (4, 2**21, (0.75, 0.75))
+    assert plan.division.sent_bytes == 3 * 2**20
+    assert "Divided among 4 ranks: each has 2 MiB and sends 3 MiB in 2 exchanges. The table is" in " ".join(
+        str(plan).split()
+    )
+    assert qasm.plan(circuit).division is None
+
+
+def test_the_memory_of_all_ranks_counts(qasm, monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**33)
+    circuit = QuantumCircuit(31, 1)
+    circuit.h(range(31))
+    circuit.measure(0, 0)
+    with pytest.raises(BasicAerError, match="needs 32 GiB for 31 qubits"):
+        qasm.plan(circuit)
+    assert qasm.plan(circuit, ranks=8).division.rank_bytes == 2**32
+
+
+def test_numbers_of_ranks_that_cannot_share_a_state_are_refused(statevector):
+    circuit = QuantumCircuit(3)
+    circuit.h(range(3))
+    with pytest.raises(BasicAerError, match="ranks must be a power of 2, not 3"):
+        statevector.plan(circuit, ranks=3)
+    with pytest.raises(BasicAerError, match="A state of 3 qubits cannot be divided among 8 ranks"):
+        statevector.plan(circuit, ranks=8)

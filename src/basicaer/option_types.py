@@ -94,6 +94,7 @@ class SimulatorOptions(PrimitiveRunOptions, SavingOptions, ForeignOptions, total
     max_parallel_experiments: WholeNumber | None
     target_gpus: Sequence[int] | None
     cancel_on_interrupt: bool
+    distributed: Any
 
 
 class QasmSimulatorOptions(SimulatorOptions, total=False):

@@ -175,6 +175,18 @@ def _callback(value: Any) -> Any:
     return value
 
 
+def _power_of_two(value: Any) -> int:
+    number: int = _whole(1).read(value)
+    if number.bit_count() != 1:
+        raise ValueError
+    return number
+
+
+def _ranks(value: Any) -> Any:
+    """Return whether to run with other ranks, or those that a program has made itself."""
+    return value if callable(getattr(value, "together", None)) else bool(_of_kind(value, bool | np.bool_))
+
+
 def _gpus(value: Any) -> tuple[int, ...]:
     listed = tuple(_of_kind(value, list | tuple))
     if not listed or not all(type(number) is int and 0 <= number <= _MOST for number in listed):
@@ -218,6 +230,8 @@ _CHECKS: dict[str, _Check] = {
     "progress": _TRUTH,
     "cancel_on_interrupt": _TRUTH,
     "memory": _TRUTH,
+    "distributed": _Check("True or False", _ranks),
+    "ranks": _Check("a power of 2", _power_of_two),
     "chop_threshold": _Check("a number of at least 0", _at_least_0),
     "array": _word(ArrayPlace),
     "device": _word(DeviceChoice),

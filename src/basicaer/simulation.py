@@ -140,6 +140,8 @@ class SimulationPayload:
         The header, as in a Qobj; it comes back with the result.
     persistence
         How the job is persisted; None if it is not.
+    ranks
+        The `Comm` of this rank, if several run the job together.
     """
 
     backend_name: str
@@ -149,6 +151,7 @@ class SimulationPayload:
     experiments: tuple[Experiment, ...]
     header: dict[str, Any] | None = None
     persistence: Persistence | None = None
+    ranks: Any = None
 
     @property
     def argument(self) -> SimulationPayload:

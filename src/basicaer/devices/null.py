@@ -112,6 +112,14 @@ class NullState:
     def device_array(self) -> Any:
         return self.read()
 
+    def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
+        del qubits, value, part
+        self._monitor.poll()
+        out[:] = 0
+
+    def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
+        pass
+
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         del masks, factors
         return self.copy()

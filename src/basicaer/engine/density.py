@@ -162,6 +162,12 @@ class DensityState:
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
         self.held_as.restore(layout, parts)
 
+    def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
+        self.held_as.read_part(qubits, value, part, out)
+
+    def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
+        self.held_as.write_part(qubits, value, part, amplitudes)
+
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         raise NotImplementedError  # errors cannot be undone, so that no gradient asks for it
 

@@ -134,6 +134,19 @@ class State(Protocol):
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
         """Become the state that these were taken from; the next `run` continues the segment that was running."""
 
+    def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
+        """Copy a part of the amplitudes where `qubits`, the first lowest, have a value into an array of the host.
+
+        Parameters
+        ----------
+        part
+            The number of the part: there are as many as parts of the size of `out` make up all these amplitudes. They
+            come in the order of the device's memory, which is the same for states with the same `layout`.
+        """
+
+    def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
+        """Replace the amplitudes that `read_part` copies, and forget that any of `qubits` may be |0>."""
+
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         """Return a new state, ``factors[j]`` times product j of Paulis, summed up, applied to this one.
 

@@ -16,7 +16,7 @@ from basicaer.errors import Cancelled, JobTimeLimitError
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Link", "Monitor", "current_monitor"]
 
@@ -64,6 +64,7 @@ class Monitor:
         self.started = False
         self.saved_in: str | None = None
         self._is_held = False
+        self._look: Callable[[], None] | None = None
         self._early = 0.0
         self._link = link
         self._next_exchange = 0.0
@@ -98,6 +99,10 @@ class Monitor:
     def cancel(self) -> None:
         """Ask the worker to stop at its next poll."""
         self._cancelled = True
+
+    def look_also(self, look: Callable[[], None] | None) -> None:
+        """Call a function at each poll, too, which raises `Cancelled` if the work must stop; None for no longer."""
+        self._look = look
 
     def stop_early(self, seconds: float) -> None:
         """Stop so many seconds before the time limit, if there is one."""
@@ -144,6 +149,8 @@ class Monitor:
         """
         if self._cancelled and not self._is_held:
             raise Cancelled
+        if self._look is not None:
+            self._look()
         if self._deadline is None and self._link is None:
             return
         now = time.monotonic()

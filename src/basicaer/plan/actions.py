@@ -114,8 +114,10 @@ class Pieces(NamedTuple):
     wire_of: list[int]
 
 
-def pieces_of(gates: Structure, n_qubits: int, poll: Callable[[], None] = lambda: None) -> Pieces:
-    """Return the gates of a segment as they are planned."""
+def pieces_of(
+    gates: Structure, n_qubits: int, poll: Callable[[], None] = lambda: None, *, split: bool = True
+) -> Pieces:
+    """Return the gates of a segment as they are planned; those with many controls in parts if `split`."""
     wire_of = list(range(n_qubits))
     planned: list[PlannedGate] = []
     origins = array("I")
@@ -132,7 +134,8 @@ def pieces_of(gates: Structure, n_qubits: int, poll: Callable[[], None] = lambda
                 wire_of[targets[0]], wire_of[targets[1]] = reversed(on_wires)
                 known = {}
                 continue
-            made = _pieces(on_targets, on_wires, tuple([wire_of[q] for q in controls]), form)
+            on_controls = tuple([wire_of[q] for q in controls])
+            made = (_pieces if split else _whole)(on_targets, on_wires, on_controls, form)
             pieces = [(shared.setdefault(gate, gate), shared.setdefault(action, action)) for gate, action in made]
             known[which] = pieces
         for gate, action in pieces:
@@ -154,9 +157,17 @@ def _pieces(
             (PlannedGate(Part.EIGENVALUES, targets, controls, ()), values),
             (PlannedGate(Part.OUT_OF_EIGENBASIS, targets, (), targets), basis),
         ]
-    gate = PlannedGate.whole(on_targets, targets, controls)
     if many_controls:  # the gate is so wide that the controls should be in the tile too
+        gate = PlannedGate.whole(on_targets, targets, controls)
         return [(gate, _action("G" * len(targets + controls), targets + controls, permutes=form is Form.PERMUTATION))]
+    return _whole(on_targets, targets, controls, form)
+
+
+def _whole(
+    on_targets: str, targets: tuple[int, ...], controls: tuple[int, ...], form: Form
+) -> list[tuple[PlannedGate, GateAction]]:
+    """Return a gate on wires as it is."""
+    gate = PlannedGate.whole(on_targets, targets, controls)
     return [(gate, _action(on_targets, targets, controls, permutes=form is Form.PERMUTATION))]
 
 

@@ -62,6 +62,10 @@ class CircuitPlan(PlanFacts):
         The errors of the noise model that are to be expected: ``sites``, the number of places where they may occur;
         ``per_shot``, how many occur in a shot on average; and ``patterns``, in about how many ways the shots differ by
         them, for the number of shots of the options. None without a noise model.
+    division
+        If the state is divided: the number of ``ranks``, ``rank_bytes`` of each, and ``exchanges``, each of which is
+        the share of these bytes that a rank sends. Reading the state at the end may take one more. All else in the plan
+        is as if one process had the whole state. None if it is not divided.
     """
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.circuit_plan import CircuitPlan
+from basicaer.plan_view.division import division_of
 from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, ShownStop, Stage
 from basicaer.plan_view.prediction import run_times
 
@@ -32,9 +33,15 @@ __all__ = ["plan_experiment"]
 
 
 def plan_experiment(
-    experiment: Experiment, *, unitary: bool = False, free_parameters: tuple[str, ...] = ()
+    experiment: Experiment, *, unitary: bool = False, free_parameters: tuple[str, ...] = (), ranks: int = 1
 ) -> CircuitPlan:
-    """Plan each segment of a program once, also inside loops and branches, in the order of the program."""
+    """Plan each segment of a program once, also inside loops and branches, in the order of the program.
+
+    Parameters
+    ----------
+    ranks
+        Among how many ranks the state is divided.
+    """
     program, precision = experiment.program, experiment.precision
     qubits = list(program.qubits)
     if unitary or experiment.is_density:  # the upper half of the state's qubits is the number of the column
@@ -75,6 +82,9 @@ def plan_experiment(
         density_matrix=experiment.is_density,
         after=(*planning.taken_stops(), *(planning.stop("measure", one.qubit) for one in program.final)),
         errors=expected_errors(experiment.program, experiment.shots),
+        division=None
+        if ranks == 1
+        else division_of(program, len(qubits), precision, ranks, starts_at_zero=starts_at_zero),
     )
 
 

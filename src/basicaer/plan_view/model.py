@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from basicaer.engine.expected_errors import ExpectedErrors
     from basicaer.options import Precision
 
-__all__ = ["GateKind", "PlanFacts", "ShownGate", "ShownStep", "ShownStop", "Stage"]
+__all__ = ["Division", "GateKind", "PlanFacts", "ShownGate", "ShownStep", "ShownStop", "Stage"]
 
 
 class GateKind(StrEnum):
@@ -102,6 +102,29 @@ class Stage:
         return tuple(len(step.matrix) for step in self.steps if step.matrix)
 
 
+class Division(NamedTuple):
+    """How a state is divided among ranks, each of which has an equal part.
+
+    Attributes
+    ----------
+    ranks
+        The number of ranks.
+    rank_bytes
+        Bytes of the part of each rank.
+    exchanges
+        For each exchange the share of its part that a rank sends.
+    """
+
+    ranks: int
+    rank_bytes: int
+    exchanges: tuple[float, ...]
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes that each rank sends in all exchanges."""
+        return int(sum(self.exchanges) * self.rank_bytes)
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFacts:
     """The fields of a plan, from which its table and its picture are made.
@@ -127,6 +150,7 @@ class PlanFacts:
     density_matrix: bool = False
     after: tuple[ShownStop, ...] = ()
     errors: ExpectedErrors | None = None
+    division: Division | None = None
 
     @property
     def passes(self) -> tuple[Stage, ...]:

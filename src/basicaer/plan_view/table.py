@@ -157,5 +157,11 @@ def _remarks(plan: PlanFacts) -> Iterator[str]:
             f"{errors.patterns:.3g} patterns of errors are expected. Shots that they leave alike share a state, "
             "and the times are those of one state."
         )
+    if (division := plan.division) is not None:
+        yield (
+            f"Divided among {division.ranks} ranks: each has {readable(division.rank_bytes)} and sends "
+            f"{readable(division.sent_bytes)} in {counted(len(division.exchanges), 'exchange')}. The table is for one "
+            "process."
+        )
     yield f"Times are predictions; most are right to a factor of {FACTOR}."
     yield f"Runs on the {plan.device} ({plan.device_reason})."

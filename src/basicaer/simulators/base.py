@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 import uuid
 from dataclasses import replace
@@ -28,7 +29,15 @@ from basicaer.foreign_names import missing_attribute
 from basicaer.foreign_options import is_ideal
 from basicaer.job import BasicAerJob
 from basicaer.notebooks import interrupts_shortened
-from basicaer.options import SECONDS_BETWEEN_SAVES, ArrayPlace, DeviceChoice, DeviceOptions, Method, Precision
+from basicaer.options import (
+    SECONDS_BETWEEN_SAVES,
+    ArrayPlace,
+    DeviceChoice,
+    DeviceOptions,
+    Method,
+    Precision,
+    check_option,
+)
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
@@ -38,6 +47,16 @@ from basicaer.simulation import Experiment, Persistence, SimulationPayload, chec
 from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
+from basicaer.simulators.ranks import (
+    ImaginedRanks,
+    check_same,
+    check_with_ranks,
+    executor_of,
+    options_of_rank,
+    qubits_of_rank,
+    ranks_of,
+    shared,
+)
 from basicaer.simulators.run_options import RunOptions
 from basicaer.simulators.running import run_simulation
 from basicaer.simulators.target import build_target
@@ -51,6 +70,7 @@ if TYPE_CHECKING:
     from qiskit.transpiler import Target
 
     from basicaer.compile.bound_circuits import BoundCircuit
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.program import Program
     from basicaer.option_types import EstimatorArguments, SamplerArguments, SimulatorOptions
     from basicaer.plan_view.circuit_plan import CircuitPlan
@@ -115,6 +135,7 @@ class BasicAerSimulator(BackendV2):
             callback=None,
             progress=False,
             cancel_on_interrupt=True,
+            distributed=False,
             checkpoint_dir=None,
             checkpoint_every=SECONDS_BETWEEN_SAVES,
             checkpoint_margin=0.0,
@@ -173,6 +194,8 @@ class BasicAerSimulator(BackendV2):
               goes on; ``job.result()`` then gives a `BasicAerWarning` that names the exception.
             - ``progress``: whether to show a progress bar in a terminal or notebook until the job has ended.
             - ``cancel_on_interrupt``: whether Ctrl-C cancels a job that is waited for, which is the default.
+            - ``distributed``: whether one state is divided among all processes that ``mpiexec`` has started, each of
+              which runs the same program and gets the same result. The page "On a cluster" says how.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes, each
               time that so many seconds have passed (default 60), so that `BasicAer.resume` can continue it. It is also
               saved when it is cancelled or reaches its ``timeout`` while gates run: it then ends after the pass that is
@@ -206,7 +229,12 @@ class BasicAerSimulator(BackendV2):
             other bad input, in a sentence that says which and what to do. The errors above are of this class, too.
         """
         with interrupts_shortened("run() was interrupted; no job runs."):
-            return (self._run_qobj if is_qobj(run_input) else self._run_circuits)(run_input, options)
+            submit = self._run_qobj if is_qobj(run_input) else self._run_circuits
+            ranks = ranks_of(options.get("distributed", False))
+            if ranks is None:
+                return submit(run_input, {**options, "distributed": False} if "distributed" in options else options)
+            with ranks.together():
+                return submit(run_input, {**options, "distributed": ranks})
 
     def set_options(self, **fields: Unpack[SimulatorOptions]) -> None:
         """Set options of `run` for all later runs.
@@ -254,13 +282,16 @@ class BasicAerSimulator(BackendV2):
         """
         return self.estimator().compile(circuit, observables)
 
-    def plan(self, circuit: QuantumCircuit, **options: Unpack[SimulatorOptions]) -> CircuitPlan:
+    def plan(self, circuit: QuantumCircuit, *, ranks: int = 1, **options: Unpack[SimulatorOptions]) -> CircuitPlan:
         """Return the plan by which a circuit would run, without running it; print the plan, or draw it.
 
         Parameters
         ----------
         circuit
             One circuit; its parameters need no values.
+        ranks
+            The number of ranks, a power of two, that would share the state with ``distributed=True``; their exchanges
+            are then part of the plan. Each is taken to have as much memory as is free here.
         options
             Options of `run`. Those that matter are ``device``, ``precision``, ``max_parallel_threads``, the initial
             state, ``noise_model``, ``method`` (and ``shots``, by which ``"automatic"`` chooses it) and, for reading the
@@ -273,7 +304,10 @@ class BasicAerSimulator(BackendV2):
         """
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
-        settings = self._settings(options)
+        check_option("distributed", options.get("distributed", False))
+        settings = self._settings({**options, "distributed": False})
+        if (ranks := check_option("ranks", ranks)) > 1:
+            settings["distributed"] = ImaginedRanks(ranks)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
@@ -290,7 +324,7 @@ class BasicAerSimulator(BackendV2):
                 f"Circuit '{circuit.name}' cannot be planned for any values of its parameters ({listed}), since an "
                 f"angle is not a number at {_ANY_ANGLE}; bind them with assign_parameters or parameter_binds."
             ) from error
-        return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names)
+        return plan_experiment(experiment, unitary=self._unitary_only, free_parameters=names, ranks=ranks)
 
     def _run_circuits(self, run_input: Any, options: Mapping[str, Any]) -> BasicAerJob:
         circuits = circuits_in(run_input)
@@ -348,11 +382,18 @@ class BasicAerSimulator(BackendV2):
 
     def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given to `run` override those of the backend."""
-        return self._run_options.settings(dict(self.options), options)
+        settings = self._run_options.settings(dict(self.options), options)
+        if settings["distributed"]:
+            check_with_ranks(settings)
+        return settings
 
     def _submitted(self, qobj: Any, prepare: Callable[[], SimulationPayload], settings: dict[str, Any]) -> BasicAerJob:
         parts = settings["max_parallel_experiments"] or usable_cores()
         submit = partial(submit_job, BasicAerJob, self, run_simulation, qobj, settings=settings, parts=parts)
+        if ranks := settings["distributed"]:
+            shows_progress = settings["progress"] and ranks.rank == 0  # one bar is enough
+            of_rank = {**settings, "executor": executor_of(ranks), "progress": shows_progress}
+            return _submitted_together(partial(submit, settings=of_rank), prepare, ranks)
         if settings["checkpoint_dir"] is None:
             return submit(prepare=prepare)
         persistence, job_id = _persistence(settings), str(uuid.uuid4())
@@ -396,7 +437,11 @@ class BasicAerSimulator(BackendV2):
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
-        device, _ = choose_device(devices, evolved, precision, known_crossover, ahead=True)
+        if ranks := settings["distributed"] or None:
+            devices = options_of_rank(devices, ranks, gpus)
+        of_rank = qubits_of_rank(evolved, ranks)
+        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True)
+        device, _ = shared(chosen, evolved, ranks)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
         check_room(
             device,
@@ -451,8 +496,28 @@ def _persistence(settings: dict[str, Any]) -> Persistence:
 
 
 def _seed(settings: dict[str, Any]) -> int:
-    seed = settings.get("seed_simulator")
-    return secrets.randbits(63) if seed is None else int(seed)
+    if (seed := settings.get("seed_simulator")) is not None:
+        return int(seed)
+    seed = secrets.randbits(63)
+    return settings["distributed"].broadcast(seed) if settings["distributed"] else seed
+
+
+def _submitted_together(
+    submit: Callable[..., BasicAerJob], prepare: Callable[[], SimulationPayload], ranks: Comm
+) -> BasicAerJob:
+    """Submit the job of one rank, after all ranks have seen that theirs are the same."""
+    made: list[Comm] = []
+
+    def prepare_together() -> SimulationPayload:
+        payload = prepare()
+        check_same(payload.experiments, ranks)
+        made.append(ranks.again())
+        return replace(payload, ranks=made[0])
+
+    job = submit(prepare=prepare_together)
+    # In a thread of its own, since other ranks may take a while to come there.
+    job.add_done_callback(lambda _job: threading.Thread(target=made[0].leave_unbegun, daemon=True).start())
+    return job
 
 
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:

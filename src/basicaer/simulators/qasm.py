@@ -63,4 +63,6 @@ class QasmSimulator(BasicAerSimulator):
         def __init__(self, provider: Any = None, **options: Unpack[QasmSimulatorOptions]) -> None: ...
         def run(self, run_input: Any, **options: Unpack[QasmSimulatorOptions]) -> BasicAerJob: ...  # noqa: D102
         def set_options(self, **fields: Unpack[QasmSimulatorOptions]) -> None: ...  # noqa: D102
-        def plan(self, circuit: QuantumCircuit, **options: Unpack[QasmSimulatorOptions]) -> CircuitPlan: ...  # noqa: D102
+        def plan(  # noqa: D102
+            self, circuit: QuantumCircuit, *, ranks: int = 1, **options: Unpack[QasmSimulatorOptions]
+        ) -> CircuitPlan: ...

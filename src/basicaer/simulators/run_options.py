@@ -88,9 +88,12 @@ class RunOptions(NamedTuple):
         for name in options:
             if name not in self.defaults:
                 raise UnknownOptionError(self.unknown_option(name))
-        return check_options(
+        checked = check_options(
             {name: self.defaults[name] if _means_default(name, value) else value for name, value in options.items()}
         )
+        if checked.get("distributed"):
+            raise OptionValueError("distributed is given to run(), not to a backend, since all ranks run it together.")
+        return checked
 
     def unknown_option(self, name: str) -> str:
         """Return the sentence for an option that this simulator does not have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import traceback
@@ -27,6 +28,7 @@ from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
 from basicaer.simulators.outcomes import data_of, finished_experiment
+from basicaer.simulators.ranks import qubits_of_rank, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from qiskit.result import Result
     from qiskit.result.models import ExperimentResult
 
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.device import Device
     from basicaer.engine.request import Outcome
     from basicaer.options import Precision
@@ -62,7 +65,8 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     started = time.perf_counter()
     simulation = _Simulation(job_id, payload, monitor)
     try:
-        simulation.run()
+        with contextlib.nullcontext() if payload.ranks is None else _together(payload.ranks, monitor):
+            simulation.run()
     except Exception as error:
         seconds = time.perf_counter() - started
         error.partial = payload.result(job_id, simulation.finished, seconds)  # type: ignore[attr-defined]
@@ -71,6 +75,17 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     finally:
         simulation.close()
     return payload.result(job_id, simulation.finished, time.perf_counter() - started)
+
+
+@contextlib.contextmanager
+def _together(ranks: Comm, monitor: Monitor) -> Iterator[None]:
+    """Let all ranks end their work together; those that compute notice soon that another one has to stop."""
+    with ranks.together():
+        monitor.look_also(ranks.look)
+        try:
+            yield
+        finally:
+            monitor.look_also(None)
 
 
 def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
@@ -151,6 +166,8 @@ class _Simulation:
             try:
                 self._run_group(group)
             except DeviceFailedError as error:
+                if self._payload.ranks is not None:
+                    raise
                 failed = error.with_traceback(None)  # a traceback holds the memory of the state
                 left = [position for position in group if position not in self.finished]
                 one = self._payload.experiments[left[0]]
@@ -180,7 +197,7 @@ class _Simulation:
         first = self._payload.experiments[group[0]]
         if len(group) > 1:
             n_qubits = self._n_qubits(first)
-            device, reason = instead or choose_device(first.devices, n_qubits, first.precision, measured_crossover)
+            device, reason = instead or self._device_for(first)
             states, seconds = device.most_states(n_qubits, first.precision), first.predicted_seconds
             while group and (most := min(states, int(_BATCH_SECONDS / seconds))) >= _SMALLEST_BATCH:
                 some, group = group[:most], group[most:]
@@ -230,9 +247,7 @@ class _Simulation:
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = self._n_qubits(experiment)
-        device, reason = instead or choose_device(
-            experiment.devices, n_qubits, experiment.precision, measured_crossover
-        )
+        device, reason = instead or self._device_for(experiment)
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             self._persister.note_running(position, layout_name)
@@ -281,6 +296,13 @@ class _Simulation:
             outcome = run()
         outcome.saved.update(exact)
         return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
+
+    def _device_for(self, experiment: Experiment) -> _Chosen:
+        """Return the device of an experiment, and why it is that one."""
+        n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
+        of_rank = qubits_of_rank(n_qubits, ranks)
+        chosen = choose_device(experiment.devices, of_rank, experiment.precision, measured_crossover)
+        return shared(chosen, n_qubits, ranks)
 
     def _n_qubits(self, experiment: Experiment) -> int:
         """Return how many qubits the state has that is evolved for an experiment."""

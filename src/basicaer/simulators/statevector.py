@@ -44,4 +44,6 @@ class StatevectorSimulator(BasicAerSimulator):
         def __init__(self, provider: Any = None, **options: Unpack[StatevectorSimulatorOptions]) -> None: ...
         def run(self, run_input: Any, **options: Unpack[StatevectorSimulatorOptions]) -> BasicAerJob: ...  # noqa: D102
         def set_options(self, **fields: Unpack[StatevectorSimulatorOptions]) -> None: ...  # noqa: D102
-        def plan(self, circuit: QuantumCircuit, **options: Unpack[StatevectorSimulatorOptions]) -> CircuitPlan: ...  # noqa: D102
+        def plan(  # noqa: D102
+            self, circuit: QuantumCircuit, *, ranks: int = 1, **options: Unpack[StatevectorSimulatorOptions]
+        ) -> CircuitPlan: ...

@@ -78,4 +78,6 @@ class UnitarySimulator(BasicAerSimulator):
         def __init__(self, provider: Any = None, **options: Unpack[UnitarySimulatorOptions]) -> None: ...
         def run(self, run_input: Any, **options: Unpack[UnitarySimulatorOptions]) -> BasicAerJob: ...  # noqa: D102
         def set_options(self, **fields: Unpack[UnitarySimulatorOptions]) -> None: ...  # noqa: D102
-        def plan(self, circuit: QuantumCircuit, **options: Unpack[UnitarySimulatorOptions]) -> CircuitPlan: ...  # noqa: D102
+        def plan(  # noqa: D102
+            self, circuit: QuantumCircuit, *, ranks: int = 1, **options: Unpack[UnitarySimulatorOptions]
+        ) -> CircuitPlan: ...

@@ -13,6 +13,7 @@ from basicaer.devices.cpu import gatewise
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.expectations import expectations
 from basicaer.devices.cpu.gatewise import BoundGate, Gatewise, along_targets, by_value, rows_of, squares, weight
+from basicaer.devices.cpu.parts import part_of
 from basicaer.devices.cpu.recipe import (
     Bound,
     Recipe,
@@ -280,6 +281,16 @@ class NumpyState:
 
     def device_array(self) -> NDArray[np.complexfloating]:
         return self.amplitudes()
+
+    def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
+        self._monitor.poll()
+        amplitudes = part_of(self._vector, [self._place[q] for q in qubits], value, part, len(out))
+        np.copyto(out.reshape(amplitudes.shape), amplitudes)
+
+    def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
+        replaced = part_of(self._vector, [self._place[q] for q in qubits], value, part, len(amplitudes))
+        np.copyto(replaced, amplitudes.reshape(replaced.shape))
+        self._zero -= set(qubits)
 
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]

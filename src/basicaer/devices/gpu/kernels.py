@@ -35,6 +35,7 @@ _KERNELS = (
     "sum_transitions",
     "read_probabilities",
     "read_amplitudes",
+    "write_amplitudes",
     "find_draws",
 )
 

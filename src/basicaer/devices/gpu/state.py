@@ -10,7 +10,7 @@ from basicaer.devices.gpu.adjoint import CupyReversible
 from basicaer.devices.gpu.running import blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.marginals import summed_by_blocks
-from basicaer.engine.bits import bit_at, deposit_bits
+from basicaer.engine.bits import bit_at, deposit_bits, highest_position
 from basicaer.engine.device import GatesOfBatch, SegmentBatch
 
 if TYPE_CHECKING:
@@ -158,6 +158,30 @@ class CupyState(CupyReversible):
             vector = self._queue.handed_over(self._vector[: 2**self.n_qubits])
         self.release()
         return vector
+
+    def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
+        with self._working("bringing amplitudes to the host"):
+            self._write_zeros()
+            found = self._queue.empty(len(out), self._dtype)
+            places = self._queue.upload(self._places_of_part(qubits, value, part, len(out)))
+            self._go_through("read_amplitudes", len(out), places, found)
+            out[:] = self._queue.download(found)
+
+    def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
+        with self._queue.working("loading a state"):
+            self._write_zeros()
+            places = self._queue.upload(self._places_of_part(qubits, value, part, len(amplitudes)))
+            self._go_through("write_amplitudes", len(amplitudes), places, self._queue.upload(amplitudes))
+            self._queue.wait()  # until then the kernel reads what was uploaded
+
+    def _places_of_part(self, qubits: Sequence[int], value: int, part: int, size: int) -> NDArray[np.uint64]:
+        """Return where the amplitudes of a part are, in the order of memory."""
+        held = [self._place[qubit] for qubit in qubits]
+        extra = set(self._place[self.n_qubits :])  # the extra wires are |0>
+        free = [place for place in range(self._wires) if place not in held and place not in extra]
+        bits = highest_position(size)
+        first = deposit_bits(value, held) + deposit_bits(part, free[bits:])
+        return (deposit_bits(np.arange(size), free[:bits]) + first).astype(np.uint64)
 
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         return self._operated(masks, factors[None])

@@ -1,0 +1,276 @@
+"""A statevector that is divided among ranks: each has a state of its own, of the qubits that are local to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from basicaer.devices.distributed.pauli_values import PauliValues
+from basicaer.devices.distributed.rank_gates import gates_of_rank, scaling, start_of_product, taken_alone
+from basicaer.devices.memory import free_host_bytes
+from basicaer.engine.bits import deposit_bits, lowest_bits, mask_of, shifted_down, shifted_up
+from basicaer.engine.sampling import last_with_weight
+from basicaer.errors import BasicAerError
+from basicaer.wording import counted, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from basicaer.engine.device import Generators
+    from basicaer.engine.plan import Plan
+    from basicaer.engine.program import Gate, Segment
+    from basicaer.engine.stages import Stage, Stages
+
+__all__ = ["DistributedState"]
+
+_READ_AT_ONCE = 2**18  # amplitudes of all ranks that are gathered at a time
+
+
+class DistributedState(PauliValues):
+    """See `basicaer.engine.device.State` for what each method promises; all ranks call all methods together."""
+
+    def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
+        """Run a segment stage by stage; `plan` and `after_pass` are None, as the device makes no plan ahead."""
+        del plan, after_pass
+        is_fresh, self.any_untouched = self.any_untouched, False
+        held = None if is_fresh else tuple(self._held())
+        poll = self._rank.monitor.poll
+        stages = self._rank.stage_planner(segment, self.n_qubits, self.n_qubits - self._n_local, held, poll=poll)
+        if is_fresh:
+            self._hold(stages.ranks)
+        # As long as the segment runs, _place is that of its wires.
+        for number, stage in enumerate(stages.stages):
+            self._exchange(stage.exchange)
+            self._run_local(self._gates(stage, stages, segment, starts=is_fresh and not number))
+        self._place = [self._place[wire] for wire in stages.wire_of]
+
+    def _gates(self, stage: Stage, stages: Stages, segment: Segment, *, starts: bool) -> list[Gate]:
+        """Return the gates of a stage on local qubits; if it `starts` the state, with the rank's part of a product."""
+        places = self._places()
+        alone: list[tuple[int, Gate]] = []
+        if starts:
+            first, stage = taken_alone(stage, stages, places)
+            alone = [(wire, segment.gates[stages.origins[gate]]) for wire, gate in first]
+        gates = gates_of_rank(stage, stages, segment, places, self._rank.monitor.poll)
+        return [scaling(start_of_product(alone, places)), *gates] if starts else gates
+
+    def set_identity(self) -> None:
+        self._forget()
+        half = self.n_qubits // 2
+        indices = np.arange(2**self._n_local) + self._first_index
+        self._local.load((shifted_down(indices, half) == lowest_bits(indices, half)).astype(complex))
+
+    def load(self, amplitudes: NDArray[np.complexfloating]) -> None:
+        self._forget()
+        self._local.load(amplitudes[self._first_index :][: 2**self._n_local])
+
+    def _forget(self) -> None:
+        """Let every qubit be at its own number, since all amplitudes will be replaced."""
+        self.any_untouched = False
+        self._place = list(range(self.n_qubits))
+
+    @property
+    def _first_index(self) -> int:
+        """The first index of this rank's amplitudes if every qubit is at its own number."""
+        return shifted_up(self._comm.rank, self._n_local)
+
+    def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
+        if not self.any_untouched:
+            if len(qubits) > self._n_local:
+                raise BasicAerError(
+                    f"{counted(len(qubits), 'qubit')} cannot be prepared behind other gates, as each of "
+                    f"{self._comm.size} ranks holds {counted(self._n_local, 'qubit')}; prepare them first, or use "
+                    "fewer ranks."
+                )
+            self._make_local(qubits)
+        # Either all qubits are local, or nothing has acted on the state and every rank makes its own part of it.
+        is_fresh, self.any_untouched = self.any_untouched, False
+        places = self._places()
+        held = {qubit for qubit in self._held() if places.is_one_here(qubit)}
+        own = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
+        first = mask_of(j for j, qubit in enumerate(qubits) if qubit in held)
+        part = amplitudes[deposit_bits(np.arange(2 ** len(own)), own) + first]
+        if is_fresh and held.difference(qubits):
+            part = np.zeros_like(part)
+        if own:
+            self._local.prepare(tuple([self._place[qubits[j]] for j in own]), part)
+        else:
+            self._scale(complex(part[0]))
+
+    def collapse(self, qubit: int, *, outcome: bool, probability: float) -> None:
+        self._settle()
+        places = self._places()
+        if places.is_local(qubit):
+            self._local.collapse(self._place[qubit], outcome=outcome, probability=probability)
+        else:
+            self._scale(probability**-0.5 if places.value(qubit) == outcome else 0.0)
+
+    def weights(self, qubit: int) -> tuple[float, float]:
+        self._settle()
+        places = self._places()
+        if places.is_local(qubit):
+            own = np.array(self._local.weights(self._place[qubit]))
+        else:
+            own = np.zeros(2)
+            own[int(places.value(qubit))] = sum(self._local.weights(0))
+        zero, one = self._comm.sum(own).tolist()
+        return zero, one
+
+    def bring_into_order(self) -> None:
+        self._make_local(range(self._n_local))
+        self._sort()
+
+    def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
+        self._settle()
+        self._sort()
+        places = self._places()
+        own = [q - block_qubits for q in range(block_qubits, self.n_qubits) if places.is_local(q)]
+        first = mask_of(q - block_qubits for q in range(block_qubits, self.n_qubits) if places.is_one_here(q))
+        weights = np.zeros(2 ** (self.n_qubits - block_qubits))
+        of_own = self._local.block_weights(self._n_local - len(own))
+        weights[deposit_bits(np.arange(len(of_own)), own) + first] = of_own
+        return self._comm.sum(weights)
+
+    def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
+        self._settle()
+        places = self._places()
+        own = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
+        first = mask_of(j for j, qubit in enumerate(qubits) if places.is_one_here(qubit))
+        probabilities = np.zeros(2 ** len(qubits))
+        of_own = self._local.probabilities(places.local(qubits))
+        probabilities[deposit_bits(np.arange(len(of_own)), own) + first] = of_own
+        return self._comm.sum(probabilities)
+
+    def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
+        self._settle()
+        owner, local = self._whereabouts(np.arange(2**block_qubits) + block * 2**block_qubits)
+        own = owner == self._comm.rank
+        probabilities = np.zeros(2**block_qubits)
+        read = self._local.read(local[own])
+        probabilities[own] = read.real.astype(float) ** 2 + read.imag.astype(float) ** 2
+        return self._comm.sum(probabilities)
+
+    def indices_of_draws(
+        self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        self._settle()
+        if not self._are_worth_an_exchange(block_qubits, blocks):
+            return self._indices_by_block(block_qubits, blocks, thresholds)
+        self._make_local(range(block_qubits))
+        self._sort()
+        # The lowest local qubits are those within a block, so that each block is on one rank, and is a block there.
+        owner, local = self._whereabouts(blocks * 2**block_qubits)
+        own = owner == self._comm.rank
+        found = local[:0]
+        if own.any():
+            found = self._local.indices_of_draws(block_qubits, shifted_down(local[own], block_qubits), thresholds[own])
+        indices = np.empty(len(blocks), np.int64)
+        for rank, of_rank in enumerate(self._comm.gather(lowest_bits(found, block_qubits))):
+            indices[owner == rank] = of_rank
+        indices += blocks * 2**block_qubits
+        return indices
+
+    def _are_worth_an_exchange(self, block_qubits: int, blocks: NDArray[np.int64]) -> bool:
+        """Tell whether draws are found sooner where each block is on one rank, than if all ranks get their blocks."""
+        if block_qubits > self._n_local:
+            return False
+        places = self._places()
+        exchanged = sum(not places.is_local(qubit) for qubit in range(block_qubits))
+        gathered = len(np.unique(blocks)) * 2**block_qubits * self._comm.size
+        return not exchanged or gathered > 2**self._n_local
+
+    def _indices_by_block(
+        self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Do what `indices_of_draws` does where blocks are on several ranks."""
+        indices = np.empty(len(blocks), np.int64)
+        for block in np.unique(blocks).tolist():
+            own = blocks == block
+            ends = self.block_probabilities(block, block_qubits).cumsum()
+            found = last_with_weight(ends, ends.searchsorted(thresholds[own], side="right"))
+            indices[own] = found + block * 2**block_qubits
+        return indices
+
+    def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
+        self._settle()
+        if indices is None:
+            self._check_room()
+            read = np.empty(2**self.n_qubits, self._rank.dtype)
+            for start in range(0, len(read), _READ_AT_ONCE):
+                some = np.arange(start, min(start + _READ_AT_ONCE, len(read)))
+                read[some] = self._read(some)
+            return read
+        flat = indices.reshape(-1)
+        parts = [self._read(flat[start : start + _READ_AT_ONCE]) for start in range(0, len(flat), _READ_AT_ONCE)]
+        return np.concatenate(parts or [np.empty(0, self._rank.dtype)]).reshape(indices.shape)
+
+    def _read(self, indices: NDArray[np.int64]) -> NDArray[np.complexfloating]:
+        """Return amplitudes, a few of them."""
+        owner, local = self._whereabouts(indices)
+        read = np.empty(len(indices), self._rank.dtype)
+        for rank, of_rank in enumerate(self._comm.gather(self._local.read(local[owner == self._comm.rank]))):
+            read[owner == rank] = of_rank
+        return read
+
+    def _check_room(self) -> None:
+        """Refuse to bring all amplitudes to every rank where there is no room for that."""
+        needed = self._rank.dtype.itemsize * 2**self.n_qubits * self._comm.host.ranks
+        free = self._comm.gather((needed, free_host_bytes()))
+        if any(needs > there for needs, there in free):
+            needs, there = max(free, key=lambda one: one[0] - one[1])
+            raise BasicAerError(
+                f"A state of {counted(self.n_qubits, 'qubit')} needs {readable(needs)} where every rank of a host gets "
+                f"all of it, and {readable(there)} are free; ask for some amplitudes, probabilities or expectation "
+                "values of it instead."
+            )
+
+    def amplitudes(self) -> NDArray[np.complexfloating]:
+        whole = self.read()
+        self.release()
+        return whole
+
+    def device_array(self) -> Any:
+        return self.amplitudes()
+
+    def layout(self) -> dict[str, Any]:
+        return {"place": list(self._place), "local": self._local.layout()}
+
+    def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
+        raise NotImplementedError  # jobs of several ranks that would be saved are refused
+
+    def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
+        raise NotImplementedError  # as above
+
+    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
+        raise NotImplementedError  # only gradients ask for it, which do not run on several ranks
+
+    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
+        raise NotImplementedError  # as above
+
+    def undo(
+        self,
+        bras: Sequence[Self],
+        segment: Segment,
+        plan: Plan | None,
+        start: Mapping[str, Any],
+        generators: Generators,
+        *,
+        is_last: bool = False,
+    ) -> dict[int, NDArray[np.complex128]]:
+        raise NotImplementedError  # as above
+
+    def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
+        raise NotImplementedError  # ranks exchange parts of their own states
+
+    def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
+        raise NotImplementedError  # as above
+
+    def copy(self) -> Self:
+        self._settle()
+        return type(self)(self._local.copy(), self._rank, self.n_qubits, self._place)
+
+    def release(self) -> None:
+        self._local.release()
