@@ -103,3 +103,7 @@ __device__ __forceinline__ unsigned with_bits_exchanged(unsigned mask, unsigned 
 // The `number`-th number in an order in which each differs from the one before in a single bit, the one at
 // lowest_position(number) (a Gray code).
 __device__ __forceinline__ constexpr unsigned gray_code(unsigned number) { return number ^ number >> 1; }
+
+// For kernels whose threads take every (gridDim.x * blockDim.x)-th of the numbers below `end`.
+#define for_each_number(i, end) \
+  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < (end); i += Index(gridDim.x) * blockDim.x)

@@ -60,8 +60,8 @@ enum OperationKind {
   VIEW = 4,   // combines `other` into `view` where the parity of (thread & threads) and (block & columns) together is odd
   LAYER = 5,  // first, unless `other` is NO_DIAGONAL, multiplies each amplitude by a number for its register; then shears for
               // each bit b that is set in `bit`, by constants[b]; then Rotations. If `bit` is not 0, the first REGISTER_BITS
-              // constants are for shears. Then come the tangents of the rotations, two in each constant, and then the
-              // registers' numbers, in turn for each value of the bits that Operation::registers says
+              // constants are for shears. Then come the tangents of the rotations, and then the registers' numbers, in
+              // turn for each value of the bits that Operation::registers says
   PAIR = 6,   // the matrix constants[4 * row + column] on register bits `bit`, the row's lower bit, < `other`; these are any two
               // if there are at most MOST_PAIRED_BITS, otherwise 0 and 1, or 2 and 3
   SWAP = 7,   // exchanges register bits `bit` < `other`, if there are more than MOST_PAIRED_BITS
@@ -220,7 +220,7 @@ struct Registers {
     const Complex<R>* tangents = operation.bit ? numbers + REGISTER_BITS : numbers;
     if (operation.other != NO_DIAGONAL) {
       const unsigned row = picked<MOST_SELECTORS>(joined(blockIdx.x, threadIdx.x, MOST_THREAD_BITS), operation.registers);
-      const Complex<R>* own = tangents + (operation.threads + 1) / 2 + power_of_two(REGISTER_BITS) * row;
+      const Complex<R>* own = tangents + operation.threads + power_of_two(REGISTER_BITS) * row;
       if (operation.other == DIAGONAL) {
 #pragma unroll
         for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(own[r], amplitude[r]);
@@ -230,11 +230,10 @@ struct Registers {
       }
     }
     shear_all<0>(operation.bit, numbers);
-    const R* tangent_of = &tangents->re;
     const Rotation* own = rotations + operation.columns;
     for (unsigned k = 0; k < operation.threads; ++k) {
       const Rotation rotation = own[k];
-      const R tangent = parity(view & rotation.row) ? -tangent_of[k] : tangent_of[k];
+      const R tangent = parity(view & rotation.row) ? -tangents[k].re : tangents[k].re;
       with_mask<REGISTER_BITS, 0>(rotation.mask, [&](auto mask) { rotate<decltype(mask)::value>(tangent, rotation.ones); });
     }
   }

@@ -77,7 +77,7 @@ def planned(family, n, precision, *, zero=True):
     segment, shape = segment_of(family, n), SHAPES[precision]
     plan = plan_segment(segment, n, CupyDevice(cupy=EmulatedCupy(), shapes=SHAPES).costs(n, precision))
     start = (first_places(plan, n), frozenset(range(n))) if zero else (tuple(range(n)), frozenset())
-    launches = bind(plan, segment, shape, *start, dtype=DTYPES[precision])
+    launches = bind(plan, segment, shape, *start)
     assert all(isinstance(launch, PassLaunch) for launch in launches.launches)
     products = [sum(isinstance(step, Product) for step in current.steps) for current in plan.passes]
     return Planned(segment, plan, launches, [_traffic(launches, *each, precision) for each in enumerate(products)])
@@ -93,7 +93,8 @@ def counted(family, n, precision, *, zero=True):
         state.load(np.full(2**n, 2 ** (-n / 2)))
     before = len(cupy.gpu.launches)
     state.run(segment, plan_segment(segment, n, device.costs(n, precision)))
-    return [launch.counts for launch in cupy.gpu.launches[before:]]
+    launched = cupy.gpu.launches[before:]
+    return [launch.counts for launch in launched if launch.kernel.startswith("run_pass")]
 
 
 def _traffic(launches, number, products, precision):

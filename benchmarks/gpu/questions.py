@@ -14,8 +14,10 @@ from basicaer.devices.gpu.pass_arrays import PassArrays as Recorded
 from basicaer.devices.gpu.passes import PassBuilder
 from basicaer.devices.gpu.structs import FACTOR, OPERATION, PASS, ROTATION, STAGE
 from basicaer.devices.gpu.structs import OperationKind as Kind
+from basicaer.devices.gpu.tape import ONE, Tape
 from basicaer.devices.numbers import GateNumbers
-from basicaer.engine.program import Form
+from basicaer.engine.device import SegmentBatch
+from basicaer.engine.program import Form, Segment
 from basicaer.options import Precision
 from gpu.goals import EMPTY_PASS
 
@@ -159,9 +161,9 @@ def _recorded(
     movable = [wire for wire in reversed(tile) if wire >= shape.row_bits]
     for number in range(stages):
         wires = tuple(movable[:held] if number % 2 else movable[-held:])
-        nothing = GateNumbers(Form.DIAGONAL, np.ones((2, 1)), wires[:1])
+        nothing = GateNumbers(Form.DIAGONAL, np.full(2, ONE), wires[:1])
         builder.product(wires, [nothing])
-    recorded = Recorded()
+    recorded = Recorded(Tape(SegmentBatch(Segment(()), (), 1), any_angle=False))
     finished = builder.finish(recorded, target)
     assert finished is not None  # It has at least one stage.
     return recorded, finished[1:]

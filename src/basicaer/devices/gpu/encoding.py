@@ -21,7 +21,6 @@ from basicaer.devices.gpu.operations import (
     Operation,
     Rotation,
     Table,
-    stacked,
 )
 from basicaer.devices.gpu.structs import (
     COLUMNS,
@@ -31,6 +30,7 @@ from basicaer.devices.gpu.structs import (
     LayerDiagonal,
     OperationKind,
 )
+from basicaer.devices.gpu.tape import Rows, rows_of
 from basicaer.engine.bits import all_ones, bit_at, has_bit, mask_of, parity, positions_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.gpu.operations import Condition, Factor
+    from basicaer.devices.gpu.operations import Condition
     from basicaer.devices.gpu.pass_arrays import PassArrays
 
 __all__ = ["Encoder", "Places"]
@@ -89,15 +89,16 @@ class Encoder:
     def add(self, operation: Operation) -> None:
         """Add an operation; `finish` has to follow the last one."""
         match operation:
-            case Rotation(wire, tangent):
+            case Rotation(wire, turn):
                 self._show()
-                self._layer.rotate(self._frame, self._register(wire), tangent)
+                self._layer.rotate(self._frame, self._register(wire), turn)
             case Flip(condition=condition) if not condition:
                 self._rename(operation)
             case Diagonal(factors):
                 self.finish()
                 self._show()
-                self._layer.selectors, self._layer.diagonal = self._by_register(factors)
+                self._layer.selectors, self._layer.acts = self._by_register([condition for condition, _ in factors])
+                self._layer.factors = [factor for _, factor in factors]
                 is_view = any((*self._frame.of_thread, *self._frame.of_block))
                 self._layer.kind = LayerDiagonal.DIAGONAL_BY_VIEW if is_view else LayerDiagonal.DIAGONAL
             case Flip():
@@ -105,23 +106,22 @@ class Encoder:
                 self._move(operation)
             case Matrix(wires, matrix, condition) if len(wires) == 1:
                 self._settle()
-                at = self._arrays.add_constants(matrix)
+                at = self._arrays.add_constants(rows_of([entry for row in matrix for entry in row]))
                 self._put(OperationKind.DENSE, condition, bit=self._register(wires[0]), at=at)
             case Matrix(wires, matrix, condition):
                 self._settle()
                 if len(self._registers) > MOST_PAIRED_BITS:
                     self._bring_together(wires)
                 bits = [self._register(wire) for wire in wires]
-                if bits[0] > bits[1]:
-                    matrix = matrix[np.ix_(OTHER_WIRE_ORDER, OTHER_WIRE_ORDER)]
-                at = self._arrays.add_constants(matrix)
+                order = OTHER_WIRE_ORDER if bits[0] > bits[1] else range(4)
+                at = self._arrays.add_constants(rows_of([matrix[row][column] for row in order for column in order]))
                 self._put(OperationKind.PAIR, condition, bit=min(bits), other=max(bits), at=at)
             case Factors(inside):
                 self.finish()
                 if inside:
                     self._show()
                 everywhere, others = operation.parted()
-                at = self._arrays.add_constants(stacked([everywhere, *(factor for _, factor in others)]))
+                at = self._arrays.add_constants(rows_of([everywhere, *(factor for _, factor in others)]))
                 first = len(self._arrays.factors)
                 self._arrays.factors += [self._conditions(condition) for condition, _ in others]
                 self._put(OperationKind.PHASE, inside, at=at, columns=first, threads=len(others))
@@ -135,8 +135,8 @@ class Encoder:
     def finish(self) -> None:
         """Put down the layer that is being made, if there is one."""
         layer, self._layer = self._layer, Layer()
-        numbers = layer.numbers(len(self._registers))
-        if numbers is None:
+        constants = layer.constants(len(self._registers))
+        if constants is None:
             return
         first = len(self._arrays.rotations)
         self._arrays.rotations += layer.rotations
@@ -146,7 +146,7 @@ class Encoder:
             bit=mask_of(layer.shears),
             other=int(layer.kind),
             registers=layer.selecting,
-            at=self._arrays.add_constants(numbers),
+            at=self._arrays.add_constants(constants),
             columns=first,
             threads=len(layer.rotations),
         )
@@ -212,26 +212,21 @@ class Encoder:
             masks[number] |= bit_at(bit)
         return masks
 
-    def _by_register(
-        self, factors: Sequence[tuple[Condition, Factor]]
-    ) -> tuple[list[int], NDArray[np.complexfloating]]:
-        """Return the product of the factors for each register, and the bits of other numbers that it depends on.
+    def _by_register(self, conditions: Sequence[Condition]) -> tuple[list[int], list[NDArray[np.bool_]]]:
+        """Return the bits of other numbers than the register's that conditions depend on, and where each holds.
 
-        It is ``numbers[r, s]`` for register r in set s, and then the same for each other value of these bits.
+        It is ``acts[c][r]`` for condition c and register r, and then the same for each other value of these bits.
         """
-        by_factor = stacked([factor for _, factor in factors])
-        wires = list(
-            {wire: None for condition, _ in factors for wire in condition if self._bit_of[wire][0] != _REGISTER}
-        )
+        asked = {wire: None for condition in conditions for wire in condition}
+        wires = [wire for wire in asked if self._bit_of[wire][0] != _REGISTER]
         size = 2 ** len(self._registers)
         acts = [
             _acted_on(self._where(condition), size, tuple([condition.get(wire) for wire in wires]))
-            for condition, _ in factors
+            for condition in conditions
         ]
-        numbers = np.where(np.array(acts)[..., None], by_factor[:, None], 1).prod(axis=0)
         found = map(self._bit_of.__getitem__, wires)
         positions = [position + (MOST_THREAD_BITS if number == _BLOCK else 0) for number, position in found]
-        return positions, numbers
+        return positions, acts
 
     def _where(self, condition: Condition) -> int:
         """Return the mask of the registers in which those wires of a condition that are in registers fulfil it."""
@@ -272,7 +267,8 @@ class Encoder:
                 of_block[bit] = column
         columns["of_block"] = self._arrays.add_block_tables(of_block, 0) if any(of_block) else NO_TABLES
         self._arrays.columns.append(columns)
-        at = self._arrays.add_constants(table.factors[np.arange(len(table.factors)) ^ always])
+        factors = table.factors[np.arange(len(table.factors)) ^ always]
+        at = self._arrays.add_constants(Rows(np.ones_like(factors), factors))
         self._put(OperationKind.TABLE, table.condition, at=at, columns=len(self._arrays.columns) - 1)
 
     def _bring_together(self, wires: Sequence[int]) -> None:

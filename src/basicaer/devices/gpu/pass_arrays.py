@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.gpu.tape import Rows, Tape
+
 __all__ = ["PassArrays"]
 
 
@@ -23,10 +25,13 @@ class PassArrays:
 
     Attributes
     ----------
+    tape
+        Where the numbers are that constants are products of.
     constants, constants_size
-        The constants in pieces ``piece[c, s]``, where s is the set, and how many there are in a set.
+        The constants in pieces, and how many there are.
     """
 
+    tape: Tape
     passes: list[NDArray[Any]] = field(default_factory=list)
     stages: list[NDArray[Any]] = field(default_factory=list)
     operations: list[tuple[int, ...]] = field(default_factory=list)
@@ -34,14 +39,14 @@ class PassArrays:
     factors: list[tuple[int, int, int, int]] = field(default_factory=list)
     rotations: list[tuple[int, int, int, int]] = field(default_factory=list)
     block_tables: list[NDArray[np.uint64]] = field(default_factory=list)
-    constants: list[NDArray[Any]] = field(default_factory=list)
+    constants: list[Rows] = field(default_factory=list)
     constants_size: int = 0
 
-    def add_constants(self, numbers: NDArray[Any]) -> int:
-        """Add complex numbers, whose last axis is that of the sets; return where they begin."""
+    def add_constants(self, rows: Rows) -> int:
+        """Add constants; return where they begin."""
         at = self.constants_size
-        self.constants.append(numbers.reshape(-1, numbers.shape[-1]))
-        self.constants_size += len(self.constants[-1])
+        self.constants.append(rows)
+        self.constants_size += len(rows.lengths)
         return at
 
     def add_block_tables(self, columns: Sequence[int], flip: int) -> int:

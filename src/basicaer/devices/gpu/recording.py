@@ -9,8 +9,8 @@ import numpy as np
 
 from basicaer.devices.gpu.encoding import Encoder, Places
 from basicaer.devices.gpu.launches import PassLaunch
-from basicaer.devices.gpu.merging import StageOperations
-from basicaer.devices.gpu.operations import Diagonal, Factors, is_rounding
+from basicaer.devices.gpu.merging import Owed, StageOperations
+from basicaer.devices.gpu.operations import Diagonal, Factors
 from basicaer.devices.gpu.structs import NO_TABLES, PASS, STAGE, Exchange
 from basicaer.devices.gpu.thread_order import WARP_BITS, rank
 from basicaer.engine.bits import all_ones, bit_at, mask_of
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.affine import Affine
-    from basicaer.devices.gpu.operations import Factor, Operation, Table
+    from basicaer.devices.gpu.operations import Operation, Table
     from basicaer.devices.gpu.pass_arrays import PassArrays
+    from basicaer.devices.gpu.tape import Tape
     from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["PassLayout", "PassRecorder", "Stage"]
@@ -103,7 +104,7 @@ class PassRecorder:
         put = Places([], [], [], 0)  # where the stage before has left its amplitudes
         last = len(stages) - 1
         same_places = True  # whether each thread writes only to places that no other thread has read
-        for number, (stage, operations) in enumerate(zip(stages, _merged(stages), strict=True)):
+        for number, (stage, operations) in enumerate(zip(stages, _merged(stages, self._arrays.tape), strict=True)):
             entry = np.zeros((), STAGE)
             entry["put_blocks"] = entry["get_blocks"] = NO_TABLES
             if number > 0:
@@ -187,22 +188,22 @@ def _places(encoder: Encoder, columns: Mapping[int, int], together: int, mask: i
     return places
 
 
-def _merged(stages: Sequence[Stage]) -> list[list[Operation]]:
+def _merged(stages: Sequence[Stage], tape: Tape) -> list[list[Operation]]:
     """Return the operations of each stage; the last one also multiplies by what all amplitudes still need."""
-    owed: Factor = 1.0 + 0j
+    owed = Owed(tape)
     operations = []
     for stage in stages:
-        collected = StageOperations(stage.registers)
+        collected = StageOperations(stage.registers, tape)
         for gate in stage.gates:
             collected.add(gate)
-        found, owed = collected.operations(owed)
-        operations.append(found)
-    if not is_rounding(owed):
+        operations.append(collected.operations(owed))
+    left = owed.paid()
+    if not tape.is_one(left):
         last = next((one for found in reversed(operations) for one in found if isinstance(one, Diagonal)), None)
         if last is None:
-            operations[-1].append(Factors({}, [({}, owed)]))
+            operations[-1].append(Factors({}, [({}, left)]))
         else:
-            last.factors.append(({}, owed))
+            last.factors.append(({}, left))
     return operations
 
 

@@ -51,7 +51,7 @@ class CupyState(CupyAmplitudes):
             self._queue.fill(self._vector[: 2**self.n_qubits], np.ascontiguousarray(amplitudes, self._dtype))
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        self._run(SegmentBatch(segment, (), 1), plan, counted=True, after_pass=after_pass)
+        self._run(_alone(segment), plan, counted=True, after_pass=after_pass)
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         with self._working("preparing qubits"):
@@ -179,8 +179,7 @@ class CupyState(CupyAmplitudes):
         is_last: bool = False,
     ) -> dict[int, NDArray[np.complex128]]:
         del start, is_last  # HACK: sums are taken on the host, until there is a kernel for them
-        own = segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)
-        sums = sums_by_reading(self, bras, self.n_qubits, own, generators, self._monitor.poll)
+        sums = sums_by_reading(self, bras, self.n_qubits, _alone(segment), generators, self._monitor.poll)
         self._monitor.advance((1 + 2 * len(bras)) * len(plan.passes) if plan else 0)
         return sums
 
@@ -223,3 +222,8 @@ class CupyState(CupyAmplitudes):
         """Let every wire stand at its own number; the extra ones are |0>, the qubits are whatever is written next."""
         self._place = tuple(range(self._wires))
         self._zero = frozenset(range(self.n_qubits, self._wires))
+
+
+def _alone(segment: Segment) -> SegmentBatch:
+    """Return a segment as a batch of one, with the template of others of its structure if there is one."""
+    return segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)
