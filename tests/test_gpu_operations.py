@@ -48,7 +48,7 @@ class Stage:
             data = gate.data
             if gate.form is not Form.PERMUTATION:
                 planned = PlannedGate.whole(made[number].target_actions, gate.targets, ())
-                data = self.tape.leaves(planned, number, np.arange(data.size).reshape(data.shape))
+                data = self.tape.leaves(planned, number, data, np.arange(data.size).reshape(data.shape))
             stage.add(gate._replace(data=data))
         self.operations = stage.operations(owed)
         self.owed = self.value(owed.paid())

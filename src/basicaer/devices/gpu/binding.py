@@ -128,8 +128,8 @@ class _Binding:
         """
         gate = segments.template.gates[origin]
         numbers = numbers_of(planned, gate)
-        diagonal = [j for j, action in enumerate(gate.target_actions) if action == "Z"]
-        is_split = planned.part is Part.WHOLE and gate.form is not Form.DIAGONAL and bool(diagonal)
+        is_split = planned.part is Part.WHOLE and gate.form is not Form.DIAGONAL and "Z" in gate.target_actions
+        diagonal = [j for j, action in enumerate(gate.target_actions) if action == "Z"] if is_split else []
         if numbers.form is Form.PERMUTATION:
             return by_diagonal_targets(numbers, diagonal) if is_split else [numbers]
         indices = numbers._replace(data=np.arange(numbers.data.size).reshape(numbers.data.shape))
@@ -141,7 +141,7 @@ class _Binding:
                 found.append(piece._replace(data=data.reshape(len(data), -1)[:, piece.data]))
                 self._repeatable &= own is None
             else:
-                found.append(piece._replace(data=self._tape.leaves(planned, origin, piece.data)))
+                found.append(piece._replace(data=self._tape.leaves(planned, origin, numbers.data, piece.data)))
         return found
 
     def one_pass(

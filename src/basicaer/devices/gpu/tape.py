@@ -8,13 +8,13 @@ tape notes it as a condition under which the record is good.
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from basicaer.devices.gpu.steps import Node, Sum, steps_of
 from basicaer.devices.gpu.turning import ROUNDING, TURN_NUMBERS, TurnKind, kinds_of, turn_numbers
-from basicaer.devices.numbers import data_of_sets, numbers_of
+from basicaer.devices.numbers import data_of_sets
 from basicaer.engine.plan import Part
 from basicaer.engine.program import Form
 
@@ -136,16 +136,27 @@ class Tape:
 
     # Numbers of gates
 
-    def leaves(self, planned: PlannedGate, origin: int, indices: NDArray[np.intp]) -> Places:
-        """Return the places of some numbers of a gate, given their indices in its flat data."""
-        gate, first = self._gates[origin], self._first.get(origin)
+    def leaves(self, planned: PlannedGate, origin: int, data: NDArray[Any], indices: NDArray[np.intp]) -> Places:
+        """Return the places of some numbers of a gate.
+
+        Parameters
+        ----------
+        origin
+            The gate of the segment.
+        data
+            The numbers in the template.
+        indices
+            Which of them, as indices in the flat data.
+        """
+        first = self._first.get(origin)
         if first is None:
-            data = numbers_of(planned, gate).data.reshape(-1)[indices.reshape(-1)].tolist()
+            data = data.reshape(-1)[indices.reshape(-1)].tolist()
             places = [ONE if number == 1 else ZERO if number == 0 else self._fix(number) for number in data]
             return np.array(places).reshape(indices.shape)
         if planned.part is Part.WHOLE:
             own: Places = self.taken[first + indices]
             return own
+        gate = self._gates[origin]
         numbers = self._values[:, first : first + gate.data.size].reshape(-1, *gate.data.shape)
         parts = data_of_sets(planned, gate, numbers).reshape(self._sets, -1)
         at = self._vary(parts.shape[1], 0)
@@ -219,6 +230,8 @@ class Tape:
         first = [0] * len(of)
         for kind in TurnKind:
             which = [number for number, own in enumerate(kinds) if own is kind]
+            if not which:
+                continue
             made = np.stack(turn_numbers(kind, [own[:1, which] for own in numbers]), axis=-1)[0]
             for number, values in zip(which, made.tolist(), strict=True):
                 if varies[number]:
