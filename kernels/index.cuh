@@ -62,14 +62,6 @@ __device__ __forceinline__ Column combine_all(unsigned value, const Column (&col
   return sum;
 }
 
-// As `combine`, with a column of 16 bits for each of 8 bits; columns[w] holds those of bits 2 * w and, above it, 2 * w + 1.
-__device__ __forceinline__ unsigned combine_packed(unsigned value, const unsigned (&columns)[4]) {
-  unsigned sum = 0;
-#pragma unroll
-  for (int w = 0; w < 4; ++w) sum ^= columns[w] & ((value >> 2 * w & 1) * 0xffffu | (value >> (2 * w + 1) & 1) * 0xffff0000u);
-  return (sum ^ sum >> 16) & 0xffffu;
-}
-
 // As `combine`, from tables: tables[256 * k + v] is what the k-th byte of `value` adds where it is v.
 __device__ __forceinline__ Index combine_bytes(unsigned value, const Index* tables, unsigned bits) {
   Index sum = tables[value & 0xff];

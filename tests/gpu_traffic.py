@@ -104,14 +104,15 @@ def _traffic(launches, number, products, precision):
     bank_bits, thread_bits = SHAPES[precision].row_bits, int(record["thread_bits"])
     lane_bits = min(bank_bits, thread_bits)  # bits in which threads differ that access shared memory at a time
     banks = [
-        rank(int(column) % 2**bank_bits for column in stage[way][:lane_bits])
+        rank(column >> shift & 2**bank_bits - 1 for column in _columns(launches.places, stage["places"], lane_bits))
         for stage in exchanges
-        for way in ("put_thread", "get_thread")
+        for shift in (0, 16)  # where threads write, and where they read
     ]
+    warp_bits = min(WARP_BITS, thread_bits)
     pieces = [
-        _pieces(record[way][: min(WARP_BITS, thread_bits)], piece // precision.amplitude_bytes)
+        _pieces(_columns(launches.tables, record[way], warp_bits), piece // precision.amplitude_bytes)
         for piece in (SECTOR_BYTES, LINE_BYTES // 2)
-        for way in ("load_thread", "store_thread")
+        for way in ("load_threads", "store_threads")
     ]
     return Traffic(
         products,
@@ -125,6 +126,11 @@ def _traffic(launches, number, products, precision):
         halves_stored=pieces[3],
         grows=bool(record["zero"]),
     )
+
+
+def _columns(table, begin, bits):
+    """Return the columns of a map over GF(2) that is given by a table of its values, which begins somewhere."""
+    return [int(table[begin + 2**bit] ^ table[begin]) for bit in range(bits)]
 
 
 def _pieces(columns, amplitudes):

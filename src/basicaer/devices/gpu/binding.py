@@ -13,6 +13,7 @@ from basicaer.devices.gpu.recipes import Recipe
 from basicaer.devices.gpu.rewriting import by_diagonal_targets, is_wide, paired_by, without_known
 from basicaer.devices.gpu.structs import (
     COLUMNS,
+    CONDITION,
     FACTOR,
     MOST_BLOCK_BITS,
     MOST_WIDE_TARGETS,
@@ -239,10 +240,12 @@ class _Binding:
             np.array(arrays.passes, PASS),
             np.array(arrays.stages, STAGE),
             np.array(arrays.operations, OPERATION),
+            np.array(arrays.conditions, CONDITION),
             np.array(arrays.columns or np.zeros(1), COLUMNS),
             np.array(arrays.factors or [(0, 0, 0, 0)], FACTOR),
             np.array(arrays.rotations or [(0, 0, 0, 0)], ROTATION),
-            np.concatenate(arrays.block_tables) if arrays.block_tables else np.zeros(1, np.uint64),
+            np.concatenate(arrays.places or [np.zeros(1, np.uint32)]),
+            np.concatenate(arrays.tables or [np.zeros(1, np.uint64)]),
             np.concatenate([[0], lengths.cumsum()]).astype(np.uint32),
             which.astype(np.uint32),
             self._tape.values[:, used],

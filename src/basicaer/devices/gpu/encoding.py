@@ -25,6 +25,7 @@ from basicaer.devices.gpu.operations import (
 from basicaer.devices.gpu.structs import (
     COLUMNS,
     MOST_PAIRED_BITS,
+    MOST_ROTATIONS,
     MOST_THREAD_BITS,
     NO_TABLES,
     LayerDiagonal,
@@ -91,6 +92,8 @@ class Encoder:
         match operation:
             case Rotation(wire, turn):
                 self._show()
+                if len(self._layer.rotations) == MOST_ROTATIONS:
+                    self.finish()
                 self._layer.rotate(self._frame, self._register(wire), turn)
             case Flip(condition=condition) if not condition:
                 self._rename(operation)
@@ -148,7 +151,7 @@ class Encoder:
             registers=layer.selecting,
             at=self._arrays.add_constants(constants),
             columns=first,
-            threads=len(layer.rotations),
+            rotations=len(layer.rotations),
         )
 
     def settle_views(self) -> None:
@@ -265,7 +268,7 @@ class Encoder:
                 columns["of_thread"][bit] = column
             else:
                 of_block[bit] = column
-        columns["of_block"] = self._arrays.add_block_tables(of_block, 0) if any(of_block) else NO_TABLES
+        columns["of_block"] = self._arrays.add_tables(of_block, 0) if any(of_block) else NO_TABLES
         self._arrays.columns.append(columns)
         factors = table.factors[np.arange(len(table.factors)) ^ always]
         at = self._arrays.add_constants(Rows(np.ones_like(factors), factors))
@@ -305,12 +308,13 @@ class Encoder:
         at: int = 0,
         columns: int = 0,
         threads: int = 0,
+        rotations: int = 0,
         registers: int | None = None,
     ) -> None:
-        """Add an `OPERATION` that acts where a condition holds."""
-        reserved = 0
-        where = self._where(condition) if registers is None else registers, *self._conditions(condition)
-        self._arrays.operations.append((int(kind), bit, other, reserved, *where, at, columns, threads))
+        """Add an `OPERATION` that acts where a condition holds, and its `CONDITION`."""
+        registers = self._where(condition) if registers is None else registers
+        self._arrays.operations.append((int(kind), bit, other, rotations, registers, at, columns))
+        self._arrays.conditions.append((*self._conditions(condition), threads))
 
     def _conditions(self, condition: Condition) -> tuple[int, int, int, int]:
         """Return a condition on other wires as bits and their values, for the number of the thread and of the block."""

@@ -65,7 +65,7 @@ class Launches:
     ----------
     launches
         In the order in which they run.
-    passes, stages, operations, columns, factors, rotations, block_tables
+    passes, stages, operations, conditions, columns, factors, rotations, places, tables
         Arrays that `run_pass` reads.
     begin, which, numbers
         How the constants that it reads are made: constant c of set s is the product of the ``numbers[s, which[k]]``
@@ -78,10 +78,12 @@ class Launches:
     passes: NDArray[Any]
     stages: NDArray[Any]
     operations: NDArray[Any]
+    conditions: NDArray[Any]
     columns: NDArray[Any]
     factors: NDArray[Any]
     rotations: NDArray[Any]
-    block_tables: NDArray[np.uint64]
+    places: NDArray[np.uint32]
+    tables: NDArray[np.uint64]
     begin: NDArray[np.uint32]
     which: NDArray[np.uint32]
     numbers: NDArray[np.complex128]

@@ -50,7 +50,9 @@ class Layer:
 
     @property
     def selecting(self) -> int:
-        """The selectors, a byte for each."""
+        """The selectors, a byte for each; 0 if there are none."""
+        if not self.selectors:
+            return 0
         return int.from_bytes([*self.selectors, *[_NEVER] * (MOST_SELECTORS - len(self.selectors))], "little")
 
     def rotate(self, frame: Frame, wire: int, turn: TurnPlaces) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PassArrays"]
 
+_PLACE_BITS = 16  # A tile has at most 2**16 bytes, and so fewer places.
+
 
 @dataclass
 class PassArrays:
@@ -35,10 +37,12 @@ class PassArrays:
     passes: list[NDArray[Any]] = field(default_factory=list)
     stages: list[NDArray[Any]] = field(default_factory=list)
     operations: list[tuple[int, ...]] = field(default_factory=list)
+    conditions: list[tuple[int, ...]] = field(default_factory=list)
     columns: list[NDArray[Any]] = field(default_factory=list)
     factors: list[tuple[int, int, int, int]] = field(default_factory=list)
     rotations: list[tuple[int, int, int, int]] = field(default_factory=list)
-    block_tables: list[NDArray[np.uint64]] = field(default_factory=list)
+    places: list[NDArray[np.uint32]] = field(default_factory=list)
+    tables: list[NDArray[np.uint64]] = field(default_factory=list)
     constants: list[Rows] = field(default_factory=list)
     constants_size: int = 0
 
@@ -49,15 +53,37 @@ class PassArrays:
         self.constants_size += len(rows.lengths)
         return at
 
-    def add_block_tables(self, columns: Sequence[int], flip: int) -> int:
-        """Add tables of what the block's number adds to an index, given its columns and what is always added.
+    def add_tables(self, columns: Sequence[int], flip: int) -> int:
+        """Add tables of what a number adds to an index, given its columns and what is always added.
 
         Return where they begin. There is a table for each byte of the number, with a value for each that it may have.
         """
-        at = len(self.block_tables)
+        at = len(self.tables)
         for first in range(0, max(len(columns), 1), TABLE_BITS):
-            values = np.array([flip if first == 0 else 0], np.uint64)
-            for column in [*columns[first : first + TABLE_BITS], *[0] * TABLE_BITS][:TABLE_BITS]:
-                values = np.concatenate([values, values ^ np.uint64(column)])
-            self.block_tables.append(values)
+            own = [*columns[first : first + TABLE_BITS], *[0] * TABLE_BITS][:TABLE_BITS]
+            self.tables.append(_combined(own, flip if first == 0 else 0, np.uint64))
         return int(at * 2**TABLE_BITS)
+
+    def add_places(self, put: Sequence[int], get: Sequence[int], flips: tuple[int, int]) -> int:
+        """Add a table of the places that each thread writes to and reads from; return where it begins.
+
+        Parameters
+        ----------
+        put, get
+            The columns of the bits of the thread's number.
+        flips
+            What is combined with all places.
+        """
+        at = sum(map(len, self.places))
+        put_flip, get_flip = flips
+        columns = [own | other << _PLACE_BITS for own, other in zip(put, get, strict=True)]
+        self.places.append(_combined(columns, put_flip | get_flip << _PLACE_BITS, np.uint32))
+        return at
+
+
+def _combined(columns: Sequence[int], flip: int, kind: type[Any]) -> NDArray[Any]:
+    """Return for each number what its columns are combined to, and what is always combined."""
+    values = np.array([flip], kind)
+    for column in columns:
+        values = np.concatenate([values, values ^ kind(column)])
+    return values

@@ -138,36 +138,33 @@ class PassRecorder:
 
     def _fill_exchange(self, entry: NDArray[Any], put: Places, stage: Stage) -> None:
         """Say where amplitudes are put into shared memory, and how the next stage gets them."""
-        _fill(entry["put_thread"], put.thread)
         _fill(entry["put_register"], put.register)
-        entry["put_flip"] = put.flip
         if any(put.block):
-            entry["put_blocks"] = self._arrays.add_block_tables(put.block, 0)
+            entry["put_blocks"] = self._arrays.add_tables(put.block, 0)
         get, flip = _sources(stage.before, self._layout.columns)
-        _fill(entry["get_thread"], [get[wire] for wire in stage.threads])
+        entry["places"] = self._arrays.add_places(put.thread, [get[wire] for wire in stage.threads], (put.flip, flip))
         _fill(entry["get_register"], [get[wire] for wire in stage.registers])
-        entry["get_flip"] = flip
         of_block = [get.get(wire, 0) for wire in self._layout.outside]
         if any(of_block):
-            entry["get_blocks"] = self._arrays.add_block_tables(of_block, 0)
+            entry["get_blocks"] = self._arrays.add_tables(of_block, 0)
 
     def _fill_load(self, record: NDArray[Any], first: Stage) -> None:
         """Say from where amplitudes are read."""
         at = {wire: bit_at(self._layout.place[wire]) for wire in self._layout.wires}
         load, flip = _sources(first.before, at)
-        _fill(record["load_thread"], [load[wire] for wire in first.threads])
+        record["load_threads"] = self._arrays.add_tables([load[wire] for wire in first.threads], 0)
         _fill(record["load_register"], [load[wire] for wire in first.registers])
-        record["load_blocks"] = self._arrays.add_block_tables(self._layout.of_block(load), flip)
+        record["load_blocks"] = self._arrays.add_tables(self._layout.of_block(load), flip)
         record["zero"] = mask_of(self._layout.place[wire] for wire in self._layout.zero)
         record["thread_bits"], record["register_bits"] = len(first.threads), len(first.registers)
         record["block_bits"] = len(self._layout.outside)
 
     def _fill_store(self, record: NDArray[Any], at: Places, store_flip: int) -> None:
         """Say where amplitudes are written."""
-        _fill(record["store_thread"], at.thread)
+        record["store_threads"] = self._arrays.add_tables(at.thread, 0)
         _fill(record["store_register"], at.register)
         of_block = [bit_at(self._layout.place[wire]) ^ at.block[b] for b, wire in enumerate(self._layout.outside)]
-        record["store_blocks"] = self._arrays.add_block_tables(of_block, store_flip ^ at.flip)
+        record["store_blocks"] = self._arrays.add_tables(of_block, store_flip ^ at.flip)
 
 
 def _places(encoder: Encoder, columns: Mapping[int, int], together: int, mask: int) -> Places:

@@ -52,18 +52,18 @@ class UploadedLaunches:
         wide = {number: launch for number, launch in enumerate(bound.launches) if isinstance(launch, WideLaunch)}
         uploaded = queue.upload_together(
             [
-                *(bound.passes, bound.stages, bound.operations, bound.columns, bound.factors),
-                *(bound.rotations, bound.block_tables),
+                *(bound.passes, bound.stages, bound.operations, bound.conditions, bound.columns, bound.factors),
+                *(bound.rotations, bound.places, bound.tables),
                 *(first, bound.begin, bound.which, bound.numbers),
                 *(launch.record for launch in wide.values()),
                 *(_matrices(launch, dtype) for launch in wide.values()),
             ]
         )
-        self._program, self._first, self._made_of = uploaded[:7], uploaded[7], uploaded[8:11]
+        self._program, self._first, self._made_of = uploaded[:9], uploaded[9], uploaded[10:13]
         self._sets, self._numbers_each = bound.numbers.shape
         self._count = len(bound.begin) - 1
         self._constants = queue.empty(max(1, self._sets * self._count), dtype)
-        records, matrices = uploaded[11 : 11 + len(wide)], uploaded[11 + len(wide) :]
+        records, matrices = uploaded[13 : 13 + len(wide)], uploaded[13 + len(wide) :]
         self._wide = dict(zip(wide, zip(records, matrices, strict=True), strict=True))
 
     def make_constants(self, kernels: Kernels) -> None:
