@@ -42,7 +42,24 @@ __device__ __forceinline__ bool has_bit(Index value, int position) { return (val
 __device__ __forceinline__ int parity(Index value) { return __popcll(value) & 1; }
 
 // The position of the lowest set bit of `value`, which must not be 0.
-__device__ __forceinline__ int lowest_position(Index value) { return __popcll((value & (~value + 1)) - 1); }
+template <class Number>
+__device__ __forceinline__ int lowest_position(Number value) {
+  return __popcll((value & (~value + 1)) - 1);
+}
+
+// `value` without its lowest set bit.
+template <class Number>
+__device__ __forceinline__ Number without_lowest(Number value) {
+  return value & (value - 1);
+}
+
+// The set of numbers of `width` bits that have the bit at `position`, as a mask; all numbers for position -1.
+__device__ __forceinline__ constexpr unsigned numbers_with_bit(int position, int width) {
+  unsigned found = 0;
+  for (int number = 0; number < power_of_two(width); ++number)
+    if (position < 0 || (number >> position & 1)) found |= 1u << number;
+  return found;
+}
 
 // The exclusive or of columns[p] over the set bits p of `value`, that is, the value of a linear map over GF(2) that is given
 // by its columns. Where each column has one bit, this deposits the bits of `value` at those positions.

@@ -16,6 +16,9 @@ constexpr int MOST_PAIRED_BITS = 4;
 // A diagonal may depend on so many bits of the thread's and the block's number, besides the register's.
 constexpr int MOST_SELECTORS = 2;
 
+// Factors for single bits of the thread's and the block's number are multiplied beforehand for so many bits together.
+constexpr int GROUP_BITS = 4;
+
 // A layer has at most so many rotations besides its shears: their number is a byte.
 constexpr int MOST_ROTATIONS = 255;
 

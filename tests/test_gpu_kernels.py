@@ -166,7 +166,7 @@ def test_the_number_of_threads_stands_in_one_place():
 BITS = """
 template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
   const Index value = threadIdx.x;
-  Index* own = out + 17 * value;
+  Index* own = out + 19 * value;
   Index columns[4];
   for (int p = 0; p < 4; ++p) columns[p] = bit_at(positions[p]);
   own[0] = has_bit(value, positions[0]);
@@ -188,7 +188,9 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
   own[13] = with_bits_exchanged<5>(0x9a3c55e1u, value % 32);
   own[14] = picked<2>(joined(value, 5, 3), 0x3f00u | positions[0]);
   own[15] = picked<3>(value, positions[0] | positions[1] << 8 | positions[2] << 16);
-  own[16] = gray_code(value);
+  own[16] = value ? without_lowest(value) : 99;
+  own[17] = numbers_with_bit(int(positions[0]) - 1, 5);
+  own[18] = gray_code(value);
 }
 """
 
@@ -196,9 +198,9 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
 @runs
 def test_bit_tricks_are_those_of_the_python_side():
     for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
-        out = on_card(np.zeros(64 * 17, np.uint64))
+        out = on_card(np.zeros(64 * 19, np.uint64))
         launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
-        rows = out.get().reshape(64, 17).tolist()
+        rows = out.get().reshape(64, 19).tolist()
         for value, row in enumerate(rows):
             columns = [bits.bit_at(position) for position in positions]
             assert row[:-1] == [
@@ -217,6 +219,8 @@ def test_bit_tricks_are_those_of_the_python_side():
                 bits.mask_of(number for number in range(32) if bits.has_bit(0x9A3C55E1, number ^ value % 32)),
                 int(bits.has_bit(8 * value + 5, positions[0])),
                 bits.extract_bits(value, positions[:3]),
+                value ^ bits.bit_at(bits.lowest_position(value)) if value else 99,
+                bits.mask_of(n for n in range(32) if positions[0] == 0 or bits.has_bit(n, positions[0] - 1)),
             ]
         codes = [row[-1] for row in rows]
         assert sorted(codes) == list(range(64))
@@ -228,7 +232,7 @@ def test_every_bit_trick_is_compared_and_stands_in_its_header():
     """The kernels shift no bits themselves, and each function of the header is in the kernel above."""
     header = re.sub(r"//.*", "", (ROOT / "kernels" / "index.cuh").read_text("utf-8"))
     functions = re.findall(r"__forceinline__ (?:constexpr )?[\w ]+? (\w+)\(", header)
-    assert len(functions) == 17
+    assert len(functions) == 19
     assert all(f"{name}(" in BITS or f"{name}<" in BITS for name in functions)
     for path in (ROOT / "kernels").glob("*.cu*"):
         if path.name != "index.cuh":

@@ -24,6 +24,7 @@ from basicaer.devices.gpu.operations import (
 )
 from basicaer.devices.gpu.structs import (
     COLUMNS,
+    GROUP_BITS,
     MOST_PAIRED_BITS,
     MOST_ROTATIONS,
     MOST_THREAD_BITS,
@@ -31,7 +32,7 @@ from basicaer.devices.gpu.structs import (
     LayerDiagonal,
     OperationKind,
 )
-from basicaer.devices.gpu.tape import Rows, rows_of
+from basicaer.devices.gpu.tape import Rows, rows_of, rows_where
 from basicaer.engine.bits import all_ones, bit_at, has_bit, mask_of, parity, positions_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from basicaer.devices.gpu.operations import Condition
     from basicaer.devices.gpu.pass_arrays import PassArrays
+    from basicaer.devices.gpu.steps import Product
 
 __all__ = ["Encoder", "Places"]
 
@@ -123,11 +125,7 @@ class Encoder:
                 self.finish()
                 if inside:
                     self._show()
-                everywhere, others = operation.parted()
-                at = self._arrays.add_constants(rows_of([everywhere, *(factor for _, factor in others)]))
-                first = len(self._arrays.factors)
-                self._arrays.factors += [self._conditions(condition) for condition, _ in others]
-                self._put(OperationKind.PHASE, inside, at=at, columns=first, threads=len(others))
+                self._add_phase(operation)
             case Table():
                 self.finish()
                 self._show()
@@ -170,6 +168,50 @@ class Encoder:
             for bit, column in enumerate(more):
                 own[bit] ^= column
         return Places(register, of_thread, of_block, flip)
+
+    def _add_phase(self, operation: Factors) -> None:
+        """Add a `PHASE`, with tables for bits of the thread's and the block's number that have several factors."""
+        everywhere, others = operation.parted()
+        groups: dict[int, list[tuple[Condition, Product]]] = {}
+        for condition, factor in others:
+            groups.setdefault(self._group(condition), []).append((condition, factor))
+        grouped = sorted(group for group, own in groups.items() if group >= 0 and len(own) > 1)
+        left = [(condition, by) for condition, by in others if self._group(condition) not in grouped]
+        pieces = [rows_of([everywhere]), *map(self._table, map(groups.__getitem__, grouped))]
+        pieces.append(rows_of([factor for _, factor in left]))
+        at = self._arrays.add_constants(Rows(*(np.concatenate(parts) for parts in zip(*pieces, strict=True))))
+        first = len(self._arrays.factors)
+        self._arrays.factors += [self._conditions(condition) for condition, _ in left]
+        mask = mask_of(grouped)
+        self._put(
+            OperationKind.PHASE,
+            operation.inside,
+            bit=mask & all_ones(8),
+            other=mask >> 8,
+            at=at,
+            columns=first,
+            threads=len(left),
+            rotations=len(grouped),
+        )
+
+    def _group(self, condition: Condition) -> int:
+        """Return the number of the bits to which a condition on a single wire belongs; -1 for any other."""
+        if len(condition) > 1:
+            return -1
+        ((wire, _),) = condition.items()
+        return self._position(wire) // GROUP_BITS
+
+    def _position(self, wire: int) -> int:
+        """Return the position of a wire outside of registers among the bits of the thread's and the block's number."""
+        number, position = self._bit_of[wire]
+        return position + (MOST_THREAD_BITS if number == _BLOCK else 0)
+
+    def _table(self, factors: Sequence[tuple[Condition, Product]]) -> Rows:
+        """Return the product of factors, each for a value of one of the same few bits, for all values of these."""
+        conditions = [next(iter(condition.items())) for condition, _ in factors]
+        bits = [(self._position(wire) % GROUP_BITS, value) for wire, value in conditions]
+        acts = np.array([[has_bit(number, bit) == value for number in range(2**GROUP_BITS)] for bit, value in bits])
+        return rows_where(acts, [factor for _, factor in factors])
 
     def _rename(self, flip: Flip) -> None:
         """Let a wire have another value in each register, and move no amplitudes."""
@@ -227,9 +269,7 @@ class Encoder:
             _acted_on(self._where(condition), size, tuple([condition.get(wire) for wire in wires]))
             for condition in conditions
         ]
-        found = map(self._bit_of.__getitem__, wires)
-        positions = [position + (MOST_THREAD_BITS if number == _BLOCK else 0) for number, position in found]
-        return positions, acts
+        return list(map(self._position, wires)), acts
 
     def _where(self, condition: Condition) -> int:
         """Return the mask of the registers in which those wires of a condition that are in registers fulfil it."""
