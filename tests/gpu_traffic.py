@@ -38,11 +38,13 @@ class Traffic(NamedTuple):
     conflict_degree
         The worst of any access to shared memory.
     sectors_loaded, sectors_stored
-        By a warp that does so, over what its bytes fill: 1 at best.
+        By a warp that does so, over what its bytes fill: 1 at best. Amplitudes that are known to be 0 are not loaded.
     halves_loaded, halves_stored
         The same for halves of lines of 128 bytes.
     grows
         Whether it reads a part of the state only, the rest being 0.
+    loaded_bits
+        It reads 2**loaded_bits amplitudes.
     """
 
     products: int
@@ -55,6 +57,7 @@ class Traffic(NamedTuple):
     halves_loaded: int
     halves_stored: int
     grows: bool
+    loaded_bits: int
 
 
 class Planned(NamedTuple):
@@ -108,11 +111,12 @@ def _traffic(launches, number, products, precision):
         for stage in exchanges
         for shift in (0, 16)  # where threads write, and where they read
     ]
-    warp_bits = min(WARP_BITS, thread_bits)
+    warp_bits, zero = min(WARP_BITS, thread_bits), int(record["zero"])
     pieces = [
-        _pieces(_columns(launches.tables, record[way], warp_bits), piece // precision.amplitude_bytes)
+        _pieces([column for column in columns if not column & unread], piece // precision.amplitude_bytes)
         for piece in (SECTOR_BYTES, LINE_BYTES // 2)
-        for way in ("load_threads", "store_threads")
+        for way, unread in (("load_threads", zero), ("store_threads", 0))
+        for columns in [_columns(launches.tables, record[way], warp_bits)]
     ]
     return Traffic(
         products,
@@ -124,7 +128,8 @@ def _traffic(launches, number, products, precision):
         sectors_stored=pieces[1],
         halves_loaded=pieces[2],
         halves_stored=pieces[3],
-        grows=bool(record["zero"]),
+        grows=bool(zero),
+        loaded_bits=len(launches.place) - zero.bit_count(),
     )
 
 
