@@ -143,23 +143,28 @@ struct Registers {
 
   // Does what a LAYER says.
   __device__ __forceinline__ void apply_layer(const Decoded& operation, const Complex<R>* constants, const Rotation* rotations) {
-    const unsigned tangents = operation.at + (operation.bit ? REGISTER_BITS : 0);
+    const unsigned shears = operation.at - REGISTER_BITS;
+    const unsigned tangents = (operation.bit ? shears : operation.at) - operation.rotations;
     if (operation.other != NO_DIAGONAL) {
-      unsigned first = tangents + operation.rotations;
+      unsigned first = operation.at;
       if (operation.registers)
         first += power_of_two<unsigned>(REGISTER_BITS) *
                  picked<MOST_SELECTORS>(joined(blockIdx.x, threadIdx.x, MOST_THREAD_BITS), operation.registers);
-      const Complex<R>* const own = constants + first;
       if (operation.other == DIAGONAL) {
+        constexpr int of_a_load = MOST_BYTES_OF_A_LOAD > sizeof(Complex<R>) ? MOST_BYTES_OF_A_LOAD / sizeof(Complex<R>) : 1;
 #pragma unroll
-        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(own[r], amplitude[r]);
+        for (int r = 0; r < power_of_two(REGISTER_BITS); r += of_a_load) {
+          const auto own = together<Complex<R>, of_a_load>(constants + first + r);
+#pragma unroll
+          for (int i = 0; i < of_a_load; ++i) amplitude[r + i] = multiply(own.items[i], amplitude[r + i]);
+        }
       } else {
 #pragma unroll
         for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
           amplitude[r] = multiply(constants[first + (r ^ view)], amplitude[r]);
       }
     }
-    shear_all<0>(operation.bit, constants + operation.at);
+    shear_all<0>(operation.bit, constants + shears);
     const Rotation* own = rotations + operation.columns;
     for (unsigned k = 0; k < operation.rotations; ++k) {
       const Rotation rotation = own[k];

@@ -18,6 +18,13 @@
 #define keep_pointer_in_register(pointer) asm volatile("" : "+l"(pointer))
 #endif
 
+// How many bytes of a layer's diagonal are read by one load: with more, compilers find no room for all amplitudes in registers.
+#if defined(__HIP__) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800)
+constexpr int MOST_BYTES_OF_A_LOAD = 8;
+#else
+constexpr int MOST_BYTES_OF_A_LOAD = 16;
+#endif
+
 // Hides from the compiler how a number was computed: it is not computed in another way, or again at each use.
 __device__ __forceinline__ unsigned kept(unsigned value) {
   keep_in_register(value);

@@ -215,6 +215,7 @@ def _operations(
             operations["kind"], operations["other"] = Kind.LAYER, kind != "rotations"
             operations["rotations"] = {"diagonals": 0, "rotations": 1, "layers": shape.register_bits}[kind]
             operations["registers"] = 0
+            operations["at"] = 40 * (number % 15) + 2 * shape.register_bits  # behind shears and tangents
             operations["columns"] = operations["bit"] if kind == "rotations" else 0
             constants[:] = 0.7 * np.exp(1j * random.uniform(0, 2 * np.pi, (16, 40)))
         case "dense":

@@ -231,9 +231,7 @@ class _Binding:
     def recipe(self) -> Recipe:
         """Return all that was added."""
         arrays = self._arrays
-        none = np.zeros(0, np.intp)
-        lengths = np.concatenate([none, *(rows.lengths for rows in arrays.constants)])
-        numbers = np.concatenate([none, *(rows.numbers for rows in arrays.constants)])
+        lengths, numbers = arrays.rows()
         used, which = np.unique(numbers, return_inverse=True)
         launches = Launches(
             tuple(self._launches),

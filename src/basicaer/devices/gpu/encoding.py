@@ -147,7 +147,7 @@ class Encoder:
             bit=mask_of(layer.shears),
             other=int(layer.kind),
             registers=layer.selecting,
-            at=self._arrays.add_constants(constants),
+            at=self._arrays.add_constants(*constants),
             columns=first,
             rotations=len(layer.rotations),
         )

@@ -65,22 +65,23 @@ class Layer:
             self.rotations.append((frame.partners[wire], frame.ones(wire), frame.rows[wire], 0))
             self.tangents.append((turn.tangent,))
 
-    def constants(self, register_bits: int) -> Rows | None:
-        """Return the constants of the layer; None if there is nothing to do."""
+    def constants(self, register_bits: int) -> tuple[Rows, int] | None:
+        """Return the constants of the layer, and how many come before those of registers; None if there are none."""
         self._complete(register_bits)
         first: list[Product] = []
         if self.shears:
             first += [NOTHING] * register_bits
             for bit, (turn, is_turned) in self.shears.items():
                 first[bit] = (turn.shear, MINUS_ONE) if is_turned else (turn.shear,)
-        rows = rows_of([*first, *self.tangents])
+        rows = rows_of([*self.tangents, *first])
+        before = len(rows.lengths)
         if self.kind is not LayerDiagonal.NO_DIAGONAL:
             size = bit_at(register_bits + len(self.selectors))
             acts = [*self.acts, *(~_is_set(size, bit) for bit in self.shears)]
             factors = [*self.factors, *((turn.more,) for turn, _ in self.shears.values())]
             diagonal = rows_where(np.array(acts, bool).reshape(-1, size), factors)
             rows = Rows(*(np.concatenate(pair) for pair in zip(rows, diagonal, strict=True)))
-        return rows if len(rows.lengths) else None
+        return (rows, before) if len(rows.lengths) else None
 
     def _complete(self, register_bits: int) -> None:
         """Add the diagonal that shears need, if there is none; a single one is a rotation instead, which needs none."""

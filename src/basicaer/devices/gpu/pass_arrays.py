@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.gpu.structs import TABLE_BITS
+from basicaer.devices.gpu.tape import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.gpu.tape import Rows, Tape
+    from basicaer.devices.gpu.tape import Tape
 
 __all__ = ["PassArrays"]
 
+_CONSTANTS_ALIGNED = 2  # A constant has at least 8 bytes.
 _PLACE_BITS = 16  # A tile has at most 2**16 bytes, and so fewer places.
 
 
@@ -46,12 +48,19 @@ class PassArrays:
     constants: list[Rows] = field(default_factory=list)
     constants_size: int = 0
 
-    def add_constants(self, rows: Rows) -> int:
-        """Add constants; return where they begin."""
-        at = self.constants_size
-        self.constants.append(rows)
-        self.constants_size += len(rows.lengths)
+    def add_constants(self, rows: Rows, before: int = 0) -> int:
+        """Add constants; return where those behind the first few begin, which are aligned to 16 bytes."""
+        more = (self.constants_size + before) % _CONSTANTS_ALIGNED
+        padding = Rows(np.zeros(more, np.intp), np.zeros(0, np.intp))
+        self.constants += [padding, rows]
+        at = self.constants_size + more + before
+        self.constants_size = at - before + len(rows.lengths)
         return at
+
+    def rows(self) -> Rows:
+        """Return all constants, an even number of them, so that those of each set are aligned."""
+        none = Rows(np.zeros(self.constants_size % _CONSTANTS_ALIGNED, np.intp), np.zeros(0, np.intp))
+        return Rows(*(np.concatenate(parts) for parts in zip(*self.constants, none, strict=True)))
 
     def add_tables(self, columns: Sequence[int], flip: int) -> int:
         """Add tables of what a number adds to an index, given its columns and what is always added.
