@@ -22,18 +22,18 @@ pytestmark = pytest.mark.skipif(
 N = 16
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 MOST = {  # of a warp, on compute capability 9.0
-    ("qft", DOUBLE): 6658,
-    ("qft", SINGLE): 9142,
-    ("ghz", DOUBLE): 1362,
-    ("ghz", SINGLE): 1990,
+    ("qft", DOUBLE): 6661,
+    ("qft", SINGLE): 8924,
+    ("ghz", DOUBLE): 1365,
+    ("ghz", SINGLE): 1991,
     ("tfim", DOUBLE): 19699,
-    ("tfim", SINGLE): 31630,
-    ("volume", DOUBLE): 33031,
+    ("tfim", SINGLE): 30355,
+    ("volume", DOUBLE): 32968,
     ("volume", SINGLE): 54451,
-    ("ansatz_cx_chain", DOUBLE): 34973,
-    ("ansatz_cx_chain", SINGLE): 48186,
+    ("ansatz_cx_chain", DOUBLE): 35240,
+    ("ansatz_cx_chain", SINGLE): 47293,
     ("grover", DOUBLE): 20134,
-    ("grover", SINGLE): 33940,
+    ("grover", SINGLE): 32784,
 }
 
 
