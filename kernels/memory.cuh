@@ -34,7 +34,7 @@ __device__ __forceinline__ Item* at_byte(Item* array, unsigned bytes) {
 
 // Items that are read in as few accesses as possible. `from` is aligned for it.
 template <class Item, int COUNT>
-struct alignas(16) Together {
+struct alignas(sizeof(Item) * COUNT < 16 ? sizeof(Item) * COUNT : 16) Together {
   Item items[COUNT];
 };
 template <class Item, int COUNT>

@@ -33,7 +33,16 @@ from basicaer.devices.gpu.structs import (
     OperationKind,
 )
 from basicaer.devices.gpu.tape import Rows, rows_of, rows_where
-from basicaer.engine.bits import all_ones, bit_at, has_bit, mask_of, parity, positions_of
+from basicaer.engine.bits import (
+    all_ones,
+    bit_at,
+    has_bit,
+    lowest_bits,
+    mask_of,
+    parity,
+    positions_of,
+    shifted_down,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,8 +195,8 @@ class Encoder:
         self._put(
             OperationKind.PHASE,
             operation.inside,
-            bit=mask & all_ones(8),
-            other=mask >> 8,
+            bit=lowest_bits(mask, 8),
+            other=shifted_down(mask, 8),
             at=at,
             columns=first,
             threads=len(left),

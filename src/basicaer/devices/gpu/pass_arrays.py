@@ -85,8 +85,8 @@ class PassArrays:
         """
         at = sum(map(len, self.places))
         put_flip, get_flip = flips
-        columns = [own | other << _PLACE_BITS for own, other in zip(put, get, strict=True)]
-        self.places.append(_combined(columns, put_flip | get_flip << _PLACE_BITS, np.uint32))
+        columns = [own + other * 2**_PLACE_BITS for own, other in zip(put, get, strict=True)]
+        self.places.append(_combined(columns, put_flip + get_flip * 2**_PLACE_BITS, np.uint32))
         return at
 
 
