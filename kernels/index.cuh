@@ -42,7 +42,24 @@ __device__ __forceinline__ bool has_bit(Index value, int position) { return (val
 __device__ __forceinline__ int parity(Index value) { return __popcll(value) & 1; }
 
 // The position of the lowest set bit of `value`, which must not be 0.
-__device__ __forceinline__ int lowest_position(Index value) { return __popcll((value & (~value + 1)) - 1); }
+template <class Number>
+__device__ __forceinline__ int lowest_position(Number value) {
+  return __popcll((value & (~value + 1)) - 1);
+}
+
+// `value` without its lowest set bit.
+template <class Number>
+__device__ __forceinline__ Number without_lowest(Number value) {
+  return value & (value - 1);
+}
+
+// The set of numbers of `width` bits that have the bit at `position`, as a mask; all numbers for position -1.
+__device__ __forceinline__ constexpr unsigned numbers_with_bit(int position, int width) {
+  unsigned found = 0;
+  for (int number = 0; number < power_of_two(width); ++number)
+    if (position < 0 || (number >> position & 1)) found |= 1u << number;
+  return found;
+}
 
 // The exclusive or of columns[p] over the set bits p of `value`, that is, the value of a linear map over GF(2) that is given
 // by its columns. Where each column has one bit, this deposits the bits of `value` at those positions.
@@ -60,14 +77,6 @@ __device__ __forceinline__ Column combine_all(unsigned value, const Column (&col
 #pragma unroll
   for (int p = 0; p < 8; ++p) sum ^= columns[p] & (0 - Column(value >> p & 1));
   return sum;
-}
-
-// As `combine`, with a column of 16 bits for each of 8 bits; columns[w] holds those of bits 2 * w and, above it, 2 * w + 1.
-__device__ __forceinline__ unsigned combine_packed(unsigned value, const unsigned (&columns)[4]) {
-  unsigned sum = 0;
-#pragma unroll
-  for (int w = 0; w < 4; ++w) sum ^= columns[w] & ((value >> 2 * w & 1) * 0xffffu | (value >> (2 * w + 1) & 1) * 0xffff0000u);
-  return (sum ^ sum >> 16) & 0xffffu;
 }
 
 // As `combine`, from tables: tables[256 * k + v] is what the k-th byte of `value` adds where it is v.
@@ -103,3 +112,7 @@ __device__ __forceinline__ unsigned with_bits_exchanged(unsigned mask, unsigned 
 // The `number`-th number in an order in which each differs from the one before in a single bit, the one at
 // lowest_position(number) (a Gray code).
 __device__ __forceinline__ constexpr unsigned gray_code(unsigned number) { return number ^ number >> 1; }
+
+// For kernels whose threads take every (gridDim.x * blockDim.x)-th of the numbers below `end`.
+#define for_each_number(i, end) \
+  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < (end); i += Index(gridDim.x) * blockDim.x)

@@ -16,7 +16,13 @@ constexpr int MOST_PAIRED_BITS = 4;
 // A diagonal may depend on so many bits of the thread's and the block's number, besides the register's.
 constexpr int MOST_SELECTORS = 2;
 
-// Tables for the block's number have a part for each of its bytes, so that a few reads replace many steps.
+// Factors for single bits of the thread's and the block's number are multiplied beforehand for so many bits together.
+constexpr int GROUP_BITS = 4;
+
+// A layer has at most so many rotations besides its shears: their number is a byte.
+constexpr int MOST_ROTATIONS = 255;
+
+// Tables for the thread's and the block's number have a part for each byte, so that a few reads replace many steps.
 constexpr int TABLE_BITS = 8;
 
 // Where such tables would begin if they are not needed.

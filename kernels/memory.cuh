@@ -27,9 +27,15 @@
 #define count_multiply_adds(number) ((void)0)
 #endif
 
+// A pointer into an array, so many bytes from its begin.
+template <class Item>
+__device__ __forceinline__ Item* at_byte(Item* array, unsigned bytes) {
+  return reinterpret_cast<Item*>(reinterpret_cast<char*>(array) + bytes);
+}
+
 // Items that are read in as few accesses as possible. `from` is aligned for it.
 template <class Item, int COUNT>
-struct alignas(16) Together {
+struct alignas(sizeof(Item) * COUNT < 16 ? sizeof(Item) * COUNT : 16) Together {
   Item items[COUNT];
 };
 template <class Item, int COUNT>

@@ -12,106 +12,7 @@
 #include "index.cuh"
 #include "limits.cuh"
 #include "scalar.cuh"
-
-// Where the amplitudes of a tile are in the state. Columns are combinations of index bits: load_thread[b] is combined into
-// an index that is read where bit b of the thread's number is 1, and likewise for the others.
-//
-// What the block's number adds to an index is read from tables, and includes what is always added.
-struct alignas(16) Pass {
-  Index load_thread[MOST_THREAD_BITS], store_thread[MOST_THREAD_BITS];
-  Index load_register[MOST_REGISTER_BITS], store_register[MOST_REGISTER_BITS];
-  Index zero;  // amplitudes whose index has any of these bits set are 0, and are not read
-  Index reserved;
-  unsigned load_blocks, store_blocks;  // where the tables for the block's number begin
-  unsigned thread_bits, register_bits, block_bits;  // how many bits the numbers have
-  unsigned first_stage, stages;  // the pass's part of the array of stages
-  unsigned store_after_barrier;  // 1 where a thread writes to an index that another one reads, with no exchange in between
-};
-
-enum Exchange {
-  NO_EXCHANGE = 0,  // for the first stage, whose amplitudes have just been read from the state
-  EXCHANGE = 1,     // each thread puts amplitudes where only it has read last, if any thread has
-  EXCHANGE_AFTER_BARRIER = 2,  // a thread puts amplitudes where another one may still have to read
-};
-
-// An exchange through shared memory, then operations on amplitudes in registers. Columns are combinations of places in
-// shared memory: put_thread[b] is combined into a place that is written where bit b of the thread's number is 1.
-struct alignas(16) Stage {
-  unsigned short put_thread[MOST_THREAD_BITS], get_thread[MOST_THREAD_BITS];
-  unsigned short put_register[MOST_REGISTER_BITS], get_register[MOST_REGISTER_BITS];
-  unsigned short put_flip, get_flip;  // combined into every place that is written, and that is read
-  unsigned short exchange;            // one of Exchange
-  unsigned short reserved;
-  unsigned put_blocks, get_blocks;  // where the tables begin of what the block's number combines besides; NO_TABLES: nothing
-  unsigned first_operation, operations;  // the stage's part of the array of operations
-  unsigned unused;
-};
-
-// What an operation does. `constants` below begins at the operation's own numbers, constants[at] of the launch's.
-//
-// Gates that permute basis states linearly move no amplitudes: a wire becomes another function of the register's number. That
-// number is always seen as (number ^ view), where `view` is 0 when a stage begins. Other operations than PHASE, TABLE, LAYER
-// and VIEW are used only while each wire in registers is a bit of the register's number and `view` is 0.
-enum OperationKind {
-  PHASE = 0,  // multiplies amplitudes by constants[0], and by constants[1 + f] where the f-th of the operation's Factors says
-  TABLE = 1,  // multiplies each amplitude by constants[i], where i combines columns of register, thread and block
-  FLIP = 2,   // X on register bit `bit`: see Operation::at
-  DENSE = 3,  // the matrix constants[2 * row + column] on register bit `bit`
-  VIEW = 4,   // combines `other` into `view` where the parity of (thread & threads) and (block & columns) together is odd
-  LAYER = 5,  // first, unless `other` is NO_DIAGONAL, multiplies each amplitude by a number for its register; then shears for
-              // each bit b that is set in `bit`, by constants[b]; then Rotations. If `bit` is not 0, the first REGISTER_BITS
-              // constants are for shears. Then come the tangents of the rotations, two in each constant, and then the
-              // registers' numbers, in turn for each value of the bits that Operation::registers says
-  PAIR = 6,   // the matrix constants[4 * row + column] on register bits `bit`, the row's lower bit, < `other`; these are any two
-              // if there are at most MOST_PAIRED_BITS, otherwise 0 and 1, or 2 and 3
-  SWAP = 7,   // exchanges register bits `bit` < `other`, if there are more than MOST_PAIRED_BITS
-};
-
-// Whether a LAYER has constants for registers, and whether constants[r ^ view] is taken for register r.
-enum LayerDiagonal {
-  NO_DIAGONAL = 0,
-  DIAGONAL = 1,
-  DIAGONAL_BY_VIEW = 2,
-};
-
-// The matrix (1, -t; t, 1) on a wire, t being a tangent: registers r and r ^ mask differ in the value of that wire alone.
-struct alignas(16) Rotation {
-  unsigned mask;
-  unsigned ones;  // bit r is set if the wire is 1 in register r while `view` is 0
-  unsigned row;   // where the parity of (view & row) is odd, it is 0 in these and 1 in the others
-  unsigned reserved;
-};
-
-// Where a factor of a PHASE belongs: to threads and blocks with (number & on) == want.
-struct alignas(16) Factor {
-  unsigned on_thread, want_thread, on_block, want_block;
-};
-
-// What a TABLE combines to an index of its numbers: a column for each bit of the thread's and the register's number, and tables
-// for the block's, from which nothing is read if they are NO_TABLES.
-struct alignas(16) Columns {
-  unsigned of_thread[MOST_THREAD_BITS], of_register[MOST_REGISTER_BITS];
-  unsigned of_block;
-  unsigned reserved, unused;
-};
-
-// An operation acts on the amplitudes whose register's number is a bit of `registers`, and for which (number & on) == want holds
-// for the thread's and the block's number. It is aligned so that it is read in few loads.
-struct alignas(16) Operation {
-  unsigned char kind;        // one of OperationKind
-  unsigned char bit, other;  // register bits; VIEW, LAYER: see OperationKind
-  unsigned char reserved;
-  unsigned registers;  // LAYER: each of the lowest MOST_SELECTORS bytes says a bit on which the diagonal depends, that of the
-                       // thread's number at this position, or of the block's from MOST_THREAD_BITS on
-  unsigned short on_thread, want_thread;
-  unsigned on_block, want_block;
-  unsigned at;  // the first of its constants. FLIP: bit r is set if X acts on register number r in threads where the parity
-                // of (thread & threads) and (block & columns) together is even; where it is odd, X acts on the others. So a
-                // sum modulo 2 of any wires controls X in one operation.
-  unsigned columns;  // TABLE: the number of its Columns. FLIP, VIEW: a mask of bits of the block's number. PHASE,
-                     // LAYER: the first of its Factors or Rotations.
-  unsigned threads;  // FLIP, VIEW: a mask of bits of the thread's number. PHASE, LAYER: how many Factors or Rotations it has.
-};
+#include "pass.cuh"
 
 // A number as a type, for arguments that the compiler must know.
 template <int VALUE>
@@ -174,13 +75,38 @@ struct Registers {
     keep_apart(BIT);
   }
 
+  // Multiplies by a number the amplitudes whose register's number is a bit of `registers`. Most often these are all, or those
+  // with a certain bit, from BIT on: then the compiler knows them, and no predicates are needed.
+  template <int BIT = -1>
+  __device__ __forceinline__ void multiply_by(Complex<R> by, unsigned registers) {
+    if constexpr (BIT < REGISTER_BITS) {
+      constexpr unsigned expected = numbers_with_bit(BIT, REGISTER_BITS);
+      if (registers == expected) {
+        for_each_register<REGISTER_BITS, 0>(expected, [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
+        keep_apart(BIT);
+      } else {
+        multiply_by<BIT + 1>(by, registers);
+      }
+    } else {
+      for_each_register<REGISTER_BITS, 0>(registers, [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
+    }
+  }
+
   // Multiplies by the matrix numbers[4 * row + column] on the register bits LOW, a row's lower bit, and HIGH.
   template <int LOW, int HIGH>
   __device__ __forceinline__ void mix_pairs(unsigned registers, const Complex<R>* numbers) {
+    // In single precision, where a thread has more amplitudes than MOST_PAIRED_BITS would give it, all numbers find room in
+    // registers; in double precision they do not.
+    constexpr bool are_held = (REGISTER_BITS > MOST_PAIRED_BITS);
+    Complex<R> held[are_held ? 16 : 1];
+    if constexpr (are_held) {
+#pragma unroll
+      for (int i = 0; i < 16; ++i) held[i] = numbers[i];
+    }
     for_each_register<REGISTER_BITS, LOW | HIGH>(registers, [&](int r) {
       const Complex<R> a = amplitude[r], b = amplitude[r | LOW], c = amplitude[r | HIGH], d = amplitude[r | LOW | HIGH];
       const auto row = [&](int i) {
-        const Complex<R>* m = numbers + 4 * i;
+        const Complex<R>* m = (are_held ? held : numbers) + 4 * i;
         return multiply_add(m[3], d, multiply_add(m[2], c, multiply_add(m[1], b, multiply(m[0], a))));
       };
       amplitude[r] = row(0);
@@ -216,25 +142,34 @@ struct Registers {
   }
 
   // Does what a LAYER says.
-  __device__ __forceinline__ void apply_layer(const Operation& operation, const Complex<R>* numbers, const Rotation* rotations) {
-    const Complex<R>* tangents = operation.bit ? numbers + REGISTER_BITS : numbers;
+  __device__ __forceinline__ void apply_layer(const Decoded& operation, const Complex<R>* constants, const Rotation* rotations) {
+    const unsigned shears = operation.at - REGISTER_BITS;
+    const unsigned tangents = (operation.bit ? shears : operation.at) - operation.rotations;
     if (operation.other != NO_DIAGONAL) {
-      const unsigned row = picked<MOST_SELECTORS>(joined(blockIdx.x, threadIdx.x, MOST_THREAD_BITS), operation.registers);
-      const Complex<R>* own = tangents + (operation.threads + 1) / 2 + power_of_two(REGISTER_BITS) * row;
+      unsigned first = operation.at;
+      if (operation.registers)
+        first += power_of_two<unsigned>(REGISTER_BITS) *
+                 picked<MOST_SELECTORS>(joined(blockIdx.x, threadIdx.x, MOST_THREAD_BITS), operation.registers);
       if (operation.other == DIAGONAL) {
+        constexpr int of_a_load = MOST_BYTES_OF_A_LOAD > sizeof(Complex<R>) ? MOST_BYTES_OF_A_LOAD / sizeof(Complex<R>) : 1;
 #pragma unroll
-        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(own[r], amplitude[r]);
+        for (int r = 0; r < power_of_two(REGISTER_BITS); r += of_a_load) {
+          const auto own = together<Complex<R>, of_a_load>(constants + first + r);
+#pragma unroll
+          for (int i = 0; i < of_a_load; ++i) amplitude[r + i] = multiply(own.items[i], amplitude[r + i]);
+        }
       } else {
 #pragma unroll
-        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r) amplitude[r] = multiply(own[r ^ view], amplitude[r]);
+        for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
+          amplitude[r] = multiply(constants[first + (r ^ view)], amplitude[r]);
       }
     }
-    shear_all<0>(operation.bit, numbers);
-    const R* tangent_of = &tangents->re;
+    shear_all<0>(operation.bit, constants + shears);
     const Rotation* own = rotations + operation.columns;
-    for (unsigned k = 0; k < operation.threads; ++k) {
+    for (unsigned k = 0; k < operation.rotations; ++k) {
       const Rotation rotation = own[k];
-      const R tangent = parity(view & rotation.row) ? -tangent_of[k] : tangent_of[k];
+      const R number = constants[tangents + k].re;
+      const R tangent = parity(view & rotation.row) ? -number : number;
       with_mask<REGISTER_BITS, 0>(rotation.mask, [&](auto mask) { rotate<decltype(mask)::value>(tangent, rotation.ones); });
     }
   }
@@ -242,26 +177,32 @@ struct Registers {
   // Does what any other operation says, to amplitudes of a thread and a block on which it acts.
   // of_block(t) is what the block's number combines by the tables that begin at t.
   template <class OfBlock>
-  __device__ __forceinline__ void apply(const Operation& operation, const Complex<R>* constants, const Columns* columns,
-                                        const Factor* factors, const OfBlock& of_block) {
-    const Complex<R>* numbers = constants + operation.at;
+  __device__ __forceinline__ void apply(const Decoded& operation, unsigned threads, const Complex<R>* numbers,
+                                        const Columns* columns, const Factor* factors, const OfBlock& of_block) {
     switch (operation.kind) {
       case PHASE: {
         Complex<R> by = numbers[0];
+        const Complex<R>* of_group = numbers + 1;
+        const Index number = joined(blockIdx.x, threadIdx.x, MOST_THREAD_BITS);
+        for (unsigned left = joined(operation.other, operation.bit, 8); left; left = without_lowest(left)) {
+          const int first = GROUP_BITS * lowest_position(left);
+          by = multiply(by, of_group[lowest_bits(unsigned(shifted_down(number, first)), GROUP_BITS)]);
+          of_group += power_of_two(GROUP_BITS);
+        }
         const Factor* own = factors + operation.columns;
 #pragma unroll 4
-        for (unsigned f = 0; f < operation.threads; ++f) {
+        for (unsigned f = 0; f < threads; ++f) {
           const Factor factor = own[f];
-          const Complex<R> number = numbers[1 + f];
+          const Complex<R> factor_number = of_group[f];
           const unsigned differs = ((threadIdx.x ^ factor.want_thread) & factor.on_thread) |
                                    ((blockIdx.x ^ factor.want_block) & factor.on_block);
-          if (!differs) by = multiply(by, number);
+          if (!differs) by = multiply(by, factor_number);
         }
-        for_each_register<REGISTER_BITS, 0>(seen(operation.registers), [&](int r) { amplitude[r] = multiply(by, amplitude[r]); });
+        multiply_by(by, seen(operation.registers));
         break;
       }
       case VIEW:
-        if (parity(threadIdx.x & operation.threads) != parity(blockIdx.x & operation.columns)) view ^= operation.other;
+        if (parity(threadIdx.x & threads) != parity(blockIdx.x & operation.columns)) view ^= operation.other;
         break;
       case TABLE: {
         const Columns table = columns[operation.columns];
@@ -273,7 +214,7 @@ struct Registers {
         break;
       }
       case FLIP: {
-        const bool odd = parity(threadIdx.x & operation.threads) != parity(blockIdx.x & operation.columns);
+        const bool odd = parity(threadIdx.x & threads) != parity(blockIdx.x & operation.columns);
         const unsigned flipped = odd ? ~operation.at : operation.at;
         with_bit<0, REGISTER_BITS>(operation.bit, [&](auto bit) {
           constexpr int target = bit_at(decltype(bit)::value);
@@ -328,15 +269,10 @@ struct Registers {
   }
 };
 
-// The combination of eight columns that are read together.
-__device__ __forceinline__ unsigned packed(unsigned thread, const unsigned short* columns) {
-  return combine_packed(thread, together<unsigned, MOST_THREAD_BITS / 2>(columns).items);
-}
-
 // Calls `act` with each register number and its place: `place` combined with the columns of the number's set bits. The order
 // is one in which each number differs from the one before in a single bit, so that a step is one exclusive or.
-template <int REGISTER_BITS, class Place, class Column, class Act>
-__device__ __forceinline__ void for_each_place(Place place, const Column* columns, const Act& act) {
+template <int REGISTER_BITS, class Place, class Act>
+__device__ __forceinline__ void for_each_place(Place place, const Place* columns, const Act& act) {
   Place step[REGISTER_BITS];
 #pragma unroll
   for (int j = 0; j < REGISTER_BITS; ++j) step[j] = columns[j];
@@ -348,6 +284,15 @@ __device__ __forceinline__ void for_each_place(Place place, const Column* column
   }
 }
 
+// The same with the place of an amplitude in shared memory, in bytes.
+template <class R, int REGISTER_BITS, class Act>
+__device__ __forceinline__ void for_each_shared_place(unsigned place, const unsigned* columns, const Act& act) {
+  unsigned bytes[REGISTER_BITS];
+#pragma unroll
+  for (int j = 0; j < REGISTER_BITS; ++j) bytes[j] = kept(columns[j] * unsigned(sizeof(Complex<R>)));
+  for_each_place<REGISTER_BITS>(kept(place * unsigned(sizeof(Complex<R>))), bytes, act);
+}
+
 // Runs pass `number` on several states, laid out alike. Each amplitude is read and written once, in place.
 //
 // Launch: 2^thread_bits threads; in x 2^block_bits blocks, one for each value of the index bits outside of the tile that may
@@ -355,60 +300,63 @@ __device__ __forceinline__ void for_each_place(Place place, const Column* column
 // one launch for any number of states.
 //
 // Block (b, y) works on the state that begins at index first[y], a multiple of its size. Its constants begin at
-// constants[y * constants_stride]; all else that a launch reads is the same for all states.
+// constants[y * constants_stride]; all else that a launch reads is the same for all states. Operation o has the Condition
+// conditions[o].
 template <class R, int REGISTER_BITS>
 __global__ void __launch_bounds__(MOST_THREADS, BLOCKS_ON_A_MULTIPROCESSOR)
-run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const Columns* columns,
-         const Factor* factors, const Rotation* rotations, const Index* block_tables, const Complex<R>* constants, unsigned number, const Index* first,
-         Index constants_stride) {
+run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Operation* operations, const Condition* conditions,
+         const Columns* columns, const Factor* factors, const Rotation* rotations, const unsigned* places_of,
+         const Index* tables, const Complex<R>* constants, unsigned number, const Index* first, Index constants_stride) {
   SHARED_MEMORY(Complex<R>, tile);
   const Pass& pass = passes[number];
   require(pass.register_bits == REGISTER_BITS && blockDim.x == power_of_two<unsigned>(pass.thread_bits) &&
           gridDim.x == power_of_two<unsigned>(pass.block_bits));
   require(pass.thread_bits <= MOST_THREAD_BITS && pass.block_bits <= MOST_BLOCK_BITS);
-  constants += blockIdx.y * constants_stride;
+  constants = kept(constants + blockIdx.y * constants_stride);
   const unsigned thread = threadIdx.x, block = blockIdx.x;
 
   Registers<R, REGISTER_BITS> held;
   const Index zero = pass.zero;
   for_each_place<REGISTER_BITS>(
-      first[blockIdx.y] ^ combine_bytes(block, block_tables + pass.load_blocks, pass.block_bits) ^
-          combine_all(thread, together<Index, MOST_THREAD_BITS>(pass.load_thread).items),
+      first[blockIdx.y] ^ combine_bytes(block, tables + pass.load_blocks, pass.block_bits) ^ tables[pass.load_threads + thread],
       pass.load_register,
       [&](int r, Index i) {
         if (i & zero) held.amplitude[r] = {R(0), R(0)};
         else held.amplitude[r] = read_global(states, i);
       });
 
-  const auto of_block = [&](unsigned tables) {
-    return tables == NO_TABLES ? 0 : unsigned(combine_bytes(block, block_tables + tables, pass.block_bits));
+  const auto of_block = [&](unsigned begin) {
+    return begin == NO_TABLES ? 0 : unsigned(combine_bytes(block, tables + begin, pass.block_bits));
   };
+  const auto at = [&](unsigned place) { return at_byte(tile, place); };
   for (unsigned s = pass.first_stage; s < pass.first_stage + pass.stages; ++s) {
-    const Stage& stage = stages[s];
+    const Stage stage = stages[s];
     if (stage.exchange != NO_EXCHANGE) {
       // Without a barrier, each thread writes to the very places that it has read last.
       if (stage.exchange == EXCHANGE_AFTER_BARRIER) __syncthreads();
-      for_each_place<REGISTER_BITS>(packed(thread, stage.put_thread) ^ stage.put_flip ^ of_block(stage.put_blocks),
-                                    stage.put_register,
-                                    [&](int r, unsigned place) { write_shared(tile, place, held.amplitude[r]); });
+      const unsigned places = places_of[stage.places + thread];
+      for_each_shared_place<R, REGISTER_BITS>(lowest_bits(places, 16) ^ of_block(stage.put_blocks), stage.put_register,
+                                              [&](int r, unsigned place) { write_shared(at(place), 0, held.amplitude[r]); });
       __syncthreads();
-      for_each_place<REGISTER_BITS>(packed(thread, stage.get_thread) ^ stage.get_flip ^ of_block(stage.get_blocks),
-                                    stage.get_register,
-                                    [&](int r, unsigned place) { held.amplitude[r] = read_shared(tile, place); });
+      for_each_shared_place<R, REGISTER_BITS>(shifted_down(places, 16) ^ of_block(stage.get_blocks), stage.get_register,
+                                              [&](int r, unsigned place) { held.amplitude[r] = read_shared(at(place), 0); });
     }
     held.view = 0;
     for (unsigned o = stage.first_operation; o < stage.first_operation + stage.operations; ++o) {
-      const Operation operation = operations[o];
-      if (operation.kind == LAYER)
-        held.apply_layer(operation, constants + operation.at, rotations);
-      else if ((thread & operation.on_thread) == operation.want_thread && (block & operation.on_block) == operation.want_block)
-        held.apply(operation, constants, columns, factors, of_block);
+      const Decoded operation(operations + o);
+      if (operation.kind == LAYER) {
+        held.apply_layer(operation, constants, rotations);
+        continue;
+      }
+      const Condition condition = conditions[o];
+      if ((thread & condition.on_thread) == condition.want_thread && (block & condition.on_block) == condition.want_block)
+        held.apply(operation, condition.threads, constants + operation.at, columns, factors, of_block);
     }
   }
 
   if (pass.store_after_barrier) __syncthreads();
   for_each_place<REGISTER_BITS>(
-      first[blockIdx.y] ^ combine_bytes(block, block_tables + pass.store_blocks, pass.block_bits) ^
-          combine_all(thread, together<Index, MOST_THREAD_BITS>(pass.store_thread).items),
+      first[blockIdx.y] ^ combine_bytes(block, tables + pass.store_blocks, pass.block_bits) ^
+          tables[pass.store_threads + thread],
       pass.store_register, [&](int r, Index i) { write_global(states, i, held.amplitude[r]); });
 }

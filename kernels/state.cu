@@ -7,9 +7,6 @@
 #include "limits.cuh"
 #include "scalar.cuh"
 
-#define for_each_number(i, end) \
-  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < (end); i += Index(gridDim.x) * blockDim.x)
-
 // Begins states |0...0>, where state k is at states[k * stride]: writes its amplitude 1. The zeros are left to `clear`.
 template <class R>
 __global__ void begin_states(Complex<R>* states, Index count, Index stride) {

@@ -38,11 +38,13 @@ class Traffic(NamedTuple):
     conflict_degree
         The worst of any access to shared memory.
     sectors_loaded, sectors_stored
-        By a warp that does so, over what its bytes fill: 1 at best.
+        By a warp that does so, over what its bytes fill: 1 at best. Amplitudes that are known to be 0 are not loaded.
     halves_loaded, halves_stored
         The same for halves of lines of 128 bytes.
     grows
         Whether it reads a part of the state only, the rest being 0.
+    loaded_bits
+        It reads 2**loaded_bits amplitudes.
     """
 
     products: int
@@ -55,6 +57,7 @@ class Traffic(NamedTuple):
     halves_loaded: int
     halves_stored: int
     grows: bool
+    loaded_bits: int
 
 
 class Planned(NamedTuple):
@@ -77,7 +80,7 @@ def planned(family, n, precision, *, zero=True):
     segment, shape = segment_of(family, n), SHAPES[precision]
     plan = plan_segment(segment, n, CupyDevice(cupy=EmulatedCupy(), shapes=SHAPES).costs(n, precision))
     start = (first_places(plan, n), frozenset(range(n))) if zero else (tuple(range(n)), frozenset())
-    launches = bind(plan, segment, shape, *start, dtype=DTYPES[precision])
+    launches = bind(plan, segment, shape, *start)
     assert all(isinstance(launch, PassLaunch) for launch in launches.launches)
     products = [sum(isinstance(step, Product) for step in current.steps) for current in plan.passes]
     return Planned(segment, plan, launches, [_traffic(launches, *each, precision) for each in enumerate(products)])
@@ -93,7 +96,8 @@ def counted(family, n, precision, *, zero=True):
         state.load(np.full(2**n, 2 ** (-n / 2)))
     before = len(cupy.gpu.launches)
     state.run(segment, plan_segment(segment, n, device.costs(n, precision)))
-    return [launch.counts for launch in cupy.gpu.launches[before:]]
+    launched = cupy.gpu.launches[before:]
+    return [launch.counts for launch in launched if launch.kernel.startswith("run_pass")]
 
 
 def _traffic(launches, number, products, precision):
@@ -103,14 +107,16 @@ def _traffic(launches, number, products, precision):
     bank_bits, thread_bits = SHAPES[precision].row_bits, int(record["thread_bits"])
     lane_bits = min(bank_bits, thread_bits)  # bits in which threads differ that access shared memory at a time
     banks = [
-        rank(int(column) % 2**bank_bits for column in stage[way][:lane_bits])
+        rank(column >> shift & 2**bank_bits - 1 for column in _columns(launches.places, stage["places"], lane_bits))
         for stage in exchanges
-        for way in ("put_thread", "get_thread")
+        for shift in (0, 16)  # where threads write, and where they read
     ]
+    warp_bits, zero = min(WARP_BITS, thread_bits), int(record["zero"])
     pieces = [
-        _pieces(record[way][: min(WARP_BITS, thread_bits)], piece // precision.amplitude_bytes)
+        _pieces([column for column in columns if not column & unread], piece // precision.amplitude_bytes)
         for piece in (SECTOR_BYTES, LINE_BYTES // 2)
-        for way in ("load_thread", "store_thread")
+        for way, unread in (("load_threads", zero), ("store_threads", 0))
+        for columns in [_columns(launches.tables, record[way], warp_bits)]
     ]
     return Traffic(
         products,
@@ -122,8 +128,14 @@ def _traffic(launches, number, products, precision):
         sectors_stored=pieces[1],
         halves_loaded=pieces[2],
         halves_stored=pieces[3],
-        grows=bool(record["zero"]),
+        grows=bool(zero),
+        loaded_bits=len(launches.place) - zero.bit_count(),
     )
+
+
+def _columns(table, begin, bits):
+    """Return the columns of a map over GF(2) that is given by a table of its values, which begins somewhere."""
+    return [int(table[begin + 2**bit] ^ table[begin]) for bit in range(bits)]
 
 
 def _pieces(columns, amplitudes):

@@ -85,7 +85,10 @@ def test_each_state_has_its_own_numbers(n, widest, tiny_gpu, precision, toleranc
 def test_a_small_circuit_is_one_launch_with_a_block_for_each_state(cupy, device):
     n, registers, _ = TINY_SHAPES[Precision.DOUBLE]
     batch, _ = batch_of(device, [layers(n, seed) for seed in range(COUNT)], n)
-    assert [(one.grid, one.kernel) for one in cupy.gpu.launches[1:]] == [((1, COUNT), f"run_pass<double, {registers}>")]
+    assert [(one.grid, one.kernel) for one in cupy.gpu.launches[1:]] == [
+        ((1, COUNT), "make_constants<double>"),
+        ((1, COUNT), f"run_pass<double, {registers}>"),
+    ]
     assert batch.state(1).layout() == batch.state(4).layout()
 
 
@@ -134,11 +137,11 @@ def test_the_same_segment_is_bound_once(device, monkeypatch):
 
 def test_sets_of_numbers_are_bound_together(device, monkeypatch):
     bound = []
-    real = amplitudes.bind
-    monkeypatch.setattr(amplitudes, "bind", lambda *given, **keys: bound.append(real(*given, **keys)) or bound[-1])
+    real = amplitudes.recorded
+    monkeypatch.setattr(amplitudes, "recorded", lambda *given, **keys: bound.append(real(*given, **keys)) or bound[-1])
     batch_of(device, [layers(6, seed) for seed in range(COUNT)], 6)
-    (launches,) = bound
-    assert len(launches.constants) == COUNT
+    (recipe,) = bound
+    assert len(recipe.launches.numbers) == COUNT
 
 
 def test_more_states_than_a_launch_takes_are_several_launches(cupy, device, monkeypatch):
@@ -211,7 +214,7 @@ def test_memory_goes_back_and_polls_stop_a_batch(cupy, device):
 
         def poll(self):
             self.polls += 1
-            if self.polls > 5:  # two when it is made, one when it is bound, one when it runs; then one for each launch
+            if self.polls > 5:  # two when it is made, one when it is bound, one when it runs; then one for each pass
                 self.cancel()
             super().poll()
 
@@ -225,7 +228,7 @@ def test_memory_goes_back_and_polls_stop_a_batch(cupy, device):
         batch_of(device, each, 8, monitor=Stops())
     gc.collect()
     assert cupy.gpu.live_bytes == 0
-    assert cupy.gpu.most_launches_in_flight == 2
+    assert cupy.gpu.most_launches_in_flight == 3  # what makes constants, and two passes
 
 
 def test_a_batch_that_does_not_fit_is_one_sentence(cupy, device):

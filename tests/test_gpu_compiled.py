@@ -31,6 +31,7 @@ REGISTER_BITS = {precision: usual_shape(precision, 2**16, 2**17, 1024).register_
 # bounds are what was found, and a few more.
 MOST_REGISTERS = {
     "run_pass": (128, 128),
+    "make_constants": (64, 48),
     "multiply_wide": (64, 56),
     "begin_states": (16, 20),
     "clear": (16, 16),

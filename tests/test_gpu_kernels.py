@@ -166,7 +166,7 @@ def test_the_number_of_threads_stands_in_one_place():
 BITS = """
 template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
   const Index value = threadIdx.x;
-  Index* own = out + 18 * value;
+  Index* own = out + 19 * value;
   Index columns[4];
   for (int p = 0; p < 4; ++p) columns[p] = bit_at(positions[p]);
   own[0] = has_bit(value, positions[0]);
@@ -181,19 +181,16 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
   own[9] = with_gap(value, positions[0], positions[1]);
   own[10] = remainder_of(value, 8);
   Index eight[8], table[256];
-  unsigned packed[4] = {0, 0, 0, 0};
-  for (int p = 0; p < 8; ++p) {
-    eight[p] = 5 * p + positions[p % 4];
-    packed[p / 2] |= unsigned(eight[p]) << (p % 2 ? 16 : 0);
-  }
+  for (int p = 0; p < 8; ++p) eight[p] = 5 * p + positions[p % 4];
   for (int i = 0; i < 256; ++i) table[i] = combine(i, eight, 8);
   own[11] = combine_all(value, eight);
-  own[12] = combine_packed(value, packed);
-  own[13] = combine_bytes(value, table, 8);
-  own[14] = with_bits_exchanged<5>(0x9a3c55e1u, value % 32);
-  own[15] = picked<2>(joined(value, 5, 3), 0x3f00u | positions[0]);
-  own[16] = picked<3>(value, positions[0] | positions[1] << 8 | positions[2] << 16);
-  own[17] = gray_code(value);
+  own[12] = combine_bytes(value, table, 8);
+  own[13] = with_bits_exchanged<5>(0x9a3c55e1u, value % 32);
+  own[14] = picked<2>(joined(value, 5, 3), 0x3f00u | positions[0]);
+  own[15] = picked<3>(value, positions[0] | positions[1] << 8 | positions[2] << 16);
+  own[16] = value ? without_lowest(value) : 99;
+  own[17] = numbers_with_bit(int(positions[0]) - 1, 5);
+  own[18] = gray_code(value);
 }
 """
 
@@ -201,9 +198,9 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
 @runs
 def test_bit_tricks_are_those_of_the_python_side():
     for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
-        out = on_card(np.zeros(64 * 18, np.uint64))
+        out = on_card(np.zeros(64 * 19, np.uint64))
         launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
-        rows = out.get().reshape(64, 18).tolist()
+        rows = out.get().reshape(64, 19).tolist()
         for value, row in enumerate(rows):
             columns = [bits.bit_at(position) for position in positions]
             assert row[:-1] == [
@@ -218,10 +215,12 @@ def test_bit_tricks_are_those_of_the_python_side():
                 bits.lowest_bits(value, positions[0]),
                 bits.with_gap(value, positions[0], positions[1]),
                 value % 8,
-                *[bits.combine(value, [5 * p + positions[p % 4] for p in range(8)])] * 3,
+                *[bits.combine(value, [5 * p + positions[p % 4] for p in range(8)])] * 2,
                 bits.mask_of(number for number in range(32) if bits.has_bit(0x9A3C55E1, number ^ value % 32)),
                 int(bits.has_bit(8 * value + 5, positions[0])),
                 bits.extract_bits(value, positions[:3]),
+                value ^ bits.bit_at(bits.lowest_position(value)) if value else 99,
+                bits.mask_of(n for n in range(32) if positions[0] == 0 or bits.has_bit(n, positions[0] - 1)),
             ]
         codes = [row[-1] for row in rows]
         assert sorted(codes) == list(range(64))
@@ -233,7 +232,7 @@ def test_every_bit_trick_is_compared_and_stands_in_its_header():
     """The kernels shift no bits themselves, and each function of the header is in the kernel above."""
     header = re.sub(r"//.*", "", (ROOT / "kernels" / "index.cuh").read_text("utf-8"))
     functions = re.findall(r"__forceinline__ (?:constexpr )?[\w ]+? (\w+)\(", header)
-    assert len(functions) == 18
+    assert len(functions) == 19
     assert all(f"{name}(" in BITS or f"{name}<" in BITS for name in functions)
     for path in (ROOT / "kernels").glob("*.cu*"):
         if path.name != "index.cuh":
@@ -249,13 +248,13 @@ def test_a_launch_of_the_wrong_size_ends_with_an_error():
     passes["register_bits"], passes["thread_bits"], passes["block_bits"] = 2, 3, 1
     for way in ("load", "store"):
         passes[f"{way}_register"][0, :2] = 1, 2
-        passes[f"{way}_thread"][0, :3] = 4, 8, 16
+        passes[f"{way}_threads"] = 256
     name = "run_pass<double, 2>"
     module = cupy.RawModule(code=kernel_source(), options=COMPILE_OPTIONS, name_expressions=(name,))
     none = on_card(np.zeros(64, np.uint64))
     state = on_card(np.zeros(2**6, complex))
-    tables = on_card(np.arange(256, dtype=np.uint64) * np.uint64(32))
-    arguments = (state, on_card(passes), *[none] * 5, tables, none, np.uint32(0), none, np.uint64(0))
+    tables = on_card(np.concatenate([np.arange(256) * 32, np.arange(256) * 4]).astype(np.uint64))  # of block and thread
+    arguments = (state, on_card(passes), *[none] * 7, tables, none, np.uint32(0), none, np.uint64(0))
 
     def launch(blocks, threads):
         module.get_function(name)((blocks,), (threads,), arguments, shared_mem=512)

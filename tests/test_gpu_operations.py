@@ -7,11 +7,14 @@ import pytest
 
 import reference
 from basicaer.devices.gpu.affine import Affine, affine_rows
-from basicaer.devices.gpu.merging import StageOperations
+from basicaer.devices.gpu.merging import Owed, StageOperations
 from basicaer.devices.gpu.operations import Diagonal, Factors, Flip, Matrix, Rotation, Table
 from basicaer.devices.gpu.rewriting import is_wide, without_known
+from basicaer.devices.gpu.tape import Tape
 from basicaer.devices.numbers import GateNumbers
-from basicaer.engine.program import Form
+from basicaer.engine.device import SegmentBatch
+from basicaer.engine.plan import PlannedGate
+from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision
 from conftest import TINY_SHAPES
 
@@ -22,24 +25,42 @@ SHAPE = TINY_SHAPES[Precision.DOUBLE]
 
 def matrix(data, *targets, controls=(), state=None):
     state = 2 ** len(controls) - 1 if state is None else state
-    return GateNumbers(Form.MATRIX, np.asarray(data, complex)[..., None], targets, controls, state)
+    return GateNumbers(Form.MATRIX, np.asarray(data, complex), targets, controls, state)
 
 
 def diagonal(data, *targets, controls=(), state=None):
     state = 2 ** len(controls) - 1 if state is None else state
-    return GateNumbers(Form.DIAGONAL, np.asarray(data, complex)[..., None], targets, controls, state)
+    return GateNumbers(Form.DIAGONAL, np.asarray(data, complex), targets, controls, state)
 
 
 def flip(target, *controls):
     return GateNumbers(Form.PERMUTATION, X, (target,), controls, 2 ** len(controls) - 1)
 
 
+class Stage:
+    """The operations of a stage, the product that is left to multiply by, and the value of any product."""
+
+    def __init__(self, registers, gates):
+        made = [Gate("g", "G" * len(gate.targets), gate.targets, gate.form, gate.data) for gate in gates]
+        self.tape = Tape(SegmentBatch(Segment(tuple(made)), (), 1), any_angle=False)
+        stage, owed = StageOperations(registers, self.tape), Owed(self.tape)
+        for number, gate in enumerate(gates):
+            data = gate.data
+            if gate.form is not Form.PERMUTATION:
+                planned = PlannedGate.whole(made[number].target_actions, gate.targets, ())
+                data = self.tape.leaves(planned, number, data, np.arange(data.size).reshape(data.shape))
+            stage.add(gate._replace(data=data))
+        self.operations = stage.operations(owed)
+        self.owed = self.value(owed.paid())
+
+    def value(self, product):
+        return self.tape.values[0, list(product)].prod()
+
+
 def operations_of(registers, *gates):
     """Return the operations of a stage, and the factor that is left to multiply by."""
-    stage = StageOperations(registers)
-    for gate in gates:
-        stage.add(gate)
-    return stage.operations()
+    stage = Stage(registers, gates)
+    return stage.operations, stage.owed
 
 
 def mixing(registers, *gates):
@@ -47,15 +68,17 @@ def mixing(registers, *gates):
     return [one for one in operations_of(registers, *gates)[0] if one.changed]
 
 
-def applied(operations, vector):
-    """What operations do to a vector, by the slow way."""
+def applied(stage, vector):
+    """What the operations of a stage do to a vector, by the slow way."""
     n = len(vector).bit_length() - 1
-    for operation in operations:
+    for operation in stage.operations:
         match operation:
-            case Matrix(wires, numbers, condition):
-                vector = conditioned(vector, numbers[..., 0], wires, condition)
-            case Rotation(wire, tangent):
-                vector = reference.apply(vector, np.array([[1, -tangent[0]], [tangent[0], 1]]), (wire,))
+            case Matrix(wires, entries, condition):
+                numbers = np.array([[stage.value(entry) for entry in row] for row in entries])
+                vector = conditioned(vector, numbers, wires, condition)
+            case Rotation(wire, turn):
+                tangent = stage.value((turn.tangent,))
+                vector = reference.apply(vector, np.array([[1, -tangent], [tangent, 1]]), (wire,))
             case Flip(wire, condition, parity, value):
                 acts = [
                     all(reference.bit(i, w) == v for w, v in condition.items())
@@ -64,16 +87,16 @@ def applied(operations, vector):
                 ]
                 vector = vector[[i ^ 2**wire if act else i for i, act in enumerate(acts)]]
             case Table(wires, factors, condition):
-                vector = conditioned(vector, np.diag(factors[:, 0]), wires, condition)
+                vector = conditioned(vector, np.diag(stage.tape.values[0, factors]), wires, condition)
             case Diagonal(factors):
                 for condition, factor in factors:
                     holds = [all(reference.bit(i, w) == v for w, v in condition.items()) for i in range(2**n)]
-                    vector = np.where(holds, np.ravel(factor)[0], 1) * vector
+                    vector = np.where(holds, stage.value(factor), 1) * vector
             case Factors(inside, factors):
                 for condition, factor in factors:
                     on = inside | condition
                     holds = [all(reference.bit(i, w) == v for w, v in on.items()) for i in range(2**n)]
-                    vector = np.where(holds, np.ravel(factor)[0], 1) * vector
+                    vector = np.where(holds, stage.value(factor), 1) * vector
     return vector
 
 
@@ -84,12 +107,12 @@ def conditioned(vector, numbers, wires, condition):
 
 def as_matrix(gate):
     if gate.form is Form.DIAGONAL:
-        return np.diag(gate.data[:, 0])
+        return np.diag(gate.data)
     if gate.form is Form.PERMUTATION:
         result = np.zeros((len(gate.data),) * 2)
         result[gate.data, np.arange(len(gate.data))] = 1
         return result
-    return gate.data[..., 0]
+    return gate.data
 
 
 def test_matrices_on_one_wire_and_on_two_become_one():
@@ -178,8 +201,8 @@ def test_operations_do_what_the_gates_do(seed):
 
 
 def check(registers, gates, vector, want):
-    operations, owed = operations_of(registers, *gates)
-    assert np.allclose(owed * applied(operations, vector), want, atol=1e-12)
+    stage = Stage(registers, gates)
+    assert np.allclose(stage.owed * applied(stage, vector), want, atol=1e-12)
 
 
 def test_phases_between_the_same_matrices_are_one_diagonal():
@@ -202,11 +225,11 @@ def test_what_waits_for_a_later_round_is_not_overtaken():
 
 @pytest.mark.parametrize("value", [False, True])
 def test_wires_of_known_value_are_left_out(value):
-    data = np.exp(1j * np.arange(8))
-    gate = diagonal(data, 0, 1, 2, controls=(3, 4), state=0b01)
+    data = np.arange(8) + 3  # places on a tape
+    gate = GateNumbers(Form.DIAGONAL, data, (0, 1, 2), (3, 4), 0b01)
     rest = without_known(gate, {1: value, 4: False})
     assert rest.targets == (0, 2)
-    assert np.array_equal(rest.data[:, 0], data.reshape(2, 2, 2)[:, int(value)].reshape(-1))
+    assert np.array_equal(rest.data, data.reshape(2, 2, 2)[:, int(value)].reshape(-1))
     assert (rest.controls, rest.control_state) == ((3,), 1)
     assert without_known(gate, {4: True}) is None
 

@@ -7,6 +7,7 @@ import reference
 from basicaer.devices.gpu.affine import Affine
 from basicaer.devices.gpu.operations import Table
 from basicaer.devices.gpu.rewriting import moved_before
+from basicaer.devices.gpu.tape import ONE
 from basicaer.devices.gpu.thread_order import ordered_threads, shared_columns
 from basicaer.devices.numbers import GateNumbers
 from basicaer.engine.program import Form, Gate, Segment
@@ -33,14 +34,14 @@ def permuted(random, length):
     return affine, goes_to
 
 
-def factors_of(gate):
-    """Return the factor by which a diagonal gate, or a table, multiplies each basis state."""
+def factors_of(gate, numbers):
+    """Return the factor by which a diagonal gate, or a table, multiplies each basis state, from numbers by place."""
     if isinstance(gate, Table):
         index = [sum_of(gate.columns, [i >> wire & 1 for wire in gate.wires]) for i in range(2**N)]
         holds = [all((i >> wire & 1) == value for wire, value in gate.condition.items()) for i in range(2**N)]
-        return np.where(holds, gate.factors[index], 1)
+        return np.where(holds, numbers[gate.factors[index]], 1)
     ones = np.ones(2**N, complex)
-    return reference.apply(ones, np.diag(gate.data), gate.targets, gate.controls, gate.control_state)
+    return reference.apply(ones, np.diag(numbers[gate.data]), gate.targets, gate.controls, gate.control_state)
 
 
 def sum_of(columns, values):
@@ -58,18 +59,20 @@ def test_a_diagonal_gate_before_a_permutation_does_what_it_did_after(length, tar
     for _ in range(10):
         affine, goes_to = permuted(random, length)
         wires = random.permutation(N)[: targets + controls].tolist()
-        data = np.exp(1j * random.uniform(0, 6, 2**targets))
+        numbers = np.exp(1j * random.uniform(0, 6, 3 + 2**targets))
+        numbers[ONE] = 1
+        data = 3 + np.arange(2**targets)
         state = int(random.integers(2**controls))
         gate = GateNumbers(Form.DIAGONAL, data, tuple(wires[:targets]), tuple(wires[targets:]), state)
         moved = moved_before(gate, affine)
-        assert np.allclose(factors_of(moved), factors_of(gate)[goes_to])
+        assert np.allclose(factors_of(moved, numbers), factors_of(gate, numbers)[goes_to])
 
 
 def test_too_many_parities_are_not_looked_up():
     affine = Affine(range(8))
     for wire in range(7):
         affine.flip(wire, {7: True})
-    gate = GateNumbers(Form.DIAGONAL, np.exp(1j * np.arange(2)), (6,), tuple(range(6)), 63)
+    gate = GateNumbers(Form.DIAGONAL, np.array([3, 4]), (6,), tuple(range(6)), 63)
     assert moved_before(gate, affine) is None
     assert isinstance(moved_before(gate._replace(controls=(), control_state=0), affine), Table)
 

@@ -44,12 +44,12 @@ class Most(NamedTuple):
 
 
 MOST = {
-    ("qft", DOUBLE): Most(3, 7, 7, 62, 130),
-    ("qft", SINGLE): Most(3, 5, 5, 61, 129),
+    ("qft", DOUBLE): Most(3, 7, 7, 62, 127),
+    ("qft", SINGLE): Most(3, 5, 5, 61, 128),
     ("ghz", DOUBLE): Most(3, 1, 3, 3, 8),
     ("ghz", SINGLE): Most(3, 1, 3, 3, 8),
-    ("qaoa_complete", DOUBLE): Most(5, 12, 12, 49, 151),
-    ("qaoa_complete", SINGLE): Most(5, 11, 11, 43, 147),
+    ("qaoa_complete", DOUBLE): Most(5, 12, 12, 49, 148),
+    ("qaoa_complete", SINGLE): Most(5, 11, 11, 43, 146),
     ("qaoa_regular", DOUBLE): Most(6, 17, 17, 89, 304),
     ("qaoa_regular", SINGLE): Most(5, 17, 17, 86, 309),
     ("ansatz_cx_chain", DOUBLE): Most(8, 38, 45, 244, 638),
@@ -58,7 +58,7 @@ MOST = {
     ("ansatz_cz_chain", SINGLE): Most(5, 27, 27, 148, 609),
     ("ansatz_cx_all", DOUBLE): Most(9, 22, 26, 64, 192),
     ("ansatz_cx_all", SINGLE): Most(8, 20, 23, 68, 192),
-    ("tfim", DOUBLE): Most(5, 28, 28, 162, 662),
+    ("tfim", DOUBLE): Most(5, 28, 28, 162, 661),
     ("tfim", SINGLE): Most(5, 27, 27, 149, 647),
     ("volume", DOUBLE): Most(11, 41, 42, 135, 1200),
     ("volume", SINGLE): Most(9, 39, 39, 204, 1200),
@@ -76,7 +76,8 @@ def check(family, precision):
     traffic = planned(family, N, precision).traffic
     for one in traffic:
         assert one.sectors_stored == one.halves_stored == 1
-        assert one.grows or one.sectors_loaded == one.halves_loaded == 1
+        # What little a QFT from |0...0> reads at first is in half sectors: too little to matter.
+        assert one.sectors_loaded == one.halves_loaded == 1 or one.loaded_bits <= N - 10
         assert one.conflict_degree <= 2
         assert one.exchanges <= one.products
     assert sum(one.conflict_degree > 1 for one in traffic) <= 1

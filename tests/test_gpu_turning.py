@@ -8,7 +8,7 @@ import pytest
 import reference
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.frames import Frame
-from basicaer.devices.gpu.turning import turned
+from basicaer.devices.gpu.turning import TurnKind, kinds_of, turn_numbers
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -25,11 +25,22 @@ def about(axis, angle):
     return np.array([[c, -1j * s], [-1j * s, c]] if axis == "X" else [[c, -s], [s, c]])
 
 
-def matrix_of(turn, number):
-    tangent = turn.tangent[number]
-    rotation = np.linalg.matrix_power(np.array([[1, -tangent], [tangent, 1]]), turn.times)
-    flip = np.eye(2)[::-1] if turn.flips else np.eye(2)
-    return turn.scale[number] * np.diag([1, turn.after[number]]) @ flip @ rotation @ np.diag([1, turn.before[number]])
+def turned(matrix, *, any_angle=False):
+    """Return the kind of the turn of a matrix, given for each set as ``matrix[row, column, s]``, and its numbers."""
+    rows = [numbers[:, None] for numbers in matrix.reshape(4, -1)]
+    (kind,) = kinds_of(rows, any_angle=any_angle)
+    return kind, kind and [numbers[:, 0] for numbers in turn_numbers(kind, rows)]
+
+
+def matrix_of(kind, numbers):
+    """Return what a turn stands for, whose rotation may be two shears after a factor where the wire is 0."""
+    scale, before, after, tangent, more, shear = numbers
+    rotation = np.array([[1, -tangent], [tangent, 1]])
+    sheared = np.array([[1, shear.real], [0, 1]]) @ np.array([[1, 0], [shear.imag, 1]]) @ np.diag([more, 1])
+    assert np.allclose(sheared, rotation, atol=1e-14)
+    rotation = np.linalg.matrix_power(rotation, kind.times)
+    flip = np.eye(2)[::-1] if kind.flips else np.eye(2)
+    return scale * np.diag([1, after]) @ flip @ rotation @ np.diag([1, before])
 
 
 SINGLE = [
@@ -42,21 +53,24 @@ TOGETHER = [*(np.stack([about(axis, angle) for angle in ANGLES], -1) for axis in
 
 @pytest.mark.parametrize("matrix", [*(np.asarray(one, complex)[..., None] for one in SINGLE), *TOGETHER])
 def test_a_unitary_matrix_is_a_turn_whose_tangent_is_at_most_one(matrix):
-    (turn,) = turned([matrix])
-    assert (abs(turn.tangent) <= 1 + 1e-9).all()
-    for number in range(matrix.shape[-1]):
-        assert np.allclose(matrix_of(turn, number), matrix[..., number], atol=1e-14)
+    for any_angle in (False, True):
+        kind, numbers = turned(matrix, any_angle=any_angle)
+        assert (abs(numbers[3]) <= 1 + 1e-9).all()
+        for number, own in enumerate(zip(*numbers, strict=True)):
+            assert np.allclose(matrix_of(kind, own), matrix[..., number], atol=1e-14)
+    assert kind is TurnKind.HALVED
 
 
 @pytest.mark.parametrize("matrix", [np.diag([1, 0.5]), np.ones((2, 2)), np.zeros((2, 2)), [[1, 2], [-1, 2]]])
 def test_another_matrix_is_no_turn(matrix):
-    assert turned([np.asarray(matrix, complex)[..., None], H[..., None]])[0] is None
+    kind, _ = turned(np.asarray(matrix, complex))
+    assert kind is None
 
 
 def test_diagonals_between_rotations_about_one_axis_cancel():
     for axis, (one, other) in itertools.product("XY", itertools.permutations((0.3, -0.2, 1.5), 2)):
-        first, second = turned([about(axis, angle).astype(complex)[..., None] for angle in (one, other)])
-        assert np.allclose(first.after * second.before, 1)
+        (_, _, after, *_), (_, before, *_) = (turned(about(axis, angle).astype(complex))[1] for angle in (one, other))
+        assert np.allclose(after * before, 1)
 
 
 def values_in(frame, register):

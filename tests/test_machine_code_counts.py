@@ -22,18 +22,18 @@ pytestmark = pytest.mark.skipif(
 N = 16
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 MOST = {  # of a warp, on compute capability 9.0
-    ("qft", DOUBLE): 8776,
-    ("qft", SINGLE): 12022,
-    ("ghz", DOUBLE): 1728,
-    ("ghz", SINGLE): 2462,
-    ("tfim", DOUBLE): 23336,
-    ("tfim", SINGLE): 35838,
-    ("volume", DOUBLE): 35169,
-    ("volume", SINGLE): 67207,
-    ("ansatz_cx_chain", DOUBLE): 40425,
-    ("ansatz_cx_chain", SINGLE): 54164,
-    ("grover", DOUBLE): 23961,
-    ("grover", SINGLE): 38391,
+    ("qft", DOUBLE): 6661,
+    ("qft", SINGLE): 8924,
+    ("ghz", DOUBLE): 1365,
+    ("ghz", SINGLE): 1991,
+    ("tfim", DOUBLE): 19699,
+    ("tfim", SINGLE): 30355,
+    ("volume", DOUBLE): 32968,
+    ("volume", SINGLE): 54451,
+    ("ansatz_cx_chain", DOUBLE): 35240,
+    ("ansatz_cx_chain", SINGLE): 47293,
+    ("grover", DOUBLE): 20134,
+    ("grover", SINGLE): 32784,
 }
 
 

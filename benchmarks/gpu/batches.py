@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from harness.results import rounded
 from harness.timing import in_turn, stopwatch
 
-from basicaer.devices.gpu.amplitudes import DTYPES
 from basicaer.devices.gpu.binding import bind, first_places
 from basicaer.plan.planner import plan_segment
 
@@ -47,7 +46,7 @@ def batch_times(
     wires = max(n, shape.register_bits)
 
     def binding() -> None:
-        bind(plan, segment, shape, first_places(plan, wires), frozenset(range(wires)), dtype=DTYPES[precision])
+        bind(plan, segment, shape, first_places(plan, wires), frozenset(range(wires)))
 
     runs = {"together": together, "alone": alone, "binding": binding}
     for run in runs.values():

@@ -76,6 +76,11 @@ def is_double(opcode: str) -> bool:
     return _UNIT_OF.get(opcode) == "double"
 
 
+def is_work(opcode: str) -> bool:
+    """Tell whether an instruction does arithmetic on amplitudes, or loads or stores what is in memory."""
+    return _UNIT_OF.get(opcode) in {"double", "single", "global load", "global store", "shared"}
+
+
 @cache
 def _library() -> ctypes.CDLL:
     from emulated_gpu.building import shared_library

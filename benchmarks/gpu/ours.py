@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.timing import OURS
 
-from basicaer.devices.gpu.amplitudes import DTYPES
 from basicaer.devices.gpu.binding import bind, first_places
 from basicaer.devices.gpu.launches import ClearLaunch, PassLaunch
 from basicaer.plan.planner import plan_segment
@@ -93,7 +92,7 @@ class Ours:
         place = first_places(self._plan, wires) if how == "zero" else tuple(range(wires))
         zero = frozenset(range(wires) if how == "zero" else range(self._n, wires))
         started = time.perf_counter()
-        bound = bind(self._plan, self._segment, shape, place, zero, dtype=DTYPES[self._precision])
+        bound = bind(self._plan, self._segment, shape, place, zero)
         return bound, time.perf_counter() - started
 
     def work(self, how: str) -> dict[str, float]:

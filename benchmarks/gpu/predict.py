@@ -103,6 +103,7 @@ def _summary(launches: list[SampledLaunch], ours: Ours, start: str, card: Predic
         "instructions": rounded(instructions),
         "instructions_of_a_warp_and_pass": rounded(instructions / max(1, warps)),
         "double_instructions": rounded(sum(launch.double_instructions for launch in launches)),
+        "other_instructions": rounded(sum(launch.other_instructions for launch in launches)),
         "sectors": rounded(sum(launch.sectors for launch in launches)),
         "issue_seconds": rounded(sum(launch.issue_seconds for launch in launches)),
         "double_seconds": rounded(sum(launch.double_seconds for launch in launches)),
@@ -120,16 +121,30 @@ def _line(record: Record) -> str:
 
 def table(records: Iterable[Record], card: PredictedCard, *, markdown: bool) -> str:
     """Return a row for each point, with predicted milliseconds and what they are made of."""
-    heads = ["passes", "instructions", "FP64", "sectors", "copy", "issue", "FP64", "model", "of copy", "from zero"]
+    heads = [
+        "passes",
+        "instructions",
+        "other",
+        "FP64",
+        "sectors",
+        "copy",
+        "issue",
+        "FP64",
+        "model",
+        "of copy",
+        "from zero",
+    ]
     rows = [[f"predicted for {card.name}, from any state", "", "", *heads]]
-    rows.append(["", "", "qubits", "", "1e9", "1e9", "1e9", "ms", "ms", "ms", "ms", "", "ms"])
+    rows.append(["", "", "qubits", "", "1e9", "", "1e9", "1e9", "ms", "ms", "ms", "ms", "", "ms"])
     for record in records:
         found, zero = record["random"], record["zero"]
-        counts = [found[name] / 1e9 for name in ("instructions", "double_instructions", "sectors")]
+        issued = found["instructions"]
+        counts = [found[name] / 1e9 for name in ("double_instructions", "sectors")]
         bounds = [1e3 * found[name] for name in ("limit_seconds", "issue_seconds", "double_seconds")]
         rows.append(
             [
                 *(record["family"], record["precision"], str(record["n"]), str(found["passes"])),
+                *(f"{issued / 1e9:.3g}", f"{found['other_instructions'] / issued:.0%}"),
                 *(f"{number:.3g}" for number in counts),
                 *(f"{number:.1f}" for number in bounds),
                 *(f"{1e3 * found['seconds'][OURS][0]:.1f}", f"{found['fraction_of_limit']:.0%}"),

@@ -12,10 +12,12 @@ import numpy as np
 
 from basicaer.devices.gpu.pass_arrays import PassArrays as Recorded
 from basicaer.devices.gpu.passes import PassBuilder
-from basicaer.devices.gpu.structs import FACTOR, OPERATION, PASS, ROTATION, STAGE
+from basicaer.devices.gpu.structs import CONDITION, FACTOR, OPERATION, PASS, ROTATION, STAGE
 from basicaer.devices.gpu.structs import OperationKind as Kind
+from basicaer.devices.gpu.tape import ONE, Tape
 from basicaer.devices.numbers import GateNumbers
-from basicaer.engine.program import Form
+from basicaer.engine.device import SegmentBatch
+from basicaer.engine.program import Form, Segment
 from basicaer.options import Precision
 from gpu.goals import EMPTY_PASS
 
@@ -43,9 +45,11 @@ class Question:
     passes: NDArray[Any]
     stages: NDArray[Any]
     operations: NDArray[Any]
+    conditions: NDArray[Any]
     factors: NDArray[Any]
     rotations: NDArray[Any]
-    block_tables: NDArray[np.uint64]
+    places: NDArray[np.uint32]
+    tables: NDArray[np.uint64]
     constants: NDArray[np.complexfloating]
     blocks: int
     threads: int
@@ -89,8 +93,8 @@ def ask(card: Card, device: CupyDevice, question: Question, vector: Any, *, roun
     program = [
         _uploaded(cupy, array)
         for array in (
-            *(question.passes, question.stages, question.operations),
-            *(np.zeros(1, np.uint32), question.factors, question.rotations, question.block_tables),
+            *(question.passes, question.stages, question.operations, question.conditions),
+            *(np.zeros(1, np.uint32), question.factors, question.rotations, question.places, question.tables),
         )
     ]
     constants = _uploaded(cupy, question.constants.astype(vector.dtype))
@@ -129,8 +133,9 @@ def _question(
     else:
         raise AssertionError(f"No pass with tiles of {len(tile)} bits has {what}.")
     stages_array = np.array(recorded.stages, STAGE)
-    nothing = np.zeros(0, OPERATION), np.zeros(1, FACTOR), np.zeros(1, ROTATION), np.zeros(1, complex)
-    operations, factors, rotations, constants = _operations(kind, shape, bits) if kind else nothing
+    nothing = np.zeros(0, OPERATION), np.zeros(0, CONDITION), np.zeros(1, FACTOR), np.zeros(1, ROTATION)
+    made = (*nothing, np.zeros(1, complex)) if not kind else _operations(kind, shape, bits)
+    operations, conditions, factors, rotations, constants = made
     per_stage = np.array_split(np.arange(len(operations)), len(stages_array))
     stages_array["first_operation"] = [part[0] if len(part) else 0 for part in per_stage]
     stages_array["operations"] = [len(part) for part in per_stage]
@@ -140,9 +145,11 @@ def _question(
         np.array(recorded.passes, PASS),
         stages_array,
         operations,
+        conditions,
         factors,
         rotations,
-        np.concatenate(recorded.block_tables),
+        np.concatenate(recorded.places or [np.zeros(1, np.uint32)]),
+        np.concatenate(recorded.tables),
         constants,
         blocks=2 ** bits[1],
         threads=2 ** bits[0],
@@ -159,9 +166,9 @@ def _recorded(
     movable = [wire for wire in reversed(tile) if wire >= shape.row_bits]
     for number in range(stages):
         wires = tuple(movable[:held] if number % 2 else movable[-held:])
-        nothing = GateNumbers(Form.DIAGONAL, np.ones((2, 1)), wires[:1])
+        nothing = GateNumbers(Form.DIAGONAL, np.full(2, ONE), wires[:1])
         builder.product(wires, [nothing])
-    recorded = Recorded()
+    recorded = Recorded(Tape(SegmentBatch(Segment(()), (), 1), any_angle=False))
     finished = builder.finish(recorded, target)
     assert finished is not None  # It has at least one stage.
     return recorded, finished[1:]
@@ -169,10 +176,13 @@ def _recorded(
 
 def _operations(
     kind: str, shape: Shape, bits: tuple[int, int]
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.complexfloating]]:
-    """Return operations of one kind on each of the register's bits in turn, their factors, rotations, and constants."""
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.complexfloating]]:
+    """Return operations of one kind on each of the register's bits in turn.
+
+    With them go their conditions, factors, rotations, and constants.
+    """
     random = np.random.default_rng(10)
-    operations = np.zeros(OPERATIONS, OPERATION)
+    operations, conditions = np.zeros(OPERATIONS, OPERATION), np.zeros(OPERATIONS, CONDITION)
     number = np.arange(OPERATIONS)
     operations["bit"] = number % shape.register_bits
     operations["registers"] = 2 ** (2**shape.register_bits) - 1
@@ -188,22 +198,24 @@ def _operations(
     match kind:
         case "factors":
             # As in a QFT, each thread gathers a factor of its own, and multiplies its amplitudes by it once.
-            operations = operations[:1]
-            operations["kind"], operations["threads"] = Kind.PHASE, OPERATIONS
+            operations, conditions = operations[:1], conditions[:1]
+            operations["kind"], conditions["threads"] = Kind.PHASE, OPERATIONS
             constants = np.exp(1j * random.uniform(0, 2 * np.pi, OPERATIONS + 1))
         case "phases":
             # Half of the registers are multiplied, by a factor that differs between threads.
-            operations["kind"], operations["threads"] = Kind.PHASE, 1
+            operations["kind"], conditions["threads"] = Kind.PHASE, 1
             operations["registers"] = [ones[bit] for bit in operations["bit"]]
             constants[:, :2] = np.exp(1j * random.uniform(0, 2 * np.pi, (16, 2)))
         case "flips":
             operations["kind"] = Kind.FLIP
             operations["at"] = 2**32 - 1  # Amplitudes flip in all registers.
         case "views":
-            operations["kind"], operations["other"], operations["threads"] = Kind.VIEW, 1, 5
+            operations["kind"], operations["other"], conditions["threads"] = Kind.VIEW, 1, 5
         case "diagonals" | "rotations" | "layers":
             operations["kind"], operations["other"] = Kind.LAYER, kind != "rotations"
-            operations["threads"] = {"diagonals": 0, "rotations": 1, "layers": shape.register_bits}[kind]
+            operations["rotations"] = {"diagonals": 0, "rotations": 1, "layers": shape.register_bits}[kind]
+            operations["registers"] = 0
+            operations["at"] = 40 * (number % 15) + 2 * shape.register_bits  # behind shears and tangents
             operations["columns"] = operations["bit"] if kind == "rotations" else 0
             constants[:] = 0.7 * np.exp(1j * random.uniform(0, 2 * np.pi, (16, 40)))
         case "dense":
@@ -213,7 +225,7 @@ def _operations(
             operations["kind"] = Kind.PAIR
             operations["bit"], operations["other"] = 0, 1
             constants[:, :16] = [_unitary(4, random).reshape(-1) for _ in range(16)]
-    return operations, factors, rotations, constants.reshape(-1)
+    return operations, conditions, factors, rotations, constants.reshape(-1)
 
 
 def _unitary(size: int, random: np.random.Generator) -> NDArray[np.complexfloating]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from basicaer.devices.gpu.device import CupyDevice
-from gpu.multiprocessor import is_double, simulate
+from gpu.multiprocessor import is_double, is_work, simulate
 from gpu.ours import Ours
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ class SampledLaunch:
 
     Attributes
     ----------
-    instructions, double_instructions
-        How many all warps issue; the second, those for the units of double precision.
+    instructions, double_instructions, other_instructions
+        How many all warps issue; those for the units of double precision; those that neither do arithmetic nor load or
+        store.
     sectors
         Of 32 bytes each, that blocks read and write in memory behind the caches, each once.
     issue_seconds, double_seconds
@@ -43,6 +44,7 @@ class SampledLaunch:
     warps: int
     instructions: float
     double_instructions: float
+    other_instructions: float
     sectors: float
     issue_seconds: float
     double_seconds: float
@@ -91,6 +93,8 @@ class Sampler:
         instructions = scale * float(ran.counts["issued"].sum())
         is_in_double = [is_double(instruction.opcode) for instruction in kernel.instructions]
         doubles = scale * float(ran.counts["acting"][is_in_double].sum())
+        is_other = [not is_work(instruction.opcode) for instruction in kernel.instructions]
+        others = scale * float(ran.counts["issued"][is_other].sum())
         shared = shared_bytes + kernel.static_shared_bytes
         resident = card.resident_blocks(kernel.registers, threads, shared)
         resident = max(1, min(resident, -(-blocks // card.multiprocessors)))
@@ -104,6 +108,7 @@ class Sampler:
                 warps=warps,
                 instructions=instructions,
                 double_instructions=doubles,
+                other_instructions=others,
                 sectors=scale * float(ran.counts["new_sectors"].sum()),
                 issue_seconds=instructions / card.slots_per_s,
                 double_seconds=doubles * card.double_cycles / card.slots_per_s,

@@ -4,10 +4,11 @@ These are the files, in an order in which each imports only those before it:
 
 `structs`, `shape`, `thread_order`, `affine`
     What kernels read, as NumPy types; how tiles are held; how threads are ordered; permutations that cost nothing.
-`operations`, `turning`, `rewriting`, `merging`
-    What is done to amplitudes in registers; matrices as rotations; gates as other gates; the gates of a stage as few
-    operations.
-`launches`, `pass_arrays`, `frames`, `layers`, `encoding`, `recording`, `passes`, `binding`
+`turning`, `steps`, `tape`
+    Matrices as rotations; how constants are made of the numbers of gates, once or for other numbers again.
+`operations`, `rewriting`, `merging`
+    What is done to amplitudes in registers; gates as other gates; the gates of a stage as few operations.
+`launches`, `recipes`, `pass_arrays`, `frames`, `layers`, `encoding`, `recording`, `passes`, `binding`
     Wires that are renamed; operations, then a pass, then a whole plan as structures that kernels read.
 `errors`, `kernels`, `kernel_cache`, `memory`, `card`
     What CUDA raises, in sentences; the CUDA sources; compiled or loaded kernels; the memory of states; all that talks

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.devices.bound_plans import BoundPlans
-from basicaer.devices.gpu.binding import bind, bind_reordering, first_places
+from basicaer.devices.gpu.binding import bind, bind_reordering, first_places, recorded
 from basicaer.devices.gpu.card import MOST_STATES
 from basicaer.devices.gpu.launches import Launches, PassLaunch
 from basicaer.devices.gpu.pauli_groups import PauliGroup, grouped
@@ -17,6 +17,7 @@ from basicaer.devices.gpu.running import UploadedLaunches, blocks_for
 from basicaer.devices.gpu.structs import MOST_THREADS
 from basicaer.devices.gpu.summation import Summation, summation_by
 from basicaer.engine.bits import bit_at, mask_of
+from basicaer.engine.program import Form
 from basicaer.engine.suspended import check_passes_done
 from basicaer.options import Precision
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.card import Card
+    from basicaer.devices.gpu.recipes import Recipe
     from basicaer.devices.gpu.shape import TileShape
     from basicaer.engine.device import SegmentBatch
     from basicaer.engine.monitor import Monitor
@@ -44,7 +46,13 @@ _LONG_BYTES = 2**28  # larger states are waited for asleep, which takes some 50 
 MOST_PARTS = 2**21  # sums of blocks, in double precision, that are on the card at a time
 _INDEX_BYTES = np.dtype(np.uint64).itemsize
 
+_MOST_RECIPES = 4  # A plan has several where angles are too different for one.
+# If there are fewer amplitudes, more operations for any angles take less time than another recipe.
+_LARGE_AMPLITUDES = 2**25
+_MOST_NUMBERS = 2**20  # Gates have so many in all sets whose constants are on the card at a time.
+
 _bound_plans: BoundPlans[Launches] = BoundPlans()
+_recipes: BoundPlans[list[Recipe]] = BoundPlans(64)
 
 
 class CupyAmplitudes:
@@ -123,10 +131,11 @@ class CupyAmplitudes:
         if plan is None or plan.passes:
             if plan and len(self._zero) == self._wires:
                 self._place = first_places(plan, self._wires)
-            for start in range(0, len(segments), MOST_STATES):
-                bound = self._bound(segments[start : start + MOST_STATES], plan)
+            at_once = min(MOST_STATES, _most_sets(segments))
+            for start in range(0, len(segments), at_once):
+                bound = self._bound(segments[start : start + at_once], plan)
                 with self._working("running gates"):
-                    numbers = range(start, min(start + MOST_STATES, len(segments)))
+                    numbers = range(start, min(start + at_once, len(segments)))
                     self._launch(bound, numbers, counted=counted, after_pass=after_pass)
             self._place, self._zero = bound.place, bound.zero
         self._place = tuple([self._place[wire] for wire in wire_of])
@@ -134,12 +143,23 @@ class CupyAmplitudes:
 
     def _bound(self, segments: SegmentBatch, plan: Plan | None) -> Launches:
         self._monitor.poll()
-        to = self._shape, self._place, self._zero, self._dtype
-        if segments.data:
-            return bind(plan, segments, *to[:3], dtype=self._dtype)
-        return _bound_plans.bound(
-            plan, segments.template, to, lambda: bind(plan, segments.template, *to[:3], dtype=self._dtype)
-        )
+        to = self._shape, self._place, self._zero
+        if not segments.groups:
+            return _bound_plans.bound(plan, segments.template, to, lambda: bind(plan, segments.template, *to))
+        any_angle = len(segments) * 2**self._wires < _LARGE_AMPLITUDES
+        if plan is None:  # gates one by one, as for derivatives, whose template is new each time
+            return recorded(plan, segments, *to, any_angle=any_angle).launches
+        differing = tuple([tuple(gates) for gates, _ in segments.groups])
+        key = *to, differing, any_angle
+        recipes = _recipes.bound(plan, segments.template, key, list)
+        for recipe in recipes:
+            if (bound := recipe.bound(segments)) is not None:
+                return bound
+        recipe = recorded(plan, segments, *to, any_angle=any_angle)
+        if recipe.is_repeatable:
+            recipes.insert(0, recipe)
+            del recipes[_MOST_RECIPES:]
+        return recipe.launches
 
     def _launch(
         self,
@@ -166,11 +186,13 @@ class CupyAmplitudes:
         """
         if counted:
             check_passes_done(self._passes_done, len(bound.launches))
-        uploaded = UploadedLaunches(self._queue, bound, self._first(states), self._wires)
+        uploaded = UploadedLaunches(self._queue, bound, self._first(states), self._wires, self._dtype)
         seconds = _LAUNCH_SECONDS + 2 * self._vector.nbytes / _BYTES_PER_SECOND
         most_in_flight = min(max(int(_SECONDS_IN_FLIGHT / seconds), _FEWEST_IN_FLIGHT), _MOST_IN_FLIGHT)
         in_flight: deque[Any] = deque()
         try:
+            uploaded.make_constants(self._kernels)
+            in_flight.append(self._queue.mark(asleep=self._is_long))
             for number, launch in enumerate(uploaded.launches):
                 if number < self._passes_done:  # it was done before this state was saved
                     continue
@@ -192,7 +214,7 @@ class CupyAmplitudes:
     def in_order(self) -> None:
         """Bring the amplitudes into the order of their indices, and write those that are known to be 0."""
         if self._place != tuple(range(self._wires)):
-            bound = bind_reordering(self._shape, self._place, self._zero, self._dtype)
+            bound = bind_reordering(self._shape, self._place, self._zero)
             with self._working("bringing amplitudes into order"):
                 for states, _ in self._in_turn():
                     self._launch(bound, states, counted=False)
@@ -337,3 +359,11 @@ class CupyAmplitudes:
     def _columns(self, places: Sequence[int]) -> Any:
         """Return an array on the card of a column for each index bit."""
         return self._queue.upload(np.array([bit_at(place) for place in places] or [0], np.uint64))
+
+
+def _most_sets(segments: SegmentBatch) -> int:
+    """Return of how many sets of numbers the constants should be on the card at a time."""
+    if not segments.groups:
+        return len(segments)
+    numbers = sum(gate.data.size for gate in segments.template.gates if gate.form is not Form.PERMUTATION)
+    return max(1, _MOST_NUMBERS // (1 + numbers))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from basicaer.devices.gpu.launches import ClearLaunch, Launch, Launches, WideLaunch
 from basicaer.devices.gpu.pass_arrays import PassArrays
 from basicaer.devices.gpu.passes import PassBuilder
+from basicaer.devices.gpu.recipes import Recipe
 from basicaer.devices.gpu.rewriting import by_diagonal_targets, is_wide, paired_by, without_known
 from basicaer.devices.gpu.structs import (
     COLUMNS,
+    CONDITION,
     FACTOR,
     MOST_BLOCK_BITS,
     MOST_WIDE_TARGETS,
@@ -21,8 +23,10 @@ from basicaer.devices.gpu.structs import (
     STAGE,
     WIDE,
 )
+from basicaer.devices.gpu.tape import Tape
 from basicaer.devices.numbers import GateNumbers, data_of_sets, numbers_of
 from basicaer.engine.bits import bit_at, has_bit, inverse_positions, mask_of
+from basicaer.engine.device import SegmentBatch
 from basicaer.engine.plan import Part, PlannedGate, Product
 from basicaer.engine.program import Form, Segment
 from basicaer.errors import BasicAerError
@@ -30,14 +34,10 @@ from basicaer.errors import BasicAerError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from basicaer.devices.gpu.shape import TileShape
-    from basicaer.engine.device import SegmentBatch
     from basicaer.engine.plan import Pass, Plan, Step
-    from basicaer.engine.program import Gate
 
-__all__ = ["bind", "bind_reordering", "first_places"]
+__all__ = ["bind", "bind_reordering", "first_places", "recorded"]
 
 
 def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
@@ -51,13 +51,24 @@ def first_places(plan: Plan, n_wires: int) -> tuple[int, ...]:
 
 def bind(
     plan: Plan | None,
-    segment: Segment | SegmentBatch,
+    segment: Segment,
+    shape: TileShape,
+    place: Sequence[int],
+    zero: frozenset[int],
+) -> Launches:
+    """Bind a plan to the numbers of a segment: see `recorded`."""
+    return recorded(plan, SegmentBatch(segment, (), 1), shape, place, zero).launches
+
+
+def recorded(
+    plan: Plan | None,
+    segments: SegmentBatch,
     shape: TileShape,
     place: Sequence[int],
     zero: frozenset[int],
     *,
-    dtype: np.dtype[Any],
-) -> Launches:
+    any_angle: bool = False,
+) -> Recipe:
     """Bind a plan; or without one the segment's gates, as many in a pass as follow one another in a tile.
 
     Segments that differ only in their numbers are bound together: operations are such that they suit all of them.
@@ -68,15 +79,18 @@ def bind(
         ``place[w]`` is the index bit that holds wire w.
     zero
         Wires that are |0>.
+    any_angle
+        As for `Tape`.
     """
-    binding = _Binding(shape, place, zero)
-    gates, data = (segment.gates, {}) if isinstance(segment, Segment) else (segment.template.gates, segment.data)
+    tape = Tape(segments, any_angle=any_angle)
+    binding = _Binding(shape, place, zero, tape)
+    gates = segments.template.gates
     if plan is None:
         planned = [PlannedGate.whole(gate.target_actions, gate.targets, gate.controls) for gate in gates]
-        each = [_pieces(one, gate, data.get(i)) for i, (one, gate) in enumerate(zip(planned, gates, strict=True))]
+        each = [binding.pieces(one, number, segments) for number, one in enumerate(planned)]
         binding.one_by_one([(piece, one.paired) for one, some in zip(planned, each, strict=True) for piece in some])
-        return binding.launches(dtype)
-    pieces = [_pieces(one, gates[i], data.get(i)) for one, i in zip(plan.gates, plan.origins, strict=True)]
+        return binding.recipe()
+    pieces = [binding.pieces(one, i, segments) for one, i in zip(plan.gates, plan.origins, strict=True)]
     paired = [gate.paired for gate in plan.gates]
     for number, current in enumerate(plan.passes):
         following = plan.passes[number + 1] if number + 1 < len(plan.passes) else None
@@ -85,25 +99,51 @@ def bind(
             binding.one_by_one([(piece, paired[gate]) for gate in gates_of_pass for piece in pieces[gate]])
         else:
             binding.one_pass(current, following, pieces, paired)
-    return binding.launches(dtype)
+    return binding.recipe()
 
 
-def bind_reordering(shape: TileShape, place: Sequence[int], zero: frozenset[int], dtype: np.dtype[Any]) -> Launches:
+def bind_reordering(shape: TileShape, place: Sequence[int], zero: frozenset[int]) -> Launches:
     """Return what brings each wire w to place w."""
-    binding = _Binding(shape, place, zero)
+    binding = _Binding(shape, place, zero, Tape(SegmentBatch(Segment(()), (), 1), any_angle=False))
     binding.reorder()
-    return binding.launches(dtype)
+    return binding.recipe().launches
 
 
 class _Binding:
     """The launches of a segment in the making."""
 
-    def __init__(self, shape: TileShape, place: Sequence[int], zero: frozenset[int]) -> None:
+    def __init__(self, shape: TileShape, place: Sequence[int], zero: frozenset[int], tape: Tape) -> None:
         self._shape = shape
         self._place = list(place)
         self._zero = zero
-        self._arrays = PassArrays()
+        self._tape = tape
+        self._arrays = PassArrays(tape)
         self._launches: list[Launch] = []
+        self._repeatable = True  # Numbers of gates that run by themselves are not on the tape.
+
+    def pieces(self, planned: PlannedGate, origin: int, segments: SegmentBatch) -> list[GateNumbers]:
+        """Return a gate; one that acts diagonally on some of its targets is one gate for each of their values.
+
+        Numbers are places on the tape, but for permutations and for gates that run by themselves: these have
+        ``data[s]``, their numbers in set s.
+        """
+        gate = segments.template.gates[origin]
+        numbers = numbers_of(planned, gate)
+        is_split = planned.part is Part.WHOLE and gate.form is not Form.DIAGONAL and "Z" in gate.target_actions
+        diagonal = [j for j, action in enumerate(gate.target_actions) if action == "Z"] if is_split else []
+        if numbers.form is Form.PERMUTATION:
+            return by_diagonal_targets(numbers, diagonal) if is_split else [numbers]
+        indices = numbers._replace(data=np.arange(numbers.data.size).reshape(numbers.data.shape))
+        found = []
+        for piece in by_diagonal_targets(indices, diagonal) if is_split else [indices]:
+            if is_wide(piece, self._shape):
+                own = segments.data.get(origin)
+                data = numbers.data[None] if own is None else data_of_sets(planned, gate, own)
+                found.append(piece._replace(data=data.reshape(len(data), -1)[:, piece.data]))
+                self._repeatable &= own is None
+            else:
+                found.append(piece._replace(data=self._tape.leaves(planned, origin, numbers.data, piece.data)))
+        return found
 
     def one_pass(
         self,
@@ -188,26 +228,29 @@ class _Binding:
             builder = self._builder([wire_at[p] for p in places])
             self._end(builder, self._home(builder.wires), set())
 
-    def launches(self, dtype: np.dtype[Any]) -> Launches:
+    def recipe(self) -> Recipe:
         """Return all that was added."""
         arrays = self._arrays
-        pieces = arrays.constants
-        if (sets := max((piece.shape[1] for piece in pieces), default=1)) > 1:
-            pieces = [np.broadcast_to(piece, (len(piece), sets)) for piece in pieces]
-        constants = np.concatenate(pieces).T if pieces else np.zeros((1, 1))
-        return Launches(
+        lengths, numbers = arrays.rows()
+        used, which = np.unique(numbers, return_inverse=True)
+        launches = Launches(
             tuple(self._launches),
             np.array(arrays.passes, PASS),
             np.array(arrays.stages, STAGE),
             np.array(arrays.operations, OPERATION),
+            np.array(arrays.conditions, CONDITION),
             np.array(arrays.columns or np.zeros(1), COLUMNS),
             np.array(arrays.factors or [(0, 0, 0, 0)], FACTOR),
             np.array(arrays.rotations or [(0, 0, 0, 0)], ROTATION),
-            np.concatenate(arrays.block_tables) if arrays.block_tables else np.zeros(1, np.uint64),
-            np.ascontiguousarray(constants, dtype),
+            np.concatenate(arrays.places or [np.zeros(1, np.uint32)]),
+            np.concatenate(arrays.tables or [np.zeros(1, np.uint64)]),
+            np.concatenate([[0], lengths.cumsum()]).astype(np.uint32),
+            which.astype(np.uint32),
+            self._tape.values[:, used],
             tuple(self._place),
             self._zero,
         )
+        return Recipe(self._tape, used, launches, is_repeatable=self._repeatable)
 
     def _builder(self, tile: Iterable[int]) -> PassBuilder:
         return PassBuilder(self._shape, self._filled(tile), self._place, self._zero)
@@ -289,25 +332,7 @@ class _Binding:
             self._place[wire] for j, wire in enumerate(gate.controls) if has_bit(gate.control_state, j)
         )
         record["targets"], record["rest_bits"] = len(gate.targets), len(rest)
-        matrix = gate.data if gate.form is Form.PERMUTATION else np.moveaxis(gate.data, -1, 0)
-        launch = WideLaunch(record, matrix, gate.form is Form.PERMUTATION, len(gate.targets), len(rest))
+        launch = WideLaunch(record, gate.data, gate.form is Form.PERMUTATION, len(gate.targets), len(rest))
         record["groups_each"] = launch.groups_each
         self._launches.append(launch)
         self._zero -= set(paired)
-
-
-def _pieces(planned: PlannedGate, gate: Gate, data: NDArray[Any] | None) -> list[GateNumbers]:
-    """Return a gate's numbers; one that acts diagonally on some of its targets is one gate for each of their values.
-
-    Parameters
-    ----------
-    data
-        ``data[s]`` are the gate's numbers in set s; None if it has the same in all sets.
-    """
-    numbers = numbers_of(planned, gate)
-    if numbers.form is not Form.PERMUTATION:
-        last = numbers.data[..., None] if data is None else np.moveaxis(data_of_sets(planned, gate, data), 0, -1)
-        numbers = GateNumbers(numbers.form, last, *numbers[2:])
-    if planned.part is not Part.WHOLE or gate.form is Form.DIAGONAL or "Z" not in gate.target_actions:
-        return [numbers]
-    return by_diagonal_targets(numbers, [j for j, action in enumerate(gate.target_actions) if action == "Z"])

@@ -178,7 +178,7 @@ class Queue:
         host = np.frombuffer(pinned, np.uint8, ends[-1])
         starts = [0, *ends[:-1]]
         for start, array in zip(starts, arrays, strict=True):
-            host[start : start + array.nbytes] = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
+            host[start : start + array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         buffer = self.empty(ends[-1], np.uint8)
         buffer.set(host, self._stream)
         self.wait()  # the pinned memory is freed when this returns

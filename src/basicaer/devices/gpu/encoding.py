@@ -21,25 +21,37 @@ from basicaer.devices.gpu.operations import (
     Operation,
     Rotation,
     Table,
-    stacked,
 )
 from basicaer.devices.gpu.structs import (
     COLUMNS,
+    GROUP_BITS,
     MOST_PAIRED_BITS,
+    MOST_ROTATIONS,
     MOST_THREAD_BITS,
     NO_TABLES,
     LayerDiagonal,
     OperationKind,
 )
-from basicaer.engine.bits import all_ones, bit_at, has_bit, mask_of, parity, positions_of
+from basicaer.devices.gpu.tape import Rows, rows_of, rows_where
+from basicaer.engine.bits import (
+    all_ones,
+    bit_at,
+    has_bit,
+    lowest_bits,
+    mask_of,
+    parity,
+    positions_of,
+    shifted_down,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.gpu.operations import Condition, Factor
+    from basicaer.devices.gpu.operations import Condition
     from basicaer.devices.gpu.pass_arrays import PassArrays
+    from basicaer.devices.gpu.steps import Product
 
 __all__ = ["Encoder", "Places"]
 
@@ -89,15 +101,18 @@ class Encoder:
     def add(self, operation: Operation) -> None:
         """Add an operation; `finish` has to follow the last one."""
         match operation:
-            case Rotation(wire, tangent):
+            case Rotation(wire, turn):
                 self._show()
-                self._layer.rotate(self._frame, self._register(wire), tangent)
+                if len(self._layer.rotations) == MOST_ROTATIONS:
+                    self.finish()
+                self._layer.rotate(self._frame, self._register(wire), turn)
             case Flip(condition=condition) if not condition:
                 self._rename(operation)
             case Diagonal(factors):
                 self.finish()
                 self._show()
-                self._layer.selectors, self._layer.diagonal = self._by_register(factors)
+                self._layer.selectors, self._layer.acts = self._by_register([condition for condition, _ in factors])
+                self._layer.factors = [factor for _, factor in factors]
                 is_view = any((*self._frame.of_thread, *self._frame.of_block))
                 self._layer.kind = LayerDiagonal.DIAGONAL_BY_VIEW if is_view else LayerDiagonal.DIAGONAL
             case Flip():
@@ -105,26 +120,21 @@ class Encoder:
                 self._move(operation)
             case Matrix(wires, matrix, condition) if len(wires) == 1:
                 self._settle()
-                at = self._arrays.add_constants(matrix)
+                at = self._arrays.add_constants(rows_of([entry for row in matrix for entry in row]))
                 self._put(OperationKind.DENSE, condition, bit=self._register(wires[0]), at=at)
             case Matrix(wires, matrix, condition):
                 self._settle()
                 if len(self._registers) > MOST_PAIRED_BITS:
                     self._bring_together(wires)
                 bits = [self._register(wire) for wire in wires]
-                if bits[0] > bits[1]:
-                    matrix = matrix[np.ix_(OTHER_WIRE_ORDER, OTHER_WIRE_ORDER)]
-                at = self._arrays.add_constants(matrix)
+                order = OTHER_WIRE_ORDER if bits[0] > bits[1] else range(4)
+                at = self._arrays.add_constants(rows_of([matrix[row][column] for row in order for column in order]))
                 self._put(OperationKind.PAIR, condition, bit=min(bits), other=max(bits), at=at)
             case Factors(inside):
                 self.finish()
                 if inside:
                     self._show()
-                everywhere, others = operation.parted()
-                at = self._arrays.add_constants(stacked([everywhere, *(factor for _, factor in others)]))
-                first = len(self._arrays.factors)
-                self._arrays.factors += [self._conditions(condition) for condition, _ in others]
-                self._put(OperationKind.PHASE, inside, at=at, columns=first, threads=len(others))
+                self._add_phase(operation)
             case Table():
                 self.finish()
                 self._show()
@@ -135,8 +145,8 @@ class Encoder:
     def finish(self) -> None:
         """Put down the layer that is being made, if there is one."""
         layer, self._layer = self._layer, Layer()
-        numbers = layer.numbers(len(self._registers))
-        if numbers is None:
+        constants = layer.constants(len(self._registers))
+        if constants is None:
             return
         first = len(self._arrays.rotations)
         self._arrays.rotations += layer.rotations
@@ -146,9 +156,9 @@ class Encoder:
             bit=mask_of(layer.shears),
             other=int(layer.kind),
             registers=layer.selecting,
-            at=self._arrays.add_constants(numbers),
+            at=self._arrays.add_constants(*constants),
             columns=first,
-            threads=len(layer.rotations),
+            rotations=len(layer.rotations),
         )
 
     def settle_views(self) -> None:
@@ -167,6 +177,50 @@ class Encoder:
             for bit, column in enumerate(more):
                 own[bit] ^= column
         return Places(register, of_thread, of_block, flip)
+
+    def _add_phase(self, operation: Factors) -> None:
+        """Add a `PHASE`, with tables for bits of the thread's and the block's number that have several factors."""
+        everywhere, others = operation.parted()
+        groups: dict[int, list[tuple[Condition, Product]]] = {}
+        for condition, factor in others:
+            groups.setdefault(self._group(condition), []).append((condition, factor))
+        grouped = sorted(group for group, own in groups.items() if group >= 0 and len(own) > 1)
+        left = [(condition, by) for condition, by in others if self._group(condition) not in grouped]
+        pieces = [rows_of([everywhere]), *map(self._table, map(groups.__getitem__, grouped))]
+        pieces.append(rows_of([factor for _, factor in left]))
+        at = self._arrays.add_constants(Rows(*(np.concatenate(parts) for parts in zip(*pieces, strict=True))))
+        first = len(self._arrays.factors)
+        self._arrays.factors += [self._conditions(condition) for condition, _ in left]
+        mask = mask_of(grouped)
+        self._put(
+            OperationKind.PHASE,
+            operation.inside,
+            bit=lowest_bits(mask, 8),
+            other=shifted_down(mask, 8),
+            at=at,
+            columns=first,
+            threads=len(left),
+            rotations=len(grouped),
+        )
+
+    def _group(self, condition: Condition) -> int:
+        """Return the number of the bits to which a condition on a single wire belongs; -1 for any other."""
+        if len(condition) > 1:
+            return -1
+        ((wire, _),) = condition.items()
+        return self._position(wire) // GROUP_BITS
+
+    def _position(self, wire: int) -> int:
+        """Return the position of a wire outside of registers among the bits of the thread's and the block's number."""
+        number, position = self._bit_of[wire]
+        return position + (MOST_THREAD_BITS if number == _BLOCK else 0)
+
+    def _table(self, factors: Sequence[tuple[Condition, Product]]) -> Rows:
+        """Return the product of factors, each for a value of one of the same few bits, for all values of these."""
+        conditions = [next(iter(condition.items())) for condition, _ in factors]
+        bits = [(self._position(wire) % GROUP_BITS, value) for wire, value in conditions]
+        acts = np.array([[has_bit(number, bit) == value for number in range(2**GROUP_BITS)] for bit, value in bits])
+        return rows_where(acts, [factor for _, factor in factors])
 
     def _rename(self, flip: Flip) -> None:
         """Let a wire have another value in each register, and move no amplitudes."""
@@ -212,26 +266,19 @@ class Encoder:
             masks[number] |= bit_at(bit)
         return masks
 
-    def _by_register(
-        self, factors: Sequence[tuple[Condition, Factor]]
-    ) -> tuple[list[int], NDArray[np.complexfloating]]:
-        """Return the product of the factors for each register, and the bits of other numbers that it depends on.
+    def _by_register(self, conditions: Sequence[Condition]) -> tuple[list[int], list[NDArray[np.bool_]]]:
+        """Return the bits of other numbers than the register's that conditions depend on, and where each holds.
 
-        It is ``numbers[r, s]`` for register r in set s, and then the same for each other value of these bits.
+        It is ``acts[c][r]`` for condition c and register r, and then the same for each other value of these bits.
         """
-        by_factor = stacked([factor for _, factor in factors])
-        wires = list(
-            {wire: None for condition, _ in factors for wire in condition if self._bit_of[wire][0] != _REGISTER}
-        )
+        asked = {wire: None for condition in conditions for wire in condition}
+        wires = [wire for wire in asked if self._bit_of[wire][0] != _REGISTER]
         size = 2 ** len(self._registers)
         acts = [
             _acted_on(self._where(condition), size, tuple([condition.get(wire) for wire in wires]))
-            for condition, _ in factors
+            for condition in conditions
         ]
-        numbers = np.where(np.array(acts)[..., None], by_factor[:, None], 1).prod(axis=0)
-        found = map(self._bit_of.__getitem__, wires)
-        positions = [position + (MOST_THREAD_BITS if number == _BLOCK else 0) for number, position in found]
-        return positions, numbers
+        return list(map(self._position, wires)), acts
 
     def _where(self, condition: Condition) -> int:
         """Return the mask of the registers in which those wires of a condition that are in registers fulfil it."""
@@ -270,9 +317,10 @@ class Encoder:
                 columns["of_thread"][bit] = column
             else:
                 of_block[bit] = column
-        columns["of_block"] = self._arrays.add_block_tables(of_block, 0) if any(of_block) else NO_TABLES
+        columns["of_block"] = self._arrays.add_tables(of_block, 0) if any(of_block) else NO_TABLES
         self._arrays.columns.append(columns)
-        at = self._arrays.add_constants(table.factors[np.arange(len(table.factors)) ^ always])
+        factors = table.factors[np.arange(len(table.factors)) ^ always]
+        at = self._arrays.add_constants(Rows(np.ones_like(factors), factors))
         self._put(OperationKind.TABLE, table.condition, at=at, columns=len(self._arrays.columns) - 1)
 
     def _bring_together(self, wires: Sequence[int]) -> None:
@@ -309,12 +357,13 @@ class Encoder:
         at: int = 0,
         columns: int = 0,
         threads: int = 0,
+        rotations: int = 0,
         registers: int | None = None,
     ) -> None:
-        """Add an `OPERATION` that acts where a condition holds."""
-        reserved = 0
-        where = self._where(condition) if registers is None else registers, *self._conditions(condition)
-        self._arrays.operations.append((int(kind), bit, other, reserved, *where, at, columns, threads))
+        """Add an `OPERATION` that acts where a condition holds, and its `CONDITION`."""
+        registers = self._where(condition) if registers is None else registers
+        self._arrays.operations.append((int(kind), bit, other, rotations, registers, at, columns))
+        self._arrays.conditions.append((*self._conditions(condition), threads))
 
     def _conditions(self, condition: Condition) -> tuple[int, int, int, int]:
         """Return a condition on other wires as bits and their values, for the number of the thread and of the block."""

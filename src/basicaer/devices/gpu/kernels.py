@@ -18,10 +18,11 @@ __all__ = ["COMPILE_OPTIONS", "kernel_names", "kernel_source"]
 
 COMPILE_OPTIONS = ("--std=c++17",)
 
-_SOURCES = ("pass.cu", "wide.cu", "state.cu", "readout.cu", "paulis.cu", "adjoint.cu")
+_SOURCES = ("pass.cu", "constants.cu", "wide.cu", "state.cu", "readout.cu", "paulis.cu", "adjoint.cu")
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$')
 _REALS = {Precision.DOUBLE: "double", Precision.SINGLE: "float"}
 _KERNELS = (
+    "make_constants",
     "multiply_wide",
     "begin_states",
     "clear",

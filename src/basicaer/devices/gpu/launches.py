@@ -65,10 +65,11 @@ class Launches:
     ----------
     launches
         In the order in which they run.
-    passes, stages, operations, columns, factors, rotations, block_tables
+    passes, stages, operations, conditions, columns, factors, rotations, places, tables
         Arrays that `run_pass` reads.
-    constants
-        ``constants[s]`` are those that it reads for set s; a single set stands for all.
+    begin, which, numbers
+        How the constants that it reads are made: constant c of set s is the product of the ``numbers[s, which[k]]``
+        for ``begin[c] <= k < begin[c + 1]``. A single set stands for all.
     place, zero
         The index bit where each wire stands afterwards, and the wires that are still |0>.
     """
@@ -77,10 +78,14 @@ class Launches:
     passes: NDArray[Any]
     stages: NDArray[Any]
     operations: NDArray[Any]
+    conditions: NDArray[Any]
     columns: NDArray[Any]
     factors: NDArray[Any]
     rotations: NDArray[Any]
-    block_tables: NDArray[np.uint64]
-    constants: NDArray[np.complexfloating]
+    places: NDArray[np.uint32]
+    tables: NDArray[np.uint64]
+    begin: NDArray[np.uint32]
+    which: NDArray[np.uint32]
+    numbers: NDArray[np.complex128]
     place: tuple[int, ...]
     zero: frozenset[int]

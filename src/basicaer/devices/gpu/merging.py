@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from basicaer.devices.gpu.operations import (
     OTHER_WIRE_ORDER,
     Condition,
@@ -16,33 +14,59 @@ from basicaer.devices.gpu.operations import (
     Operation,
     Rotation,
     Table,
-    is_rounding,
-    stacked,
 )
 from basicaer.devices.gpu.rewriting import condition_of
 from basicaer.devices.gpu.structs import MOST_SELECTORS
-from basicaer.devices.gpu.turning import turned
+from basicaer.devices.gpu.tape import NOTHING, ONE, ZERO
 from basicaer.engine.bits import has_bit, positions_of, with_bit
 from basicaer.engine.program import Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
-
-    from basicaer.devices.gpu.operations import Factor
+    from basicaer.devices.gpu.operations import Entries
+    from basicaer.devices.gpu.steps import Places, Product
+    from basicaer.devices.gpu.tape import Tape
     from basicaer.devices.numbers import GateNumbers
 
-__all__ = ["StageOperations"]
+__all__ = ["Owed", "StageOperations"]
 
 _MOST_SPLIT_TARGETS = 4  # a diagonal on more targets is looked up in a table
+_MOST_FACTORS = 64  # A product that the card makes for each register has no more; a longer one is made beforehand.
 _LEAST_OWED = 2.0**-30  # A factor that is put off is no less; single precision reaches 2**-126.
 _MOST_LOOKED_BACK = 64  # operations among which an X looks for one that it can be part of
 
 
 _Key = frozenset[tuple[int, bool]]  # a hashable condition
 _EVERYWHERE: _Key = frozenset()
-_ONE = 1.0 + 0j
+
+
+class Owed:
+    """What all amplitudes still have to be multiplied by.
+
+    Until then they are too large, but never so much that they exceed the range of numbers.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._factors: Product = ()
+        self._size = 1.0
+
+    def add(self, factor: Product) -> None:
+        """Put a factor off."""
+        if factor:
+            self._factors += factor
+            self._size *= self._tape.least_size(factor)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether no more can be put off."""
+        return self._size < _LEAST_OWED
+
+    def paid(self) -> Product:
+        """Return what is owed, after which nothing is owed any more."""
+        factors, self._factors, self._size = self._factors, (), 1.0
+        return factors if len(factors) <= _MOST_FACTORS else (self._tape.single(factors),)
 
 
 class StageOperations:
@@ -54,13 +78,16 @@ class StageOperations:
     ----------
     registers
         The wires that the stage holds in registers.
+    tape
+        Where the numbers of gates are.
     """
 
-    def __init__(self, registers: Sequence[int]) -> None:
+    def __init__(self, registers: Sequence[int], tape: Tape) -> None:
         self._registers = frozenset(registers)
+        self._tape = tape
         self._done: list[Operation] = []
         # _waiting[condition in registers][condition elsewhere] = the factor
-        self._waiting: dict[_Key, dict[_Key, Factor]] = {}
+        self._waiting: dict[_Key, dict[_Key, Product]] = {}
 
     def add(self, gate: GateNumbers | Table) -> None:
         """Add a gate; a matrix or permutation has at most two targets, all in registers."""
@@ -74,43 +101,45 @@ class StageOperations:
             if gate.data[0] == 1:  # it is X; otherwise it does nothing
                 self._add_flip(gate.targets[0], condition)
         else:
-            matrix = gate.data
-            if gate.form is Form.PERMUTATION:
-                matrix = np.eye(4)[gate.data].T[..., None]  # column c has its 1 in row ``gate.data[c]``
+            rows = gate.data.tolist()
+            if gate.form is Form.PERMUTATION:  # column c has its 1 in row ``rows[c]``
+                matrix: Entries = [[() if rows[column] == row else NOTHING for column in range(4)] for row in range(4)]
+            else:
+                matrix = [[_product(number) for number in row] for row in rows]
             self._add_matrix(Matrix(gate.targets, matrix, condition))
 
-    def operations(self, owed: Factor = _ONE) -> tuple[list[Operation], Factor]:
-        """Return all operations, in order, and the factor by which every amplitude still has to be multiplied then.
+    def operations(self, owed: Owed) -> list[Operation]:
+        """Return all operations, in order.
 
         Parameters
         ----------
         owed
-            That of the stages before.
+            By what every amplitude still has to be multiplied before these; afterwards, after these.
         """
         everywhere = self._waiting.get(_EVERYWHERE, {})
-        owed = owed * everywhere.pop(_EVERYWHERE, _ONE)
+        owed.add(everywhere.pop(_EVERYWHERE, ()))
         self._flush(None)
-        return _paid(_in_rounds(list(_turned(self._done))), owed)
+        return _paid(self._in_rounds(list(self._turned())), owed)
 
     def _add_diagonal(self, gate: GateNumbers, condition: Condition) -> None:
         targets = gate.targets
-        if len(targets) > _MOST_SPLIT_TARGETS:
+        if len(targets) > _MOST_SPLIT_TARGETS or self._tape.has_zero(gate.data):
             self._done.append(Table(targets, gate.data, condition))
             return
-        if len(targets) == 1 and not condition and self._is_absorbed(targets[0], *_numbers(gate.data)):
+        if len(targets) == 1 and not condition and self._is_absorbed(targets[0], *_products(gate.data)):
             return
-        for mask, factor in _split(gate.data):
+        for mask, factor in self._split(gate.data):
             on = condition | {targets[j]: True for j in positions_of(mask)}
             if len(on) == 1:
                 ((wire, value),) = on.items()
-                if self._is_absorbed(wire, *((_ONE, factor) if value else (factor, _ONE))):
+                if self._is_absorbed(wire, *(((), factor) if value else (factor, ()))):
                     continue
             inside = frozenset((wire, value) for wire, value in on.items() if wire in self._registers)
             outside = frozenset(on.items()) - inside
             group = self._waiting.setdefault(inside, {})
-            group[outside] = group[outside] * factor if outside in group else factor
+            group[outside] = group.get(outside, ()) + factor
 
-    def _is_absorbed(self, wire: int, zero: Factor, one: Factor) -> bool:
+    def _is_absorbed(self, wire: int, zero: Product, one: Product) -> bool:
         """Try to make factors for a wire's two values part of an earlier matrix, and tell whether they are.
 
         What waits is diagonal and commutes with them, so only the operations that are done may stand in the way.
@@ -118,10 +147,10 @@ class StageOperations:
         for earlier in reversed(self._done):
             if wire in earlier.touched:
                 if isinstance(earlier, Matrix) and not earlier.condition:
-                    factors = stacked([zero, one])
-                    if len(earlier.wires) == 2:
-                        factors = factors[[0, 1, 0, 1] if wire == earlier.wires[0] else [0, 0, 1, 1]]
-                    earlier.matrix = factors[:, None] * earlier.matrix
+                    position = earlier.wires.index(wire)
+                    for row, entries in enumerate(earlier.matrix):
+                        factor = one if has_bit(row, position) else zero
+                        earlier.matrix[row] = [_times(entry, factor) for entry in entries]
                     return True
                 return False
         return False
@@ -156,14 +185,18 @@ class StageOperations:
 
     def _absorb_waiting(self, new: Matrix) -> None:
         """Make the factors that wait and depend on a single wire of a new matrix part of it."""
-        for wire in new.wires:
+        for position, wire in enumerate(new.wires):
             for value in (False, True):
                 group = self._waiting.get(frozenset({(wire, value)}), {})
                 if set(group) == {_EVERYWHERE}:
-                    factors = stacked([_ONE, group.pop(_EVERYWHERE)] if value else [group.pop(_EVERYWHERE), _ONE])
-                    diagonal = np.zeros((2, *factors.shape), complex)
-                    diagonal[[0, 1], [0, 1]] = factors
-                    new.matrix = _product(new.matrix, _spread(Matrix((wire,), diagonal, {}), new.wires))
+                    factor = group.pop(_EVERYWHERE)
+                    new.matrix = [
+                        [
+                            _times(entry, factor) if has_bit(column, position) == value else entry
+                            for column, entry in enumerate(entries)
+                        ]
+                        for entries in new.matrix
+                    ]
 
     def _is_merged(self, new: Matrix) -> bool:
         """Make a new matrix part of an earlier one if one has all its wires, and tell whether it is.
@@ -179,11 +212,11 @@ class StageOperations:
             if not isinstance(earlier, Matrix) or earlier.condition:
                 break
             if set(new.wires) <= set(earlier.wires):
-                earlier.matrix = _product(_spread(new, earlier.wires), earlier.matrix)
+                earlier.matrix = self._multiplied(_spread(new, earlier.wires), earlier.matrix)
                 return True
             if not set(earlier.wires) <= set(new.wires):
                 break
-            new.matrix = _product(new.matrix, _spread(earlier, new.wires))
+            new.matrix = self._multiplied(new.matrix, _spread(earlier, new.wires))
             del self._done[at]
         return False
 
@@ -192,16 +225,99 @@ class StageOperations:
         for inside in list(self._waiting):
             if wires is None or any(wire in wires for wire, _ in inside):
                 waiting = self._waiting.pop(inside).items()
-                factors = [(dict(outside), by) for outside, by in waiting if not is_rounding(by)]
+                factors = [(dict(outside), by) for outside, by in waiting if not self._tape.is_one(by)]
                 if factors:
                     self._done.append(Factors(dict(inside), factors))
 
+    def _multiplied(self, later: Entries, earlier: Entries) -> Entries:
+        """Return the product of two matrices."""
+        columns = list(zip(*earlier, strict=True))
+        return [[self._tape.added(map(_times, row, column)) for column in columns] for row in later]
 
-def _in_rounds(operations: Sequence[Operation]) -> Iterator[Operation]:
-    """Yield operations in an order in which as many diagonal ones as possible follow one another.
+    def _split(self, diagonal: Places) -> Iterator[tuple[int, Product]]:
+        """Write a diagonal as factors, each acting where all bits of a mask are 1: yield mask and factor."""
+        rest = _products(diagonal)
+        for bit in range((len(rest) - 1).bit_length()):
+            for index in range(len(rest)):
+                if has_bit(index, bit):  # divide out the factors that do not depend on this bit
+                    rest[index] = self._tape.divided(rest[index], rest[with_bit(index, bit, on=False)])
+        for mask, factor in enumerate(rest):
+            if not self._tape.is_one(factor):
+                yield mask, factor
 
-    Operations that commute may change places, so each goes into the earliest *round* that it can be in. A round has
-    diagonal operations first, which all commute, then others.
+    def _turned(self) -> Iterator[Operation]:
+        """Yield operations, with unitary matrices on one wire as rotations between diagonals."""
+        single = [one for one in self._done if isinstance(one, Matrix) and len(one.wires) == 1 and not one.condition]
+        turns = self._tape.turned([[*one.matrix[0], *one.matrix[1]] for one in single])
+        turn_of = dict(zip(map(id, single), turns, strict=True))
+        for operation in self._done:
+            turn = turn_of.get(id(operation))
+            if turn is None:
+                yield operation
+                continue
+            (wire,) = operation.touched
+            before, after, scale = (turn.before,), (turn.after,), (turn.scale,)
+            if not self._tape.is_one(before):
+                yield Factors({wire: True}, [({}, before)])
+            for number in range(turn.kind.times):
+                yield Rotation(wire, turn, () if number else scale)
+            if not turn.kind.times:
+                yield Factors({}, [({}, scale)])
+            if turn.kind.flips:
+                yield Flip(wire, {})
+            if not self._tape.is_one(after):
+                yield Factors({wire: True}, [({}, after)])
+
+    def _with_diagonals(self, operations: Sequence[Operation], *, sheared: bool) -> Iterator[Operation]:
+        """Yield diagonal operations, with those that depend on registers and on few other wires as one, the last one.
+
+        Parameters
+        ----------
+        sheared
+            Whether rotations follow that need a diagonal.
+        """
+        taken: list[tuple[Condition, Product]] = []
+        left: list[Factors] = []
+        many = [one for one in operations if isinstance(one, Factors)]
+        yield from (one for one in operations if not isinstance(one, Factors))
+        wires = _selecting(many)
+        for one in many:
+            taken += [(one.inside | outside, factor) for outside, factor in one.factors if outside.keys() <= wires]
+            rest = [(outside, factor) for outside, factor in one.factors if not outside.keys() <= wires]
+            if rest:
+                left.append(Factors(one.inside, rest))
+        if len(many) - len(left) + sheared > 1 or wires:
+            yield from left
+            if taken:
+                yield Diagonal([(condition, factor) for condition, factor in taken if not self._tape.is_one(factor)])
+        else:
+            yield from many
+
+    def _in_rounds(self, operations: Sequence[Operation]) -> Iterator[Operation]:
+        """Yield operations such that as many diagonal ones as possible follow one another."""
+        for diagonal, others in _rounds(operations):
+            yield from self._with_diagonals(diagonal, sheared=sum(isinstance(one, Rotation) for one in others) > 1)
+            yield from others
+
+
+def _paid(operations: Iterator[Operation], owed: Owed) -> list[Operation]:
+    """Let operations that multiply all amplitudes make up for the scales of rotations, and return all of them."""
+    found: list[Operation] = []
+    for operation in operations:
+        found.append(operation)
+        if isinstance(operation, Rotation):
+            owed.add(operation.scale)
+        elif isinstance(operation, Diagonal):
+            operation.factors.append(({}, owed.paid()))
+        if owed.is_due:
+            found.append(Factors({}, [({}, owed.paid())]))
+    return found
+
+
+def _rounds(operations: Sequence[Operation]) -> list[tuple[list[Operation], list[Operation]]]:
+    """Return operations in *rounds*, each of which has diagonal operations first, which all commute, then others.
+
+    Operations that commute may change places, so each goes into the earliest round that it can be in.
     """
     changed: dict[int, int] = {}  # [wire] = the last round in which an operation changes it
     read: dict[int, int] = {}  # [wire] = the last round in which an operation depends on its value
@@ -218,36 +334,7 @@ def _in_rounds(operations: Sequence[Operation]) -> Iterator[Operation]:
         for wire in touched:
             last = changed if wire in changes else read
             last[wire] = max(number, last.get(wire, 0))
-    for diagonal, others in rounds:
-        yield from _with_diagonals(diagonal, sheared=sum(isinstance(one, Rotation) for one in others) > 1)
-        yield from others
-
-
-def _with_diagonals(operations: Sequence[Operation], *, sheared: bool) -> Iterator[Operation]:
-    """Yield diagonal operations, with those that depend on registers and on few other wires as one, which comes last.
-
-    Parameters
-    ----------
-    sheared
-        Whether rotations follow that need a diagonal.
-    """
-    taken: list[tuple[Condition, Factor]] = []
-    left: list[Factors] = []
-    many = [one for one in operations if isinstance(one, Factors)]
-    yield from (one for one in operations if not isinstance(one, Factors))
-    wires = _selecting(many)
-    for one in many:
-        inside = [(one.inside | outside, factor) for outside, factor in one.factors if outside.keys() <= wires]
-        rest = [(outside, factor) for outside, factor in one.factors if not outside.keys() <= wires]
-        taken += inside
-        if rest:
-            left.append(Factors(one.inside, rest))
-    if len(many) - len(left) + sheared > 1 or wires:
-        yield from left
-        if taken:
-            yield Diagonal([(condition, factor) for condition, factor in taken if not is_rounding(factor)])
-    else:
-        yield from many
+    return rounds
 
 
 def _selecting(many: Sequence[Factors]) -> frozenset[int]:
@@ -262,94 +349,30 @@ def _selecting(many: Sequence[Factors]) -> frozenset[int]:
     return best
 
 
-def _turned(operations: Sequence[Operation]) -> Iterator[Operation]:
-    """Yield operations, with unitary matrices on one wire as rotations between diagonals."""
-    single = [one for one in operations if isinstance(one, Matrix) and len(one.wires) == 1 and not one.condition]
-    turns = dict(zip(map(id, single), turned([one.matrix for one in single]), strict=True))
-    for operation in operations:
-        turn = turns.get(id(operation))
-        if turn is None:
-            yield operation
-            continue
-        (wire,) = operation.touched
-        before, after, scale = _simplest(turn.before), _simplest(turn.after), _simplest(turn.scale)
-        if not is_rounding(before):
-            yield Factors({wire: True}, [({}, before)])
-        for number in range(turn.times):
-            yield Rotation(wire, turn.tangent, _ONE if number else scale)
-        if not turn.times:
-            yield Factors({}, [({}, scale)])
-        if turn.flips:
-            yield Flip(wire, {})
-        if not is_rounding(after):
-            yield Factors({wire: True}, [({}, after)])
+def _product(place: int) -> Product:
+    """Return the number at a place as a product; 1 is that of no numbers."""
+    return () if place == ONE else (place,)
 
 
-def _paid(operations: Iterator[Operation], owed: Factor) -> tuple[list[Operation], Factor]:
-    """Let operations that multiply all amplitudes make up for the scales of rotations, and return what is left.
-
-    Until then amplitudes are too large, but never so much that they exceed the range of numbers.
-    """
-    found: list[Operation] = []
-    for operation in operations:
-        found.append(operation)
-        if isinstance(operation, Rotation):
-            owed = owed * operation.scale
-        elif isinstance(operation, Diagonal):
-            operation.factors.append(({}, owed))
-            owed = _ONE
-        if (abs(owed) if isinstance(owed, complex) else abs(owed).min()) < _LEAST_OWED:
-            found.append(Factors({}, [({}, owed)]))
-            owed = _ONE
-    return found, owed
+def _products(places: Places) -> list[Product]:
+    return [_product(place) for place in places.tolist()]
 
 
-def _simplest(factor: NDArray[np.complexfloating]) -> Factor:
-    """Return a factor that is given for each set; as a number if there is one set, which takes less time."""
-    return complex(factor[0]) if len(factor) == 1 else factor
+def _times(entry: Product, factor: Product) -> Product:
+    return NOTHING if ZERO in entry or ZERO in factor else entry + factor
 
 
-def _split(diagonal: NDArray[np.complexfloating]) -> Iterator[tuple[int, Factor]]:
-    """Write a diagonal as a product of factors, each acting where all bits of a mask are 1: yield mask and factor."""
-    rest: list[Factor] = _numbers(diagonal)
-    for bit in range((len(rest) - 1).bit_length()):
-        for index in range(len(rest)):
-            if has_bit(index, bit):  # divide out the factors that do not depend on this bit
-                rest[index] = rest[index] / rest[with_bit(index, bit, on=False)]
-    for mask, factor in enumerate(rest):
-        if not is_rounding(factor):
-            yield mask, factor
-
-
-def _numbers(diagonal: NDArray[np.complexfloating]) -> list[Factor]:
-    """Return the rows of a diagonal as factors; Python's numbers take less time than arrays of one."""
-    if diagonal.shape[1] == 1:
-        return [complex(number) for number in diagonal[:, 0].tolist()]
-    return list(diagonal)
-
-
-def _product(later: NDArray[np.complexfloating], earlier: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
-    """Return the products of matrices, of each set with the other's of the same set."""
-    product: NDArray[np.complexfloating]
-    if later.shape[-1] == earlier.shape[-1] == 1:
-        product = (later[..., 0] @ earlier[..., 0])[..., None]
-        return product
-    product = later[:, :1] * earlier[0]
-    for j in range(1, len(earlier)):
-        product = product + later[:, j : j + 1] * earlier[j]
-    return product
-
-
-def _spread(part: Matrix, wires: Sequence[int]) -> NDArray[np.complexfloating]:
+def _spread(part: Matrix, wires: Sequence[int]) -> Entries:
     """Return a matrix as one on `wires`, which hold all of its own."""
     if part.wires == tuple(wires):
         return part.matrix
     if len(part.wires) == 2:
-        return part.matrix[np.ix_(OTHER_WIRE_ORDER, OTHER_WIRE_ORDER)]
-    spread = np.zeros((2, 2, 2, 2, part.matrix.shape[-1]), complex)  # the bits of the row and of the column, high first
-    for other in range(2):
-        if part.wires[0] == wires[0]:
-            spread[other, :, other, :] = part.matrix
-        else:
-            spread[:, other, :, other] = part.matrix
-    return spread.reshape(4, 4, -1)
+        return [[part.matrix[row][column] for column in OTHER_WIRE_ORDER] for row in OTHER_WIRE_ORDER]
+    own = wires.index(part.wires[0])
+
+    def entry(row: int, column: int) -> Product:
+        if has_bit(row, 1 - own) != has_bit(column, 1 - own):
+            return NOTHING
+        return part.matrix[has_bit(row, own)][has_bit(column, own)]
+
+    return [[entry(row, column) for column in range(4)] for row in range(4)]

@@ -1,29 +1,24 @@
 """What a stage does to amplitudes while they are in registers.
 
 Operations act on wires. Only when they are encoded does a wire become a bit of the register's, the thread's or the
-block's number. A condition ``{wire: value}`` says on which amplitudes an operation acts. Numbers have a last axis for
-the sets that are bound together; it has size 1 where all sets have the same.
+block's number. A condition ``{wire: value}`` says on which amplitudes an operation acts. Numbers are places on a
+`Tape`, or products of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import mul
+from itertools import chain
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from basicaer.devices.gpu.steps import Places, Product
+    from basicaer.devices.gpu.tape import TurnPlaces
 
-    from numpy.typing import NDArray
-
-    Factor = complex | NDArray[np.complexfloating]  # a number for all sets, or ``factor[s]``
+    Entries = list[list[Product]]  # ``matrix[row][column]``
 
 __all__ = [
     "OTHER_WIRE_ORDER",
-    "ROUNDING",
     "Condition",
     "Diagonal",
     "Factors",
@@ -32,12 +27,9 @@ __all__ = [
     "Operation",
     "Rotation",
     "Table",
-    "is_rounding",
-    "stacked",
 ]
 
 Condition = dict[int, bool]
-ROUNDING = 1e-15  # what differs less from 0, or a factor from 1, is rounding
 OTHER_WIRE_ORDER = [0, 2, 1, 3]  # rows and columns of a matrix on two wires if these change places
 
 
@@ -46,7 +38,7 @@ class Matrix:
     """A matrix on one or two wires in registers; ``wires[0]`` is the least significant bit of a row."""
 
     wires: tuple[int, ...]
-    matrix: NDArray[np.complexfloating]
+    matrix: Entries
     condition: Condition
 
     @property
@@ -62,14 +54,14 @@ class Matrix:
 
 @dataclass(slots=True)
 class Rotation:
-    """The matrix ``(1, -t; t, 1)`` on a wire in registers, where t is `tangent`, in each set.
+    """The matrix ``(1, -t; t, 1)`` on a wire in registers, where t is the tangent of a turn.
 
     The matrix that was asked for is `scale` times this; all amplitudes have to be multiplied by it once.
     """
 
     wire: int
-    tangent: NDArray[np.floating]
-    scale: Factor
+    turn: TurnPlaces
+    scale: Product
 
     @property
     def changed(self) -> set[int]:
@@ -123,16 +115,16 @@ class Factors(_ActsDiagonally):
     """
 
     inside: Condition
-    factors: list[tuple[Condition, Factor]]
+    factors: list[tuple[Condition, Product]]
 
     @property
     def touched(self) -> set[int]:
         """Wires in registers that say where it acts. The others are in no register, so no operation changes them."""
         return set(self.inside)
 
-    def parted(self) -> tuple[Factor, list[tuple[Condition, Factor]]]:
+    def parted(self) -> tuple[Product, list[tuple[Condition, Product]]]:
         """Return the product of the factors that have no condition of their own, and the others."""
-        everywhere = reduce(mul, [factor for condition, factor in self.factors if not condition], 1.0 + 0j)
+        everywhere = tuple(chain.from_iterable(factor for condition, factor in self.factors if not condition))
         return everywhere, [(condition, factor) for condition, factor in self.factors if condition]
 
 
@@ -140,7 +132,7 @@ class Factors(_ActsDiagonally):
 class Diagonal(_ActsDiagonally):
     """Factors, each for amplitudes that fulfil its condition, which involves few wires outside of the registers."""
 
-    factors: list[tuple[Condition, Factor]]
+    factors: list[tuple[Condition, Product]]
 
     @property
     def touched(self) -> set[int]:
@@ -156,7 +148,7 @@ class Table(_ActsDiagonally):
     """
 
     wires: tuple[int, ...]
-    factors: NDArray[np.complexfloating]
+    factors: Places
     condition: Condition
     columns: tuple[int, ...] | None = None
 
@@ -167,17 +159,3 @@ class Table(_ActsDiagonally):
 
 
 Operation = Matrix | Rotation | Flip | Factors | Diagonal | Table
-
-
-def is_rounding(factor: Factor) -> bool:
-    """Tell whether a factor differs from 1 by rounding only, in all sets."""
-    if isinstance(factor, complex):
-        return abs(factor - 1) <= ROUNDING
-    return bool((abs(factor - 1) <= ROUNDING).all())
-
-
-def stacked(factors: Sequence[Factor]) -> NDArray[np.complexfloating]:
-    """Return ``numbers[i, s]``, factor i in set s."""
-    if all(isinstance(factor, complex) for factor in factors):  # true of all segments that are bound by themselves
-        return np.array(factors)[:, None]
-    return np.stack(np.broadcast_arrays(*map(np.atleast_1d, factors)))

@@ -9,8 +9,8 @@ import numpy as np
 
 from basicaer.devices.gpu.encoding import Encoder, Places
 from basicaer.devices.gpu.launches import PassLaunch
-from basicaer.devices.gpu.merging import StageOperations
-from basicaer.devices.gpu.operations import Diagonal, Factors, is_rounding
+from basicaer.devices.gpu.merging import Owed, StageOperations
+from basicaer.devices.gpu.operations import Diagonal, Factors
 from basicaer.devices.gpu.structs import NO_TABLES, PASS, STAGE, Exchange
 from basicaer.devices.gpu.thread_order import WARP_BITS, rank
 from basicaer.engine.bits import all_ones, bit_at, mask_of
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.gpu.affine import Affine
-    from basicaer.devices.gpu.operations import Factor, Operation, Table
+    from basicaer.devices.gpu.operations import Operation, Table
     from basicaer.devices.gpu.pass_arrays import PassArrays
+    from basicaer.devices.gpu.tape import Tape
     from basicaer.devices.numbers import GateNumbers
 
 __all__ = ["PassLayout", "PassRecorder", "Stage"]
@@ -103,7 +104,7 @@ class PassRecorder:
         put = Places([], [], [], 0)  # where the stage before has left its amplitudes
         last = len(stages) - 1
         same_places = True  # whether each thread writes only to places that no other thread has read
-        for number, (stage, operations) in enumerate(zip(stages, _merged(stages), strict=True)):
+        for number, (stage, operations) in enumerate(zip(stages, _merged(stages, self._arrays.tape), strict=True)):
             entry = np.zeros((), STAGE)
             entry["put_blocks"] = entry["get_blocks"] = NO_TABLES
             if number > 0:
@@ -137,36 +138,33 @@ class PassRecorder:
 
     def _fill_exchange(self, entry: NDArray[Any], put: Places, stage: Stage) -> None:
         """Say where amplitudes are put into shared memory, and how the next stage gets them."""
-        _fill(entry["put_thread"], put.thread)
         _fill(entry["put_register"], put.register)
-        entry["put_flip"] = put.flip
         if any(put.block):
-            entry["put_blocks"] = self._arrays.add_block_tables(put.block, 0)
+            entry["put_blocks"] = self._arrays.add_tables(put.block, 0)
         get, flip = _sources(stage.before, self._layout.columns)
-        _fill(entry["get_thread"], [get[wire] for wire in stage.threads])
+        entry["places"] = self._arrays.add_places(put.thread, [get[wire] for wire in stage.threads], (put.flip, flip))
         _fill(entry["get_register"], [get[wire] for wire in stage.registers])
-        entry["get_flip"] = flip
         of_block = [get.get(wire, 0) for wire in self._layout.outside]
         if any(of_block):
-            entry["get_blocks"] = self._arrays.add_block_tables(of_block, 0)
+            entry["get_blocks"] = self._arrays.add_tables(of_block, 0)
 
     def _fill_load(self, record: NDArray[Any], first: Stage) -> None:
         """Say from where amplitudes are read."""
         at = {wire: bit_at(self._layout.place[wire]) for wire in self._layout.wires}
         load, flip = _sources(first.before, at)
-        _fill(record["load_thread"], [load[wire] for wire in first.threads])
+        record["load_threads"] = self._arrays.add_tables([load[wire] for wire in first.threads], 0)
         _fill(record["load_register"], [load[wire] for wire in first.registers])
-        record["load_blocks"] = self._arrays.add_block_tables(self._layout.of_block(load), flip)
+        record["load_blocks"] = self._arrays.add_tables(self._layout.of_block(load), flip)
         record["zero"] = mask_of(self._layout.place[wire] for wire in self._layout.zero)
         record["thread_bits"], record["register_bits"] = len(first.threads), len(first.registers)
         record["block_bits"] = len(self._layout.outside)
 
     def _fill_store(self, record: NDArray[Any], at: Places, store_flip: int) -> None:
         """Say where amplitudes are written."""
-        _fill(record["store_thread"], at.thread)
+        record["store_threads"] = self._arrays.add_tables(at.thread, 0)
         _fill(record["store_register"], at.register)
         of_block = [bit_at(self._layout.place[wire]) ^ at.block[b] for b, wire in enumerate(self._layout.outside)]
-        record["store_blocks"] = self._arrays.add_block_tables(of_block, store_flip ^ at.flip)
+        record["store_blocks"] = self._arrays.add_tables(of_block, store_flip ^ at.flip)
 
 
 def _places(encoder: Encoder, columns: Mapping[int, int], together: int, mask: int) -> Places:
@@ -187,22 +185,22 @@ def _places(encoder: Encoder, columns: Mapping[int, int], together: int, mask: i
     return places
 
 
-def _merged(stages: Sequence[Stage]) -> list[list[Operation]]:
+def _merged(stages: Sequence[Stage], tape: Tape) -> list[list[Operation]]:
     """Return the operations of each stage; the last one also multiplies by what all amplitudes still need."""
-    owed: Factor = 1.0 + 0j
+    owed = Owed(tape)
     operations = []
     for stage in stages:
-        collected = StageOperations(stage.registers)
+        collected = StageOperations(stage.registers, tape)
         for gate in stage.gates:
             collected.add(gate)
-        found, owed = collected.operations(owed)
-        operations.append(found)
-    if not is_rounding(owed):
+        operations.append(collected.operations(owed))
+    left = owed.paid()
+    if not tape.is_one(left):
         last = next((one for found in reversed(operations) for one in found if isinstance(one, Diagonal)), None)
         if last is None:
-            operations[-1].append(Factors({}, [({}, owed)]))
+            operations[-1].append(Factors({}, [({}, left)]))
         else:
-            last.factors.append(({}, owed))
+            last.factors.append(({}, left))
     return operations
 
 

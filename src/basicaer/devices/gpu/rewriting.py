@@ -1,6 +1,6 @@
 """Gates rewritten as others with the same effect: where wires have known values, in parts, or before a permutation.
 
-The numbers of matrices and diagonals have a last axis for the sets, which are bound together.
+The numbers of matrices and diagonals are places on a `Tape`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 
 from basicaer.devices.gpu.affine import affine_rows
 from basicaer.devices.gpu.operations import Condition, Table
+from basicaer.devices.gpu.tape import ONE
 from basicaer.engine.bits import (
     bit_at,
     extract_bits,
@@ -58,7 +59,7 @@ def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers |
     if not gate.targets and gate.form is not Form.DIAGONAL:  # a gate without targets only multiplies by a phase
         if gate.form is Form.PERMUTATION:
             return None
-        gate = gate._replace(form=Form.DIAGONAL, data=gate.data.reshape(1, -1))
+        gate = gate._replace(form=Form.DIAGONAL, data=gate.data.reshape(1))
     if not known:
         return gate
     controls: list[int] = []
@@ -73,8 +74,7 @@ def without_known(gate: GateNumbers, known: Mapping[int, bool]) -> GateNumbers |
     data, targets = gate.data, gate.targets
     if gate.form is Form.DIAGONAL and any(wire in known for wire in targets):
         index = tuple(int(known[wire]) if wire in known else slice(None) for wire in reversed(targets))
-        sets = data.shape[-1]
-        data = data.reshape(*(2,) * len(targets), sets)[index].reshape(-1, sets)
+        data = data.reshape((2,) * len(targets))[index].reshape(-1)
         targets = tuple(wire for wire in targets if wire not in known)
     return gate._replace(data=data, targets=targets, controls=tuple(controls), control_state=state)
 
@@ -130,7 +130,7 @@ def moved_before(gate: GateNumbers, permutation: Affine) -> GateNumbers | Table 
             condition[lowest_position(mask)] = value
         else:
             parities.append(mask)
-            ones = np.ones_like(factors)
+            ones = np.full_like(factors, ONE)
             factors = np.concatenate([ones, factors] if value else [factors, ones])
         if len(parities) > _MOST_PARITIES:
             return None

@@ -34,13 +34,17 @@ class UploadedLaunches:
     ----------
     bound
         The launches, bound to one set of numbers or to as many as there are states.
+    dtype
+        That of amplitudes.
     first
         For each state the index of its first amplitude.
     n_wires
         Each state has 2**n_wires amplitudes.
     """
 
-    def __init__(self, queue: Queue, bound: Launches, first: NDArray[np.uint64], n_wires: int) -> None:
+    def __init__(
+        self, queue: Queue, bound: Launches, first: NDArray[np.uint64], n_wires: int, dtype: np.dtype[Any]
+    ) -> None:
         self.launches = bound.launches
         self._passes = bound.passes
         self._states = len(first)
@@ -48,17 +52,26 @@ class UploadedLaunches:
         wide = {number: launch for number, launch in enumerate(bound.launches) if isinstance(launch, WideLaunch)}
         uploaded = queue.upload_together(
             [
-                *(bound.passes, bound.stages, bound.operations, bound.columns, bound.factors),
-                *(bound.rotations, bound.block_tables),
-                *(first, bound.constants),
+                *(bound.passes, bound.stages, bound.operations, bound.conditions, bound.columns, bound.factors),
+                *(bound.rotations, bound.places, bound.tables),
+                *(first, bound.begin, bound.which, bound.numbers),
                 *(launch.record for launch in wide.values()),
-                *(_matrices(launch, bound.constants.dtype) for launch in wide.values()),
+                *(_matrices(launch, dtype) for launch in wide.values()),
             ]
         )
-        self._program, self._first, self._constants = uploaded[:7], uploaded[7], uploaded[8]
-        self._constants_stride = np.uint64(bound.constants.shape[1] if len(bound.constants) > 1 else 0)
-        records, matrices = uploaded[9 : 9 + len(wide)], uploaded[9 + len(wide) :]
+        self._program, self._first, self._made_of = uploaded[:9], uploaded[9], uploaded[10:13]
+        self._sets, self._numbers_each = bound.numbers.shape
+        self._count = len(bound.begin) - 1
+        self._constants = queue.empty(max(1, self._sets * self._count), dtype)
+        records, matrices = uploaded[13 : 13 + len(wide)], uploaded[13 + len(wide) :]
         self._wide = dict(zip(wide, zip(records, matrices, strict=True), strict=True))
+
+    def make_constants(self, kernels: Kernels) -> None:
+        """Start what makes the constants, which comes before all launches."""
+        if self._count:
+            begin, which, numbers = self._made_of
+            arguments = self._constants, np.uint64(self._count), numbers, np.uint64(self._numbers_each), begin, which
+            kernels.launch("make_constants", blocks_for(self._count), MOST_THREADS, *arguments, states=self._sets)
 
     def start(self, number: int, kernels: Kernels, vector: Any) -> None:
         """Start one of the launches on the states that stand in `vector`."""
@@ -74,11 +87,12 @@ class UploadedLaunches:
 
     def _start_pass(self, launch: PassLaunch, kernels: Kernels, vector: Any) -> None:
         tile_bits = launch.thread_bits + int(self._passes[launch.number]["register_bits"])
+        stride = np.uint64(self._count if self._sets > 1 else 0)
         kernels.launch(
             "run_pass",
             2**launch.block_bits,
             2**launch.thread_bits,
-            *(vector, *self._program, self._constants, np.uint32(launch.number), self._first, self._constants_stride),
+            *(vector, *self._program, self._constants, np.uint32(launch.number), self._first, stride),
             shared_bytes=vector.itemsize * 2**tile_bits,
             states=self._states,
         )

@@ -50,7 +50,7 @@ class CupyState(CupyReversible):
             self._queue.fill(self._vector[: 2**self.n_qubits], np.ascontiguousarray(amplitudes, self._dtype))
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        self._run(SegmentBatch(segment, (), 1), plan, counted=True, after_pass=after_pass)
+        self._run(_alone(segment), plan, counted=True, after_pass=after_pass)
 
     def prepare(self, qubits: tuple[int, ...], amplitudes: NDArray[np.complexfloating]) -> None:
         with self._working("preparing qubits"):
@@ -202,9 +202,10 @@ class CupyState(CupyReversible):
         is_last: bool = False,
     ) -> dict[int, NDArray[np.complex128]]:
         del start  # Gates are undone where their qubits stand now.
-        own = segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)
         passes = (1 + 2 * len(bras)) * len(plan.passes) if plan else 0
-        return self._undo(bras, own, generators, lambda share: self._monitor.advance(share * passes), is_last=is_last)
+        return self._undo(
+            bras, _alone(segment), generators, lambda share: self._monitor.advance(share * passes), is_last=is_last
+        )
 
     def layout(self) -> dict[str, Any]:
         return {"place": list(self._place), "zero": sorted(self._zero), "passes_done": self._passes_done}
@@ -237,3 +238,8 @@ class CupyState(CupyReversible):
         """Let every wire stand at its own number; the extra ones are |0>, the qubits are whatever is written next."""
         self._place = tuple(range(self._wires))
         self._zero = frozenset(range(self.n_qubits, self._wires))
+
+
+def _alone(segment: Segment) -> SegmentBatch:
+    """Return a segment as a batch of one, with the template of others of its structure if there is one."""
+    return segment.gates.alone() if isinstance(segment.gates, GatesOfBatch) else SegmentBatch(segment, (), 1)

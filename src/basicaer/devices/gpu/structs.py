@@ -11,11 +11,14 @@ import numpy as np
 
 __all__ = [
     "COLUMNS",
+    "CONDITION",
     "FACTOR",
+    "GROUP_BITS",
     "MOST_BLOCK_BITS",
     "MOST_INDEX_BITS",
     "MOST_PAIRED_BITS",
     "MOST_REGISTER_BITS",
+    "MOST_ROTATIONS",
     "MOST_SELECTORS",
     "MOST_THREADS",
     "MOST_THREAD_BITS",
@@ -46,6 +49,8 @@ MOST_INDEX_BITS = 40
 MOST_WIDE_TARGETS = 12
 MOST_TRANSITION_WIRES = 4
 MOST_SELECTORS = 2
+MOST_ROTATIONS = 255
+GROUP_BITS = 4
 MOST_PAIRED_BITS = 4
 PAULI_REGISTER_BITS = 4
 TABLE_BITS = 8
@@ -87,12 +92,11 @@ def _structure(**fields: str | tuple[str, int]) -> np.dtype[np.void]:
 
 
 PASS = _structure(
-    load_thread=("u8", MOST_THREAD_BITS),
-    store_thread=("u8", MOST_THREAD_BITS),
     load_register=("u8", MOST_REGISTER_BITS),
     store_register=("u8", MOST_REGISTER_BITS),
     zero="u8",
-    reserved="u8",
+    load_threads="u4",
+    store_threads="u4",
     load_blocks="u4",
     store_blocks="u4",
     thread_bits="u4",
@@ -103,34 +107,25 @@ PASS = _structure(
     store_after_barrier="u4",
 )
 STAGE = _structure(
-    put_thread=("u2", MOST_THREAD_BITS),
-    get_thread=("u2", MOST_THREAD_BITS),
-    put_register=("u2", MOST_REGISTER_BITS),
-    get_register=("u2", MOST_REGISTER_BITS),
-    put_flip="u2",
-    get_flip="u2",
-    exchange="u2",
-    reserved="u2",
+    put_register=("u4", MOST_REGISTER_BITS),
+    get_register=("u4", MOST_REGISTER_BITS),
+    places="u4",
     put_blocks="u4",
     get_blocks="u4",
+    exchange="u4",
     first_operation="u4",
     operations="u4",
-    unused="u4",
 )
 OPERATION = _structure(
     kind="u1",
     bit="u1",
     other="u1",
-    reserved="u1",
+    rotations="u1",
     registers="u4",
-    on_thread="u2",
-    want_thread="u2",
-    on_block="u4",
-    want_block="u4",
     at="u4",
     columns="u4",
-    threads="u4",
 )
+CONDITION = _structure(on_thread="u2", want_thread="u2", on_block="u4", want_block="u4", threads="u4")
 COLUMNS = _structure(
     of_thread=("u4", MOST_THREAD_BITS),
     of_register=("u4", MOST_REGISTER_BITS),
