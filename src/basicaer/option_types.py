@@ -89,6 +89,7 @@ class SimulatorOptions(PrimitiveRunOptions, ForeignOptions, total=False):
 class QasmSimulatorOptions(SimulatorOptions, total=False):
     """The options of `QasmSimulator.run`."""
 
+    spill: str | PathLike[str] | None
     initial_statevector: ArrayLike | None
 
 

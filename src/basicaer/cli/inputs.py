@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from basicaer.simulators.base import BasicAerSimulator
 
-__all__ = ["check_picture", "circuit_in", "noise_options", "refusal", "simulator_called", "warnings_printed"]
+__all__ = ["check_picture", "circuit_in", "qasm_options", "refusal", "simulator_called", "warnings_printed"]
 
 _SIMULATORS = {"qasm": "qasm_simulator", "statevector": "statevector_simulator", "unitary": "unitary_simulator"}
 _FLAGS = {  # options of `run`, as its messages call them -> options of the command line
@@ -35,6 +35,7 @@ _FLAGS = {  # options of `run`, as its messages call them -> options of the comm
     "noise_model": "--noise",
     "precision": "--precision",
     "seed_simulator": "--seed",
+    "spill": "--spill",
     "shots": "--shots",
     "timeout": "--timeout",
 }
@@ -112,13 +113,14 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def noise_options(file: Path | None) -> dict[str, Any]:
-    """Return the option for the noise model in a file; none if there is no file."""
-    if file is None:
-        return {}
-    from basicaer.noise import NoiseModel
+def qasm_options(noise: Path | None, spill: str | None) -> dict[str, Any]:
+    """Return those options that not every simulator has: for the noise model in a file and for a folder, if given."""
+    given: dict[str, Any] = {} if spill is None else {"spill": spill}
+    if noise is not None:
+        from basicaer.noise import NoiseModel
 
-    return {"noise_model": NoiseModel.load(file)}
+        given["noise_model"] = NoiseModel.load(noise)
+    return given
 
 
 def check_picture(option: str, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from basicaer.cli.inputs import check_picture, circuit_in, noise_options, refusal, simulator_called, warnings_printed
+from basicaer.cli.inputs import check_picture, circuit_in, qasm_options, refusal, simulator_called, warnings_printed
 from basicaer.cli.results import draw, print_results
 from basicaer.errors import BasicAerError
 from basicaer.provider import BasicAer
@@ -41,6 +41,7 @@ def run_file(
     plot: Path | None,
     progress: bool | None,
     noise: Path | None,
+    spill: str | None,
     **options: Any,
 ) -> None:
     """Run the circuit in a file and show its result."""
@@ -50,7 +51,7 @@ def run_file(
         if plot is not None and backend.name == "unitary_simulator":
             raise BasicAerError("--plot draws counts or probabilities, and a unitary has none; leave it out.")
         circuit = circuit_in(file, bind, needs_values=True)
-        options.update(noise_options(noise))
+        options.update(qasm_options(noise, spill))
         if memory:  # not every simulator has the option
             options["memory"] = True
         with warnings_printed(file):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from basicaer.calibration import measured_crossover
-from basicaer.devices.registry import choose_device
 from basicaer.engine.bits import inverse_positions
 from basicaer.engine.expected_errors import expected_errors
 from basicaer.engine.plan import Part, Product
@@ -19,6 +18,7 @@ from basicaer.plan_view.circuit_plan import CircuitPlan
 from basicaer.plan_view.division import division_of
 from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, ShownStop, Stage
 from basicaer.plan_view.prediction import run_times
+from basicaer.spilling import device_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ def plan_experiment(
         qubits += [program.circuit_qubits + q for q in program.qubits]
     if experiment.is_density:
         program = on_density_matrices(program)
-    device, reason = choose_device(experiment.devices, len(qubits), precision, measured_crossover)
+    device, reason = device_for(experiment.devices, len(qubits), precision, measured_crossover)
     starts_at_zero = not unitary and experiment.initial is None
     planning = _Planning(device, qubits, experiment, starts_at_zero=starts_at_zero)
     stretches = stretches_of(program)

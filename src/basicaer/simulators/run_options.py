@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from basicaer.errors import OptionValueError, UnknownOptionError
 from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
-from basicaer.options import ArrayPlace, check_margin, check_options
+from basicaer.options import ArrayPlace, DeviceChoice, check_margin, check_options
 from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class RunOptions(NamedTuple):
             for name in ("checkpoint_margin", "checkpoint_on_sigterm"):
                 if settings[name]:
                     raise OptionValueError(f"{name} is for a job that is saved: give checkpoint_dir, or leave it out.")
+        if settings.get("spill") is not None:
+            _check_spill(settings)
         check_margin(settings)
         return settings
 
@@ -107,6 +109,16 @@ class RunOptions(NamedTuple):
         if others:
             return f"{self.simulator} has no option '{name}': it is one of {' and '.join(others)}."
         return unknown_name(f"option of {self.simulator}", name, self.defaults, ACCEPTED_NAMES | self.ignored)
+
+
+def _check_spill(settings: Mapping[str, Any]) -> None:
+    """Refuse what cannot be done with a state in a file."""
+    if settings["checkpoint_dir"] is not None:
+        raise OptionValueError("A job saved in checkpoint_dir keeps its states in memory: leave out spill.")
+    if settings["distributed"]:
+        raise OptionValueError("The states of several ranks are in memory: leave out spill, or distributed.")
+    if settings["device"] is DeviceChoice.GPU:
+        raise OptionValueError("spill is for states on the CPU: leave out device='GPU', or spill.")
 
 
 def _means_default(name: str, value: Any) -> bool:

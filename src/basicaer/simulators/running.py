@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
-from basicaer.devices.registry import choose_device, device_after_failure
+from basicaer.devices.registry import device_after_failure
 from basicaer.engine.exactly import mean_values, outcome_probabilities
 from basicaer.engine.execute import execute
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -29,6 +29,7 @@ from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
 from basicaer.simulators.outcomes import data_of, finished_experiment
 from basicaer.simulators.ranks import qubits_of_rank, shared
+from basicaer.spilling import device_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -311,7 +312,7 @@ class _Simulation:
         """Return the device of an experiment, and why it is that one."""
         n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
         of_rank = qubits_of_rank(n_qubits, ranks)
-        chosen = choose_device(experiment.devices, of_rank, experiment.precision, measured_crossover)
+        chosen = device_for(experiment.devices, of_rank, experiment.precision, measured_crossover)
         return shared(chosen, n_qubits, ranks)
 
     def _n_qubits(self, experiment: Experiment) -> int:

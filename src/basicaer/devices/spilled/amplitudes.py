@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -242,7 +243,7 @@ class SpilledAmplitudes:
         wanted, which = np.unique(at[counts], return_inverse=True)
         found = np.empty(len(wanted), self._workshop.dtype)
         bounds = np.flatnonzero(np.diff(shifted_down(wanted, LONG_RUN_QUBITS), prepend=-1, append=-1)).tolist()
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for begin, end in pairwise(bounds):
             first = int(wanted[begin])
             part = np.empty(int(wanted[end - 1]) + 1 - first, self._workshop.dtype)
             self._file.read(first, part, self._poll)

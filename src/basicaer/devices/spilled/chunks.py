@@ -10,14 +10,13 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from basicaer.engine.bits import deposit_bits, has_bit, shifted_up
 from basicaer.errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from basicaer.devices.spilled.state_file import StateFile
@@ -52,7 +51,7 @@ class Division(NamedTuple):
         return [deposit_bits(number, free) + first for number in range(2 ** len(free))]
 
     def runs(self, number: int, fixed: Mapping[int, int]) -> Iterator[tuple[slice, int, bool]]:
-        """Yield the runs of a chunk: where it is in the chunk, where in the file, and whether it may be other than 0."""
+        """Yield the runs of a chunk: where each is in the chunk and in the file, and whether it may be other than 0."""
         size, high = 2**self.run_qubits, self.local[self.run_qubits :]
         start = deposit_bits(number, self.others)
         held = [(j, fixed[position]) for j, position in enumerate(high) if position in fixed]

@@ -98,10 +98,12 @@ class SpilledDevice:
         return 0
 
     def costs(self, n_qubits: int, precision: Precision) -> Costs | None:
-        del n_qubits, precision  # each segment is planned stage by stage when it runs
+        del n_qubits, precision
+        return None  # each segment is planned stage by stage when it runs
 
     def undoing_costs(self, n_qubits: int, precision: Precision) -> Costs | None:
-        del n_qubits, precision  # nothing is undone
+        del n_qubits, precision
+        return None  # nothing is undone
 
     def most_undone(self, n_qubits: int, precision: Precision) -> int:
         del n_qubits, precision

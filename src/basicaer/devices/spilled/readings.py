@@ -8,7 +8,7 @@ import numpy as np
 
 from basicaer.devices.memory import free_host_bytes
 from basicaer.devices.spilled.amplitudes import SpilledAmplitudes
-from basicaer.engine.bits import deposit_bits, extract_bits, has_bit, mask_of, parity, positions_of, shifted_down, signs
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, parity, positions_of, shifted_down, signs
 from basicaer.engine.paulis import by_flips
 from basicaer.engine.sampling import last_with_weight
 from basicaer.errors import BasicAerError
@@ -174,9 +174,7 @@ class SpilledReadings(SpilledAmplitudes):
         self._sort()
         whole = np.empty(2**self.n_qubits, self._workshop.dtype)
         for start in range(0, len(whole), _READ_AT_ONCE):
-            whole[start : start + _READ_AT_ONCE] = self._read(
-                np.arange(start, min(start + _READ_AT_ONCE, len(whole)))
-            )
+            whole[start : start + _READ_AT_ONCE] = self._read(np.arange(start, min(start + _READ_AT_ONCE, len(whole))))
         return whole
 
     def amplitudes(self) -> NDArray[np.complexfloating]:

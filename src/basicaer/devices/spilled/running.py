@@ -67,7 +67,7 @@ class RunningAmplitudes(SpilledAmplitudes):
         others = [wire for wire in range(self.n_qubits) if wire not in {*leaving, *stages.ranks}]
         self._place = inverse_positions([*others, *leaving, *stages.ranks])
 
-    def _run_stage(  # noqa: PLR0917  # a stage, and what it is a part of
+    def _run_stage(  # a stage, and what it is a part of
         self,
         stage: Stage,
         stages: Stages,
@@ -139,9 +139,7 @@ class RunningAmplitudes(SpilledAmplitudes):
         """Return what applies one of the segments to a chunk: by one plan for all chunks, or gate by gate."""
         workshop, count, plan = self._workshop, len(segments.template.gates), None
         costs = workshop.device.costs(self._n_local, workshop.precision)
-        is_planned = workshop.device.runs_by_plan(
-            count, self._n_local, workshop.precision, any_untouched=any_untouched
-        )
+        is_planned = workshop.device.runs_by_plan(count, self._n_local, workshop.precision, any_untouched=any_untouched)
         if costs is not None and is_planned:
             plan = workshop.planner(segments.template, self._n_local, costs, poll=self._poll)
         return lambda number, state: state.run(segments[number], plan)

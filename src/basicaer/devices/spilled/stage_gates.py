@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["segments_of_chunks"]
 
 
-def segments_of_chunks(
+def segments_of_chunks(  # noqa: PLR0917  # a stage, what it is a part of, and the chunks
     stage: Stage,
     stages: Stages,
     segment: Segment,
@@ -42,7 +42,7 @@ def segments_of_chunks(
         if all(places[0].is_local(wire) for wire in (*planned.targets, *planned.controls)):
             same = gates_of_rank(alone, stages, segment, places[0], poll)
             for gates in of_chunks:
-                gates += same
+                gates.extend(same)
         else:
             differing = [gates_of_rank(alone, stages, segment, of_chunk, poll)[0] for of_chunk in places]
             for gates, gate in zip(of_chunks, _with_numbers(differing), strict=True):

@@ -45,7 +45,8 @@ class SpilledState(RunningAmplitudes, SpilledReadings):
 
         def part(start: int, end: int) -> NDArray[np.complexfloating]:
             indices = np.arange(start, end)
-            return (shifted_down(indices, half) == lowest_bits(indices, half)).astype(self._workshop.dtype)
+            ones: NDArray[np.bool_] = shifted_down(indices, half) == lowest_bits(indices, half)
+            return ones.astype(self._workshop.dtype)
 
         self._write_all(part)
 
@@ -83,9 +84,7 @@ class SpilledState(RunningAmplitudes, SpilledReadings):
 
     def copy(self) -> Self:
         self._poll()
-        copied = type(self)(
-            self._copied_file(), self._workshop, self.n_qubits, self._place, self._fixed, self._factor
-        )
+        copied = type(self)(self._copied_file(), self._workshop, self.n_qubits, self._place, self._fixed, self._factor)
         copied.any_untouched = self.any_untouched
         return copied
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    _Poll = Callable[[], None]
+
 __all__ = ["StateFile", "free_disk_bytes", "why_no_files"]
 
 PIECE_BYTES = 2**22
@@ -79,7 +81,7 @@ class StateFile:
         If the file cannot be made, or the disk has no room for it.
     """
 
-    def __init__(self, folder: Path, amplitudes: int, dtype: np.dtype[np.complexfloating], poll: Callable[[], None]):
+    def __init__(self, folder: Path, amplitudes: int, dtype: np.dtype[np.complexfloating], poll: _Poll) -> None:
         self.amplitudes, self.dtype = amplitudes, dtype
         self._folder = folder
         size = amplitudes * dtype.itemsize
@@ -107,9 +109,9 @@ class StateFile:
             "delete something there, or choose a folder on a larger disk."
         )
 
-    def read(self, start: int, into: NDArray[np.complexfloating], poll: Callable[[], None]) -> None:
+    def read(self, start: int, into: NDArray[np.complexfloating], poll: _Poll) -> None:
         """Fill an array with the amplitudes from some index on, polling before each piece."""
-        left, at = memoryview(into.view(np.uint8)), start * self.dtype.itemsize
+        left, at = into.view(np.uint8).data, start * self.dtype.itemsize
         while left:
             poll()
             try:
@@ -120,9 +122,9 @@ class StateFile:
                 self._fail("read", "the file has become shorter")
             left, at = left[count:], at + count
 
-    def write(self, start: int, amplitudes: NDArray[np.complexfloating], poll: Callable[[], None]) -> None:
+    def write(self, start: int, amplitudes: NDArray[np.complexfloating], poll: _Poll) -> None:
         """Replace the amplitudes from some index on, polling before each piece."""
-        left, at = memoryview(amplitudes.view(np.uint8)), start * self.dtype.itemsize
+        left, at = amplitudes.view(np.uint8).data, start * self.dtype.itemsize
         while left:
             poll()
             try:
@@ -133,8 +135,8 @@ class StateFile:
 
     def _fail(self, what: str, why: str, error: OSError | None = None) -> NoReturn:
         raise BasicAerError(
-            f"The state in spill={str(self._folder)!r} cannot be {what} ({why}), and is lost; check that disk, or choose "
-            "a folder on another one, and run the circuit again."
+            f"The state in spill={str(self._folder)!r} cannot be {what} ({why}), and is lost; check that disk, "
+            "or choose a folder on another one, and run the circuit again."
         ) from error
 
     def close(self) -> None:

@@ -1,0 +1,216 @@
+"""Jobs whose states lie in files: the same results as in memory, how much is moved, and what goes wrong in words."""
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit.library import QFTGate
+from qiskit.quantum_info import SparsePauliOp
+
+import random_programs
+import reference
+from basicaer import library
+from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.spilled import device as spilled_device
+from basicaer.devices.spilled.device import SpilledDevice
+from basicaer.devices.spilled.state_file import StateFile
+from basicaer.engine.program import Form, Gate, Segment
+from basicaer.noise import NoiseModel, depolarizing_error
+from basicaer.options import Precision
+from basicaer.plan.planner import plan_segment
+from basicaer.plan.stages import plan_stages
+
+CHUNK_QUBITS = 4
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder into which all states go, as if memory held none, in chunks of 16 amplitudes."""
+    monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", CHUNK_QUBITS)
+    monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    return tmp_path
+
+
+@pytest.fixture
+def moved(monkeypatch):
+    """Count the amplitudes that are read from files and written to them."""
+    counts = {"read": 0, "write": 0}
+
+    def counted(name):
+        method = getattr(StateFile, name)
+
+        def count(self, start, amplitudes, poll):
+            counts[name] += len(amplitudes)
+            method(self, start, amplitudes, poll)
+
+        monkeypatch.setattr(StateFile, name, count)
+
+    counted("read")
+    counted("write")
+    return counts
+
+
+def in_both(backend, circuit, folder, monkeypatch, **options):
+    """Run a circuit with its state in a file and in memory."""
+    spilled = backend.run(circuit, spill=folder, seed_simulator=5, **options).result()
+    assert all(one.metadata["device"] == f"disk of {folder}" for one in spilled.results)
+    monkeypatch.undo()
+    in_memory = backend.run(circuit, seed_simulator=5, **options).result()
+    assert all(one.metadata["device"] == "CPU" for one in in_memory.results)
+    return spilled, in_memory
+
+
+def layers(n, depth=3):
+    circuit = QuantumCircuit(n)
+    for layer in range(depth):
+        for q in range(n):
+            circuit.ry(0.3 + q * 0.2 + layer, q)
+            circuit.rz(0.1 * q - layer, q)
+        for q in range(n):
+            circuit.cx(q, (q + 1 + layer) % n)
+    return circuit
+
+
+@pytest.mark.filterwarnings("ignore::basicaer.errors.NothingMeasuredWarning")
+@pytest.mark.parametrize("number", range(12))
+def test_random_programs_have_the_same_outcomes(number, folder, monkeypatch, qasm):
+    program = random_programs.program(number)
+    binds = [program.binds] if program.binds else None
+    of_both = in_both(qasm, program.circuit, folder, monkeypatch, parameter_binds=binds, shots=50, memory=True)
+    spilled, in_memory = ([one.data.to_dict() for one in result.results] for result in of_both)
+    assert spilled == in_memory
+    assert not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("n", [6, 9, 11])
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_what_is_saved_is_the_same(n, precision, folder, monkeypatch, qasm):
+    circuit = layers(n)
+    circuit.swap(0, n - 1)
+    circuit.cp(0.7, 0, n - 1)
+    library.save_statevector(circuit)
+    library.save_probabilities(circuit, [n - 1, 0, 2], label="some")
+    library.save_amplitudes(circuit, [1, 2**n - 2, 7], label="amplitudes")
+    library.save_density_matrix(circuit, [1, n - 2], label="density")
+    paulis = SparsePauliOp(["X" * n, "Z" + "I" * (n - 2) + "Y", "I" * (n - 1) + "Z"], [0.3, 0.2, 0.1])
+    library.save_expectation_value(circuit, paulis, range(n), label="value")
+    circuit.measure_all()
+    spilled, in_memory = in_both(qasm, circuit, folder, monkeypatch, precision=precision)
+    tolerance = 1e-12 if precision == "double" else 1e-5
+    for label in ("statevector", "some", "amplitudes", "density", "value"):
+        ours, theirs = (np.asarray(result.data(0)[label]) for result in (spilled, in_memory))
+        assert np.allclose(ours, theirs, rtol=0, atol=tolerance), label
+    if precision == "double":
+        assert spilled.get_counts() == in_memory.get_counts()
+
+
+def test_measurement_and_reset_in_the_middle(folder, monkeypatch, qasm):
+    n = 7
+    circuit = QuantumCircuit(n, n)
+    for layer in range(3):
+        circuit.compose(layers(n, 1), inplace=True)
+        circuit.measure(n - 1 - layer, layer)
+        circuit.reset(layer)
+        with circuit.if_test((circuit.clbits[layer], 1)):
+            circuit.x(n - 1)
+            circuit.h(3)
+    circuit.measure(range(n), range(n))
+    spilled, in_memory = in_both(qasm, circuit, folder, monkeypatch, shots=60, memory=True)
+    assert spilled.get_memory() == in_memory.get_memory()
+
+
+@pytest.mark.parametrize("method", ["statevector", "density_matrix"])
+def test_noise(method, folder, monkeypatch, qasm):
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["ry"])
+    circuit = layers(5 if method == "statevector" else 3, 2)
+    circuit.measure_all()
+    spilled, in_memory = in_both(qasm, circuit, folder, monkeypatch, shots=200, noise_model=model, method=method)
+    assert spilled.get_counts() == in_memory.get_counts()
+
+
+def test_an_initial_state(folder, monkeypatch, qasm):
+    circuit = layers(6, 1)
+    circuit.measure_all()
+    of_both = in_both(qasm, circuit, folder, monkeypatch, initial_statevector=reference.random_state(6))
+    assert of_both[0].get_counts() == of_both[1].get_counts()
+
+
+def segment_of(n, count, seed=0):
+    """Gates of all forms on random qubits."""
+    random = np.random.default_rng(seed)
+    gates = []
+    for number in range(count):
+        a, b, c = random.permutation(n)[:3].tolist()
+        kind = number % 4
+        if kind == 0:
+            gates.append(Gate("u", "G", (a,), Form.MATRIX, reference.random_unitary(2, number)))
+        elif kind == 1:
+            gates.append(Gate("cx", "X", (a,), Form.PERMUTATION, np.array([1, 0]), (b,), 1))
+        elif kind == 2:
+            gates.append(Gate("d", "ZZ", (a, b), Form.DIAGONAL, np.exp(1j * random.normal(size=4))))
+        else:
+            gates.append(Gate("cu", "G", (a,), Form.MATRIX, reference.random_unitary(2, number), (b, c), 2))
+    return Segment(tuple(gates))
+
+
+def test_a_state_of_one_chunk_is_that_in_memory_bit_by_bit(tmp_path):
+    n, segment = 9, segment_of(9, 60)
+    cpu = NumpyDevice(threads=1, tile_qubits=4)
+    state = SpilledDevice(tmp_path, plan_segment, plan_stages, device=cpu, chunk_qubits=n).new_state(
+        n, Precision.DOUBLE
+    )
+    state.load(vector := reference.random_state(n))
+    state.run(segment, None)
+    in_memory = cpu.new_state(n, Precision.DOUBLE)
+    in_memory.load(vector)
+    in_memory.run(segment, plan_segment(segment, n, cpu.costs(n, Precision.DOUBLE)))
+    assert np.array_equal(state.read(), in_memory.read())
+
+
+def test_a_stage_reads_and_writes_each_amplitude_once(folder, moved, qasm):
+    n = 10
+    circuit = QuantumCircuit(n)
+    circuit.append(QFTGate(n), range(n))
+    stages = plan_stages(
+        Segment(tuple(Gate("h", "G", (q,), Form.MATRIX, np.eye(2)) for q in range(2))), n, n - CHUNK_QUBITS, None
+    )
+    assert len(stages.stages) == 1
+    state = spilled_state(folder, n)
+    before = dict(moved)
+    hadamard = np.array([[1, 1], [1, -1]]) / 2**0.5
+    state.run(Segment(tuple(Gate("h", "G", (q,), Form.MATRIX, hadamard) for q in range(n))), None)
+    assert (moved["read"], moved["write"] - before["write"]) == (0, 2**n)  # a product is written, and nothing is read
+    state.run(Segment(tuple(Gate("h", "G", (q,), Form.MATRIX, hadamard) for q in range(CHUNK_QUBITS))), None)
+    assert (moved["read"], moved["write"] - before["write"]) == (2**n, 2 * 2**n)
+
+
+def test_a_collapse_moves_nothing_and_halves_what_is_read(folder, moved):
+    n = 8
+    state = spilled_state(folder, n)
+    state.load(vector := reference.random_state(n))
+    _, one = state.weights(n - 1)
+    assert moved["read"] == 2**n
+    before = dict(moved)
+    state.collapse(n - 1, outcome=True, probability=one)
+    assert moved == before
+    state.weights(0)
+    assert moved["read"] - before["read"] == 2**n // 2
+    assert np.allclose(state.read(), reference.collapse(vector, n - 1, 1), rtol=0, atol=1e-12)
+
+
+def test_qubits_that_nothing_has_acted_on_are_not_read_nor_written(folder, moved):
+    n = 9
+    state = spilled_state(folder, n)
+    before = moved["write"]
+    matrix = reference.random_unitary(4)
+    for pair in ((0, 1), (2, 3)):
+        state.run(Segment((Gate("u", "GG", pair, Form.MATRIX, matrix),)), None)
+    assert moved["write"] - before <= 2 * 2**CHUNK_QUBITS
+    assert moved["read"] <= 2**CHUNK_QUBITS
+
+
+def spilled_state(folder, n, monitor=None):
+    cpu = NumpyDevice(threads=1, tile_qubits=3)
+    device = SpilledDevice(folder, plan_segment, plan_stages, device=cpu, chunk_qubits=CHUNK_QUBITS)
+    return device.new_state(n, Precision.DOUBLE, monitor)
