@@ -245,6 +245,20 @@ def test_a_system_without_the_calls_is_named(tmp_path, small, monkeypatch, qasm)
         qasm.run(circuit_of(N), spill=tmp_path).result()
 
 
+def test_large_files_are_closed_beside_and_their_room_counts_as_free(tmp_path, monkeypatch):
+    monkeypatch.setattr(state_file, "_SLOW_TO_CLOSE", 0)
+    state = new_state(tmp_path)
+    file, closed = state._file._file, threading.Event()
+    monkeypatch.setattr(threading.Thread, "start", lambda _: closed.set())
+    state.release()
+    assert closed.is_set()
+    assert not file.closed
+    monkeypatch.undo()
+    state_file._closing[-1].start()
+    assert state_file.free_disk_bytes(tmp_path) > 0
+    assert file.closed
+
+
 def test_states_that_fit_stay_in_memory(tmp_path, qasm):
     result = qasm.run(circuit_of(N), spill=tmp_path).result()
     assert result.results[0].metadata["device"] == "CPU"

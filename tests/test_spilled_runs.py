@@ -13,6 +13,7 @@ from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.devices.spilled.state_file import StateFile
+from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.noise import NoiseModel, depolarizing_error
 from basicaer.options import Precision
@@ -208,6 +209,17 @@ def test_qubits_that_nothing_has_acted_on_are_not_read_nor_written(folder, moved
         state.run(Segment((Gate("u", "GG", pair, Form.MATRIX, matrix),)), None)
     assert moved["write"] - before <= 2 * 2**CHUNK_QUBITS
     assert moved["read"] <= 2**CHUNK_QUBITS
+
+
+def test_progress_counts_stages(folder):
+    n, monitor = 8, Monitor()
+    monitor.start()
+    monitor.enter("gates")
+    state = spilled_state(folder, n, monitor)
+    state.run(segment_of(n, 40), None)
+    progress = monitor.progress()
+    assert progress.total_passes == progress.passes > 1
+    assert np.isclose(sum(state.weights(0)), 1)
 
 
 def spilled_state(folder, n, monitor=None):

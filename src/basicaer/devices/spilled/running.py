@@ -35,6 +35,7 @@ class RunningAmplitudes(SpilledAmplitudes):
         held = None if is_fresh else tuple(inverse_positions(self._place)[self._n_local :])
         how = self.n_qubits, self.n_qubits - self._n_local, held
         stages = self._workshop.stage_planner(segment, *how, poll=self._poll)
+        self._workshop.monitor.expect_more(sum(1 for stage in stages.stages if stage.gates))
         if is_fresh:
             self._arrange(stages)
         held = stages.ranks

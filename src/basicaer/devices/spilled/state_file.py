@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 import weakref
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -30,7 +31,11 @@ __all__ = ["StateFile", "free_disk_bytes", "why_no_files"]
 PIECE_BYTES = 2**22
 """Bytes between two polls: they take some 20 ms on a disk that moves 200 MB in a second."""
 
+_SLOW_TO_CLOSE = 2**26  # bytes; the system takes a tenth of a second to free the room of a gigabyte
 _TAKEN_AT_ONCE = 2**28  # bytes between two polls while room is taken, which writes nothing on most file systems
+
+
+_closing: list[threading.Thread] = []  # threads that close large files, so that a cancelled job need not wait for that
 
 
 def why_no_files() -> str:
@@ -44,11 +49,15 @@ def why_no_files() -> str:
 def free_disk_bytes(folder: Path) -> int:
     """Return how many bytes are free on the disk of a folder, for users without special rights.
 
+    This waits until the files of states that are no longer needed are gone.
+
     Raises
     ------
     BasicAerError
         If there is no such folder.
     """
+    while _closing:
+        _closing.pop().join()
     try:
         there = os.statvfs(folder)
     except OSError as error:
@@ -91,7 +100,7 @@ class StateFile:
             self._file = tempfile.TemporaryFile(dir=folder, prefix="basicaer-", buffering=0)  # noqa: SIM115  # closed below
         except OSError as error:
             raise _no_files_in(folder, error) from error
-        self._closing = weakref.finalize(self, self._file.close)  # a state that an error leaves behind is closed, too
+        self._close = weakref.finalize(self, _close, self._file, size)  # for states that an error leaves behind, too
         try:
             for start in range(0, size, _TAKEN_AT_ONCE):
                 poll()
@@ -141,4 +150,18 @@ class StateFile:
 
     def close(self) -> None:
         """Give the room back."""
-        self._closing()
+        self._close()
+
+
+def _close(file: IO[bytes], size: int) -> None:
+    """Close a file, and thereby free its room; if it is large, beside what else is to be done."""
+    if size >= _SLOW_TO_CLOSE:
+        thread = threading.Thread(target=file.close, name="basicaer-close")
+        try:
+            thread.start()
+        except RuntimeError:  # there are no more threads, or Python is about to end
+            pass
+        else:
+            _closing.append(thread)
+            return
+    file.close()
