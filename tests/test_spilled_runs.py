@@ -8,7 +8,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import random_programs
 import reference
-from basicaer import library
+from basicaer import BasicAerError, library
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled.device import SpilledDevice
@@ -211,6 +211,34 @@ def test_qubits_that_nothing_has_acted_on_are_not_read_nor_written(folder, moved
     assert moved["read"] <= 2**CHUNK_QUBITS
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_moved_at_a_time_lies_side_by_side(tmp_path, monkeypatch, seed):
+    """At most two wires leave a chunk of six at a time, so that four need not move in the file."""
+    sizes = []
+    for name in ("read", "write"):
+        method = getattr(StateFile, name)
+
+        def noted(self, start, amplitudes, poll, method=method):
+            sizes.append(len(amplitudes))
+            method(self, start, amplitudes, poll)
+
+        monkeypatch.setattr(StateFile, name, noted)
+    n, vector = 8, reference.random_state(8)
+    cpu = NumpyDevice(threads=1, tile_qubits=3)
+    device = SpilledDevice(tmp_path, plan_segment, plan_stages, device=cpu, chunk_qubits=6)
+    state = device.new_state(n, Precision.DOUBLE)
+    state.load(vector)
+    gates = [Gate("u", "GG", (q, (q + 3) % n), Form.MATRIX, reference.random_unitary(4, q)) for q in range(n)]
+    order = np.random.default_rng(seed).permutation(n)
+    sizes.clear()
+    state.run(Segment(tuple(gates[i] for i in order)), None)
+    assert len(sizes) > 2 * 4  # several stages
+    assert min(sizes) >= 2**4
+    for i in order:
+        vector = reference.apply(vector, gates[i].data, gates[i].targets)
+    assert np.allclose(state.read(), vector, rtol=0, atol=1e-12)
+
+
 def test_progress_counts_stages(folder):
     n, monitor = 8, Monitor()
     monitor.start()
@@ -226,3 +254,40 @@ def spilled_state(folder, n, monitor=None):
     cpu = NumpyDevice(threads=1, tile_qubits=3)
     device = SpilledDevice(folder, plan_segment, plan_stages, device=cpu, chunk_qubits=CHUNK_QUBITS)
     return device.new_state(n, Precision.DOUBLE, monitor)
+
+
+@pytest.mark.filterwarnings("ignore::basicaer.errors.NothingMeasuredWarning")
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_plan_shows_the_stages_that_a_run_has_and_the_bytes_that_it_moves(measured, folder, moved, qasm):
+    n = 9
+    circuit = QuantumCircuit(n, n)
+    circuit.compose(layers(n, 1), inplace=True)
+    if measured:
+        circuit.measure(0, 0)
+        circuit.compose(layers(n, 1), inplace=True)
+    plan = qasm.plan(circuit, spill=folder)
+    assert plan.device == f"disk of {folder}"
+    assert plan.on_disk == 16 * 2**n
+    assert all(len(stage.tile) == CHUNK_QUBITS for stage in plan.stages)
+    assert sum(len(stage.gates) for stage in plan.stages) == plan.n_gates - plan.swaps
+    assert f"The state is a file of {16 * 2**n // 1024} KiB. Each row is a stage" in " ".join(str(plan).split())
+    job = qasm.run(circuit, spill=folder, shots=1)
+    job.result()
+    assert job.progress().total_passes == len(plan.stages)
+    if not measured:  # nothing is sampled: what is moved is what the stages move, and one amplitude at first
+        assert plan.bytes == 16 * (moved["read"] + moved["write"] - 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "names_it"),
+    [({}, True), ({"precision": "single"}, True), ({"device": "CPU"}, True), ({"checkpoint_dir": "saved"}, False)],
+)
+def test_the_refusal_of_a_state_says_how_large_its_file_would_be(options, names_it, tmp_path, monkeypatch, qasm):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**28)
+    circuit = layers(30, 1)
+    circuit.measure_all()
+    with pytest.raises(BasicAerError, match="30 qubits") as refused:
+        qasm.run(circuit, **options)
+    size = 8 if "precision" in options else 16
+    assert (f"spill=FOLDER keeps it in a file of {size} GiB" in refused.value.message) is names_it

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.devices.registry import choose_device
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.devices.spilled.state_file import why_no_files
 from basicaer.errors import BasicAerError
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.options import DeviceOptions, Precision
 
-__all__ = ["device_for"]
+__all__ = ["choose_device"]
 
 
-def device_for(
+def choose_device(
     options: DeviceOptions, n_qubits: int, precision: Precision, crossover: Crossover, *, ahead: bool = False
 ) -> tuple[Device, str]:
-    """Return the device for a state of `n_qubits`, and why it is that one; as `choose_device`, but for ``spill``.
+    """Return the device for a state of `n_qubits`, and why it is that one; as the registry does, but for ``spill``.
 
     Raises
     ------
     BasicAerError
         Also if the state has to be spilled and there are no files for that on this system, or not in this folder.
     """
-    device, reason = choose_device(options, n_qubits, precision, crossover, ahead=ahead)
+    device, reason = registry.choose_device(options, n_qubits, precision, crossover, ahead=ahead)
     if not options.spill:
         return device, reason
     needed = precision.amplitude_bytes * 2**n_qubits + device.scratch_bytes(precision)

@@ -48,10 +48,10 @@ from basicaer.simulators.ranks import (
     ranks_of,
     shared,
 )
-from basicaer.simulators.run_options import RunOptions
+from basicaer.simulators.run_options import RunOptions, would_spill
 from basicaer.simulators.running import run_simulation
 from basicaer.simulators.target import build_target
-from basicaer.spilling import device_for
+from basicaer.spilling import choose_device
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
@@ -435,7 +435,7 @@ class BasicAerSimulator(BackendV2):
         if ranks := settings["distributed"] or None:
             devices = options_of_rank(devices, ranks, gpus)
         of_rank = qubits_of_rank(evolved, ranks)
-        chosen = device_for(devices, of_rank, precision, known_crossover, ahead=True)
+        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True)
         device, _ = shared(chosen, evolved, ranks)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
         check_room(
@@ -447,6 +447,7 @@ class BasicAerSimulator(BackendV2):
             memory=memory,
             is_persisted=is_persisted,
             density=density,
+            may_spill=would_spill(settings),
         )
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(

@@ -12,7 +12,7 @@ from basicaer.wording import unknown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["RunOptions"]
+__all__ = ["RunOptions", "would_spill"]
 
 _DICTIONARIES = frozenset({"backend_options", "options", "run_options"})  # how other simulators are given options
 _NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "method", "shots"})
@@ -109,6 +109,13 @@ class RunOptions(NamedTuple):
         if others:
             return f"{self.simulator} has no option '{name}': it is one of {' and '.join(others)}."
         return unknown_name(f"option of {self.simulator}", name, self.defaults, ACCEPTED_NAMES | self.ignored)
+
+
+def would_spill(settings: Mapping[str, Any]) -> bool:
+    """Tell whether a state that does not fit into memory could be spilled, if these options had ``spill``."""
+    others = settings["checkpoint_dir"], settings["distributed"]
+    is_free = "spill" in settings and not any(others) and settings["device"] is not DeviceChoice.GPU
+    return is_free and settings["spill"] is None
 
 
 def _check_spill(settings: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
 from basicaer.simulators.outcomes import data_of, finished_experiment
 from basicaer.simulators.ranks import qubits_of_rank, shared
-from basicaer.spilling import device_for
+from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -312,7 +312,7 @@ class _Simulation:
         """Return the device of an experiment, and why it is that one."""
         n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
         of_rank = qubits_of_rank(n_qubits, ranks)
-        chosen = device_for(experiment.devices, of_rank, experiment.precision, measured_crossover)
+        chosen = choose_device(experiment.devices, of_rank, experiment.precision, measured_crossover)
         return shared(chosen, n_qubits, ranks)
 
     def _n_qubits(self, experiment: Experiment) -> int:

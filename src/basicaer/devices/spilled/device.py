@@ -65,6 +65,11 @@ class SpilledDevice:
         self._chunk_qubits = chunk_qubits
         self._workshops: dict[tuple[int, Precision, int], Workshop] = {}
 
+    def chunk_bytes(self, n_qubits: int, precision: Precision) -> int:
+        """Return how many bytes of memory are used for chunks."""
+        chunks: int = BUFFERS * precision.amplitude_bytes * 2 ** self.chunk_qubits(n_qubits, precision)
+        return chunks
+
     def chunk_qubits(self, n_qubits: int, precision: Precision) -> int:
         """Return how many qubits a chunk has."""
         if self._chunk_qubits:
@@ -72,6 +77,10 @@ class SpilledDevice:
         room = free_host_bytes() // _SHARE_OF_FREE // BUFFERS // precision.amplitude_bytes
         fits: int = max(highest_position(max(room, 1)), _SMALLEST_CHUNK)
         return min(fits, max(n_qubits - _USUAL_CHUNKS, _SMALLEST_CHUNK), n_qubits)
+
+    def costs_of_chunks(self, n_qubits: int, precision: Precision) -> Costs | None:
+        """Return the costs by which the gates of a stage are planned on a chunk."""
+        return self._device.costs(self.chunk_qubits(n_qubits, precision), precision)
 
     def layout_name(self, precision: Precision) -> str:
         del precision

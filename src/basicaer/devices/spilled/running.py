@@ -27,21 +27,21 @@ __all__ = ["RunningAmplitudes"]
 class RunningAmplitudes(SpilledAmplitudes):
     """Amplitudes in a file that gates act on. As long as a segment runs, its wires are what else are qubits."""
 
+    _held: tuple[int, ...] | None = None  # the qubits that made the number of a chunk at last
+
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
         """Run a segment stage by stage; `plan` and `after_pass` are None, as the device makes no plan ahead."""
         del plan, after_pass
         self._check_widths(segment)
         is_fresh, self.any_untouched = self.any_untouched, False
-        held = None if is_fresh else tuple(inverse_positions(self._place)[self._n_local :])
+        held = None if is_fresh else self._held or tuple(inverse_positions(self._place)[self._n_local :])
         how = self.n_qubits, self.n_qubits - self._n_local, held
         stages = self._workshop.stage_planner(segment, *how, poll=self._poll)
         self._workshop.monitor.expect_more(sum(1 for stage in stages.stages if stage.gates))
         if is_fresh:
             self._arrange(stages)
         held = stages.ranks
-        for number, stage in enumerate(stages.stages):
-            into = dict(zip(stage.exchange.into, stage.exchange.out, strict=True))
-            held = tuple([into.get(wire, wire) for wire in held])
+        for number, (stage, held) in enumerate(stages.with_held()):
             after = stages.stages[number + 1 : number + 2]
             leaving = after[0].exchange.out if after else ()
             if stage.gates:
@@ -51,6 +51,7 @@ class RunningAmplitudes(SpilledAmplitudes):
         place, fixed = self._place, self._fixed
         self._place = [place[wire] for wire in stages.wire_of]
         self._fixed = {qubit: fixed[wire] for qubit, wire in enumerate(stages.wire_of) if wire in fixed}
+        self._held = tuple(map(stages.wire_of.index, held))
 
     def _check_widths(self, segment: Segment) -> None:
         """Refuse gates that bring the amplitudes of more qubits together than a chunk has."""

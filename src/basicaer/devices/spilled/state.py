@@ -86,6 +86,7 @@ class SpilledState(RunningAmplitudes, SpilledReadings):
         self._poll()
         copied = type(self)(self._copied_file(), self._workshop, self.n_qubits, self._place, self._fixed, self._factor)
         copied.any_untouched = self.any_untouched
+        copied._held = self._held  # noqa: SLF001  # the same class
         return copied
 
     def layout(self) -> dict[str, Any]:
