@@ -14,6 +14,7 @@ from basicaer import BasicAer, BasicAerError, JobTimeLimitError
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import state_file
+from basicaer.devices.spilled.chunks import BUFFERS, pass_over
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
@@ -206,6 +207,27 @@ def test_a_cancellation_is_noticed_while_the_disk_works(tmp_path, monkeypatch):
     with pytest.raises(Cancelled):
         state.run(GATES, None)
     state.release()
+
+
+def test_threads_of_the_disk_stop_before_their_next_piece():
+    begun, stopped = [], []
+
+    def load(number, _buffer, check):
+        begun.append(number)
+        try:
+            for _ in range(10**7):
+                check()
+        except Cancelled:
+            stopped.append(number)
+            raise
+
+    def poll():
+        if begun:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        pass_over([0, 1, 2], [None] * BUFFERS, load, None, None, poll)
+    assert sorted(stopped) == sorted(begun)
 
 
 def test_a_time_limit_ends_a_pass(tmp_path):

@@ -200,6 +200,21 @@ def test_a_collapse_moves_nothing_and_halves_what_is_read(folder, moved):
     assert np.allclose(state.read(), reference.collapse(vector, n - 1, 1), rtol=0, atol=1e-12)
 
 
+def test_gates_after_a_measurement_act_on_a_state_of_norm_1(folder):
+    n, segment = 8, segment_of(8, 12)
+    state, want = spilled_state(folder, n), reference.random_state(n)
+    state.load(want)
+    for qubit in (n - 1, 0):
+        zero, _ = state.weights(qubit)
+        state.collapse(qubit, outcome=False, probability=zero)
+        want = reference.collapse(want, qubit, 0)
+        state.run(segment, None)
+        for gate in segment.gates:
+            data = {Form.DIAGONAL: np.diag, Form.PERMUTATION: lambda _: np.eye(2)[::-1]}.get(gate.form, np.asarray)
+            want = reference.apply(want, data(gate.data), gate.targets, gate.controls, gate.control_state)
+        assert np.allclose(state.read(), want, rtol=0, atol=1e-12)
+
+
 def test_qubits_that_nothing_has_acted_on_are_not_read_nor_written(folder, moved):
     n = 9
     state = spilled_state(folder, n)
@@ -263,6 +278,8 @@ def test_a_plan_shows_the_stages_that_a_run_has_and_the_bytes_that_it_moves(meas
     circuit = QuantumCircuit(n, n)
     circuit.compose(layers(n, 1), inplace=True)
     if measured:
+        circuit.swap(1, n - 1)
+        circuit.swap(0, n - 2)
         circuit.measure(0, 0)
         circuit.compose(layers(n, 1), inplace=True)
     plan = qasm.plan(circuit, spill=folder)
