@@ -58,7 +58,7 @@ class SpilledReadings(SpilledAmplitudes):
 
         def see(places: Places, chunk: NumpyState) -> None:
             local = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
-            first = mask_of(j for j, q in enumerate(qubits) if not places.is_local(q) and places.value(q))
+            first = mask_of(j for j, q in enumerate(qubits) if places.is_one_here(q))
             of_chunk = chunk.probabilities(places.local(qubits))
             probabilities[deposit_bits(np.arange(len(of_chunk)), local) + first] += of_chunk
 
@@ -99,7 +99,7 @@ class SpilledReadings(SpilledAmplitudes):
             # The qubits within a block are the lowest local ones, so that each block is a block of its chunk.
             of_chunk = shifted_down(extract_bits(firsts[own], local), block_qubits)
             found = chunk.indices_of_draws(block_qubits, of_chunk, thresholds[own] / self._factor**2)
-            others = mask_of(q for q in range(self.n_qubits) if not places.is_local(q) and places.value(q))
+            others = mask_of(q for q in range(self.n_qubits) if places.is_one_here(q))
             indices[own] = deposit_bits(found, local) + others
 
         self._visit(range(block_qubits), see, hit)
@@ -137,7 +137,7 @@ class SpilledReadings(SpilledAmplitudes):
         def see(places: Places, chunk: NumpyState) -> None:
             if not (weight := sum(chunk.weights(0))):
                 return
-            held = mask_of(q for q in range(self.n_qubits) if not places.is_local(q) and places.value(q))
+            held = mask_of(q for q in range(self.n_qubits) if places.is_one_here(q))
             local = [tuple(mask_of(places.local(positions_of(part))) for part in masks[place]) for place in chosen]
             turns = np.array([1 - 2 * parity(masks[place][1] & held) for place in chosen])
             values[list(chosen)] += weight * turns * chunk.expectations([(x, z) for x, z in local])

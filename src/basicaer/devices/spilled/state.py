@@ -72,7 +72,7 @@ class SpilledState(RunningAmplitudes, SpilledReadings):
         def change(number: int, chunk: NumpyState) -> None:
             places = self._places(labels, division, number)
             local = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
-            first = mask_of(j for j, q in enumerate(qubits) if not places.is_local(q) and places.value(q))
+            first = mask_of(j for j, q in enumerate(qubits) if places.is_one_here(q))
             chunk.prepare(places.local(qubits), amplitudes[deposit_bits(np.arange(2 ** len(local)), local) + first])
 
         self._rewrite(labels, division, numbers, change, is_fresh=is_fresh)
