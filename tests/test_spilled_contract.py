@@ -4,6 +4,7 @@ import pytest
 
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled.device import SpilledDevice
+from basicaer.devices.spilled.state import SpilledState
 from basicaer.errors import BasicAerError
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
@@ -32,14 +33,12 @@ from test_device_contract import (  # noqa: F401  # they are collected here too,
     test_weights_are_squared_norms_however_small,
 )
 
-CHUNKS = {"2 chunks or more": 4, "many chunks": 2}
 
-
-@pytest.fixture(params=CHUNKS)
-def device(request, tmp_path):
-    """A device whose chunks and tiles are so small that each chunk takes several passes."""
+@pytest.fixture
+def device(tmp_path):
+    """A device whose chunks and tiles are so small that there are several, and each chunk takes several passes."""
     cpu = NumpyDevice(threads=1, tile_qubits=2)
-    return SpilledDevice(tmp_path, plan_segment, plan_stages, device=cpu, chunk_qubits=CHUNKS[request.param])
+    return SpilledDevice(tmp_path, plan_segment, plan_stages, device=cpu, chunk_qubits=3)
 
 
 @pytest.fixture
@@ -47,7 +46,6 @@ def block_size():
     """Nothing: in how large blocks a chunk is gone through is tested with its device."""
 
 
-@pytest.hookimpl
 @pytest.fixture(autouse=True)
 def skip_what_is_refused(monkeypatch):
     """Some gates are wider than a chunk."""
@@ -62,8 +60,6 @@ def skip_what_is_refused(monkeypatch):
                 raise
 
         return run
-
-    from basicaer.devices.spilled.state import SpilledState
 
     for name in ("run", "prepare"):
         monkeypatch.setattr(SpilledState, name, skipping(getattr(SpilledState, name)))

@@ -1,5 +1,7 @@
 """Jobs whose states lie in files: the same results as in memory, how much is moved, and what goes wrong in words."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -252,6 +254,27 @@ def test_what_is_moved_at_a_time_lies_side_by_side(tmp_path, monkeypatch, seed):
     for i in order:
         vector = reference.apply(vector, gates[i].data, gates[i].targets)
     assert np.allclose(state.read(), vector, rtol=0, atol=1e-12)
+
+
+def test_memory_has_three_chunks_and_little_else(tmp_path):
+    n, chunk_qubits = 21, 16
+    device = SpilledDevice(
+        tmp_path, plan_segment, plan_stages, device=NumpyDevice(threads=1, tile_qubits=10), chunk_qubits=chunk_qubits
+    )
+    matrix = reference.random_unitary(4)
+    gates = [Gate("u", "GG", (q, (q + 7) % n), Form.MATRIX, matrix) for q in range(0, n, 5)]
+    tracemalloc.start()
+    try:
+        state = device.new_state(n, Precision.DOUBLE)
+        state.run(Segment(tuple(gates)), None)
+        state.weights(n - 1)
+        state.copy().release()
+        state.indices_of_draws(9, np.array([0]), np.array([0.0]))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    chunk = 16 * 2**chunk_qubits
+    assert peak < 5 * chunk < 16 * 2**n // 6
 
 
 def test_progress_counts_stages(folder):

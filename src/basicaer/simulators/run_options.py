@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from basicaer.devices.spilled.state_file import why_no_files
 from basicaer.errors import OptionValueError, UnknownOptionError
 from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
 from basicaer.options import ArrayPlace, DeviceChoice, check_margin, check_options
@@ -115,7 +116,7 @@ def would_spill(settings: Mapping[str, Any]) -> bool:
     """Tell whether a state that does not fit into memory could be spilled, if these options had ``spill``."""
     others = settings["checkpoint_dir"], settings["distributed"]
     is_free = "spill" in settings and not any(others) and settings["device"] is not DeviceChoice.GPU
-    return is_free and settings["spill"] is None
+    return is_free and settings["spill"] is None and not why_no_files()
 
 
 def _check_spill(settings: Mapping[str, Any]) -> None:

@@ -94,16 +94,8 @@ class RunningAmplitudes(SpilledAmplitudes):
         qubit_at = inverse_positions(self._place)
         staying = [qubit_at[position] for position in division.local if qubit_at[position] not in leaving]
         labels = [*staying, *leaving]
-        first: list[Gate | None]
         if is_fresh:
-            numbers = list(range(2 ** len(division.others)))
-            places = [self._places(labels, division, number) for number in numbers]
-            alone, stage = taken_alone(stage, stages, places[0])
-            gates = [(wire, segment.gates[stages.origins[gate]]) for wire, gate in alone]
-            amplitudes = [start_of_product(gates, of_chunk) * self._factor for of_chunk in places]
-            self._fix_where_zero(division, amplitudes)
-            numbers = division.numbers(self._fixed_positions())
-            first = [scaling(amplitudes[number]) for number in numbers]
+            stage, numbers, first = self._begun(stage, stages, segment, labels, division)
         else:
             numbers = division.numbers(self._fixed_positions())
             first = [None if self._factor == 1 else scaling(self._factor)] * len(numbers)
@@ -127,6 +119,25 @@ class RunningAmplitudes(SpilledAmplitudes):
             self._workshop.monitor.advance(1 / len(numbers))
 
         self._rewrite(labels, division, numbers, change, is_fresh=is_fresh)
+
+    def _begun(
+        self, stage: Stage, stages: Stages, segment: Segment, labels: Sequence[int], division: Division
+    ) -> tuple[Stage, list[int], list[Gate | None]]:
+        """Let chunks begin with their part of a product.
+
+        Returns
+        -------
+        tuple
+            What is left of the stage, the numbers of the chunks that are not 0, and a gate that brings |0...0> to what
+            each of them begins with.
+        """
+        places = [self._places(labels, division, number) for number in range(2 ** len(division.others))]
+        alone, stage = taken_alone(stage, stages, places[0])
+        gates = [(wire, segment.gates[stages.origins[gate]]) for wire, gate in alone]
+        amplitudes = [start_of_product(gates, of_chunk) * self._factor for of_chunk in places]
+        self._fix_where_zero(division, amplitudes)
+        numbers = division.numbers(self._fixed_positions())
+        return stage, numbers, [scaling(amplitudes[number]) for number in numbers]
 
     def _fix_where_zero(self, division: Division, amplitudes: Sequence[complex]) -> None:
         """Fix those wires in the number of a chunk that have one value wherever a chunk begins with an amplitude."""

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StateFile", "free_disk_bytes", "why_no_files"]
 
-PIECE_BYTES = 2**22
-"""Bytes between two polls: they take some 20 ms on a disk that moves 200 MB in a second."""
-
+_PIECE_BYTES = 2**22  # bytes between two polls: they take some 20 ms on a disk that moves 200 MB in a second
 _SLOW_TO_CLOSE = 2**26  # bytes; the system takes a tenth of a second to free the room of a gigabyte
 _TAKEN_AT_ONCE = 2**28  # bytes between two polls while room is taken, which writes nothing on most file systems
 
@@ -124,7 +122,7 @@ class StateFile:
         while left:
             poll()
             try:
-                count = os.preadv(self._file.fileno(), [left[:PIECE_BYTES]], at)
+                count = os.preadv(self._file.fileno(), [left[:_PIECE_BYTES]], at)
             except OSError as error:
                 self._fail("read", error.strerror or str(error), error)
             if not count:
@@ -137,7 +135,7 @@ class StateFile:
         while left:
             poll()
             try:
-                count = os.pwritev(self._file.fileno(), [left[:PIECE_BYTES]], at)
+                count = os.pwritev(self._file.fileno(), [left[:_PIECE_BYTES]], at)
             except OSError as error:
                 self._fail("written", error.strerror or str(error), error)
             left, at = left[count:], at + count
