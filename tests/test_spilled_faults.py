@@ -114,6 +114,12 @@ def test_a_disk_that_fails_is_named_and_nothing_hangs(call, error, after, tmp_pa
     state.release()
 
 
+def test_the_file_has_no_name(tmp_path):
+    state = new_state(tmp_path)
+    assert not any(tmp_path.iterdir())
+    state.release()
+
+
 def test_a_file_that_has_become_shorter_is_noticed(tmp_path):
     state = new_state(tmp_path)
     state.load(reference.random_state(N))

@@ -51,7 +51,17 @@ class SpilledReadings(SpilledAmplitudes):
         self._wants_order = True
 
     def block_weights(self, block_qubits: int) -> NDArray[np.float64]:
-        return self.probabilities(range(block_qubits, self.n_qubits))
+        above = range(block_qubits, self.n_qubits)
+        weights = np.zeros(2 ** len(above))
+
+        def see(places: Places, chunk: NumpyState) -> None:
+            local = [j for j, qubit in enumerate(above) if places.is_local(qubit)]
+            first = mask_of(j for j, qubit in enumerate(above) if places.is_one_here(qubit))
+            of_chunk = chunk.block_weights(chunk.n_qubits - len(local))
+            weights[deposit_bits(np.arange(len(of_chunk)), local) + first] += of_chunk
+
+        self._visit((), see)
+        return weights * self._factor**2
 
     def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
         probabilities = np.zeros(2 ** len(qubits))
