@@ -38,7 +38,7 @@ OPTIONS = {
     "unitary_simulator": {"initial_unitary", "chop_threshold", "parameter_binds", *OURS},
 }  # fmt: skip
 OPTIONS["statevector_simulator"] = OPTIONS["qasm_simulator"] | {"array"}
-OPTIONS["qasm_simulator"] = OPTIONS["qasm_simulator"] | {"method", "noise_model"}
+OPTIONS["qasm_simulator"] = OPTIONS["qasm_simulator"] | {"method", "noise_model", "spill"}
 
 
 def bell(*, measured=True):
@@ -558,10 +558,13 @@ def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary
     with pytest.raises(
         BasicAerError,
         match=r"Circuit 'wide' needs 2.01 GiB for 27 qubits in double precision on the CPU, where 1 GiB are free; "
-        r"25 qubits fit, 26 with precision='single'\.",
+        r"25 qubits fit, 26 with precision='single', spill=FOLDER keeps it in a file of 2 GiB\.",
     ):
         qasm.run(wide)
-    with pytest.raises(BasicAerError, match=r"'wide' needs 1\.01 GiB .*single precision.*; 26 qubits fit\."):
+    with pytest.raises(
+        BasicAerError,
+        match=r"'wide' needs 1\.01 GiB .*single precision.*; 26 qubits fit, spill=FOLDER keeps it in a file of 1 GiB\.",
+    ):
         qasm.run(wide, precision="single")
     idle = QuantumCircuit(27)
     idle.h(0)

@@ -559,3 +559,17 @@ def test_values_of_inputs_that_cannot_be_are_refused(tmp_path, binds, message):
 def test_the_package_runs_as_the_command():
     command = [sys.executable, "-m", "basicaer", "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("basicaer, version")
+
+
+def test_a_state_is_spilled_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    path = tmp_path / "coin.qasm"
+    path.write_text('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q; measure q -> c;')
+    shown = CliRunner().invoke(cli.main, ["run", str(path), "--spill", str(tmp_path), "--json", "--shots", "3"])
+    assert shown.exit_code == 0, shown.output
+    assert f"disk of {tmp_path}" in shown.output
+    shown = CliRunner().invoke(cli.main, ["plan", str(path), "--spill", str(tmp_path)])
+    assert "The state is a file of 64 bytes" in shown.output
+    shown = CliRunner().invoke(cli.main, ["run", str(path), "--spill", str(tmp_path), "--simulator", "unitary"])
+    assert shown.exit_code == 1
+    assert "'spill'" in shown.output

@@ -165,3 +165,11 @@ def test_a_gate_that_is_too_wide_is_refused_with_what_would_work():
     with pytest.raises(BasicAerError, match="of 3 qubits together, and each of 8 ranks holds 2 qubits of 5; run it on"):
         plan_stages(Segment(tuple(gates)), 5, 3, None)
     assert plan_stages(Segment(tuple(gates)), 5, 2, None).exchanges == 0
+
+
+@pytest.mark.parametrize("ranks", [None, (2, 3)])
+@pytest.mark.parametrize("others", [(), (("X", (0,), ()), ("G", (3,), ()))])
+def test_a_gate_on_no_wire_runs_in_the_first_stage(ranks, others):
+    factor = Gate("global_phase", "", (), Form.DIAGONAL, np.array([1j]))
+    made = plan_stages(Segment((*gates_of(*others), factor)), 4, 2, ranks)
+    assert len(others) in made.stages[0].gates

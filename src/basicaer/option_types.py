@@ -100,6 +100,7 @@ class SimulatorOptions(PrimitiveRunOptions, SavingOptions, ForeignOptions, total
 class QasmSimulatorOptions(SimulatorOptions, total=False):
     """The options of `QasmSimulator.run`."""
 
+    spill: str | PathLike[str] | None
     initial_statevector: ArrayLike | None
 
 

@@ -71,11 +71,24 @@ class ArrayPlace(StrEnum):
 
 
 class DeviceOptions(NamedTuple):
-    """The options of the device: which one, how many threads on one state (0: the default), and which GPU."""
+    """The options of the device.
+
+    Attributes
+    ----------
+    choice
+        Which one.
+    threads
+        How many threads work on one state; 0 is the default.
+    gpu
+        The number of the GPU.
+    spill
+        The folder for states that do not fit into memory; empty if they are refused.
+    """
 
     choice: DeviceChoice = DeviceChoice.AUTO
     threads: int = 0
     gpu: int = 0
+    spill: str = ""
 
 
 class _Check(NamedTuple):
@@ -223,6 +236,7 @@ _CHECKS: dict[str, _Check] = {
     "max_parallel_experiments": _whole(0),
     "checkpoint_dir": _or_none(_Check("the path of a folder", _folder)),
     "checkpoint_every": _SECONDS,
+    "spill": _or_none(_Check("the path of a folder", _folder)),
     "checkpoint_margin": _Check("a number of seconds, at least 0", _finite),
     "checkpoint_on_sigterm": _TRUTH,
     "executor": _or_none(_Check("a concurrent.futures.Executor", lambda value: _of_kind(value, Executor))),

@@ -228,6 +228,7 @@ def check_state(
     *,
     density: bool = False,
     one_of_many: bool = False,
+    may_spill: bool = False,
 ) -> None:
     """Check that the state of a circuit fits into memory.
 
@@ -241,6 +242,8 @@ def check_state(
         Whether it is a density matrix.
     one_of_many
         Whether the gates will have other numbers than those of the program.
+    may_spill
+        Whether the option ``spill`` would help.
 
     Raises
     ------
@@ -248,10 +251,12 @@ def check_state(
         If it does not; the message names simulators of stabilizers if they could run the circuit.
     """
     if density:
-        check_fits(device, f"The density matrix of circuit '{program.name}'", n_qubits, precision, density=True)
+        what = f"The density matrix of circuit '{program.name}'"
+        check_fits(device, what, n_qubits, precision, density=True, may_spill=may_spill)
         return
     try:
-        check_fits(device, f"Circuit '{program.name}'", n_qubits, precision, unitary=returns == "unitary")
+        is_unitary = returns == "unitary"
+        check_fits(device, f"Circuit '{program.name}'", n_qubits, precision, unitary=is_unitary, may_spill=may_spill)
     except BasicAerError as error:
         if one_of_many or returns != "counts" or not is_clifford(program):
             raise
@@ -269,6 +274,7 @@ def check_room(
     memory: bool,
     is_persisted: bool,
     density: bool = False,
+    may_spill: bool = False,
 ) -> None:
     """Check that a circuit, what it saves, its shots and its result fit into memory.
 
@@ -290,7 +296,7 @@ def check_room(
     """
     what, is_unitary = f"Circuit '{program.name}'", returns == "unitary"
     n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
-    check_state(device, program, n_qubits, precision, returns, density=density)
+    check_state(device, program, n_qubits, precision, returns, density=density, may_spill=may_spill)
     check_saves(device, what, program, precision, shots, axes=2 if is_unitary or density else 1)
     if not may_split(program, shots, wants_single=memory or returns != "counts", is_persisted=is_persisted):
         check_shots(what, shots)

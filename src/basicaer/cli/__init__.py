@@ -98,6 +98,10 @@ _HOW_TO_SIMULATE = _with_options(
     ),
 )
 
+_SPILL = click.option(
+    "--spill", type=click.Path(), help="A folder for states that do not fit into memory, for qasm; much slower."
+)
+
 _HOW_TO_SAVE = _with_options(
     click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves."),
     click.option(
@@ -133,6 +137,7 @@ _HOW_TO_SHOW = _with_options(
 @click.option("--seed", "seed_simulator", type=int, help="Seed that makes the outcomes reproducible.")
 @click.option("--memory", is_flag=True, help="Show the outcome of every shot, in order, instead of counts.")
 @_HOW_TO_SIMULATE
+@_SPILL
 @click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, so that it can be resumed.")
 @_HOW_TO_SAVE
 @_HOW_TO_SHOW
@@ -157,6 +162,7 @@ def resume(**options: Any) -> None:
 @main.command(short_help="Show how an OpenQASM file would be run.")
 @_FILE
 @_HOW_TO_SIMULATE
+@_SPILL
 @click.option("--draw", type=click.Path(path_type=Path), help="Save a picture of the plan to this file.")
 def plan(**options: Any) -> None:
     """Show how the OpenQASM 2 or 3 circuit in FILE, "-" for standard input, would be run."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from basicaer.simulators.base import BasicAerSimulator
 
-__all__ = ["check_picture", "circuit_in", "noise_options", "refusal", "simulator_called", "warnings_printed"]
+__all__ = ["check_picture", "circuit_in", "qasm_options", "refusal", "simulator_called", "warnings_printed"]
 
 _SIMULATORS = {"qasm": "qasm_simulator", "statevector": "statevector_simulator", "unitary": "unitary_simulator"}
 _FLAGS = {  # options of `run`, as its messages call them -> options of the command line
@@ -36,6 +36,7 @@ _FLAGS = {  # options of `run`, as its messages call them -> options of the comm
     "noise_model": "--noise",
     "precision": "--precision",
     "seed_simulator": "--seed",
+    "spill": "--spill",
     "shots": "--shots",
     "timeout": "--timeout",
 }
@@ -45,18 +46,19 @@ _NAMED = re.compile(  # "shots must be", "timeout (5 s)", "checkpoint_dir"
 )
 
 
+class _TimedOut(click.ClickException):
+    exit_code = TIMED_OUT
+
+
 def refusal(error: BasicAerError | MemoryError) -> click.ClickException:
     """Return the exception that ends a command with one sentence."""
     if isinstance(error, MemoryError):
         return click.ClickException("The memory is full; use a smaller circuit.")
+    if isinstance(error, JobTimeLimitError) and error.saved_in is not None:
+        return _TimedOut(f"{error.reached}; it is saved, and basicaer resume {error.saved_in} continues it.")
     words = _ASSIGNED.sub(lambda found: " ".join(filter(None, [_FLAGS[found[1]], found[2], found[3]])), str(error))
-    words = _NAMED.sub(lambda found: _FLAGS.get(found[0], found[0]), words)
-    refused = click.ClickException(words.replace(" or None, not", ", not"))
-    if isinstance(error, JobTimeLimitError):
-        refused.exit_code = TIMED_OUT
-        if error.saved_in is not None:
-            refused.message = f"{error.reached}; it is saved, and basicaer resume {error.saved_in} continues it."
-    return refused
+    words = _NAMED.sub(lambda found: _FLAGS.get(found[0], found[0]), words).replace(" or None, not", ", not")
+    return _TimedOut(words) if isinstance(error, JobTimeLimitError) else click.ClickException(words)
 
 
 @contextlib.contextmanager
@@ -117,13 +119,14 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def noise_options(file: Path | None) -> dict[str, Any]:
-    """Return the option for the noise model in a file; none if there is no file."""
-    if file is None:
-        return {}
-    from basicaer.noise import NoiseModel
+def qasm_options(noise: Path | None, spill: str | None) -> dict[str, Any]:
+    """Return those options that not every simulator has: for the noise model in a file and for a folder, if given."""
+    given: dict[str, Any] = {} if spill is None else {"spill": spill}
+    if noise is not None:
+        from basicaer.noise import NoiseModel
 
-    return {"noise_model": NoiseModel.load(file)}
+        given["noise_model"] = NoiseModel.load(noise)
+    return given
 
 
 def check_picture(option: str, path: Path) -> None:

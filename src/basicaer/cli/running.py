@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from basicaer.cli.exit_status import INTERRUPTED, TERMINATED
-from basicaer.cli.inputs import check_picture, circuit_in, noise_options, refusal, simulator_called, warnings_printed
+from basicaer.cli.inputs import check_picture, circuit_in, qasm_options, refusal, simulator_called, warnings_printed
 from basicaer.cli.results import draw, print_results
 from basicaer.errors import BasicAerError
 from basicaer.gradients.job import GradientJob
@@ -42,6 +42,7 @@ def run_file(
     plot: Path | None,
     progress: bool | None,
     noise: Path | None,
+    spill: str | None,
     **options: Any,
 ) -> None:
     """Run the circuit in a file and show its result."""
@@ -51,7 +52,7 @@ def run_file(
         if plot is not None and backend.name == "unitary_simulator":
             raise BasicAerError("--plot draws counts or probabilities, and a unitary has none; leave it out.")
         circuit = circuit_in(file, bind, needs_values=True)
-        options.update(noise_options(noise))
+        options.update(qasm_options(noise, spill))
         if memory:  # not every simulator has the option
             options["memory"] = True
         with warnings_printed(file):

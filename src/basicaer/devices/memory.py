@@ -29,6 +29,7 @@ __all__ = [
 
 _TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system takes 0.1 ms, which is as long as a small circuit
 _NO_MEMORY = 1000  # qubits; the powers of 2 of much larger numbers would take much memory themselves
+_MOST_SPILLED = 42  # qubits of a state that some disk may hold: 64 TiB in double precision
 _BYTES_PER_SHOT = 64  # the number, draw, rank, index and value of a shot, and what sorting needs
 _BYTES_PER_VALUE = 16  # a shot's value, once as it is saved and once in the array of all shots
 _BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and their share of the hash table
@@ -54,6 +55,7 @@ def check_fits(
     unitary: bool = False,
     density: bool = False,
     states: int = 1,
+    may_spill: bool = False,
 ) -> None:
     """Refuse a state that does not fit.
 
@@ -65,6 +67,8 @@ def check_fits(
         Qubits of the circuit; a unitary and a density matrix are states of twice as many.
     states
         How many such states are needed at the same time.
+    may_spill
+        Whether the option ``spill`` would help, which the message then names.
 
     Raises
     ------
@@ -83,6 +87,8 @@ def check_fits(
     remedies = [f"{counted(fits[precision], 'qubit')} fit{'s' if fits[precision] == 1 else ''}"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
+    if may_spill and exponent <= _MOST_SPILLED:
+        remedies.append(f"spill=FOLDER keeps it in a file of {readable(precision.amplitude_bytes * 2**exponent)}")
     if density:
         remedies.append("method='statevector' needs much less")
     raise BasicAerError(

@@ -200,6 +200,10 @@ class Monitor:
         self._shots, self._total_shots = 0, shots
         self._passes_began = time.monotonic()
 
+    def expect_more(self, passes: int) -> None:
+        """Add passes that become known while the circuit runs."""
+        self._total_passes = (self._total_passes or 0) + passes
+
     def advance(self, passes: float) -> None:
         """Count passes that are done, or a part of one."""
         self._passes += passes

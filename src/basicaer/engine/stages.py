@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from basicaer.engine.plan import PlannedGate
     from basicaer.engine.program import Segment
@@ -70,6 +70,14 @@ class Stages:
     ranks: tuple[int, ...]
     stages: tuple[Stage, ...]
     wire_of: tuple[int, ...]
+
+    def with_held(self) -> Iterator[tuple[Stage, tuple[int, ...]]]:
+        """Yield each stage, and the wires that the bits of the rank's number hold meanwhile."""
+        held = self.ranks
+        for stage in self.stages:
+            out_of = dict(zip(stage.exchange.into, stage.exchange.out, strict=True))
+            held = tuple([out_of.get(wire, wire) for wire in held])
+            yield stage, held
 
     @property
     def ranks_after(self) -> tuple[int, ...]:

@@ -53,7 +53,7 @@ class _Staging:
     Attributes
     ----------
     first
-        Gates that can stand in the first stage wherever their wire is.
+        Gates that can stand in the first stage wherever their wire is, if they have one.
     local
         The mask of the wires that are local; None as long as they can be chosen.
     """
@@ -72,7 +72,7 @@ class _Staging:
         self.poll = poll
         self.ranks = ranks
         self.local = None if ranks is None else all_ones(n_qubits) & ~mask_of(ranks)
-        self.first = _first_on_their_wires(self.actions, poll) if ranks is None else []
+        self.first = _first_on_their_wires(self.actions, poll, most=1 if ranks is None else 0)
         alone = set(self.first)
         rest = [number for number in range(len(self.actions)) if number not in alone]
         self.bundles = Bundles(self.actions, rest, n_qubits, poll)
@@ -126,12 +126,12 @@ class _Staging:
         )
 
 
-def _first_on_their_wires(actions: Sequence[GateAction], poll: Callable[[], None]) -> list[int]:
-    """Return the gates on single wires before which no gate acts on theirs but such gates."""
+def _first_on_their_wires(actions: Sequence[GateAction], poll: Callable[[], None], *, most: int) -> list[int]:
+    """Return the gates on `most` wires or fewer, 0 or 1, before which no gate acts on theirs but such gates."""
     taken = 0
     first = []
     for number, action in enumerate(polled(actions, poll)):
-        if len(action.wires) == 1 and not action.wires_mask & taken:
+        if len(action.wires) <= most and not action.wires_mask & taken:
             first.append(number)
         else:
             taken |= action.wires_mask

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from basicaer.calibration import measured_crossover
-from basicaer.devices.registry import choose_device
+from basicaer.devices.distributed.rank_gates import Places as PlacesOfRank
+from basicaer.devices.spilled.device import SpilledDevice
+from basicaer.devices.spilled.stage_gates import segments_of_chunks
 from basicaer.engine.bits import inverse_positions
 from basicaer.engine.expected_errors import expected_errors
 from basicaer.engine.plan import Part, Product
@@ -14,11 +16,13 @@ from basicaer.engine.stretches import stretches_of
 from basicaer.engine.superoperators import on_density_matrices
 from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
+from basicaer.plan.stages import plan_stages
 from basicaer.plan.steps import cost_of
 from basicaer.plan_view.circuit_plan import CircuitPlan
 from basicaer.plan_view.division import division_of
 from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, ShownStop, Stage
 from basicaer.plan_view.prediction import run_times
+from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.engine.plan import Costs, Pass, Plan, PlannedGate
     from basicaer.engine.program import Block, Gate, Operation
+    from basicaer.engine.stages import Stage as StageOfGates
+    from basicaer.engine.stages import Stages
+    from basicaer.options import Precision
     from basicaer.plan.actions import GateAction
     from basicaer.simulation import Experiment
 
@@ -70,7 +77,7 @@ def plan_experiment(
         n_gates=planning.n_gates,
         swaps=planning.swaps,
         stages=tuple(planning.stages),
-        memory=precision.amplitude_bytes * 2 ** len(qubits) + (device.scratch_bytes(precision) if planned else 0),
+        memory=_memory(device, len(qubits), precision, planned=planned),
         precision=precision,
         device=device.name,
         device_reason=reason,
@@ -85,7 +92,16 @@ def plan_experiment(
         division=None
         if ranks == 1
         else division_of(program, len(qubits), precision, ranks, starts_at_zero=starts_at_zero),
+        on_disk=precision.amplitude_bytes * 2 ** len(qubits) if isinstance(device, SpilledDevice) else 0,
     )
+
+
+def _memory(device: Device, n_qubits: int, precision: Precision, *, planned: bool) -> int:
+    """Return how many bytes of memory a state takes, with what works on it."""
+    if isinstance(device, SpilledDevice):
+        return device.chunk_bytes(n_qubits, precision)
+    state: int = precision.amplitude_bytes * 2**n_qubits
+    return state + (device.scratch_bytes(precision) if planned else 0)
 
 
 class _Planning:
@@ -99,6 +115,7 @@ class _Planning:
         self.costs = device.costs(self.n_qubits, experiment.precision)
         self.threads = device.threads
         self.zero = frozenset(range(self.n_qubits) if starts_at_zero else ())  # state qubits that are still |0>
+        self.held: tuple[int, ...] | None = None  # state qubits that made the number of a chunk of a file at last
         self.stages: list[Stage] = []
         self.stops: list[ShownStop] = []  # the measurements and resets since the last stage
         self.n_gates = self.swaps = 0
@@ -150,6 +167,9 @@ class _Planning:
 
     def segment(self, segment: Segment, inside: str) -> None:
         self.n_gates += len(segment.gates)
+        if isinstance(self.device, SpilledDevice):
+            self.in_file(segment, self.device, inside)
+            return
         by_plan = self.device.runs_by_plan(
             len(segment.gates), self.n_qubits, self.precision, any_untouched=bool(self.zero)
         )
@@ -161,12 +181,62 @@ class _Planning:
         places = _Places(segment, plan)
         self.swaps += len(places.swaps)
         for current in plan.passes:
-            qubit_on = [self.qubits[q] for q in places.before(current)]
+            first = min(plan.origins[i] for step in current.steps for i in step.gates)
+            qubit_on = [self.qubits[q] for q in places.before(first)]
             self.stages.append(
                 self.tiled(segment, plan, current, qubit_on=qubit_on, items=items, costs=self.costs, inside=inside)
             )
             self.zero -= plan.taken_out_of_zero(current)
         self.zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in self.zero)
+
+    def in_file(self, segment: Segment, device: SpilledDevice, inside: str) -> None:
+        """Add the stages of a segment, in each of which the chunks of a file are read and written."""
+        n, n_local = self.n_qubits, device.chunk_qubits(self.n_qubits, self.precision)
+        is_fresh = len(self.zero) == n
+        stages = plan_stages(segment, n, n - n_local, None if is_fresh else self.held or tuple(range(n_local, n)))
+        places = _Places(segment, stages)
+        self.swaps += len(places.swaps)
+        held = stages.ranks
+        for stage, held in stages.with_held():
+            if not stage.gates:
+                continue
+            qubit_on = [self.qubits[q] for q in places.before(min(stages.origins[gate] for gate in stage.gates))]
+            shown = [_shown(segment.gates[stages.origins[i]], stages.gates[i], qubit_on) for i in stage.gates]
+            phases = sum(6 for gate in shown if gate.kind is GateKind.DIAGONAL)
+            products = sum(8 * 2 ** len(gate.targets) for gate in shown if gate.kind is GateKind.GENERAL)
+            self.stages.append(
+                Stage(
+                    inside,
+                    tile=tuple(sorted(qubit_on[wire] for wire in range(n) if wire not in held)),
+                    steps=tuple(ShownStep((gate,), ()) for gate in shown),
+                    tiles=2 ** (n - n_local),
+                    bytes=(1 if is_fresh else 2) * self.amplitude_bytes * 2**n,  # zeros are not read
+                    flops=(phases + products) * 2**n,
+                    seconds=2 ** (n - n_local) * self.seconds_of_chunk(segment, stages, stage, held, device),
+                    before=self.taken_stops(),
+                )
+            )
+            is_fresh = False
+        self.held = tuple(map(stages.wire_of.index, held))
+        self.zero = frozenset()
+
+    def seconds_of_chunk(
+        self, segment: Segment, stages: Stages, stage: StageOfGates, held: Sequence[int], device: SpilledDevice
+    ) -> float:
+        """Return how long the gates of a stage take on a chunk in memory."""
+        n_local, costs = self.n_qubits - len(held), device.costs_of_chunks(self.n_qubits, self.precision)
+        if costs is None:
+            return len(stage.gates) * device.gate_seconds(n_local, self.precision)
+        wires = [*(wire for wire in range(self.n_qubits) if wire not in held), *held]
+        first = PlacesOfRank(inverse_positions(wires), n_local, 0)
+        chunk = segments_of_chunks(stage, stages, segment, [first], [None], lambda: None).template
+        items = pieces_of(structure(chunk.gates), n_local).actions
+        passes = plan_segment(chunk, n_local, costs).passes
+        seconds = 0.0
+        for one in passes:
+            tiles = 2 ** (n_local - len(one.tile))
+            seconds += -(-tiles // self.threads) * _seconds_of_tile(one, items, costs)
+        return seconds
 
     def tiled(
         self,
@@ -182,8 +252,7 @@ class _Planning:
         """Return a pass as a stage; ``qubit_on[w]`` is the number that is shown for the qubit on wire w."""
         tiles = 2 ** (self.n_qubits - len(self.zero.union(current.tile)))
         tile_size = 2 ** len(current.tile)
-        per_amplitude = costs.move + cost_of(current.steps, items, costs)
-        seconds = tile_size * per_amplitude + len(current.steps) * costs.step_seconds
+        seconds = _seconds_of_tile(current, items, costs)
         flops = 0
         steps = []
         for step in current.steps:
@@ -228,19 +297,25 @@ class _Planning:
 class _Places:
     """Knows which qubit is on which wire at each point of a segment."""
 
-    def __init__(self, segment: Segment, plan: Plan) -> None:
+    def __init__(self, segment: Segment, plan: Plan | Stages) -> None:
         planned = set(plan.origins)
         self.swaps = [(i, *gate.targets) for i, gate in enumerate(segment.gates) if i not in planned]
         self.plan = plan
 
-    def before(self, current: Pass) -> list[int]:
-        """Return the state qubit on each wire just before the first gate of a pass, in the order of the circuit."""
-        first = min(self.plan.origins[i] for step in current.steps for i in step.gates)
+    def before(self, first: int) -> list[int]:
+        """Return the state qubit on each wire just before some gate, in the order of the circuit."""
         wire_of = list(range(self.plan.n_qubits))
         for gate, a, b in self.swaps:
             if gate < first:
                 wire_of[a], wire_of[b] = wire_of[b], wire_of[a]
         return inverse_positions(wire_of)
+
+
+def _seconds_of_tile(one: Pass, items: Sequence[GateAction], costs: Costs) -> float:
+    """Return how long a pass takes on a tile."""
+    per_amplitude = costs.move + cost_of(one.steps, items, costs)
+    seconds: float = 2 ** len(one.tile) * per_amplitude + len(one.steps) * costs.step_seconds
+    return seconds
 
 
 def _within(inside: str, what: str) -> str:

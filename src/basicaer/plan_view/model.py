@@ -53,6 +53,8 @@ class ShownStop(NamedTuple):
 class Stage:
     """One pass over the state or, if `tile` is empty, gates that are applied one by one.
 
+    Where the state is in a file, it is what is done to each chunk before it is written back, and tiles are chunks.
+
     Qubits are numbered as in the circuit. A swap moves no amplitude but relabels two qubits, so the places in a stage
     are numbered by the qubits that are there when the stage begins. In a unitary of n qubits, n + j is bit j of a
     column's number.
@@ -151,6 +153,7 @@ class PlanFacts:
     after: tuple[ShownStop, ...] = ()
     errors: ExpectedErrors | None = None
     division: Division | None = None
+    on_disk: int = 0
 
     @property
     def passes(self) -> tuple[Stage, ...]:

@@ -20,7 +20,6 @@ from basicaer.compile.bound_circuits import bound_circuits
 from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.limits import usable_cores
-from basicaer.devices.registry import choose_device
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.engine.method import choose_method
@@ -57,9 +56,10 @@ from basicaer.simulators.ranks import (
     ranks_of,
     shared,
 )
-from basicaer.simulators.run_options import RunOptions
+from basicaer.simulators.run_options import RunOptions, would_spill
 from basicaer.simulators.running import run_simulation
 from basicaer.simulators.target import build_target
+from basicaer.spilling import choose_device
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
@@ -181,6 +181,8 @@ class BasicAerSimulator(BackendV2):
             - ``max_parallel_threads``: number of threads, at most, that work on one state; 0, the default, means the
               environment variable ``BASICAER_NUM_THREADS``, or else ``OMP_NUM_THREADS``, or else one for each core that
               the process may use. Results are the same bit by bit for any number.
+            - ``spill`` (qasm_simulator): a folder for states that do not fit into memory. They lie in a file there,
+              which is read and written chunk by chunk.
             - ``max_parallel_experiments``: number of parts, at most, into which the circuits of the job are split to
               run beside each other on the executor; 0 means one for each core that the process may use, the
               default is 1. Results are the same for any number.
@@ -434,7 +436,8 @@ class BasicAerSimulator(BackendV2):
             program = as_density_matrix(program)
         check_states(program, self.name, self._returns, density=density)
         gpus = settings["target_gpus"] or (0,)
-        devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)])
+        spill = "" if settings.get("spill") is None else str(settings["spill"])
+        devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)], spill)
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
         if ranks := settings["distributed"] or None:
@@ -452,6 +455,7 @@ class BasicAerSimulator(BackendV2):
             memory=memory,
             is_persisted=is_persisted,
             density=density,
+            may_spill=would_spill(settings),
         )
         initial = self._initial(settings, program) if starts_elsewhere else None
         return Experiment(

@@ -38,7 +38,7 @@ class QasmSimulator(BasicAerSimulator):
 
     @classmethod
     def _default_options(cls) -> Options:
-        own = {"initial_statevector": None, "noise_model": None, "method": Method.AUTOMATIC}
+        own = {"initial_statevector": None, "noise_model": None, "method": Method.AUTOMATIC, "spill": None}
         return Options(**dict(super()._default_options()), **own)
 
     def _check(self, program: Program) -> None:

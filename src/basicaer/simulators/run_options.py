@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from basicaer.devices.spilled.state_file import why_no_files
 from basicaer.errors import OptionValueError, UnknownOptionError
 from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
-from basicaer.options import ArrayPlace, check_options, check_saving
+from basicaer.options import ArrayPlace, DeviceChoice, check_options, check_saving
 from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["RunOptions"]
+__all__ = ["RunOptions", "would_spill"]
 
 _DICTIONARIES = frozenset({"backend_options", "options", "run_options"})  # how other simulators are given options
 _NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "method", "shots"})
@@ -62,6 +63,8 @@ class RunOptions(NamedTuple):
         settings |= check_options(changed)
         if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
             raise OptionValueError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
+        if settings.get("spill") is not None:
+            _check_spill(settings)
         check_saving(settings)
         return settings
 
@@ -103,6 +106,23 @@ class RunOptions(NamedTuple):
         if others:
             return f"{self.simulator} has no option '{name}': it is one of {' and '.join(others)}."
         return unknown_name(f"option of {self.simulator}", name, self.defaults, ACCEPTED_NAMES | self.ignored)
+
+
+def would_spill(settings: Mapping[str, Any]) -> bool:
+    """Tell whether a state that does not fit into memory could be spilled, if these options had ``spill``."""
+    others = settings["checkpoint_dir"], settings["distributed"]
+    is_free = "spill" in settings and not any(others) and settings["device"] is not DeviceChoice.GPU
+    return is_free and settings["spill"] is None and not why_no_files()
+
+
+def _check_spill(settings: Mapping[str, Any]) -> None:
+    """Refuse what cannot be done with a state in a file."""
+    if settings["checkpoint_dir"] is not None:
+        raise OptionValueError("A job saved in checkpoint_dir keeps its states in memory: leave out spill.")
+    if settings["distributed"]:
+        raise OptionValueError("The states of several ranks are in memory: leave out spill, or distributed.")
+    if settings["device"] is DeviceChoice.GPU:
+        raise OptionValueError("spill is for states on the CPU: leave out device='GPU', or spill.")
 
 
 def _means_default(name: str, value: Any) -> bool:

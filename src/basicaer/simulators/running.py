@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
-from basicaer.devices.registry import choose_device, device_after_failure
+from basicaer.devices.registry import device_after_failure
 from basicaer.engine.exactly import mean_values, outcome_probabilities
 from basicaer.engine.execute import execute
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -29,6 +29,7 @@ from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
 from basicaer.simulators.outcomes import data_of, finished_experiment
 from basicaer.simulators.ranks import qubits_of_rank, shared
+from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence

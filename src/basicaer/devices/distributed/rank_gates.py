@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Segment
     from basicaer.engine.stages import Stage, Stages
 
-__all__ = ["Places", "gates_of_rank", "scaling", "start_of_product", "taken_alone"]
+__all__ = ["Places", "gates_of_rank", "matrix_of", "scaling", "start_of_product", "taken_alone"]
 
 
 class Places:
@@ -43,6 +43,11 @@ class Places:
     def is_local(self, wire: int) -> bool:
         """Tell whether a wire is local."""
         return self.place[wire] < self.n_local
+
+    @property
+    def rank(self) -> int:
+        """The number of this rank."""
+        return self._rank
 
     def value(self, wire: int) -> bool:
         """Return the value that a global wire has on this rank."""
@@ -107,7 +112,7 @@ def _identity(form: Form, data: NDArray[Any]) -> NDArray[Any]:
             return np.arange(len(data))
 
 
-def _matrix(form: Form, data: NDArray[Any]) -> NDArray[np.complex128]:
+def matrix_of(form: Form, data: NDArray[Any]) -> NDArray[np.complex128]:
     """Return the numbers of a gate as a matrix."""
     match form:
         case Form.MATRIX:
@@ -151,7 +156,7 @@ def start_of_product(gates: Iterable[tuple[int, Gate]], places: Places) -> compl
     zero = np.array([1, 0], complex)
     qubits: dict[int, NDArray[np.complex128]] = {}  # qubits[w] = the state of wire w by itself
     for wire, gate in gates:
-        matrix = _matrix(gate.form, gate.data)
+        matrix = matrix_of(gate.form, gate.data)
         if gate.controls:  # it has no target: a phase for one value of the control
             phases = (1, matrix[0, 0]) if gate.control_state else (matrix[0, 0], 1)
             matrix = np.diag(phases)
