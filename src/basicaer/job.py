@@ -257,10 +257,9 @@ class BasicAerJob(JobV1):
 
         def look() -> None:
             """Wake the loop now and then: the interrupt of a notebook cancels this task, and does not wake the loop."""
-            nonlocal next_look
-            next_look = loop.call_later(_SECONDS_BETWEEN_LOOKS, look)
+            next_look[0] = loop.call_later(_SECONDS_BETWEEN_LOOKS, look)
 
-        next_look = loop.call_soon(look)
+        next_look = [loop.call_later(_SECONDS_BETWEEN_LOOKS, look)]
         self.add_done_callback(tell)
         try:
             await ended.wait()
@@ -268,7 +267,7 @@ class BasicAerJob(JobV1):
             self.cancel()
             raise
         finally:
-            next_look.cancel()
+            next_look[0].cancel()
         try:
             return self.result()
         finally:
