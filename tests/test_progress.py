@@ -196,3 +196,17 @@ def test_the_progress_of_a_job(qasm, held, one_thread):
     assert (progress.phase, progress.experiment, progress.experiments, progress.fraction) == ("ended", 2, 2, 1.0)
     assert job in jobs()
     assert monitor_module.current_monitor.get() is None
+
+
+def test_a_circuit_that_goes_on_counts_what_it_had_done_but_not_in_its_speed(clock):
+    monitor = Monitor()
+    monitor.start()
+    monitor.expect(20, 0)
+    monitor.enter("gates")
+    monitor.begin_at(10)
+    assert (monitor.progress().passes, monitor.progress().remaining) == (10, None)
+    clock.now += 6
+    monitor.advance(2)
+    assert (monitor.progress().passes, monitor.progress().remaining) == (12, pytest.approx(24.0))
+    monitor.expect(20, 0)  # it begins again, as where the device has changed
+    assert monitor.progress().passes == 0

@@ -712,7 +712,7 @@ def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, mon
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**24)
     monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**24)
     with pytest.raises(BasicAerError, match=r"Circuit 'wide' needs .* are free") as of_run:
-        BACKEND.run(circuit, shots=shots, device="CPU")
+        BACKEND.run(circuit, shots=shots, device="CPU", checkpoint_dir=tmp_path / "new")
     with pytest.raises(BasicAerError) as of_resume:
         load_job(tmp_path)
     assert of_resume.value.message == of_run.value.message
@@ -962,3 +962,18 @@ def test_where_no_more_can_be_written_the_job_ends_as_it_would_and_can_be_resume
     want = BACKEND.run(killed_circuits(), shots=300, seed_simulator=5, device="CPU").result().get_counts()
     assert ast.literal_eval(done.stdout) == want
     assert BasicAer.resume(folder).result().get_counts() == want
+
+
+def test_the_progress_of_a_resumed_circuit_begins_where_it_was(device, tmp_path, monkeypatch):
+    seen, begin_at = [], Monitor.begin_at
+
+    def begin(monitor, passes):
+        begin_at(monitor, passes)
+        seen.append(monitor.passes)
+
+    monkeypatch.setattr(Monitor, "begin_at", begin)
+    folder = tmp_path / "job"
+    with pytest.raises(Cancelled):
+        run(work_of([layers(10)]), Persistence(str(folder), 0.0), StopsAfter(2))
+    go_on(folder)
+    assert seen == [2]

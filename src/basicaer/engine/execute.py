@@ -231,6 +231,7 @@ class _Execution:
             complex(running.global_phases[0]),
             running.saved_until,
             self.suspension.plan,
+            self.monitor.passes,
             (*self.waiting, *waiting),
             self.records.words,
             self.finishing.amplitudes,
@@ -243,6 +244,7 @@ class _Execution:
         self.finishing.amplitudes = suspended.amplitudes
         self.saved = Saved(suspended.saved)
         self.waiting += suspended.waiting
+        self.monitor.begin_at(suspended.passes)
         left = [suspended.rows, *(one.rows for one in suspended.waiting)]
         self.monitor.finish_shots(self.request.shots - int(self.records.shots[np.concatenate(left)].sum()))
         state = self.new_state()

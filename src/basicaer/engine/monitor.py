@@ -76,7 +76,7 @@ class Monitor:
         self._phase_began = 0.0
         self._spent: dict[str, float] = {}  # _spent[phase] = seconds
         self._experiment = self._experiments = 0
-        self._passes = 0.0
+        self._passes = self._passes_before = 0.0
         self._total_passes: int | None = None
         self._shots = self._total_shots = 0
         self._passes_began = 0.0
@@ -196,13 +196,23 @@ class Monitor:
 
     def expect(self, passes: int | None, shots: int) -> None:
         """Begin a circuit: set its number of passes, None if control flow leaves that open, and its number of shots."""
-        self._passes, self._total_passes = 0.0, passes
+        self._passes = self._passes_before = 0.0
+        self._total_passes = passes
         self._shots, self._total_shots = 0, shots
         self._passes_began = time.monotonic()
 
     def expect_more(self, passes: int) -> None:
         """Add passes that become known while the circuit runs."""
         self._total_passes = (self._total_passes or 0) + passes
+
+    @property
+    def passes(self) -> float:
+        """How many passes are done."""
+        return self._passes
+
+    def begin_at(self, passes: float) -> None:
+        """Note that an earlier run of the circuit has done so many passes."""
+        self._passes = self._passes_before = passes
 
     def advance(self, passes: float) -> None:
         """Count passes that are done, or a part of one."""
@@ -220,8 +230,9 @@ class Monitor:
         remaining = None
         if self._total_passes and self._phase in {"gates", "observables", "backwards", "sampling", "results"}:
             done = min(self._passes / self._total_passes, 1.0)
-            if done >= _FIRST_GUESS:
-                remaining = (now - self._passes_began) * (1 - done) / done
+            here = done - self._passes_before / self._total_passes  # the share that was done in this run
+            if here >= _FIRST_GUESS:
+                remaining = (now - self._passes_began) * (1 - done) / here
         return Progress(
             self._phase,
             self._experiment,

@@ -55,6 +55,8 @@ class Suspended(NamedTuple):
         Those of the branch that was running, as in `Group`; the place as `Frame.steps` describes it.
     plan
         A digest of the plan of the segment that it was running.
+    passes
+        How many passes were done.
     waiting
         All other rows that have not ended.
     words
@@ -71,6 +73,7 @@ class Suspended(NamedTuple):
     global_phase: complex
     saved_until: Place | None
     plan: str
+    passes: float
     waiting: tuple[Waiting, ...]
     words: NDArray[np.uint64]
     amplitudes: NDArray[np.complexfloating] | None

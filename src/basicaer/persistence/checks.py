@@ -166,6 +166,7 @@ def check_suspended(suspended: Suspended, experiment: Experiment) -> None:
     place = frame_at(program.body, suspended.steps)
     demand(isinstance(place.operation, Segment), "it cannot have been saved between two gates where there are none")
     demand(bool(np.isfinite(suspended.global_phase)), "its global phase is not finite")
+    demand(0 <= suspended.passes < math.inf, "it cannot have done so many passes")
     reached = (suspended.saved_until, *(waiting.saved_until for waiting in suspended.waiting))
     demand(all(map(math.isfinite, chain.from_iterable(place or () for place in reached))), "a place is not finite")
     n_rows = 1 if program.is_straight else experiment.shots

@@ -156,10 +156,12 @@ class CupyAmplitudes:
             if (bound := recipe.bound(segments)) is not None:
                 return bound
         recipe = recorded(plan, segments, *to, any_angle=any_angle)
-        if recipe.is_repeatable:
-            recipes.insert(0, recipe)
-            del recipes[_MOST_RECIPES:]
-        return recipe.launches
+        if not recipe.is_repeatable:
+            return recipe.launches
+        recipes.insert(0, recipe)
+        del recipes[_MOST_RECIPES:]
+        # The same numbers to the last bit as next time: NumPy rounds differently in arrays of other lengths.
+        return recipe.bound(segments) or recipe.launches
 
     def _launch(
         self,
