@@ -712,7 +712,7 @@ def test_a_job_that_does_not_fit_here_is_refused_as_run_refuses_it(tmp_path, mon
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**24)
     monkeypatch.setattr("basicaer.devices.memory.free_host_bytes", lambda: 2**24)
     with pytest.raises(BasicAerError, match=r"Circuit 'wide' needs .* are free") as of_run:
-        BACKEND.run(circuit, shots=shots, device="CPU")
+        BACKEND.run(circuit, shots=shots, device="CPU", checkpoint_dir=tmp_path / "new")
     with pytest.raises(BasicAerError) as of_resume:
         load_job(tmp_path)
     assert of_resume.value.message == of_run.value.message
