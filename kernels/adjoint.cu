@@ -59,12 +59,13 @@ sum_transitions(const Complex<R>* kets, const Complex<R>* bras, const Transition
   const unsigned wires = transition->wires, tile_bits = transition->tile_bits, rest_bits = transition->rest_bits;
   require(blockDim.x == MOST_THREADS && wires <= MOST_TRANSITION_WIRES && wires <= tile_bits &&
           tile_bits <= MOST_THREAD_BITS && rest_bits <= MOST_INDEX_BITS && gridDim.x <= power_of_two<Index>(rest_bits));
-  const unsigned row = lowest_bits(threadIdx.x, wires), column = lowest_bits(shifted_down(threadIdx.x, wires), wires);
-  const unsigned group = shifted_down(threadIdx.x, 2 * wires);  // threads of one group have all entries
-  const unsigned groups = shifted_down(blockDim.x, 2 * wires), vectors = power_of_two<unsigned>(tile_bits - wires);
-  const bool reads = threadIdx.x < power_of_two<unsigned>(tile_bits);
-  const Index own = first[blockIdx.y] ^ transition->on ^ combine(threadIdx.x, transition->thread, tile_bits);
-  const unsigned slot = spread_slot(combine(threadIdx.x, transition->slot, tile_bits));
+  const unsigned thread = threadIdx.x, threads = blockDim.x;
+  const unsigned row = lowest_bits(thread, wires), column = lowest_bits(shifted_down(thread, wires), wires);
+  const unsigned group = shifted_down(thread, 2 * wires);  // threads of one group have all entries
+  const unsigned groups = shifted_down(threads, 2 * wires), vectors = power_of_two<unsigned>(tile_bits - wires);
+  const bool reads = thread < power_of_two<unsigned>(tile_bits);
+  const Index own = first[blockIdx.y] ^ transition->on ^ combine(thread, transition->thread, tile_bits);
+  const unsigned slot = spread_slot(combine(thread, transition->slot, tile_bits));
 
   Complex<double> sum = {0, 0};
   for (Index tile = blockIdx.x; tile < power_of_two<Index>(rest_bits); tile += gridDim.x) {
@@ -82,10 +83,10 @@ sum_transitions(const Complex<R>* kets, const Complex<R>* bras, const Transition
     __syncthreads();  // the next tile is written to the same memory
   }
 
-  write_shared(shared, threadIdx.x, sum);
+  write_shared(shared, thread, sum);
   __syncthreads();
   if (group > 0) return;
   for (unsigned other = 1; other < groups; ++other)
-    sum = add_real_multiple(sum, 1.0, read_shared(shared, threadIdx.x + other * power_of_two<unsigned>(2 * wires)));
-  write_global(parts, (Index(blockIdx.y) * gridDim.x + blockIdx.x) * power_of_two<Index>(2 * wires) + threadIdx.x, sum);
+    sum = add_real_multiple(sum, 1.0, read_shared(shared, thread + other * power_of_two<unsigned>(2 * wires)));
+  write_global(parts, (Index(blockIdx.y) * gridDim.x + blockIdx.x) * power_of_two<Index>(2 * wires) + thread, sum);
 }
