@@ -318,7 +318,7 @@ class Counted:
         monkeypatch.setattr(trajectories, "MOST_AMPLITUDES", 2**6 * 5)  # some states at a time, and more than one time
 
 
-@pytest.mark.parametrize("share", [0.1, 0.4, 0.7, 0.95])
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.7, 0.95, 1.0])
 def test_shots_whose_errors_are_drawn_first_go_on_where_they_were(share, device, tmp_path, monkeypatch):
     work = work_of([with_errors_drawn_first()], memory=True, shots=SHOTS_WITH_ERRORS)
     counted = Counted(monkeypatch)
@@ -334,7 +334,8 @@ def test_shots_whose_errors_are_drawn_first_go_on_where_they_were(share, device,
     assert before > 0
     _, again = load_job(tmp_path / "job")
     check_alike(outcome(run(again, Persistence(str(tmp_path / "job"), 0.0))), want, f"after {saves} saves")
-    assert counted.shots == SHOTS_WITH_ERRORS  # each of them once
+    if share < 1:  # otherwise the job stops before the last ones are counted
+        assert counted.shots == SHOTS_WITH_ERRORS  # each of them once
     # What is known of a state is not known of the same state in a later attempt any more, if the job was lost before.
     assert counted.proposals < whole + 0.2 * min(before, whole - before) + 10
 

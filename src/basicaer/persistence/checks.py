@@ -198,7 +198,6 @@ def check_suspended_shots(suspended: SuspendedShots, experiment: Experiment) -> 
     demand(suspended.attempts.shape == (len(stretches or ()), running), "proposals are of other shots")
     are_few = (suspended.attempts >= -MOST_ATTEMPTS) & (suspended.attempts < MOST_ATTEMPTS)
     demand(bool(are_few.all()), "there are too many proposals")
-    demand(not suspended.is_done.all(), "all shots have ended")
     demand(0 <= suspended.usual_weight < _MOST_WEIGHT, "the weight of the shots without errors is out of range")
     _check_words(suspended.words, program.bits, shots)
     _check_all_accumulated(suspended.saved, experiment)

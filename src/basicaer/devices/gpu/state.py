@@ -28,6 +28,9 @@ _MOST_SUMMED_QUBITS = 20  # with more, the sums of all their values would take m
 _PART_AMPLITUDES = 2**20  # amplitudes brought to the host at a time, unless all are needed at once
 
 
+_WRITTEN_AT_ONCE = 2**20  # amplitudes that are brought to a card with their places at a time
+
+
 class CupyState(CupyReversible):
     """See `basicaer.engine.device.State` for what each method promises."""
 
@@ -168,11 +171,8 @@ class CupyState(CupyReversible):
             out[:] = self._queue.download(found)
 
     def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
-        with self._queue.working("loading a state"):
-            self._write_zeros()
-            places = self._queue.upload(self._places_of_part(qubits, value, part, len(amplitudes)))
-            self._go_through("write_amplitudes", len(amplitudes), places, self._queue.upload(amplitudes))
-            self._queue.wait()  # until then the kernel reads what was uploaded
+        self._write_zeros()
+        self._write_at(self._places_of_part(qubits, value, part, len(amplitudes)), amplitudes)
 
     def _places_of_part(self, qubits: Sequence[int], value: int, part: int, size: int) -> NDArray[np.uint64]:
         """Return where the amplitudes of a part are, in the order of memory."""
@@ -188,8 +188,23 @@ class CupyState(CupyReversible):
 
     def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
         made = self.copy()
-        made.load(amplitudes)
+        made.replace(amplitudes)
         return made
+
+    def replace(self, amplitudes: NDArray[np.complexfloating]) -> None:
+        """Replace all amplitudes; the qubits stay where they are."""
+        self._write_zeros()
+        self._zero = frozenset(range(self.n_qubits, self._wires))
+        for start in range(0, len(amplitudes), _WRITTEN_AT_ONCE):
+            some = np.arange(start, min(start + _WRITTEN_AT_ONCE, len(amplitudes)))
+            self._write_at(deposit_bits(some, self._place[: self.n_qubits]), amplitudes[some])
+
+    def _write_at(self, places: NDArray[np.integer], amplitudes: NDArray[np.complexfloating]) -> None:
+        """Replace the amplitudes at some places of the memory."""
+        with self._queue.working("loading a state"):
+            own = self._queue.upload(np.ascontiguousarray(amplitudes, self._dtype))
+            self._go_through("write_amplitudes", len(places), self._queue.upload(places.astype(np.uint64)), own)
+            self._queue.wait()  # until then the kernel reads what was uploaded
 
     def undo(  # as the contract has it
         self,
