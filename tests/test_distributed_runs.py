@@ -1,5 +1,7 @@
 """Jobs that several ranks run together: the same counts as one process, one end for all, and what is refused."""
 
+import signal
+
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
@@ -7,12 +9,14 @@ from qiskit.circuit.classical import expr
 from qiskit.circuit.library import DiagonalGate
 from qiskit.quantum_info import SparsePauliOp, Statevector, partial_trace
 
-from basicaer import BasicAer
+from basicaer import BasicAer, BasicAerJob
 from basicaer.devices.distributed import device as distributed_device
 from basicaer.devices.distributed import state as distributed_state
 from basicaer.errors import BasicAerError, OptionValueError
 from basicaer.library import save_amplitudes, save_density_matrix, save_expectation_value, save_probabilities
 from basicaer.noise import NoiseModel, ReadoutError, amplitude_damping_error, depolarizing_error
+from basicaer.simulators import ranks
+from jobs import GUARD
 from thread_ranks import comms, on_ranks
 
 pytestmark = pytest.mark.usefixtures("small_states_are_divided")
@@ -23,14 +27,14 @@ def small_states_are_divided(monkeypatch):
     monkeypatch.setattr(distributed_device, "_SMALLEST_DIVIDED", 0)
 
 
-def run(ranks, circuit, simulator="qasm_simulator", **options):
+def run(size, circuit, simulator="qasm_simulator", **options):
     """Run a circuit on ranks, and return the result of each, or the error."""
 
     def of_rank(comm):
         backend = BasicAer.get_backend(simulator)
         return backend.run(circuit, distributed=comm, **options).result()
 
-    return on_ranks(comms(ranks), of_rank)
+    return on_ranks(comms(size), of_rank)
 
 
 def layered(n, depth=4, seed=1):
@@ -181,14 +185,45 @@ def test_without_a_seed_all_ranks_draw_the_same():
     assert counts == [counts[0]] * 4
 
 
-def test_ranks_that_run_different_programs_are_told_so():
+OTHERS = {  # simulator, circuits and options of ranks that differ
+    "circuit": ("qasm_simulator", lambda: measured(layered(4, seed=2)), {"seed_simulator": 1}),
+    "seed": ("qasm_simulator", lambda: measured(layered(4, seed=1)), {}),  # which only some give
+    "number": ("qasm_simulator", lambda: [measured(layered(4, seed=1))] * 3, {"seed_simulator": 1}),
+    "size": ("qasm_simulator", lambda: measured(QuantumCircuit(1)), {"seed_simulator": 1}),  # too small for ranks
+    "simulator": ("statevector_simulator", lambda: measured(layered(4, seed=1)), {"seed_simulator": 1}),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_ranks_that_run_different_programs_are_told_so(what):
     def of_rank(comm):
-        circuit = measured(layered(4, seed=1 if comm.rank in {0, 2} else 2))
-        return BasicAer.get_backend("qasm_simulator").run(circuit, distributed=comm, seed_simulator=1)
+        simulator, circuits, options = "qasm_simulator", lambda: measured(layered(4, seed=1)), {"seed_simulator": 1}
+        if comm.rank in {1, 3}:
+            simulator, circuits, options = OTHERS[what]
+        return BasicAer.get_backend(simulator).run(circuits(), distributed=comm, shots=1, **options)
 
     for error in on_ranks(comms(4), of_rank):
         assert isinstance(error, BasicAerError)
-        assert "the same circuits with the same options and seed, but ranks 1, 3 have others than rank 0" in str(error)
+        assert "with the same options and seed, but ranks 1, 3 have others than rank 0; let" in str(error)
+
+
+def test_an_interrupt_while_ranks_prepare_a_job_waits_and_then_cancels_it(monkeypatch):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return digest(*arguments)
+
+    digest, cancelled = ranks._digest, []
+    monkeypatch.setattr(ranks, "_digest", interrupted)
+    monkeypatch.setattr(BasicAerJob, "cancel", cancelled.append)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            BasicAer.get_backend("qasm_simulator").run(measured(layered(4)), distributed=comms(1)[0])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    (job,) = cancelled
+    assert sum(job.result(GUARD).get_counts().values()) == 1024
 
 
 def test_an_input_that_one_rank_refuses_is_refused_on_all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
@@ -47,6 +48,7 @@ from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
 from basicaer.simulators.ranks import (
+    HeldInterrupts,
     ImaginedRanks,
     check_same,
     check_with_ranks,
@@ -232,11 +234,16 @@ class BasicAerSimulator(BackendV2):
         """
         with interrupts_shortened("run() was interrupted; no job runs."):
             submit = self._run_qobj if is_qobj(run_input) else self._run_circuits
-            ranks = ranks_of(options.get("distributed", False))
-            if ranks is None:
-                return submit(run_input, {**options, "distributed": False} if "distributed" in options else options)
-            with ranks.together():
-                return submit(run_input, {**options, "distributed": ranks})
+            if "distributed" not in options:
+                return submit(run_input, options)
+            with HeldInterrupts() as held:
+                ranks = ranks_of(options["distributed"])
+                with contextlib.nullcontext() if ranks is None else ranks.together():
+                    job = submit(run_input, {**options, "distributed": ranks or False})
+            if held.seen:
+                job.cancel()  # on all ranks
+                raise KeyboardInterrupt
+            return job
 
     def set_options(self, **fields: Unpack[SimulatorOptions]) -> None:
         """Set options of `run` for all later runs.
@@ -514,7 +521,7 @@ def _submitted_together(
 
     def prepare_together() -> SimulationPayload:
         payload = prepare()
-        check_same(payload.experiments, ranks)
+        check_same(payload.experiments, payload.returns, ranks)
         made.append(ranks.again())
         return replace(payload, ranks=made[0])
 

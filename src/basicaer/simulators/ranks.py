@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import signal
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
-from basicaer.devices.distributed.comm import Host
+from basicaer.devices.distributed.comm import Host, check_equal
 from basicaer.devices.distributed.device import DistributedDevice, divides
 from basicaer.devices.distributed.mpi import world
 from basicaer.engine.bits import highest_position
-from basicaer.errors import BasicAerError, OptionValueError
+from basicaer.errors import OptionValueError
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import ArrayPlace, DeviceOptions, check_option
 from basicaer.persistence.codec import encoded
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
-from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from basicaer.simulation import Experiment
 
 __all__ = [
+    "HeldInterrupts",
     "ImaginedRanks",
     "check_same",
     "check_with_ranks",
@@ -76,7 +79,7 @@ def check_with_ranks(settings: dict[str, Any]) -> None:
             raise OptionValueError(f"{name} cannot be given together with distributed, since {reason}; leave it out.")
 
 
-def check_same(experiments: Sequence[Experiment], ranks: Comm) -> None:
+def check_same(experiments: Sequence[Experiment], returns: str, ranks: Comm) -> None:
     """Refuse a job of which the ranks have different circuits, options or seeds; every rank raises the same.
 
     Raises
@@ -84,15 +87,34 @@ def check_same(experiments: Sequence[Experiment], ranks: Comm) -> None:
     BasicAerError
         Naming the ranks that differ from the first.
     """
-    digests = ranks.gather(_digest(experiments))
-    others = [str(rank) for rank, digest in enumerate(digests) if digest != digests[0]]
-    if others:
-        which = f"{counted(len(others), 'rank').partition(' ')[2]} {', '.join(others)}"
-        raise BasicAerError(
-            f"All ranks must run the same circuits with the same options and seed, but {which} "
-            f"{'has' if len(others) == 1 else 'have'} others than rank 0; let every rank run the same script with the "
-            "same input."
-        )
+    check_equal(ranks.gather(_digest(experiments, returns), "circuits"))
+
+
+class HeldInterrupts:
+    """Holds back Ctrl-C while ranks prepare a job: a rank that left would be waited for by the others for ever.
+
+    Attributes
+    ----------
+    seen
+        Whether it was pressed; known only in the main thread, in which Python handles signals.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            with contextlib.suppress(ValueError):  # the main thread of a subinterpreter gets no signals
+                self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, _number: int, _frame: Any) -> None:
+        self.seen = True
+
+    def __exit__(self, *_raised: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
 
 
 def executor_of(ranks: Comm) -> DaemonThreadExecutor:
@@ -100,7 +122,7 @@ def executor_of(ranks: Comm) -> DaemonThreadExecutor:
     return _executors.get(ranks.root) or _executors.setdefault(ranks.root, DaemonThreadExecutor(1))
 
 
-def _digest(experiments: Sequence[Experiment]) -> str:
+def _digest(experiments: Sequence[Experiment], returns: str) -> str:
     """Return what is the same for experiments with the same outcome."""
     arrays: list[NDArray[Any]] = []
     parts = []
@@ -108,7 +130,7 @@ def _digest(experiments: Sequence[Experiment]) -> str:
         program = replace(one.program, name="")  # Qiskit numbers circuits that are given no name
         options = one.shots, one.memory, one.precision, one.chop_threshold, one.initial, one.method
         parts.append((program, one.seed, *options))
-    digest = hashlib.blake2b(json.dumps(encoded(parts, arrays)).encode(), digest_size=16)
+    digest = hashlib.blake2b(json.dumps([returns, encoded(parts, arrays)]).encode(), digest_size=16)
     for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())

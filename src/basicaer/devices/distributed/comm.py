@@ -16,13 +16,14 @@ import numpy as np
 
 from basicaer.devices.limits import default_threads, usable_cores
 from basicaer.errors import BasicAerError, Cancelled, JobTimeLimitError, reason_of
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Comm", "Host", "Transport"]
+__all__ = ["Comm", "Host", "Transport", "check_equal"]
 
 _SECONDS_BETWEEN_LOOKS = 2e-3  # a look for a warning takes microseconds
 _SUMMED_AT_ONCE = 2**18  # numbers of each rank that are held at a time
@@ -54,6 +55,24 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Give back what it holds."""
+
+
+def check_equal(of_ranks: Sequence[Any]) -> None:
+    """Check that all ranks have the same of something; all call this with the same.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the ranks that differ from the first.
+    """
+    others = [str(rank) for rank, one in enumerate(of_ranks) if one != of_ranks[0]]
+    if others:
+        which = f"{counted(len(others), 'rank').partition(' ')[2]} {', '.join(others)}"
+        raise BasicAerError(
+            f"All ranks must run the same circuits on the same simulator with the same options and seed, but {which} "
+            f"{'has' if len(others) == 1 else 'have'} others than rank 0; let every rank run the same script with the "
+            "same input."
+        )
 
 
 class _Failure(NamedTuple):
@@ -113,19 +132,25 @@ class Comm:
         self.rank, self.size = transport.rank, transport.size
         self.swaps = self.sent_bytes = 0
 
-    def gather(self, thing: Any = None) -> list[Any]:
+    def gather(self, thing: Any = None, about: str = "") -> list[Any]:
         """Return what each rank has given, in the order of the ranks.
+
+        Parameters
+        ----------
+        about
+            What the things are, where ranks that run different programs may give different ones.
 
         Raises
         ------
         BasicAerError, Cancelled
-            If any rank has failed; all ranks raise the same error.
+            If any rank has failed, or if they do not give the same kind of thing; all ranks raise the same error.
         """
-        replies = self._transport.gather((None, thing))
-        failures = [failure for failure, _ in replies if failure is not None]
+        replies = self._transport.gather((None, about, thing))
+        failures = [failure for failure, *_ in replies if failure is not None]
         if failures:
             raise self._ended(failures).elsewhere()
-        return [given for _, given in replies]
+        check_equal([about for _, about, _ in replies])
+        return [given for *_, given in replies]
 
     def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums over all ranks, added in the order of the ranks: the same bits on every rank and run."""
@@ -139,7 +164,7 @@ class Comm:
 
     def broadcast(self, thing: Any) -> Any:
         """Return what rank 0 has given."""
-        return self.gather(thing if self.rank == 0 else None)[0]
+        return self.gather(thing if self.rank == 0 else None, "what rank 0 has")[0]
 
     def swap(self, partner: int, out: NDArray[Any], into: NDArray[Any]) -> None:
         """Send an array to another rank, and receive one of the same size. All ranks swap, or none."""
@@ -157,7 +182,7 @@ class Comm:
 
     def _found_host(self) -> Host:
         own = platform.node()
-        names = self.gather(own)
+        names = self.gather(own, "hosts")
         here, cores = names.count(own), usable_cores()
         # Ranks that see all cores of the host share them; those that are bound to some have these for themselves.
         is_bound = cores < (os.cpu_count() or 1)
@@ -205,8 +230,8 @@ class Comm:
         own = _Failure(_severity(error), -self.rank, type(error), reason_of(error))
         if own.severity:
             self._transport.warn()
-        replies = self._transport.gather((own, None))
-        counts = self._ended([failure for failure, _ in replies if failure is not None])
+        replies = self._transport.gather((own, "", None))
+        counts = self._ended([failure for failure, *_ in replies if failure is not None])
         if (counts.kind, counts.message) != (own.kind, own.message):
             raise counts.elsewhere() from error
 

@@ -98,7 +98,7 @@ class DistributedDevice:
     def _of_all(self, free: int) -> int:
         """Return how many bytes a state may take in all, of which each rank has the same part."""
         own = free // self._comm.host.ranks if self._device.is_host else free
-        least: int = min(self._comm.gather(own))
+        least: int = min(self._comm.gather(own, "free memory"))
         return least * self._comm.size
 
     def scratch_bytes(self, precision: Precision) -> int:

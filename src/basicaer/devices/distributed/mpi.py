@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ __all__ = ["MpiTransport", "world"]
 _WARNING = 1  # the tag of warnings
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # where launchers say how many processes they start
 _EMPTY = np.zeros(0, np.uint8)
+
+_duplicating = threading.Lock()
 
 
 @cache
@@ -108,7 +111,8 @@ class MpiTransport:
         self._mpi.Request.Waitall(self._sent)
 
     def again(self) -> MpiTransport:
-        return MpiTransport(self._comm.Dup(), self._mpi)
+        with _duplicating:  # MPI must be asked for one after another
+            return MpiTransport(self._comm.Dup(), self._mpi)
 
     def close(self) -> None:
         if self._comm != self._mpi.COMM_WORLD:
