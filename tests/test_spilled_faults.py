@@ -102,6 +102,15 @@ def test_a_full_disk_is_noticed_before_anything_runs(free, tmp_path, monkeypatch
         new_state(tmp_path)
 
 
+def test_a_quota_is_named(tmp_path, monkeypatch):
+    quota = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+    monkeypatch.setattr(os, "posix_fallocate", failing(os.posix_fallocate, 0, quota))
+    with pytest.raises(
+        BasicAerError, match=r"A state of 4 KiB cannot be kept in spill='.*' \(Disk quota exceeded\); ch"
+    ):
+        new_state(tmp_path)
+
+
 @pytest.mark.parametrize("after", [0, 1, 17, 40])
 @pytest.mark.parametrize(("call", "error"), [("preadv", IO_ERROR), ("pwritev", FULL), ("pwritev", IO_ERROR)])
 def test_a_disk_that_fails_is_named_and_nothing_hangs(call, error, after, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ ends. It is not mapped into memory: there a full disk would end the process, and
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from basicaer.errors import BasicAerError
+from basicaer.errors import BasicAerError, reason_of
 from basicaer.wording import readable
 
 if TYPE_CHECKING:
@@ -105,7 +106,12 @@ class StateFile:
                 os.posix_fallocate(self._file.fileno(), start, min(_TAKEN_AT_ONCE, size - start))
         except OSError as error:
             self.close()
-            raise self._full(size, free_disk_bytes(folder)) from error
+            if error.errno == errno.ENOSPC:
+                raise self._full(size, free_disk_bytes(folder)) from error
+            raise BasicAerError(
+                f"A state of {readable(size)} cannot be kept in spill={str(folder)!r} ({reason_of(error)}); choose "
+                "another folder."
+            ) from error
         except BaseException:
             self.close()
             raise
