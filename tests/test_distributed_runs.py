@@ -212,9 +212,12 @@ def test_an_interrupt_while_ranks_prepare_a_job_waits_and_then_cancels_it(monkey
         signal.raise_signal(signal.SIGINT)
         return digest(*arguments)
 
+    def cancel(job):
+        cancelled.append(job)
+
     digest, cancelled = ranks._digest, []
     monkeypatch.setattr(ranks, "_digest", interrupted)
-    monkeypatch.setattr(BasicAerJob, "cancel", cancelled.append)
+    monkeypatch.setattr(BasicAerJob, "cancel", cancel)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
