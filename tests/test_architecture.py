@@ -172,7 +172,15 @@ LAYERS = {
             "engine.shortcuts",
         ),
         *("engine.splitting", "engine.liveness", "engine.request"),
-        *("engine.planning", "engine.readings", "engine.density", "engine.paulis", "engine.groups", "engine.records"),
+        *(
+            "engine.planning",
+            "engine.readings",
+            "engine.density",
+            "engine.irreversible",
+            "engine.paulis",
+            "engine.groups",
+            "engine.records",
+        ),
         *("engine.ensemble", "engine.frames", "engine.unitaries", "engine.sampling", "engine.draws", "engine.device"),
         *("engine.stages", "engine.plan", "engine.program"),
         *(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from basicaer.engine.bits import deposit_bits, extract_bits, signs
+from basicaer.engine.irreversible import Irreversible
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.sampling import last_with_weight
 
@@ -31,7 +32,7 @@ __all__ = ["DensityBatch", "DensityDevice", "DensityState"]
 _ENTRIES_AT_ONCE = 2**18  # entries whose indices are made at a time
 
 
-class DensityState:
+class DensityState(Irreversible):
     """A density matrix of `n_qubits` qubits; see `basicaer.engine.device.State` for what each method promises.
 
     Parameters
@@ -167,24 +168,6 @@ class DensityState:
 
     def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
         self.held_as.write_part(qubits, value, part, amplitudes)
-
-    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
-        raise NotImplementedError  # errors cannot be undone, so that no gradient asks for it
-
-    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
-        raise NotImplementedError  # as above
-
-    def undo(
-        self,
-        bras: Sequence[Self],
-        segment: Segment,
-        plan: Plan | None,
-        start: Mapping[str, Any],
-        generators: Generators,
-        *,
-        is_last: bool = False,
-    ) -> dict[int, NDArray[np.complex128]]:
-        raise NotImplementedError  # as above
 
     def copy(self) -> Self:
         return type(self)(self.held_as.copy(), self._monitor)

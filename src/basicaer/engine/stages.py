@@ -82,10 +82,7 @@ class Stages:
     @property
     def ranks_after(self) -> tuple[int, ...]:
         """The qubits that the bits of the rank's number hold after the last stage."""
-        held = list(self.ranks)
-        for stage in self.stages:
-            for out, into in zip(stage.exchange.out, stage.exchange.into, strict=True):
-                held[held.index(into)] = out
+        *_, (_, held) = self.with_held()  # there is a stage at least
         return tuple([self.wire_of.index(wire) for wire in held])
 
     @property

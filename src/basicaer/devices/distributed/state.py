@@ -10,6 +10,7 @@ from basicaer.devices.distributed.pauli_values import PauliValues
 from basicaer.devices.distributed.rank_gates import gates_of_rank, scaling, start_of_product, taken_alone
 from basicaer.devices.memory import free_host_bytes
 from basicaer.engine.bits import deposit_bits, lowest_bits, mask_of, shifted_down, shifted_up
+from basicaer.engine.irreversible import Irreversible
 from basicaer.engine.sampling import last_with_weight
 from basicaer.errors import BasicAerError
 from basicaer.wording import counted, readable
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.device import Generators
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
     from basicaer.engine.stages import Stage, Stages
@@ -29,7 +29,7 @@ __all__ = ["DistributedState"]
 _READ_AT_ONCE = 2**18  # amplitudes of all ranks that are gathered at a time
 
 
-class DistributedState(PauliValues):
+class DistributedState(PauliValues, Irreversible):
     """See `basicaer.engine.device.State` for what each method promises; all ranks call all methods together."""
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
@@ -242,24 +242,6 @@ class DistributedState(PauliValues):
         raise NotImplementedError  # jobs of several ranks that would be saved are refused
 
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
-        raise NotImplementedError  # as above
-
-    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
-        raise NotImplementedError  # only gradients ask for it, which do not run on several ranks
-
-    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
-        raise NotImplementedError  # as above
-
-    def undo(
-        self,
-        bras: Sequence[Self],
-        segment: Segment,
-        plan: Plan | None,
-        start: Mapping[str, Any],
-        generators: Generators,
-        *,
-        is_last: bool = False,
-    ) -> dict[int, NDArray[np.complex128]]:
         raise NotImplementedError  # as above
 
     def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:

@@ -10,6 +10,7 @@ from basicaer.devices.spilled.readings import SpilledReadings
 from basicaer.devices.spilled.running import RunningAmplitudes
 from basicaer.devices.spilled.state_file import StateFile
 from basicaer.engine.bits import deposit_bits, inverse_positions, lowest_bits, mask_of, shifted_down
+from basicaer.engine.irreversible import Irreversible
 from basicaer.errors import BasicAerError
 from basicaer.wording import counted
 
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
 
     from basicaer.devices.cpu.state import NumpyState
     from basicaer.devices.spilled.amplitudes import Workshop
-    from basicaer.engine.device import Generators
-    from basicaer.engine.plan import Plan
-    from basicaer.engine.program import Segment
 
 __all__ = ["SpilledState"]
 
 
-class SpilledState(RunningAmplitudes, SpilledReadings):
+class SpilledState(RunningAmplitudes, SpilledReadings, Irreversible):
     """See `basicaer.engine.device.State` for what each method promises."""
 
     @classmethod
@@ -102,22 +100,4 @@ class SpilledState(RunningAmplitudes, SpilledReadings):
         raise NotImplementedError  # only ranks exchange parts, and they do not spill
 
     def write_part(self, qubits: Sequence[int], value: int, part: int, amplitudes: NDArray[np.complexfloating]) -> None:
-        raise NotImplementedError  # as above
-
-    def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
-        raise NotImplementedError  # only gradients ask for it, which have no option to spill
-
-    def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
-        raise NotImplementedError  # as above
-
-    def undo(
-        self,
-        bras: Sequence[Self],
-        segment: Segment,
-        plan: Plan | None,
-        start: Mapping[str, Any],
-        generators: Generators,
-        *,
-        is_last: bool = False,
-    ) -> dict[int, NDArray[np.complex128]]:
         raise NotImplementedError  # as above
