@@ -1,6 +1,7 @@
 """Jobs that several ranks run together: the same counts as one process, one end for all, and what is refused."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -243,10 +244,7 @@ def test_an_input_that_one_rank_refuses_is_refused_on_all():
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (
-            {"checkpoint_dir": "saved"},
-            "checkpoint_dir cannot be given together with distributed, since jobs of several",
-        ),
+        ({"executor": ThreadPoolExecutor(1)}, "since each rank runs its part in its own process; leave it out"),
         ({"max_parallel_experiments": 2}, "since all ranks run one circuit at a time; leave it out"),
     ],
 )

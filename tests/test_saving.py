@@ -46,7 +46,8 @@ from basicaer.persistence import lock as lock_module
 from basicaer.persistence import persister as persister_module
 from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JobFolder
-from basicaer.persistence.persister import JobPersister, load_job, saved_new
+from basicaer.persistence.job_persister import JobPersister
+from basicaer.persistence.persister import load_job, saved_new
 from basicaer.simulation import Persistence
 from basicaer.simulators import running as running_module
 from basicaer.simulators.running import run_resumed, run_simulation

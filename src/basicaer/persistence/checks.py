@@ -38,7 +38,14 @@ if TYPE_CHECKING:
     from basicaer.records import ExperimentOutcome
     from basicaer.simulation import Experiment, SimulationPayload
 
-__all__ = ["check_layout", "check_outcome", "check_payload", "check_suspended", "check_suspended_shots"]
+__all__ = [
+    "check_divided",
+    "check_layout",
+    "check_outcome",
+    "check_payload",
+    "check_suspended",
+    "check_suspended_shots",
+]
 
 _MOST_WEIGHT = 1 + 1e-6  # a probability, with what rounding may add
 
@@ -54,6 +61,7 @@ def check_payload(payload: SimulationPayload) -> None:
     returned = RETURNED_BY.get(payload.backend_name)
     demand(returned == payload.returns, f"{payload.backend_name} does not return {payload.returns}")
     demand(bool(payload.experiments) and payload.persistence is None, "there are no circuits")
+    demand(payload.ranks is None, "ranks are known only where the job runs")
     demand(len({experiment.devices.gpu for experiment in payload.experiments}) == 1, "circuits run side by side")
     for experiment in payload.experiments:
         _check_experiment(experiment, is_unitary=payload.returns == "unitary")
@@ -263,3 +271,17 @@ def check_layout(layout: Mapping[str, Any], fresh: Mapping[str, Any], given: int
     demand_numbers([layout["passes_done"]], MOST_REPEATS, "the passes that are done")
     demand(layout.keys() == fresh.keys() and len(place) == wires, "the layout is that of another state")
     demand(given == 2**wires * amplitude_bytes, f"{given} bytes are no state of {wires} qubits")
+
+
+def check_divided(layout: Mapping[str, Any], n_qubits: int) -> None:
+    """Check that a new state of so many qubits can be turned into a divided one that was persisted.
+
+    Raises
+    ------
+    ValueError
+        Naming what cannot be.
+    """
+    demand(layout.keys() == {"place", "done"}, "the layout is that of another state")
+    demand_numbers(layout["place"], n_qubits, "places")
+    demand(len(layout["place"]) == n_qubits, "the layout is that of another state")
+    demand_numbers(layout["done"], MOST_REPEATS, "the gates that are done")

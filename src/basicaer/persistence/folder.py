@@ -2,7 +2,8 @@
 
 The folder holds records, one in each file. ``job.save`` is the payload of the job and does not change.
 ``circuit-0.save`` and so on are the outcomes of the circuits that have ended, each written once. ``running.save`` is
-the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. The
+the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. If
+several ranks run the job, ``part-0-0.save`` and so on are what each has of the state; ``running.save`` names them. The
 process in which the job runs locks ``lock``; the system releases the lock when the process dies.
 
 A file gets its name in one step when it is complete. Its first line names the format and gives the length of the JSON
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["JOB", "RUNNING", "JobFolder", "Record", "circuit_name"]
+__all__ = ["JOB", "RUNNING", "JobFolder", "Record", "circuit_name", "part_name"]
 
 JOB, RUNNING = "job", "running"
 _FORMAT = "basicaer saved job 7"
@@ -56,6 +57,11 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY
 def circuit_name(position: int) -> str:
     """Return the name of the record of a circuit that has ended."""
     return f"circuit-{position}"
+
+
+def part_name(save: int, rank: int) -> str:
+    """Return the name of the record of what one of several ranks has of a state; two saves are kept at a time."""
+    return f"part-{save % 2}-{rank}"
 
 
 class Record(NamedTuple):
@@ -181,6 +187,13 @@ class JobFolder:
         for suffix in (_SUFFIX, _NEW):
             with contextlib.suppress(OSError):
                 (self._folder / f"{name}{suffix}").unlink()
+
+    def remove_parts(self) -> None:
+        """Remove the parts of a state, which no record names any more."""
+        for suffix in (_SUFFIX, _NEW):
+            for path in self._folder.glob(f"part-*{suffix}"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file for a record of that name; whatever it holds."""

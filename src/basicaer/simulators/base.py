@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import threading
 import time
 import uuid
 from dataclasses import replace
@@ -38,11 +37,13 @@ from basicaer.options import (
     Precision,
     check_option,
 )
+from basicaer.persistence.of_ranks import saved_together
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
+from basicaer.sharing import options_of_rank, qubits_of_rank, shared
 from basicaer.simulation import Experiment, Persistence, SimulationPayload, check_room
 from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
@@ -52,11 +53,10 @@ from basicaer.simulators.ranks import (
     ImaginedRanks,
     check_same,
     check_with_ranks,
-    executor_of,
-    options_of_rank,
-    qubits_of_rank,
+    left_together,
+    on_any_rank,
     ranks_of,
-    shared,
+    settings_of_rank,
 )
 from basicaer.simulators.run_options import RunOptions, would_spill
 from basicaer.simulators.running import run_simulation
@@ -399,13 +399,13 @@ class BasicAerSimulator(BackendV2):
     def _submitted(self, qobj: Any, prepare: Callable[[], SimulationPayload], settings: dict[str, Any]) -> BasicAerJob:
         parts = settings["max_parallel_experiments"] or usable_cores()
         submit = partial(submit_job, BasicAerJob, self, run_simulation, qobj, settings=settings, parts=parts)
+        persistence = None if settings["checkpoint_dir"] is None else _persistence(settings)
         if ranks := settings["distributed"]:
-            shows_progress = settings["progress"] and ranks.rank == 0  # one bar is enough
-            of_rank = {**settings, "executor": executor_of(ranks), "progress": shows_progress}
-            return _submitted_together(partial(submit, settings=of_rank), prepare, ranks)
-        if settings["checkpoint_dir"] is None:
+            of_rank = settings_of_rank(settings, ranks)
+            return _submitted_together(partial(submit, settings=of_rank), prepare, ranks, persistence, settings)
+        if persistence is None:
             return submit(prepare=prepare)
-        persistence, job_id = _persistence(settings), str(uuid.uuid4())
+        job_id = str(uuid.uuid4())
         # The worker would write it too late: a job that is stopped while it waits can be resumed, too.
         with saved_new(Path(persistence.folder), job_id) as save:
 
@@ -497,7 +497,8 @@ def _simulators_with(option: str) -> list[str]:
 
 
 def _persistence(settings: dict[str, Any]) -> Persistence:
-    if settings["max_parallel_experiments"] != 1 or len(settings["target_gpus"] or (0,)) > 1:
+    gpus = 1 if settings["distributed"] else len(settings["target_gpus"] or (0,))  # ranks have one each
+    if settings["max_parallel_experiments"] != 1 or gpus > 1:
         raise OptionValueError(
             "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
             "of target_gpus at most."
@@ -514,21 +515,27 @@ def _seed(settings: dict[str, Any]) -> int:
 
 
 def _submitted_together(
-    submit: Callable[..., BasicAerJob], prepare: Callable[[], SimulationPayload], ranks: Comm
+    submit: Callable[..., BasicAerJob],
+    prepare: Callable[[], SimulationPayload],
+    ranks: Comm,
+    persistence: Persistence | None,
+    settings: dict[str, Any],
 ) -> BasicAerJob:
     """Submit the job of one rank, after all ranks have seen that theirs are the same."""
     made: list[Comm] = []
+    job_id = ranks.broadcast(str(uuid.uuid4()))
+    saving = saved_together(Path(persistence.folder), job_id, ranks) if persistence else contextlib.nullcontext()
+    with saving as save:
 
-    def prepare_together() -> SimulationPayload:
-        payload = prepare()
-        check_same(payload.experiments, payload.returns, ranks)
-        made.append(ranks.again())
-        return replace(payload, ranks=made[0])
+        def prepare_together() -> SimulationPayload:
+            payload = replace(prepare(), persistence=persistence)
+            check_same(payload.experiments, payload.returns, ranks)
+            if save is not None:
+                save(on_any_rank(payload, settings["max_parallel_threads"]))
+            made.append(ranks.again())
+            return replace(payload, ranks=made[0])
 
-    job = submit(prepare=prepare_together)
-    # In a thread of its own, since other ranks may take a while to come there.
-    job.add_done_callback(lambda _job: threading.Thread(target=made[0].leave_unbegun, daemon=True).start())
-    return job
+        return left_together(submit(prepare=prepare_together, job_id=job_id), made[0])
 
 
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:

@@ -1,4 +1,4 @@
-"""Jobs that all ranks run together: with whom, what they must have in common, and on which devices."""
+"""Jobs that all ranks run together: with whom, and what they must have in common."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakKeyDictionary
 
 from basicaer.devices.distributed.comm import Host, check_equal
-from basicaer.devices.distributed.device import DistributedDevice, divides
 from basicaer.devices.distributed.mpi import world
-from basicaer.engine.bits import highest_position
+from basicaer.devices.gpu.probe import probe_gpu
 from basicaer.errors import OptionValueError
 from basicaer.executor import DaemonThreadExecutor
-from basicaer.options import ArrayPlace, DeviceOptions, check_option
+from basicaer.options import ArrayPlace, check_option
 from basicaer.persistence.codec import encoded
-from basicaer.plan.planner import plan_segment
-from basicaer.plan.stages import plan_stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.devices.distributed.comm import Comm
-    from basicaer.engine.device import Device
-    from basicaer.simulation import Experiment
+    from basicaer.job import BasicAerJob
+    from basicaer.simulation import Experiment, SimulationPayload
 
 __all__ = [
     "HeldInterrupts",
@@ -37,10 +34,11 @@ __all__ = [
     "check_same",
     "check_with_ranks",
     "executor_of",
-    "options_of_rank",
-    "qubits_of_rank",
+    "left_together",
+    "on_any_rank",
     "ranks_of",
-    "shared",
+    "resumed_by_rank",
+    "settings_of_rank",
 ]
 
 
@@ -71,7 +69,6 @@ def check_with_ranks(settings: dict[str, Any]) -> None:
     """Refuse checked options with which a job cannot be run by several ranks."""
     why = {
         "executor": settings["executor"] is not None and "each rank runs its part in its own process",
-        "checkpoint_dir": settings["checkpoint_dir"] is not None and "jobs of several ranks cannot be saved yet",
         "max_parallel_experiments": settings["max_parallel_experiments"] != 1 and "all ranks run one circuit at a time",
         "array": settings.get("array") is ArrayPlace.DEVICE and "no device has all of the state",
     }
@@ -123,6 +120,37 @@ def executor_of(ranks: Comm) -> DaemonThreadExecutor:
     return _executors.get(ranks.root) or _executors.setdefault(ranks.root, DaemonThreadExecutor(1))
 
 
+def settings_of_rank(settings: dict[str, Any], ranks: Comm) -> dict[str, Any]:
+    """Return the settings with which a rank submits its part of a job."""
+    shows_progress = settings["progress"] and ranks.rank == 0  # one bar is enough
+    return {**settings, "executor": executor_of(ranks), "progress": shows_progress}
+
+
+def left_together(job: BasicAerJob, ranks: Comm) -> BasicAerJob:
+    """Let other ranks know, in a thread that waits for them, if a job ends that has never begun; return the job."""
+    job.add_done_callback(lambda _job: threading.Thread(target=ranks.leave_unbegun, daemon=True).start())
+    return job
+
+
+def on_any_rank(payload: SimulationPayload, threads: int) -> SimulationPayload:
+    """Return the payload of a rank as it is saved, without what only this rank has; `threads` as in the options."""
+    return replace(payload, experiments=tuple([_with_devices(one, threads=threads) for one in payload.experiments]))
+
+
+def resumed_by_rank(payload: SimulationPayload, ranks: Comm) -> SimulationPayload:
+    """Return a payload that was saved as this rank runs it."""
+    host, cards = ranks.host, len(probe_gpu().cards)
+    gpu = host.number % cards if cards else 0
+    experiments = [
+        _with_devices(one, threads=one.devices.threads or host.threads, gpu=gpu) for one in payload.experiments
+    ]
+    return replace(payload, experiments=tuple(experiments), ranks=ranks)
+
+
+def _with_devices(experiment: Experiment, **changed: Any) -> Experiment:
+    return replace(experiment, devices=experiment.devices._replace(**changed))
+
+
 def _digest(experiments: Sequence[Experiment], returns: str) -> str:
     """Return what is the same for experiments with the same outcome."""
     arrays: list[NDArray[Any]] = []
@@ -136,25 +164,3 @@ def _digest(experiments: Sequence[Experiment], returns: str) -> str:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def options_of_rank(devices: DeviceOptions, ranks: Comm, gpus: Sequence[int]) -> DeviceOptions:
-    """Return the options of a rank's device: ranks of one host share its cores and its GPUs."""
-    host = ranks.host
-    return DeviceOptions(devices.choice, devices.threads or host.threads, gpus[host.number % len(gpus)])
-
-
-def qubits_of_rank(n_qubits: int, ranks: Comm | None) -> int:
-    """Return how many qubits each rank has of a state."""
-    return n_qubits if ranks is None else max(n_qubits - highest_position(ranks.size), 0)
-
-
-def shared(chosen: tuple[Device, str], n_qubits: int, ranks: Comm | None) -> tuple[Device, str]:
-    """Return the device for a state that ranks may share, given the device of this rank; and why it is that one."""
-    if ranks is None:
-        return chosen
-    device, reason = chosen
-    if not divides(n_qubits, ranks.size):
-        return device, f"{reason}; the state is whole on each of {ranks.size} ranks"
-    divided = DistributedDevice(device, ranks, plan_segment, plan_stages)
-    return divided, f"{reason}; the state is divided among {ranks.size} ranks"

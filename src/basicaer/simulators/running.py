@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.distributed.alone import one_rank
+from basicaer.devices.distributed.device import IN_PARTS
 from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import device_after_failure
 from basicaer.engine.exactly import mean_values, outcome_probabilities
@@ -23,12 +25,14 @@ from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError, SuspendedShots
 from basicaer.engine.together import common_structure, evolve_programs, outcomes
 from basicaer.errors import DeviceFailedError, warn
-from basicaer.persistence.persister import JobPersister, failures_of_resumed
+from basicaer.persistence.job_persister import JobPersister
+from basicaer.persistence.of_ranks import RanksPersister
+from basicaer.persistence.persister import failures_of_resumed
 from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
+from basicaer.sharing import in_parts, qubits_of_rank, shared
 from basicaer.simulators.outcomes import data_of, finished_experiment
-from basicaer.simulators.ranks import qubits_of_rank, shared
 from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.engine.request import Outcome
     from basicaer.options import Precision
-    from basicaer.persistence.persister import Continuation
+    from basicaer.persistence.job_persister import Continuation
     from basicaer.simulation import Experiment, SimulationPayload
 
     _Chosen = tuple[Device, str]
@@ -66,7 +70,7 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     started = time.perf_counter()
     simulation = _Simulation(job_id, payload, monitor)
     try:
-        with contextlib.nullcontext() if payload.ranks is None else _together(payload.ranks, monitor):
+        with contextlib.nullcontext() if payload.ranks is None else simulation.together(payload.ranks):
             simulation.run()
     except Exception as error:
         seconds = time.perf_counter() - started
@@ -76,17 +80,6 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     finally:
         simulation.close()
     return payload.result(job_id, simulation.finished, time.perf_counter() - started)
-
-
-@contextlib.contextmanager
-def _together(ranks: Comm, monitor: Monitor) -> Iterator[None]:
-    """Let all ranks end their work together; those that compute notice soon that another one has to stop."""
-    with ranks.together():
-        monitor.look_also(ranks.look)
-        try:
-            yield
-        finally:
-            monitor.look_also(None)
 
 
 def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
@@ -127,8 +120,18 @@ class _Simulation:
         self._continuation: Continuation | None = None
         self._persister: JobPersister | None = None
         if payload.persistence is not None:
-            persistence = payload.persistence
-            self._persister = JobPersister(Path(persistence.folder), job_id, persistence.interval, monitor)
+            where = Path(payload.persistence.folder), job_id, payload.persistence.interval, monitor
+            self._persister = JobPersister(*where) if payload.ranks is None else RanksPersister(*where, payload.ranks)
+
+    @contextlib.contextmanager
+    def together(self, ranks: Comm) -> Iterator[None]:
+        """Let all ranks end their work together; those that compute notice soon that another one has to stop."""
+        with ranks.together():
+            self._monitor.look_also(self._persister.look if isinstance(self._persister, RanksPersister) else ranks.look)
+            try:
+                yield
+            finally:
+                self._monitor.look_also(None)
 
     def run(self) -> None:
         """Run all experiments; those on different GPUs beside each other."""
@@ -248,7 +251,7 @@ class _Simulation:
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = self._n_qubits(experiment)
-        device, reason = instead or self._device_for(experiment)
+        device, reason = instead or self._device_for(experiment, position)
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             self._persister.note_running(position, layout_name)
@@ -298,11 +301,14 @@ class _Simulation:
         outcome.saved.update(exact)
         return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
 
-    def _device_for(self, experiment: Experiment) -> _Chosen:
+    def _device_for(self, experiment: Experiment, position: int | None = None) -> _Chosen:
         """Return the device of an experiment, and why it is that one."""
         n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
         of_rank = qubits_of_rank(n_qubits, ranks)
         chosen = choose_device(experiment.devices, of_rank, experiment.precision, measured_crossover)
+        continued = self._continuation
+        if ranks is None and continued and (continued.position, continued.device) == (position, IN_PARTS):
+            return in_parts(chosen[0], one_rank()), f"{chosen[1]}; the state was divided among ranks before"
         return shared(chosen, n_qubits, ranks)
 
     def _n_qubits(self, experiment: Experiment) -> int:

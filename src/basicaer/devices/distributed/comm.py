@@ -82,14 +82,26 @@ class _Failure(NamedTuple):
     order: int  # minus the number of the rank: the first rank counts
     kind: type[BaseException]
     message: str
+    reached: str  # this and the next are for a `JobTimeLimitError`
+    saved_in: str | None
+
+    @classmethod
+    def of(cls, error: BaseException, rank: int) -> _Failure:
+        """Return why a rank cannot go on."""
+        reached = getattr(error, "reached", ""), getattr(error, "saved_in", None)
+        return cls(_severity(error), -rank, type(error), reason_of(error), *reached)
 
     def elsewhere(self) -> BaseException:
         """Return the error that the other ranks raise."""
-        if self.kind is Cancelled:
-            return Cancelled()
-        if issubclass(self.kind, BasicAerError):
-            return self.kind(f"rank {-self.order}: {self.message}.")
-        return BasicAerError(f"rank {-self.order}: {self.message}.")
+        if self.kind in {Cancelled, KeyboardInterrupt}:
+            return self.kind()
+        own = f"rank {-self.order}: {{}}"
+        if not issubclass(self.kind, BasicAerError):
+            return BasicAerError(own.format(f"{self.message}."))
+        error = self.kind(own.format(f"{self.message}."))
+        if isinstance(error, JobTimeLimitError):
+            error.reached, error.saved_in = own.format(self.reached), self.saved_in
+        return error
 
 
 class _Warned(Cancelled):
@@ -99,7 +111,7 @@ class _Warned(Cancelled):
 def _severity(error: BaseException) -> int:
     if isinstance(error, _Warned):
         return 0
-    if isinstance(error, Cancelled):
+    if isinstance(error, Cancelled | KeyboardInterrupt):
         return 1
     return 2 if isinstance(error, JobTimeLimitError) else 3
 
@@ -227,7 +239,7 @@ class Comm:
 
     def _fail(self, error: BaseException) -> None:
         """Tell all ranks why this one fails; raise what another one says if that counts more and is something else."""
-        own = _Failure(_severity(error), -self.rank, type(error), reason_of(error))
+        own = _Failure.of(error, self.rank)
         if own.severity:
             self._transport.warn()
         replies = self._transport.gather((own, "", None))

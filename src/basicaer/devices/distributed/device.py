@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from basicaer.engine.stages import StagePlanner
     from basicaer.options import Precision
 
-__all__ = ["DistributedDevice", "divides"]
+__all__ = ["IN_PARTS", "DistributedDevice", "divides"]
+
+IN_PARTS = "ranks that share a state"
+"""How saved jobs call the device of a divided state: any number of ranks can go on with such a state."""
 
 _SMALLEST_DIVIDED = 20  # qubits; a rank finishes a smaller state by itself before ranks have exchanged anything
 
@@ -52,7 +55,8 @@ class DistributedDevice:
         self._rank_qubits = highest_position(comm.size)
 
     def layout_name(self, precision: Precision) -> str:
-        return f"{self._device.layout_name(precision)} of {self._comm.size} ranks"
+        del precision
+        return IN_PARTS
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> State:
         monitor = monitor or Monitor()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from basicaer.devices.distributed.pauli_values import PauliValues
+from basicaer.devices.distributed.pauses import Left, left_of, pieces_of
 from basicaer.devices.distributed.rank_gates import gates_of_rank, scaling, start_of_product, taken_alone
 from basicaer.devices.memory import free_host_bytes
 from basicaer.engine.bits import deposit_bits, lowest_bits, mask_of, shifted_down, shifted_up
@@ -32,30 +34,56 @@ _READ_AT_ONCE = 2**18  # amplitudes of all ranks that are gathered at a time
 class DistributedState(PauliValues, Irreversible):
     """See `basicaer.engine.device.State` for what each method promises; all ranks call all methods together."""
 
+    _done: set[int] | None = None  # gates of the segment that runs, or that a restored state stands within
+
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        """Run a segment stage by stage; `plan` and `after_pass` are None, as the device makes no plan ahead."""
-        del plan, after_pass
+        """Run a segment stage by stage; `plan` is None, as the device makes no plan ahead.
+
+        `after_pass` is called between stages, and now and then within a long one.
+        """
+        del plan
         is_fresh, self.any_untouched = self.any_untouched, False
         held = None if is_fresh else tuple(self._held())
-        poll = self._rank.monitor.poll
-        stages = self._rank.stage_planner(segment, self.n_qubits, self.n_qubits - self._n_local, held, poll=poll)
+        left = self._left(segment)
+        poll, own = self._rank.monitor.poll, left.segment
+        stages = self._rank.stage_planner(own, self.n_qubits, self.n_qubits - self._n_local, held, poll=poll)
         if is_fresh:
             self._hold(stages.ranks)
         # As long as the segment runs, _place is that of its wires.
-        for number, stage in enumerate(stages.stages):
-            self._exchange(stage.exchange)
-            self._run_local(self._gates(stage, stages, segment, starts=is_fresh and not number))
-        self._place = [self._place[wire] for wire in stages.wire_of]
+        with contextlib.nullcontext() if after_pass is None else self._rank.monitor.held():
+            for number, stage in enumerate(stages.stages):
+                self._exchange(stage.exchange)
+                self._run_stage(stage, stages, left, after_pass, starts=is_fresh and not number)
+        self._place = [self._place[wire] for wire in map(stages.wire_of.__getitem__, left.wire_of)]
+        self._done = None
 
-    def _gates(self, stage: Stage, stages: Stages, segment: Segment, *, starts: bool) -> list[Gate]:
-        """Return the gates of a stage on local qubits; if it `starts` the state, with the rank's part of a product."""
-        places = self._places()
-        alone: list[tuple[int, Gate]] = []
+    def _left(self, segment: Segment) -> Left:
+        """Return what is left of a segment that begins, or that was saved before its end."""
+        done, self._done = self._done or set(), self._done or set()
+        if not done:
+            count = len(segment.gates)
+            return Left(segment, range(count), tuple(range(self.n_qubits)))
+        whole = self._rank.stage_planner(segment, self.n_qubits, 0, (), poll=self._rank.monitor.poll)
+        return left_of(segment, whole, done)
+
+    def _run_stage(
+        self, stage: Stage, stages: Stages, left: Left, after_pass: Callable[[], None] | None, *, starts: bool
+    ) -> None:
+        """Run the gates of a stage on local qubits; if it `starts` the state, with the rank's part of a product."""
+        places, own = self._places(), left.segment
+        alone: list[tuple[int, int]] = []
+        first: list[Gate] = []
         if starts:
-            first, stage = taken_alone(stage, stages, places)
-            alone = [(wire, segment.gates[stages.origins[gate]]) for wire, gate in first]
-        gates = gates_of_rank(stage, stages, segment, places, self._rank.monitor.poll)
-        return [scaling(start_of_product(alone, places)), *gates] if starts else gates
+            alone, stage = taken_alone(stage, stages, places)
+            first = [
+                scaling(start_of_product([(wire, own.gates[stages.origins[gate]]) for wire, gate in alone], places))
+            ]
+        for piece in pieces_of(stage, may_pause=after_pass is not None):
+            self._run_local([*first, *gates_of_rank(piece, stages, own, places, self._rank.monitor.poll)])
+            first = []
+            if after_pass is not None and self._done is not None:
+                self._done.update(left.numbers[gate] for gate in (*piece.gates, *(gate for _, gate in alone)))
+                after_pass()
 
     def set_identity(self) -> None:
         self._forget()
@@ -236,13 +264,18 @@ class DistributedState(PauliValues, Irreversible):
         return self.amplitudes()
 
     def layout(self) -> dict[str, Any]:
-        return {"place": list(self._place), "local": self._local.layout()}
+        return {"place": list(self._place), "done": sorted(self._done or ())}
 
     def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
-        raise NotImplementedError  # jobs of several ranks that would be saved are refused
+        """Yield the amplitudes of this rank, in the order of the local qubits: those of all ranks make up the state."""
+        self._local.bring_into_order()
+        yield from self._local.amplitude_parts()
 
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
-        raise NotImplementedError  # as above
+        self.any_untouched = False
+        self._place, self._done = list(layout["place"]), set(layout["done"])
+        in_order = {"place": list(range(self._n_local)), "zero": []}
+        self._local.restore({**self._local.layout(), **in_order}, parts)
 
     def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
         raise NotImplementedError  # ranks exchange parts of their own states
