@@ -196,7 +196,9 @@ def test_a_saved_command_is_resumed_on_fewer_ranks(tmp_path):
 
 DIES = """
 import os, signal
+from basicaer.devices.distributed import pauses
 from basicaer.persistence.of_ranks import RanksPersister
+pauses._GATES_BETWEEN_PAUSES = 16
 together, saves = RanksPersister._persist_together, []
 
 def dying(*arguments):
