@@ -173,7 +173,7 @@ LAYERS = {
         *("engine.adjoint", "engine.exactly", "engine.together", "engine.execute", "engine.trajectories"),
         *("engine.shot_progress", "engine.parts", "engine.stretches"),
         *("engine.method", "engine.expected_errors", "engine.error_sites", "engine.slots"),
-        *("engine.suspended", "engine.superoperators"),
+        *("engine.suspended", "engine.team", "engine.superoperators"),
         *(
             "engine.saved",
             "engine.finishing",

@@ -104,7 +104,7 @@ def test_whatever_ends_one_rank_ends_all_and_the_next_job_runs(tmp_path):
         assert none == ("none" if rank == 1 else "rank 1: MemoryError: none.")
         assert cancelled == "CANCELLED"
         assert limit == "JobTimeLimitError"
-        assert "ranks 1, 2, 3 have others than rank 0" in differ
+        assert "ranks 1, 2, 3 differ from rank 0 in circuit 0" in differ
         assert counts == ends[0][-1]
 
 

@@ -52,6 +52,7 @@ class PrimitiveRunOptions(JobRunOptions, total=False):
     """Options of ``backend.run`` that the primitives take too."""
 
     method: Literal["automatic", "statevector", "density_matrix", "unitary"] | None
+    distributed: bool
 
 
 class SamplerArguments(PrimitiveRunOptions, total=False):

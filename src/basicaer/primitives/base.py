@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -10,18 +13,28 @@ import numpy as np
 from basicaer.calibration import known_crossover
 from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
+from basicaer.devices.distributed.device import divides
 from basicaer.devices.registry import choose_device
 from basicaer.engine.method import choose_method
 from basicaer.errors import OptionValueError, PubError, UnknownOptionError, at_border, shown
 from basicaer.options import DeviceOptions, Method
 from basicaer.primitives.job import PrimitiveJob
 from basicaer.primitives.options import RUN_OPTIONS
-from basicaer.primitives.payload import PrimitivePayload
+from basicaer.primitives.payload import EstimatorTask, PrimitivePayload
 from basicaer.primitives.running import run_primitive
+from basicaer.sharing import all_fit, in_parts, options_of_rank, qubits_of_rank
 from basicaer.simulation import check_state
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from basicaer.simulators.noise import noise_of
+from basicaer.simulators.ranks import (
+    HeldInterrupts,
+    check_same,
+    left_together,
+    ranks_of,
+    settings_of_rank,
+    without_name,
+)
 from basicaer.submission import submit_job
 from basicaer.wording import unknown_name
 
@@ -85,7 +98,7 @@ class Primitive:
         self._options_type.check_names(options or {})
         self._options = self._options_type(**own | (options or {}))
         self._options.run_options |= run_options
-        self._settings()
+        self._options.settings(self._backend)
 
     def __repr__(self) -> str:
         default, options = vars(self._options_type()), vars(self._options)
@@ -104,7 +117,28 @@ class Primitive:
         return int(seed.integers(2**63) if isinstance(seed, np.random.Generator) else seed)
 
     def _settings(self) -> dict[str, Any]:
-        return self._options.settings(self._backend)
+        """Return all options, checked, for what one process does by itself."""
+        settings = self._options.settings(self._backend)
+        if settings["distributed"]:
+            raise OptionValueError(
+                "Only run() of a primitive spreads its work over ranks, not gradients and compile(); leave out "
+                "distributed there."
+            )
+        return settings
+
+    def _run_with(self, make: Callable[[dict[str, Any]], PrimitiveJob]) -> PrimitiveJob:
+        """Make a job with all options, checked, together with other ranks if there are any."""
+        settings = self._options.settings(self._backend)
+        if not settings["distributed"]:
+            return make(settings)
+        with HeldInterrupts() as held:
+            ranks = ranks_of(settings["distributed"])
+            with contextlib.nullcontext() if ranks is None else ranks.together():
+                job = make({**settings, "distributed": ranks or False})
+        if held.seen:
+            job.cancel()  # on all ranks
+            raise KeyboardInterrupt
+        return job
 
     def _lowered(
         self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any], shots: int, *, exactly: bool = False
@@ -131,7 +165,7 @@ class Primitive:
         """Choose how the programs of a sweep are simulated, and check that their state fits into memory."""
         program, differ = sweep.structure, len(sweep.programs) > 1
         choice = choose_method(settings.get("method", Method.STATEVECTOR), program, shots, exactly=exactly)
-        device = expected_device(program.state_qubits * choice.axes, settings)
+        device = shared_device(program.state_qubits * choice.axes, settings)
         check_state(
             device,
             program,
@@ -147,13 +181,25 @@ class Primitive:
         widest = max((task.evolved_qubits for task in tasks), default=0)
         gpu = expected_device(widest, settings).queue
         payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), devices_of(settings), settings["precision"], gpu)
+        submit = partial(submit_job, PrimitiveJob, self._backend, run_primitive, no_qobj)
+        if not (ranks := settings["distributed"]):
+            return submit(prepare=lambda: payload, settings=settings)
+        check_same({f"PUB {number}": _parts_of(task) for number, task in enumerate(tasks)}, ranks)
+        of_job = ranks.again()
+        payload = replace(payload, seed=ranks.broadcast(payload.seed), ranks=of_job)
+        return left_together(submit(prepare=lambda: payload, settings=settings_of_rank(settings, ranks)), of_job)
 
-        def no_qobj() -> None:
-            """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
 
-        return submit_job(
-            PrimitiveJob, self._backend, run_primitive, no_qobj, prepare=lambda: payload, settings=settings
-        )
+def no_qobj() -> None:
+    """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
+
+
+def _parts_of(task: Task) -> Any:
+    """Return what is the same for tasks with the same outcome."""
+    sweep = task.sweep
+    programs = [without_name(one) for one in (*sweep.programs, *([sweep.template] if sweep.template else []))]
+    own: Any = (task.terms, task.sets, task.observables) if isinstance(task, EstimatorTask) else task.shots
+    return programs, sweep.segments, sweep.size, task.shape, task.choice.is_density, own
 
 
 def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
@@ -175,10 +221,21 @@ def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
 
 def devices_of(settings: dict[str, Any]) -> DeviceOptions:
     """Return which devices checked options allow."""
-    return DeviceOptions(settings["device"], settings["max_parallel_threads"])
+    devices = DeviceOptions(settings["device"], settings["max_parallel_threads"])
+    if ranks := settings["distributed"] or None:
+        devices = options_of_rank(devices, ranks, settings["target_gpus"] or (0,))
+    return devices
 
 
 def expected_device(n_qubits: int, settings: dict[str, Any]) -> Device:
     """Return the device that a state is expected to run on."""
     device, _ = choose_device(devices_of(settings), n_qubits, settings["precision"], known_crossover, ahead=True)
     return device
+
+
+def shared_device(n_qubits: int, settings: dict[str, Any]) -> Device:
+    """Return the device that a state is expected to run on, which ranks share if it does not fit each of them."""
+    device, ranks = expected_device(n_qubits, settings), settings["distributed"] or None
+    if ranks is None or not divides(n_qubits, ranks.size) or all_fit(device, n_qubits, settings["precision"], ranks):
+        return device
+    return in_parts(expected_device(qubits_of_rank(n_qubits, ranks), settings), ranks)

@@ -51,10 +51,13 @@ from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_expe
 from basicaer.simulators.ranks import (
     HeldInterrupts,
     ImaginedRanks,
+    check_call,
     check_same,
     check_with_ranks,
     left_together,
     on_any_rank,
+    parts_of,
+    planned_ranks,
     ranks_of,
     settings_of_rank,
 )
@@ -239,6 +242,8 @@ class BasicAerSimulator(BackendV2):
             with HeldInterrupts() as held:
                 ranks = ranks_of(options["distributed"])
                 with contextlib.nullcontext() if ranks is None else ranks.together():
+                    if ranks is not None:
+                        check_call(self.name, run_input, options, ranks)
                     job = submit(run_input, {**options, "distributed": ranks or False})
             if held.seen:
                 job.cancel()  # on all ranks
@@ -300,7 +305,8 @@ class BasicAerSimulator(BackendV2):
             One circuit; its parameters need no values.
         ranks
             The number of ranks, a power of two, that would share the state with ``distributed=True``; their exchanges
-            are then part of the plan. Each is taken to have as much memory as is free here.
+            are then part of the plan. Each is taken to have as much memory as is free here. With ``distributed=True``,
+            the default is the number of processes that ``mpiexec`` has started.
         options
             Options of `run`. Those that matter are ``device``, ``precision``, ``max_parallel_threads``, the initial
             state, ``noise_model``, ``method`` (and ``shots``, by which ``"automatic"`` chooses it) and, for reading the
@@ -313,9 +319,9 @@ class BasicAerSimulator(BackendV2):
         """
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
-        check_option("distributed", options.get("distributed", False))
         settings = self._settings({**options, "distributed": False})
-        if (ranks := check_option("ranks", ranks)) > 1:
+        ranks = planned_ranks(check_option("ranks", ranks), options.get("distributed", False))
+        if ranks > 1:
             settings["distributed"] = ImaginedRanks(ranks)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         bound = _bound([circuit], settings)[0]
@@ -529,7 +535,7 @@ def _submitted_together(
 
         def prepare_together() -> SimulationPayload:
             payload = replace(prepare(), persistence=persistence)
-            check_same(payload.experiments, payload.returns, ranks)
+            check_same(parts_of(payload.experiments), ranks)
             if save is not None:
                 save(on_any_rank(payload, settings["max_parallel_threads"]))
             made.append(ranks.again())

@@ -20,27 +20,39 @@ from basicaer.options import ArrayPlace, check_option
 from basicaer.persistence.codec import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from basicaer.devices.distributed.comm import Comm
+    from basicaer.engine.program import Program
     from basicaer.job import BasicAerJob
     from basicaer.simulation import Experiment, SimulationPayload
 
 __all__ = [
     "HeldInterrupts",
     "ImaginedRanks",
+    "check_call",
     "check_same",
     "check_with_ranks",
     "executor_of",
     "left_together",
     "on_any_rank",
+    "parts_of",
+    "planned_ranks",
     "ranks_of",
     "resumed_by_rank",
     "settings_of_rank",
+    "without_name",
 ]
 
+
+_OF_THE_OUTCOME = frozenset(
+    {
+        *("shots", "memory", "seed_simulator", "parameter_binds", "initial_statevector", "initial_unitary"),
+        *("chop_threshold", "array", "precision", "noise_model", "method", "checkpoint_dir", "checkpoint_on_sigterm"),
+    }
+)
 
 _executors: WeakKeyDictionary[Comm, DaemonThreadExecutor] = WeakKeyDictionary()
 
@@ -56,6 +68,13 @@ class ImaginedRanks(NamedTuple):
         """Return what each of them would give."""
         del about
         return [thing] * self.size
+
+
+def planned_ranks(ranks: int, distributed: Any) -> int:
+    """Return for how many ranks to plan: as many as are given, or as there are where that is asked for."""
+    value = check_option("distributed", distributed)
+    others = world() if value is True else value or None
+    return ranks if ranks > 1 or others is None else int(others.size)
 
 
 def ranks_of(value: Any) -> Comm | None:
@@ -77,15 +96,57 @@ def check_with_ranks(settings: dict[str, Any]) -> None:
             raise OptionValueError(f"{name} cannot be given together with distributed, since {reason}; leave it out.")
 
 
-def check_same(experiments: Sequence[Experiment], returns: str, ranks: Comm) -> None:
-    """Refuse a job of which the ranks have different circuits, options or seeds; every rank raises the same.
+def check_call(simulator: str, run_input: Any, options: Mapping[str, Any], ranks: Comm) -> None:
+    """Refuse a call of `run` for which ranks give other simulators, numbers of circuits or options of the outcome.
 
     Raises
     ------
     BasicAerError
-        Naming the ranks that differ from the first.
+        Naming the ranks that differ from the first, and in what; every rank raises the same.
     """
-    check_equal(ranks.gather(_digest(experiments, returns), "circuits"))
+    circuits = run_input if isinstance(run_input, list | tuple) else [run_input]
+    facts: dict[str, Any] = {"the simulator": simulator, "the number of circuits": len(circuits)}
+    for number, circuit in enumerate(circuits):  # ranks with circuits of other sizes would not prepare them in step
+        facts[f"circuit {number}"] = getattr(circuit, "num_qubits", None)
+    for name, value in options.items():
+        if name in _OF_THE_OUTCOME:
+            facts[name] = value if isinstance(value, bool | int | float | str | None) else "given"
+    check_equal(ranks.gather(facts, "a call of run()"))
+
+
+def check_same(parts: Mapping[str, Any], ranks: Comm) -> None:
+    """Refuse a job of which the ranks have different circuits or options; every rank raises the same.
+
+    Parameters
+    ----------
+    parts
+        What must be the same, by what a message calls it, in a form that jobs are saved in.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the ranks that differ from the first, and in what.
+    """
+    check_equal(ranks.gather({name: _digest(part) for name, part in parts.items()}, "circuits"))
+
+
+def parts_of(experiments: Sequence[Experiment]) -> dict[str, Any]:
+    """Return what must be the same on all ranks for the experiments of a job, for `check_same`."""
+    parts: dict[str, Any] = {}
+    for number, one in enumerate(experiments):
+        options = one.shots, one.memory, one.precision, one.chop_threshold, one.method
+        parts |= {
+            f"circuit {number}": without_name(one.program),
+            f"the options of circuit {number}": options,
+            f"the seed of circuit {number}": one.seed,
+            f"the initial state of circuit {number}": one.initial,
+        }
+    return parts
+
+
+def without_name(program: Program) -> Program:
+    """Return a program without its name, since Qiskit numbers circuits that are given none."""
+    return replace(program, name="")
 
 
 class HeldInterrupts:
@@ -151,15 +212,9 @@ def _with_devices(experiment: Experiment, **changed: Any) -> Experiment:
     return replace(experiment, devices=experiment.devices._replace(**changed))
 
 
-def _digest(experiments: Sequence[Experiment], returns: str) -> str:
-    """Return what is the same for experiments with the same outcome."""
+def _digest(part: Any) -> str:
     arrays: list[NDArray[Any]] = []
-    parts = []
-    for one in experiments:
-        program = replace(one.program, name="")  # Qiskit numbers circuits that are given no name
-        options = one.shots, one.memory, one.precision, one.chop_threshold, one.initial, one.method
-        parts.append((program, one.seed, *options))
-    digest = hashlib.blake2b(json.dumps([returns, encoded(parts, arrays)]).encode(), digest_size=16)
+    digest = hashlib.blake2b(json.dumps(encoded(part, arrays)).encode(), digest_size=16)
     for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 import traceback
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.distributed.alone import one_rank
-from basicaer.devices.distributed.device import IN_PARTS
+from basicaer.devices.distributed.device import IN_PARTS, divides
 from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import device_after_failure
 from basicaer.engine.exactly import mean_values, outcome_probabilities
@@ -31,7 +30,7 @@ from basicaer.persistence.persister import failures_of_resumed
 from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
-from basicaer.sharing import in_parts, qubits_of_rank, shared
+from basicaer.sharing import in_parts, qubits_of_rank, shared, working_together
 from basicaer.simulators.outcomes import data_of, finished_experiment
 from basicaer.spilling import choose_device
 
@@ -70,7 +69,7 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     started = time.perf_counter()
     simulation = _Simulation(job_id, payload, monitor)
     try:
-        with contextlib.nullcontext() if payload.ranks is None else simulation.together(payload.ranks):
+        with working_together(payload.ranks, monitor, simulation.look):
             simulation.run()
     except Exception as error:
         seconds = time.perf_counter() - started
@@ -123,15 +122,10 @@ class _Simulation:
             where = Path(payload.persistence.folder), job_id, payload.persistence.interval, monitor
             self._persister = JobPersister(*where) if payload.ranks is None else RanksPersister(*where, payload.ranks)
 
-    @contextlib.contextmanager
-    def together(self, ranks: Comm) -> Iterator[None]:
-        """Let all ranks end their work together; those that compute notice soon that another one has to stop."""
-        with ranks.together():
-            self._monitor.look_also(self._persister.look if isinstance(self._persister, RanksPersister) else ranks.look)
-            try:
-                yield
-            finally:
-                self._monitor.look_also(None)
+    @property
+    def look(self) -> Callable[[], None] | None:
+        """What looks for warnings of other ranks, if the job is saved."""
+        return self._persister.look if isinstance(self._persister, RanksPersister) else None
 
     def run(self) -> None:
         """Run all experiments; those on different GPUs beside each other."""
@@ -276,6 +270,7 @@ class _Simulation:
             self._monitor,
             numbers_of=formula_numbers,
             persister=self._persister,
+            team=self._team(n_qubits),
             check_shots=partial(
                 check_shots,
                 f"Circuit '{program.name}', whose outcomes are too many for shots to be split among them,",
@@ -310,6 +305,12 @@ class _Simulation:
         if ranks is None and continued and (continued.position, continued.device) == (position, IN_PARTS):
             return in_parts(chosen[0], one_rank()), f"{chosen[1]}; the state was divided among ranks before"
         return shared(chosen, n_qubits, ranks)
+
+    def _team(self, n_qubits: int) -> Comm | None:
+        """Return the ranks that share the shots of an experiment, if each has all of its states."""
+        ranks = self._payload.ranks
+        is_shared = ranks is not None and self._persister is None and not divides(n_qubits, ranks.size)
+        return ranks if is_shared else None
 
     def _n_qubits(self, experiment: Experiment) -> int:
         """Return how many qubits the state has that is evolved for an experiment."""
