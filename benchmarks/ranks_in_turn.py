@@ -1,7 +1,7 @@
 """What `test_distributed.py` starts under mpiexec: one process with two threads and two ranks with one, in turn.
 
-Prints JSON with ``one`` and ``ranks``, seconds of each round, and ``stopped``, seconds from `cancel` on one rank until all
-have ended. While one process works, the others sleep, since a rank that waits for a message takes a core.
+Prints JSON with ``one`` and ``ranks``, the seconds of each round, and ``stopped``, the seconds from `cancel` on one
+rank until all have ended. While one process works, the others sleep: a rank that waits for a message takes a core.
 """
 
 from __future__ import annotations

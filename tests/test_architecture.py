@@ -124,6 +124,7 @@ LAYERS = {
             "devices.spilled",
             "devices.distributed.mpi",
             "devices.distributed.alone",
+            "devices.distributed.threads",
             "devices.distributed.device",
             "devices.distributed.state",
             "devices.distributed.pauli_values",

@@ -82,7 +82,7 @@ def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     numbers = (experiment.chop_threshold, experiment.lowering_seconds)
     demand(min(*numbers) >= 0 and not math.isnan(sum(numbers)), "chop_threshold or lowering_seconds is out of range")
     whole = (experiment.shots - 1, experiment.seed, experiment.devices.threads, experiment.devices.gpu)
-    elsewhere = experiment.on_device or experiment.devices.spill
+    elsewhere = experiment.on_device or experiment.devices.spill or experiment.devices.gpus[1:]
     demand(min(whole) >= 0 and not elsewhere, "shots, a seed or the device is out of range")
     if experiment.is_density:
         demand(not is_unitary, "a unitary is no density matrix")

@@ -43,7 +43,7 @@ from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
-from basicaer.sharing import options_of_rank, qubits_of_rank, shared
+from basicaer.sharing import gpus_together, in_parts, options_of_rank, qubits_of_rank, shared
 from basicaer.simulation import Experiment, Persistence, SimulationPayload, check_room
 from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
@@ -192,6 +192,7 @@ class BasicAerSimulator(BackendV2):
               run beside each other on the executor; 0 means one for each core that the process may use, the
               default is 1. Results are the same for any number.
             - ``target_gpus``: numbers of the GPUs over which the circuits of the job are spread; default the first one.
+              A state that does not fit one of them is divided among all, or the largest power of two of them.
             - ``executor``: any `concurrent.futures.Executor` to run on.
             - ``timeout``: seconds that the work may take; then the job ends as ERROR with a `JobTimeLimitError`.
               Reading the circuits, before the job is queued, may take as long, but at least 0.1 s; then `run` raises
@@ -450,7 +451,13 @@ class BasicAerSimulator(BackendV2):
         check_states(program, self.name, self._returns, density=density)
         gpus = settings["target_gpus"] or (0,)
         spill = "" if settings.get("spill") is None else str(settings["spill"])
-        devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)], spill)
+        devices = DeviceOptions(
+            settings["device"],
+            settings["max_parallel_threads"],
+            gpus[position % len(gpus)],
+            spill,
+            () if on_device else gpus,  # a state that is kept on a device is whole there
+        )
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
         if ranks := settings["distributed"] or None:
@@ -458,6 +465,9 @@ class BasicAerSimulator(BackendV2):
         of_rank = qubits_of_rank(evolved, ranks)
         chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True)
         device, _ = shared(chosen, evolved, ranks)
+        if ranks is None and (together := gpus_together(devices, evolved, precision, ahead=True)):
+            imagined: Any = ImaginedRanks(len(together))
+            device = in_parts(together[0], imagined)
         memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
         check_room(
             device,

@@ -30,7 +30,7 @@ from basicaer.persistence.persister import failures_of_resumed
 from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
-from basicaer.sharing import in_parts, qubits_of_rank, shared, working_together
+from basicaer.sharing import gpus_together, in_parts, on_gpus, qubits_of_rank, shared, working_together
 from basicaer.simulators.outcomes import data_of, finished_experiment
 from basicaer.spilling import choose_device
 
@@ -242,14 +242,28 @@ class _Simulation:
 
     def _outcome(self, position: int, instead: _Chosen | None) -> ExperimentOutcome:
         """Run one experiment by itself."""
+        experiment = self._payload.experiments[position]
+        n_qubits = self._n_qubits(experiment)
+        device, reason = instead or self._device_for(experiment, position)
+        started = time.perf_counter()
+        gpus = (
+            [] if instead or self._payload.ranks else gpus_together(experiment.devices, n_qubits, experiment.precision)
+        )
+        if gpus:
+            device, reason = gpus[0], f"the state is divided among {len(gpus)} GPUs, as one has no room for it"
+            outcome = on_gpus(gpus, self._monitor, partial(self._executed, position))
+        else:
+            outcome = self._executed(position, device, self._monitor)
+        return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
+
+    def _executed(self, position: int, device: Device, monitor: Monitor) -> Outcome:
+        """Return the engine's outcome of an experiment on a device."""
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = self._n_qubits(experiment)
-        device, reason = instead or self._device_for(experiment, position)
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             self._persister.note_running(position, layout_name)
-        started = time.perf_counter()
         request = Request(
             program,
             experiment.precision,
@@ -267,7 +281,7 @@ class _Simulation:
             request,
             device,
             plan_segment,
-            self._monitor,
+            monitor,
             numbers_of=formula_numbers,
             persister=self._persister,
             team=self._team(n_qubits),
@@ -278,13 +292,13 @@ class _Simulation:
             ),
         )
         exact: dict[str, dict[int, Any]] = {}
-        how: dict[str, Any] = {"device": device, "planner": plan_segment, "monitor": self._monitor}
+        how: dict[str, Any] = {"device": device, "planner": plan_segment, "monitor": monitor}
         how["numbers_of"] = formula_numbers
         if experiment.is_density and not program.is_straight_for_density:
-            self._monitor.enter("gates")
+            monitor.enter("gates")
             exact |= mean_values(request, **how)
         if program.outcomes_save is not None:  # come first, since they may be refused
-            self._monitor.enter("gates")
+            monitor.enter("gates")
             exact[program.outcomes_save.label] = outcome_probabilities(request, **how)
         outcome = None
         if self._continuation is not None and self._continuation.position == position:
@@ -294,7 +308,7 @@ class _Simulation:
         if outcome is None:
             outcome = run()
         outcome.saved.update(exact)
-        return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
+        return outcome
 
     def _device_for(self, experiment: Experiment, position: int | None = None) -> _Chosen:
         """Return the device of an experiment, and why it is that one."""
