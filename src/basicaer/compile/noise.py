@@ -52,6 +52,8 @@ class CircuitNoise:
         The gates that circuits should be transpiled to, as far as the model says so; some may have no errors.
     wide
         The qubits of readout errors of several qubits.
+    read_together
+        All qubits of these; they have no readout error of their own beside it.
     """
 
     def __init__(self, errors: ModelErrors) -> None:
@@ -59,6 +61,7 @@ class CircuitNoise:
         self.names = errors.names
         self.basis_gates = frozenset(errors.basis_gates or ())
         self.wide = errors.wide_readouts
+        self.read_together = frozenset(qubit for qubits in self.wide for qubit in qubits)
         self._passes = errors.passes
         self._kept: dict[int, tuple[channels.Channel, _Operators]] = {}  # _kept[id(channel)] keeps it too
 
@@ -125,8 +128,8 @@ class CircuitNoise:
         ]
 
     def readout(self, number: int, bits: tuple[int, ...]) -> list[Readout]:
-        """Return the readout error of one measured qubit."""
-        matrix = self._errors.readout((number,))
+        """Return the readout error of one measured qubit; none if it has one together with others."""
+        matrix = None if number in self.read_together else self._errors.readout((number,))
         return [] if matrix is None else [Readout((bits,), matrix)]
 
     def wide_readouts(self, recorded: dict[int, tuple[int, ...]]) -> list[Readout]:
@@ -143,7 +146,7 @@ class CircuitNoise:
             If some but not all of the qubits of such an error are among them.
         """
         found = []
-        for qubits in self._errors.wide_readouts:
+        for qubits in self.wide:
             measured = [qubit for qubit in qubits if qubit in recorded]
             if not measured:
                 continue

@@ -221,7 +221,7 @@ class NoiseModel:
         Parameters
         ----------
         error
-            An error, or what `ReadoutError` takes.
+            An error, or what `ReadoutError` takes. One that does nothing removes the one that is there.
         warnings
             Whether to warn if there is such an error already, which is replaced, or if errors of certain qubits stay
             in its place there.
@@ -231,13 +231,16 @@ class NoiseModel:
             raise BasicAerError(
                 f"A readout error of all qubits must be one of 1 qubit, not {error.num_qubits}; use add_readout_error."
             )
-        if not error.ideal():
+        if not error.ideal() or self._readout.of_all is not None:
             self._put_readout(error, None, warnings=warnings)
+        if error.ideal():
+            self._readout.of_all = None
 
     def add_readout_error(self, error: Any, qubits: Sequence[int], warnings: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give the measurements of certain qubits a readout error, in place of the error of all qubits.
 
-        An error that does nothing is added as well: it exempts these qubits from the error of all qubits.
+        An error of several qubits also takes the place of the errors that these have alone. An error that does nothing
+        is added as well: it exempts these qubits from the error of all qubits.
 
         Parameters
         ----------
@@ -246,7 +249,8 @@ class NoiseModel:
         qubits
             The qubits.
         warnings
-            Whether to warn if the qubits have such an error already, which is replaced.
+            Whether to warn if the qubits have such an error already, which is replaced, or if one of them has an error
+            alone and another one together with others, of which only the latter acts.
         """
         error, on = readout_error(error), qubits_of(qubits)
         check_widths(error, (), on)
@@ -254,7 +258,12 @@ class NoiseModel:
 
     def _put_readout(self, error: ReadoutError, qubits: Qubits | None, *, warnings: bool) -> None:
         self._content = object()
+        before = self._readout.alone_and_together()
         self._readout.put(error, qubits, warn_of="Readout" if warnings else None)
+        if warnings and (both := sorted(self._readout.alone_and_together() - before)):
+            warn(
+                f"Readout errors of qubits {both} alone do not act, since these qubits have one together with others."
+            )
 
     def content(self) -> list[Any]:
         """Return objects that are the same ones as long as the model has not been changed."""
