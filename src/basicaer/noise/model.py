@@ -261,9 +261,7 @@ class NoiseModel:
         before = self._readout.alone_and_together()
         self._readout.put(error, qubits, warn_of="Readout" if warnings else None)
         if warnings and (both := sorted(self._readout.alone_and_together() - before)):
-            warn(
-                f"Readout errors of qubits {both} alone do not act, since these qubits have one together with others."
-            )
+            warn(f"Readout errors of qubits {both} alone do not act, since these qubits have one together with others.")
 
     def content(self) -> list[Any]:
         """Return objects that are the same ones as long as the model has not been changed."""
