@@ -8,7 +8,7 @@ from qiskit.converters import circuit_to_dag
 from qiskit.quantum_info import SuperOp
 from qiskit.transpiler import PassManager
 
-from basicaer import BasicAer
+from basicaer import BasicAer, EstimatorV2, SamplerV2, gradient
 from basicaer.errors import BasicAerError
 from basicaer.noise import (
     LocalNoisePass,
@@ -182,3 +182,74 @@ def test_a_pass_that_fails_in_a_run_is_named():
     circuit.x(0)
     with pytest.raises(BasicAerError, match="The passes of the noise model fail: "):
         QASM.run(circuit, noise_model=model)
+
+
+def flipped_if(gate, _):
+    return FLIP if gate.params[0] == 2 else None  # which a parameter without a value is not
+
+
+ANGLE = Parameter("a")
+TURNED = QuantumCircuit(1, 1)
+TURNED.rz(ANGLE, 0)
+TURNED.measure(0, 0)
+
+
+def reading_angles():
+    model = NoiseModel()
+    model.noise_passes.append(LocalNoisePass(flipped_if, RZGate))
+    return model
+
+
+def test_a_pass_sees_the_values_of_parameters():
+    values = [1, 2, 3, 2]
+    result = QASM.run(TURNED, shots=5, noise_model=reading_angles(), parameter_binds=[{ANGLE: values}]).result()
+    assert result.get_counts() == [{"1": 5} if value == 2 else {"0": 5} for value in values]
+    [found] = SamplerV2(noise_model=reading_angles()).run([(TURNED, [[one] for one in values], 5)]).result()
+    assert [found.data.c[row].get_counts() for row in range(4)] == result.get_counts()
+    state = TURNED.remove_final_measurements(inplace=False)
+    [energies] = EstimatorV2(noise_model=reading_angles()).run([(state, "Z", [[one] for one in values])]).result()
+    assert energies.data.evs.tolist() == [-1 if value == 2 else 1 for value in values]
+    energy = EstimatorV2(noise_model=reading_angles()).compile(state, "Z")
+    assert [energy([value]) for value in values] == energies.data.evs.tolist()
+
+
+def test_a_delay_whose_duration_is_a_parameter_relaxes_by_its_value():
+    time = Parameter("t")
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    with circuit.if_test((circuit.clbits[0], 0)):
+        circuit.delay(time, 0, "s")
+    circuit.measure(0, 0)
+    model = NoiseModel()
+    model.noise_passes.append(RelaxationNoisePass([T1], [T1]))
+    result = QASM.run(circuit, shots=5, noise_model=model, parameter_binds=[{time: [0, 1]}]).result()
+    assert result.get_counts() == [{"1": 5}, {"0": 5}]  # a second is very long
+
+
+@pytest.mark.parametrize(
+    ("do", "participle"),
+    [
+        (lambda circuit, model: model.on(circuit), "looked at"),
+        (lambda _, model: QASM.plan(TURNED, noise_model=model), "planned"),
+        (lambda circuit, model: gradient(circuit, "Z", [1], noise_model=model), "differentiated"),
+    ],
+)
+def test_what_needs_no_values_says_that_a_pass_does(do, participle):
+    circuit = TURNED.remove_final_measurements(inplace=False)
+    words = rf"cannot be {participle}, since passes .* with the parameters \['a'\]; bind these with assign_parameters"
+    with pytest.raises(BasicAerError, match=words):
+        do(circuit, reading_angles())
+    do(circuit, NoiseModel())
+
+
+def test_a_plan_with_values_has_the_errors_that_passes_put_beside_them():
+    QASM.plan(TURNED, noise_model=reading_angles(), parameter_binds=[{ANGLE: 2}])
+
+
+def test_a_pass_that_looks_at_other_instructions_needs_no_values():
+    model = NoiseModel()
+    model.noise_passes.append(LocalNoisePass(lambda *_: FLIP, XGate))
+    circuit = TURNED.copy()
+    circuit.x(0)
+    assert len(model.on(circuit)) == 1
+    QASM.plan(circuit, noise_model=model)

@@ -57,7 +57,7 @@ class RelaxationNoisePass(LocalNoisePass):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the times and populations of a pass for delays; None stands for an infinite time."""
-        if self._types != (Delay,):
+        if self.op_types != (Delay,):
             raise BasicAerError("A RelaxationNoisePass can be written as a dictionary only if its op_types is Delay.")
         t1s, t2s = ([time if time < inf else None for time in times] for times in (self._t1s, self._t2s))
         return {"t1s": t1s, "t2s": t2s, "dt": self._dt, "excited_state_populations": self._populations}

@@ -63,7 +63,7 @@ class LocalNoisePass(TransformationPass):
         given = (op_types,) if isinstance(op_types, type) else tuple(op_types or ())
         if not all(isinstance(one, type) for one in given):
             raise BasicAerError(f"op_types must be a class of instructions or several, not {shown(op_types)}.")
-        self._types: tuple[type, ...] = given
+        self.op_types: tuple[type, ...] = given
 
     def acts_on(self, circuit: QuantumCircuit) -> bool:
         """Tell whether a circuit has any instruction for which the function is called."""
@@ -79,7 +79,7 @@ class LocalNoisePass(TransformationPass):
         return self._with_errors(dag, range(len(dag.qubits)))
 
     def _is_meant(self, operation: Any) -> bool:
-        return isinstance(operation, self._types) if self._types else not isinstance(operation, Barrier)
+        return isinstance(operation, self.op_types) if self.op_types else not isinstance(operation, Barrier)
 
     def _with_errors(self, dag: DAGCircuit, numbers: Sequence[int]) -> DAGCircuit:
         """Return a circuit with the errors, whose qubit j is the qubit ``numbers[j]`` of the device."""

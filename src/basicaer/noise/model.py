@@ -273,7 +273,7 @@ class NoiseModel:
         Parameters
         ----------
         circuit
-            The circuit as it is run; its parameters need no values.
+            The circuit as it is run; its parameters need no values, unless a pass of the model reads them.
 
         Raises
         ------
@@ -292,11 +292,12 @@ class NoiseModel:
         0.06
         """
         noise = CircuitNoise.kept(read_model(self))
+        noise.passes.check_no_wait(circuit, "looked at")
 
         def error_of(name: str, qubits: Qubits) -> BaseQuantumError | None:
             return self._quantum[name].on(qubits) if name in self._quantum else None
 
-        return sites_on(noise.with_passes(circuit), noise, error_of, self._readout.on)
+        return sites_on(noise.passes.on(circuit), noise, error_of, self._readout.on)
 
     def noise_entries(self) -> Iterator[NoiseEntry]:
         """Yield the quantum errors, which are made when they are needed; `basicaer` reads its own models by this."""

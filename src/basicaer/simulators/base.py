@@ -322,6 +322,8 @@ class BasicAerSimulator(BackendV2):
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
         bound = bound._replace(values={**bound.values, **dict.fromkeys(free, _ANY_ANGLE)}, sets=None)
         names = tuple(parameter.name for parameter in free)
+        if noise is not None and free:
+            noise.passes.check_no_wait(circuit, "planned")
         try:
             lower = partial(bound.program, noise=noise, poll=ReadingTimeLimit(settings["timeout"]))
             experiment = self._experiment(lower, dict, settings, seed=0)
