@@ -1,8 +1,10 @@
 """Passes of Qiskit's transpiler that put errors into circuits, such as the relaxation during delays."""
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Parameter
+from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import RZGate, XGate
 from qiskit.converters import circuit_to_dag
 from qiskit.quantum_info import SuperOp
@@ -62,9 +64,43 @@ def test_a_delay_that_cannot_relax_is_refused_in_one_sentence(add, words):
         RelaxationNoisePass([T1], [T1]).run(circuit_to_dag(circuit))
 
 
-def test_every_qubit_needs_both_times():
-    with pytest.raises(BasicAerError, match="There are 1 t1s and 2 t2s"):
-        RelaxationNoisePass([T1], [T1, T2])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"t2s": [T1, T2]}, r"There are 1 t1, 2 t2s and 1 population; give one of each for each qubit"),
+        ({"excited_state_populations": [0.1, 0.2]}, "1 t1, 1 t2 and 2 populations"),
+        ({"t1s": 1}, "t1s must be a list with one number for each qubit, not 1"),
+        ({"t1s": "a", "t2s": "b"}, "t1s must be a list with one number for each qubit, not 'a'"),
+        ({"t1s": ["a"]}, "t1 of qubit 0 must be a number greater than 0, not 'a'"),
+        ({"t2s": [-1.0]}, "t2 of qubit 0 must be a number greater than 0, not -1.0"),
+        ({"t1s": [float("nan")]}, "t1 of qubit 0 must be a number greater than 0, not nan"),
+        ({"t2s": [3 * T1]}, "t2 of qubit 0 is .*, which is more than twice t1"),
+        ({"excited_state_populations": 0.1}, "excited_state_populations must be a list with one number"),
+        ({"excited_state_populations": [2]}, "excited_state_population of qubit 0 must be a number from 0 to 1, not 2"),
+        ({"dt": "1 ns"}, "dt must be a number of seconds, or None, not '1 ns'"),
+        ({"dt": -1}, "dt must be a number of seconds, or None, not -1"),
+    ],
+)  # fmt: skip
+def test_times_that_no_qubits_have_are_refused(values, words):
+    with pytest.raises(BasicAerError, match=words):
+        RelaxationNoisePass(**{"t1s": [T1], "t2s": [T1], **values})
+
+
+def test_times_may_be_arrays_or_none():
+    array = np.array([T1, T1])
+    one, other = (
+        RelaxationNoisePass(times, times, excited_state_populations=populations)
+        for times, populations in ((array, np.array([0.1, 0.2])), ([T1, T1], [0.1, 0.2]))
+    )
+    assert one.to_dict() == other.to_dict()
+    assert RelaxationNoisePass([None], [T1]).to_dict()["t1s"] == [None]
+    circuit = QuantumCircuit(1, 1)
+    circuit.x(0)
+    circuit.delay(1, 0, "s")
+    circuit.measure(0, 0)
+    model = NoiseModel()
+    model.noise_passes.append(RelaxationNoisePass([None], [None]))
+    assert QASM.run(circuit, shots=5, noise_model=model).result().get_counts() == {"1": 5}
 
 
 def with_inner_delay(measured):
@@ -131,6 +167,18 @@ def test_none_removes_an_instruction_that_is_replaced_and_leaves_another_as_it_i
         assert [one.operation.name for one in changed.data] == names
 
 
+def test_instructions_without_qubits_and_ends_of_loops_have_no_errors_of_passes():
+    circuit = QuantumCircuit(1, 1)
+    variable = circuit.add_var("v", expr.lift(1, types.Uint(8)))
+    circuit.store(variable, expr.lift(0, types.Uint(8)))
+    with circuit.for_loop(range(3)):
+        circuit.x(0)
+        circuit.break_loop()
+    met = []
+    PassManager([LocalNoisePass(lambda operation, on: met.append((operation.name, on)))]).run(circuit)
+    assert met == [("x", [0])]
+
+
 def test_a_circuit_may_be_put_beside_an_instruction():
     error = QuantumCircuit(2)
     error.append(FLIP, [1])
@@ -162,7 +210,13 @@ def test_the_passes_of_a_model_act_on_circuits_with_their_instructions(inside):
             lambda: LocalNoisePass(drift, method="before"),
             "must be 'append', 'prepend' or 'replace', not 'before'",
         ),
-        (lambda: LocalNoisePass(drift, ["x"]), r"op_types must be a class of instructions or several, not \['x'\]"),
+        (lambda: LocalNoisePass(drift, ["x"]), r"op_types must be a class of instructions, .* not \['x'\]"),
+        (lambda: LocalNoisePass(drift, "x"), r"op_types must be a class of instructions, .* not 'x'"),
+        (lambda: LocalNoisePass(drift, 3), "op_types must be a class of instructions, such as XGate, or a list, not 3"),
+        (lambda: LocalNoisePass(drift, XGate()), "op_types must be a class of instructions, .* not Instruction"),
+        (lambda: LocalNoisePass(drift, int), "op_types must be a class of instructions, .* not <class 'int'>"),
+        (lambda: LocalNoisePass(FLIP), "func of a LocalNoisePass must be a function .* not <QuantumError"),
+        (lambda: RelaxationNoisePass([T1], [T1], op_types=XGate), "'x' has no duration, which relaxation needs; leave"),
         (lambda: LocalNoisePass(lambda *_: 3), "must return an error or None, not 3"),
         (lambda: LocalNoisePass(lambda *_: ReadoutError([[1, 0], [0, 1]])), "must act on 1 qubit and no classical"),
         (lambda: LocalNoisePass(lambda *_: depolarizing_error(0.1, 2)), "beside 'x' must act on 1 qubit .* not on 2"),
@@ -173,6 +227,14 @@ def test_what_cannot_be_put_into_a_circuit_is_refused_in_one_sentence(make, word
     circuit.x(0)
     with pytest.raises(BasicAerError, match=words):
         PassManager([make()]).run(circuit)
+
+
+@pytest.mark.parametrize("wrong", [3, drift, LocalNoisePass])
+def test_what_is_no_pass_is_named(wrong):
+    model = NoiseModel()
+    model.noise_passes.append(wrong)
+    with pytest.raises(BasicAerError, match=r"The noise model has .* among its passes; put passes of Qiskit's"):
+        QASM.run(DELAYED, noise_model=model)
 
 
 def test_a_pass_that_fails_in_a_run_is_named():

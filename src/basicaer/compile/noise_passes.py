@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qiskit.circuit import ControlFlowOp, Parameter, ParameterExpression
 from qiskit.transpiler import PassManager
+from qiskit.transpiler.basepasses import BasePass
 
 from basicaer.errors import BasicAerError, at_border, shown
 
@@ -27,9 +28,20 @@ class NoisePasses:
     ----------
     passes
         Passes of Qiskit's transpiler. Those of Aer act in circuits with delays; others say by ``acts_on(circuit)``.
+
+    Raises
+    ------
+    BasicAerError
+        If something is not a pass.
     """
 
     def __init__(self, passes: tuple[Any, ...]) -> None:
+        wrong = next((one for one in passes if not isinstance(one, BasePass)), None)
+        if wrong is not None:
+            raise BasicAerError(
+                f"The noise model has {shown(wrong)} among its passes; put passes of Qiskit's transpiler there, such "
+                "as a LocalNoisePass."
+            )
         self._passes = passes
 
     def waits_for(self, circuit: QuantumCircuit) -> list[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "amplitude_damping_error",
+    "check_relaxation",
     "coherent_unitary_error",
     "depolarizing_error",
     "kraus_error",
@@ -120,13 +121,8 @@ def thermal_relaxation_error(t1: float, t2: float, time: float, excited_state_po
         The probability of 1 at equilibrium.
     """
     name = "thermal_relaxation_error"
-    _check(name, "excited_state_population", excited_state_population)
+    check_relaxation(name, t1, t2, excited_state_population)
     _check(name, "time", time, float_info.max)
-    for word, value in (("t1", t1), ("t2", t2)):
-        if not value > 0:
-            raise BasicAerError(f"{word} of {name} must be greater than 0, not {shown(value)}.")
-    if t2 > 2 * t1:
-        raise BasicAerError(f"t2 of {name} is {t2:g}, which is more than twice t1, {t1:g}; no qubit has such times.")
     reset, ones = -expm1(-time / t1), excited_state_population
     zeros = 1 - ones
     if t2 <= t1:
@@ -140,6 +136,16 @@ def thermal_relaxation_error(t1: float, t2: float, time: float, excited_state_po
     operators.append(sqrt(zeros * reset) * np.array([[0, 1], [0, 0]]))
     operators.append(sqrt(ones * reset) * np.array([[0, 0], [1, 0]]))
     return _of_operators(operators)
+
+
+def check_relaxation(whose: str, t1: Any, t2: Any, excited_state_population: Any) -> None:
+    """Raise an error unless a qubit can have such relaxation times, and such a population at equilibrium."""
+    _check(whose, "excited_state_population", excited_state_population)
+    for word, value in (("t1", t1), ("t2", t2)):
+        if not isinstance(value, Real) or not value > 0:
+            raise BasicAerError(f"{word} of {whose} must be a number greater than 0, not {shown(value)}.")
+    if t2 > 2 * t1:
+        raise BasicAerError(f"t2 of {whose} is {t2:g}, which is more than twice t1, {t1:g}; no qubit has such times.")
 
 
 def phase_amplitude_damping_error(
@@ -260,7 +266,7 @@ def _of_operators(operators: Iterable[Any]) -> QuantumError:
     return error
 
 
-def _check(function: str, parameter: str, value: float, most: float = 1.0) -> None:
+def _check(function: str, parameter: str, value: Any, most: float = 1.0) -> None:
     """Raise an error unless a parameter is a number from 0 to `most`."""
     if not isinstance(value, Real) or not isfinite(value) or not 0 <= value <= most:
         limit = f"from 0 to {most:.6g}" if most < float_info.max else "from 0 on"
