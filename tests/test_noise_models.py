@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qiskit.circuit import Delay, Measure, Parameter
+from qiskit.circuit import Barrier, Delay, Measure, Parameter
 from qiskit.circuit.library import CXGate, CZGate, IGate, SXGate, XGate
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SuperOp, average_gate_fidelity
@@ -236,16 +236,30 @@ def test_generators_stay_generators():
         (lambda model: model.add_quantum_error(depolarizing_error(0.1, 2), "x", [0, 1]), "and 'x' on 1"),
         (lambda model: model.add_quantum_error(depolarizing_error(0.1, 2), "measure", [0, 1]), "and 'measure' on 1"),
         (lambda model: model.add_quantum_error(reset_error(0.1), "x", [0, 1]), "1 qubit and 2 qubits are given"),
-        (lambda model: model.add_quantum_error(reset_error(0.1), "x", [-1]), "numbers from 0 on, not [-1]"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), "x", [-1]), "of qubits from 0 on, not [-1]"),
         (lambda model: model.add_quantum_error(depolarizing_error(0.1, 2), "cx", [1, 1]), "not [1, 1]"),
         (lambda model: model.add_quantum_error(reset_error(0.1), "x", 0), "not 0"),
         (lambda model: model.add_quantum_error(reset_error(0.1), "x", "0"), "not '0'"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), "x", [True]), "not [True]"),
+        (lambda model: model.add_readout_error(READOUT, [10**30]), "not [1000000"),
         (lambda model: model.add_quantum_error(reset_error(0.1), 3, [0]), "instructions of Qiskit, not 3"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), "", [0]), "instructions of Qiskit, not ''"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), ["x", "barrier"], [0]), "'barrier' never has errors"),
+        (lambda model: model.add_all_qubit_quantum_error(reset_error(0.1), "if_else"), "'if_else' never has errors"),
+        (lambda model: model.add_all_qubit_quantum_error(reset_error(0.1), Barrier(1)), "'barrier' never has errors"),
+        (lambda model: model.add_all_qubit_readout_error(reset_error(0.1)), "add it with add_quantum_error"),
+        (lambda model: model.add_all_qubit_readout_error(ReadoutError), "has probabilities <class"),
+        (lambda model: model.on(3), "on() takes one QuantumCircuit, not an object of type int"),
+        (lambda model: model.save("missing/model.json"), "cannot be written to 'missing/model.json': No such file"),
+        (lambda _: NoiseModel("cx"), "basis_gates must be a list of names of gates, not 'cx'"),
+        (lambda _: NoiseModel([3]), "basis_gates must be a list of names of gates, not [3]"),
+        (lambda _: read_model(reset_error(0.1)), "is a single error; add it to a NoiseModel"),
+        (lambda _: read_model(dictionary(reset_error(0.1), gate_qubits=[[True]])), "has gate_qubits [[True]]"),
         (lambda model: model.add_quantum_error(reset_error(0.1), [], [0]), "the list is empty"),
         (lambda model: model.add_quantum_error(3, "x", [0]), "A quantum error cannot be made of 3"),
         (lambda model: model.add_quantum_error(READOUT, "x", [0]), "add it with add_readout_error"),
-        (lambda model: model.add_all_qubit_quantum_error(PauliError(["X"], [0.5]), "x"), "is no channel"),
-        (lambda model: model.add_all_qubit_quantum_error(PauliLindbladError(["X"], [-1]), "x"), "is no channel"),
+        (lambda model: model.add_all_qubit_quantum_error(PauliError(["X"], [0.5]), "x"), "is not a channel"),
+        (lambda model: model.add_all_qubit_quantum_error(PauliLindbladError(["X"], [-1]), "x"), "is not a channel"),
         (lambda model: model.add_all_qubit_readout_error(READOUT.tensor(READOUT)), "must be one of 1 qubit, not 2"),
         (lambda model: model.add_readout_error(READOUT, [0, 1]), "acts on 1 qubit and 2 qubits are given"),
         (lambda model: model.add_readout_error([[1, 1], [0, 1]], [0]), "in row 0 that sum to 2, not 1"),

@@ -212,7 +212,10 @@ def test_the_passes_of_a_model_act_on_circuits_with_their_instructions(inside):
         ),
         (lambda: LocalNoisePass(drift, ["x"]), r"op_types must be a class of instructions, .* not \['x'\]"),
         (lambda: LocalNoisePass(drift, "x"), r"op_types must be a class of instructions, .* not 'x'"),
-        (lambda: LocalNoisePass(drift, 3), "op_types must be a class of instructions, such as XGate, or a list, not 3"),
+        (
+            lambda: LocalNoisePass(drift, 3),
+            "op_types must be a class of instructions, such as XGate, or several, not 3",
+        ),
         (lambda: LocalNoisePass(drift, XGate()), "op_types must be a class of instructions, .* not Instruction"),
         (lambda: LocalNoisePass(drift, int), "op_types must be a class of instructions, .* not <class 'int'>"),
         (lambda: LocalNoisePass(FLIP), "func of a LocalNoisePass must be a function .* not <QuantumError"),

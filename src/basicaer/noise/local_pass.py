@@ -133,6 +133,6 @@ def _classes(op_types: Any) -> tuple[type, ...]:
     given = () if op_types is None else op_types if isinstance(op_types, Sequence) else (op_types,)
     if not all(isinstance(one, type) and issubclass(one, Operation) for one in given):
         raise BasicAerError(
-            f"op_types must be a class of instructions, such as XGate, or a list, not {shown(op_types)}."
+            f"op_types must be a class of instructions, such as XGate, or several, not {shown(op_types)}."
         )
     return tuple(given)

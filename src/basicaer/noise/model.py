@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
 from basicaer.compile.gates import BY_NAME
@@ -13,10 +13,11 @@ from basicaer.compile.noise_model import NoiseEntry, read_model
 from basicaer.errors import BasicAerError, shown, warn
 from basicaer.noise.device_model import add_device_errors
 from basicaer.noise.error_table import ErrorTable
-from basicaer.noise.model_file import add_errors_of, dictionary_of_file, plain, text_of_file
+from basicaer.noise.model_file import add_errors_of, dictionary_of_file, plain, write_file
 from basicaer.noise.model_inputs import (
     check_widths,
     composed,
+    gate_names,
     names_and_labels,
     quantum_error,
     qubits_of,
@@ -27,10 +28,10 @@ from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
-    from qiskit import QuantumCircuit
 
     from basicaer.noise.base import BaseQuantumError
     from basicaer.noise.error_table import Qubits
@@ -68,7 +69,7 @@ class NoiseModel:
     """
 
     def __init__(self, basis_gates: Sequence[str] | None = None) -> None:
-        self._basis_gates = set(_BASIS_GATES if basis_gates is None else basis_gates)
+        self._basis_gates = set(_BASIS_GATES if basis_gates is None else gate_names(basis_gates))
         self._quantum: dict[str, ErrorTable[BaseQuantumError]] = {}  # _quantum[name or label]
         self._readout: ErrorTable[ReadoutError] = ErrorTable()
         self._custom_noise_passes: list[Any] = []  # under the name that it has in Aer
@@ -291,6 +292,8 @@ class NoiseModel:
         >>> round(model.on(circuit).expected_errors, 4)
         0.06
         """
+        if not isinstance(circuit, QuantumCircuit):
+            raise BasicAerError(f"on() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         noise = CircuitNoise.kept(read_model(self))
         noise.passes.check_no_wait(circuit, "looked at")
 
@@ -342,14 +345,12 @@ class NoiseModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model to a JSON file, with its basis gates and the relaxation during delays."""
-        Path(path).write_text(
-            text_of_file(self.to_dict(serializable=True), self.basis_gates, self._custom_noise_passes)
-        )
+        write_file(path, self.to_dict(serializable=True), self.basis_gates, self._custom_noise_passes)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Return the model of a JSON file that `save` has written, or of a dictionary that was written as JSON."""
-        dictionary, passes = dictionary_of_file(Path(path))
+        dictionary, passes = dictionary_of_file(path)
         model = cls.from_dict(dictionary)
         model.noise_passes.extend(passes)
         return model
