@@ -182,6 +182,16 @@ class JobFolder:
             with contextlib.suppress(OSError):
                 (self._folder / f"{name}{suffix}").unlink()
 
+    def holds(self, job_id: str) -> bool:
+        """Tell whether this job is in the folder, which others may have deleted and used for another job."""
+        own = json.dumps({"job": job_id}).encode()[:-1]  # what the JSON of its record begins with
+        try:
+            with _opened(self._folder / f"{JOB}{_SUFFIX}") as file:
+                file.readline(_LONGEST_FIRST_LINE)
+                return file.read(len(own)) == own
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+
     def has(self, name: str) -> bool:
         """Tell whether there is a file for a record of that name; whatever it holds."""
         return os.path.lexists(self._folder / f"{name}{_SUFFIX}")
