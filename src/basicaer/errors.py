@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import linecache
 import reprlib
 import sys
+import sysconfig
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +39,12 @@ __all__ = [
     "printable",
     "reason_of",
     "shown",
+    "users_lines",
     "warn",
 ]
 
 _NOT_THE_USERS = {"basicaer", "concurrent", "contextlib", "multiprocessing", "threading"}  # packages of frames
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _DIGITS_PER_BIT = 0.30103
 _LONGEST_REASON = 300  # characters
 _REPR = reprlib.Repr()
@@ -72,6 +76,13 @@ class BasicAerError(QiskitError):
     def __str__(self) -> str:
         """Return the message as it is; Qiskit's base class would put it in quotes."""
         return str(self.message)
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows; a plain program shows every frame."""
+        lines = [f"{type(self).__name__}:"]
+        for name, line, code in users_lines(self):
+            lines += [f"  {name}, line {line}:", f"    {code}"]
+        return [*lines, str(self)]
 
 
 class BackendNotFoundError(BasicAerError, QiskitBackendNotFoundError):
@@ -168,6 +179,23 @@ def warn(message: str, kind: type[Warning] = BasicAerWarning) -> None:
             break
         frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # the outermost frame has none
     warnings.warn(message, kind, stacklevel=2 if frame is None else level)
+
+
+def users_lines(error: BaseException) -> list[tuple[str, int, str]]:
+    """Return the function, the line and the code of each frame of the user's program through which an exception came.
+
+    Frames of Python and of installed packages are left out, and so are those of this package and what they call.
+    """
+    found = []
+    trace = error.__traceback__
+    while trace is not None:
+        code, line, names = trace.tb_frame.f_code, trace.tb_lineno, trace.tb_frame.f_globals
+        if str(names.get("__name__")).partition(".")[0] == "basicaer":
+            break
+        if not code.co_filename.startswith(_INSTALLED):
+            found.append((code.co_name, line, linecache.getline(code.co_filename, line, names).strip()))
+        trace = trace.tb_next
+    return found
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault

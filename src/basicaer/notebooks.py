@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import linecache
-import os
 import sys
 from typing import TYPE_CHECKING
 
+from basicaer.errors import users_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 __all__ = ["in_notebook", "interrupts_shortened", "shorten"]
-
-_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # compared with names of files
 
 
 def in_notebook() -> bool:
@@ -36,12 +33,10 @@ def interrupts_shortened(outcome: str) -> Iterator[None]:
 
 def shorten(interrupt: KeyboardInterrupt, outcome: str) -> None:
     """Let IPython show an interrupt in three lines, of which the last is a sentence; otherwise it shows every frame."""
-    interrupt._render_traceback_ = lambda: _lines(interrupt.__traceback__, outcome)  # type: ignore[attr-defined]  # IPython's name
+    interrupt._render_traceback_ = lambda: _lines(interrupt, outcome)  # type: ignore[attr-defined]  # IPython's name
 
 
-def _lines(trace: TracebackType | None, outcome: str) -> list[str]:
-    file, line = "", 0
-    while trace is not None and not trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
-        file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        trace = trace.tb_next
-    return [f"KeyboardInterrupt in line {line}:", f"    {linecache.getline(file, line).strip()}", outcome]
+def _lines(interrupt: KeyboardInterrupt, outcome: str) -> list[str]:
+    last = users_lines(interrupt)[-1:]
+    where = [words for _, line, code in last for words in (f"KeyboardInterrupt in line {line}:", f"    {code}")]
+    return [*where, outcome]

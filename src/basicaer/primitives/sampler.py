@@ -10,6 +10,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from basicaer.devices.memory import check_shots
 from basicaer.errors import NothingMeasuredWarning, warn
+from basicaer.notebooks import interrupts_shortened
 from basicaer.options import check_option
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.options import SamplerOptions
@@ -97,6 +98,7 @@ class SamplerV2(Primitive, BaseSamplerV2):
         """Default for PUBs without shots."""
         return self._options.default_shots
 
+    @interrupts_shortened("run() was interrupted; no job runs.")
     def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> PrimitiveJob:
         """Submit PUBs: circuits, each alone or with an array of parameter values, and with shots.
 

@@ -1,0 +1,104 @@
+"""What a notebook shows of errors and interrupts: the lines of the user's program and a sentence, not every frame."""
+
+import inspect
+
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.transpiler import PassManager
+
+from basicaer import BasicAer, EstimatorV2, SamplerV2
+from basicaer.errors import BasicAerError
+from basicaer.noise import LocalNoisePass
+from basicaer.primitives import base as primitives_base
+from basicaer.simulators import base as simulators_base
+
+QASM = BasicAer.get_backend("qasm_simulator")
+BELL = QuantumCircuit(2)
+BELL.h(0)
+BELL.cx(0, 1)
+MEASURED = BELL.measure_all(inplace=False)
+
+
+def shown_of(kind, call):
+    """The lines that IPython asks an exception for."""
+    with pytest.raises(kind) as caught:
+        call()
+    return caught.value, caught.value._render_traceback_()
+
+
+def shown_after(call):
+    """The lines of an error after those of this file's calls; the error's sentence."""
+    error, (first, *lines) = shown_of(BasicAerError, call)
+    assert first == f"{type(error).__name__}:"
+    start = shown_of.__code__.co_firstlineno
+    assert lines[:2] == [f"  shown_of, line {start + 3}:", "    call()"]
+    assert lines[2] == f"  <lambda>, line {call.__code__.co_firstlineno}:"
+    assert lines[3].strip() in inspect.getsource(call)
+    return lines[4:], str(error)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: QASM.run(BELL, shots=-1),
+        lambda: QASM.run(MEASURED, shts=10),
+        lambda: QASM.plan(3),
+        lambda: BasicAer.get_backend("qasm"),
+        lambda: SamplerV2().run([3]),
+        lambda: EstimatorV2(shts=3),
+        lambda: BasicAer.resume("missing"),
+    ],
+)
+def test_an_error_is_shown_by_the_users_lines_and_its_sentence(call):
+    others, sentence = shown_after(call)
+    assert others == [sentence]
+
+
+def wrong_shots(shots):
+    QASM.run(BELL, shots=shots)
+
+
+def test_functions_of_the_user_are_shown_one_after_another():
+    [where, code, last], sentence = shown_after(lambda: wrong_shots(-3))
+    assert where == f"  wrong_shots, line {wrong_shots.__code__.co_firstlineno + 1}:"
+    assert code == "    QASM.run(BELL, shots=shots)"
+    assert last == sentence
+
+
+def test_what_was_raised_by_a_worker_is_shown_without_its_frames(one_thread):
+    job = QASM.run(MEASURED, executor=one_thread, timeout=1e-9)
+    for call in (lambda: job.result(9), lambda: job.future().result(9)):
+        others, sentence = shown_after(call)
+        assert others == [sentence]
+
+
+def test_frames_of_packages_in_between_are_left_out():
+    def fails(*_):
+        return 3
+
+    others, sentence = shown_after(lambda: PassManager([LocalNoisePass(fails)]).run(BELL))
+    assert others == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda: QASM.run(BELL), "run() was interrupted; no job runs."),
+        (lambda: SamplerV2().run([MEASURED]), "run() was interrupted; no job runs."),
+        (lambda: EstimatorV2().run([(BELL, "ZZ")]), "run() was interrupted; no job runs."),
+        (lambda: QASM.compile(BELL, "ZZ"), "compile() was interrupted."),
+        (lambda: EstimatorV2().compile(BELL, "ZZ"), "compile() was interrupted."),
+        (lambda: QASM.plan(BELL), "plan() was interrupted."),
+    ],
+)
+def test_an_interrupt_before_there_is_a_job_is_shown_in_three_lines(call, what, monkeypatch):
+    def interrupt(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(simulators_base, "noise_of", interrupt)
+    monkeypatch.setattr(primitives_base, "lower_sweep", interrupt)
+    monkeypatch.setattr("basicaer.primitives.estimator.compile_sweep", interrupt)
+    _, lines = shown_of(KeyboardInterrupt, call)
+    assert lines[0] == f"KeyboardInterrupt in line {call.__code__.co_firstlineno}:"
+    assert lines[1].strip() in inspect.getsource(call)
+    assert lines[2:] == [what]
