@@ -17,6 +17,7 @@ from qiskit.providers.jobstatus import JOB_FINAL_STATES
 from basicaer.callbacks import running_callback
 from basicaer.errors import BasicAerError, JobStateError, JobWaitTimeoutError, shown, warn
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
+from basicaer.foreign_names import missing_attribute
 from basicaer.handles import handle_for
 from basicaer.handles.base import ProgressCallback
 from basicaer.job_future import JobFuture
@@ -143,6 +144,12 @@ class BasicAerJob(JobV1):
             f"Job {self.job_id()} belongs to the process that runs it and cannot be pickled or copied; pass on its "
             "result, or save it with checkpoint_dir."
         )
+
+    if not TYPE_CHECKING:  # a type checker would let every name pass
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to do without an attribute that futures and other jobs have."""
+            raise AttributeError(missing_attribute(type(self).__name__, name), name=name, obj=self)
 
     def __enter__(self) -> Self:
         return self
@@ -288,6 +295,10 @@ class BasicAerJob(JobV1):
         """
         if not callable(fn):
             raise BasicAerError(f"add_done_callback() takes a function of the job, not {shown(fn)}.")
+        if getattr(fn, "__module__", None) == "asyncio.tasks":  # it may be called in the thread of the loop only
+            raise BasicAerError(
+                "asyncio waits for tasks, not for jobs; asyncio.ensure_future(job) makes one of the job."
+            )
 
         def call(_: Future[Any]) -> None:
             with running_callback():  # also where it is called at once, in this thread
@@ -307,7 +318,7 @@ class BasicAerJob(JobV1):
             If the job was not submitted.
         """
         self._state.check_submitted()
-        future = JobFuture(self.cancel, self.running, self._state.check_may_wait, self._cancelled_by_interrupts)
+        future = JobFuture(self, self._state.check_may_wait, self._cancelled_by_interrupts)
         self._state.when_ended(partial(future.take, self._state, self._result_of))
         return future
 

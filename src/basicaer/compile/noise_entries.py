@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 TOLERANCE = 1e-8  # Aer's, for sums of probabilities and Kraus operators
-_LAST_QUBIT = 2**32 - 2  # of Qiskit's circuits
+_LAST_QUBIT = 2**32 - 2  # Qiskit's circuits can have so many
 _OTHER_NAMES = ("pauli", "reset", "unitary", "kraus", "superop")
 
 
@@ -115,7 +115,7 @@ def rows_of(given: Any, kind: type, subject: str) -> NDArray[Any]:
         The beginning of the sentence if it is none, up to the value.
     """
     try:
-        array = np.array(given, kind)
+        array: NDArray[Any] = np.array(given, kind)
     except (TypeError, ValueError):
         array = np.empty(0)
     if not array.ndim or not array.size or not np.isfinite(array).all():

@@ -143,7 +143,7 @@ def thermal_relaxation_error(t1: float, t2: float, time: float, excited_state_po
     return _of_operators(operators)
 
 
-def check_relaxation(whose: str, t1: Any, t2: Any, excited_state_population: Any) -> None:
+def check_relaxation(whose: str, t1: float, t2: float, excited_state_population: float) -> None:
     """Raise an error unless a qubit can have such relaxation times, and such a population at equilibrium."""
     _check(whose, "excited_state_population", excited_state_population)
     for word, value in (("t1", t1), ("t2", t2)):
@@ -276,7 +276,7 @@ def _of_operators(operators: Iterable[Any]) -> QuantumError:
     return error
 
 
-def _check(function: str, parameter: str, value: Any, most: float = 1.0) -> None:
+def _check(function: str, parameter: str, value: float, most: float = 1.0) -> None:
     """Raise an error unless a parameter is a number from 0 to `most`."""
     if not isinstance(value, Real) or not isfinite(value) or not 0 <= value <= most:
         limit = f"from 0 to {most:.6g}" if most < float_info.max else "from 0 on"
