@@ -23,7 +23,7 @@ from basicaer.handles.base import ProgressCallback
 from basicaer.job_future import JobFuture
 from basicaer.job_state import JobState, Part
 from basicaer.notebooks import shorten
-from basicaer.options import check_option
+from basicaer.options import check_option, keywords_checked
 from basicaer.payload import OpaquePayload
 from basicaer.qobj import QasmQobj, validate
 
@@ -204,6 +204,7 @@ class BasicAerJob(JobV1):
         if self._start_bar is not None and self._bar is None:
             self._bar = self._start_bar(self)
 
+    @keywords_checked
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the job and return its result.
 
@@ -406,6 +407,7 @@ class BasicAerJob(JobV1):
             return self._state.final
         return JobStatus.RUNNING if self._state.is_running() else JobStatus.QUEUED
 
+    @keywords_checked
     def wait_for_final_state(
         self,
         timeout: float | None = None,

@@ -24,6 +24,7 @@ from basicaer.noise.model_inputs import (
     readout_error,
 )
 from basicaer.noise.on_circuit import sites_on
+from basicaer.options import keywords_checked
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class NoiseModel:
         self._content = object()  # another one after each change
 
     @classmethod
+    @keywords_checked
     def from_backend(
         cls,
         backend: Any,

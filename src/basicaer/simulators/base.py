@@ -37,6 +37,7 @@ from basicaer.options import (
     Method,
     Precision,
     check_option,
+    keywords_checked,
 )
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
@@ -271,6 +272,7 @@ class BasicAerSimulator(BackendV2):
 
         return EstimatorV2(self, **options)
 
+    @keywords_checked
     def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
         """Return a function of the circuit's parameters that gives exact expectation values.
 
@@ -315,7 +317,7 @@ class BasicAerSimulator(BackendV2):
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         check_option("distributed", options.get("distributed", False))
-        settings = self._settings({**options, "distributed": False})
+        settings = self._settings({**options, "distributed": False}, "ranks")
         if (ranks := check_option("ranks", ranks)) > 1:
             settings["distributed"] = ImaginedRanks(ranks)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
@@ -392,9 +394,12 @@ class BasicAerSimulator(BackendV2):
         """Return all options, checked: those given to `run` override those in a Qobj's configuration."""
         return self._settings({**options_in(config, self._run_options.defaults), **options})
 
-    def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all options, checked: those given to `run` override those of the backend."""
-        settings = self._run_options.settings(dict(self.options), options)
+    def _settings(self, options: Mapping[str, Any], *others: str) -> dict[str, Any]:
+        """Return all options, checked: those given to `run` override those of the backend.
+
+        Names that are not known may be meant to be `others`.
+        """
+        settings = self._run_options.settings(dict(self.options), options, *others)
         if settings["distributed"]:
             check_with_ranks(settings)
         return settings
