@@ -923,6 +923,7 @@ def test_saves_are_as_far_apart_as_was_asked_for(tmp_path, device, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(persister_module, "time", clock)
     saved = []
+    JobFolder(tmp_path, lambda: None).begin("job 1", {}, [])
     persister = JobPersister(tmp_path, "job 1", 10.0, Monitor())
     monkeypatch.setattr(persister, "_write", lambda name, *_: saved.append((name, clock.now)))
     suspended, state = SimpleNamespace(_asdict=dict), SimpleNamespace(layout=dict, amplitude_parts=list)

@@ -21,6 +21,7 @@ import itertools
 import json
 import math
 import os
+import re
 import reprlib
 import stat
 import textwrap
@@ -184,13 +185,14 @@ class JobFolder:
 
     def holds(self, job_id: str) -> bool:
         """Tell whether this job is in the folder, which others may have deleted and used for another job."""
-        own = json.dumps({"job": job_id}).encode()[:-1]  # what the JSON of its record begins with
         try:
             with _opened(self._folder / f"{JOB}{_SUFFIX}") as file:
                 file.readline(_LONGEST_FIRST_LINE)
-                return file.read(len(own)) == own
+                begins = file.read(len(job_id) + _LONGEST_FIRST_LINE)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return False
+        # The JSON, which may be long, begins with the id.
+        return re.match(rb'\{\s*"job":\s*' + re.escape(json.dumps(job_id).encode()), begins) is not None
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file for a record of that name; whatever it holds."""
