@@ -232,6 +232,24 @@ def test_what_cannot_be_put_into_a_circuit_is_refused_in_one_sentence(make, word
         PassManager([make()]).run(circuit)
 
 
+@pytest.mark.parametrize("looked_at", [RZGate, XGate])
+def test_the_qobj_of_a_job_is_that_of_the_circuit_without_errors(looked_at):
+    model = NoiseModel()
+    model.noise_passes.append(LocalNoisePass(lambda *_: FLIP, looked_at))
+    circuit = TURNED.copy_empty_like()
+    circuit.rz(ANGLE, 0)
+    circuit.x(0)
+    circuit.measure(0, 0)
+    job = QASM.run(circuit, shots=5, noise_model=model, parameter_binds=[{ANGLE: [0.5, 1.5]}])
+    assert job.result().get_counts() == [{"0": 5}] * 2
+    for experiment, angle in zip(job.qobj().experiments, (0.5, 1.5), strict=True):
+        assert [(one.name, getattr(one, "params", [])) for one in experiment.instructions] == [
+            ("rz", [angle]),
+            ("x", []),
+            ("measure", []),
+        ]
+
+
 @pytest.mark.parametrize("wrong", [3, drift, LocalNoisePass])
 def test_what_is_no_pass_is_named(wrong):
     model = NoiseModel()

@@ -346,8 +346,8 @@ class BasicAerSimulator(BackendV2):
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
         time_limit = ReadingTimeLimit(settings["timeout"])
-        noise, circuits = noise_of(settings.get("noise_model"), circuits)
-        bound = _bound(circuits, settings)
+        noise, with_errors = noise_of(settings.get("noise_model"), circuits)
+        bound = _bound(with_errors, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
         experiments = []
@@ -361,7 +361,8 @@ class BasicAerSimulator(BackendV2):
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
-        qobj = partial(assemble, bound, qobj_id, **config)
+        # A Qobj has no errors, also where passes have put some into the circuits.
+        qobj = partial(assemble, bound if noise is None else _bound(circuits, settings), qobj_id, **config)
         return self._submitted(qobj, lambda: payload, settings)
 
     def _run_qobj(self, qobj: Any, options: Mapping[str, Any]) -> BasicAerJob:
