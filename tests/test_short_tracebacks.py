@@ -54,6 +54,18 @@ def test_an_error_is_shown_by_the_users_lines_and_its_sentence(call):
     assert others == [sentence]
 
 
+def test_notes_are_shown_after_the_sentence():
+    def noted():
+        try:
+            QASM.run(BELL, shots=-1)
+        except BasicAerError as error:
+            error.add_note("What I was doing.")
+            raise
+
+    _, lines = shown_of(BasicAerError, noted)
+    assert lines[-1] == "What I was doing."
+
+
 def wrong_shots(shots):
     QASM.run(BELL, shots=shots)
 

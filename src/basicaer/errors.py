@@ -82,7 +82,7 @@ class BasicAerError(QiskitError):
         lines = [f"{type(self).__name__}:"]
         for name, line, code in users_lines(self):
             lines += [f"  {name}, line {line}:", f"    {code}"]
-        return [*lines, str(self)]
+        return [*lines, str(self), *getattr(self, "__notes__", ())]
 
 
 class BackendNotFoundError(BasicAerError, QiskitBackendNotFoundError):
