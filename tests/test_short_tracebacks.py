@@ -1,6 +1,8 @@
 """What a notebook shows of errors and interrupts: the lines of the user's program and a sentence, not every frame."""
 
 import inspect
+import sys
+from concurrent.futures import CancelledError
 
 import pytest
 from qiskit import QuantumCircuit
@@ -11,6 +13,7 @@ from basicaer.errors import BasicAerError
 from basicaer.noise import LocalNoisePass
 from basicaer.primitives import base as primitives_base
 from basicaer.simulators import base as simulators_base
+from jobs import GUARD, submitted
 
 QASM = BasicAer.get_backend("qasm_simulator")
 BELL = QuantumCircuit(2)
@@ -52,6 +55,28 @@ def shown_after(call):
 def test_an_error_is_shown_by_the_users_lines_and_its_sentence(call):
     others, sentence = shown_after(call)
     assert others == [sentence]
+
+
+@pytest.mark.parametrize("ask", [lambda job, time: job.result(time), lambda job, time: job.future().result(time)])
+def test_a_job_that_has_not_ended_or_was_cancelled_is_shown_so(ask, held, one_thread, monkeypatch):
+    """These are Python's own exceptions."""
+    monkeypatch.setitem(sys.modules, "IPython", None)
+    job = submitted(held, executor=one_thread)
+    for kind, time in ((TimeoutError, 0), (CancelledError, GUARD)):
+        error, lines = shown_of(kind, lambda time=time: ask(job, time))
+        assert lines[0] == f"{kind.__name__}:"
+        assert [lines[-3], lines[-1]] == [f"  <lambda>, line {ask.__code__.co_firstlineno}:", str(error)]
+        assert "job 7" in str(error)
+        job.cancel()
+        held.go.set()
+
+
+def test_what_called_ipython_is_not_shown():
+    """As the frames of a kernel."""
+    kernel = {"__name__": "IPython.core.interactiveshell", "call": lambda: QASM.run(BELL, shots=-1)}
+    exec("def run_code(): call()", kernel)  # noqa: S102
+    _, (_, where, *_) = shown_of(BasicAerError, kernel["run_code"])
+    assert where.startswith("  <lambda>, line")
 
 
 def test_notes_are_shown_after_the_sentence():

@@ -7,6 +7,7 @@ import linecache
 import reprlib
 import sys
 import sysconfig
+import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from qiskit.exceptions import QiskitError
 from qiskit.providers.exceptions import JobError, JobTimeoutError, QiskitBackendNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType
 
     from qiskit.result import Result
 
@@ -36,6 +38,7 @@ __all__ = [
     "UnknownOptionError",
     "WorkerLostError",
     "at_border",
+    "in_few_lines",
     "printable",
     "reason_of",
     "shown",
@@ -79,10 +82,7 @@ class BasicAerError(QiskitError):
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows; a plain program shows every frame."""
-        lines = [f"{type(self).__name__}:"]
-        for name, line, code in users_lines(self):
-            lines += [f"  {name}, line {line}:", f"    {code}"]
-        return [*lines, str(self), *getattr(self, "__notes__", ())]
+        return in_few_lines(self, traceback.walk_tb(self.__traceback__))
 
 
 class BackendNotFoundError(BasicAerError, QiskitBackendNotFoundError):
@@ -181,21 +181,36 @@ def warn(message: str, kind: type[Warning] = BasicAerWarning) -> None:
     warnings.warn(message, kind, stacklevel=2 if frame is None else level)
 
 
-def users_lines(error: BaseException) -> list[tuple[str, int, str]]:
-    """Return the function, the line and the code of each frame of the user's program through which an exception came.
+def users_lines(frames: Iterable[tuple[FrameType, int]]) -> list[tuple[str, int, str]]:
+    """Return the function, the line and the code of each frame of the user's program.
 
-    Frames of Python and of installed packages are left out, and so are those of this package and what they call.
+    Frames of Python and of installed packages are left out, those of this package and what they call, and in IPython
+    what comes before the code of the cell.
+
+    Parameters
+    ----------
+    frames
+        Frames with the numbers of their lines, outermost first, as `traceback.walk_tb` yields them.
     """
-    found = []
-    trace = error.__traceback__
-    while trace is not None:
-        code, line, names = trace.tb_frame.f_code, trace.tb_lineno, trace.tb_frame.f_globals
-        if str(names.get("__name__")).partition(".")[0] == "basicaer":
+    found: list[tuple[str, int, str]] = []
+    for frame, line in frames:
+        code, names = frame.f_code, frame.f_globals
+        package = str(names.get("__name__")).partition(".")[0]
+        if package == "basicaer":
             break
-        if not code.co_filename.startswith(_INSTALLED):
+        if package == "IPython":
+            found.clear()
+        elif not code.co_filename.startswith(_INSTALLED):
             found.append((code.co_name, line, linecache.getline(code.co_filename, line, names).strip()))
-        trace = trace.tb_next
     return found
+
+
+def in_few_lines(error: BaseException, frames: Iterable[tuple[FrameType, int]]) -> list[str]:
+    """Return the lines that a notebook shows of an exception: the user's, its words and its notes."""
+    lines = [f"{type(error).__name__}:"]
+    for name, line, code in users_lines(frames):
+        lines += [f"  {name}, line {line}:", f"    {code}"]
+    return [*lines, str(error), *getattr(error, "__notes__", ())]
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault

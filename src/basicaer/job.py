@@ -22,7 +22,7 @@ from basicaer.handles import handle_for
 from basicaer.handles.base import ProgressCallback
 from basicaer.job_future import JobFuture
 from basicaer.job_state import JobState, Part
-from basicaer.notebooks import shorten
+from basicaer.notebooks import shorten, shortened
 from basicaer.options import check_option, keywords_checked
 from basicaer.payload import OpaquePayload
 from basicaer.qobj import QasmQobj, validate
@@ -234,11 +234,11 @@ class BasicAerJob(JobV1):
         self._state.check_may_wait()
         with self._cancelled_by_interrupts():
             if self._state.final is None and not self._state.ended.wait(seconds):
-                raise TimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on.")
+                raise shortened(TimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on."))
             self._wait_for_bar()
         self._warn_of_callback()
         if self._state.final is JobStatus.CANCELLED:
-            raise CancelledError(f"Job {self.job_id()} was cancelled.")
+            raise shortened(CancelledError(f"Job {self.job_id()} was cancelled."))
         if self._state.error is not None:
             error = self._state.error
             try:

@@ -11,6 +11,7 @@ from qiskit.providers import JobStatus
 
 from basicaer.errors import BasicAerError, JobStateError, shown
 from basicaer.latch import slice_until
+from basicaer.notebooks import shortened
 from basicaer.options import check_option
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ class JobFuture(Future[Any]):
             while (rest := slice_until(deadline)) > 0 and wait([self], rest).not_done:
                 pass
         if not self.done():
-            raise TimeoutError(f"Job {self._job.job_id()} has not ended after {seconds:g} s; it goes on.")
+            raise shortened(TimeoutError(f"Job {self._job.job_id()} has not ended after {seconds:g} s; it goes on."))
         if self.cancelled():
-            raise CancelledError(f"Job {self._job.job_id()} was cancelled.")
+            raise shortened(CancelledError(f"Job {self._job.job_id()} was cancelled."))
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """Call a function with the future when the job has ended; see `concurrent.futures.Future.add_done_callback`.

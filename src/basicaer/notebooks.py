@@ -1,17 +1,20 @@
-"""What is shown otherwise in a notebook than in a terminal: bars, and interrupts in few lines."""
+"""What is shown otherwise in a notebook than in a terminal: bars, and interrupts and errors in few lines."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+import traceback
+from typing import TYPE_CHECKING, TypeVar
 
-from basicaer.errors import users_lines
+from basicaer.errors import in_few_lines, users_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["in_notebook", "interrupts_shortened", "shorten"]
+__all__ = ["in_notebook", "interrupts_shortened", "shorten", "shortened"]
+
+_Error = TypeVar("_Error", bound=Exception)
 
 
 def in_notebook() -> bool:
@@ -31,12 +34,21 @@ def interrupts_shortened(outcome: str) -> Iterator[None]:
         raise
 
 
+def shortened(error: _Error) -> _Error:
+    """Return an exception of Python's own, which is about to be raised, so that IPython shows it like one of ours."""
+    if "IPython" in sys.modules:
+        # The lines and not the frames are kept, since these hold the job.
+        lines = in_few_lines(error, reversed(list(traceback.walk_stack(sys._getframe(1)))))  # noqa: SLF001
+        error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's name
+    return error
+
+
 def shorten(interrupt: KeyboardInterrupt, outcome: str) -> None:
     """Let IPython show an interrupt in three lines, of which the last is a sentence; otherwise it shows every frame."""
     interrupt._render_traceback_ = lambda: _lines(interrupt, outcome)  # type: ignore[attr-defined]  # IPython's name
 
 
 def _lines(interrupt: KeyboardInterrupt, outcome: str) -> list[str]:
-    last = users_lines(interrupt)[-1:]
+    last = users_lines(traceback.walk_tb(interrupt.__traceback__))[-1:]
     where = [words for _, line, code in last for words in (f"KeyboardInterrupt in line {line}:", f"    {code}")]
     return [*where, outcome]
