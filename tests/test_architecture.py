@@ -94,7 +94,7 @@ LAYERS = {
         *("compile.table_gates", "compile.classical", "compile.idle", "compile.saves"),
         *("compile.scope", "compile.values", "compile.formulas", "compile.result_forms", "compile.builder"),
         "compile.footprint",
-        *("compile.noise", "compile.noise_model", "compile.noise_entries", "compile.channels"),
+        *("compile.noise", "compile.noise_passes", "compile.noise_model", "compile.noise_entries", "compile.channels"),
         *("compile.matrices", "compile.gates", "compile.gate_numbers", "compile"),
     ),
     "plan": (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import math
 import numbers
 import os
@@ -11,14 +13,17 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from basicaer.errors import OptionValueError, shown
+from basicaer.errors import OptionValueError, UnknownOptionError, shown
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 __all__ = [
     "SECONDS_BETWEEN_SAVES",
@@ -31,6 +36,7 @@ __all__ = [
     "check_option",
     "check_options",
     "check_saving",
+    "keywords_checked",
     "possible_threads",
 ]
 
@@ -319,3 +325,18 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
         Naming the option, the value and what it may be, for any exception of the check.
     """
     return {name: check_option(name, value) for name, value in options.items()}
+
+
+def keywords_checked(function: _Function) -> _Function:
+    """Let a function refuse keyword arguments that it does not have by an `UnknownOptionError`, as `run` does."""
+    known = [name for name in inspect.signature(function).parameters if name not in {"self", "cls"}]
+    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+    @functools.wraps(function)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        for name in keywords:
+            if name not in known:
+                raise UnknownOptionError(unknown_name(f"option of {called}()", name, known))
+        return function(*args, **keywords)
+
+    return cast("_Function", checked)

@@ -133,8 +133,8 @@ def compile_sweep(
 
     If parameters occur in gates of the table only, and not in for loops with a parameter of their own, the circuit is
     compiled once: to find out which numbers depend on which parameters, it is lowered with two different sets.
-    Otherwise it is lowered for each set. Compiled circuits are kept, if they have standard gates, narrow unitaries,
-    measurements and barriers only, and no errors.
+    Otherwise, and if a pass of the noise model puts errors beside such gates, it is lowered for each set. Compiled
+    circuits are kept, if they have standard gates, narrow unitaries, measurements and barriers only, and no errors.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def compile_sweep(
         return _compiled(circuit, parameters, lowered, place, poll)
 
     compiled_sweep = _NOT_COMPILED
-    if parameters:
+    if parameters and not (noise and noise.passes.waits_for(circuit)):
         key = _key(circuit, keep_idle=keep_idle) if noise is None else None
         if key is not None:
             compiled_sweep = _sweeps.get_or_make(key, len(circuit.data), compile_it)

@@ -204,7 +204,7 @@ class CompiledGradient:
         self._settings = settings = estimator._settings()  # noqa: SLF001  # a class of this package
         self._precision = precision
         self._given = circuit, observables
-        self._noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
+        self._noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit], unbound="differentiated")
         self._circuit = circuit
         poll = ReadingTimeLimit(settings["timeout"])
         self.parameters = list(circuit.parameters)

@@ -56,7 +56,7 @@ class GradientPersister(Persister[Differentiated]):
 
         tasks = self._payload.tasks
         ended = self._ended(len(tasks), Differentiated, check)
-        if len(ended) < len(tasks) and self._job_folder.has(RUNNING):
+        if len(ended) < len(tasks) and self._has_running():
             with self._job_folder.damage_reported(RUNNING):
                 found = self._running(len(ended))
                 if found is not None:

@@ -174,6 +174,7 @@ class Persister(Generic[_Outcome]):
         self._unwritten: list[tuple[int, _Outcome]] = []  # circuits that have ended: position and outcome
         self._position = 0
         self._device = ""
+        self._is_lost = False  # whether the folder holds this job no more
 
     def close(self) -> None:
         """Leave the folder to whoever resumes the job."""
@@ -199,8 +200,10 @@ class Persister(Generic[_Outcome]):
         check
             Called with an outcome and its position; raises a ValueError that names what cannot be.
         """
-        self._job_folder.lock()
         ended: list[_Outcome] = []
+        if not self._is_in_folder():
+            return ended
+        self._job_folder.lock()
         for position in range(count):
             name = circuit_name(position)
             if not self._job_folder.has(name):
@@ -223,6 +226,21 @@ class Persister(Generic[_Outcome]):
             raise ValueError(f"circuit {of} cannot have been running on {device}")
         return None if of < position else (running, record)
 
+    def _has_running(self) -> bool:
+        """Tell whether there is a record of the circuit that was running."""
+        return not self._is_lost and self._job_folder.has(RUNNING)
+
+    def _is_in_folder(self) -> bool:
+        """Tell whether the folder still holds this job; once it does not, nothing is written to it any more."""
+        if not self._is_lost and not self._job_folder.holds(self._job_id):
+            self._is_lost = True
+            self._monitor.saved_in = None
+            warn(
+                f"The job is not saved any more, since {self._folder} was deleted or holds another job; it goes on and "
+                "cannot be resumed."
+            )
+        return not self._is_lost
+
     def _is_due(self) -> bool:
         """Tell whether the interval has passed."""
         return time.monotonic() - self._last >= self._interval
@@ -231,7 +249,8 @@ class Persister(Generic[_Outcome]):
         """Write what is known of the circuit that is running, and first what has ended."""
         with self._failures_warned():
             self._write_outcomes()
-            self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
+            if self._is_in_folder():
+                self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
 
     def _read(self, name: str) -> Record:
         record = self._job_folder.read(name)
@@ -241,7 +260,7 @@ class Persister(Generic[_Outcome]):
 
     def _write_outcomes(self) -> None:
         """Write the outcomes of circuits that have ended, first those that could not be written when they ended."""
-        while self._unwritten:
+        while self._unwritten and self._is_in_folder():
             position, outcome = self._unwritten[0]
             self._write(circuit_name(position), outcome)
             self._job_folder.remove(RUNNING)
@@ -281,7 +300,7 @@ class JobPersister(Persister[ExperimentOutcome]):
             check_outcome(outcome, position, payload)
 
         ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
-        if not self._job_folder.has(RUNNING):
+        if not self._has_running():
             return ended, None
         with self._job_folder.damage_reported(RUNNING):
             return ended, self._continuation(payload, len(ended))

@@ -14,7 +14,8 @@ from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.errors import BasicAerError, shown
-from basicaer.options import check_option
+from basicaer.notebooks import interrupts_shortened
+from basicaer.options import check_option, keywords_checked
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
 from basicaer.primitives.observables import (
@@ -122,6 +123,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         """Default for PUBs without a precision."""
         return self._options.default_precision
 
+    @keywords_checked
+    @interrupts_shortened("run() was interrupted; no job runs.")
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> PrimitiveJob:
         """Submit PUBs: circuits with observables, and with arrays of parameter values.
 
@@ -165,6 +168,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             tasks.append(EstimatorTask(sweep, pub.shape, metadata, target, terms, sets, observables, choice))
         return self._submitted(tasks, settings)
 
+    @keywords_checked
+    @interrupts_shortened("compile() was interrupted.")
     def compile(self, circuit: QuantumCircuit, observables: ObservablesArrayLike) -> CompiledCircuit:
         """Return a function of the circuit's parameters that gives exact expectation values; see `CompiledCircuit`.
 

@@ -37,6 +37,7 @@ from basicaer.options import (
     Method,
     Precision,
     check_option,
+    keywords_checked,
 )
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
@@ -271,6 +272,7 @@ class BasicAerSimulator(BackendV2):
 
         return EstimatorV2(self, **options)
 
+    @keywords_checked
     def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
         """Return a function of the circuit's parameters that gives exact expectation values.
 
@@ -291,6 +293,7 @@ class BasicAerSimulator(BackendV2):
         """
         return self.estimator().compile(circuit, observables)
 
+    @interrupts_shortened("plan() was interrupted.")
     def plan(self, circuit: QuantumCircuit, *, ranks: int = 1, **options: Unpack[SimulatorOptions]) -> CircuitPlan:
         """Return the plan by which a circuit would run, without running it; print the plan, or draw it.
 
@@ -314,7 +317,7 @@ class BasicAerSimulator(BackendV2):
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         check_option("distributed", options.get("distributed", False))
-        settings = self._settings({**options, "distributed": False})
+        settings = self._settings({**options, "distributed": False}, "ranks")
         if (ranks := check_option("ranks", ranks)) > 1:
             settings["distributed"] = ImaginedRanks(ranks)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
@@ -322,6 +325,8 @@ class BasicAerSimulator(BackendV2):
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
         bound = bound._replace(values={**bound.values, **dict.fromkeys(free, _ANY_ANGLE)}, sets=None)
         names = tuple(parameter.name for parameter in free)
+        if noise is not None and free:
+            noise.passes.check_no_wait(circuit, "planned")
         try:
             lower = partial(bound.program, noise=noise, poll=ReadingTimeLimit(settings["timeout"]))
             experiment = self._experiment(lower, dict, settings, seed=0)
@@ -341,8 +346,8 @@ class BasicAerSimulator(BackendV2):
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
         time_limit = ReadingTimeLimit(settings["timeout"])
-        noise, circuits = noise_of(settings.get("noise_model"), circuits)
-        bound = _bound(circuits, settings)
+        noise, with_errors = noise_of(settings.get("noise_model"), circuits)
+        bound = _bound(with_errors, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
         experiments = []
@@ -356,7 +361,8 @@ class BasicAerSimulator(BackendV2):
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
-        qobj = partial(assemble, bound, qobj_id, **config)
+        # A Qobj has no errors, also where passes have put some into the circuits.
+        qobj = partial(assemble, bound if noise is None else _bound(circuits, settings), qobj_id, **config)
         return self._submitted(qobj, lambda: payload, settings)
 
     def _run_qobj(self, qobj: Any, options: Mapping[str, Any]) -> BasicAerJob:
@@ -389,9 +395,12 @@ class BasicAerSimulator(BackendV2):
         """Return all options, checked: those given to `run` override those in a Qobj's configuration."""
         return self._settings({**options_in(config, self._run_options.defaults), **options})
 
-    def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all options, checked: those given to `run` override those of the backend."""
-        settings = self._run_options.settings(dict(self.options), options)
+    def _settings(self, options: Mapping[str, Any], *others: str) -> dict[str, Any]:
+        """Return all options, checked: those given to `run` override those of the backend.
+
+        Names that are not known may be meant to be `others`.
+        """
+        settings = self._run_options.settings(dict(self.options), options, *others)
         if settings["distributed"]:
             check_with_ranks(settings)
         return settings
