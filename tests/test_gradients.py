@@ -1,5 +1,6 @@
 """Derivatives of expectation values: against differences of Qiskit's statevectors, shifts, and one another."""
 
+import itertools
 import threading
 import tracemalloc
 
@@ -40,6 +41,7 @@ from basicaer.plan.planner import plan_segment
 
 P, Q, R = map(Parameter, "pqr")
 STEP = 1e-5
+ANGLED = [one for one in GATES if one.gate_class and one.angles]
 OBSERVABLES = [
     SparsePauliOp(["ZZII", "IXIX", "YIYZ", "IIII"], [1.0, 0.5, 0.7, 2.0]),
     SparsePauliOp(["IIZZ", "XXXX"], [-0.4, 1.3]),
@@ -98,7 +100,7 @@ def test_values_and_gradients_are_those_of_qiskits_statevector():
     assert result.metadata["deviation"] < 1e-12
 
 
-@pytest.mark.parametrize("record", [one for one in GATES if one.gate_class and one.angles], ids=lambda one: one.name)
+@pytest.mark.parametrize("record", ANGLED, ids=lambda one: one.name)
 def test_every_gate_with_angles_in_its_circuit(record):
     parameters = ParameterVector("a", record.parameters)
     gate = record.gate_class(*parameters, *([2] if record.controls is None else []))
@@ -116,6 +118,33 @@ def test_every_gate_with_angles_in_its_circuit(record):
     if record.name != "rv":
         shifted = gradient(circuit, OBSERVABLES, values, method="parameter shift").result()
         assert np.allclose(shifted.gradients, found.gradients, rtol=0, atol=1e-12)
+
+
+SPECIAL = (0.0, np.pi / 2, 2 * np.pi)
+
+
+@pytest.mark.parametrize(
+    "record", [one for one in GATES if one.gate_class and len(one.angles) > 1], ids=lambda one: one.name
+)
+def test_every_gate_with_angles_of_which_some_are_constant(record):
+    """``r(0, p)`` does not depend on p at all, so that its numbers are the same for all values."""
+    constants = range(1, 2 ** len(record.angles) - 1)  # bit j: angle j is constant
+    for constant, special in itertools.product(constants, SPECIAL):
+        angles = [special if constant >> j & 1 else Parameter(f"a{j}") for j in range(len(record.angles))]
+        circuit = QuantumCircuit(4)
+        circuit.u(0.3, 0.2, 0.5, range(4))
+        gate = record.gate_class(*angles)
+        circuit.append(gate, [2, 0][: gate.num_qubits])
+        circuit.append(record.gate_class(*[0.0] * len(angles)), [2, 0][: gate.num_qubits])  # of the same name
+        circuit.cx(0, 3)
+        circuit.rx(0.4, range(4))
+        values = values_for(circuit, constant)
+        want, slopes = expected(circuit, values)
+        found = gradient(circuit, OBSERVABLES, values, method="adjoint").result()
+        assert np.allclose(found.values, want, rtol=0, atol=1e-12)
+        assert np.allclose(found.gradients, slopes, rtol=0, atol=1e-8)
+        whole = vjp_state(circuit, values, np.eye(16)[3]).result()
+        assert whole.values == pytest.approx(Statevector(circuit.assign_parameters(values)).data[3], abs=1e-12)
 
 
 def random_circuit(seed):
@@ -489,6 +518,14 @@ def with_counter():
     return circuit
 
 
+def counting():
+    circuit = QuantumCircuit(1)
+    circuit.ry(P, 0)
+    with circuit.for_loop(range(2)) as counter:
+        circuit.rx(counter, 0)
+    return circuit
+
+
 def of(circuit, values=(0.1,), observables="Z", **options):
     return lambda: gradient(circuit, observables, values, **options)
 
@@ -540,6 +577,7 @@ def test_bad_input_is_refused_in_one_sentence(case):
         (RY, np.ones(4), r"The cotangent has shape \(4,\), and the states have \(2,\); give it a number"),
         (RY, "ab", "The cotangent must be an array of numbers, not 'ab'"),
         (dynamic(), np.ones(4), "has no single final state to differentiate, since it measures"),
+        (counting(), np.ones(2), "has no single final state to differentiate, since it measures, .*control flow"),
         ("ry", np.ones(2), "A gradient is taken of a QuantumCircuit, not of 'ry'"),
     ],
 )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Angle", "Chain", "Differentiable", "differentiable"]
 
+_NOT_GATES = "it measures, resets, or has control flow or noise before its end"
+
 
 class Angle(NamedTuple):
     """An angle of a gate by which is differentiated.
@@ -182,18 +184,19 @@ def differentiable(
     columns = columns_of(occurrences.expressions, parameters, place, poll)
     slopes = slopes_of(columns, parameters, set(wanted), place)
     compiled = compile_circuit(occurrences.circuit, occurrences.parameters, poll)
-    why = _why_not_undone(compiled[0].template if compiled else None, compiled)
+    why = _why_not_undone(occurrences.circuit, compiled)
     return Differentiable(circuit.name, tuple(parameters), tuple(wanted), occurrences, columns, slopes, compiled, why)
 
 
-def _why_not_undone(program: Program | None, compiled: tuple[CompiledProgram, Columns] | None) -> str:
-    if program is None or compiled is None:
+def _why_not_undone(circuit: QuantumCircuit, compiled: tuple[CompiledProgram, Columns] | None) -> str:
+    if compiled is None and not any(item.is_control_flow() for item in circuit.data):
         return "its gates cannot be told apart before their angles are known"
-    first = min(compiled[0].groups, default=len(program.body))
-    for place, operation in enumerate(program.body):
+    if compiled is None:
+        return _NOT_GATES
+    program, _ = compiled
+    first = min(program.groups, default=len(program.template.body))
+    for place, operation in enumerate(program.template.body):
         if is_undone(operation) or (isinstance(operation, Prepare | SetState) and place < first):
             continue
-        if isinstance(operation, Prepare | SetState):
-            return "it sets qubits after gates with parameters"
-        return "it measures, resets, or has control flow or noise before its end"
+        return "it sets qubits after gates with parameters" if isinstance(operation, Prepare | SetState) else _NOT_GATES
     return ""
