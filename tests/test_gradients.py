@@ -35,7 +35,6 @@ from basicaer.engine import adjoint
 from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, OptionValueError, PubError
 from basicaer.gradients.payload import Report
-from basicaer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 
@@ -363,7 +362,7 @@ def test_a_dynamic_circuit_is_shifted_and_the_metadata_says_why():
     want = np.array([(at(values + one) - at(values - one)) / (2 * STEP) for one in STEP * np.eye(2)]).T
     result = gradient(circuit, observables, values).result()
     assert result.metadata["method"] == "parameter shift"
-    assert result.metadata["reason"] == "it measures, resets, or has control flow or noise before its end"
+    assert result.metadata["reason"] == "it measures, resets, or has control flow before its end"
     assert result.metadata["simulation"] == "exact"
     product = gradient(circuit, observables, values, cotangent=[2.0, -1.0]).result()
     assert np.allclose(product.gradients, [2, -1] @ result.gradients, rtol=0, atol=1e-14)
@@ -373,29 +372,15 @@ def test_a_dynamic_circuit_is_shifted_and_the_metadata_says_why():
     assert np.allclose(result.gradients, want, rtol=0, atol=1e-8)
 
 
-def test_noise_is_shifted_too():
-    model = NoiseModel()
-    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["ry"])
-    circuit = QuantumCircuit(1)
-    circuit.ry(P, 0)
-    result = gradient(circuit, "Z", [0.4], noise_model=model).result()
-    assert (result.metadata["method"], result.metadata["reason"]) == ("parameter shift", "it has noise")
-    assert np.allclose(result.gradients, [-0.9 * np.sin(0.4)], rtol=0, atol=1e-12)
-    named = QuantumCircuit(1, name="mine")
-    named.ry(P, 0)
-    outer = QuantumCircuit(1)
-    outer.append(named.to_gate(), [0])
-    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["mine"])
-    with pytest.raises(BasicAerError, match="has errors of 'mine', which is replaced by its definition"):
-        value_and_gradient(outer, "Z", noise_model=model)
-
-
 def test_values_of_a_given_precision_are_shifted():
     circuit = QuantumCircuit(1)
     circuit.ry(P, 0)
     result = gradient(circuit, "Z", [0.4], precision_of_values=1e-3).result()
     assert result.metadata["reason"] == "values have noise of a given precision"
     assert 0 < abs(result.gradients[0] + np.sin(0.4)) < 1e-2
+    assert result.standard_errors == pytest.approx([1e-3 / np.sqrt(2)])
+    product = gradient(circuit, ["Z", "X"], [0.4], precision_of_values=1e-3, cotangent=[1, -2]).result()
+    assert product.standard_errors == pytest.approx([3e-3 / np.sqrt(2)])
 
 
 @pytest.mark.parametrize("name", ["rx", "p", "crx", "cu", "xx_plus_yy", "xx_minus_yy", "rzz", "cu3", "mcphase"])
@@ -727,21 +712,3 @@ def test_the_complex_derivative_has_the_global_phase(cotangent):
     ]
     assert np.allclose(*found, rtol=0, atol=1e-12)
     assert np.abs(found[0].imag).max() > 0.05
-
-
-def test_noise_is_differentiated_exactly_where_the_estimator_is_exact():
-    p = Parameter("p")
-    circuit = QuantumCircuit(2)
-    circuit.ry(p, 0)
-    circuit.cx(0, 1)
-    circuit.rx(p * p, 1)
-    noise_model = NoiseModel()
-    noise_model.add_all_qubit_quantum_error(amplitude_damping_error(0.2), ["ry", "rx"])
-    noise_model.add_all_qubit_quantum_error(depolarizing_error(0.1, 2), "cx")
-    found = gradient(circuit, "ZZ", [0.7], noise_model=noise_model).result()
-    estimator = EstimatorV2(noise_model=noise_model)
-    around = [[0.7 + step] for step in (-1e-4, 0.0, 1e-4)]
-    before, at, after = estimator.run([(circuit, "ZZ", around)]).result()[0].data.evs
-    assert found.metadata["simulation_method_reason"] == "values are exact, at up to 10 qubits"
-    assert found.values == pytest.approx(at, abs=1e-12)
-    assert np.ravel(found.gradients)[0] == pytest.approx((after - before) / 2e-4, abs=1e-7)

@@ -10,7 +10,9 @@ from basicaer.compile.columns import columns_of, slopes_of
 from basicaer.compile.occurrences import occurrences_of
 from basicaer.compile.sweep import compile_circuit
 from basicaer.engine.adjoint import is_undone
-from basicaer.engine.program import Prepare, SetState
+from basicaer.engine.error_patterns import why_no_patterns
+from basicaer.engine.program import Channel, Prepare, SetState
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
 
     from basicaer.compile.columns import Columns, Slopes
     from basicaer.compile.compiled import CompiledProgram
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.compile.occurrences import Occurrences
     from basicaer.engine.device import Generators, SegmentBatch
     from basicaer.engine.program import Program
 
 __all__ = ["Angle", "Chain", "Differentiable", "differentiable"]
 
-_NOT_GATES = "it measures, resets, or has control flow or noise before its end"
+_NOT_GATES = "it measures, resets, or has control flow before its end"
 
 
 class Angle(NamedTuple):
@@ -94,7 +97,8 @@ class Differentiable(NamedTuple):
     compiled
         The program that has the occurrences as parameters, and the columns of its gates; None if it cannot be made.
     why_not_undone
-        Why adjoint differentiation is impossible, as the end of a sentence; empty if it is possible.
+        Why adjoint differentiation is impossible, as the end of a sentence; empty if it is possible, or if it is so on
+        each pattern of errors.
     """
 
     name: str
@@ -161,7 +165,11 @@ class Differentiable(NamedTuple):
 
 
 def differentiable(
-    circuit: QuantumCircuit, parameters: Sequence[Parameter], wanted: Collection[int], poll: Callable[[], None]
+    circuit: QuantumCircuit,
+    parameters: Sequence[Parameter],
+    wanted: Collection[int],
+    poll: Callable[[], None],
+    noise: CircuitNoise | None = None,
 ) -> Differentiable:
     """Compile a circuit to be differentiated.
 
@@ -173,17 +181,25 @@ def differentiable(
         The numbers of those by which is differentiated, in the order of the results.
     poll
         Called now and then.
+    noise
+        The errors of its instructions.
 
     Raises
     ------
     BasicAerError
-        If an expression has no derivative, or what `occurrences_of` raises.
+        If an expression has no derivative, or what `occurrences_of` raises; and if the noise has errors of a gate that
+        is replaced by what it is made of.
     """
     occurrences = occurrences_of(circuit, poll)
+    if noise is not None and (noisy := sorted(occurrences.written_out.intersection(noise.names))):
+        raise BasicAerError(
+            f"The noise model has errors of '{noisy[0]}', which is replaced by its definition to be differentiated; "
+            "give the errors to the gates that it is made of."
+        )
     place = f"circuit '{circuit.name}'"
     columns = columns_of(occurrences.expressions, parameters, place, poll)
     slopes = slopes_of(columns, parameters, set(wanted), place)
-    compiled = compile_circuit(occurrences.circuit, occurrences.parameters, poll)
+    compiled = compile_circuit(occurrences.circuit, occurrences.parameters, poll, noise)
     why = _why_not_undone(occurrences.circuit, compiled)
     return Differentiable(circuit.name, tuple(parameters), tuple(wanted), occurrences, columns, slopes, compiled, why)
 
@@ -194,6 +210,8 @@ def _why_not_undone(circuit: QuantumCircuit, compiled: tuple[CompiledProgram, Co
     if compiled is None:
         return _NOT_GATES
     program, _ = compiled
+    if any(isinstance(operation, Channel) for operation in program.template.body):
+        return why_no_patterns(program.template)
     first = min(program.groups, default=len(program.template.body))
     for place, operation in enumerate(program.template.body):
         if is_undone(operation) or (isinstance(operation, Prepare | SetState) and place < first):

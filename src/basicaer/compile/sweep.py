@@ -41,7 +41,10 @@ class SweepAt(Protocol):
 
 
 def compile_circuit(
-    circuit: QuantumCircuit, parameters: Sequence[Parameter], poll: Callable[[], None]
+    circuit: QuantumCircuit,
+    parameters: Sequence[Parameter],
+    poll: Callable[[], None],
+    noise: CircuitNoise | None = None,
 ) -> tuple[CompiledProgram, Columns] | None:
     """Return a circuit compiled for any values of its parameters; None if it cannot be, as for `compile_sweep`.
 
@@ -50,12 +53,12 @@ def compile_circuit(
     """
 
     def lowered(row: Sequence[float]) -> Program:
-        return lower(circuit, values=Values(dict(zip(parameters, row, strict=True)), poll))
+        return lower(circuit, values=Values(dict(zip(parameters, row, strict=True)), poll), noise=noise)
 
     def compile_it() -> _CompiledSweep:
         return _compiled(circuit, parameters, lowered, f"circuit '{circuit.name}'", poll)
 
-    key = _key(circuit, keep_idle=False)
+    key = _key(circuit, keep_idle=False) if noise is None else None
     made = compile_it() if key is None else _sweeps.get_or_make(key, len(circuit.data), compile_it)
     return None if made.program is None else (made.program, made.columns)
 

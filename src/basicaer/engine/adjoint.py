@@ -54,6 +54,8 @@ class Sweep:
         ``generators[place]``, of the gates whose derivatives are wanted, for the segment at a place of the body.
     bras
         ``bras[s, i]``, amplitudes that are given in place of observables, for set s; None if there are observables.
+    signs
+        ``signs[s, j]`` multiplies the factors of product j in set s; None for 1 everywhere.
     """
 
     program: Program
@@ -64,6 +66,7 @@ class Sweep:
     cotangent: NDArray[np.float64] | None
     generators: Mapping[int, Generators]
     bras: NDArray[np.complexfloating] | None = None
+    signs: NDArray[np.float64] | None = None
 
     @property
     def outputs(self) -> int:
@@ -152,6 +155,8 @@ class Adjoint:
         sweep: Sweep,
         begun: tuple[AdjointSums, Done] | None = None,
         note: Callable[[AdjointSums, Done], None] = lambda _found, _done: None,
+        *,
+        is_part: bool = False,
     ) -> AdjointSums:
         """Return the values and the sums of a sweep.
 
@@ -161,6 +166,8 @@ class Adjoint:
             What has been found before, and how much of the sweep is done; the rest is added to it.
         note
             Called with what is found so far, and how much is done, each time that some sets or bras are done.
+        is_part
+            Whether the monitor has been told how much there is to do; see `passes`.
 
         Raises
         ------
@@ -174,7 +181,8 @@ class Adjoint:
         bras = self._bras_at_once(sweep, at_once)
         plans = self._plans(sweep)
         left = list(_rounds(sweep, at_once, bras, done))
-        self._expect(sweep, plans, left)
+        if not is_part:
+            self._monitor.expect(_passes(sweep, plans, left), 0)
         for sets, some in left:
             _OneSweep(self, sweep, plans, sets, some, is_batch=at_once > 1).run(found, with_values=not some.start)
             is_whole = some.stop == sweep.outputs
@@ -206,20 +214,25 @@ class Adjoint:
             if isinstance(operation, Segment)
         }
 
-    def _expect(self, sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple[slice, slice]]) -> None:
-        """Tell the monitor how much there is to do."""
-        passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
-        flips = len({x for x, _ in sweep.masks})
-        total = 0
-        for _, some in left:
-            bras = some.stop - some.start
-            total += passes * 2 * (1 + bras) + flips * ((not some.start) + bras)
-        self._monitor.expect(max(total, 1), 0)
+    def passes(self, sweep: Sweep) -> int:
+        """Return how many passes a sweep takes."""
+        at_once = self._sets_at_once(sweep)
+        return _passes(
+            sweep, self._plans(sweep), list(_rounds(sweep, at_once, self._bras_at_once(sweep, at_once), Done()))
+        )
 
     @property
     def parts(self) -> tuple[Device, Precision, Monitor]:
         """The device, the precision and the monitor."""
         return self._device, self._precision, self._monitor
+
+
+def _passes(sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple[slice, slice]]) -> int:
+    """Return how much there is to do, for some bras of some sets at a time."""
+    passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
+    flips = len({x for x, _ in sweep.masks})
+    each = ((some.stop - some.start, not some.start) for _, some in left)
+    return max(sum(passes * 2 * (1 + bras) + flips * (is_first + bras) for bras, is_first in each), 1)
 
 
 def _rounds(sweep: Sweep, at_once: int, bras: int, done: Done) -> Iterator[tuple[slice, slice]]:
@@ -262,6 +275,8 @@ class _OneSweep:
             values = ket.expectations(sweep.masks).reshape(self._size, -1)
             if self._is_batch:
                 monitor.advance(len({x for x, _ in sweep.masks}))
+            if sweep.signs is not None:
+                values *= sweep.signs[self._sets]
             for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
                 found.values[self._sets, observable] = (values * own).sum(axis=1)
         if sweep.bras is not None:
@@ -349,10 +364,11 @@ class _OneSweep:
     def _factors(self) -> list[NDArray[np.float64]]:
         """Return for each bra ``factors[s, j]``, that of product j in set s."""
         factors, cotangent = self._sweep.factors, self._sweep.cotangent
+        signs = np.ones((self._size, 1)) if self._sweep.signs is None else self._sweep.signs[self._sets]
         if cotangent is not None:
             weighed = cotangent[self._sets]
-            return [sum(weighed[:, o, None] * own for o, own in enumerate(factors))]
-        return [np.repeat(own[None], self._size, axis=0) for own in factors[self._bras]]
+            return [signs * sum(weighed[:, o, None] * own for o, own in enumerate(factors))]
+        return [signs * own for own in factors[self._bras]]
 
 
 def _overlap(bra: NDArray[np.complexfloating], ket: State, monitor: Monitor) -> complex:
