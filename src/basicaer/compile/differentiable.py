@@ -127,11 +127,12 @@ class Differentiable(NamedTuple):
         return self.columns.at(values, f"circuit '{self.name}'", poll)
 
     def numbers(
-        self, angles: NDArray[np.float64], poll: Callable[[], None]
+        self, angles: NDArray[np.float64], poll: Callable[[], None], *, only_real: bool
     ) -> tuple[dict[int, SegmentBatch], dict[int, Generators], list[Angle]]:
         """Return the segments and generators, by the places of the segments, and where the angles are.
 
-        There are generators of the angles only that a wanted parameter changes.
+        There are generators of the angles only that a wanted parameter changes. With `only_real`, only the real part of
+        the sums is wanted; see `Generators`.
         """
         assert self.compiled is not None  # as for `program`  # noqa: S101
         program, columns = self.compiled
@@ -141,7 +142,7 @@ class Differentiable(NamedTuple):
         generators: dict[int, Generators] = {}
         found: list[Angle] = []
         for place, groups in program.groups.items():
-            of_place: dict[int, tuple[NDArray[np.complex128], ...]] = {}
+            of_place: dict[int, tuple[NDArray[Any], ...]] = {}
             generators[place] = of_place
             for record, gates, of_gates in groups:
                 occurrences = [[columns.plain.get(column, -1) for column in row] for row in of_gates.tolist()]
@@ -149,7 +150,9 @@ class Differentiable(NamedTuple):
                 if not rows:
                     continue
                 poll()
-                made = record.generators_for_each(*(parameters[:, own] for own in of_gates[rows].T))
+                made: list[NDArray[Any]] = record.generators_for_each(*(parameters[:, own] for own in of_gates[rows].T))
+                if only_real:
+                    made = [one if one.imag.any() else one.real for one in made]
                 for number, row in enumerate(rows):
                     which = [angle for angle, one in enumerate(occurrences[row]) if one in wanted]
                     of_place[gates[row]] = tuple([made[angle][:, number] for angle in which])

@@ -232,7 +232,8 @@ def _passes(sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple
     passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
     flips = len({x for x, _ in sweep.masks})
     each = ((some.stop - some.start, not some.start) for _, some in left)
-    return max(sum(passes * 2 * (1 + bras) + flips * (is_first + bras) for bras, is_first in each), 1)
+    total: int = sum(passes * 2 * (1 + bras) + flips * (is_first + bras) for bras, is_first in each)
+    return max(total, 1)
 
 
 def _rounds(sweep: Sweep, at_once: int, bras: int, done: Done) -> Iterator[tuple[slice, slice]]:

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Device", "GatesOfBatch", "Generators", "SegmentBatch", "State", "segment_batch"]
 
-Generators = Mapping[int, Sequence[NDArray[np.complex128]]]
+Generators = Mapping[int, Sequence[NDArray[Any]]]
 """``generators[g][a][s]``: generator a of gate g of a segment, for the numbers of set s.
 
 It has the form of the gate, and acts on the gate's targets alone. Where all
-sets have the same, the first axis has size 1.
+sets have the same, the first axis has size 1. Of one that is an array of real
+numbers, only the real part of the sums is wanted; the imaginary part may be
+anything.
 """
 
 

@@ -154,7 +154,7 @@ class NoisyProgram:
         frames = self._frames(len(terms))
         errors = self._stretch.errors_of(hits, len(terms), frames, self._poll)
         rows, kind, signs = self._different(errors, frames)
-        return Patterns(errors, rows, signs, np.bincount(kind, likely), None, cut)
+        return Patterns(errors, rows, signs, np.bincount(kind, likely).astype(float), None, cut)
 
     def drawn(self, shots: int, seed: int) -> Patterns:
         """Return the patterns that so many shots draw."""
@@ -243,7 +243,7 @@ def _on_wires(gate: Gate, generator: NDArray[np.complex128]) -> NDArray[np.compl
     if not gate.controls:
         return generator
     size = len(generator)
-    whole = np.zeros((size * 2 ** len(gate.controls),) * 2, complex)
+    whole = np.zeros((size * 2 ** len(gate.controls),) * 2, generator.dtype)
     acting = slice(size * gate.control_state, size * (gate.control_state + 1))
     whole[acting, acting] = np.diag(generator) if gate.form is Form.DIAGONAL else generator
     return whole
@@ -252,7 +252,8 @@ def _on_wires(gate: Gate, generator: NDArray[np.complex128]) -> NDArray[np.compl
 def _conjugated(generator: NDArray[np.complex128], x: int, z: int) -> NDArray[np.complex128]:
     """Return ``Q* A Q`` for a generator A and the error ``Q = X**x Z**z``."""
     if generator.ndim == 1:
-        return generator[np.arange(len(generator)) ^ x]
+        flipped: NDArray[np.complex128] = generator[np.arange(len(generator)) ^ x]
+        return flipped
     return conjugated(generator, x, z)
 
 

@@ -67,9 +67,9 @@ def check_begun(begun: Any, task: GradientTask) -> None:
         demand(0 <= sets <= how.size and (upto == 0 or sets < upto <= how.size), "other sets are done")
         demand(0 <= bras <= how.outputs, "other observables are done")
     elif isinstance(how, NoisySweep) and isinstance(begun, PatternsBegun):
-        fresh = PatternsBegun.of_none(task)
+        none = PatternsBegun.of_none(task)
         for name in ("means", "errors", "sums"):
-            _check_like(getattr(begun, name), getattr(fresh, name))
+            _check_like(getattr(begun, name), getattr(none, name))
         demand(0 <= begun.sets <= task.sets and 0 <= begun.done < MOST_REPEATS, "other sets are done")
         demand(begun.patterns >= 0 and 0 <= begun.cut <= 1, "there are other patterns of errors")
     elif isinstance(how, Shifts) and isinstance(begun, Begun):

@@ -317,7 +317,7 @@ class CompiledGradient:
         how: Sweep | NoisySweep | Shifts
         places: list[Angle] = []
         if self._way.is_adjoint:
-            segments, generators, places = compiled.numbers(angles, poll)
+            segments, generators, places = compiled.numbers(angles, poll, only_real=report.part is Part.REAL)
             factors = np.zeros((len(self._terms), len(self._masks)))
             column = {masks: j for j, masks in enumerate(self._masks)}
             for row, terms in zip(factors, self._terms, strict=True):

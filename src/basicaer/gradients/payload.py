@@ -110,7 +110,7 @@ class PatternsBegun:
         """Return how far a task is that has not begun."""
         outputs = task.observables if task.cotangent is None else 1
         count = task.observables + outputs * task.chain.wanted
-        return cls(*(np.zeros((rows, count)) for rows in (task.sets, task.sets, 4)))
+        return cls(np.zeros((task.sets, count)), np.zeros((task.sets, count)), np.zeros((4, count)))
 
 
 class Report(NamedTuple):

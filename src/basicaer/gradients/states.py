@@ -107,7 +107,7 @@ def vjp_state(
     rows = array.reshape(prod(shape), len(of_circuit))
     vectors = _vectors(cotangent, shape, circuit.num_qubits)
     angles = compiled.angles(rows, poll)
-    segments, generators, places = compiled.numbers(angles, poll)
+    segments, generators, places = compiled.numbers(angles, poll, only_real=False)
     phases = len(compiled.occurrences.expressions) - len(compiled.occurrences.parameters)
     turns = np.exp(1j * angles[:, angles.shape[1] - phases :].sum(axis=1))
     turns *= np.prod([one.factor for one in program.body if isinstance(one, Phase)])

@@ -183,7 +183,7 @@ def _sums_of_run(
     return sums.sums(matrices, partial(_numbers, segments), generators)
 
 
-def _spectra(gate: Gate, generators: Sequence[NDArray[np.complex128]]) -> tuple[list[int], NDArray[np.complex128]]:
+def _spectra(gate: Gate, generators: Sequence[NDArray[Any]]) -> tuple[list[int], NDArray[np.complex128]]:
     """Return the masks of a diagonal gate's qubits, and ``factors[s, a, m]``: how generator a is made of their signs.
 
     A function of m bits is the sum over masks of their Walsh-Hadamard coefficients times their signs.
