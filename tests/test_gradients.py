@@ -391,6 +391,18 @@ def test_shift_rules_have_as_few_terms_as_the_frequencies_allow(name):
         assert len(shift_rule(record, angle)) == (2 if angle in of_two else 4)
 
 
+def test_no_expectation_value_is_read_by_itself_if_bras_have_it(monkeypatch):
+    circuit, values = every_way(), values_for(every_way(), sets=(2,))
+    function, cotangent = value_and_gradient(circuit, OBSERVABLES), np.ones((2, 3))
+    want, product = function.values(values), function.submit(values, cotangent=cotangent).result().gradients
+    for name in ("state.NumpyState", "batch.NumpyBatch"):
+        monkeypatch.delattr(f"basicaer.devices.cpu.{name}.expectations")
+    for number in range(2):
+        assert np.allclose(function(values[number])[0], want[number], rtol=0, atol=1e-13)
+    assert np.allclose(function(values)[0], want, rtol=0, atol=1e-13)
+    assert np.array_equal(function.vjp(values, cotangent), product)
+
+
 # Callers.
 
 

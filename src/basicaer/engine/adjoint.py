@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.device import Device, Generators, State
+    from basicaer.engine.device import Device, Generators
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan, Planner
     from basicaer.engine.program import Operation, Program
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Adjoint", "AdjointSums", "Done", "Sweep", "is_undone"]
 
-_READ_AT_ONCE = 2**16  # amplitudes
 _MOST_BRAS = 16  # more go back one after another
 
 
@@ -56,6 +55,8 @@ class Sweep:
         ``bras[s, i]``, amplitudes that are given in place of observables, for set s; None if there are observables.
     signs
         ``signs[s, j]`` multiplies the factors of product j in set s; None for 1 everywhere.
+    wants_values
+        Whether values are wanted besides derivatives that are weighed by a cotangent.
     """
 
     program: Program
@@ -67,11 +68,25 @@ class Sweep:
     generators: Mapping[int, Generators]
     bras: NDArray[np.complexfloating] | None = None
     signs: NDArray[np.float64] | None = None
+    wants_values: bool = True
 
     @property
     def outputs(self) -> int:
         """How many bras go back for each set."""
         return len(self.factors) if self.cotangent is None and self.bras is None else 1
+
+    @property
+    def places_wanted(self) -> set[int]:
+        """The places of segments with gates whose derivatives are wanted; none if no observable is left."""
+        if not self.masks and self.bras is None:
+            return set()
+        return {place for place, own in self.generators.items() if own}
+
+    @property
+    def has_own_values(self) -> bool:
+        """Whether values are read of the ket; otherwise they are overlaps of the ket and the bras."""
+        is_read = self.cotangent is not None or not self.places_wanted
+        return is_read and self.bras is None and self.wants_values and bool(self.masks)
 
     def no_sums(self) -> AdjointSums:
         """Return the sums before anything is found."""
@@ -231,8 +246,8 @@ def _passes(sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple
     """Return how much there is to do, for some bras of some sets at a time."""
     passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
     flips = len({x for x, _ in sweep.masks})
-    each = ((some.stop - some.start, not some.start) for _, some in left)
-    total: int = sum(passes * 2 * (1 + bras) + flips * (is_first + bras) for bras, is_first in each)
+    each = ((some.stop - some.start, sweep.has_own_values and not some.start) for _, some in left)
+    total: int = sum(passes * 2 * (1 + bras) + flips * (reads + bras) for bras, reads in each)
     return max(total, 1)
 
 
@@ -271,22 +286,16 @@ class _OneSweep:
         sweep, monitor = self._sweep, self._monitor
         monitor.enter("gates")
         ket, ran = self._forwards()
-        if with_values and sweep.masks:
-            monitor.enter("observables")
-            values = ket.expectations(sweep.masks).reshape(self._size, -1)
-            if self._is_batch:
-                monitor.advance(len({x for x, _ in sweep.masks}))
-            if sweep.signs is not None:
-                values *= sweep.signs[self._sets]
-            for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
-                found.values[self._sets, observable] = (values * own).sum(axis=1)
-        if sweep.bras is not None:
-            found.values[self._sets] = _overlap(sweep.bras[self._sets][0], ket, monitor)
-        wanted = {place for place, own in sweep.generators.items() if own}
-        if not wanted or not (sweep.masks or sweep.bras is not None):
-            return
         monitor.enter("observables")
+        if with_values and sweep.has_own_values:
+            self._find_values(ket, found)
+        wanted = sweep.places_wanted
+        if not wanted and sweep.bras is None:
+            return
         bras = self._made_bras(ket)
+        if sweep.cotangent is None:
+            overlaps = ket.overlaps(bras).T
+            found.values[self._sets, self._bras] = overlaps if sweep.bras is not None else overlaps.real
         monitor.enter("backwards")
         for one in reversed(ran):
             left = {place for place in wanted if place <= one.place}
@@ -306,6 +315,16 @@ class _OneSweep:
             elif self._came_back(one):
                 deviation = abs(complex(ket.read(np.zeros(1, np.int64))[0]) - 1)
                 found.deviation = max(found.deviation or 0.0, deviation)
+
+    def _find_values(self, ket: Any, found: AdjointSums) -> None:
+        sweep, monitor = self._sweep, self._monitor
+        values = ket.expectations(sweep.masks).reshape(self._size, -1)
+        if self._is_batch:
+            monitor.advance(len({x for x, _ in sweep.masks}))
+        if sweep.signs is not None:
+            values *= sweep.signs[self._sets]
+        for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
+            found.values[self._sets, observable] = (values * own).sum(axis=1)
 
     def _made_bras(self, ket: Any) -> list[Any]:
         sweep = self._sweep
@@ -370,13 +389,3 @@ class _OneSweep:
             weighed = cotangent[self._sets]
             return [signs * sum(weighed[:, o, None] * own for o, own in enumerate(factors))]
         return [signs * own for own in factors[self._bras]]
-
-
-def _overlap(bra: NDArray[np.complexfloating], ket: State, monitor: Monitor) -> complex:
-    """Return ``<bra|ket>``, without changing how the ket is laid out."""
-    total = 0j
-    for start in range(0, len(bra), _READ_AT_ONCE):
-        monitor.poll()
-        indices = np.arange(start, min(start + _READ_AT_ONCE, len(bra)))
-        total += complex(np.vdot(bra[indices].astype(complex), ket.read(indices)))
-    return total

@@ -158,6 +158,9 @@ class State(Protocol):
     def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
         """Return a new state that has the given amplitudes and is laid out as this one."""
 
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        """Return ``overlaps[b, 0]``, which is ``<bra|ket>`` for this state, the ket; bras are as for `undo`."""
+
     def undo(
         self,
         bras: Sequence[Self],
@@ -390,6 +393,9 @@ class Batch(Protocol):
 
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         """Return a batch with what `State.operated` returns for state i with the factors ``factors[i]``."""
+
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        """Return ``overlaps[b, i]``, which is ``<bra|ket>`` of state i and state i of batch b."""
 
     def undo(
         self,

@@ -58,6 +58,10 @@ class CupyReversible(CupyAmplitudes):
             self._queue.wait()  # until then the kernel reads what was uploaded
         return made
 
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        """Return ``overlaps[b, s]``, which is ``<bra|ket>`` of state s and that of bra b."""
+        return np.stack([self._signed_sums(bra, [0])[:, 0] for bra in bras])
+
     def _undo(
         self,
         bras: Sequence[Self],
