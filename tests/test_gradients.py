@@ -583,6 +583,16 @@ def test_bad_input_for_the_whole_state_is_refused(circuit, vector, message):
         vjp_state(circuit, [0.1] * getattr(circuit, "num_parameters", 1), vector)
 
 
+def test_one_cotangent_for_many_sets_is_refused_with_what_to_do():
+    with pytest.raises(
+        PubError, match=r"is one vector, and there are sets of values of shape \(3,\); give one"
+    ) as caught:
+        vjp_state(RY, np.zeros((3, 1)), [1, 0])
+    vector = np.broadcast_to([1, 0], (3, 2))
+    assert "numpy.broadcast_to(cotangent, (3, 2))" in str(caught.value)
+    assert vjp_state(RY, np.zeros((3, 1)), vector).result().gradients.shape == (3, 1)
+
+
 def test_a_state_that_is_measured_at_the_end_is_none():
     circuit = RY.copy()
     circuit.measure_all()

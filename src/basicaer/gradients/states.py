@@ -135,6 +135,11 @@ def _vectors(cotangent: Any, shape: tuple[int, ...], n_qubits: int) -> Any:
     """Return the vectors of all sets, checked."""
     with at_border(lambda _: PubError(f"The cotangent must be an array of numbers, not {shown(cotangent)}.")):
         array = np.asarray(cotangent, complex)
+    if shape and array.shape == (2**n_qubits,):
+        raise PubError(
+            f"The cotangent is one vector, and there are sets of values of shape {shape}; give one for each set, as "
+            f"numpy.broadcast_to(cotangent, {(*shape, 2**n_qubits)}) does if all have the same."
+        )
     if array.shape != (*shape, 2**n_qubits):
         raise PubError(
             f"The cotangent has shape {array.shape}, and the states have {(*shape, 2**n_qubits)}; give it a number for "
