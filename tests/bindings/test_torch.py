@@ -22,7 +22,7 @@ def test_results_have_the_type_that_was_given_and_are_computed_in_double(functio
     found.sum().backward()
     want, gradients = function(values.detach().to(torch.float64).numpy())
     assert found.dtype == values.grad.dtype == dtype
-    assert torch.equal(found.detach(), torch.tensor(want, dtype=dtype))
+    torch.testing.assert_close(found.detach(), torch.tensor(want, dtype=dtype))
     whole = torch.tensor(gradients.reshape(4, -1, 3).sum(axis=1))
     torch.testing.assert_close(values.grad, whole.to(dtype))
 
@@ -43,19 +43,19 @@ def count(monkeypatch, name):
     calls = []
     whole = getattr(CompiledGradient, name)
     monkeypatch.setattr(
-        CompiledGradient, name, lambda *given, **named: (calls.append(named), whole(*given, **named))[1]
+        CompiledGradient, name, lambda *given, **named: (calls.append(given), whole(*given, **named))[1]
     )
     return calls
 
 
 def test_a_product_of_many_outputs_takes_one_sweep_and_one_output_takes_no_second(circuit, points, monkeypatch):
-    calls = count(monkeypatch, "submit")
+    calls = count(monkeypatch, "_submitted")
     for observables, sweeps in ((["ZX", "IZ", "YY"], [False, True]), ("ZX", [False])):
         function = value_and_gradient(circuit, observables)
         calls.clear()
         values = torch.tensor(points, requires_grad=True)
         expectations(function, values).square().sum().backward()
-        assert ["cotangent" in named for named in calls] == sweeps
+        assert [cotangent is not None for _, _, cotangent, *_ in calls] == sweeps
 
 
 def test_values_alone_are_not_differentiated(circuit, points, monkeypatch):
