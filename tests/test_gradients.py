@@ -403,6 +403,18 @@ def test_no_expectation_value_is_read_by_itself_if_bras_have_it(monkeypatch):
     assert np.array_equal(function.vjp(values, cotangent), product)
 
 
+def test_values_of_many_observables_are_read_of_one_evolution(monkeypatch):
+    circuit = efficient_su2(4, reps=1)
+    labels = ["".join(label) for label in itertools.product("XYZ", repeat=3)]
+    function, values = value_and_gradient(circuit, [f"I{label}" for label in labels]), values_for(circuit)
+    evolved = []
+    forwards = adjoint._OneSweep._forwards
+    monkeypatch.setattr(adjoint._OneSweep, "_forwards", lambda self: (evolved.append(1), forwards(self))[1])
+    found = function.values(values)
+    assert len(evolved) == 1
+    assert np.allclose(found, expected(circuit, values, [SparsePauliOp(f"I{label}") for label in labels])[0])
+
+
 # Callers.
 
 

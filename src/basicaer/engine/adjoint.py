@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from basicaer.engine.device import SegmentBatch
+from basicaer.engine.kept_states import Relay, kept_states
 from basicaer.engine.program import Phase, Prepare, Segment, SetState, Store
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Sweep:
         ``signs[s, j]`` multiplies the factors of product j in set s; None for 1 everywhere.
     wants_values
         Whether values are wanted besides derivatives that are weighed by a cotangent.
+    kept
+        A name under which a sweep for values leaves its final states to one for derivatives; None for none.
     """
 
     program: Program
@@ -69,6 +72,7 @@ class Sweep:
     bras: NDArray[np.complexfloating] | None = None
     signs: NDArray[np.float64] | None = None
     wants_values: bool = True
+    kept: str | None = None
 
     @property
     def outputs(self) -> int:
@@ -210,10 +214,13 @@ class Adjoint:
         if sweep.size == 1 or sweep.bras is not None or not all(is_undone(operation) for operation in body):
             return 1
         most = self._device.most_undone(sweep.program.state_qubits, self._precision)
-        return max(min(most // (1 + min(sweep.outputs, _MOST_BRAS)), sweep.size), 1)
+        bras = min(sweep.outputs, _MOST_BRAS) if sweep.places_wanted else 1
+        return max(min(most // (1 + bras), sweep.size), 1)
 
     def _bras_at_once(self, sweep: Sweep, sets: int) -> int:
         """Return how many bras go back together; each takes as much memory as the ket."""
+        if not sweep.places_wanted:
+            return sweep.outputs  # none is made
         each = self._precision.amplitude_bytes * 2**sweep.program.state_qubits * sets
         room = (self._device.free_bytes() - self._device.scratch_bytes(self._precision)) // each - 1
         return int(max(1, min(sweep.outputs, _MOST_BRAS, room)))
@@ -280,17 +287,19 @@ class _OneSweep:
         self._bras = bras
         self._is_batch = is_batch
         self._size = sets.stop - sets.start
+        self._relay: Relay | None = None
 
     def run(self, found: AdjointSums, *, with_values: bool) -> None:
         """Add what is found to sums; also to the values if they are wanted."""
         sweep, monitor = self._sweep, self._monitor
         monitor.enter("gates")
-        ket, ran = self._forwards()
+        ket, ran = self._taken_over() or self._forwards()
         monitor.enter("observables")
         if with_values and sweep.has_own_values:
             self._find_values(ket, found)
         wanted = sweep.places_wanted
         if not wanted and sweep.bras is None:
+            self._keep(ket, ran)
             return
         bras = self._made_bras(ket)
         if sweep.cotangent is None:
@@ -315,6 +324,23 @@ class _OneSweep:
             elif self._came_back(one):
                 deviation = abs(complex(ket.read(np.zeros(1, np.int64))[0]) - 1)
                 found.deviation = max(found.deviation or 0.0, deviation)
+
+    def _taken_over(self) -> tuple[Any, list[_Ran]] | None:
+        """Return the final states that a sweep for values has left, and what was run to make them, if there are any."""
+        if self._sweep.kept is None or not self._sweep.places_wanted:
+            return None
+        return kept_states.take(self._sweep.kept, self._part_kept, self._monitor)
+
+    def _keep(self, ket: Any, ran: list[_Ran]) -> None:
+        if self._sweep.kept is not None and self._relay is not None:
+            size = self._precision.amplitude_bytes * 2**self._sweep.program.state_qubits * self._size
+            kept = ket, ran, self._relay
+            kept_states.keep(self._sweep.kept, self._part_kept, kept, size, self._device.free_bytes())
+
+    @property
+    def _part_kept(self) -> tuple[int, int, str]:
+        """What kept states are known by besides their name: the sets, and the device."""
+        return self._sets.start, self._sets.stop, self._device.layout_name(self._precision)
 
     def _find_values(self, ket: Any, found: AdjointSums) -> None:
         sweep, monitor = self._sweep, self._monitor
@@ -350,10 +376,13 @@ class _OneSweep:
         """Return the final states, and what has been run since the last operation that cannot be undone."""
         sweep, n_qubits = self._sweep, self._sweep.program.state_qubits
         states: Any
+        monitor = self._monitor
+        if sweep.kept is not None and self._device.is_host:  # states on a card belong to the thread that made them
+            monitor = self._relay = Relay(monitor)
         if self._is_batch:
-            states = self._device.new_batch(n_qubits, self._precision, self._size, self._monitor)
+            states = self._device.new_batch(n_qubits, self._precision, self._size, monitor)
         else:
-            states = self._device.new_state(n_qubits, self._precision, self._monitor)
+            states = self._device.new_state(n_qubits, self._precision, monitor)
         ran: list[_Ran] = []
         for place, operation in enumerate(sweep.program.body):
             match operation:

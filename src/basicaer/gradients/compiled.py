@@ -268,8 +268,16 @@ class CompiledGradient:
         array of float64
             Of shape (..., number of parameters by which is differentiated).
         """
-        job = self._submitted(values, cotangent, Part.REAL, {}, wants_values=False)
+        return self._vjp(values, cotangent, None)
+
+    def _vjp(self, values: Any, cotangent: Any, kept: str | None) -> NDArray[np.float64]:
+        """Return what `vjp` does, from states that `_values` may have kept under a name."""
+        job = self._submitted(values, cotangent, Part.REAL, {}, wants_values=False, kept=kept)
         return job.result().gradients
+
+    def _values(self, values: Any, kept: str) -> NDArray[np.float64]:
+        """Return what `values` does, and keep the final states under a name, if there is room for them."""
+        return self._submitted(values, None, Part.REAL, {}, only_values=True, kept=kept).result().values
 
     @cached_property
     def _without_derivatives(self) -> CompiledGradient:
@@ -296,14 +304,12 @@ class CompiledGradient:
         """
         return self._submitted(values, cotangent, self._part(derivative_type), saving)
 
-    def _submitted(
-        self, values: Any, cotangent: Any, part: Part, saving: SavingOptions, *, wants_values: bool = True
-    ) -> GradientJob:
+    def _submitted(self, values: Any, cotangent: Any, part: Part, saving: SavingOptions, **how: Any) -> GradientJob:
         array = read_values(values, len(self.parameters), self._circuit.name)
         shape = array.shape[:-1]
         rows = array.reshape(prod(shape), len(self.parameters))
         weights = None if cotangent is None else read_cotangent(cotangent, shape, self.shape)
-        task = self._task(rows, weights, Report(shape, self.shape, part), wants_values=wants_values)
+        task = self._task(rows, weights, Report(shape, self.shape, part), **how)
         return submit_tasks(GradientJob, [task], self._estimator, self._settings, saving)
 
     def _task(
@@ -313,6 +319,8 @@ class CompiledGradient:
         report: Report,
         *,
         wants_values: bool = True,
+        only_values: bool = False,
+        kept: str | None = None,
     ) -> GradientTask:
         """Return the task of differentiating at some sets of values.
 
@@ -324,6 +332,10 @@ class CompiledGradient:
             ``cotangent[s, o]`` of observable o.
         wants_values
             Whether the expectation values are wanted besides derivatives that are weighed by a cotangent.
+        only_values
+            Whether no derivatives are wanted.
+        kept
+            The name under which final states are kept between values and derivatives; see `Sweep`.
         """
         poll = ReadingTimeLimit(self._settings["timeout"])
         compiled = self._compiled
@@ -344,9 +356,11 @@ class CompiledGradient:
                 self._masks,
                 factors,
                 cotangent,
-                generators,
+                {} if only_values else generators,
                 wants_values=wants_values,
+                kept=kept,
             )
+            places = [] if only_values else places
             if self._way.has_errors:
                 how = NoisySweep(how, shots_for(self._precision))
         else:
