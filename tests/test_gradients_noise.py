@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter, ParameterVector
-from qiskit.circuit.library import RXGate, RZXGate
+from qiskit.circuit.library import RVGate, RXGate, RZXGate
 from qiskit.quantum_info import SparsePauliOp
 
 from basicaer import BasicAer, EstimatorGradient, EstimatorV2, gradient, value_and_gradient, vjp_state
@@ -84,6 +84,20 @@ def test_every_gate_with_angles_after_errors_and_before(record):
     assert (found.metadata["simulation"], shifted.metadata["simulation"]) == ("exact", "exact")
     assert np.allclose(found.values, shifted.values, rtol=0, atol=1e-12)
     assert np.allclose(found.gradients, shifted.gradients, rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")
+def test_a_gate_without_a_shift_rule_is_differentiated_on_patterns():
+    circuit = QuantumCircuit(4)
+    circuit.h(range(4))
+    circuit.append(RVGate(P, P * P, 0.3), [1])
+    circuit.cx(1, 2)
+    noise_model, step = model({"h": ON_ONE, "cx": ON_TWO}), 1e-5
+    found = gradient(circuit, OBSERVABLES, [0.7], noise_model=noise_model).result()
+    estimator = EstimatorV2(noise_model=noise_model)
+    around = estimator.run([(circuit, OBSERVABLES, [[[0.7 - step]], [[0.7 + step]]])]).result()[0].data.evs
+    assert found.metadata["method"] == "adjoint"
+    assert np.allclose(found.gradients[:, 0], (around[1] - around[0]) / (2 * step), rtol=0, atol=1e-8)
 
 
 @pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")

@@ -119,10 +119,13 @@ def _why_a_matrix(compiled: Differentiable, program: Program, choice: MethodChoi
         return ""
     if simulation is not Method.AUTOMATIC:
         return choice.reason
+    try:
+        matrices = 1 + len(_rules(compiled))
+    except BasicAerError:  # a gate has no rule
+        return ""
     patterns = count_of_patterns(program)
     if patterns is None:
         return "a density matrix is exact, and its errors have too many patterns to follow each"
-    matrices = 1 + len(_rules(compiled))
     if _STATES_OF_A_SWEEP * patterns > matrices * states_for_a_matrix(program):
         return "density matrices are faster than a sweep for each pattern of its errors"
     return ""

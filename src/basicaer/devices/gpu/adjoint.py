@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["CupyReversible"]
 
 _MOST_BLOCKS = 1024  # blocks that sum side by side, enough for every multiprocessor of a card
-_PIECE_BYTES = 64  # half a line of a card's memory, which is the least that it reads at full speed
+_PIECE_BYTES = 64  # Half a line: smaller pieces are read more slowly.
 _SUM_BYTES = 16  # a complex sum in double precision
 _TURNS = np.array([1, 1j, -1, -1j])  # i**(number of Ys)
 
@@ -170,7 +170,7 @@ class CupyReversible(CupyAmplitudes):
         record["lane"][: len(lanes)] = [bit_at(place) for place in lanes]
         record["slot"][: len(lanes)] = [bit_at(order.index(place)) for place in lanes]
         record["rest"][: len(rest)] = [bit_at(place) for place in rest]
-        state = gates[first.gates[0]].control_state  # of a run with controls, which has one gate
+        state = gates[first.gates[0]].control_state  # A run with controls has one gate.
         record["on"] = mask_of(place for j, place in enumerate(controls) if has_bit(state, j))
         record["wires"][: len(runs)] = [len(run.qubits) for run in runs]
         record["matrices"], record["tile_bits"], record["rest_bits"] = len(runs), len(lanes), len(rest)
