@@ -71,19 +71,16 @@ sum_transitions(const Complex<R>* kets, const Complex<R>* bras, const Transition
   require(blockDim.x == MOST_THREADS && tile_bits <= MOST_TRANSITION_TILE_BITS && matrices <= MOST_TRANSITIONS &&
           rest_bits <= MOST_INDEX_BITS && gridDim.x <= power_of_two<Index>(rest_bits));
   const unsigned thread = threadIdx.x, threads = blockDim.x;
-  const unsigned low = tile_bits < MOST_THREAD_BITS ? tile_bits : MOST_THREAD_BITS;  // bits of the tile that number threads
-  const bool reads = thread < power_of_two<unsigned>(low);
-  const Index own = first[blockIdx.y] ^ transitions->on ^ combine(thread, transitions->lane, low);
-  const unsigned slot = combine(thread, transitions->slot, low);
+  const Index own = first[blockIdx.y] ^ transitions->on;
 
   Complex<double> sum[MOST_TRANSITIONS];
 #pragma unroll
   for (int m = 0; m < MOST_TRANSITIONS; ++m) sum[m] = {0, 0};
   for (Index tile = blockIdx.x; tile < power_of_two<Index>(rest_bits); tile += gridDim.x) {
     const Index base = own ^ combine(tile, transitions->rest, rest_bits);
-    for (unsigned k = 0; reads && k < power_of_two<unsigned>(tile_bits - low); ++k) {
-      const Index i = base ^ combine(k, transitions->lane + low, tile_bits - low);
-      const unsigned to = transition_slot(slot ^ combine(k, transitions->slot + low, tile_bits - low));
+    for (unsigned j = thread; j < size; j += threads) {
+      const Index i = base ^ combine(j, transitions->lane, tile_bits);
+      const unsigned to = transition_slot(combine(j, transitions->slot, tile_bits));
       write_shared(shared, to, in_double(read_global(kets, i)));
       write_shared(shared, size + to, in_double(read_global(bras, i)));
     }
