@@ -88,7 +88,7 @@ sum_transitions(const Complex<R>* kets, const Complex<R>* bras, const Transition
     unsigned begin = 0;  // where the wires of the matrix begin
 #pragma unroll
     for (int m = 0; m < MOST_TRANSITIONS; ++m) {
-      if (m >= int(matrices)) continue;
+      if (m >= int(matrices)) break;
       const unsigned wires = transitions->wires[m];
       const unsigned row = with_gap(lowest_bits(thread, wires), 0, begin);
       const unsigned column = with_gap(lowest_bits(shifted_down(thread, wires), wires), 0, begin);
@@ -108,7 +108,7 @@ sum_transitions(const Complex<R>* kets, const Complex<R>* bras, const Transition
   parts += (Index(blockIdx.y) * gridDim.x + blockIdx.x) * total;
 #pragma unroll
   for (int m = 0; m < MOST_TRANSITIONS; ++m) {
-    if (m >= int(matrices)) continue;
+    if (m >= int(matrices)) break;
     const unsigned entries = power_of_two<unsigned>(2 * transitions->wires[m]);
     write_shared(shared, thread, sum[m]);
     __syncthreads();
