@@ -58,7 +58,8 @@ __device__ __forceinline__ unsigned transition_slot(unsigned i) {
 //
 // Launch: MOST_THREADS threads; any number of blocks in x, which take the tiles in turn, but no more than there are tiles; in
 // y the states, of which the y-th begins at kets[first[y]] and at bras[first[y]]; shared memory for two Complex<double> of
-// each amplitude of a tile, and at least for one of each thread. The matrices have `total` entries, the sum of their 4^wires.
+// each amplitude of a tile, and at least for one of each thread and matrix. The matrices have `total` entries, the sum of
+// their 4^wires.
 // parts[(y * gridDim.x + b) * total + row + column * 2^wires], behind the entries of the matrices before it, becomes what
 // block b adds to the entry.
 template <class R>
@@ -103,21 +104,24 @@ sum_transitions(const Complex<R>* kets, const Complex<R>* bras, const Transition
     __syncthreads();  // the next tile is written to the same memory
   }
 
-  Index total = 0;
+#pragma unroll
+  for (int m = 0; m < MOST_TRANSITIONS; ++m) {
+    if (m >= int(matrices)) break;
+    write_shared(shared, m * MOST_THREADS + thread, sum[m]);
+  }
+  __syncthreads();
+  unsigned total = 0;
   for (unsigned m = 0; m < matrices; ++m) total += power_of_two<unsigned>(2 * transitions->wires[m]);
   parts += (Index(blockIdx.y) * gridDim.x + blockIdx.x) * total;
 #pragma unroll
   for (int m = 0; m < MOST_TRANSITIONS; ++m) {
     if (m >= int(matrices)) break;
     const unsigned entries = power_of_two<unsigned>(2 * transitions->wires[m]);
-    write_shared(shared, thread, sum[m]);
-    __syncthreads();
     if (thread < entries) {
       for (unsigned other = thread + entries; other < threads; other += entries)
-        sum[m] = add_real_multiple(sum[m], 1.0, read_shared(shared, other));
+        sum[m] = add_real_multiple(sum[m], 1.0, read_shared(shared, m * MOST_THREADS + other));
       write_global(parts, thread, sum[m]);
     }
     parts += entries;
-    __syncthreads();  // the sums of the next matrix are written to the same memory
   }
 }

@@ -146,7 +146,7 @@ class CupyReversible(CupyAmplitudes):
                     blocks,
                     MOST_THREADS,
                     *(self._vector, bra._vector, uploaded, first, parts),
-                    shared_bytes=_SUM_BYTES * max(2 * 2 ** int(record["tile_bits"]), MOST_THREADS),
+                    shared_bytes=_SUM_BYTES * max(2 * 2 ** int(record["tile_bits"]), MOST_THREADS * len(runs)),
                     states=len(states),
                 )
                 rows.append(self._added(parts, len(states), count, blocks).view(np.complex128))
