@@ -162,6 +162,7 @@ LAYERS = {
         *(
             "engine.error_patterns",
             "engine.adjoint",
+            "engine.sweeps",
             "engine.kept_states",
             "engine.exactly",
             "engine.together",

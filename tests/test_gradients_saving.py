@@ -16,8 +16,8 @@ from basicaer import BasicAer, gradient, vjp_state
 from basicaer.cli import main
 from basicaer.compile.differentiable import Angle
 from basicaer.engine import monitor as monitor_module
-from basicaer.engine.adjoint import AdjointSums, Done
 from basicaer.engine.monitor import Monitor
+from basicaer.engine.sweeps import AdjointSums, Done
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, JobTimeLimitError
 from basicaer.gradients import running as running_module
 from basicaer.gradients.checks import check_begun, check_payload

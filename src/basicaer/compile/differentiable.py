@@ -9,9 +9,9 @@ import numpy as np
 from basicaer.compile.columns import columns_of, slopes_of
 from basicaer.compile.occurrences import occurrences_of
 from basicaer.compile.sweep import compile_circuit
-from basicaer.engine.adjoint import is_undone
 from basicaer.engine.error_patterns import why_no_patterns
 from basicaer.engine.program import Channel, Prepare, SetState
+from basicaer.engine.sweeps import is_undone
 from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.adjoint import Sweep
     from basicaer.engine.device import Generators
     from basicaer.engine.program import Gate, Program
     from basicaer.engine.stretches import Errors
+    from basicaer.engine.sweeps import Sweep
 
 __all__ = ["NoisyProgram", "NoisySweep", "Patterns", "count_of_patterns", "why_no_patterns"]
 

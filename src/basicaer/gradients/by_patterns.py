@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.engine.adjoint import AdjointSums
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.engine.error_patterns import NoisyProgram
+from basicaer.engine.sweeps import AdjointSums
 from basicaer.gradients.payload import Differentiated, PatternsBegun
 from basicaer.gradients.sums import gradients_of
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.adjoint import Adjoint, Done, Sweep
+    from basicaer.engine.adjoint import Adjoint
     from basicaer.engine.error_patterns import NoisySweep, Patterns
+    from basicaer.engine.sweeps import Done, Sweep
     from basicaer.gradients.payload import GradientTask
 
 __all__ = ["by_patterns"]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.engine.adjoint import Sweep, is_undone
 from basicaer.engine.error_patterns import NoisySweep, why_no_patterns
 from basicaer.engine.program import Channel, Form, Prepare, Segment, SetState, leaves
+from basicaer.engine.sweeps import Sweep, is_undone
 from basicaer.gradients.payload import GradientTask, PatternsBegun, Shifts, SweepBegun
 from basicaer.persistence.program_checks import MOST_REPEATS, check_array, check_program, demand, demand_numbers
 from basicaer.primitives.payload import Begun

@@ -12,8 +12,8 @@ from qiskit import QuantumCircuit
 from basicaer.compile.differentiable import Angle, differentiable
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
-from basicaer.engine.adjoint import Sweep
 from basicaer.engine.error_patterns import NoisySweep
+from basicaer.engine.sweeps import Sweep
 from basicaer.errors import BasicAerError, OptionValueError, shown
 from basicaer.gradients.inputs import read_cotangent, read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
@@ -349,18 +349,10 @@ class CompiledGradient:
             for row, terms in zip(factors, self._terms, strict=True):
                 for x, z, factor in terms:
                     row[column[x, z]] += factor
-            how = Sweep(
-                self._program,
-                segments,
-                len(values),
-                self._masks,
-                factors,
-                cotangent,
-                {} if only_values else generators,
-                wants_values=wants_values,
-                kept=kept,
-            )
-            places = [] if only_values else places
+            if only_values:
+                generators, places = {}, []
+            given = self._program, segments, len(values), self._masks, factors, cotangent, generators
+            how = Sweep(*given, wants_values=wants_values, kept=kept)
             if self._way.has_errors:
                 how = NoisySweep(how, shots_for(self._precision))
         else:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from basicaer.compile.differentiable import Angle, Chain
-    from basicaer.engine.adjoint import AdjointSums, Done, Sweep
     from basicaer.engine.error_patterns import NoisySweep
+    from basicaer.engine.sweeps import AdjointSums, Done, Sweep
     from basicaer.primitives.payload import EstimatorTask
 
 __all__ = ["Differentiated", "GradientTask", "Part", "PatternsBegun", "Report", "Shifts", "SweepBegun"]

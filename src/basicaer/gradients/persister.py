@@ -13,9 +13,9 @@ from basicaer.compile.differentiable import Angle, Chain
 from basicaer.compile.sweep import ProgramSweep
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
-from basicaer.engine.adjoint import AdjointSums, Done, Sweep
 from basicaer.engine.error_patterns import NoisySweep
 from basicaer.engine.method import MethodChoice
+from basicaer.engine.sweeps import AdjointSums, Done, Sweep
 from basicaer.errors import warn
 from basicaer.gradients.checks import check_begun, check_differentiated, check_payload
 from basicaer.gradients.payload import Differentiated, GradientTask, Part, PatternsBegun, Report, Shifts, SweepBegun

@@ -8,9 +8,10 @@ import numpy as np
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device, device_after_failure
-from basicaer.engine.adjoint import Adjoint, Sweep
+from basicaer.engine.adjoint import Adjoint
 from basicaer.engine.error_patterns import NoisySweep
 from basicaer.engine.monitor import Monitor, current_monitor
+from basicaer.engine.sweeps import Sweep
 from basicaer.errors import Cancelled, DeviceFailedError, JobTimeLimitError, warn
 from basicaer.gradients.by_patterns import by_patterns
 from basicaer.gradients.payload import Differentiated, SweepBegun
@@ -25,8 +26,8 @@ from basicaer.primitives.running import run_task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from basicaer.engine.adjoint import AdjointSums
     from basicaer.engine.device import Device
+    from basicaer.engine.sweeps import AdjointSums
     from basicaer.gradients.payload import GradientTask, Shifts
     from basicaer.primitives.payload import PrimitivePayload
 

@@ -11,9 +11,9 @@ from qiskit import QuantumCircuit
 from basicaer.compile.differentiable import differentiable
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
-from basicaer.engine.adjoint import Sweep
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.program import Phase
+from basicaer.engine.sweeps import Sweep
 from basicaer.errors import BasicAerError, PubError, at_border, shown
 from basicaer.gradients.inputs import read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from basicaer.engine.adjoint import AdjointSums, Sweep
+    from basicaer.engine.sweeps import AdjointSums, Sweep
     from basicaer.gradients.payload import GradientTask
 
 __all__ = ["gradients_of"]
