@@ -37,8 +37,12 @@ constexpr int MOST_BLOCK_BITS = 30;
 // A thread of sum_pauli_products holds 16 sums in double precision, which take 64 registers.
 constexpr int PAULI_REGISTER_BITS = 4;
 
-// A thread of sum_transitions has one entry of the matrix, of which there are 4^wires.
+// A thread of sum_transitions has one entry of each matrix, of which there are 4^wires, and of so many matrices at a time.
 constexpr int MOST_TRANSITION_WIRES = MOST_THREAD_BITS / 2;
+constexpr int MOST_TRANSITIONS = 3;
+
+// Two tiles of so many bits, of a ket and of a bra in double precision, take 32 KiB.
+constexpr int MOST_TRANSITION_TILE_BITS = 10;
 
 // No card holds a state of more qubits: 2^40 amplitudes take 8 TiB in single precision.
 constexpr int MOST_INDEX_BITS = 40;

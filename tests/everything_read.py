@@ -17,13 +17,24 @@ def circuits(n):
 
 
 def derivative(state, vector):
-    """Return the sum for a rotation of a qubit after the last gate, as the device finds it, and what it should be."""
-    generator = np.array([[0.1j, -0.5], [0.5, 0.2j]])
-    segment = Segment((Gate("id", "G", (6,), Form.MATRIX, np.eye(2)),))
-    bra = state.operated([(0, 5)], np.ones(1))
-    found = state.copy().undo([bra], segment, None, state.layout(), {0: [generator[None]]})
-    signs = (-1.0) ** np.bitwise_count(np.arange(len(vector)) & 5)
-    return found[0][0, 0, 0], np.vdot(signs * vector, reference.apply(vector, generator, [6]))
+    """Return the sums for gates after the last one, as the device finds them, and what they should be.
+
+    The gates are too wide for one transition matrix together, so that there are three.
+    """
+    random = np.random.default_rng(1)
+    on = ((0, 1, 2), (3, 4, 5), (6, 7))
+    parts = [random.normal(size=(2, 2 ** len(qubits), 2 ** len(qubits))) for qubits in on]
+    generators = [real + 1j * imaginary for real, imaginary in parts]
+    gates = [Gate("id", "G" * len(qubits), qubits, Form.MATRIX, np.eye(2 ** len(qubits))) for qubits in on]
+    ket = state.copy()
+    ket.bring_into_order()  # so that the qubits are the lowest index bits, and a tile has them all
+    bra = ket.operated([(0, 5)], np.ones(1))
+    found = ket.undo(
+        [bra], Segment(tuple(gates)), None, ket.layout(), {g: [one[None]] for g, one in enumerate(generators)}
+    )
+    signed = (-1.0) ** np.bitwise_count(np.arange(len(vector)) & 5) * vector
+    want = [np.vdot(signed, reference.apply(vector, one, qubits)) for one, qubits in zip(generators, on, strict=True)]
+    return [found[g][0, 0, 0] for g in range(len(on))], want
 
 
 def is_right(device, n, precision, tolerance=1e-8):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 __all__ = [
+    "NOT_SAVED",
     "SECONDS_BETWEEN_SAVES",
     "ArrayPlace",
     "DeviceChoice",
@@ -108,6 +109,14 @@ _MOST = 2**63 - 1  # most shots, threads or parts: the largest integer that an a
 _MOST_SHOTS = 2**53  # floating-point numbers, of which probabilities make counts, are exact integers up to it
 SECONDS_BETWEEN_SAVES = 60.0
 """The default of ``checkpoint_every``."""
+
+NOT_SAVED: dict[str, Any] = {
+    "checkpoint_dir": None,
+    "checkpoint_every": SECONDS_BETWEEN_SAVES,
+    "checkpoint_margin": 0.0,
+    "checkpoint_on_sigterm": False,
+}
+"""The defaults of the options of saving a job."""
 
 _OF_NOISE_MODELS = ("to_dict", "is_ideal")  # methods, of which noise models have one at least
 _MOST_THREADS = 256  # or the number of cores, if larger; more threads would take memory and wait for one another
@@ -292,8 +301,7 @@ def check_saving(settings: dict[str, Any]) -> None:
         If they do not.
     """
     if settings["checkpoint_dir"] is None:
-        without = {"checkpoint_every": SECONDS_BETWEEN_SAVES, "checkpoint_margin": 0.0, "checkpoint_on_sigterm": False}
-        for name, default in without.items():
+        for name, default in NOT_SAVED.items():
             if settings[name] != default:
                 raise OptionValueError(f"{name} is for a job that is saved: give checkpoint_dir, or leave it out.")
     check_margin(settings)

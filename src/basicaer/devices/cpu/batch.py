@@ -227,6 +227,17 @@ class NumpyBatch:
         self._in_parts(task)
         return self._with(states)
 
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        found = np.empty((len(bras), len(self)), complex)
+
+        def task(part: slice) -> None:
+            for own, bra in zip(found, bras, strict=True):
+                self._monitor.poll()
+                own[part] = np.vecdot(bra._states[part].astype(complex), self._states[part])  # noqa: SLF001  # as above
+
+        self._in_parts(task)
+        return found
+
     def undo(  # as the contract has it
         self,
         bras: Sequence[Self],

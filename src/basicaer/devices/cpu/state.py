@@ -315,6 +315,14 @@ class NumpyState:
             vector[deposit_bits(np.arange(len(vector))[part], self._place)] = amplitudes[part]
         return type(self)(vector, self.n_qubits, self._threads, self._monitor, untouched=(), place=self._place)
 
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        found = np.zeros((len(bras), 1), complex)
+        with self._one_blas_thread():
+            for part in self._chunks(len(self._vector)):
+                for number, bra in enumerate(bras):
+                    found[number] += np.vdot(bra._vector[part].astype(complex), self._vector[part])  # noqa: SLF001
+        return found
+
     def undo(  # as the contract has it
         self,
         bras: Sequence[Self],

@@ -22,6 +22,8 @@ __all__ = [
     "MOST_SELECTORS",
     "MOST_THREADS",
     "MOST_THREAD_BITS",
+    "MOST_TRANSITIONS",
+    "MOST_TRANSITION_TILE_BITS",
     "MOST_TRANSITION_WIRES",
     "MOST_WIDE_TARGETS",
     "NO_TABLES",
@@ -33,7 +35,7 @@ __all__ = [
     "STAGE",
     "TABLE_BITS",
     "TERM",
-    "TRANSITION",
+    "TRANSITIONS",
     "TRAVERSAL",
     "WIDE",
     "Exchange",
@@ -48,6 +50,8 @@ MOST_BLOCK_BITS = 30
 MOST_INDEX_BITS = 40
 MOST_WIDE_TARGETS = 12
 MOST_TRANSITION_WIRES = 4
+MOST_TRANSITIONS = 3
+MOST_TRANSITION_TILE_BITS = 10
 MOST_SELECTORS = 2
 MOST_ROTATIONS = 255
 GROUP_BITS = 4
@@ -158,13 +162,13 @@ TRAVERSAL = _structure(
 )
 PAULIS = _structure(signs="u8", imaginary="u4", reserved="u4")
 TERM = _structure(flips="u8", signs="u8")
-TRANSITION = _structure(
-    thread=("u8", MOST_THREAD_BITS),
+TRANSITIONS = _structure(
+    lane=("u8", MOST_TRANSITION_TILE_BITS),
     rest=("u8", MOST_INDEX_BITS),
     on="u8",
-    slot=("u4", MOST_THREAD_BITS),
-    wires="u4",
+    slot=("u4", MOST_TRANSITION_TILE_BITS),
+    wires=("u4", MOST_TRANSITIONS),
+    matrices="u4",
     tile_bits="u4",
     rest_bits="u4",
-    reserved="u4",
 )
