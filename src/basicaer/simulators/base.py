@@ -345,14 +345,15 @@ class BasicAerSimulator(BackendV2):
         bound = _bound(circuits, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
-        experiments = []
+        experiments: list[Experiment] = []
         with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
             for position, one in enumerate(bound):
                 time_limit()
                 lower = partial(one.program, noise=noise, poll=time_limit)
                 header = partial(circuit_header, one.circuit, one.global_phase)
-                own_seed = seed_of_experiment(seed, position)
-                experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
+                alike = experiments[-1] if position and one.is_like(bound[position - 1]) else None
+                of_one = {"seed": seed_of_experiment(seed, position), "position": position, "alike": alike}
+                experiments.append(self._experiment(lower, header, settings, **of_one))
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
@@ -424,8 +425,16 @@ class BasicAerSimulator(BackendV2):
         *,
         seed: int,
         position: int = 0,
+        alike: Experiment | None = None,
     ) -> Experiment:
-        """Lower a circuit and check that it can be run here with these settings."""
+        """Lower a circuit and check that it can be run here with these settings.
+
+        Parameters
+        ----------
+        alike
+            An experiment with these settings whose circuit differs in the numbers of its gates only, so that all checks
+            have been made, and its header is the same.
+        """
         started = time.perf_counter()
         starts_elsewhere = (
             settings.get("initial_statevector") is not None or settings.get("initial_unitary") is not None
@@ -435,6 +444,10 @@ class BasicAerSimulator(BackendV2):
         program = lower(keep_idle=starts_elsewhere or on_device or self._unitary_only)
         if self._unitary_only:
             program = as_unitary(program)
+        gpus = settings["target_gpus"] or (0,)
+        if alike is not None and not alike.is_density and len(gpus) == 1:
+            seconds = time.perf_counter() - started
+            return replace(alike, program=program, seed=seed, lowering_seconds=seconds)
         self._check(program)
         shots = settings.get("shots", 1)
         method, method_reason = choose_method(settings.get("method", Method.STATEVECTOR), program, shots)
@@ -442,7 +455,6 @@ class BasicAerSimulator(BackendV2):
         if density:
             program = as_density_matrix(program)
         check_states(program, self.name, self._returns, density=density)
-        gpus = settings["target_gpus"] or (0,)
         spill = "" if settings.get("spill") is None else str(settings["spill"])
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)], spill)
         precision = settings["precision"]
