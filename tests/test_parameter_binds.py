@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Instruction, Parameter
+from qiskit.circuit.classical import expr
 
 from basicaer import BasicAer
+from basicaer.engine import together
 from basicaer.engine.draws import seed_of_experiment
+from basicaer.engine.monitor import Monitor
 from basicaer.simulators import base
 
 ANGLES = [0.1, 0.4, 1.2, 2.0, 2.9, 0.7]
@@ -89,3 +92,40 @@ def test_sets_of_a_circuit_are_shared_out_among_gpus(monkeypatch):
         rotations(), parameter_binds=[{"angle": ANGLES}], target_gpus=[0, 1], device="CPU"
     )
     assert [one.devices.gpu for one in payloads[0].experiments] == [0, 1] * 3
+
+
+def measured_all(circuit):
+    circuit.measure(range(8), range(8))
+
+
+def measured_in_part(circuit):
+    circuit.measure([6, 1], [0, 1])
+
+
+def measured_far_apart(circuit):
+    circuit.measure(range(8), [69, *range(7)])
+
+
+def stored_before(circuit):
+    circuit.store(circuit.clbits[30], expr.lift(True))  # noqa: FBT003  # it has no name
+    circuit.measure(range(8), range(7, -1, -1))
+
+
+@pytest.mark.parametrize("measure", [measured_all, measured_in_part, measured_far_apart, stored_before])
+@pytest.mark.parametrize("most", [1, 200, 2**16])
+def test_shots_of_many_sets_are_counted_as_those_of_each(measure, most, monkeypatch):
+    monkeypatch.setattr(together, "_SHOTS_COUNTED", most)
+    progress = []
+    circuit = QuantumCircuit(8, 70)
+    angle = Parameter("angle")
+    for qubit in range(8):
+        circuit.ry(angle * (qubit + 1), qubit)
+    measure(circuit)
+    backend, options = BasicAer.get_backend("qasm_simulator"), {"shots": 90, "seed_simulator": 7}
+    monkeypatch.setattr(Monitor, "finish_shots", lambda _, count: progress.append(count))
+    sets = backend.run(circuit, parameter_binds=[{"angle": ANGLES}], **options).result()
+    assert sum(progress) == 90 * len(ANGLES)
+    for number, value in enumerate(ANGLES):
+        bound, seed = circuit.assign_parameters([value]), seed_of_experiment(7, number)
+        counts = backend.run(bound, **{**options, "seed_simulator": seed}).result().get_counts()
+        assert list(sets.get_counts(number).items()) == list(counts.items())
