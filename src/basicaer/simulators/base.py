@@ -22,7 +22,7 @@ from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.limits import usable_cores
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
-from basicaer.engine.draws import seed_of_experiment
+from basicaer.engine.draws import seed_of_experiment, seeds_of_experiments
 from basicaer.engine.method import choose_method
 from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
@@ -346,13 +346,14 @@ class BasicAerSimulator(BackendV2):
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
         experiments: list[Experiment] = []
+        seeds = seeds_of_experiments(seed, range(len(bound)))
         with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
             for position, one in enumerate(bound):
                 time_limit()
                 lower = partial(one.program, noise=noise, poll=time_limit)
                 header = partial(circuit_header, one.circuit, one.global_phase)
                 alike = experiments[-1] if position and one.is_like(bound[position - 1]) else None
-                of_one = {"seed": seed_of_experiment(seed, position), "position": position, "alike": alike}
+                of_one = {"seed": seeds[position], "position": position, "alike": alike}
                 experiments.append(self._experiment(lower, header, settings, **of_one))
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
