@@ -67,8 +67,8 @@ def seeds_of_experiments(seed: int, positions: range) -> list[int]:
     return [seed if number == 0 else own for number, own in zip(positions, made, strict=True)]
 
 
-def _hashed(values: NDArray[np.uint32], start: int, factor: int) -> tuple[NDArray[np.uint32], int]:
-    """Return values hashed as by a `SeedSequence`, and the constant with which it hashes the next ones."""
+def _hashed(values: Any, start: int, factor: int) -> tuple[Any, int]:
+    """Return an array of uint32 hashed as by a `SeedSequence`, and the constant with which it hashes the next ones."""
     following = start * factor % _HALF_WORDS
     hashed = (values ^ np.uint32(start % _HALF_WORDS)) * np.uint32(following)
     return hashed ^ shifted_down(hashed, _HALF_WORD // 2), following

@@ -148,12 +148,12 @@ def outcomes(
         together = not keep_order and shots <= 2**n_qubits and _are_told_apart(programs)
         at_once = max(_SHOTS_COUNTED // shots, 1)
         for start in range(0, len(programs), at_once):
-            numbers = range(start, min(start + at_once, len(programs)))
-            indices = _indices(batch, numbers, seeds, shots, monitor) if together else None
+            some = range(start, min(start + at_once, len(programs)))
+            indices = _indices(batch, some, seeds, shots, monitor) if together else None
             if indices is not None:
                 yield from _counted(indices, programs[0].final, monitor)
                 continue
-            for number in numbers:
+            for number in some:
                 monitor.poll()
                 draws = generator(seeds[number]).random(shots)
                 yield _sampled(programs[number], batch.state(number), draws, monitor, keep_order=keep_order)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 from math import prod
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qiskit.circuit import QuantumCircuit
+from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
-from qiskit.quantum_info import SparseObservable
 
 from basicaer.compile.saves import PAULI_LETTERS, pauli_terms
 from basicaer.engine.bits import mask_of, masks_of_groups
@@ -22,12 +20,12 @@ from basicaer.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qiskit.quantum_info import SparseObservable
+
     from basicaer.engine.program import Program
     from basicaer.primitives.payload import Terms
 
 __all__ = ["CheckedPub", "check_no_saves", "each_observable", "read_observables", "terms_of", "without_measured"]
-
-_Observable = SparseObservable | Mapping[str, float]
 
 # Qiskit's letters for projectors, as sums of Paulis: letter -> ((Pauli, factor), ...).
 _PROJECTORS = {
@@ -55,7 +53,7 @@ class CheckedPub(EstimatorPub):
             isinstance(circuit, QuantumCircuit)
             and getattr(observables, "num_qubits", None) == circuit.num_qubits  # older versions have no such number
             and values.num_parameters == circuit.num_parameters
-            and (self.precision is None or (isinstance(self.precision, Real) and self.precision >= 0))
+            and (self.precision is None or (isinstance(self.precision, float | int) and self.precision >= 0))
         ):
             observables.validate()
             values.validate()
@@ -106,14 +104,16 @@ def without_measured(terms: tuple[Terms, ...], program: Program, name: str) -> t
     return left
 
 
-def each_observable(observables: ObservablesArray) -> Iterator[_Observable]:
+def each_observable(observables: ObservablesArray) -> Iterator[SparseObservable | Mapping[str, float]]:
     """Yield the observables one after another, each as Qiskit keeps it: older versions as label -> factor."""
     observable_at = getattr(observables, "slice", observables.__getitem__)
     for index in np.ndindex(observables.shape):
         yield observable_at(index)
 
 
-def terms_of(observable: _Observable, program: Program) -> tuple[tuple[int, int, float], ...]:
+def terms_of(
+    observable: SparseObservable | Mapping[str, float], program: Program
+) -> tuple[tuple[int, int, float], ...]:
     """Return an observable as terms on the state's qubits; see `pauli_terms`."""
     state_qubit = {qubit: number for number, qubit in enumerate(program.qubits)}
     qubits = tuple(state_qubit.get(qubit) for qubit in range(program.circuit_qubits))
@@ -122,7 +122,7 @@ def terms_of(observable: _Observable, program: Program) -> tuple[tuple[int, int,
     return _sparse_terms(observable, qubits)
 
 
-def _widths(observable: _Observable) -> set[int]:
+def _widths(observable: SparseObservable | Mapping[str, float]) -> set[int]:
     if isinstance(observable, Mapping):
         return {len(label) for label in observable}
     return {observable.num_qubits}
@@ -134,8 +134,8 @@ def _sparse_terms(observable: SparseObservable, qubits: tuple[int | None, ...]) 
         observable = observable.as_paulis()
     letters, count = np.asarray(observable.bit_terms), observable.num_terms
     places = np.array([-1 if qubit is None else qubit for qubit in qubits], np.intp)[np.asarray(observable.indices)]
-    lengths = np.diff(np.asarray(observable.boundaries, np.intp))
-    term = np.repeat(np.arange(count), lengths)  # the term that each letter is in
+    bounds = np.asarray(observable.boundaries, np.intp)
+    term = np.repeat(np.arange(count), bounds[1:] - bounds[:-1])  # the term that each letter is in
     flips, signs, active = letters & _FLIPS != 0, letters & _SIGNS != 0, places >= 0
     x, z = (masks_of_groups(places[chosen], term[chosen], count) for chosen in (flips & active, signs & active))
     factor = np.array(observable.coeffs).real  # a copy

@@ -353,8 +353,10 @@ class BasicAerSimulator(BackendV2):
                 lower = partial(one.program, noise=noise, poll=time_limit)
                 header = partial(circuit_header, one.circuit, one.global_phase)
                 alike = experiments[-1] if position and one.is_like(bound[position - 1]) else None
-                of_one = {"seed": seeds[position], "position": position, "alike": alike}
-                experiments.append(self._experiment(lower, header, settings, **of_one))
+                experiment = self._experiment(
+                    lower, header, settings, seed=seeds[position], position=position, alike=alike
+                )
+                experiments.append(experiment)
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
