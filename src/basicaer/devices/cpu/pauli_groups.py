@@ -39,8 +39,8 @@ def grouped_sums(masks: NDArray[np.int64], chunk_bits: int) -> list[PauliSums]:
     for some in _alike(families, apart, pivots, np.flatnonzero(in_rows)):
         xs, places, odd = families.of(some)
         groups.append(Gathered(xs, masks[places, 1], places, chunk_bits, odd=odd))
-    for number in np.flatnonzero(~in_rows):
-        xs, places, odd = families.of(np.array([number]))
+    for number in np.flatnonzero(~in_rows).tolist():
+        xs, places, odd = families.alone(number)
         zs, pivot = masks[places, 1], int(pivots[number])
         without_signs = zs.size == 1 and pivot >= 0 and not read_bits(int(zs[0, 0]), pivot, chunk_bits)
         kind = Dotted if without_signs and not flips_within[number] else Multiplied
@@ -75,12 +75,18 @@ class _Families(NamedTuple):
         places = self.order[self.firsts[numbers][:, None] + np.arange(self.counts[first])]
         return self.xs[numbers], places, bool(self.odd[first])
 
+    def alone(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.intp], bool]:
+        """Return the same of one family, without copies: many observables have such families only."""
+        first = self.firsts[number]
+        places = self.order[first : first + self.counts[number]]
+        return self.xs[number : number + 1], places[None], bool(self.odd[number])
+
 
 def _families(xs: NDArray[np.int64], zs: NDArray[np.int64]) -> _Families:
     odd = parities(xs & zs)
     order = np.lexsort([odd, xs])
     firsts = np.flatnonzero(_numbers_in_runs(np.array([odd, xs])[:, order]) % _MOST_TOGETHER == 0)
-    counts = np.diff(firsts, append=len(order))
+    counts = np.append(firsts[1:], len(order)) - firsts
     return _Families(xs[order[firsts]], odd[order[firsts]], firsts, counts, order)
 
 
@@ -88,18 +94,19 @@ def _alike(
     families: _Families, apart: NDArray[np.int64], pivots: NDArray[np.intp], numbers: NDArray[np.intp]
 ) -> Iterator[NDArray[np.intp]]:
     """Yield the numbers of families that can be gathered together, those that read the same rows one after another."""
+    if not len(numbers):
+        return
     xs, odd, counts = families.xs[numbers], families.odd[numbers], families.counts[numbers]
     keys = np.array([pivots[numbers], counts, odd, lowest_bits(xs, ROW_BITS), apart[numbers]])
     order = np.lexsort(keys)
     at_once = np.maximum(_MOST_IN_ROWS // counts[order], 1)
     begins = np.flatnonzero(_numbers_in_runs(keys[:, order]) % at_once == 0)
-    if len(begins):
-        yield from np.split(numbers[order], begins[1:])
+    yield from np.split(numbers[order], begins[1:])
 
 
 def _numbers_in_runs(keys: NDArray[np.int64]) -> NDArray[np.intp]:
     """Return for each column of sorted keys how many equal ones stand before it."""
     is_new = np.ones(keys.shape[1], np.bool_)
-    is_new[1:] = (np.diff(keys, axis=1) != 0).any(axis=0)
-    begins = np.flatnonzero(is_new)
-    return np.arange(keys.shape[1]) - np.repeat(begins, np.diff(begins, append=keys.shape[1]))
+    is_new[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
+    number = np.arange(keys.shape[1])
+    return number - np.maximum.accumulate(np.where(is_new, number, 0))
