@@ -145,7 +145,7 @@ LAYERS = {
         "devices.marginals",
         *("devices.cpu.recipe", "devices.cpu.undoing", "devices.transitions"),
         *("devices.operators", "devices.cpu.binding", "devices.cpu.expectations", "devices.cpu.threads"),
-        "devices.cpu.diagonal_sums",
+        *("devices.cpu.diagonal_sums", "devices.cpu.pauli_groups"),
         *("devices.cpu.pauli_sums", "devices.cpu.tiles"),
         *("devices.cpu.diagonals", "devices.cpu.fusion", "devices.cpu.set_numbers", "devices.cpu.permutations"),
         *("devices.cpu.blas", "devices.cpu.denormals", "devices.cpu.gatewise", "devices.cpu.parts"),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
-from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
@@ -19,6 +18,7 @@ from basicaer.options import check_option, keywords_checked
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
 from basicaer.primitives.observables import (
+    CheckedPub,
     check_no_saves,
     each_observable,
     read_observables,
@@ -149,7 +149,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         default = self._options.default_precision
         if precision is not None:
             default = check_option("default_precision", precision, called="precision")
-        coerced = read_pubs(pubs, partial(EstimatorPub.coerce, precision=default))
+        coerced = read_pubs(pubs, partial(CheckedPub.coerce, precision=default))
         settings = self._settings()
         tasks = []
         for pub in coerced:

@@ -22,7 +22,7 @@ from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.limits import usable_cores
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
-from basicaer.engine.draws import seed_of_experiment
+from basicaer.engine.draws import seed_of_experiment, seeds_of_experiments
 from basicaer.engine.method import choose_method
 from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
@@ -350,14 +350,18 @@ class BasicAerSimulator(BackendV2):
         bound = _bound(with_errors, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
-        experiments = []
+        experiments: list[Experiment] = []
+        seeds = seeds_of_experiments(seed, range(len(bound)))
         with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
             for position, one in enumerate(bound):
                 time_limit()
                 lower = partial(one.program, noise=noise, poll=time_limit)
                 header = partial(circuit_header, one.circuit, one.global_phase)
-                own_seed = seed_of_experiment(seed, position)
-                experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
+                alike = experiments[-1] if position and one.is_like(bound[position - 1]) else None
+                experiment = self._experiment(
+                    lower, header, settings, seed=seeds[position], position=position, alike=alike
+                )
+                experiments.append(experiment)
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
@@ -433,8 +437,16 @@ class BasicAerSimulator(BackendV2):
         *,
         seed: int,
         position: int = 0,
+        alike: Experiment | None = None,
     ) -> Experiment:
-        """Lower a circuit and check that it can be run here with these settings."""
+        """Lower a circuit and check that it can be run here with these settings.
+
+        Parameters
+        ----------
+        alike
+            An experiment with these settings whose circuit differs in the numbers of its gates only, so that all checks
+            have been made, and its header is the same.
+        """
         started = time.perf_counter()
         starts_elsewhere = (
             settings.get("initial_statevector") is not None or settings.get("initial_unitary") is not None
@@ -444,6 +456,10 @@ class BasicAerSimulator(BackendV2):
         program = lower(keep_idle=starts_elsewhere or on_device or self._unitary_only)
         if self._unitary_only:
             program = as_unitary(program)
+        gpus = settings["target_gpus"] or (0,)
+        if alike is not None and not alike.is_density and len(gpus) == 1:
+            seconds = time.perf_counter() - started
+            return replace(alike, program=program, seed=seed, lowering_seconds=seconds)
         self._check(program)
         shots = settings.get("shots", 1)
         method, method_reason = choose_method(settings.get("method", Method.STATEVECTOR), program, shots)
@@ -451,7 +467,6 @@ class BasicAerSimulator(BackendV2):
         if density:
             program = as_density_matrix(program)
         check_states(program, self.name, self._returns, density=density)
-        gpus = settings["target_gpus"] or (0,)
         spill = "" if settings.get("spill") is None else str(settings["spill"])
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)], spill)
         precision = settings["precision"]

@@ -151,7 +151,7 @@ class NumpyBatch:
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         values = np.empty((len(self), len(masks)))
-        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        placed = deposit_bits(np.array(masks, np.int64).reshape(-1, 2), self._place)
         observables = Observables(placed, self.n_qubits)
 
         def task(part: slice) -> None:

@@ -261,7 +261,7 @@ class NumpyState:
         return indices
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        placed = deposit_bits(np.array(masks, np.int64).reshape(-1, 2), self._place)
         return expectations(self._vector, placed, self._threads, self._monitor.poll, self._monitor.advance)
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
