@@ -117,6 +117,30 @@ struct Registers {
     keep_apart(LOW | HIGH);
   }
 
+  // Multiplies by the matrix numbers[4 * row + column] on bits 0, the row's lower bit, and 1 of the thread's number; all threads
+  // of a block do, which are whole warps, in double precision. As real matrices: a warp's amplitudes of two registers have a row for each four threads and register,
+  // and columns for the real and the imaginary part in each of these threads. They are multiplied by the transposed matrix.
+  __device__ __forceinline__ void mix_lanes(const Complex<R>* numbers) {
+    if constexpr (MULTIPLIES_MATRICES && sizeof(R) == sizeof(double) && REGISTER_BITS <= MOST_PAIRED_BITS) {
+      // The thread's part of it: for the amplitude in one of four threads, what it adds to a part of one of four amplitudes.
+      const Complex<R> entry = numbers[4 * lowest_bits(shifted_down(threadIdx.x, 3), 2) + lowest_bits(threadIdx.x, 2)];
+      const bool is_imaginary = has_bit(threadIdx.x, 2);
+      const R factors[2] = {is_imaginary ? entry.im : entry.re, is_imaginary ? entry.re : -entry.im};
+#pragma unroll
+      for (int r = 0; r < power_of_two(REGISTER_BITS); r += 2) {
+        const Complex<R> a = amplitude[r], b = amplitude[r + 1];
+        const R parts[4] = {a.re, b.re, a.im, b.im};
+        R product[4];
+        count_multiply_adds(32);
+        multiply_matrices(parts, factors, product);
+        amplitude[r] = {product[0], product[1]};
+        amplitude[r + 1] = {product[2], product[3]};
+      }
+    } else {
+      end_launch();
+    }
+  }
+
   // Calls `shear` for each bit, FIRST <= bit, that is set in `bits`.
   template <int FIRST>
   __device__ __forceinline__ void shear_all(unsigned bits, const Complex<R>* numbers) {
@@ -352,6 +376,8 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
       if ((thread & condition.on_thread) == condition.want_thread && (block & condition.on_block) == condition.want_block)
         held.apply(operation, condition.threads, constants + operation.at, columns, factors, of_block);
     }
+    // It is no operation: if it were among those, the compiler would let threads wait for each other after each branch.
+    if (stage.lanes != NO_LANES) held.mix_lanes(constants + stage.lanes);
   }
 
   if (pass.store_after_barrier) __syncthreads();

@@ -25,7 +25,8 @@ enum Exchange {
   EXCHANGE_AFTER_BARRIER = 2,  // a thread puts amplitudes where another one may still have to read
 };
 
-// An exchange through shared memory, then operations on amplitudes in registers. Columns are combinations of places in
+// An exchange through shared memory, then operations on amplitudes in registers, then a matrix on amplitudes of different lanes of
+// a warp. Columns are combinations of places in
 // shared memory: put_register[b] is combined into a place that is written where bit b of the register's number is 1.
 struct alignas(16) Stage {
   unsigned put_register[MOST_REGISTER_BITS], get_register[MOST_REGISTER_BITS];
@@ -34,6 +35,8 @@ struct alignas(16) Stage {
   unsigned put_blocks, get_blocks;  // where the tables begin of what the block's number combines besides; NO_TABLES: nothing
   unsigned exchange;                // one of Exchange
   unsigned first_operation, operations;  // the stage's part of the array of operations
+  unsigned lanes;  // where the constants of the matrix begin that acts on bits 0 and 1 of the thread's number; NO_LANES: none
+  unsigned reserved, unused, spare;
 };
 
 // What an operation does. `constants` below begins at the operation's own numbers, constants[at] of the launch's.

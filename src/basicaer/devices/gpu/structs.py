@@ -24,6 +24,7 @@ __all__ = [
     "MOST_THREAD_BITS",
     "MOST_TRANSITION_WIRES",
     "MOST_WIDE_TARGETS",
+    "NO_LANES",
     "NO_TABLES",
     "OPERATION",
     "PASS",
@@ -55,6 +56,7 @@ MOST_PAIRED_BITS = 4
 PAULI_REGISTER_BITS = 4
 TABLE_BITS = 8
 NO_TABLES = 2**32 - 1
+NO_LANES = 2**32 - 1
 
 
 class Exchange(IntEnum):
@@ -115,6 +117,10 @@ STAGE = _structure(
     exchange="u4",
     first_operation="u4",
     operations="u4",
+    lanes="u4",
+    reserved="u4",
+    unused="u4",
+    spare="u4",
 )
 OPERATION = _structure(
     kind="u1",
