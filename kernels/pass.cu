@@ -150,18 +150,22 @@ struct Registers {
     }
   }
 
-  // Does what a Rotation says whose mask is MASK; `ones` are registers in which the wire is 1 for this thread, or all others if
-  // the tangent has the other sign.
+  // Does what a Rotation says whose mask is MASK, with the tangent for register 0. From each pair of registers to the next one
+  // bit of their numbers changes, and with it the tangent's sign if `row` has the bit.
   template <int MASK>
-  __device__ __forceinline__ void rotate(R tangent, unsigned ones) {
+  __device__ __forceinline__ void rotate(R tangent, unsigned row) {
+    constexpr int highest = highest_position(MASK);
 #pragma unroll
-    for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
-      if (r < (r ^ MASK)) {
-        const R t = has_bit(ones, r) ? -tangent : tangent;
-        const Complex<R> a = amplitude[r], b = amplitude[r ^ MASK];
-        amplitude[r] = add_real_multiple(a, -t, b);
-        amplitude[r ^ MASK] = add_real_multiple(b, t, a);
+    for (unsigned i = 0; i < power_of_two<unsigned>(REGISTER_BITS - 1); ++i) {
+      const int r = with_gap(int(gray_code(i)), highest, 1);
+      if (i > 0) {
+        const int changed = lowest_position(i);
+        tangent = negated_if_bit(tangent, row, changed < highest ? changed : changed + 1);
       }
+      const Complex<R> a = amplitude[r], b = amplitude[r ^ MASK];
+      amplitude[r] = add_real_multiple(a, -tangent, b);
+      amplitude[r ^ MASK] = add_real_multiple(b, tangent, a);
+    }
     keep_apart(MASK);
   }
 
@@ -189,12 +193,10 @@ struct Registers {
       }
     }
     shear_all<0>(operation.bit, constants + shears);
-    const Rotation* own = rotations + operation.columns;
     for (unsigned k = 0; k < operation.rotations; ++k) {
-      const Rotation rotation = own[k];
-      const R number = constants[tangents + k].re;
-      const R tangent = parity(view & rotation.row) ? -number : number;
-      with_mask<REGISTER_BITS, 0>(rotation.mask, [&](auto mask) { rotate<decltype(mask)::value>(tangent, rotation.ones); });
+      const Rotation rotation = rotations[operation.columns + k];
+      const R tangent = negated_if_bit(constants[tangents + k].re, number_of_ones(view & rotation.row), 0);
+      with_mask<REGISTER_BITS, 0>(rotation.mask, [&](auto mask) { rotate<decltype(mask)::value>(tangent, rotation.row); });
     }
   }
 

@@ -68,12 +68,12 @@ enum LayerDiagonal {
   DIAGONAL_BY_VIEW = 2,
 };
 
-// The matrix (1, -t; t, 1) on a wire, t being a tangent: registers r and r ^ mask differ in the value of that wire alone.
+// The matrix (1, -t; t, 1) on a wire, t being a tangent: registers r and r ^ mask differ in the value of that wire alone. Its
+// constant is t if the wire is 0 in register 0, otherwise -t; in register r it has another value where the parity of (r & row) is
+// odd, r being seen as (r ^ view).
 struct alignas(16) Rotation {
-  unsigned mask;
-  unsigned ones;  // bit r is set if the wire is 1 in register r while `view` is 0
-  unsigned row;   // where the parity of (view & row) is odd, it is 0 in these and 1 in the others
-  unsigned reserved;
+  unsigned mask, row;
+  unsigned reserved, unused;
 };
 
 // Where a factor of a PHASE belongs: to threads and blocks with (number & on) == want.

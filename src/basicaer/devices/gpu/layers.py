@@ -10,7 +10,7 @@ import numpy as np
 
 from basicaer.devices.gpu.structs import MOST_SELECTORS, LayerDiagonal
 from basicaer.devices.gpu.tape import MINUS_ONE, NOTHING, Rows, rows_of, rows_where
-from basicaer.engine.bits import bit_at, has_bit, mask_of
+from basicaer.engine.bits import bit_at, has_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,12 +62,12 @@ class Layer:
         if is_plain and wire not in self.shears and not self.rotations:
             self.shears[wire] = turn, frame.flipped[wire]
         else:
-            self.rotations.append((frame.partners[wire], frame.ones(wire), frame.rows[wire], 0))
-            self.tangents.append((turn.tangent,))
+            self.rotations.append((frame.partners[wire], frame.rows[wire], 0, 0))
+            self.tangents.append((turn.tangent, MINUS_ONE) if frame.flipped[wire] else (turn.tangent,))
 
     def constants(self, register_bits: int) -> tuple[Rows, int] | None:
         """Return the constants of the layer, and how many come before those of registers; None if there are none."""
-        self._complete(register_bits)
+        self._complete()
         first: list[Product] = []
         if self.shears:
             first += [NOTHING] * register_bits
@@ -83,7 +83,7 @@ class Layer:
             rows = Rows(*(np.concatenate(pair) for pair in zip(rows, diagonal, strict=True)))
         return (rows, before) if len(rows.lengths) else None
 
-    def _complete(self, register_bits: int) -> None:
+    def _complete(self) -> None:
         """Add the diagonal that shears need, if there is none; a single one is a rotation instead, which needs none."""
         if self.kind is not LayerDiagonal.NO_DIAGONAL or not self.shears:
             return
@@ -92,8 +92,7 @@ class Layer:
             return
         ((bit, (turn, is_turned)),) = self.shears.items()
         self.shears.clear()
-        ones = mask_of(r for r in range(bit_at(register_bits)) if has_bit(r, bit))
-        self.rotations.insert(0, (bit_at(bit), ones, bit_at(bit), 0))
+        self.rotations.insert(0, (bit_at(bit), bit_at(bit), 0, 0))
         self.tangents.insert(0, (turn.tangent, MINUS_ONE) if is_turned else (turn.tangent,))
 
 

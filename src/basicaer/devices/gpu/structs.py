@@ -140,7 +140,7 @@ COLUMNS = _structure(
     unused="u4",
 )
 FACTOR = _structure(on_thread="u4", want_thread="u4", on_block="u4", want_block="u4")
-ROTATION = _structure(mask="u4", ones="u4", row="u4", reserved="u4")
+ROTATION = _structure(mask="u4", row="u4", reserved="u4", unused="u4")
 WIDE = _structure(
     target=("u8", MOST_WIDE_TARGETS),
     rest=("u8", MOST_INDEX_BITS),
