@@ -374,8 +374,8 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
         held.apply_layer(operation, constants, rotations);
         continue;
       }
-      const Condition condition = conditions[o];
-      if ((thread & condition.on_thread) == condition.want_thread && (block & condition.on_block) == condition.want_block)
+      const DecodedCondition condition(conditions + o);
+      if (condition.holds(thread, block))
         held.apply(operation, condition.threads, constants + operation.at, columns, factors, of_block);
     }
     // It is no operation: if it were among those, the compiler would let threads wait for each other after each branch.

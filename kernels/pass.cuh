@@ -127,3 +127,22 @@ struct alignas(16) Condition {
   unsigned on_block, want_block;
   unsigned threads;  // FLIP, VIEW: a mask of bits of the thread's number. PHASE: how many Factors it has.
 };
+
+// The fields of a Condition as numbers that take one load.
+class DecodedCondition {
+ public:
+  unsigned on_thread, want_thread, on_block, want_block, threads;
+
+  __device__ __forceinline__ explicit DecodedCondition(const Condition* condition) {
+    const Together<unsigned, 4> words = together<unsigned, 4>(condition);
+    on_thread = lowest_bits(words.items[0], 16);
+    want_thread = shifted_down(words.items[0], 16);
+    on_block = words.items[1];
+    want_block = words.items[2];
+    threads = words.items[3];
+  }
+
+  __device__ __forceinline__ bool holds(unsigned thread, unsigned block) const {
+    return (((thread ^ want_thread) & on_thread) | ((block ^ want_block) & on_block)) == 0;
+  }
+};

@@ -35,7 +35,7 @@ def with_lanes(stages: Sequence[Stage], register_bits: int) -> list[Stage]:
     """
     left = list(stages)
     found: list[Stage] = []
-    if not any(_pair_of(gate) for stage in stages for gate in stage.gates):
+    if not any(len(_changed(gate)) == 2 for stage in stages for gate in stage.gates):
         return left
     while left:
         stage = left.pop(0)
