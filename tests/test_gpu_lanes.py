@@ -89,7 +89,7 @@ def test_wires_in_lanes_are_the_lowest_of_a_thread_and_in_different_banks():
         columns = columns_apart(wires, [lanes, (3, 5)], 3)
         assert sorted(columns.values()) == sorted(shared_columns(12, 3))
         others = [wire for wire in wires if wire not in lanes][:6]
-        order = ordered_threads([*lanes, *others], lanes, others[-2:], [columns], 3)
+        order = ordered_threads([*lanes, *others], others[-2:], [columns], 3, lanes)
         assert order[:2] == lanes
         assert set(others[-2:]) <= set(order[:5])
         assert rank(columns[wire] & 7 for wire in order[:3]) == 3

@@ -121,7 +121,7 @@ def test_arithmetic_and_memory_from_any_state(family, precision):
         assert one.sectors_loaded == one.sectors_stored == one.halves_loaded == one.halves_stored == 1
 
 
-def in_any_order(wires, lanes, lines, views, row_bits):
+def in_any_order(wires, lines, views, row_bits, lanes=()):
     return tuple(reversed(wires))
 
 

@@ -226,7 +226,7 @@ class PassBuilder:
             if number > 0 and stage.before is not None:
                 views.append(stage.before.sources(columns)[0])
             wires = [wire for wire in self._wires if wire not in stage.registers]
-            stage.threads = ordered_threads(wires, stage.lanes, lines, views, self._shape.row_bits)
+            stage.threads = ordered_threads(wires, lines, views, self._shape.row_bits, stage.lanes)
 
     def _filled(self, stage: Stage, lines: set[int]) -> tuple[int, ...]:
         """Add wires to those that a stage needs in registers, first such that no gate acts on, the highest first."""

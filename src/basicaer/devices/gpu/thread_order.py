@@ -75,10 +75,10 @@ def columns_apart(wires: Sequence[int], pairs: Iterable[Sequence[int]], bank_bit
 
 def ordered_threads(
     wires: Sequence[int],
-    lanes: Sequence[int],
     lines: Collection[int],
     views: Sequence[Mapping[int, int]],
     row_bits: int,
+    lanes: Sequence[int] = (),
 ) -> tuple[int, ...]:
     """Return the wires that the bits of a thread's number stand for, lowest bit first.
 
@@ -86,13 +86,13 @@ def ordered_threads(
     ----------
     wires
         All of them, the preferred ones first.
-    lanes
-        Those of the lowest bits, in order, if that is not free.
     lines
         Wires that must be told apart within a warp, at most `WARP_BITS`: those of a line of memory.
     views
         Maps of wires to columns of places in shared memory. Under each of them, threads that access shared memory at a
         time should use different banks.
+    lanes
+        Those of the lowest bits, in order, if these are not free.
     """
     size = max(min(row_bits, len(wires)), len(lanes))
     first = [*lanes, *(wire for wire in wires if wire in lines and wire not in lanes)]
