@@ -123,14 +123,32 @@ def device(request):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_random_circuits(device, seed):
+    """From any state, or from |0...0>, where some wires are known to be 0."""
     random = np.random.default_rng([18, seed])
     n = int(random.integers(9, 12))
     gates = [random_gate(random, n) for _ in range(40)]
-    segment, start = Segment(tuple(gates)), reference.random_state(n, seed=seed)
+    segment, start = Segment(tuple(gates)), reference.random_state(n, seed=seed) if seed % 3 else reference.zero(n)
     plan = plan_segment(segment, n, device.costs(n, Precision.DOUBLE))
     bound = bind(plan, segment, SHAPES[Precision.DOUBLE], tuple(range(n)), frozenset())
     assert (bound.stages["lanes"] != NO_LANES).any()
     state = device.new_state(n, Precision.DOUBLE)
-    state.load(start)
+    if seed % 3:
+        state.load(start)
     state.run(segment, plan)
     assert np.allclose(state.amplitudes(), in_program_order(gates, start), rtol=0, atol=1e-12)
+
+
+def test_each_state_of_a_batch_has_its_own_matrices(device):
+    n, wires = 10, [(q, q + 1) for layer in range(4) for q in range(layer % 2, 9, 2)]
+
+    def circuit(number):
+        unitaries = [reference.random_unitary(4, [number, gate]) for gate in range(len(wires))]
+        return [Gate("u", "GG", own, Form.MATRIX, data) for own, data in zip(wires, unitaries, strict=True)]
+
+    each = [circuit(number) for number in range(3)]
+    segments = [Segment(tuple(gates)) for gates in each]
+    batch = device.new_batch(n, Precision.DOUBLE, len(each))
+    batch.run(segments, plan_segment(segments[0], n, device.costs(n, Precision.DOUBLE)))
+    for number, gates in enumerate(each):
+        want = in_program_order(gates, reference.zero(n))
+        assert np.allclose(batch.state(number).amplitudes(), want, rtol=0, atol=1e-12)
