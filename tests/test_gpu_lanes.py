@@ -8,6 +8,7 @@ import pytest
 import reference
 from basicaer.devices.gpu.binding import bind
 from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.gpu.encoding import Encoder
 from basicaer.devices.gpu.lanes import with_lanes
 from basicaer.devices.gpu.operations import Table
 from basicaer.devices.gpu.recording import Stage
@@ -138,12 +139,31 @@ def test_random_circuits(device, seed):
     assert np.allclose(state.amplitudes(), in_program_order(gates, start), rtol=0, atol=1e-12)
 
 
+def unitary(*wires, seed=1):
+    return Gate("u", "G" * len(wires), wires, Form.MATRIX, reference.random_unitary(2 ** len(wires), seed))
+
+
+def test_lanes_that_see_registers_in_other_orders_bring_them_into_one(device, monkeypatch):
+    """CX by a wire in lanes has exchanged registers in some of them; the matrix multiplies what is in the same one."""
+    settled = []
+    settle = Encoder.settle_views
+    monkeypatch.setattr(Encoder, "settle_views", lambda self: settled.append(self) or settle(self))
+    n, (control, other), targets = 9, (4, 5), (2, 6, 3, 8)
+    flips = [Gate("cx", "X", (q,), Form.PERMUTATION, np.array([1, 0]), (control,), 1) for q in targets]
+    gates = [*map(unitary, targets), *flips, *map(unitary, targets), unitary(control, other)]
+    segment, start = Segment(tuple(gates)), reference.random_state(n, seed=5)
+    state = device.new_state(n, Precision.DOUBLE)
+    state.load(start)
+    state.run(segment, plan_segment(segment, n, device.costs(n, Precision.DOUBLE)))
+    assert settled
+    assert np.allclose(state.amplitudes(), in_program_order(gates, start), rtol=0, atol=1e-12)
+
+
 def test_each_state_of_a_batch_has_its_own_matrices(device):
     n, wires = 10, [(q, q + 1) for layer in range(4) for q in range(layer % 2, 9, 2)]
 
     def circuit(number):
-        unitaries = [reference.random_unitary(4, [number, gate]) for gate in range(len(wires))]
-        return [Gate("u", "GG", own, Form.MATRIX, data) for own, data in zip(wires, unitaries, strict=True)]
+        return [unitary(*own, seed=[number, gate]) for gate, own in enumerate(wires)]
 
     each = [circuit(number) for number in range(3)]
     segments = [Segment(tuple(gates)) for gates in each]
