@@ -88,21 +88,15 @@ def _move_to_lanes(stage: Stage) -> None:
 
 def _fill(stage: Stage, following: Sequence[Stage], register_bits: int) -> None:
     """Move matrices on two wires to a stage that has room from following ones, past gates that commute with them."""
-    changed, read = set[int](), set[int]()  # those of gates that stay
+    touched = set[int]()  # those of gates that stay
     for later in following:
         if later.before is not None:
             return
         kept: list[GateNumbers | Table] = []
         for gate in later.gates:
-            if (
-                changed.isdisjoint(acts_on(gate))
-                and read.isdisjoint(_changed(gate))
-                and _takes(stage, gate, register_bits)
-            ):
-                continue
-            kept.append(gate)
-            changed.update(_changed(gate))
-            read.update(acts_on(gate))
+            if not touched.isdisjoint(acts_on(gate)) or not _takes(stage, gate, register_bits):
+                kept.append(gate)
+                touched.update(acts_on(gate))
         if len(kept) < len(later.gates):
             _keep(later, kept)
 
