@@ -189,7 +189,7 @@ struct Registers {
       } else {
 #pragma unroll
         for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
-          amplitude[r] = multiply(constants[first + (r ^ view)], amplitude[r]);
+          amplitude[r] = multiply(constants[(first ^ view) ^ r], amplitude[r]);
       }
     }
     shear_all<0>(operation.bit, constants + shears);

@@ -54,8 +54,9 @@ enum OperationKind {
   VIEW = 4,   // combines `other` into `view` where the parity of (thread & threads) and (block & columns) together is odd
   LAYER = 5,  // first, unless `other` is NO_DIAGONAL, multiplies each amplitude by a number for its register; then shears for
               // each bit b that is set in `bit`; then Rotations. The constants are the registers' numbers, in turn for each
-              // value of the bits that Operation::registers says; they are aligned to 16 bytes. Before them are REGISTER_BITS
-              // numbers for shears, if `bit` is not 0, and before these the tangents of the rotations
+              // value of the bits that Operation::registers says; they are aligned to 16 bytes, and `at` is a multiple of
+              // 2^REGISTER_BITS with DIAGONAL_BY_VIEW. Before them are REGISTER_BITS numbers for shears, if `bit` is not
+              // 0, and before these the tangents of the rotations
   PAIR = 6,   // the matrix constants[4 * row + column] on register bits `bit`, the row's lower bit, < `other`; these are any two
               // if there are at most MOST_PAIRED_BITS, otherwise 0 and 1, or 2 and 3
   SWAP = 7,   // exchanges register bits `bit` < `other`, if there are more than MOST_PAIRED_BITS

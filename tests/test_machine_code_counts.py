@@ -30,8 +30,8 @@ MOST = {  # of a warp, on compute capability 9.0
     ("tfim", SINGLE): 30305,
     ("volume", DOUBLE): 26464,
     ("volume", SINGLE): 54202,
-    ("ansatz_cx_chain", DOUBLE): 32583,
-    ("ansatz_cx_chain", SINGLE): 45633,
+    ("ansatz_cx_chain", DOUBLE): 32328,
+    ("ansatz_cx_chain", SINGLE): 45106,
     ("grover", DOUBLE): 20013,
     ("grover", SINGLE): 32779,
 }

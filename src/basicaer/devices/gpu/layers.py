@@ -65,8 +65,12 @@ class Layer:
             self.rotations.append((frame.partners[wire], frame.rows[wire], 0, 0))
             self.tangents.append((turn.tangent, MINUS_ONE) if frame.flipped[wire] else (turn.tangent,))
 
-    def constants(self, register_bits: int) -> tuple[Rows, int] | None:
-        """Return the constants of the layer, and how many come before those of registers; None if there are none."""
+    def constants(self, register_bits: int) -> tuple[Rows, int, int] | None:
+        """Return the constants of the layer; None if there are none.
+
+        With them come how many stand before those of registers, and the number of which the place of these is a
+        multiple: kernels combine it with that of the register and with `view`.
+        """
         self._complete()
         first: list[Product] = []
         if self.shears:
@@ -81,7 +85,8 @@ class Layer:
             factors = [*self.factors, *((turn.more,) for turn, _ in self.shears.values())]
             diagonal = rows_where(np.array(acts, bool).reshape(-1, size), factors)
             rows = Rows(*(np.concatenate(pair) for pair in zip(rows, diagonal, strict=True)))
-        return (rows, before) if len(rows.lengths) else None
+        aligned = bit_at(register_bits if self.kind is LayerDiagonal.DIAGONAL_BY_VIEW else 1)
+        return (rows, before, aligned) if len(rows.lengths) else None
 
     def _complete(self) -> None:
         """Add the diagonal that shears need, if there is none; a single one is a rotation instead, which needs none."""
