@@ -32,7 +32,7 @@ __all__ = ["MINUS_ONE", "NOTHING", "ONE", "ZERO", "Rows", "Tape", "TurnPlaces", 
 
 ONE, ZERO, MINUS_ONE = range(3)  # the places of these constants
 NOTHING: Product = (ZERO,)
-_FEW_NODES = 8  # so many of a single set are made one by one
+_FEW_NODES = 8  # fewer numbers of a single set are made one by one
 FIRST = MINUS_ONE + 1  # the place of the first number of the gates that differ between sets
 
 
