@@ -28,6 +28,9 @@ constexpr int TABLE_BITS = 8;
 // Where such tables would begin if they are not needed.
 constexpr unsigned NO_TABLES = 0xffffffff;
 
+// Where the constants of a matrix in lanes would begin if there is none.
+constexpr unsigned NO_LANES = 0xffffffff;
+
 // A thread of run_pass holds at most 32 amplitudes: in single precision they take 64 registers.
 constexpr int MOST_REGISTER_BITS = 5;
 

@@ -26,6 +26,7 @@ __all__ = [
     "MOST_TRANSITION_TILE_BITS",
     "MOST_TRANSITION_WIRES",
     "MOST_WIDE_TARGETS",
+    "NO_LANES",
     "NO_TABLES",
     "OPERATION",
     "PASS",
@@ -59,6 +60,7 @@ MOST_PAIRED_BITS = 4
 PAULI_REGISTER_BITS = 4
 TABLE_BITS = 8
 NO_TABLES = 2**32 - 1
+NO_LANES = 2**32 - 1
 
 
 class Exchange(IntEnum):
@@ -119,6 +121,10 @@ STAGE = _structure(
     exchange="u4",
     first_operation="u4",
     operations="u4",
+    lanes="u4",
+    reserved="u4",
+    unused="u4",
+    spare="u4",
 )
 OPERATION = _structure(
     kind="u1",
@@ -138,7 +144,7 @@ COLUMNS = _structure(
     unused="u4",
 )
 FACTOR = _structure(on_thread="u4", want_thread="u4", on_block="u4", want_block="u4")
-ROTATION = _structure(mask="u4", ones="u4", row="u4", reserved="u4")
+ROTATION = _structure(mask="u4", row="u4", reserved="u4", unused="u4")
 WIDE = _structure(
     target=("u8", MOST_WIDE_TARGETS),
     rest=("u8", MOST_INDEX_BITS),
