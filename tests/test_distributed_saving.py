@@ -18,6 +18,7 @@ from basicaer.persistence import of_ranks
 from basicaer.persistence.codec import encoded
 from basicaer.persistence.folder import JobFolder
 from basicaer.persistence.of_ranks import RanksPersister
+from jobs import GUARD
 from test_distributed_runs import CIRCUITS, layered, measured
 from thread_ranks import comms, on_ranks
 
@@ -159,6 +160,35 @@ def test_a_part_that_cannot_be_written_leaves_the_save_before(monkeypatch, tmp_p
     assert len(parts) == 4
     assert len(set(parts[1:])) == 1  # not the name of the part that is valid
     assert resume(2, tmp_path / "saved") == [counts_of(circuit)] * 2
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_ranks_whose_folder_holds_another_job_write_and_remove_nothing_there(at, monkeypatch, tmp_path):
+    persist_together, circuit, folder, files = (
+        RanksPersister._persist_together,
+        CIRCUITS["gates"],
+        tmp_path / "saved",
+        {},
+    )
+    turns, done = threading.Barrier(2), [0, 0]
+
+    def replaced(persister, suspended, state):
+        rank = persister._rank
+        done[rank] += 1
+        if done[rank] == at:
+            turns.wait(GUARD)  # until no rank uses the folder
+            if rank == 0:
+                shutil.rmtree(folder)
+                JobFolder(folder, lambda: None).begin("another job", {}, [])
+                (folder / "part-9-0.save").write_bytes(b"of the other job")
+                files.update((path.name, path.read_bytes()) for path in folder.iterdir())
+            turns.wait(GUARD)
+        persist_together(persister, suspended, state)
+
+    monkeypatch.setattr(RanksPersister, "_persist_together", replaced)
+    with pytest.warns(BasicAerWarning, match="is not saved any more, since .* was deleted or holds another job"):
+        assert run(2, circuit, folder) == [counts_of(circuit)] * 2
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
 
 
 def test_a_folder_that_a_rank_does_not_see_is_refused(monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from basicaer.errors import BackendNotFoundError, shown
 from basicaer.foreign_names import unknown_backend
-from basicaer.options import SECONDS_BETWEEN_SAVES
+from basicaer.options import SECONDS_BETWEEN_SAVES, keywords_checked
 
 if TYPE_CHECKING:
     import os
@@ -74,6 +74,7 @@ class BasicAerProvider:
         called = str(name) if isinstance(name, str) else shown(name)  # `str` makes a plain text of it
         raise BackendNotFoundError(unknown_backend(called, (b.name for b in self.backends())))
 
+    @keywords_checked
     def resume(
         self,
         checkpoint_dir: str | os.PathLike[str],

@@ -81,7 +81,7 @@ class JobPersister(Persister[ExperimentOutcome]):
             check_outcome(outcome, position, payload)
 
         ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
-        if not self._job_folder.has(RUNNING):
+        if not self._has_running():
             return ended, None, None
         with self._job_folder.damage_reported(RUNNING):
             return ended, *(self._running(len(ended)) or (None, None))

@@ -100,8 +100,13 @@ class RanksPersister(JobPersister):
 
     def _persist_together(self, suspended: Suspended | SuspendedShots, state: State) -> None:
         number, layout = self._saves + 1, state.layout()
-        name, content = part_name(number, self._rank), {"save": number, "rank": self._rank}
-        written = self._is_written(lambda: self._write(name, content, state.amplitude_parts()))
+
+        def write_part() -> None:
+            if self._is_in_folder():
+                content = {"save": number, "rank": self._rank}
+                self._write(part_name(number, self._rank), content, state.amplitude_parts())
+
+        written = self._is_written(write_part)
         running = {"suspended": suspended, "layout": layout, "save": number, "parts": self._size}
         if all(self._ranks.gather(written, "saving parts")) and self._ranks.broadcast(
             self._rank == 0 and self._write_running(running)

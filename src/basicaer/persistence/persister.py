@@ -187,6 +187,7 @@ class Persister(Generic[_Outcome]):
         self._unwritten: list[tuple[int, _Outcome]] = []  # circuits that have ended: position and outcome
         self._position = 0
         self._device = ""
+        self._is_lost = False  # whether the folder holds this job no more
 
     def close(self) -> None:
         """Leave the folder to whoever resumes the job."""
@@ -200,9 +201,7 @@ class Persister(Generic[_Outcome]):
         """Persist the outcome of a circuit, the next one in order."""
         self._unwritten.append((position, outcome))
         with self._monitor.held():
-            self._is_written(self._write_outcomes)
-            if not self._job_folder.has(RUNNING):
-                self._job_folder.remove_parts()
+            self._is_written(self._write_ended)
 
     def _ended(self, count: int, kind: type[_Outcome], check: Callable[[_Outcome, int], None]) -> list[_Outcome]:
         """Lock the folder; return the outcomes of the circuits that have ended, of `count` that there are.
@@ -214,8 +213,10 @@ class Persister(Generic[_Outcome]):
         check
             Called with an outcome and its position; raises a ValueError that names what cannot be.
         """
-        self._job_folder.lock()
         ended: list[_Outcome] = []
+        if not self._is_in_folder():
+            return ended
+        self._job_folder.lock()
         for position in range(count):
             name = circuit_name(position)
             if not self._job_folder.has(name):
@@ -238,6 +239,21 @@ class Persister(Generic[_Outcome]):
             raise ValueError(f"circuit {of} cannot have been running on {device}")
         return None if of < position else (running, record)
 
+    def _has_running(self) -> bool:
+        """Tell whether there is a record of the circuit that was running."""
+        return not self._is_lost and self._job_folder.has(RUNNING)
+
+    def _is_in_folder(self) -> bool:
+        """Tell whether the folder still holds this job; once it does not, nothing is written to it any more."""
+        if not self._is_lost and not self._job_folder.holds(self._job_id):
+            self._is_lost = True
+            self._monitor.saved_in = None
+            warn(
+                f"The job is not saved any more, since {self._folder} was deleted or holds another job; it goes on and "
+                "cannot be resumed."
+            )
+        return not self._is_lost
+
     def _is_due(self) -> bool:
         """Tell whether the interval has passed."""
         return time.monotonic() - self._last >= self._interval
@@ -247,7 +263,8 @@ class Persister(Generic[_Outcome]):
 
         def write() -> None:
             self._write_outcomes()
-            self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
+            if self._is_in_folder():
+                self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
 
         return self._is_written(write)
 
@@ -259,18 +276,24 @@ class Persister(Generic[_Outcome]):
 
     def _write_outcomes(self) -> None:
         """Write the outcomes of circuits that have ended, first those that could not be written when they ended."""
-        while self._unwritten:
+        while self._unwritten and self._is_in_folder():
             position, outcome = self._unwritten[0]
             self._write(circuit_name(position), outcome)
             self._job_folder.remove(RUNNING)
             del self._unwritten[0]
+
+    def _write_ended(self) -> None:
+        """Write the outcomes of circuits that have ended, and remove the parts of their states."""
+        self._write_outcomes()
+        if self._is_in_folder() and not self._job_folder.has(RUNNING):
+            self._job_folder.remove_parts()
 
     def _write(self, name: str, content: Any, state: Iterable[Any] = ()) -> None:
         arrays: list[Any] = []
         self._job_folder.write(name, self._job_id, encoded(content, arrays), arrays, state)
 
     def _is_written(self, write: Callable[[], None]) -> bool:
-        """Write something; warn of an error of the disk, since the job can run without being persisted."""
+        """Tell whether something could be written; warn of an error, since the job can run without being persisted."""
         try:
             write()
         except OSError as error:
@@ -278,7 +301,7 @@ class Persister(Generic[_Outcome]):
             return False
         finally:
             self._last = time.monotonic()
-        return True
+        return not self._is_lost
 
 
 @contextlib.contextmanager
