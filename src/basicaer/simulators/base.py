@@ -55,6 +55,7 @@ from basicaer.simulators.ranks import (
     check_call,
     check_same,
     check_with_ranks,
+    imagined_ranks,
     left_together,
     on_any_rank,
     parts_of,
@@ -204,7 +205,7 @@ class BasicAerSimulator(BackendV2):
             - ``progress``: whether to show a progress bar in a terminal or notebook until the job has ended.
             - ``cancel_on_interrupt``: whether Ctrl-C cancels a job that is waited for, which is the default.
             - ``distributed``: whether one state is divided among all processes that ``mpiexec`` has started, each of
-              which runs the same program and gets the same result. The page "On a cluster" says how.
+              which runs the same program and gets the same result. The page "Many machines" says how.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes, each
               time that so many seconds have passed (default 60), so that `BasicAer.resume` can continue it. It is also
               saved when it is cancelled or reaches its ``timeout`` while gates run: it then ends after the pass that is
@@ -484,7 +485,7 @@ class BasicAerSimulator(BackendV2):
         )
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
-        if ranks := settings["distributed"] or None:
+        if ranks := settings["distributed"] or imagined_ranks(settings["executor"]):
             devices = options_of_rank(devices, ranks, gpus)
         of_rank = qubits_of_rank(evolved, ranks)
         chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True)

@@ -18,6 +18,7 @@ from basicaer.errors import OptionValueError
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.options import ArrayPlace, check_option
 from basicaer.persistence.codec import encoded
+from basicaer.rank_pool import RankPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ __all__ = [
     "check_same",
     "check_with_ranks",
     "executor_of",
+    "imagined_ranks",
     "left_together",
     "on_any_rank",
     "parts_of",
@@ -68,6 +70,13 @@ class ImaginedRanks(NamedTuple):
         """Return what each of them would give."""
         del about
         return [thing] * self.size
+
+
+def imagined_ranks(executor: Any) -> Any:
+    """Return ranks like those of a `RankPool`, for which a job is prepared here; None for other executors."""
+    if not isinstance(executor, RankPool):
+        return None
+    return ImaginedRanks(executor.size, host=Host(executor.on_host, 0, 0))
 
 
 def planned_ranks(ranks: int, distributed: Any) -> int:
