@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["DistributedState"]
 
 _READ_AT_ONCE = 2**18  # amplitudes of all ranks that are gathered at a time
+_EXCHANGED_MEANWHILE = 8  # amplitudes that a rank can exchange while one is read by its index
 
 
 class DistributedState(PauliValues, Irreversible):
@@ -174,10 +175,17 @@ class DistributedState(PauliValues, Irreversible):
 
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         self._settle()
-        owner, local = self._whereabouts(np.arange(2**block_qubits) + block * 2**block_qubits)
-        own = owner == self._comm.rank
-        probabilities = np.zeros(2**block_qubits)
-        read = self._local.read(local[own])
+        probabilities: NDArray[np.float64] = self._probabilities_of(np.array([block]), block_qubits)[0]
+        return probabilities
+
+    def _probabilities_of(self, blocks: NDArray[np.int64], block_qubits: int) -> NDArray[np.float64]:
+        """Return what `block_probabilities` returns for each of some blocks, in as many rows."""
+        # places[j, k] is where the k-th amplitude of the j-th block is, in all bits of rank and local number.
+        firsts = deposit_bits(blocks, self._place[block_qubits:])
+        places = firsts[:, None] + deposit_bits(np.arange(2**block_qubits), self._place[:block_qubits])
+        own = shifted_down(places, self._n_local) == self._comm.rank
+        probabilities = np.zeros(places.shape)
+        read = self._local.read(lowest_bits(places[own], self._n_local))
         probabilities[own] = read.real.astype(float) ** 2 + read.imag.astype(float) ** 2
         return self._comm.sum(probabilities)
 
@@ -207,19 +215,23 @@ class DistributedState(PauliValues, Irreversible):
             return False
         places = self._places()
         exchanged = sum(not places.is_local(qubit) for qubit in range(block_qubits))
-        gathered = len(np.unique(blocks)) * 2**block_qubits * self._comm.size
-        return not exchanged or gathered > 2**self._n_local
+        read = len(np.unique(blocks)) * 2**block_qubits
+        return not exchanged or read * (_EXCHANGED_MEANWHILE + self._comm.size) > 2**self._n_local
 
     def _indices_by_block(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         """Do what `indices_of_draws` does where blocks are on several ranks."""
         indices = np.empty(len(blocks), np.int64)
-        for block in np.unique(blocks).tolist():
-            own = blocks == block
-            ends = self.block_probabilities(block, block_qubits).cumsum()
-            found = last_with_weight(ends, ends.searchsorted(thresholds[own], side="right"))
-            indices[own] = found + block * 2**block_qubits
+        distinct, at_once = np.unique(blocks), max(_READ_AT_ONCE // 2**block_qubits, 1)
+        for start in range(0, len(distinct), at_once):
+            self._rank.monitor.poll()
+            some = distinct[start : start + at_once]
+            for block, probabilities in zip(some.tolist(), self._probabilities_of(some, block_qubits), strict=True):
+                own = blocks == block
+                ends = probabilities.cumsum()
+                found = last_with_weight(ends, ends.searchsorted(thresholds[own], side="right"))
+                indices[own] = found + block * 2**block_qubits
         return indices
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
