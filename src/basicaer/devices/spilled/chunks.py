@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from basicaer.devices.spilled.cosets import Cosets
     from basicaer.devices.spilled.state_file import StateFile
 
     Buffer = NDArray[np.complexfloating]
@@ -71,7 +72,7 @@ def division_with(wanted: Iterable[int], n_qubits: int, n_local: int) -> Divisio
 
 
 def load_chunk(  # noqa: PLR0917  # what, from where, and where to
-    file: StateFile, division: Division, number: int, fixed: Mapping[int, int], into: Buffer, poll: Poll
+    file: StateFile, division: Division | Cosets, number: int, fixed: Mapping[int, int], into: Buffer, poll: Poll
 ) -> None:
     """Read a chunk; what the file has where it must be 0 does not count."""
     for part, at, counts in division.runs(number, fixed):

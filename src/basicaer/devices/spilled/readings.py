@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from basicaer.devices.memory import free_host_bytes
-from basicaer.devices.spilled.amplitudes import SpilledAmplitudes
-from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, parity, positions_of, shifted_down, signs
-from basicaer.engine.paulis import by_flips
+from basicaer.devices.spilled.pauli_values import SpilledPauliValues
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, shifted_down
 from basicaer.engine.sampling import last_with_weight
 from basicaer.errors import BasicAerError
 from basicaer.wording import counted, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -28,7 +27,7 @@ __all__ = ["SpilledReadings"]
 _READ_AT_ONCE = 2**18  # amplitudes
 
 
-class SpilledReadings(SpilledAmplitudes):
+class SpilledReadings(SpilledPauliValues):
     """A state in a file that is measured, sampled and read; see `basicaer.engine.device.State`."""
 
     _wants_order = False  # whether many blocks will be read; see `bring_into_order`
@@ -114,57 +113,6 @@ class SpilledReadings(SpilledAmplitudes):
 
         self._visit(range(block_qubits), see, hit)
         return indices
-
-    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        values = np.zeros(len(masks))
-        left, norm = by_flips(masks), sum(self.weights(0)) / self._factor**2
-        while left:
-            flips = next(iter(left))
-            if flips.bit_count() > self._n_local:
-                now = {flips: left[flips]}
-                self._add_across_chunks(flips, masks, left[flips], values)
-            else:
-                together = self._made_local_for(left)
-                now = {some: places for some, places in left.items() if not some & ~together}
-                self._add_within_chunks(together, masks, [place for some in now.values() for place in some], values)
-            self._workshop.monitor.advance(len(now))
-            left = {some: places for some, places in left.items() if some not in now}
-        return values / norm
-
-    def _made_local_for(self, groups: Iterable[int]) -> int:
-        """Return a mask of qubits that are local then, so that many groups of products flip local ones only."""
-        wanted = 0
-        for flips in groups:
-            if (wanted | flips).bit_count() <= self._n_local:
-                wanted |= flips
-        return wanted
-
-    def _add_within_chunks(
-        self, flipped: int, masks: Sequence[tuple[int, int]], chosen: Sequence[int], values: NDArray[np.float64]
-    ) -> None:
-        """Add the values, times the squared norm, of products that flip qubits of a mask only."""
-
-        def see(places: Places, chunk: NumpyState) -> None:
-            if not (weight := sum(chunk.weights(0))):
-                return
-            held = mask_of(q for q in range(self.n_qubits) if places.is_one_here(q))
-            local = [tuple(mask_of(places.local(positions_of(part))) for part in masks[place]) for place in chosen]
-            turns = np.array([1 - 2 * parity(masks[place][1] & held) for place in chosen])
-            values[list(chosen)] += weight * turns * chunk.expectations([(x, z) for x, z in local])
-
-        self._visit(positions_of(flipped), see)
-
-    def _add_across_chunks(
-        self, flips: int, masks: Sequence[tuple[int, int]], chosen: Sequence[int], values: NDArray[np.float64]
-    ) -> None:
-        """Add the values of products that flip the same qubits, more than a chunk has: compare pairs of amplitudes."""
-        for start in range(0, 2**self.n_qubits, _READ_AT_ONCE):
-            i = np.arange(start, min(start + _READ_AT_ONCE, 2**self.n_qubits))
-            products = self._read(i ^ flips).conj() * self._read(i) / self._factor**2
-            for place in chosen:
-                z = masks[place][1]
-                turn = 1j ** (z & flips).bit_count()
-                values[place] += (np.sum(products * signs(i, z), dtype=complex) * turn).real
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         if indices is None:
