@@ -4,8 +4,10 @@ import errno
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from qiskit import QuantumCircuit
 
@@ -44,6 +46,7 @@ def small(monkeypatch):
     monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", 4)
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
 
 
 def new_state(folder, monitor=None):
@@ -82,6 +85,26 @@ def test_a_folder_that_is_none_is_refused_by_run(name, tmp_path, small, qasm):
     (tmp_path / "file").touch()
     with pytest.raises(BasicAerError, match=r"spill must be a folder in which files can be made, not '.*'"):
         qasm.run(circuit_of(N), spill=tmp_path / name).result()
+
+
+def test_files_that_are_in_memory_themselves_are_refused(tmp_path, small, monkeypatch, qasm):
+    monkeypatch.undo()
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    mounted = [SimpleNamespace(mountpoint="/", fstype="ext4"), SimpleNamespace(mountpoint=tmp_path, fstype="tmpfs")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounted)
+    (tmp_path / "inside").mkdir()
+    with pytest.raises(BasicAerError, match=r"spill='.*inside' is a folder of tmpfs, whose files are in memory"):
+        qasm.run(circuit_of(N), spill=tmp_path / "inside")
+    mounted[1].mountpoint = str(tmp_path / "elsewhere")
+    qasm.run(circuit_of(2), spill=tmp_path / "inside").result()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_that_holds_no_files_is_refused(small, qasm):
+    with pytest.raises(
+        BasicAerError, match=r"not '/proc' \(it cannot be written\); make the folder, or choose another"
+    ):
+        qasm.run(circuit_of(N), spill="/proc")
 
 
 def test_a_state_that_no_disk_holds_is_refused_with_what_would_fit(tmp_path, qasm):
@@ -261,6 +284,7 @@ def test_a_time_limit_ends_a_pass(tmp_path):
     [
         ({"checkpoint_dir": "saved"}, "keeps its states in memory: leave out spill"),
         ({"device": "GPU"}, "spill is for states on the CPU"),
+        ({"max_parallel_experiments": 2}, "circuits run one after another"),
         ({"distributed": comms(1)[0]}, "several ranks are in memory: leave out spill"),
     ],
 )
@@ -268,6 +292,9 @@ def test_options_that_exclude_spilling(options, words, tmp_path, monkeypatch, qa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BasicAerError, match=words):
         qasm.run(circuit_of(2), spill=tmp_path, **options)
+    of_plan = {"ranks": 2} if "distributed" in options else options
+    with pytest.raises(BasicAerError, match=words):
+        qasm.plan(circuit_of(2), spill=tmp_path, **of_plan)
 
 
 def test_simulators_that_return_all_amplitudes_do_not_spill(tmp_path):

@@ -10,10 +10,12 @@ from qiskit.quantum_info import SparsePauliOp
 
 import random_programs
 import reference
-from basicaer import BasicAerError, library
+from basicaer import BasicAer, BasicAerError, library
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
+from basicaer.devices.spilled import state_file
 from basicaer.devices.spilled.device import SpilledDevice
+from basicaer.devices.spilled.state import SpilledState
 from basicaer.devices.spilled.state_file import StateFile
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
@@ -21,6 +23,7 @@ from basicaer.noise import NoiseModel, depolarizing_error
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
+from basicaer.primitives import EstimatorV2, SamplerV2
 
 CHUNK_QUBITS = 4
 
@@ -31,6 +34,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", CHUNK_QUBITS)
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
     return tmp_path
 
 
@@ -137,6 +141,28 @@ def test_an_initial_state(folder, monkeypatch, qasm):
     circuit.measure_all()
     of_both = in_both(qasm, circuit, folder, monkeypatch, initial_statevector=reference.random_state(6))
     assert of_both[0].get_counts() == of_both[1].get_counts()
+
+
+def test_primitives_have_the_same_values(folder, monkeypatch, qasm):
+    circuit, measured = layers(6), layers(6)
+    measured.measure_all()
+    observables = [SparsePauliOp(["XXYZZI", "IIIIIZ"], [0.5, 2]), "YIIIIX"]
+
+    def both(**options):
+        values = EstimatorV2(qasm, **options).run([(circuit, observables)]).result()[0].data.evs
+        return values, SamplerV2(qasm, seed=3, **options).run([measured]).result()[0].data.meas.get_counts()
+
+    made, zero = [], SpilledState.zero.__func__
+    counting = classmethod(lambda cls, *arguments: made.append(cls) or zero(cls, *arguments))
+    monkeypatch.setattr(SpilledState, "zero", counting)
+    with pytest.raises(BasicAerError, match="statevector_simulator has no option 'spill'"):
+        SamplerV2(BasicAer.get_backend("statevector_simulator"), spill=folder)
+    values, counts = both(spill=folder)
+    assert len(made) == 2
+    monkeypatch.undo()
+    of_memory = both()
+    assert np.allclose(values, of_memory[0], rtol=0, atol=1e-12)
+    assert counts == of_memory[1]
 
 
 def segment_of(n, count, seed=0):

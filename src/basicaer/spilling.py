@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled.device import SpilledDevice
-from basicaer.devices.spilled.state_file import why_no_files
+from basicaer.devices.spilled.state_file import check_folder, why_no_files
 from basicaer.errors import BasicAerError
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
@@ -40,6 +40,6 @@ def choose_device(
         return device, reason
     if problem := why_no_files():
         raise BasicAerError(f"spill={options.spill!r} cannot be used: {problem}.")
-    spilled = SpilledDevice(Path(options.spill), plan_segment, plan_stages, device=NumpyDevice(options.threads))
-    spilled.free_bytes()  # refuses a folder that is not there
+    check_folder(folder := Path(options.spill))
+    spilled = SpilledDevice(folder, plan_segment, plan_stages, device=NumpyDevice(options.threads))
     return spilled, f"the state needs {readable(needed)}, and {readable(free)} of memory are free"

@@ -58,7 +58,7 @@ from basicaer.simulators.ranks import (
     ranks_of,
     shared,
 )
-from basicaer.simulators.run_options import RunOptions, would_spill
+from basicaer.simulators.run_options import RunOptions, check_spill, would_spill
 from basicaer.simulators.running import run_simulation
 from basicaer.simulators.target import build_target
 from basicaer.spilling import choose_device
@@ -317,6 +317,7 @@ class BasicAerSimulator(BackendV2):
         settings = self._settings({**options, "distributed": False})
         if (ranks := check_option("ranks", ranks)) > 1:
             settings["distributed"] = ImaginedRanks(ranks)
+            check_spill(settings)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]

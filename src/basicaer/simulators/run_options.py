@@ -13,7 +13,7 @@ from basicaer.wording import unknown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["RunOptions", "would_spill"]
+__all__ = ["RunOptions", "check_spill", "would_spill"]
 
 _DICTIONARIES = frozenset({"backend_options", "options", "run_options"})  # how other simulators are given options
 _NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "method", "shots"})
@@ -63,8 +63,7 @@ class RunOptions(NamedTuple):
         settings |= check_options(changed)
         if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
             raise OptionValueError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
-        if settings.get("spill") is not None:
-            _check_spill(settings)
+        check_spill(settings)
         check_saving(settings)
         return settings
 
@@ -115,14 +114,21 @@ def would_spill(settings: Mapping[str, Any]) -> bool:
     return is_free and settings["spill"] is None and not why_no_files()
 
 
-def _check_spill(settings: Mapping[str, Any]) -> None:
-    """Refuse what cannot be done with a state in a file."""
+def check_spill(settings: Mapping[str, Any]) -> None:
+    """Refuse what cannot be done with a state in a file, if ``spill`` is among checked options."""
+    if settings.get("spill") is None:
+        return
     if settings["checkpoint_dir"] is not None:
         raise OptionValueError("A job saved in checkpoint_dir keeps its states in memory: leave out spill.")
     if settings["distributed"]:
         raise OptionValueError("The states of several ranks are in memory: leave out spill, or distributed.")
     if settings["device"] is DeviceChoice.GPU:
         raise OptionValueError("spill is for states on the CPU: leave out device='GPU', or spill.")
+    if settings["max_parallel_experiments"] != 1:
+        raise OptionValueError(
+            "With spill, circuits run one after another, as each takes memory for its chunks: leave out "
+            "max_parallel_experiments, or spill."
+        )
 
 
 def _means_default(name: str, value: Any) -> bool:

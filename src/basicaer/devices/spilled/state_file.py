@@ -12,27 +12,30 @@ import sys
 import tempfile
 import threading
 import weakref
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 import numpy as np
+import psutil
 
 from basicaer.errors import BasicAerError, reason_of
 from basicaer.wording import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     _Poll = Callable[[], None]
 
-__all__ = ["StateFile", "free_disk_bytes", "why_no_files"]
+__all__ = ["StateFile", "check_folder", "free_disk_bytes", "why_no_files"]
 
 _PIECE_BYTES = 2**22  # bytes between two polls: they take some 20 ms on a disk that moves 200 MB in a second
 _SLOW_TO_CLOSE = 2**26  # bytes; the system takes a tenth of a second to free the room of a gigabyte
 _TAKEN_AT_ONCE = 2**28  # bytes between two polls while room is taken, which writes nothing on most file systems
 
+
+_IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})  # kinds of file systems whose files are in memory
 
 _closing: list[threading.Thread] = []  # threads that close large files, so that a cancelled job need not wait for that
 
@@ -43,6 +46,31 @@ def why_no_files() -> str:
     if all(hasattr(os, name) for name in needed):
         return ""
     return f"states are spilled on Linux only, and this is {sys.platform}"
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder in which no file can be made, or whose files are not on a disk.
+
+    Raises
+    ------
+    BasicAerError
+        Naming the folder, and why.
+    """
+    free_disk_bytes(folder)
+    if not os.access(folder, os.W_OK | os.X_OK) or not os.statvfs(folder).f_blocks:
+        raise _no_files_in(folder, "it cannot be written")
+    if (kind := _file_system(folder)) in _IN_MEMORY:
+        raise BasicAerError(
+            f"spill={str(folder)!r} is a folder of {kind}, whose files are in memory, where the state has no room; "
+            "choose a folder on a disk."
+        )
+
+
+def _file_system(folder: Path) -> str:
+    """Return the kind of the file system of a folder; empty if the system does not say."""
+    within = [folder.resolve(), *folder.resolve().parents]
+    kinds = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
+    return next((kinds[parent] for parent in within if parent in kinds), "")
 
 
 def free_disk_bytes(folder: Path) -> int:
@@ -60,13 +88,13 @@ def free_disk_bytes(folder: Path) -> int:
     try:
         there = os.statvfs(folder)
     except OSError as error:
-        raise _no_files_in(folder, error) from error
+        raise _no_files_in(folder, error.strerror or str(error)) from error
     return there.f_bavail * there.f_frsize
 
 
-def _no_files_in(folder: Path, error: OSError) -> BasicAerError:
+def _no_files_in(folder: Path, why: str) -> BasicAerError:
     return BasicAerError(
-        f"spill must be a folder in which files can be made, not {str(folder)!r} ({error.strerror or error}); make the "
+        f"spill must be a folder in which files can be made, not {str(folder)!r} ({why}); make the "
         "folder, or choose another one."
     )
 
@@ -98,7 +126,7 @@ class StateFile:
         try:
             self._file = tempfile.TemporaryFile(dir=folder, prefix="basicaer-", buffering=0)  # noqa: SIM115  # closed below
         except OSError as error:
-            raise _no_files_in(folder, error) from error
+            raise _no_files_in(folder, error.strerror or str(error)) from error
         self._close = weakref.finalize(self, _close, self._file, size)  # for states that an error leaves behind, too
         try:
             for start in range(0, size, _TAKEN_AT_ONCE):
