@@ -65,7 +65,7 @@ def _quick_disk(monkeypatch):
 @pytest.fixture(params=["CPU-tiny-tiles", "GPU-emulated"])
 def device(request, monkeypatch):
     device = DEVICES[request.param]()
-    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
     return device
 
 
@@ -365,7 +365,7 @@ def test_shots_go_on_on_another_device(tmp_path, monkeypatch):
         run(work, Persistence(str(tmp_path), 0.0), StopsAfter(40))
     before = counted.proposals
     device = DEVICES["GPU-emulated"]()
-    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
     check_alike(outcome(run(load_job(tmp_path)[1], Persistence(str(tmp_path), 0.0))), want)
     assert before > 0.4 * whole
     assert counted.proposals < whole + 0.2 * before

@@ -282,7 +282,6 @@ def test_a_time_limit_ends_a_pass(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"checkpoint_dir": "saved"}, "keeps its states in memory: leave out spill"),
         ({"device": "GPU"}, "spill is for states on the CPU"),
         ({"max_parallel_experiments": 2}, "circuits run one after another"),
         ({"distributed": comms(1)[0]}, "several ranks are in memory: leave out spill"),

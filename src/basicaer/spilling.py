@@ -23,23 +23,48 @@ __all__ = ["choose_device"]
 
 
 def choose_device(
-    options: DeviceOptions, n_qubits: int, precision: Precision, crossover: Crossover, *, ahead: bool = False
+    options: DeviceOptions,
+    n_qubits: int,
+    precision: Precision,
+    crossover: Crossover,
+    *,
+    ahead: bool = False,
+    saved_in: Path | None = None,
+    on_disk: bool = False,
 ) -> tuple[Device, str]:
     """Return the device for a state of `n_qubits`, and why it is that one; as the registry does, but for ``spill``.
+
+    Parameters
+    ----------
+    saved_in
+        The folder of the job if it is saved, where the file is then.
+    on_disk
+        Whether the job goes on with a state in a file, whatever memory is free.
 
     Raises
     ------
     BasicAerError
         Also if the state has to be spilled and there are no files for that on this system, or not in this folder.
     """
+    if on_disk:
+        return _spilled(options, saved_in), "the job was saved there"
     device, reason = registry.choose_device(options, n_qubits, precision, crossover, ahead=ahead)
     if not options.spill:
         return device, reason
     needed = precision.amplitude_bytes * 2**n_qubits + device.scratch_bytes(precision)
     if needed <= (free := device.expected_free_bytes() if ahead else device.free_bytes()):
         return device, reason
+    reason = f"the state needs {readable(needed)}, and {readable(free)} of memory are free"
+    return _spilled(options, saved_in), reason
+
+
+def _spilled(options: DeviceOptions, saved_in: Path | None) -> SpilledDevice:
+    """Return the device whose states are files in a folder, or what is to become one."""
     if problem := why_no_files():
         raise BasicAerError(f"spill={options.spill!r} cannot be used: {problem}.")
-    check_folder(folder := Path(options.spill))
-    spilled = SpilledDevice(folder, plan_segment, plan_stages, device=NumpyDevice(options.threads))
-    return spilled, f"the state needs {readable(needed)}, and {readable(free)} of memory are free"
+    folder = Path(options.spill) if saved_in is None else saved_in.absolute()
+    while saved_in is not None and not folder.exists() and folder != folder.parent:
+        folder = folder.parent  # the folder of a job is made when the job is submitted
+    check_folder(folder)
+    cpu = NumpyDevice(options.threads)
+    return SpilledDevice(folder, plan_segment, plan_stages, device=cpu, is_saved=saved_in is not None)

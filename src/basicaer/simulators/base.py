@@ -451,9 +451,10 @@ class BasicAerSimulator(BackendV2):
         if ranks := settings["distributed"] or None:
             devices = options_of_rank(devices, ranks, gpus)
         of_rank = qubits_of_rank(evolved, ranks)
-        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True)
+        saved_in = settings["checkpoint_dir"]
+        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True, saved_in=saved_in)
         device, _ = shared(chosen, evolved, ranks)
-        memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
+        memory, is_persisted = settings.get("memory", False), saved_in is not None
         check_room(
             device,
             program,

@@ -109,8 +109,7 @@ class RunOptions(NamedTuple):
 
 def would_spill(settings: Mapping[str, Any]) -> bool:
     """Tell whether a state that does not fit into memory could be spilled, if these options had ``spill``."""
-    others = settings["checkpoint_dir"], settings["distributed"]
-    is_free = "spill" in settings and not any(others) and settings["device"] is not DeviceChoice.GPU
+    is_free = "spill" in settings and not settings["distributed"] and settings["device"] is not DeviceChoice.GPU
     return is_free and settings["spill"] is None and not why_no_files()
 
 
@@ -118,8 +117,6 @@ def check_spill(settings: Mapping[str, Any]) -> None:
     """Refuse what cannot be done with a state in a file, if ``spill`` is among checked options."""
     if settings.get("spill") is None:
         return
-    if settings["checkpoint_dir"] is not None:
-        raise OptionValueError("A job saved in checkpoint_dir keeps its states in memory: leave out spill.")
     if settings["distributed"]:
         raise OptionValueError("The states of several ranks are in memory: leave out spill, or distributed.")
     if settings["device"] is DeviceChoice.GPU:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,12 @@ class Workshop:
     """What works on the chunks of states: a device, planners, and the memory that chunks come into.
 
     States of one run share it, as only one of them is worked on at a time.
+
+    Attributes
+    ----------
+    is_saved
+        Whether the job is saved, so that files have names. What is saved is a file that nothing is written to until
+        another one is saved: two files take turns.
     """
 
     def __init__(  # noqa: PLR0917  # all of it is needed
@@ -49,13 +56,50 @@ class Workshop:
         stage_planner: StagePlanner,
         precision: Precision,
         monitor: Monitor,
+        *,
+        is_saved: bool,
     ) -> None:
+        self.is_saved = is_saved
         self.folder, self.chunk_qubits = folder, chunk_qubits
         self.device, self.planner, self.stage_planner = device, planner, stage_planner
         self.precision, self.monitor = precision, monitor
         self.quiet = monitor.silent()  # for what is done to single chunks, which are no passes
         self.dtype = np.dtype(f"c{precision.amplitude_bytes}")
         self._buffers: list[Buffer] = []
+        self._saved: StateFile | None = None  # what the job is resumed with
+        self._written: StateFile | None = None  # what it will be resumed with
+        self._left: list[StateFile] = []  # what no state needs
+        self._spare: StateFile | None = None
+
+    def new_file(self, amplitudes: int) -> StateFile:
+        """Return a file for a state; its content does not count."""
+        if self._spare is not None and self._spare.amplitudes == amplitudes:
+            file, self._spare = self._spare, None
+            return file
+        return StateFile(self.folder, amplitudes, self.dtype, self.monitor.poll, named=self.is_saved)
+
+    def note_written(self, file: StateFile) -> None:
+        """Note that a file is written through to the disk, and its name is about to be."""
+        self._written = file
+
+    def note_saved(self) -> None:
+        """Note that the job can be resumed with the file that was written last, and needs the one before no longer."""
+        old, self._saved, file = self._saved, self._written, self._written
+        if file is None or file is old:
+            return
+        file.save(on=True)
+        if old is not None:
+            old.save(on=False)
+            if old in self._left:
+                self._left.remove(old)
+                self._spare = old
+
+    def leave(self, file: StateFile) -> None:
+        """Note that no state needs a file any longer, though the job may if it is resumed."""
+        if file.is_saved:
+            self._left.append(file)
+        else:
+            file.close()
 
     def buffers(self, size: int) -> list[Buffer]:
         """Return the memory for chunks of so many amplitudes."""
@@ -210,12 +254,32 @@ class SpilledAmplitudes:
             if not is_moved:
                 fixed_after |= {labels[label]: 0 for label in layout["zero"]}
 
+        file = self._workshop.new_file(self._file.amplitudes) if self._file.is_saved else self._file
+
         def store(number: int, buffer: Buffer, poll: Callable[[], None]) -> None:
             positions = {place_after[qubit]: value for qubit, value in fixed_after.items()}
-            store_chunk(self._file, division, number, positions, buffer, poll)
+            store_chunk(file, division, number, positions, buffer, poll)
 
-        pass_over(numbers, self._workshop.buffers(2**self._n_local), load, work, store, self._poll)
+        with self._closed_by_failure(file):
+            pass_over(numbers, self._workshop.buffers(2**self._n_local), load, work, store, self._poll)
+        self._go_on_in(file)
         self._place, self._fixed = place_after, fixed_after
+
+    @contextlib.contextmanager
+    def _closed_by_failure(self, file: StateFile) -> Iterator[None]:
+        """Close a new file if what writes it fails."""
+        try:
+            yield
+        except BaseException:
+            if file is not self._file:
+                file.close()
+            raise
+
+    def _go_on_in(self, file: StateFile) -> None:
+        """Let the amplitudes be in a file that may be another one."""
+        if file is not self._file:
+            old, self._file = self._file, file
+            self._workshop.leave(old)
 
     def _sort(self) -> None:
         """Bring the qubits to the positions of their numbers."""
@@ -255,13 +319,16 @@ class SpilledAmplitudes:
     def _write_all(self, part_of: Callable[[int, int], NDArray[np.complexfloating]]) -> None:
         """Replace all amplitudes by those that a function returns from one index to another."""
         self.any_untouched = False
+        file = self._workshop.new_file(self._file.amplitudes) if self._file.is_saved else self._file
+        with self._closed_by_failure(file):
+            for start, end in _parts(2**self.n_qubits):
+                file.write(start, np.ascontiguousarray(part_of(start, end), self._workshop.dtype), self._poll)
+        self._go_on_in(file)
         self._place, self._fixed, self._factor = list(range(self.n_qubits)), {}, 1.0
-        for start, end in _parts(2**self.n_qubits):
-            self._file.write(start, np.ascontiguousarray(part_of(start, end), self._workshop.dtype), self._poll)
 
     def _copied_file(self) -> StateFile:
         """Return a copy of the file."""
-        copied = StateFile(self._workshop.folder, self._file.amplitudes, self._file.dtype, self._poll)
+        copied = self._workshop.new_file(self._file.amplitudes)
         division, fixed = self._division(()), self._fixed_positions()
 
         def load(number: int, buffer: Buffer, poll: Callable[[], None]) -> None:
@@ -270,12 +337,9 @@ class SpilledAmplitudes:
         def store(number: int, buffer: Buffer, poll: Callable[[], None]) -> None:
             store_chunk(copied, division, number, fixed, buffer, poll)
 
-        try:
+        with self._closed_by_failure(copied):
             buffers = self._workshop.buffers(2**self._n_local)
             pass_over(division.numbers(fixed), buffers, load, lambda *_: self._poll(), store, self._poll)
-        except BaseException:
-            copied.close()
-            raise
         return copied
 
 

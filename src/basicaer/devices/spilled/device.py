@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from basicaer.engine.stages import StagePlanner
     from basicaer.options import Precision
 
-__all__ = ["SpilledDevice"]
+__all__ = ["LAYOUT_NAME", "SpilledDevice"]
+
+LAYOUT_NAME = "disk"
+"""What all devices of this kind are called where states are saved."""
 
 _USUAL_CHUNKS = 5  # qubits by which a state is larger than a chunk, if there is memory for such chunks
 _SMALLEST_CHUNK = 20  # qubits: 16 MiB in double precision
@@ -42,6 +45,8 @@ class SpilledDevice:
         The device that works on chunks.
     chunk_qubits
         The qubits of a chunk, at least 2; None chooses by the size of the state and the memory that is free.
+    is_saved
+        Whether the folder is that of a saved job, which can be resumed from a file there.
     """
 
     is_host = False  # memory has only chunks of a state
@@ -56,7 +61,9 @@ class SpilledDevice:
         *,
         device: NumpyDevice | None = None,
         chunk_qubits: int | None = None,
+        is_saved: bool = False,
     ) -> None:
+        self._is_saved = is_saved
         self.name = f"disk of {folder}"
         self._device = device or NumpyDevice()
         self.threads = self._device.threads
@@ -84,17 +91,21 @@ class SpilledDevice:
 
     def layout_name(self, precision: Precision) -> str:
         del precision
-        return self.name
+        return LAYOUT_NAME  # wherever the folder is
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> State:
         monitor = monitor or Monitor()
         key = n_qubits, precision, id(monitor)
         if key not in self._workshops:
             chunk_qubits = self.chunk_qubits(n_qubits, precision)
-            self._workshops = {
-                key: Workshop(self._folder, chunk_qubits, self._device, *self._planners, precision, monitor)
-            }
+            how = self._device, *self._planners, precision, monitor
+            self._workshops = {key: Workshop(self._folder, chunk_qubits, *how, is_saved=self._is_saved)}
         return SpilledState.zero(self._workshops[key], n_qubits)
+
+    def note_saved(self) -> None:
+        """Note that the state whose layout was taken last can be restored from now on, and none before it need be."""
+        for workshop in self._workshops.values():
+            workshop.note_saved()
 
     def new_batch(self, n_qubits: int, precision: Precision, count: int, monitor: Monitor | None = None) -> Batch:
         raise NotImplementedError  # `most_states` says that it has no batches
@@ -126,7 +137,8 @@ class SpilledDevice:
         return self._device.gate_seconds(n_qubits, precision)
 
     def free_bytes(self) -> int:
-        return free_disk_bytes(self._folder)
+        files = 2 if self._is_saved else 1  # that take turns
+        return free_disk_bytes(self._folder) // files
 
     def expected_free_bytes(self) -> int:
         return self.free_bytes()

@@ -32,7 +32,7 @@ class SpilledState(RunningAmplitudes, SpilledReadings, Irreversible):
     def zero(cls, workshop: Workshop, n_qubits: int) -> Self:
         """Return |0...0>."""
         poll = workshop.monitor.poll
-        file = StateFile(workshop.folder, 2**n_qubits, workshop.dtype, poll)
+        file = workshop.new_file(2**n_qubits)
         state = cls(file, workshop, n_qubits, range(n_qubits), dict.fromkeys(range(n_qubits), 0))
         file.write(0, np.ones(1, workshop.dtype), poll)
         state.any_untouched = True
@@ -88,13 +88,41 @@ class SpilledState(RunningAmplitudes, SpilledReadings, Irreversible):
         return copied
 
     def layout(self) -> dict[str, Any]:
-        raise NotImplementedError  # spilled jobs that would be saved are refused
+        """Return also which file has the amplitudes, and when it was last written to."""
+        return {
+            "file": self._file.name,
+            "stamp": self._file.stamp,
+            "chunk_qubits": self._n_local,
+            "place": list(self._place),
+            "fixed": [[qubit, value] for qubit, value in self._fixed.items()],
+            "factor": float(self._factor),
+            "held": None if self._held is None else list(self._held),
+            "began": None if self._began is None else list(self._began),
+            "stages_done": self._stages_done,
+        }
 
     def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
-        raise NotImplementedError  # as above
+        """Yield nothing, once all amplitudes are on the disk: the file is what is saved."""
+        self._file.write_through()
+        self._workshop.note_written(self._file)
+        yield from ()
 
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
-        raise NotImplementedError  # as above
+        del parts  # none
+        old, workshop = self._file, self._workshop
+        self._file = StateFile(workshop.folder, old.amplitudes, old.dtype, self._poll, saved=layout["file"])
+        old.close()
+        if self._file.stamp != layout["stamp"]:
+            raise self._file.changed(f"{self._file.name} has been written to since")
+        workshop.note_written(self._file)
+        workshop.note_saved()
+        workshop.chunk_qubits = self._n_local = layout["chunk_qubits"]
+        self._place, self._fixed = list(layout["place"]), dict(layout["fixed"])
+        self._factor, self._stages_done = layout["factor"], layout["stages_done"]
+        self._held = None if layout["held"] is None else tuple(layout["held"])
+        self._began = None if layout["began"] is None else tuple(layout["began"])
+        self.any_untouched = False
+        workshop.monitor.expect_more(round(workshop.monitor.passes))  # stages that were done before
 
     def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
         raise NotImplementedError  # only ranks exchange parts, and they do not spill

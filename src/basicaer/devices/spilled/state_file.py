@@ -1,13 +1,18 @@
 """A file that holds the amplitudes of a state: room that is taken at once, and reading and writing in pieces.
 
 The file has no name, so that nobody else can open it, and the system frees its room whenever and however the process
-ends. It is not mapped into memory: there a full disk would end the process, and a cancellation would take seconds.
+ends. Only where a job is saved it has one, by which the job finds it when it is resumed. It is not mapped into memory:
+there a full disk would end the process, and a cancellation would take seconds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
+import secrets
+import stat
 import sys
 import tempfile
 import threading
@@ -22,13 +27,16 @@ from basicaer.errors import BasicAerError, reason_of
 from basicaer.wording import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
     _Poll = Callable[[], None]
 
-__all__ = ["StateFile", "check_folder", "free_disk_bytes", "why_no_files"]
+__all__ = ["NAME", "StateFile", "check_folder", "free_disk_bytes", "why_no_files"]
+
+NAME = re.compile(r"running-[0-9a-f]{8}\.state")
+"""The names of files in the folder of a saved job."""
 
 _PIECE_BYTES = 2**22  # bytes between two polls: they take some 20 ms on a disk that moves 200 MB in a second
 _SLOW_TO_CLOSE = 2**26  # bytes; the system takes a tenth of a second to free the room of a gigabyte
@@ -110,6 +118,16 @@ class StateFile:
         How many there are; at first, all are 0.
     poll
         Called now and then while room is taken.
+    named
+        Whether it gets a name, in the folder of a saved job. The name is removed when the file is closed, unless
+        `is_saved`.
+    saved
+        The name of a file that a saved job has left; it is opened, and its amplitudes stay.
+
+    Attributes
+    ----------
+    name
+        Its name in the folder; empty if it has none.
 
     Raises
     ------
@@ -117,17 +135,35 @@ class StateFile:
         If the file cannot be made, or the disk has no room for it.
     """
 
-    def __init__(self, folder: Path, amplitudes: int, dtype: np.dtype[np.complexfloating], poll: _Poll) -> None:
+    def __init__(  # where, what, and how
+        self,
+        folder: Path,
+        amplitudes: int,
+        dtype: np.dtype[np.complexfloating],
+        poll: _Poll,
+        *,
+        named: bool = False,
+        saved: str = "",
+    ) -> None:
         self.amplitudes, self.dtype = amplitudes, dtype
         self._folder = folder
+        self._of_saved_job = named or bool(saved)
+        self.name = saved or (f"running-{secrets.token_hex(4)}.state" if named else "")
         size = amplitudes * dtype.itemsize
-        if size > (free := free_disk_bytes(folder)):
+        if not saved and size > (free := free_disk_bytes(folder)):
             raise self._full(size, free)
         try:
-            self._file = tempfile.TemporaryFile(dir=folder, prefix="basicaer-", buffering=0)  # noqa: SIM115  # closed below
+            self._file = _opened(folder, self.name, size if saved else None)
         except OSError as error:
-            raise _no_files_in(folder, error.strerror or str(error)) from error
-        self._close = weakref.finalize(self, _close, self._file, size)  # for states that an error leaves behind, too
+            why = error.strerror or str(error)
+            raise self.changed(why) if saved else _no_files_in(folder, why) from error
+        self._names = [folder / self.name] if named else []  # what to remove when it is closed
+        # For states that an error leaves behind, too.
+        self._close = weakref.finalize(self, _close, self._file, self._names, size)
+        if not saved:
+            self._take_room(size, poll)
+
+    def _take_room(self, size: int, poll: _Poll) -> None:
         try:
             for start in range(0, size, _TAKEN_AT_ONCE):
                 poll()
@@ -135,18 +171,49 @@ class StateFile:
         except OSError as error:
             self.close()
             if error.errno == errno.ENOSPC:
-                raise self._full(size, free_disk_bytes(folder)) from error
+                raise self._full(size, free_disk_bytes(self._folder)) from error
             raise BasicAerError(
-                f"A state of {readable(size)} cannot be kept in spill={str(folder)!r} ({reason_of(error)}); choose "
-                "another folder."
+                f"A state of {readable(size)} cannot be kept in {self._where} ({reason_of(error)}); choose another "
+                "folder."
             ) from error
         except BaseException:
             self.close()
             raise
 
+    @property
+    def _where(self) -> str:
+        return f"{'checkpoint_dir' if self._of_saved_job else 'spill'}={str(self._folder)!r}"
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether a job that is resumed needs it, so that nothing may be written to it."""
+        return self._of_saved_job and not self._names
+
+    def save(self, *, on: bool) -> None:
+        """Let a job that is resumed need this file, or no longer."""
+        self._names[:] = [] if on else [self._folder / self.name]
+        if not on and not self._close.alive:
+            _remove(self._names)
+
+    def write_through(self) -> None:
+        """Wait until all that was written is on the disk."""
+        os.fsync(self._file.fileno())
+
+    @property
+    def stamp(self) -> int:
+        """When it was last written to, in nanoseconds: by this a change by somebody else is noticed."""
+        return os.fstat(self._file.fileno()).st_mtime_ns
+
+    def changed(self, why: str) -> BasicAerError:
+        """Return the error for a file that is not what a job has saved."""
+        return BasicAerError(
+            f"The state that was saved in {self._folder} is no longer there ({why}); delete running.save in that "
+            "folder to repeat the circuit alone, and resume the job again."
+        )
+
     def _full(self, size: int, free: int) -> BasicAerError:
         return BasicAerError(
-            f"A state of {readable(size)} has no room in spill={str(self._folder)!r}, where {readable(free)} are free; "
+            f"A state of {readable(size)} has no room in {self._where}, where {readable(free)} are free; "
             "delete something there, or choose a folder on a larger disk."
         )
 
@@ -175,18 +242,37 @@ class StateFile:
             left, at = left[count:], at + count
 
     def _fail(self, what: str, why: str, error: OSError | None = None) -> NoReturn:
-        raise BasicAerError(
-            f"The state in spill={str(self._folder)!r} cannot be {what} ({why}), and is lost; check that disk, "
-            "or choose a folder on another one, and run the circuit again."
-        ) from error
+        remedy = "and is lost; check that disk, or choose a folder on another one, and run the circuit again"
+        if self._of_saved_job:
+            remedy = "check that disk, and resume the job"
+        raise BasicAerError(f"The state in {self._where} cannot be {what} ({why}), {remedy}.") from error
 
     def close(self) -> None:
         """Give the room back."""
         self._close()
 
 
-def _close(file: IO[bytes], size: int) -> None:
+def _opened(folder: Path, name: str, size: int | None) -> IO[bytes]:
+    """Open a new file, or one that is there if it has a size; nothing but a regular file is opened."""
+    if not name:
+        return tempfile.TemporaryFile(dir=folder, prefix="basicaer-", buffering=0)
+    if size is None:
+        return (folder / name).open("x+b", buffering=0)
+    there = os.lstat(folder / name)
+    if not stat.S_ISREG(there.st_mode) or there.st_size != size:
+        raise OSError(f"{name} is no file of {size} bytes")
+    return (folder / name).open("r+b", buffering=0)
+
+
+def _remove(names: Iterable[Path]) -> None:
+    for name in names:
+        with contextlib.suppress(OSError):
+            name.unlink()
+
+
+def _close(file: IO[bytes], names: Iterable[Path], size: int) -> None:
     """Close a file, and thereby free its room; if it is large, beside what else is to be done."""
+    _remove(names)
     if size >= _SLOW_TO_CLOSE:
         thread = threading.Thread(target=file.close, name="basicaer-close")
         try:
