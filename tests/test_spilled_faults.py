@@ -87,10 +87,14 @@ def test_a_folder_that_is_none_is_refused_by_run(name, tmp_path, small, qasm):
         qasm.run(circuit_of(N), spill=tmp_path / name).result()
 
 
+def mount(place, kind):
+    return SimpleNamespace(mountpoint=place, fstype=kind, device="a disk")
+
+
 def test_files_that_are_in_memory_themselves_are_refused(tmp_path, small, monkeypatch, qasm):
     monkeypatch.undo()
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
-    mounted = [SimpleNamespace(mountpoint="/", fstype="ext4"), SimpleNamespace(mountpoint=tmp_path, fstype="tmpfs")]
+    mounted = [mount("/", "ext4"), mount(str(tmp_path), "tmpfs")]
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounted)
     (tmp_path / "inside").mkdir()
     with pytest.raises(BasicAerError, match=r"spill='.*inside' is a folder of tmpfs, whose files are in memory"):

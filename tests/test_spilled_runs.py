@@ -10,7 +10,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import random_programs
 import reference
-from basicaer import BasicAer, BasicAerError, library
+from basicaer import BasicAer, BasicAerError, calibration, library
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import state_file
@@ -35,6 +35,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
     monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
+    monkeypatch.setattr(calibration, "_DISK_AMPLITUDES", 2**10)
+    monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path.with_name("calibration.json"))
     return tmp_path
 
 
@@ -342,6 +344,31 @@ def test_a_plan_shows_the_stages_that_a_run_has_and_the_bytes_that_it_moves(meas
     assert job.progress().total_passes == len(plan.stages)
     if not measured:  # nothing is sampled: what is moved is what the stages move, and one amplitude at first
         assert plan.bytes == 16 * (moved["read"] + moved["write"] - 1)
+
+
+def test_a_disk_is_measured_once_and_the_times_of_a_plan_contain_what_it_takes(folder, monkeypatch, qasm):
+    measured, circuit = [], layers(9, 1)
+    circuit.measure_all()
+
+    def rates(of):
+        measured.append(of)
+        return calibration.DiskRates(read=2**10, write=2**11)
+
+    monkeypatch.setattr(calibration, "_measured_rates", rates)
+    plans = [qasm.plan(circuit, spill=folder) for _ in range(2)]
+    assert measured == [folder]
+    for plan in plans:
+        times = [16 * 2**9 / 2**11, *[16 * 2**9 / 2**10 + 16 * 2**9 / 2**11] * (len(plan.stages) - 1)]
+        assert len(times) > 1
+        assert [stage.seconds for stage in plan.stages] == times
+        assert plan.seconds == pytest.approx(sum(times) + 2 * 16 * 2**9 / 2**10, rel=0.01)
+
+
+def test_the_rates_of_a_disk_are_measured_on_a_file(folder):
+    rates = calibration.disk_rates(folder)
+    assert min(rates) > 0
+    assert not any(folder.iterdir())
+    assert calibration.disk_rates(folder) == rates
 
 
 @pytest.mark.parametrize("options", [{}, {"precision": "single"}, {"device": "CPU"}, {"checkpoint_dir": "saved"}])

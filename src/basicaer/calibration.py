@@ -1,6 +1,7 @@
-"""Measures the number of qubits from which a GPU is faster than the CPU, once on each machine.
+"""Measures the number of qubits from which a GPU is faster than the CPU, and how fast disks are, once on each machine.
 
-The number decides only which device `device="auto"` chooses. Plans never depend on it.
+The number decides only which device `device="auto"` chooses, and the rates of disks what a plan predicts. What a plan
+does never depends on them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from basicaer._version import __version__
 from basicaer.devices.registry import SMALLEST_ON_GPU
+from basicaer.devices.spilled.state_file import StateFile, disk_of
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
 
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.options import Precision
 
-__all__ = ["calibration_file", "known_crossover", "measured_crossover"]
+__all__ = ["DiskRates", "calibration_file", "disk_rates", "known_crossover", "measured_crossover"]
 
 _SIZES = range(SMALLEST_ON_GPU, 23, 2)
+_DISK_AMPLITUDES = 2**22  # 64 MiB
 _RUNS = 4  # the first run is not counted, since it compiles and plans
 _lock = threading.Lock()
 
@@ -62,6 +65,59 @@ def measured_crossover(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) 
                 break
         _write(_read() | {_key(cpu, gpu, precision): found})
         return found
+
+
+class DiskRates(NamedTuple):
+    """How many bytes of a state a disk reads and writes in a second, when the system does not keep them in memory."""
+
+    read: int
+    write: int
+
+    def seconds(self, read: float, written: float) -> float:
+        """Return how long it takes to read and to write so many bytes."""
+        return read / self.read + written / self.write
+
+
+def disk_rates(folder: Path) -> DiskRates:
+    """Return the rates of the disk of a folder; if they are not known, measure them, which takes about a second.
+
+    Raises
+    ------
+    BasicAerError
+        If no file can be made there.
+    """
+    with _lock:
+        key = f"basicaer {__version__}, disk {disk_of(folder)}"
+        known = _read()
+        if {f"{key}, read", f"{key}, write"} <= known.keys():
+            return DiskRates(known[f"{key}, read"], known[f"{key}, write"])
+        rates = _measured_rates(folder)
+        _write(known | {f"{key}, {name}": rate for name, rate in rates._asdict().items()})
+        return rates
+
+
+def _measured_rates(folder: Path) -> DiskRates:
+    """Measure on a file how fast a disk reads, and writes what has been written before, as most stages do."""
+    amplitudes = np.ones(_DISK_AMPLITUDES, complex)
+    file = StateFile(folder, len(amplitudes), amplitudes.dtype, _no_poll)
+    try:
+        file.write(0, amplitudes, _no_poll)
+        file.write_through()
+        started = time.perf_counter()
+        file.write(0, amplitudes, _no_poll)
+        file.write_through()
+        written = time.perf_counter()
+        file.forget()
+        begun = time.perf_counter()
+        file.read(0, amplitudes, _no_poll)
+        read = time.perf_counter() - begun
+    finally:
+        file.close()
+    return DiskRates(int(amplitudes.nbytes / read) + 1, int(amplitudes.nbytes / (written - started)) + 1)
+
+
+def _no_poll() -> None:
+    """Poll nothing, as this takes about a second."""
 
 
 def _seconds(device: Device, segment: Segment, n_qubits: int, precision: Precision) -> float:

@@ -68,7 +68,7 @@ class CircuitPlan(PlanFacts):
         is as if one process had the whole state. None if it is not divided.
     on_disk
         Bytes of the file of a state that does not fit into memory; 0 if it is in memory. The bytes of `stages` are then
-        those that are read from the disk and written to it, and no predicted time contains what that takes.
+        those that are read from the disk and written to it, at rates of the disk that are measured once and kept.
     """
 
     def __repr__(self) -> str:

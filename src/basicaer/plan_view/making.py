@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from basicaer.calibration import measured_crossover
+from basicaer.calibration import disk_rates, measured_crossover
 from basicaer.devices.distributed.rank_gates import Places as PlacesOfRank
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.devices.spilled.stage_gates import segments_of_chunks
@@ -70,6 +70,11 @@ def plan_experiment(
         threads=planning.threads,
         on_host=device.is_host,
     )
+    on_disk, reading = 0, 0.0
+    if isinstance(device, SpilledDevice):
+        on_disk = precision.amplitude_bytes * 2 ** len(qubits)
+        if program.final:  # it is read for the weights of blocks, and for the outcomes in these
+            reading = disk_rates(device.folder).seconds(2 * on_disk, 0)
     return CircuitPlan(
         name=program.name,
         n_qubits=len(qubits),
@@ -82,8 +87,8 @@ def plan_experiment(
         device=device.name,
         device_reason=reason,
         threads=planning.threads,
-        seconds=times.repeated,
-        first_seconds=times.first,
+        seconds=times.repeated + reading,
+        first_seconds=times.first + reading,
         free_parameters=free_parameters,
         unitary=unitary,
         density_matrix=experiment.is_density,
@@ -92,7 +97,7 @@ def plan_experiment(
         division=None
         if ranks == 1
         else division_of(program, len(qubits), precision, ranks, starts_at_zero=starts_at_zero),
-        on_disk=precision.amplitude_bytes * 2 ** len(qubits) if isinstance(device, SpilledDevice) else 0,
+        on_disk=on_disk,
     )
 
 
@@ -194,6 +199,7 @@ class _Planning:
         n, n_local = self.n_qubits, device.chunk_qubits(self.n_qubits, self.precision)
         is_fresh = len(self.zero) == n
         stages = plan_stages(segment, n, n - n_local, None if is_fresh else self.held or tuple(range(n_local, n)))
+        rates, state = disk_rates(device.folder), self.amplitude_bytes * 2**n
         places = _Places(segment, stages)
         self.swaps += len(places.swaps)
         held = stages.ranks
@@ -204,15 +210,17 @@ class _Planning:
             shown = [_shown(segment.gates[stages.origins[i]], stages.gates[i], qubit_on) for i in stage.gates]
             phases = sum(6 for gate in shown if gate.kind is GateKind.DIAGONAL)
             products = sum(8 * 2 ** len(gate.targets) for gate in shown if gate.kind is GateKind.GENERAL)
+            read = 0 if is_fresh else state  # zeros are not read
+            on_chunks = 2 ** (n - n_local) * self.seconds_of_chunk(segment, stages, stage, held, device)
             self.stages.append(
                 Stage(
                     inside,
                     tile=tuple(sorted(qubit_on[wire] for wire in range(n) if wire not in held)),
                     steps=tuple(ShownStep((gate,), ()) for gate in shown),
                     tiles=2 ** (n - n_local),
-                    bytes=(1 if is_fresh else 2) * self.amplitude_bytes * 2**n,  # zeros are not read
+                    bytes=read + state,
                     flops=(phases + products) * 2**n,
-                    seconds=2 ** (n - n_local) * self.seconds_of_chunk(segment, stages, stage, held, device),
+                    seconds=max(on_chunks, rates.seconds(read, state)),  # beside each other
                     before=self.taken_stops(),
                 )
             )

@@ -142,7 +142,7 @@ def _remarks(plan: PlanFacts) -> Iterator[str]:
     if plan.on_disk:
         yield (
             f"The state is a file of {readable(plan.on_disk)}. Each row is a stage: the tile is a chunk, which is "
-            f"read, worked on and written. What the disk takes for {readable(plan.bytes)} comes on top of the times."
+            f"read, worked on and written: {readable(plan.bytes)} in all. The disk was measured once for the times."
         )
     if plan.stages and not plan.passes:
         yield "The gates are applied one by one, since planning would take longer than it saves on so few qubits."

@@ -67,7 +67,7 @@ class SpilledDevice:
         self.name = f"disk of {folder}"
         self._device = device or NumpyDevice()
         self.threads = self._device.threads
-        self._folder = folder
+        self.folder = folder
         self._planners = planner, stage_planner
         self._chunk_qubits = chunk_qubits
         self._workshops: dict[tuple[int, Precision, int], Workshop] = {}
@@ -99,7 +99,7 @@ class SpilledDevice:
         if key not in self._workshops:
             chunk_qubits = self.chunk_qubits(n_qubits, precision)
             how = self._device, *self._planners, precision, monitor
-            self._workshops = {key: Workshop(self._folder, chunk_qubits, *how, is_saved=self._is_saved)}
+            self._workshops = {key: Workshop(self.folder, chunk_qubits, *how, is_saved=self._is_saved)}
         return SpilledState.zero(self._workshops[key], n_qubits)
 
     def note_saved(self) -> None:
@@ -138,7 +138,7 @@ class SpilledDevice:
 
     def free_bytes(self) -> int:
         files = 2 if self._is_saved else 1  # that take turns
-        return free_disk_bytes(self._folder) // files
+        return free_disk_bytes(self.folder) // files
 
     def expected_free_bytes(self) -> int:
         return self.free_bytes()

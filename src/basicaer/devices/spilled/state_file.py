@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     _Poll = Callable[[], None]
 
-__all__ = ["NAME", "StateFile", "check_folder", "free_disk_bytes", "why_no_files"]
+__all__ = ["NAME", "StateFile", "check_folder", "disk_of", "free_disk_bytes", "why_no_files"]
 
 NAME = re.compile(r"running-[0-9a-f]{8}\.state")
 """The names of files in the folder of a saved job."""
@@ -67,18 +67,23 @@ def check_folder(folder: Path) -> None:
     free_disk_bytes(folder)
     if not os.access(folder, os.W_OK | os.X_OK) or not os.statvfs(folder).f_blocks:
         raise _no_files_in(folder, "it cannot be written")
-    if (kind := _file_system(folder)) in _IN_MEMORY:
+    if (kind := _partition(folder)[1]) in _IN_MEMORY:
         raise BasicAerError(
             f"spill={str(folder)!r} is a folder of {kind}, whose files are in memory, where the state has no room; "
             "choose a folder on a disk."
         )
 
 
-def _file_system(folder: Path) -> str:
-    """Return the kind of the file system of a folder; empty if the system does not say."""
+def disk_of(folder: Path) -> str:
+    """Return a name of the disk of a folder, and the kind of its file system."""
+    return " ".join(_partition(folder))
+
+
+def _partition(folder: Path) -> tuple[str, str]:
+    """Return the name of the disk of a folder and the kind of its file system, or empty texts."""
     within = [folder.resolve(), *folder.resolve().parents]
-    kinds = {Path(one.mountpoint): one.fstype for one in psutil.disk_partitions(all=True)}
-    return next((kinds[parent] for parent in within if parent in kinds), "")
+    found = {Path(one.mountpoint): (one.device, one.fstype) for one in psutil.disk_partitions(all=True)}
+    return next((found[parent] for parent in within if parent in found), ("", ""))
 
 
 def free_disk_bytes(folder: Path) -> int:
@@ -198,6 +203,10 @@ class StateFile:
     def write_through(self) -> None:
         """Wait until all that was written is on the disk."""
         os.fsync(self._file.fileno())
+
+    def forget(self) -> None:
+        """Let the system keep nothing of it in memory, once it is written through."""
+        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     @property
     def stamp(self) -> int:
