@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["DiskRates", "calibration_file", "disk_rates", "known_crossover", "measured_crossover"]
 
 _SIZES = range(SMALLEST_ON_GPU, 23, 2)
-_DISK_AMPLITUDES = 2**22  # 64 MiB
+_DISK_AMPLITUDES = 2**22  # amplitudes of the file that a disk is measured on: 64 MiB
 _RUNS = 4  # the first run is not counted, since it compiles and plans
 _lock = threading.Lock()
 

@@ -137,7 +137,7 @@ class SpilledDevice:
         return self._device.gate_seconds(n_qubits, precision)
 
     def free_bytes(self) -> int:
-        files = 2 if self._is_saved else 1  # that take turns
+        files = 2 if self._is_saved else 1  # two of them take turns
         return free_disk_bytes(self.folder) // files
 
     def expected_free_bytes(self) -> int:

@@ -31,7 +31,7 @@ class RunningAmplitudes(SpilledAmplitudes):
 
     _held: tuple[int, ...] | None = None  # the qubits that made the number of a chunk at last
     _began: tuple[int, ...] | None = None  # those when the running segment began; None if it began with |0...0>
-    _stages_done = 0  # of the running segment
+    _stages_done = 0  # stages of the running segment
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
         """Run a segment stage by stage; `plan` is None, as the device makes no plan ahead."""
