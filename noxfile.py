@@ -147,6 +147,7 @@ def sanitized(session: nox.Session) -> None:
         "device_contract",
         "gates",
         "gpu_planned",
+        "gpu_lanes",
         "gpu_kernels",
         "gpu_batch",
         "gpu_adjoint",

@@ -60,7 +60,7 @@ def values():
     return np.random.default_rng(1).normal(size=ANGLES)
 
 
-@pytest.mark.parametrize("n", GOALS)
+@pytest.mark.parametrize("n", GOALS, ids="{} qubits".format)
 def test_a_gradient_and_its_value(benchmark, judge, size, values, n):
     circuit, energy = chain(size(n, smallest=6)), ising(size(n, smallest=6))
     ours, value = value_and_gradient(circuit, energy, **ONE_THREAD), EstimatorV2(**ONE_THREAD).compile(circuit, energy)
@@ -119,7 +119,7 @@ def instructions(circuit):
     return [(item.operation.name, [circuit.find_bit(qubit).index for qubit in item.qubits]) for item in circuit.data]
 
 
-@pytest.mark.parametrize("n", GOALS_AGAINST_LIGHTNING)
+@pytest.mark.parametrize("n", GOALS_AGAINST_LIGHTNING, ids="{} qubits".format)
 def test_against_lightning(benchmark, judge, size, values, n):
     circuit, energy = chain(size(n, smallest=6)), ising(size(n, smallest=6))
     ours, theirs = value_and_gradient(circuit, energy, **ONE_THREAD), on_lightning(circuit, energy, [values])
@@ -163,7 +163,7 @@ def test_against_qulacs(benchmark, judge, size, values):
     benchmark.pedantic(runs[OURS], rounds=1)
 
 
-def test_against_aers_shifted_values(benchmark, judge, size, values):
+def test_against_shifted_values_of_aer(benchmark, judge, size, values):
     primitives = pytest.importorskip("qiskit_aer.primitives", reason="Aer is not installed")
     n = size(16, smallest=4)
     circuit, energy = chain(n), ising(n)

@@ -75,7 +75,7 @@ def test_a_sweep_of(sweep, compared, aers_estimator, size):
     compared(partial(run, ours), partial(run, aers_estimator), share, "of the time of Aer's EstimatorV2")
 
 
-@pytest.mark.parametrize(("terms", "share"), [(1_000, 0.1), (10_000, 1 / 30)])
+@pytest.mark.parametrize(("terms", "share"), [(1_000, 0.1), (10_000, 1 / 30)], ids=["1,000 terms", "10,000 terms"])
 def test_an_observable_of(terms, share, compared, aers_estimator, size):
     n, terms = size(16, smallest=4), size(terms, smallest=5)
     circuit, random = ansatz(n), np.random.default_rng(terms)

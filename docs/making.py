@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from mkdocs.structure.files import File
 
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("benchmarks", "docs", "tests")]
+
+# Modules of these folders:
+from convergence import convergence_picture
+from harness.results import days, load
+from peers.systems import SYSTEMS
+from peers.table import ratio_table
+
+from openqasm3_programs import PROGRAMS
+
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
@@ -25,7 +35,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pictures, and the changelog as a page."""
     files.append(File.generated(config, "plan.png", content=plan_picture()))
     files.append(File.generated(config, "layers.png", content=layers_picture()))
-    files.append(File.generated(config, "convergence.png", content=convergence()))
+    files.append(File.generated(config, "convergence.png", content=convergence_picture()))
     files.append(File.generated(config, "peers.png", content=(RESULTS / "peers.png").read_bytes()))
     files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text("utf-8")))
     return files
@@ -34,16 +44,6 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace each ``{{ name }}`` in a page by the table of that name."""
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: TABLES[found[1]](), markdown)
-
-
-def convergence() -> bytes:
-    """Return the picture of two optimisations with gradients, which `gradients.md` shows."""
-    sys.path.insert(0, str(ROOT / "docs"))
-    try:
-        from convergence import convergence_picture
-    finally:
-        sys.path.pop(0)
-    return convergence_picture()
 
 
 def plan_picture() -> bytes:
@@ -93,21 +93,38 @@ def layers_picture() -> bytes:
 
 def peers(n_qubits: int) -> str:
     """Return the table of ratios to other simulators at one number of qubits, and how they were measured."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        from harness.results import days, load
-        from peers.table import ratio_table
-    finally:
-        sys.path.pop(0)
-    machine = load(RESULTS, "peers")[-1]["machine"]  # that of the picture
-    records = load(RESULTS, "peers", n=n_qubits, machine=machine)
+    records = _results("peers", n=n_qubits)
+    return f"{ratio_table(records, markdown=True)}\n\n{_conditions(records)}"
+
+
+def goals(part: str) -> str:
+    """Return the table of the goals of a part and of what was measured last, and how that was measured."""
+    latest = {record["name"]: record for record in _results("parts", part=part)}
+    rows = ["| what | goal | measured | |", "|---|---|---|---|"]
+    for name, record in latest.items():
+        what = re.sub(r"\[|-", ", ", name.removeprefix("test_").rstrip("]")).replace("_", " ")
+        for simulator in SYSTEMS:
+            what = re.sub(rf"\b{simulator}\b", simulator, what, flags=re.IGNORECASE)
+        rows.append(f"| {what} | {record['goal']} | {record['measured']} | {'met' if record['is_met'] else 'missed'} |")
+    return "\n".join([*rows, "", _conditions(list(latest.values()))])
+
+
+def _results(name: str, **wanted: Any) -> list[dict[str, Any]]:
+    """Return the results of a benchmark on the machine that was used last."""
+    machine = load(RESULTS, name)[-1]["machine"]
+    return load(RESULTS, name, machine=machine, **wanted)
+
+
+def _conditions(records: list[dict[str, Any]]) -> str:
+    """Return where, when and with which versions results were measured."""
     last = records[-1]
     versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
-    conditions = f"{last['processor']}, {last['threads']} threads, {days(records)}; {versions}."
+    threads = f"{last['threads']} threads, " if "threads" in last else ""
+    conditions = f"{last['processor']}, {threads}{days(records)}; {versions}."
     busy = sum(record["busy_elsewhere"] > BUSY for record in records)
     if busy:
         conditions += f" The machine was busy with other work during {busy} of {len(records)} measurements."
-    return f"{ratio_table(records, markdown=True)}\n\n{conditions}"
+    return conditions
 
 
 def latency() -> str:
@@ -133,11 +150,6 @@ def options_without_effect() -> str:
 
 def openqasm3() -> str:
     """Return what runs of OpenQASM 3: the programs of the tests."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    try:
-        from openqasm3_programs import PROGRAMS
-    finally:
-        sys.path.pop(0)
     rows = ["| | program | outcome |", "|---|---|---|"]
     chapter = ""
     for program in PROGRAMS:
@@ -151,6 +163,8 @@ def openqasm3() -> str:
     return "\n".join(rows)
 
 
-TABLES = {"latency": latency, "openqasm3": openqasm3, "options_without_effect": options_without_effect} | {
-    f"peers_{n}": partial(peers, n) for n in (10, 16, 20, 24)
-}
+TABLES = (
+    {"latency": latency, "openqasm3": openqasm3, "options_without_effect": options_without_effect}
+    | {f"peers_{n}": partial(peers, n) for n in (10, 16, 20, 24)}
+    | {f"goals_{part}": partial(goals, part) for part in ("noise", "gradients", "middle_sizes")}
+)

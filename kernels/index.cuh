@@ -36,10 +36,30 @@ __device__ __forceinline__ Number with_gap(Number value, int position, int width
 }
 
 // Whether the bit at `position` of `value` is set.
-__device__ __forceinline__ bool has_bit(Index value, int position) { return (value >> position & 1) != 0; }
+template <class Number>
+__device__ __forceinline__ bool has_bit(Number value, int position) {
+  return (value >> position & 1) != 0;
+}
+
+// The number whose highest bit is the bit at `position` of `value`, and of which no other bit is set.
+__device__ __forceinline__ unsigned as_highest_bit(unsigned value, int position) { return value << (31 - position) & 1u << 31; }
+
+// The position of the highest set bit of `value`, which must not be 0.
+__device__ __forceinline__ constexpr int highest_position(unsigned value) {
+  int position = 0;
+  while (value >> position > 1) ++position;
+  return position;
+}
+
+// How many bits of `value` are set.
+__device__ __forceinline__ unsigned number_of_ones(unsigned value) { return __popc(value); }
+__device__ __forceinline__ unsigned number_of_ones(Index value) { return __popcll(value); }
 
 // 1 if an odd number of bits of `value` are set, else 0.
-__device__ __forceinline__ int parity(Index value) { return __popcll(value) & 1; }
+template <class Number>
+__device__ __forceinline__ int parity(Number value) {
+  return number_of_ones(value) & 1;
+}
 
 // The position of the lowest set bit of `value`, which must not be 0.
 template <class Number>

@@ -28,6 +28,9 @@ constexpr int TABLE_BITS = 8;
 // Where such tables would begin if they are not needed.
 constexpr unsigned NO_TABLES = 0xffffffff;
 
+// Where the constants of a matrix in lanes would begin if there is none.
+constexpr unsigned NO_LANES = 0xffffffff;
+
 // A thread of run_pass holds at most 32 amplitudes: in single precision they take 64 registers.
 constexpr int MOST_REGISTER_BITS = 5;
 
@@ -37,8 +40,12 @@ constexpr int MOST_BLOCK_BITS = 30;
 // A thread of sum_pauli_products holds 16 sums in double precision, which take 64 registers.
 constexpr int PAULI_REGISTER_BITS = 4;
 
-// A thread of sum_transitions has one entry of the matrix, of which there are 4^wires.
+// A thread of sum_transitions has one entry of each matrix, of which there are 4^wires, and of so many matrices at a time.
 constexpr int MOST_TRANSITION_WIRES = MOST_THREAD_BITS / 2;
+constexpr int MOST_TRANSITIONS = 3;
+
+// Two tiles of so many bits, of a ket and of a bra in double precision, take 32 KiB.
+constexpr int MOST_TRANSITION_TILE_BITS = 10;
 
 // No card holds a state of more qubits: 2^40 amplitudes take 8 TiB in single precision.
 constexpr int MOST_INDEX_BITS = 40;

@@ -117,6 +117,30 @@ struct Registers {
     keep_apart(LOW | HIGH);
   }
 
+  // Multiplies by the matrix numbers[4 * row + column] on bits 0, the row's lower bit, and 1 of the thread's number; all threads
+  // of a block do, which are whole warps, in double precision. As real matrices: a warp's amplitudes of two registers have a row for each four threads and register,
+  // and columns for the real and the imaginary part in each of these threads. They are multiplied by the transposed matrix.
+  __device__ __forceinline__ void mix_lanes(const Complex<R>* numbers) {
+    if constexpr (MULTIPLIES_MATRICES && sizeof(R) == sizeof(double) && REGISTER_BITS <= MOST_PAIRED_BITS) {
+      // The thread's part of it: for the amplitude in one of four threads, what it adds to a part of one of four amplitudes.
+      const Complex<R> entry = numbers[4 * lowest_bits(shifted_down(threadIdx.x, 3), 2) + lowest_bits(threadIdx.x, 2)];
+      const bool is_imaginary = has_bit(threadIdx.x, 2);
+      const R factors[2] = {is_imaginary ? entry.im : entry.re, is_imaginary ? entry.re : -entry.im};
+#pragma unroll
+      for (int r = 0; r < power_of_two(REGISTER_BITS); r += 2) {
+        const Complex<R> a = amplitude[r], b = amplitude[r + 1];
+        const R parts[4] = {a.re, b.re, a.im, b.im};
+        R product[4];
+        count_multiply_adds(32);
+        multiply_matrices(parts, factors, product);
+        amplitude[r] = {product[0], product[1]};
+        amplitude[r + 1] = {product[2], product[3]};
+      }
+    } else {
+      end_launch();
+    }
+  }
+
   // Calls `shear` for each bit, FIRST <= bit, that is set in `bits`.
   template <int FIRST>
   __device__ __forceinline__ void shear_all(unsigned bits, const Complex<R>* numbers) {
@@ -126,18 +150,22 @@ struct Registers {
     }
   }
 
-  // Does what a Rotation says whose mask is MASK; `ones` are registers in which the wire is 1 for this thread, or all others if
-  // the tangent has the other sign.
+  // Does what a Rotation says whose mask is MASK, with the tangent for register 0. From each pair of registers to the next one
+  // bit of their numbers changes, and with it the tangent's sign if `row` has the bit.
   template <int MASK>
-  __device__ __forceinline__ void rotate(R tangent, unsigned ones) {
+  __device__ __forceinline__ void rotate(R tangent, unsigned row) {
+    constexpr int highest = highest_position(MASK);
 #pragma unroll
-    for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
-      if (r < (r ^ MASK)) {
-        const R t = has_bit(ones, r) ? -tangent : tangent;
-        const Complex<R> a = amplitude[r], b = amplitude[r ^ MASK];
-        amplitude[r] = add_real_multiple(a, -t, b);
-        amplitude[r ^ MASK] = add_real_multiple(b, t, a);
+    for (unsigned i = 0; i < power_of_two<unsigned>(REGISTER_BITS - 1); ++i) {
+      const int r = with_gap(int(gray_code(i)), highest, 1);
+      if (i > 0) {
+        const int changed = lowest_position(i);
+        tangent = negated_if_bit(tangent, row, changed < highest ? changed : changed + 1);
       }
+      const Complex<R> a = amplitude[r], b = amplitude[r ^ MASK];
+      amplitude[r] = add_real_multiple(a, -tangent, b);
+      amplitude[r ^ MASK] = add_real_multiple(b, tangent, a);
+    }
     keep_apart(MASK);
   }
 
@@ -161,16 +189,14 @@ struct Registers {
       } else {
 #pragma unroll
         for (int r = 0; r < power_of_two(REGISTER_BITS); ++r)
-          amplitude[r] = multiply(constants[first + (r ^ view)], amplitude[r]);
+          amplitude[r] = multiply(constants[(first ^ view) ^ r], amplitude[r]);
       }
     }
     shear_all<0>(operation.bit, constants + shears);
-    const Rotation* own = rotations + operation.columns;
     for (unsigned k = 0; k < operation.rotations; ++k) {
-      const Rotation rotation = own[k];
-      const R number = constants[tangents + k].re;
-      const R tangent = parity(view & rotation.row) ? -number : number;
-      with_mask<REGISTER_BITS, 0>(rotation.mask, [&](auto mask) { rotate<decltype(mask)::value>(tangent, rotation.ones); });
+      const Rotation rotation = rotations[operation.columns + k];
+      const R tangent = negated_if_bit(constants[tangents + k].re, number_of_ones(view & rotation.row), 0);
+      with_mask<REGISTER_BITS, 0>(rotation.mask, [&](auto mask) { rotate<decltype(mask)::value>(tangent, rotation.row); });
     }
   }
 
@@ -348,10 +374,12 @@ run_pass(Complex<R>* states, const Pass* passes, const Stage* stages, const Oper
         held.apply_layer(operation, constants, rotations);
         continue;
       }
-      const Condition condition = conditions[o];
-      if ((thread & condition.on_thread) == condition.want_thread && (block & condition.on_block) == condition.want_block)
+      const DecodedCondition condition(conditions + o);
+      if (condition.holds(thread, block))
         held.apply(operation, condition.threads, constants + operation.at, columns, factors, of_block);
     }
+    // It is no operation: if it were among those, the compiler would let threads wait for each other after each branch.
+    if (stage.lanes != NO_LANES) held.mix_lanes(constants + stage.lanes);
   }
 
   if (pass.store_after_barrier) __syncthreads();

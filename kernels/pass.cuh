@@ -25,7 +25,8 @@ enum Exchange {
   EXCHANGE_AFTER_BARRIER = 2,  // a thread puts amplitudes where another one may still have to read
 };
 
-// An exchange through shared memory, then operations on amplitudes in registers. Columns are combinations of places in
+// An exchange through shared memory, then operations on amplitudes in registers, then a matrix on amplitudes of different lanes of
+// a warp. Columns are combinations of places in
 // shared memory: put_register[b] is combined into a place that is written where bit b of the register's number is 1.
 struct alignas(16) Stage {
   unsigned put_register[MOST_REGISTER_BITS], get_register[MOST_REGISTER_BITS];
@@ -34,6 +35,8 @@ struct alignas(16) Stage {
   unsigned put_blocks, get_blocks;  // where the tables begin of what the block's number combines besides; NO_TABLES: nothing
   unsigned exchange;                // one of Exchange
   unsigned first_operation, operations;  // the stage's part of the array of operations
+  unsigned lanes;  // where the constants of the matrix begin that acts on bits 0 and 1 of the thread's number; NO_LANES: none
+  unsigned reserved, unused, spare;
 };
 
 // What an operation does. `constants` below begins at the operation's own numbers, constants[at] of the launch's.
@@ -51,8 +54,9 @@ enum OperationKind {
   VIEW = 4,   // combines `other` into `view` where the parity of (thread & threads) and (block & columns) together is odd
   LAYER = 5,  // first, unless `other` is NO_DIAGONAL, multiplies each amplitude by a number for its register; then shears for
               // each bit b that is set in `bit`; then Rotations. The constants are the registers' numbers, in turn for each
-              // value of the bits that Operation::registers says; they are aligned to 16 bytes. Before them are REGISTER_BITS
-              // numbers for shears, if `bit` is not 0, and before these the tangents of the rotations
+              // value of the bits that Operation::registers says; they are aligned to 16 bytes, and `at` is a multiple of
+              // 2^REGISTER_BITS with DIAGONAL_BY_VIEW. Before them are REGISTER_BITS numbers for shears, if `bit` is not
+              // 0, and before these the tangents of the rotations
   PAIR = 6,   // the matrix constants[4 * row + column] on register bits `bit`, the row's lower bit, < `other`; these are any two
               // if there are at most MOST_PAIRED_BITS, otherwise 0 and 1, or 2 and 3
   SWAP = 7,   // exchanges register bits `bit` < `other`, if there are more than MOST_PAIRED_BITS
@@ -65,12 +69,12 @@ enum LayerDiagonal {
   DIAGONAL_BY_VIEW = 2,
 };
 
-// The matrix (1, -t; t, 1) on a wire, t being a tangent: registers r and r ^ mask differ in the value of that wire alone.
+// The matrix (1, -t; t, 1) on a wire, t being a tangent: registers r and r ^ mask differ in the value of that wire alone. Its
+// constant is t if the wire is 0 in register 0, otherwise -t; in register r it has another value where the parity of (r & row) is
+// odd, r being seen as (r ^ view).
 struct alignas(16) Rotation {
-  unsigned mask;
-  unsigned ones;  // bit r is set if the wire is 1 in register r while `view` is 0
-  unsigned row;   // where the parity of (view & row) is odd, it is 0 in these and 1 in the others
-  unsigned reserved;
+  unsigned mask, row;
+  unsigned reserved, unused;
 };
 
 // Where a factor of a PHASE belongs: to threads and blocks with (number & on) == want.
@@ -123,4 +127,23 @@ struct alignas(16) Condition {
   unsigned short on_thread, want_thread;
   unsigned on_block, want_block;
   unsigned threads;  // FLIP, VIEW: a mask of bits of the thread's number. PHASE: how many Factors it has.
+};
+
+// The fields of a Condition as numbers that take one load.
+class DecodedCondition {
+ public:
+  unsigned on_thread, want_thread, on_block, want_block, threads;
+
+  __device__ __forceinline__ explicit DecodedCondition(const Condition* condition) {
+    const Together<unsigned, 4> words = together<unsigned, 4>(condition);
+    on_thread = lowest_bits(words.items[0], 16);
+    want_thread = shifted_down(words.items[0], 16);
+    on_block = words.items[1];
+    want_block = words.items[2];
+    threads = words.items[3];
+  }
+
+  __device__ __forceinline__ bool holds(unsigned thread, unsigned block) const {
+    return (((thread ^ want_thread) & on_thread) | ((block ^ want_block) & on_block)) == 0;
+  }
 };

@@ -28,6 +28,17 @@ __device__ __forceinline__ Complex<R> add_real_multiple(Complex<R> c, R x, Compl
   return {c.re + x * b.re, c.im + x * b.im};
 }
 
+// -a if the bit at `position` of `bits` is set, else a: the bit is combined with the sign.
+template <class R>
+__device__ __forceinline__ R negated_if_bit(R a, unsigned bits, int position) {
+  union {
+    R number;
+    unsigned words[sizeof(R) / sizeof(unsigned)];
+  } changed = {a};
+  changed.words[sizeof(R) / sizeof(unsigned) - 1] ^= as_highest_bit(bits, position);
+  return changed.number;
+}
+
 // conj(a) * b, in double precision whatever that of `a` and `b`
 template <class R>
 __device__ __forceinline__ Complex<double> conjugate_product(Complex<R> a, Complex<R> b) {

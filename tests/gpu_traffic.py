@@ -20,7 +20,7 @@ from emulated_gpu import EmulatedCupy
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 FAMILIES = runpy.run_path(str(BENCHMARKS / "families.py"))["FAMILIES"]
-SHAPES = {Precision.DOUBLE: TileShape(12, 4, 3), Precision.SINGLE: TileShape(13, 5, 4)}  # on an H200
+SHAPES = {Precision.DOUBLE: TileShape(12, 4, 3, uses_lanes=True), Precision.SINGLE: TileShape(13, 5, 4)}  # on an H200
 DTYPES = {Precision.DOUBLE: np.dtype(np.complex128), Precision.SINGLE: np.dtype(np.complex64)}
 SECTOR_BYTES, LINE_BYTES = 32, 128
 WARP_BITS = 5

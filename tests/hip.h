@@ -54,4 +54,5 @@ __device__ inline void __syncthreads() {
   __builtin_amdgcn_s_barrier();
   __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup");
 }
+__device__ inline int __popc(unsigned value) { return __builtin_popcount(value); }
 __device__ inline int __popcll(unsigned long long value) { return __builtin_popcountll(value); }

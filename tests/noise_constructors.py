@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.circuit.classical import expr, types
 from qiskit.circuit.library import CXGate, RYGate, SXGate, UnitaryGate, XGate
 from qiskit.quantum_info import Kraus, SuperOp, random_quantum_channel, random_unitary
 
@@ -45,13 +46,14 @@ CALLS = {
 class Site(NamedTuple):
     """A circuit, and another one that does the same and that the naive reference can follow.
 
-    `name` is that of the instruction with the error, and the error acts on `width` qubits, or on any number of them.
+    `name` is that of the instruction that has the error in a noise model, or None if the error is one itself. It
+    has the error on all qubits, or on those of `on`.
     """
 
-    name: str
+    name: str | None
     circuit: QuantumCircuit
     reference: QuantumCircuit
-    width: int | None = None
+    on: list[int] | None = None
 
 
 def gate_of(width, label=None):
@@ -78,6 +80,19 @@ def on_condition(circuit, qubits):
         circuit.append(gate_of(len(qubits)), qubits)
 
 
+def in_a_case(circuit, qubits):
+    circuit.measure(1, 2)
+    with circuit.switch(circuit.clbits[2]) as case, case(1):
+        circuit.append(gate_of(len(qubits)), qubits)
+
+
+def in_a_while_loop(circuit, qubits):
+    rounds = circuit.add_var("rounds", expr.lift(0, types.Uint(8)))
+    with circuit.while_loop(expr.less(rounds, 3)):
+        circuit.append(gate_of(len(qubits)), qubits)
+        circuit.store(rounds, expr.add(rounds, expr.lift(1, types.Uint(8))))
+
+
 def in_loop(circuit, qubits):
     with circuit.for_loop(range(3)):
         circuit.append(gate_of(len(qubits)), qubits)
@@ -101,25 +116,49 @@ def nothing_in_place_of_it(circuit, qubits):
     circuit.append(UnitaryGate(np.eye(2 ** len(qubits)), label="save_probabilities"), qubits)
 
 
-def simple(put, name=None):
+def name_of(width):
+    return "x" if width == 1 else "cx"
+
+
+def simple(put, name=None, on=lambda _width: None):
     """A place at which the reference can follow the circuit itself."""
-    return lambda width: Site(name or ("x" if width == 1 else "cx"), *[between(put, width=width)] * 2)
+    return lambda width, _error: Site(name or name_of(width), *[between(put, width=width)] * 2, on(width))
+
+
+def other(put, reference):
+    """A place in a body that the reference cannot follow, and where the same gates stand for it."""
+    return lambda width, _: Site(name_of(width), between(put, width=width), between(reference, width=width))
+
+
+def in_the_circuit(width, error):
+    """An error that is an instruction itself."""
+    same = Kraus(SuperOp(error)).to_instruction()
+    circuit, reference = (
+        between(lambda circuit, qubits, one=one: circuit.append(one, qubits), width=width) for one in (error, same)
+    )
+    return Site(None, circuit, reference)
+
+
+def turned_round(circuit, qubits):
+    circuit.append(gate_of(len(qubits)), [1, 0][: len(qubits)])
 
 
 SITES = {
     "gate": simple(lambda circuit, qubits: circuit.append(gate_of(len(qubits)), qubits)),
     "label": simple(lambda circuit, qubits: circuit.append(gate_of(len(qubits), "mine"), qubits), "mine"),
     "condition": simple(on_condition),
-    "loop": lambda width: Site(
-        "x" if width == 1 else "cx", between(in_loop, width=width), between(repeated, width=width)
-    ),
+    "case": other(in_a_case, on_condition),
+    "loop": other(in_loop, repeated),
+    "while loop": other(in_a_while_loop, repeated),
+    "certain qubits": simple(turned_round, on=lambda width: [1, 0][:width]),
+    "circuit": in_the_circuit,
     "delay": simple(lambda circuit, _: circuit.delay(100, 0), "delay"),
     "identity": simple(lambda circuit, _: circuit.id(0), "id"),
     "reset": simple(lambda circuit, _: circuit.reset(0), "reset"),
-    "save": lambda width: Site(
+    "save": lambda width, _: Site(
         "save_probabilities", between(save_probabilities, width=width), between(nothing_in_place_of_it, width=width)
     ),
-    "prepared state": lambda _: Site("initialize", between(prepared, width=1), between(reset_and_turned, width=1)),
+    "prepared state": lambda *_: Site("initialize", between(prepared, width=1), between(reset_and_turned, width=1)),
     "unitary": simple(lambda circuit, qubits: circuit.unitary(gate_of(len(qubits)).to_matrix(), qubits), "unitary"),
     "measurement": simple(lambda circuit, _: circuit.measure(0, 2), "measure"),
 }
@@ -133,10 +172,13 @@ UNLIKELY = (24, 28, 31, 34, 36, 39, 41)  # UNLIKELY[d - 1] is exceeded once in a
 
 def check_error(error, name):
     """Check the exact probabilities of all outcomes, and the counts, of an error at a kind of place."""
-    site = SITES[name](error.num_qubits)
+    site = SITES[name](error.num_qubits, error)
     model = NoiseModel()
-    model.add_all_qubit_quantum_error(error, site.name)
-    want = distribution(site.reference, {site.name: Kraus(SuperOp(error)).data})
+    if site.on is not None:
+        model.add_quantum_error(error, site.name, site.on)
+    elif site.name is not None:
+        model.add_all_qubit_quantum_error(error, site.name)
+    want = distribution(site.reference, {} if site.name is None else {site.name: Kraus(SuperOp(error)).data})
     circuit = site.circuit.copy()
     save_outcome_probabilities(circuit, "exact")
     for method in ("statevector", "density_matrix"):

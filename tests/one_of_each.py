@@ -37,8 +37,10 @@ def gates():
             gate(Form.PERMUTATION, [0, 2, 1, 3], (q, third)),
         ]
     found.append(gate(Form.DIAGONAL, phases, (0, 3, 6, 9, 13)))
+    found.append(gate(Form.MATRIX, reference.random_unitary(4), (3, 8), (11,)))
     found.append(gate(Form.MATRIX, reference.random_unitary(8), (0, 5, 13), (2,)))
     found.append(gate(Form.PERMUTATION, random.permutation(8), (13, 1, 4), (2,)))
+    found += [gate(Form.MATRIX, reference.random_unitary(4), (q, q + 1)) for q in range(0, 12, 2)]  # some in lanes
     return found
 
 

@@ -20,7 +20,9 @@ from basicaer import BasicAer, BasicAerError, BasicAerProvider
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe as gpu_probe
-from basicaer.errors import BasicAerWarning, DeviceUnavailableError
+from basicaer.errors import BasicAerWarning, DeviceUnavailableError, UnknownOptionError
+from basicaer.library import save_statevector
+from basicaer.noise import NoiseModel
 from basicaer.options import _CHECKS, Precision
 from basicaer.wording import readable
 from jobs import GUARD
@@ -246,6 +248,29 @@ def test_what_is_said_of_measurements_is_checked_by_the_unitary_simulator_and_ha
     for name, value in {"shots": 0, "memory": 3, "seed_simulator": -1}.items():
         with pytest.raises(BasicAerError, match=f"{name} must be .*, not {value}"):
             unitary.run(bell(measured=False), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda one: BasicAer.resume("folder", exectuor=1), "of resume() 'exectuor': did you mean 'executor'?"),
+        (lambda one: BasicAer.resume("folder", shots=3), "Unknown option of resume() 'shots': known are callback, "),
+        (lambda one: one.compile(bell(), observable="ZZ"), "compile() 'observable': did you mean 'observables'?"),
+        (lambda one: one.estimator().compile(bell(), "ZZ", precision=1), "compile() 'precision': known are circuit, "),
+        (lambda one: one.estimator().run([(bell(), "ZZ")], precison=1), "run() 'precison': did you mean 'precision'?"),
+        (lambda one: one.sampler().run([bell()], shts=1), "run() 'shts': did you mean 'shots'?"),
+        (lambda one: one.plan(bell(), rank=2), "Unknown option of qasm_simulator 'rank': did you mean 'ranks'?"),
+        (lambda one: one.run(bell()).result(timout=1), "result() 'timout': did you mean 'timeout'?"),
+        (lambda one: one.run(bell()).wait_for_final_state(timout=1), "wait_for_final_state() 'timout': did you mean"),
+        (lambda one: save_statevector(bell(), lable="x"), "SaveInstruction() 'lable': did you mean 'label'?"),
+        (lambda one: NoiseModel.from_backend(one, gate_eror=True), "from_backend() 'gate_eror': did you mean 'gate"),
+        (lambda one: one.sampler(default_shot=3), "SamplerV2 'default_shot': did you mean 'default_shots'?"),
+    ],
+)  # fmt: skip
+def test_keywords_that_are_not_known_are_refused_and_the_nearest_is_named(call, words):
+    with pytest.raises(UnknownOptionError) as caught:
+        call(BasicAer.get_backend("qasm_simulator"))
+    assert words in str(caught.value)
 
 
 def test_options_assigned_past_the_check_are_found_at_run(qasm):

@@ -44,6 +44,18 @@ def test_the_highest_position_is_that_of_the_first_digit(value):
     assert bits.highest_position(value) == (len(f"{value:b}") - 1 if value else -1)
 
 
+def test_the_highest_positions_of_an_array_are_those_of_its_numbers():
+    values = [0, 1, 2, 3, 4, 2**31 - 1, 2**31, 2**52 + 1, 2**53 - 1]
+    assert bits.highest_positions(np.array(values)).tolist() == [bits.highest_position(value) for value in values]
+
+
+def test_masks_of_groups_have_the_bits_of_each_group():
+    groups = [[], [3, 0], [62], [], [5]]
+    places = [(position, number) for number, positions in enumerate(groups) for position in positions]
+    positions, numbers = np.array(places).T
+    assert bits.masks_of_groups(positions, numbers, 5).tolist() == [bits.mask_of(positions) for positions in groups]
+
+
 @pytest.mark.parametrize("value", range(16))
 def test_combining_single_bits_deposits_and_other_columns_add_modulo_2(value):
     places = (3, 0, 5, 1)

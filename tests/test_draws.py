@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from basicaer.engine.draws import FINAL, Draws, generator, seed_of_experiment
+from basicaer.engine.draws import FINAL, Draws, generator, seed_of_experiment, seeds_of_experiments
 
 SHOTS = 1000
 ALL = np.arange(SHOTS)
@@ -53,6 +53,12 @@ def test_splits_are_drawn_by_the_name_of_what_is_split():
     assert len(set(found)) == len(names)
     draws.of_shots(1, (), np.arange(3))
     assert [draws.of_split(*name).random() for name in names] == found
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**63 - 1, 2**96 + 5, 2**128 - 1, 2**128, 2**200 + 12345])
+@pytest.mark.parametrize("positions", [range(0), range(1), range(5), range(3, 40), range(2**32 - 2, 2**32)])
+def test_seeds_that_are_made_together_are_those_of_numpys_seed_sequence(seed, positions):
+    assert seeds_of_experiments(seed, positions) == [seed_of_experiment(seed, position) for position in positions]
 
 
 def test_seeds_of_experiments_differ_and_the_first_is_the_jobs():

@@ -10,7 +10,7 @@ from qiskit.quantum_info import Pauli
 import reference
 from basicaer import BasicAer, JobTimeLimitError
 from basicaer.devices.cpu import device as numpy_device
-from basicaer.devices.cpu import expectations, pauli_sums
+from basicaer.devices.cpu import expectations, pauli_groups, pauli_sums
 from basicaer.devices.cpu.blas import single_threaded_blas
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.cpu.state import NumpyState
@@ -22,7 +22,7 @@ from basicaer.options import Precision
 def test_many_paulis_on_a_state_of_several_chunks(threads, precision, tolerance, monkeypatch):
     n = 7
     monkeypatch.setattr(expectations, "_CHUNK_QUBITS", 3)
-    monkeypatch.setattr(pauli_sums, "_MOST_TOGETHER", 3)
+    monkeypatch.setattr(pauli_groups, "_MOST_TOGETHER", 3)
     vector = reference.random_state(n, seed=3)
     state = NumpyDevice(threads=threads).new_state(n, precision)
     state.load(vector)
@@ -35,6 +35,35 @@ def test_many_paulis_on_a_state_of_several_chunks(threads, precision, tolerance,
             (turn * (vector[index ^ x].conj() * vector) @ sign).real for turn, sign in zip(turns, signs, strict=True)
         ]
         assert np.allclose(state.expectations([(x, z) for z in zs]), want, rtol=0, atol=4 * tolerance), x
+
+
+@pytest.mark.parametrize("chunk_qubits", [6, 8])
+@pytest.mark.parametrize("most_in_rows", [1, 3, 32])
+@pytest.mark.parametrize("alike", [0, 0b1111, 0b11001111])  # bits that all flip alike
+def test_random_paulis_in_groups_of_any_size(chunk_qubits, most_in_rows, alike, monkeypatch):
+    n, random = 8, np.random.default_rng(chunk_qubits)
+    monkeypatch.setattr(expectations, "_CHUNK_QUBITS", chunk_qubits)
+    monkeypatch.setattr(pauli_groups, "_MOST_IN_ROWS", most_in_rows)
+    monkeypatch.setattr(pauli_sums, "_MOST_GATHERED", 2)
+    vectors = np.array([reference.random_state(n, seed=seed) for seed in range(2)])
+    masks = [(int(x), int(z)) for x, z in random.integers(0, 2**n, (400, 2))]
+    masks += [(x, z) for x in (16, 176, 177) for z in range(0, 2**n, 5)]
+    if alike:
+        masks = [(x & ~alike | 5, z) for x, z in masks]
+        masks = [(x, z) for x, z in masks if (x & z).bit_count() % 2 == 0]
+    index = np.arange(2**n)
+    signs = {z: (-1.0) ** np.bitwise_count(index & z) for _, z in masks}
+    want = [
+        [(1j ** (x & z).bit_count() * (vector[index ^ x].conj() * vector) @ signs[z]).real for x, z in masks]
+        for vector in vectors
+    ]
+    for vector, values in zip(vectors, want, strict=True):
+        state = NumpyDevice(threads=2).new_state(n, Precision.DOUBLE)
+        state.load(vector)
+        assert np.allclose(state.expectations(masks), values, rtol=0, atol=1e-12)
+    observables = expectations.Observables(np.array(masks), n)
+    of_each = expectations.expectations_of_each(vectors, observables, lambda: None)
+    assert np.allclose(of_each, want, rtol=0, atol=1e-12)
 
 
 def test_expectations_are_equal_bit_by_bit_for_any_number_of_threads(monkeypatch):

@@ -83,7 +83,7 @@ def test_each_state_has_its_own_numbers(n, widest, tiny_gpu, precision, toleranc
 
 
 def test_a_small_circuit_is_one_launch_with_a_block_for_each_state(cupy, device):
-    n, registers, _ = TINY_SHAPES[Precision.DOUBLE]
+    n, registers, *_ = TINY_SHAPES[Precision.DOUBLE]
     batch, _ = batch_of(device, [layers(n, seed) for seed in range(COUNT)], n)
     assert [(one.grid, one.kernel) for one in cupy.gpu.launches[1:]] == [
         ((1, COUNT), "make_constants<double>"),

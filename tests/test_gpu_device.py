@@ -9,7 +9,7 @@ import pytest
 import reference
 from basicaer.devices.gpu import amplitudes, kernel_cache
 from basicaer.devices.gpu.device import CupyDevice
-from basicaer.devices.gpu.shape import TileShape, usual_shape
+from basicaer.devices.gpu.shape import TileShape
 from basicaer.devices.memory import check_fits
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
@@ -232,6 +232,7 @@ def test_a_gate_for_which_an_old_card_lacks_shared_memory_is_refused(cupy):
         run(CupyDevice(cupy=cupy, shapes=TINY_SHAPES), Segment((reverse,)), n=12)
 
 
+LANES = {"8.0", "9.0"}  # compute capabilities whose tensor cores have double precision at twice the rate
 CARDS = {  # shared memory of a block, of a multiprocessor, and what a block loses, in KiB, as NVIDIA's tables give them
     "5.2": (48, 96, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
     "6.0": (48, 64, 0, TileShape(11, 4, 3), TileShape(12, 5, 4)),
@@ -246,10 +247,14 @@ CARDS = {  # shared memory of a block, of a multiprocessor, and what a block los
 
 @pytest.mark.parametrize("capability", CARDS)
 def test_tiles_are_as_large_as_lets_two_share_a_multiprocessor(capability):
+    """And warps multiply matrices where the kernels have code for it."""
     *sizes, double, single = CARDS[capability]
-    sizes = [1024 * size for size in sizes]
-    assert usual_shape(Precision.DOUBLE, *sizes) == double
-    assert usual_shape(Precision.SINGLE, *sizes) == single
+    reports = ("sharedMemPerBlockOptin", "sharedMemPerMultiprocessor", "reservedSharedMemPerBlock")
+    cupy = EmulatedCupy()
+    cupy.gpu.properties |= {name: 1024 * size for name, size in zip(reports, sizes, strict=True)}
+    cupy.gpu.properties |= dict(zip(("major", "minor"), map(int, capability.split(".")), strict=True))
+    double = double._replace(uses_lanes=capability in LANES)
+    assert CupyDevice(cupy=cupy).shapes == {Precision.DOUBLE: double, Precision.SINGLE: single}
 
 
 @pytest.mark.parametrize("version", ["14.0.1", "14.2.0"])

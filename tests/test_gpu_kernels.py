@@ -166,7 +166,7 @@ def test_the_number_of_threads_stands_in_one_place():
 BITS = """
 template <int> __global__ void tricks(const unsigned char* positions, Index* out) {
   const Index value = threadIdx.x;
-  Index* own = out + 19 * value;
+  Index* own = out + 22 * value;
   Index columns[4];
   for (int p = 0; p < 4; ++p) columns[p] = bit_at(positions[p]);
   own[0] = has_bit(value, positions[0]);
@@ -190,7 +190,10 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
   own[15] = picked<3>(value, positions[0] | positions[1] << 8 | positions[2] << 16);
   own[16] = value ? without_lowest(value) : 99;
   own[17] = numbers_with_bit(int(positions[0]) - 1, 5);
-  own[18] = gray_code(value);
+  own[18] = number_of_ones(value) + number_of_ones(unsigned(value));
+  own[19] = highest_position(value + 1);
+  own[20] = as_highest_bit(unsigned(value), positions[0]);
+  own[21] = gray_code(value);
 }
 """
 
@@ -198,9 +201,9 @@ template <int> __global__ void tricks(const unsigned char* positions, Index* out
 @runs
 def test_bit_tricks_are_those_of_the_python_side():
     for positions in itertools.islice(itertools.permutations(range(6), 4), 0, None, 37):
-        out = on_card(np.zeros(64 * 19, np.uint64))
+        out = on_card(np.zeros(64 * 22, np.uint64))
         launched(kernel_source() + BITS, "tricks<0>", 1, 64, on_card(np.array(positions, np.uint8)), out)
-        rows = out.get().reshape(64, 19).tolist()
+        rows = out.get().reshape(64, 22).tolist()
         for value, row in enumerate(rows):
             columns = [bits.bit_at(position) for position in positions]
             assert row[:-1] == [
@@ -221,6 +224,9 @@ def test_bit_tricks_are_those_of_the_python_side():
                 bits.extract_bits(value, positions[:3]),
                 value ^ bits.bit_at(bits.lowest_position(value)) if value else 99,
                 bits.mask_of(n for n in range(32) if positions[0] == 0 or bits.has_bit(n, positions[0] - 1)),
+                2 * value.bit_count(),
+                bits.highest_position(value + 1),
+                2**31 * bits.has_bit(value, positions[0]),
             ]
         codes = [row[-1] for row in rows]
         assert sorted(codes) == list(range(64))
@@ -232,7 +238,7 @@ def test_every_bit_trick_is_compared_and_stands_in_its_header():
     """The kernels shift no bits themselves, and each function of the header is in the kernel above."""
     header = re.sub(r"//.*", "", (ROOT / "kernels" / "index.cuh").read_text("utf-8"))
     functions = re.findall(r"__forceinline__ (?:constexpr )?[\w ]+? (\w+)\(", header)
-    assert len(functions) == 19
+    assert len(functions) == 23
     assert all(f"{name}(" in BITS or f"{name}<" in BITS for name in functions)
     for path in (ROOT / "kernels").glob("*.cu*"):
         if path.name != "index.cuh":

@@ -1,5 +1,6 @@
 """Derivatives of expectation values: against differences of Qiskit's statevectors, shifts, and one another."""
 
+import itertools
 import threading
 import tracemalloc
 
@@ -34,12 +35,12 @@ from basicaer.engine import adjoint
 from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, OptionValueError, PubError
 from basicaer.gradients.payload import Report
-from basicaer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 
 P, Q, R = map(Parameter, "pqr")
 STEP = 1e-5
+ANGLED = [one for one in GATES if one.gate_class and one.angles]
 OBSERVABLES = [
     SparsePauliOp(["ZZII", "IXIX", "YIYZ", "IIII"], [1.0, 0.5, 0.7, 2.0]),
     SparsePauliOp(["IIZZ", "XXXX"], [-0.4, 1.3]),
@@ -98,7 +99,7 @@ def test_values_and_gradients_are_those_of_qiskits_statevector():
     assert result.metadata["deviation"] < 1e-12
 
 
-@pytest.mark.parametrize("record", [one for one in GATES if one.gate_class and one.angles], ids=lambda one: one.name)
+@pytest.mark.parametrize("record", ANGLED, ids=lambda one: one.name)
 def test_every_gate_with_angles_in_its_circuit(record):
     parameters = ParameterVector("a", record.parameters)
     gate = record.gate_class(*parameters, *([2] if record.controls is None else []))
@@ -116,6 +117,33 @@ def test_every_gate_with_angles_in_its_circuit(record):
     if record.name != "rv":
         shifted = gradient(circuit, OBSERVABLES, values, method="parameter shift").result()
         assert np.allclose(shifted.gradients, found.gradients, rtol=0, atol=1e-12)
+
+
+SPECIAL = (0.0, np.pi / 2, 2 * np.pi)
+
+
+@pytest.mark.parametrize(
+    "record", [one for one in GATES if one.gate_class and len(one.angles) > 1], ids=lambda one: one.name
+)
+def test_every_gate_with_angles_of_which_some_are_constant(record):
+    """``r(0, p)`` does not depend on p at all, so that its numbers are the same for all values."""
+    constants = range(1, 2 ** len(record.angles) - 1)  # bit j: angle j is constant
+    for constant, special in itertools.product(constants, SPECIAL):
+        angles = [special if constant >> j & 1 else Parameter(f"a{j}") for j in range(len(record.angles))]
+        circuit = QuantumCircuit(4)
+        circuit.u(0.3, 0.2, 0.5, range(4))
+        gate = record.gate_class(*angles)
+        circuit.append(gate, [2, 0][: gate.num_qubits])
+        circuit.append(record.gate_class(*[0.0] * len(angles)), [2, 0][: gate.num_qubits])  # of the same name
+        circuit.cx(0, 3)
+        circuit.rx(0.4, range(4))
+        values = values_for(circuit, constant)
+        want, slopes = expected(circuit, values)
+        found = gradient(circuit, OBSERVABLES, values, method="adjoint").result()
+        assert np.allclose(found.values, want, rtol=0, atol=1e-12)
+        assert np.allclose(found.gradients, slopes, rtol=0, atol=1e-8)
+        whole = vjp_state(circuit, values, np.eye(16)[3]).result()
+        assert whole.values == pytest.approx(Statevector(circuit.assign_parameters(values)).data[3], abs=1e-12)
 
 
 def random_circuit(seed):
@@ -334,7 +362,7 @@ def test_a_dynamic_circuit_is_shifted_and_the_metadata_says_why():
     want = np.array([(at(values + one) - at(values - one)) / (2 * STEP) for one in STEP * np.eye(2)]).T
     result = gradient(circuit, observables, values).result()
     assert result.metadata["method"] == "parameter shift"
-    assert result.metadata["reason"] == "it measures, resets, or has control flow or noise before its end"
+    assert result.metadata["reason"] == "it measures, resets, or has control flow before its end"
     assert result.metadata["simulation"] == "exact"
     product = gradient(circuit, observables, values, cotangent=[2.0, -1.0]).result()
     assert np.allclose(product.gradients, [2, -1] @ result.gradients, rtol=0, atol=1e-14)
@@ -344,29 +372,15 @@ def test_a_dynamic_circuit_is_shifted_and_the_metadata_says_why():
     assert np.allclose(result.gradients, want, rtol=0, atol=1e-8)
 
 
-def test_noise_is_shifted_too():
-    model = NoiseModel()
-    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["ry"])
-    circuit = QuantumCircuit(1)
-    circuit.ry(P, 0)
-    result = gradient(circuit, "Z", [0.4], noise_model=model).result()
-    assert (result.metadata["method"], result.metadata["reason"]) == ("parameter shift", "it has noise")
-    assert np.allclose(result.gradients, [-0.9 * np.sin(0.4)], rtol=0, atol=1e-12)
-    named = QuantumCircuit(1, name="mine")
-    named.ry(P, 0)
-    outer = QuantumCircuit(1)
-    outer.append(named.to_gate(), [0])
-    model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["mine"])
-    with pytest.raises(BasicAerError, match="has errors of 'mine', which is replaced by its definition"):
-        value_and_gradient(outer, "Z", noise_model=model)
-
-
 def test_values_of_a_given_precision_are_shifted():
     circuit = QuantumCircuit(1)
     circuit.ry(P, 0)
     result = gradient(circuit, "Z", [0.4], precision_of_values=1e-3).result()
     assert result.metadata["reason"] == "values have noise of a given precision"
     assert 0 < abs(result.gradients[0] + np.sin(0.4)) < 1e-2
+    assert result.standard_errors == pytest.approx([1e-3 / np.sqrt(2)])
+    product = gradient(circuit, ["Z", "X"], [0.4], precision_of_values=1e-3, cotangent=[1, -2]).result()
+    assert product.standard_errors == pytest.approx([3e-3 / np.sqrt(2)])
 
 
 @pytest.mark.parametrize("name", ["rx", "p", "crx", "cu", "xx_plus_yy", "xx_minus_yy", "rzz", "cu3", "mcphase"])
@@ -375,6 +389,30 @@ def test_shift_rules_have_as_few_terms_as_the_frequencies_allow(name):
     of_two = {"rx": {0}, "p": {0}, "rzz": {0}, "mcphase": {0}, "cu": {1, 2, 3}, "cu3": {1, 2}}.get(name, set())
     for angle in range(record.parameters):
         assert len(shift_rule(record, angle)) == (2 if angle in of_two else 4)
+
+
+def test_no_expectation_value_is_read_by_itself_if_bras_have_it(monkeypatch):
+    circuit, values = every_way(), values_for(every_way(), sets=(2,))
+    function, cotangent = value_and_gradient(circuit, OBSERVABLES), np.ones((2, 3))
+    want, product = function.values(values), function.submit(values, cotangent=cotangent).result().gradients
+    for name in ("state.NumpyState", "batch.NumpyBatch"):
+        monkeypatch.delattr(f"basicaer.devices.cpu.{name}.expectations")
+    for number in range(2):
+        assert np.allclose(function(values[number])[0], want[number], rtol=0, atol=1e-13)
+    assert np.allclose(function(values)[0], want, rtol=0, atol=1e-13)
+    assert np.array_equal(function.vjp(values, cotangent), product)
+
+
+def test_values_of_many_observables_are_read_of_one_evolution(monkeypatch):
+    circuit = efficient_su2(4, reps=1)
+    labels = ["".join(label) for label in itertools.product("XYZ", repeat=3)]
+    function, values = value_and_gradient(circuit, [f"I{label}" for label in labels]), values_for(circuit)
+    evolved = []
+    forwards = adjoint._OneSweep._forwards
+    monkeypatch.setattr(adjoint._OneSweep, "_forwards", lambda self: (evolved.append(1), forwards(self))[1])
+    found = function.values(values)
+    assert len(evolved) == 1
+    assert np.allclose(found, expected(circuit, values, [SparsePauliOp(f"I{label}") for label in labels])[0])
 
 
 # Callers.
@@ -489,6 +527,14 @@ def with_counter():
     return circuit
 
 
+def counting():
+    circuit = QuantumCircuit(1)
+    circuit.ry(P, 0)
+    with circuit.for_loop(range(2)) as counter:
+        circuit.rx(counter, 0)
+    return circuit
+
+
 def of(circuit, values=(0.1,), observables="Z", **options):
     return lambda: gradient(circuit, observables, values, **options)
 
@@ -540,12 +586,23 @@ def test_bad_input_is_refused_in_one_sentence(case):
         (RY, np.ones(4), r"The cotangent has shape \(4,\), and the states have \(2,\); give it a number"),
         (RY, "ab", "The cotangent must be an array of numbers, not 'ab'"),
         (dynamic(), np.ones(4), "has no single final state to differentiate, since it measures"),
+        (counting(), np.ones(2), "has no single final state to differentiate, since it measures, .*control flow"),
         ("ry", np.ones(2), "A gradient is taken of a QuantumCircuit, not of 'ry'"),
     ],
 )
 def test_bad_input_for_the_whole_state_is_refused(circuit, vector, message):
     with pytest.raises(BasicAerError, match=message):
         vjp_state(circuit, [0.1] * getattr(circuit, "num_parameters", 1), vector)
+
+
+def test_one_cotangent_for_many_sets_is_refused_with_what_to_do():
+    with pytest.raises(
+        PubError, match=r"is one vector, and there are sets of values of shape \(3,\); give one"
+    ) as caught:
+        vjp_state(RY, np.zeros((3, 1)), [1, 0])
+    vector = np.broadcast_to([1, 0], (3, 2))
+    assert "numpy.broadcast_to(cotangent, (3, 2))" in str(caught.value)
+    assert vjp_state(RY, np.zeros((3, 1)), vector).result().gradients.shape == (3, 1)
 
 
 def test_a_state_that_is_measured_at_the_end_is_none():
@@ -689,21 +746,3 @@ def test_the_complex_derivative_has_the_global_phase(cotangent):
     ]
     assert np.allclose(*found, rtol=0, atol=1e-12)
     assert np.abs(found[0].imag).max() > 0.05
-
-
-def test_noise_is_differentiated_exactly_where_the_estimator_is_exact():
-    p = Parameter("p")
-    circuit = QuantumCircuit(2)
-    circuit.ry(p, 0)
-    circuit.cx(0, 1)
-    circuit.rx(p * p, 1)
-    noise_model = NoiseModel()
-    noise_model.add_all_qubit_quantum_error(amplitude_damping_error(0.2), ["ry", "rx"])
-    noise_model.add_all_qubit_quantum_error(depolarizing_error(0.1, 2), "cx")
-    found = gradient(circuit, "ZZ", [0.7], noise_model=noise_model).result()
-    estimator = EstimatorV2(noise_model=noise_model)
-    around = [[0.7 + step] for step in (-1e-4, 0.0, 1e-4)]
-    before, at, after = estimator.run([(circuit, "ZZ", around)]).result()[0].data.evs
-    assert found.metadata["simulation_method_reason"] == "values are exact, at up to 10 qubits"
-    assert found.values == pytest.approx(at, abs=1e-12)
-    assert np.ravel(found.gradients)[0] == pytest.approx((after - before) / 2e-4, abs=1e-7)

@@ -16,16 +16,16 @@ from basicaer import BasicAer, gradient, vjp_state
 from basicaer.cli import main
 from basicaer.compile.differentiable import Angle
 from basicaer.engine import monitor as monitor_module
-from basicaer.engine.adjoint import AdjointSums, Done
 from basicaer.engine.monitor import Monitor
+from basicaer.engine.sweeps import AdjointSums, Done
 from basicaer.errors import BasicAerError, BasicAerWarning, Cancelled, JobTimeLimitError
 from basicaer.gradients import running as running_module
 from basicaer.gradients.checks import check_begun, check_payload
 from basicaer.gradients.job import GradientJob
-from basicaer.gradients.payload import SweepBegun
+from basicaer.gradients.payload import PatternsBegun, SweepBegun
 from basicaer.gradients.persister import CHECKS, GradientPersister
 from basicaer.gradients.running import run_gradient, run_resumed_gradient
-from basicaer.noise import NoiseModel, depolarizing_error
+from basicaer.noise import NoiseModel, depolarizing_error, pauli_error
 from basicaer.persistence import folder as folder_module
 from basicaer.persistence.persister import load_job, saved_new
 from basicaer.primitives import running as estimating_module
@@ -84,6 +84,11 @@ def noisy():
 NOISE = NoiseModel()
 NOISE.add_all_qubit_quantum_error(depolarizing_error(0.05, 2), ["cx"])
 NOISE.add_all_qubit_quantum_error(depolarizing_error(0.02, 1), ["ry"])
+FEW_ERRORS = NoiseModel()
+FEW_ERRORS.add_all_qubit_quantum_error(pauli_error([("X", 0.1), ("I", 0.9)]), ["ry"])
+RARE_ERRORS = NoiseModel()
+RARE_ERRORS.add_all_qubit_quantum_error(depolarizing_error(5e-4, 1), ["ry"])
+RARE_ERRORS.add_all_qubit_quantum_error(depolarizing_error(5e-4, 2), ["cx"])
 WIDE_ONES = [SparsePauliOp.from_sparse_list([("ZX", [q, q + 1], 0.5 + q)], 7) for q in range(4)]
 CASES = {
     "sets in batches": lambda: gradient(every_way(), OBSERVABLES, values_for(every_way(), sets=(5, 2))),
@@ -92,7 +97,14 @@ CASES = {
     "a whole state": lambda: vjp_state(wide(), values_for(wide(), sets=(3,)), np.ones((3, 2**7))),
     "outcomes": lambda: gradient(dynamic(), ["IIZ", "ZII"], values_for(dynamic(), sets=(2,))),
     "noise": lambda: gradient(noisy(), ["ZZI"], values_for(noisy(), sets=(3,)), noise_model=NOISE),
+    "patterns": lambda: by_adjoint(["ZZI", "IXX", "XXY"], FEW_ERRORS, sets=(2,)),
+    "drawn patterns": lambda: by_adjoint(["ZZI"], RARE_ERRORS, sets=(2,), cotangent=np.ones((2, 1))),
 }
+
+
+def by_adjoint(observables, noise_model, *, sets, **how):
+    values = values_for(noisy(), sets=sets)
+    return gradient(noisy(), observables, values, noise_model=noise_model, method="adjoint", **how)
 
 
 def payload_of(case):
@@ -158,6 +170,7 @@ def check_same(got, want):
         assert np.array_equal(one.values, other.values)
         assert np.array_equal(one.gradients, other.gradients)
         assert (one.metadata, one.report) == (other.metadata, other.report)
+        assert np.array_equal(one.errors, other.errors)
 
 
 @pytest.fixture(params=[("CPU-tiny-tiles", 6), ("CPU-tiny-tiles", 0), ("GPU-emulated", 6)], ids=str)
@@ -314,7 +327,7 @@ def test_sigterm_saves_a_gradient(tmp_path, monkeypatch, one_thread):
 # Files that somebody has written anew.
 
 
-@pytest.fixture(scope="module", params=["sets in batches", "a whole state", "outcomes", "noise"])
+@pytest.fixture(scope="module", params=["sets in batches", "a whole state", "outcomes", "noise", "patterns"])
 def lost(request, tmp_path_factory):
     payload = payload_of(request.param)
     folder = tmp_path_factory.mktemp("lost") / "job"
@@ -417,6 +430,19 @@ def test_a_task_that_cannot_be_is_named(name):
     check_payload(payload)
     with pytest.raises((ValueError, KeyError), match=words):
         check_payload(dataclasses.replace(payload, tasks=(changed(task, **fields),)))
+
+
+def test_how_far_a_task_on_patterns_cannot_be_is_named():
+    (task,) = payload_of("patterns").tasks
+    begun = PatternsBegun.of_none(task)
+    check_begun(begun, task)
+    for name, odd in (("means", np.zeros(1)), ("sets", 3), ("done", -1), ("patterns", -1), ("cut", 2.0)):
+        with pytest.raises(ValueError, match=r"array of shape|sets are done|patterns of errors"):
+            check_begun(dataclasses.replace(begun, **{name: odd}), task)
+    plain = dataclasses.replace(task.how, sweep=dataclasses.replace(task.how.sweep, signs=np.ones((2, 3))))
+    for how in (dataclasses.replace(task.how, shots=0), plain):
+        with pytest.raises(ValueError, match=r"no shots|one of gates"):
+            check_payload(dataclasses.replace(payload_of("patterns"), tasks=(changed(task, how=how),)))
 
 
 def test_how_far_a_task_cannot_be_is_named():

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import pickle
 import threading
 from concurrent.futures import CancelledError
 
@@ -204,7 +205,65 @@ def test_nobody_but_the_job_says_how_its_future_ends(call, held):
     assert future.result(GUARD) is job.result(GUARD)
 
 
+def test_a_future_says_whose_it_is_and_how_far(held):
+    job = submitted(held)
+    future = job.future()
+    assert held.began.wait(GUARD)
+    assert repr(future) == f"<JobFuture of {job!r}>"
+    assert "job 7" in repr(future)
+    assert "RUNNING" in repr(future)
+
+
+@pytest.mark.parametrize("ask", [lambda one, time: one.result(time), lambda one, time: one.exception(time)])
+def test_a_future_says_the_same_as_its_job(ask, held):
+    job = submitted(held)
+    future = job.future()
+    with pytest.raises(concurrent.futures.TimeoutError, match="Job job 7 has not ended after 0 s; it goes on"):
+        ask(future, -1)
+    with pytest.raises(BasicAerError, match="timeout must be a number of seconds or None, not 'a'"):
+        ask(future, "a")
+    with pytest.raises(BasicAerError, match=r"add_done_callback\(\) takes a function of the future, not 5"):
+        future.add_done_callback(5)
+    with pytest.raises(TypeError, match="belongs to the process that runs it and cannot be pickled"):
+        pickle.dumps(future)
+    job.cancel()
+    held.go.set()
+    with pytest.raises(CancelledError, match="Job job 7 was cancelled"):
+        ask(future, GUARD)
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        (lambda job: concurrent.futures.wait([job]), "job.future() is the job as a future"),
+        (lambda job: list(concurrent.futures.as_completed([job])), "job.future() is the job as a future"),
+        (lambda job: job.exception(), "job.future() is the job as a future of Python, whose exception() returns it"),
+        (lambda job: job.set_result(3), "the outcome of a job is its own"),
+        (lambda job: job.cancell(), "object has no attribute 'cancell'"),
+    ],
+)
+def test_who_takes_a_job_for_a_future_is_told_what_to_do(use, words):
+    with pytest.raises(AttributeError) as caught:
+        use(submitted(succeed))
+    assert words in str(caught.value)
+
+
 # Coroutines.
+
+
+def test_asyncio_is_not_given_a_job_that_would_end_in_another_thread_than_its_loop(held):
+    job = submitted(held)
+    with pytest.raises(
+        BasicAerError, match=r"asyncio waits for tasks, not for jobs; asyncio.ensure_future\(job\) makes"
+    ):
+        asyncio.run(asyncio.wait([job]))
+
+    async def wait_for_task():
+        held.go.set()
+        done, _ = await asyncio.wait([asyncio.ensure_future(job)], timeout=GUARD)
+        return done.pop().result()
+
+    assert asyncio.run(wait_for_task()) is job.result(GUARD)
 
 
 def test_an_interrupt_that_does_not_wake_the_loop_cancels_the_job(held):

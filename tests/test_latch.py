@@ -66,12 +66,7 @@ class HeldJob:
     """A running job, waited for by its future."""
 
     def __init__(self):
-        self.future = JobFuture(
-            cancel=lambda: False,
-            running=lambda: True,
-            check_may_wait=lambda: None,
-            cancelled_by_interrupts=contextlib.nullcontext,
-        )
+        self.future = JobFuture(job=None, check_may_wait=lambda: None, cancelled_by_interrupts=contextlib.nullcontext)
 
     def wait(self):
         self.future.result(GUARD)

@@ -1,11 +1,13 @@
 """The runner of machine code itself: what small kernels compute, and what it refuses, for every architecture."""
 
+import itertools
 import re
 
 import numpy as np
 import pytest
 
 import machine_code
+from machine_code.arithmetic_opcodes import matrix_sizes
 from machine_code.decoding import steps_of
 from machine_code.launching import ARCHITECTURES, RANGE
 from machine_code.listing import instructions_of
@@ -120,6 +122,44 @@ def test_lanes_see_each_other(architecture):
     ]
     for got, wanted in zip(out.reshape(7, THREADS), want, strict=True):
         assert got.tolist() == np.ravel(wanted).tolist()
+
+
+def product_of_matrices(rows, depth):
+    """Return a kernel whose warp multiplies matrices of (rows, depth) and (depth, 8) numbers and adds a third."""
+    sizes = {"d": rows // 4, "a": rows * depth // 32, "b": depth // 4, "c": rows // 4}  # numbers of a thread
+    firsts = np.cumsum([0, *sizes.values()]).tolist()
+    groups = ["{" + ", ".join(f"%{n}" for n in range(*span)) + "}" for span in itertools.pairwise(firsts)]
+    results, *sources = [
+        ", ".join(f'"{"=" * (name == "d")}d"({name}[{size} * t + {i}])' for i in range(size))
+        for name, size in sizes.items()
+    ]
+    return f"""
+    __global__ void kernel(const double* a, const double* b, const double* c, double* d) {{
+      const unsigned t = threadIdx.x;
+      asm("mma.sync.aligned.m{rows}n8k{depth}.row.col.f64.f64.f64.f64 {", ".join(groups)};"
+          : {results} : {", ".join(sources)});
+    }}"""
+
+
+@pytest.mark.parametrize(("architecture", "rows", "depth"), [(80, 8, 4), (90, 8, 4), (90, 16, 4), (90, 16, 8)])
+def test_a_warp_multiplies_matrices(architecture, rows, depth):
+    """Which thread holds what is as the PTX ISA says for fragments of each shape."""
+    first, second, added = (RANDOM.normal(size=shape) for shape in ((rows, depth), (depth, 8), (rows, 8)))
+    group, place = np.divmod(np.arange(32), 4)
+    lower, deeper = range(0, rows, 8), range(0, depth, 4)
+    held = [
+        np.array([first[group + h, place + k] for k in deeper for h in lower]).T.copy(),
+        np.array([second[place + k, group] for k in deeper]).T.copy(),
+        np.array([added[group + h, 2 * place + m] for h in lower for m in range(2)]).T.copy(),
+        np.zeros((32, rows // 4)),
+    ]
+    text = product_of_matrices(rows, depth)
+    kernel = machine_code.kernel_of(text, ("kernel",), "kernel", architecture)
+    assert [matrix_sizes(i.modifiers) for i in kernel.instructions if i.opcode == "DMMA"] == [(rows, 8, depth)]
+    assert launched(text, held, architecture, threads=32).why == ""
+    result = first @ second + added
+    want = np.array([result[group + h, 2 * place + m] for h in lower for m in range(2)]).T
+    assert np.allclose(held[3], want, rtol=0, atol=1e-14)
 
 
 LOOPS = """

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 N = 12
-SHAPES = {Precision.DOUBLE: TileShape(10, 4, 3), Precision.SINGLE: TileShape(11, 5, 4)}  # two warps in a block
+SHAPES = {Precision.DOUBLE: TileShape(11, 4, 3), Precision.SINGLE: TileShape(12, 5, 4)}  # four warps in a block
 WITH_BARRIERS = {
     "run_pass",
     "multiply_wide",

@@ -22,18 +22,18 @@ pytestmark = pytest.mark.skipif(
 N = 16
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 MOST = {  # of a warp, on compute capability 9.0
-    ("qft", DOUBLE): 6661,
-    ("qft", SINGLE): 8924,
-    ("ghz", DOUBLE): 1365,
-    ("ghz", SINGLE): 1991,
-    ("tfim", DOUBLE): 19699,
-    ("tfim", SINGLE): 30355,
-    ("volume", DOUBLE): 32968,
-    ("volume", SINGLE): 54451,
-    ("ansatz_cx_chain", DOUBLE): 35240,
-    ("ansatz_cx_chain", SINGLE): 47293,
-    ("grover", DOUBLE): 20134,
-    ("grover", SINGLE): 32784,
+    ("qft", DOUBLE): 6398,
+    ("qft", SINGLE): 8822,
+    ("ghz", DOUBLE): 1340,
+    ("ghz", SINGLE): 1986,
+    ("tfim", DOUBLE): 19446,
+    ("tfim", SINGLE): 30305,
+    ("volume", DOUBLE): 26464,
+    ("volume", SINGLE): 54202,
+    ("ansatz_cx_chain", DOUBLE): 32328,
+    ("ansatz_cx_chain", SINGLE): 45106,
+    ("grover", DOUBLE): 20013,
+    ("grover", SINGLE): 32779,
 }
 
 

@@ -62,6 +62,26 @@ def test_arithmetic_in_double_precision_takes_its_units(simulated, card, cycles)
     assert found.double_share > 0.95
 
 
+PRODUCTS = """double a = data[t], b = data[t + 512], c[4] = {0, 0, 0, 0};
+  for (int k = 0; k < 200; ++k) {
+#if __CUDA_ARCH__ == 900
+    asm volatile("mma.sync.aligned.m16n8k4.row.col.f64.f64.f64.f64 {%0, %1, %2, %3}, {%4, %4}, {%5}, {%0, %1, %2, %3};"
+                 : "+d"(c[0]), "+d"(c[1]), "+d"(c[2]), "+d"(c[3]) : "d"(a), "d"(b));
+#else
+    asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
+                 : "+d"(c[0]), "+d"(c[1]) : "d"(a), "d"(b));
+#endif
+  }
+  data[t] = c[0] + c[1] + c[2] + c[3];"""
+
+
+@pytest.mark.parametrize(("card", "cycles"), [("h200", 16 * 8 * 4 / 32), ("a100", 8 * 8 * 4 / 16)])
+def test_products_of_matrices_take_the_same_units(simulated, card, cycles):
+    found, _, _ = simulated(PRODUCTS, card)
+    assert found.cycles == pytest.approx(200 * WARPS / 4 * cycles, rel=0.05)
+    assert found.double_share > 0.9
+
+
 def test_a_copy_takes_the_bandwidth(simulated):
     body = "for (int k = 0; k < 32; ++k) data[t + 16384 + 512 * k % 16384] = data[t + 512 * k] + 1;"
     found, ran, card = simulated(body)

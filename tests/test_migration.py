@@ -24,7 +24,8 @@ from qiskit.circuit.library import (
     UnitaryGate,
 )
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit.quantum_info import Operator, Pauli, Statevector
+from qiskit.quantum_info import Operator, Pauli, SparsePauliOp, Statevector
+from qiskit.synthesis import MatrixExponential, SuzukiTrotter
 
 from basicaer import (
     BackendNotFoundError,
@@ -419,3 +420,23 @@ def test_options_that_cannot_be_set_are_refused_and_none_of_them_is(qasm, given,
     assert qasm.options.memory is False
     with pytest.raises(error, match=message):
         BasicAer.get_backend(**given)
+
+
+SPIN = SparsePauliOp(["XI", "ZZ", "IY"], [0.7, 0.9, 0.4])
+
+
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # Qiskit's matrix of an evolution
+@pytest.mark.parametrize(
+    ("synthesis", "furthest"),
+    [(None, 0.5), (SuzukiTrotter(order=2, reps=10), 1e-2), (MatrixExponential(), 1e-9)],
+)
+def test_an_evolution_is_as_exact_as_its_synthesis(synthesis, furthest):
+    circuit = QuantumCircuit(2)
+    circuit.append(PauliEvolutionGate(SPIN, 0.8, synthesis=synthesis), [0, 1])
+    found = np.asarray(of("statevector_simulator", circuit).get_statevector())
+    values, vectors = np.linalg.eigh(SPIN.to_matrix())
+    exact = (vectors * np.exp(-0.8j * values) @ vectors.conj().T)[:, 0]
+    assert abs(found - exact).max() < furthest
+    if not isinstance(synthesis, MatrixExponential):  # which `transpile` cannot take in some versions of Qiskit
+        assert abs(found - exact).max() > furthest / 100
+        assert np.allclose(found, Statevector(transpile(circuit, basis_gates=["u", "cx"])))

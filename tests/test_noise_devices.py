@@ -5,7 +5,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Pauli
 
-from basicaer import BasicAer
+from basicaer import BasicAer, noise
 from basicaer.compile.lower import lower
 from basicaer.compile.noise import CircuitNoise
 from basicaer.compile.noise_model import read_model
@@ -25,6 +25,7 @@ from basicaer.noise import (
 )
 from basicaer.simulators import running as running_module
 from jobs import check_alike
+from noise_constructors import CALLS, SITES, check_error
 
 QUBITS, SHOTS = 7, 24
 TURN = np.array([[np.cos(0.2), -np.sin(0.2)], [np.sin(0.2), np.cos(0.2)]])
@@ -111,3 +112,12 @@ def test_density_matrices_are_those_of_the_cpu(device, monkeypatch, kind, place)
     matrix = np.asarray(want["matrix"])
     assert np.trace(matrix).real == pytest.approx(1)
     assert np.trace(matrix @ matrix).real < 0.9
+
+
+EACH = [*((name, "gate") for name in CALLS), *(("composed", site) for site in SITES if site != "gate")]
+
+
+@pytest.mark.parametrize(("name", "site"), EACH)
+def test_every_error_and_every_place_are_those_of_superoperators(device, monkeypatch, name, site):
+    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    check_error(CALLS[name](noise), site)

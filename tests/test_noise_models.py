@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qiskit.circuit import Delay, Measure, Parameter
+from qiskit.circuit import Barrier, Delay, Measure, Parameter
 from qiskit.circuit.library import CXGate, CZGate, IGate, SXGate, XGate
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import SuperOp, average_gate_fidelity
@@ -157,11 +157,11 @@ def test_a_second_error_acts_after_the_first_and_a_warning_says_so():
         model.add_all_qubit_quantum_error(second, "x")
     assert np.allclose(superoperator(model, "x", (0,)), SuperOp(first).compose(SuperOp(second)).data)
     model.add_quantum_error(first, "x", [3])
-    with pytest.warns(BasicAerWarning, match="'x' on the qubits 3 had an error already"):
+    with pytest.warns(BasicAerWarning, match="'x' on qubit 3 had an error already"):
         model.add_quantum_error(PauliError(["X", "I"], [0.2, 0.8]), "x", [3])
     assert np.allclose(superoperator(model, "x", (3,)), SuperOp(first).compose(SuperOp(second)).data)
     model.add_quantum_error(first, "y", [3])
-    with pytest.warns(BasicAerWarning, match="'y' has errors of its own on the qubits 3"):
+    with pytest.warns(BasicAerWarning, match="'y' has errors of its own on qubit 3"):
         model.add_all_qubit_quantum_error(first, ["y"])
 
 
@@ -171,13 +171,34 @@ def test_a_second_readout_error_replaces_the_first_and_a_warning_says_so():
     with pytest.warns(BasicAerWarning, match="Readout on all qubits had an error already; the new error replaces it"):
         model.add_all_qubit_readout_error(other)
     model.add_readout_error(READOUT, [1])
-    with pytest.warns(BasicAerWarning, match="Readout on the qubits 1 had an error already"):
+    with pytest.warns(BasicAerWarning, match="Readout on qubit 1 had an error already"):
         model.add_readout_error(other, [1])
     assert np.array_equal(read_model(model).readout((1,)), other.probabilities)
     with pytest.warns(BasicAerWarning) as caught:
         model.add_all_qubit_readout_error(READOUT)
-    assert "Readout has errors of its own on the qubits 1" in str(caught[1].message)
+    assert "Readout has errors of its own on qubit 1" in str(caught[1].message)
     assert caught[0].filename == __file__
+
+
+def test_a_readout_error_of_all_qubits_that_does_nothing_removes_the_one_before():
+    model = NoiseModel()
+    model.add_all_qubit_readout_error(READOUT)
+    with pytest.warns(BasicAerWarning, match="Readout on all qubits had an error already; the new error replaces it"):
+        model.add_all_qubit_readout_error(np.eye(2))
+    assert read_model(model).readout((0,)) is None
+    assert model == NoiseModel()
+
+
+@pytest.mark.parametrize("alone_first", [False, True])
+def test_a_warning_names_the_qubits_that_are_read_alone_and_together(alone_first):
+    both = READOUT.tensor(READOUT)
+    model = NoiseModel()
+    model.add_readout_error(*((READOUT, [1]) if alone_first else (both, [1, 2])))
+    model.add_readout_error(READOUT, [0])
+    with pytest.warns(BasicAerWarning, match=r"Readout errors of qubits \[1\] alone do not act") as caught:
+        model.add_readout_error(*((both, [1, 2]) if alone_first else (READOUT, [1])))
+    model.add_readout_error(READOUT, [3])
+    assert len(caught) == 1
 
 
 def test_no_warning_is_given_if_none_is_wanted():
@@ -187,6 +208,7 @@ def test_no_warning_is_given_if_none_is_wanted():
         model.add_quantum_error(reset_error(0.1), "x", [0], warnings=False)
         model.add_all_qubit_readout_error(READOUT, warnings=False)
         model.add_readout_error(READOUT, [0], warnings=False)
+        model.add_readout_error(READOUT.tensor(READOUT), [0, 1], warnings=False)
 
 
 def test_labels_and_instructions_are_names_of_errors():
@@ -214,16 +236,30 @@ def test_generators_stay_generators():
         (lambda model: model.add_quantum_error(depolarizing_error(0.1, 2), "x", [0, 1]), "and 'x' on 1"),
         (lambda model: model.add_quantum_error(depolarizing_error(0.1, 2), "measure", [0, 1]), "and 'measure' on 1"),
         (lambda model: model.add_quantum_error(reset_error(0.1), "x", [0, 1]), "1 qubit and 2 qubits are given"),
-        (lambda model: model.add_quantum_error(reset_error(0.1), "x", [-1]), "numbers from 0 on, not [-1]"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), "x", [-1]), "of qubits from 0 on, not [-1]"),
         (lambda model: model.add_quantum_error(depolarizing_error(0.1, 2), "cx", [1, 1]), "not [1, 1]"),
         (lambda model: model.add_quantum_error(reset_error(0.1), "x", 0), "not 0"),
         (lambda model: model.add_quantum_error(reset_error(0.1), "x", "0"), "not '0'"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), "x", [True]), "not [True]"),
+        (lambda model: model.add_readout_error(READOUT, [10**30]), "not [1000000"),
         (lambda model: model.add_quantum_error(reset_error(0.1), 3, [0]), "instructions of Qiskit, not 3"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), "", [0]), "instructions of Qiskit, not ''"),
+        (lambda model: model.add_quantum_error(reset_error(0.1), ["x", "barrier"], [0]), "'barrier' never has errors"),
+        (lambda model: model.add_all_qubit_quantum_error(reset_error(0.1), "if_else"), "'if_else' never has errors"),
+        (lambda model: model.add_all_qubit_quantum_error(reset_error(0.1), Barrier(1)), "'barrier' never has errors"),
+        (lambda model: model.add_all_qubit_readout_error(reset_error(0.1)), "add it with add_quantum_error"),
+        (lambda model: model.add_all_qubit_readout_error(ReadoutError), "has probabilities <class"),
+        (lambda model: model.on(3), "on() takes one QuantumCircuit, not an object of type int"),
+        (lambda model: model.save("missing/model.json"), "cannot be written to 'missing/model.json': No such file"),
+        (lambda _: NoiseModel("cx"), "basis_gates must be a list of names of gates, not 'cx'"),
+        (lambda _: NoiseModel([3]), "basis_gates must be a list of names of gates, not [3]"),
+        (lambda _: read_model(reset_error(0.1)), "is a single error; add it to a NoiseModel"),
+        (lambda _: read_model(dictionary(reset_error(0.1), gate_qubits=[[True]])), "has gate_qubits [[True]]"),
         (lambda model: model.add_quantum_error(reset_error(0.1), [], [0]), "the list is empty"),
         (lambda model: model.add_quantum_error(3, "x", [0]), "A quantum error cannot be made of 3"),
         (lambda model: model.add_quantum_error(READOUT, "x", [0]), "add it with add_readout_error"),
-        (lambda model: model.add_all_qubit_quantum_error(PauliError(["X"], [0.5]), "x"), "is no channel"),
-        (lambda model: model.add_all_qubit_quantum_error(PauliLindbladError(["X"], [-1]), "x"), "is no channel"),
+        (lambda model: model.add_all_qubit_quantum_error(PauliError(["X"], [0.5]), "x"), "is not a channel"),
+        (lambda model: model.add_all_qubit_quantum_error(PauliLindbladError(["X"], [-1]), "x"), "is not a channel"),
         (lambda model: model.add_all_qubit_readout_error(READOUT.tensor(READOUT)), "must be one of 1 qubit, not 2"),
         (lambda model: model.add_readout_error(READOUT, [0, 1]), "acts on 1 qubit and 2 qubits are given"),
         (lambda model: model.add_readout_error([[1, 1], [0, 1]], [0]), "in row 0 that sum to 2, not 1"),

@@ -272,6 +272,9 @@ def test_qubits_that_are_read_together_have_an_error_together():
     circuit.x(0)
     circuit.measure([0, 1, 2], [0, 1, 2])
     assert as_numbers(counted(circuit, {"errors": [readout_entry(swapped, (0, 1))]}, 5)) == {0b010: 5}
+    wrong = [[0, 1], [1, 0]]
+    alone = [readout_entry(wrong), readout_entry(wrong, (0,))]  # of which only the first acts, and only on qubit 2
+    assert as_numbers(counted(circuit, {"errors": [*alone, readout_entry(swapped, (0, 1))]}, 5)) == {0b110: 5}
     circuit = QuantumCircuit(2, 2)
     circuit.x(0)
     circuit.measure(0, 0)

@@ -89,10 +89,11 @@ def test_qubits_that_relax_during_delays_are_found():
 
 def test_readout_errors_of_several_qubits_are_found():
     noise_model = NoiseModel()
+    noise_model.add_all_qubit_readout_error(READOUT)
     noise_model.add_readout_error(np.kron(READOUT.probabilities, READOUT.probabilities), [0, 1])
-    circuit = QuantumCircuit(2)
+    circuit = QuantumCircuit(3)
     circuit.measure_all()
-    assert [site.qubits for site in noise_model.on(circuit).readout] == [(0, 1)]
+    assert [site.qubits for site in noise_model.on(circuit).readout] == [(2,), (0, 1)]
 
 
 def expected(circuit, noise_model, shots):

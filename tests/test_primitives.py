@@ -454,6 +454,17 @@ def test_an_estimator_takes_its_options_in_every_form(make):
 both = pytest.mark.parametrize("primitive", [SamplerV2, EstimatorV2])
 
 
+def test_options_of_saving_of_a_backend_have_no_effect_on_primitives(monkeypatch, tmp_path):
+    """SIGTERM would cancel their jobs, which are not saved."""
+    monkeypatch.setattr("basicaer.submission.save_on_sigterm", lambda _job: pytest.fail("it would be cancelled"))
+    backend = BasicAer.get_backend(checkpoint_dir=str(tmp_path / "job"), checkpoint_on_sigterm=True)
+    circuit = QuantumCircuit(1)
+    circuit.measure_all()
+    SamplerV2(backend).run([circuit]).result()
+    EstimatorV2(backend).run([(QuantumCircuit(1), "Z")]).result()
+    assert not list(tmp_path.iterdir())
+
+
 @both
 def test_from_a_backend_runs_on_it(primitive):
     backend = BasicAer.get_backend("qasm_simulator", precision="single")

@@ -276,6 +276,7 @@ def sent(monkeypatch):
         passes.append(1)
         pass_done(suspension, suspended, state)
         if len(passes) == 2:
+            until(lambda: signal.getsignal(signal.SIGTERM) == termination._saver._handle)  # `run` is about to return
             signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
             until(lambda: current_monitor.get().must_stop)
 

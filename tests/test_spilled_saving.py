@@ -1,6 +1,7 @@
 """Saved jobs whose states lie in files: the file is what is saved, and a resumed job ends with the same outcome."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,11 @@ from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import state_file
 from basicaer.devices.spilled.state_file import NAME, StateFile
 from basicaer.engine.monitor import Monitor
-from basicaer.errors import Cancelled
+from basicaer.engine.suspended import Suspension
+from basicaer.errors import BasicAerWarning, Cancelled
 from basicaer.persistence import folder as folder_module
 from basicaer.persistence import persister as persister_module
-from basicaer.persistence.persister import load_job
+from basicaer.persistence.persister import load_job, saved_new
 from basicaer.simulation import Persistence
 from test_saving import StopsAfter, branching, layers, outcome, run, with_errors, work_of
 from test_saving_stops import StopsWithin
@@ -95,6 +97,30 @@ def test_a_job_at_its_time_limit_is_saved(tmp_path, clock):
     with pytest.raises(JobTimeLimitError, match="it is saved, and BasicAer"):
         run(work("layers", tmp_path), Persistence(str(job), NEVER), monitor)
     assert outcome(run(load_job(job)[1], Persistence(str(job), NEVER))) == outcome(run(work("layers", tmp_path)))
+
+
+@pytest.mark.parametrize("made_again", [False, True])
+def test_a_job_whose_folder_was_deleted_removes_nothing_of_another_that_is_there(tmp_path, monkeypatch, made_again):
+    want, job, pass_done = outcome(run(work("layers", tmp_path))), tmp_path / "job", Suspension.pass_done
+    done, files = [], []
+
+    def replaced_after(suspension, suspended, state):
+        pass_done(suspension, suspended, state)
+        done.append(None)
+        if len(done) == 2:
+            shutil.rmtree(job)
+            if made_again:
+                with saved_new(job, "another job") as save:
+                    save(work("layers", tmp_path))
+                (job / "running-00000000.state").touch()
+                files.extend(sorted(job.iterdir()))
+
+    monkeypatch.setattr(Suspension, "pass_done", replaced_after)
+    with pytest.warns(BasicAerWarning, match="is not saved any more, since .* was deleted or holds another"):
+        found = run(work("layers", tmp_path), Persistence(str(job), NEVER))
+    assert len(done) > 2
+    assert outcome(found) == want
+    assert sorted(job.glob("*")) == files
 
 
 KILLED = """

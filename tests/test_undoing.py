@@ -32,11 +32,11 @@ def matrix_of(form, data):
     return np.diag(data) if form is Form.DIAGONAL else data
 
 
-def random_gates(random, n, count):
+def random_gates(random, n, count, library=LIBRARY):
     """Gates of the table, with generators of most that have angles, and the angles of these."""
     gates, angles = [], {}
     while len(gates) < count:
-        record = LIBRARY[random.integers(len(LIBRARY))]
+        record = library[random.integers(len(library))]
         controls = int(random.integers(1, 6)) if record.controls is None else record.controls
         if controls + len(record.target_actions) > n:
             continue
@@ -122,6 +122,8 @@ def test_sums_are_those_of_gates_undone_one_by_one(device, precision, seed, load
     vectors = [bra.copy().amplitudes() for bra in bras]
     for own, vector in zip(factors, vectors, strict=True):
         assert np.allclose(vector, pauli_sum(masks, own, ket), rtol=0, atol=10 * TOLERANCE[precision])
+    overlaps = [[np.vdot(vector, ket)] for vector in vectors]
+    assert np.allclose(state.overlaps(bras), overlaps, rtol=0, atol=10 * TOLERANCE[precision])
     sums = state.undo(bras, segment, plan, start, generators)
     want, back = expected_sums(gates, generators, ket.astype(complex), [one.astype(complex) for one in vectors])
     assert sums.keys() == want.keys()
@@ -131,6 +133,29 @@ def test_sums_are_those_of_gates_undone_one_by_one(device, precision, seed, load
     assert np.allclose(back, first, rtol=0, atol=10 * TOLERANCE[precision])
     indices = np.arange(2**n) if loaded else np.zeros(1, int)
     assert np.allclose(state.read(indices), first[indices], rtol=0, atol=10 * TOLERANCE[precision])
+
+
+@pytest.mark.parametrize("only_real", [False, True], ids=["complex", "only-real"])
+@pytest.mark.parametrize("seed", range(4))
+def test_gates_with_real_numbers_have_complex_sums_unless_only_the_real_part_is_wanted(
+    device, precision, seed, only_real
+):
+    random = np.random.default_rng(seed)
+    n = int(random.integers(5, 9))
+    gates, angles = random_gates(random, n, 30, [BY_NAME[name] for name in ("ry", "cry", "h", "cx", "swap")])
+    segment, generators = Segment(tuple(gates)), generators_of(angles)
+    state = device.new_state(n, precision)
+    state.load(reference.random_state(n, seed))
+    start, plan = state.layout(), planned(device, segment, n, precision)
+    state.run(segment, plan)
+    bra = state.operated([(1, 2), (3, 3)], np.array([0.7, -0.4]))
+    ket, vector = (one.copy().amplitudes().astype(complex) for one in (state, bra))
+    given = {gate: [one.real for one in some] for gate, some in generators.items()} if only_real else generators
+    sums = state.undo([bra], segment, plan, start, given)
+    for number, own in expected_sums(gates, generators, ket, [vector])[0].items():
+        away = sums[number][:, 0] - own
+        away = away.real if only_real else away
+        assert np.allclose(away, 0, rtol=0, atol=10 * TOLERANCE[precision]), gates[number].name
 
 
 @pytest.mark.parametrize("seed", range(60))

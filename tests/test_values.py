@@ -10,6 +10,7 @@ from qiskit.circuit.library import (
     CRYGate,
     HGate,
     PauliEvolutionGate,
+    RGate,
     RXGate,
     RXXGate,
     RYGate,
@@ -449,6 +450,19 @@ def test_sets_of_a_difference_of_parameters_are_lowered_together():
     circuit = QuantumCircuit(1)
     circuit.rz(P - Q, 0)
     assert lower_sweep(circuit, np.random.default_rng(1).normal(size=(9, 2))).template is not None
+
+
+def test_sets_of_a_gate_that_does_not_depend_on_its_parameter_are_lowered_together():
+    """Its numbers are the same in all sets; those of the same gate with an expression that may be 0 are not."""
+    circuit = QuantumCircuit(1)
+    circuit.r(0.0, P, 0)
+    circuit.rx(Q, 0)
+    assert lower_sweep(circuit, np.ones((2, 2))).template is not None
+    values = np.array([[0.5, 0.3], [-0.5, 0.3]])
+    circuit.append(RGate(P.abs() - P, Q), [0])
+    for row, program in zip(values, map(lower_sweep(circuit, values).program, range(2)), strict=True):
+        gate = program.body[0].gates[-1]
+        assert np.allclose(gate.data, RGate(abs(row[0]) - row[0], row[1]).to_matrix(), rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize(("sets", "least"), [(3, 40), (30, 40), (300, 40)])

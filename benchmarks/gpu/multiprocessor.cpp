@@ -8,9 +8,9 @@
 
 #include "structures.h"
 
-// What is known of an instruction before it runs.
+// What is known of an instruction before it runs. It keeps the unit of its scheduler busy for so many cycles.
 struct Instruction {
-  i32 unit, stall, raised_until_written, raised_until_read, awaited;
+  i32 unit, busy, stall, raised_until_written, raised_until_read, awaited;
 };
 
 enum Unit { ANY, DOUBLE, SINGLE, INTEGER, MULTIPLY, SLOW, GLOBAL_LOAD, GLOBAL_STORE, SHARED, BARRIER, UNITS };
@@ -18,7 +18,6 @@ enum Unit { ANY, DOUBLE, SINGLE, INTEGER, MULTIPLY, SLOW, GLOBAL_LOAD, GLOBAL_ST
 // Cycles, unless something else is said.
 struct Card {
   double bytes_per_cycle;  // of memory, for one multiprocessor
-  i32 busy[UNITS];         // for which an instruction of a warp keeps the unit of its scheduler
   i32 latency, shared_latency, near_latency, memory_latency, barrier_latency, next_block;
   i32 most_queued_stores;  // until stores have to wait for memory
 };
@@ -76,7 +75,7 @@ class Multiprocessor {
     }
     const double cycles = double(now_ - begin_.now), slots = cycles * SCHEDULERS;
     result = {cycles / (done_ - begin_.done), double(issued_ - begin_.issued) / slots, (memory_busy_ - begin_.memory_busy) / cycles,
-              double(doubles_ - begin_.doubles) * card_.busy[DOUBLE] / slots};
+              double(double_busy_ - begin_.double_busy) / slots};
     return true;
   }
 
@@ -143,8 +142,8 @@ class Multiprocessor {
     ++issued_;
     u64 written = now_ + card_.latency, read = now_ + 12;
     if (issued.acts) {
-      unit_free_[instruction.unit][scheduler] = now_ + card_.busy[instruction.unit];
-      doubles_ += instruction.unit == DOUBLE;
+      unit_free_[instruction.unit][scheduler] = now_ + u64(instruction.busy);
+      if (instruction.unit == DOUBLE) double_busy_ += u64(instruction.busy);
       if (instruction.unit >= GLOBAL_LOAD && instruction.unit <= SHARED) access(instruction, issued, written, read);
     }
     raise(number, instruction.raised_until_written, written);
@@ -175,7 +174,7 @@ class Multiprocessor {
       for (Warp* other = first; other < end; ++other)
         if (other->at_barrier) other->at_barrier = false, other->ready = std::max(other->ready, now_ + card_.barrier_latency);
     if (!w.is_done() || --running_[w.slot]) return;
-    if (++done_ == 2 * shape_.resident) begin_ = {now_, issued_, doubles_, done_, memory_busy_};  // all is under way
+    if (++done_ == 2 * shape_.resident) begin_ = {now_, issued_, double_busy_, done_, memory_busy_};  // all is under way
     begin_block(w.slot, now_ + card_.next_block);
   }
 
@@ -189,11 +188,11 @@ class Multiprocessor {
   std::vector<Lowering> lowerings_;
   u64 unit_free_[UNITS][SCHEDULERS] = {};
   int last_[SCHEDULERS] = {};
-  u64 now_ = 0, soonest_ = 0, issued_ = 0, doubles_ = 0;
+  u64 now_ = 0, soonest_ = 0, issued_ = 0, double_busy_ = 0;
   double path_free_ = 0, memory_free_ = 0, memory_busy_ = 0;
   i32 started_ = 0, done_ = 0;
   struct {
-    u64 now, issued, doubles;
+    u64 now, issued, double_busy;
     i32 done;
     double memory_busy;
   } begin_ = {};

@@ -20,7 +20,7 @@ _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall
 # As in multiprocessor.cpp. Opcodes that are not here take an issue slot and no unit.
 _UNITS = ("any", "double", "single", "integer", "multiply", "slow", "global load", "global store", "shared", "barrier")
 _UNIT_OF = {
-    **dict.fromkeys(("DFMA", "DMUL", "DADD", "DSETP"), "double"),
+    **dict.fromkeys(("DFMA", "DMUL", "DADD", "DSETP", "DMMA"), "double"),
     **dict.fromkeys(("FFMA", "FMUL", "FADD"), "single"),
     **dict.fromkeys(("ISETP", "IADD3", "VIADD", "LOP3", "SHF", "PRMT", "LEA", "SEL", "FSEL", "PLOP3"), "integer"),
     **dict.fromkeys(("P2R", "R2P", "IMNMX", "VIMNMX"), "integer"),
@@ -46,14 +46,14 @@ _LATENCIES = {
 
 class _Instruction(ctypes.Structure):
     _fields_ = tuple(
-        (name, ctypes.c_int32) for name in ("unit", "stall", "raised_until_written", "raised_until_read", "awaited")
+        (name, ctypes.c_int32)
+        for name in ("unit", "busy", "stall", "raised_until_written", "raised_until_read", "awaited")
     )
 
 
 class _Card(ctypes.Structure):
     _fields_ = (
         ("bytes_per_cycle", ctypes.c_double),
-        ("busy", ctypes.c_int32 * len(_UNITS)),
         *((name, ctypes.c_int32) for name in _LATENCIES),
     )
 
@@ -71,9 +71,24 @@ class Simulated(NamedTuple):
     double_share: float
 
 
-def is_double(opcode: str) -> bool:
-    """Tell whether an instruction takes the unit for double precision."""
-    return _UNIT_OF.get(opcode) == "double"
+def double_cycles(instruction: Any, card: PredictedCard) -> int:
+    """Return for how long an instruction keeps the units for double precision busy; 0 if it does not take them.
+
+    Tensor cores count as these units: it is not known whether both work at the same time.
+    """
+    return _busy(instruction, card) if _UNIT_OF.get(instruction.opcode) == "double" else 0
+
+
+def _busy(instruction: Any, card: PredictedCard) -> int:
+    """Return for how many cycles an instruction keeps its unit busy."""
+    if instruction.opcode == "DMMA":
+        from machine_code.arithmetic_opcodes import matrix_sizes
+
+        rows, columns, depth = matrix_sizes(instruction.modifiers)
+        return rows * columns * depth // card.matrix_multiply_adds
+    unit = _UNIT_OF.get(instruction.opcode, "any")
+    busy = {"double": card.double_cycles, "single": card.single_cycles, "slow": _SLOW_CYCLES}
+    return busy.get(unit, _INTEGER_CYCLES if unit in {"integer", "multiply"} else 1)
 
 
 def is_work(opcode: str) -> bool:
@@ -104,14 +119,12 @@ def simulate(kernel: Any, traces: list[NDArray[Any]], card: PredictedCard, warps
     instructions = (_Instruction * len(kernel.instructions))()
     for entry, instruction in zip(instructions, kernel.instructions, strict=True):
         entry.unit = _UNITS.index(_UNIT_OF.get(instruction.opcode, "any"))
+        entry.busy = _busy(instruction, card)
         for name, value in instruction.control._asdict().items():
             setattr(entry, name, value)
     of_warps = [np.ascontiguousarray(trace[trace["warp"] == warp]) for trace in traces for warp in range(warps)]
-    busy = {"double": card.double_cycles, "single": card.single_cycles, "slow": _SLOW_CYCLES}
-    busy |= {"integer": _INTEGER_CYCLES, "multiply": _INTEGER_CYCLES}
     model = _Card(
         bytes_per_cycle=card.copy_bytes_per_s / card.multiprocessors / card.clock,
-        busy=(ctypes.c_int32 * len(_UNITS))(*(busy.get(unit, 1) for unit in _UNITS)),
         **_LATENCIES,
     )
     wanted = resident * (2 + max(4, -(-_COUNTED_BLOCKS // resident)))  # blocks that began together end together

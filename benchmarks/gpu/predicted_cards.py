@@ -24,6 +24,9 @@ class PredictedCard:
         What a copy reaches, read and written bytes together; assumed to be nine tenths of the data sheet's bandwidth.
     double_cycles, single_cycles
         For how long an instruction of a warp, in double or single precision, keeps a scheduler's unit busy.
+    matrix_multiply_adds
+        How many a scheduler's tensor core does in a cycle, in double precision; twice as many as other units. On 9.0
+        this holds for products of 16 rows. The data sheets have the rates of whole cards.
     shared_per_block, shared_per_multiprocessor
         KiB.
     """
@@ -35,6 +38,7 @@ class PredictedCard:
     copy_bytes_per_s: float
     double_cycles: int
     single_cycles: int
+    matrix_multiply_adds: int
     shared_per_block: int
     shared_per_multiprocessor: int
     memory_bytes: int
@@ -65,7 +69,7 @@ class PredictedCard:
 
 
 CARDS = {
-    "h200": PredictedCard("NVIDIA H200", 90, 132, 1.98e9, 4.3e12, 2, 1, 227, 228, 141 << 30),
-    "h100": PredictedCard("NVIDIA H100 80GB", 90, 132, 1.98e9, 3.0e12, 2, 1, 227, 228, 80 << 30),
-    "a100": PredictedCard("NVIDIA A100 40GB", 80, 108, 1.41e9, 1.4e12, 4, 2, 163, 164, 40 << 30),
+    "h200": PredictedCard("NVIDIA H200", 90, 132, 1.98e9, 4.3e12, 2, 1, 32, 227, 228, 141 << 30),
+    "h100": PredictedCard("NVIDIA H100 80GB", 90, 132, 1.98e9, 3.0e12, 2, 1, 32, 227, 228, 80 << 30),
+    "a100": PredictedCard("NVIDIA A100 40GB", 80, 108, 1.41e9, 1.4e12, 4, 2, 16, 163, 164, 40 << 30),
 }

@@ -194,7 +194,6 @@ def _operations(
     ones = [sum(2**r for r in registers if r & 2**bit) for bit in range(shape.register_bits)]  # [bit] = where it is 1
     rotations = np.zeros(shape.register_bits, ROTATION)
     rotations["mask"] = rotations["row"] = 2 ** np.arange(shape.register_bits)
-    rotations["ones"] = ones
     match kind:
         case "factors":
             # As in a QFT, each thread gathers a factor of its own, and multiplies its amplitudes by it once.

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from basicaer.devices.gpu.device import CupyDevice
-from gpu.multiprocessor import is_double, is_work, simulate
+from gpu.multiprocessor import double_cycles, is_work, simulate
 from gpu.ours import Ours
 
 if TYPE_CHECKING:
@@ -91,8 +93,9 @@ class Sampler:
         card, blocks, warps = self._card, grid[0] * grid[1], -(-threads // 32)
         scale = blocks / ran.blocks
         instructions = scale * float(ran.counts["issued"].sum())
-        is_in_double = [is_double(instruction.opcode) for instruction in kernel.instructions]
-        doubles = scale * float(ran.counts["acting"][is_in_double].sum())
+        double = np.array([double_cycles(instruction, card) for instruction in kernel.instructions])
+        doubles = scale * float(ran.counts["acting"][double > 0].sum())
+        busy = scale * float((ran.counts["acting"] * double).sum())
         is_other = [not is_work(instruction.opcode) for instruction in kernel.instructions]
         others = scale * float(ran.counts["issued"][is_other].sum())
         shared = shared_bytes + kernel.static_shared_bytes
@@ -111,7 +114,7 @@ class Sampler:
                 other_instructions=others,
                 sectors=scale * float(ran.counts["new_sectors"].sum()),
                 issue_seconds=instructions / card.slots_per_s,
-                double_seconds=doubles * card.double_cycles / card.slots_per_s,
+                double_seconds=busy / card.slots_per_s,
                 model_seconds=simulated.cycles * rounds / card.clock,
             )
         )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import linecache
 import reprlib
 import sys
+import sysconfig
+import traceback
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,8 @@ from qiskit.exceptions import QiskitError
 from qiskit.providers.exceptions import JobError, JobTimeoutError, QiskitBackendNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType
 
     from qiskit.result import Result
 
@@ -34,13 +38,16 @@ __all__ = [
     "UnknownOptionError",
     "WorkerLostError",
     "at_border",
+    "in_few_lines",
     "printable",
     "reason_of",
     "shown",
+    "users_lines",
     "warn",
 ]
 
 _NOT_THE_USERS = {"basicaer", "concurrent", "contextlib", "multiprocessing", "threading"}  # packages of frames
+_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _DIGITS_PER_BIT = 0.30103
 _LONGEST_REASON = 300  # characters
 _REPR = reprlib.Repr()
@@ -72,6 +79,10 @@ class BasicAerError(QiskitError):
     def __str__(self) -> str:
         """Return the message as it is; Qiskit's base class would put it in quotes."""
         return str(self.message)
+
+    def _render_traceback_(self) -> list[str]:
+        """Return the lines that IPython shows; a plain program shows every frame."""
+        return in_few_lines(self, traceback.walk_tb(self.__traceback__))
 
 
 class BackendNotFoundError(BasicAerError, QiskitBackendNotFoundError):
@@ -168,6 +179,38 @@ def warn(message: str, kind: type[Warning] = BasicAerWarning) -> None:
             break
         frame, level = frame.f_back, level + 1  # type: ignore[assignment]  # the outermost frame has none
     warnings.warn(message, kind, stacklevel=2 if frame is None else level)
+
+
+def users_lines(frames: Iterable[tuple[FrameType, int]]) -> list[tuple[str, int, str]]:
+    """Return the function, the line and the code of each frame of the user's program.
+
+    Frames of Python and of installed packages are left out, those of this package and what they call, and in IPython
+    what comes before the code of the cell.
+
+    Parameters
+    ----------
+    frames
+        Frames with the numbers of their lines, outermost first, as `traceback.walk_tb` yields them.
+    """
+    found: list[tuple[str, int, str]] = []
+    for frame, line in frames:
+        code, names = frame.f_code, frame.f_globals
+        package = str(names.get("__name__")).partition(".")[0]
+        if package == "basicaer":
+            break
+        if package == "IPython":
+            found.clear()
+        elif not code.co_filename.startswith(_INSTALLED):
+            found.append((code.co_name, line, linecache.getline(code.co_filename, line, names).strip()))
+    return found
+
+
+def in_few_lines(error: BaseException, frames: Iterable[tuple[FrameType, int]]) -> list[str]:
+    """Return the lines that a notebook shows of an exception: the user's, its words and its notes."""
+    lines = [f"{type(error).__name__}:"]
+    for name, line, code in users_lines(frames):
+        lines += [f"  {name}, line {line}:", f"    {code}"]
+    return [*lines, str(error), *getattr(error, "__notes__", ())]
 
 
 class Cancelled(Exception):  # noqa: N818  # an event that unwinds the worker, not a fault

@@ -1,4 +1,4 @@
-"""What other simulators have and basicaer has not (backends, methods, attributes), and what to do without."""
+"""What others have and basicaer has not (backends, methods, attributes), and what to do without."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ _ATTRIBUTES = {
 }
 """Attributes of other backends, and what to do without them."""
 
+_OF_FUTURES = "job.future() is the job as a future of Python"
+_ATTRIBUTES_OF_JOBS = {
+    "_condition": f"concurrent.futures waits for futures, and {_OF_FUTURES}",
+    "exception": f"{_OF_FUTURES}, whose exception() returns it",
+    "set_exception": "the outcome of a job is its own",
+    "set_result": "the outcome of a job is its own",
+}
+"""Attributes of futures, and of jobs elsewhere, and what to do without them."""
+
 
 def why_no_method(method: object) -> str:
     """Return the reason why there is no such method of simulation here; `method` may be anything."""
@@ -63,4 +72,5 @@ def unknown_backend(name: str, known: Iterable[str]) -> str:
 def missing_attribute(kind: str, name: str) -> str:
     """Return the sentence for an attribute that objects of a kind do not have."""
     sentence = f"'{kind}' object has no attribute '{name}'"
-    return f"{sentence}: {_ATTRIBUTES[name]}." if name in _ATTRIBUTES else sentence
+    known = _ATTRIBUTES_OF_JOBS if kind.endswith("Job") else _ATTRIBUTES
+    return f"{sentence}: {known[name]}." if name in known else sentence

@@ -17,12 +17,13 @@ from qiskit.providers.jobstatus import JOB_FINAL_STATES
 from basicaer.callbacks import running_callback
 from basicaer.errors import BasicAerError, JobStateError, JobWaitTimeoutError, shown, warn
 from basicaer.executor import DaemonThreadExecutor, executor_of_gpu
+from basicaer.foreign_names import missing_attribute
 from basicaer.handles import handle_for
 from basicaer.handles.base import ProgressCallback
 from basicaer.job_future import JobFuture
 from basicaer.job_state import JobState, Part
-from basicaer.notebooks import shorten
-from basicaer.options import check_option
+from basicaer.notebooks import shorten, shortened
+from basicaer.options import check_option, keywords_checked
 from basicaer.payload import OpaquePayload
 from basicaer.qobj import QasmQobj, validate
 
@@ -144,6 +145,12 @@ class BasicAerJob(JobV1):
             "result, or save it with checkpoint_dir."
         )
 
+    if not TYPE_CHECKING:  # a type checker would let every name pass
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what to do without an attribute that futures and other jobs have."""
+            raise AttributeError(missing_attribute(type(self).__name__, name), name=name, obj=self)
+
     def __enter__(self) -> Self:
         return self
 
@@ -197,6 +204,7 @@ class BasicAerJob(JobV1):
         if self._start_bar is not None and self._bar is None:
             self._bar = self._start_bar(self)
 
+    @keywords_checked
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the job and return its result.
 
@@ -226,11 +234,11 @@ class BasicAerJob(JobV1):
         self._state.check_may_wait()
         with self._cancelled_by_interrupts():
             if self._state.final is None and not self._state.ended.wait(seconds):
-                raise TimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on.")
+                raise shortened(TimeoutError(f"Job {self.job_id()} has not ended after {seconds:g} s; it goes on."))
             self._wait_for_bar()
         self._warn_of_callback()
         if self._state.final is JobStatus.CANCELLED:
-            raise CancelledError(f"Job {self.job_id()} was cancelled.")
+            raise shortened(CancelledError(f"Job {self.job_id()} was cancelled."))
         if self._state.error is not None:
             error = self._state.error
             try:
@@ -288,6 +296,10 @@ class BasicAerJob(JobV1):
         """
         if not callable(fn):
             raise BasicAerError(f"add_done_callback() takes a function of the job, not {shown(fn)}.")
+        if getattr(fn, "__module__", None) == "asyncio.tasks":  # it may be called in the thread of the loop only
+            raise BasicAerError(
+                "asyncio waits for tasks, not for jobs; asyncio.ensure_future(job) makes one of the job."
+            )
 
         def call(_: Future[Any]) -> None:
             with running_callback():  # also where it is called at once, in this thread
@@ -307,7 +319,7 @@ class BasicAerJob(JobV1):
             If the job was not submitted.
         """
         self._state.check_submitted()
-        future = JobFuture(self.cancel, self.running, self._state.check_may_wait, self._cancelled_by_interrupts)
+        future = JobFuture(self, self._state.check_may_wait, self._cancelled_by_interrupts)
         self._state.when_ended(partial(future.take, self._state, self._result_of))
         return future
 
@@ -395,6 +407,7 @@ class BasicAerJob(JobV1):
             return self._state.final
         return JobStatus.RUNNING if self._state.is_running() else JobStatus.QUEUED
 
+    @keywords_checked
     def wait_for_final_state(
         self,
         timeout: float | None = None,

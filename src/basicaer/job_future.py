@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from qiskit.providers import JobStatus
 
-from basicaer.errors import JobStateError
+from basicaer.errors import BasicAerError, JobStateError, shown
 from basicaer.latch import slice_until
+from basicaer.notebooks import shortened
+from basicaer.options import check_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+
+    from qiskit.providers import JobV1
 
     from basicaer.job_state import JobState
 
@@ -28,8 +32,8 @@ class JobFuture(Future[Any]):
 
     Parameters
     ----------
-    cancel, running
-        The methods of the job.
+    job
+        The job.
     check_may_wait
         Raises an error if this thread must not wait for the job.
     cancelled_by_interrupts
@@ -38,30 +42,36 @@ class JobFuture(Future[Any]):
 
     def __init__(
         self,
-        cancel: Callable[[], bool],
-        running: Callable[[], bool],
+        job: JobV1,
         check_may_wait: Callable[[], None],
         cancelled_by_interrupts: Callable[[], AbstractContextManager[None]],
     ) -> None:
         super().__init__()
-        self._cancel_job = cancel
-        self._is_running = running
+        self._job = job
         self._check_may_wait = check_may_wait
         self._cancelled_by_interrupts = cancelled_by_interrupts
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._job!r}>"
+
+    def __reduce__(self) -> Any:
+        return self._job.__reduce__()  # raises an error that says why
+
     def cancel(self) -> bool:
         """Cancel the job; the future is done when the job has stopped."""
-        return self._cancel_job()
+        return bool(self._job.cancel())
 
     def running(self) -> bool:
         """Tell whether the job is running."""
-        return self._is_running()
+        return bool(self._job.running())
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the job and return its result; see `concurrent.futures.Future.result`.
 
         Raises
         ------
+        BasicAerError
+            If `timeout` is not a number.
         JobStateError
             If a callback of a job waits for a job that has not ended.
         """
@@ -77,18 +87,36 @@ class JobFuture(Future[Any]):
 
         Raises
         ------
-        JobStateError
+        BasicAerError, JobStateError
             As for `result`.
         """
         self._wait(timeout)
         return super().exception(0)
 
     def _wait(self, timeout: float | None) -> None:
+        """Wait for the job; raise what `result` and `exception` both raise if there is neither."""
+        seconds = check_option("wait", timeout, "timeout")
         self._check_may_wait()
-        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
+        deadline = time.monotonic() + (math.inf if seconds is None else seconds)
         with self._cancelled_by_interrupts():
-            while (seconds := slice_until(deadline)) > 0 and wait([self], seconds).not_done:
+            while (rest := slice_until(deadline)) > 0 and wait([self], rest).not_done:
                 pass
+        if not self.done():
+            raise shortened(TimeoutError(f"Job {self._job.job_id()} has not ended after {seconds:g} s; it goes on."))
+        if self.cancelled():
+            raise shortened(CancelledError(f"Job {self._job.job_id()} was cancelled."))
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """Call a function with the future when the job has ended; see `concurrent.futures.Future.add_done_callback`.
+
+        Raises
+        ------
+        BasicAerError
+            If `fn` is not a function.
+        """
+        if not callable(fn):
+            raise BasicAerError(f"add_done_callback() takes a function of the future, not {shown(fn)}.")
+        super().add_done_callback(fn)
 
     def set_result(self, result: Any) -> NoReturn:  # noqa: ARG002
         """Refuse a result: it is that of the job.

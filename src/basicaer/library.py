@@ -26,6 +26,7 @@ from qiskit.circuit import Instruction
 from qiskit.quantum_info import Operator, Pauli, SparsePauliOp
 
 from basicaer.errors import BasicAerError
+from basicaer.options import keywords_checked
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class SaveInstruction(Instruction):
     _name: str
     _default_label: str
 
+    @keywords_checked
     def __init__(
         self,
         num_qubits: int,

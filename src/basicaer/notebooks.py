@@ -1,20 +1,20 @@
-"""What is shown otherwise in a notebook than in a terminal: bars, and interrupts in few lines."""
+"""What is shown otherwise in a notebook than in a terminal: bars, and interrupts and errors in few lines."""
 
 from __future__ import annotations
 
 import contextlib
-import linecache
-import os
 import sys
-from typing import TYPE_CHECKING
+import traceback
+from typing import TYPE_CHECKING, TypeVar
+
+from basicaer.errors import in_few_lines, users_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
-__all__ = ["in_notebook", "interrupts_shortened", "shorten"]
+__all__ = ["in_notebook", "interrupts_shortened", "shorten", "shortened"]
 
-_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # compared with names of files
+_Error = TypeVar("_Error", bound=Exception)
 
 
 def in_notebook() -> bool:
@@ -34,14 +34,21 @@ def interrupts_shortened(outcome: str) -> Iterator[None]:
         raise
 
 
+def shortened(error: _Error) -> _Error:
+    """Return an exception of Python's own, which is about to be raised, so that IPython shows it like one of ours."""
+    if "IPython" in sys.modules:
+        # The lines and not the frames are kept, since these hold the job.
+        lines = in_few_lines(error, reversed(list(traceback.walk_stack(sys._getframe(1)))))  # noqa: SLF001
+        error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython's name
+    return error
+
+
 def shorten(interrupt: KeyboardInterrupt, outcome: str) -> None:
     """Let IPython show an interrupt in three lines, of which the last is a sentence; otherwise it shows every frame."""
-    interrupt._render_traceback_ = lambda: _lines(interrupt.__traceback__, outcome)  # type: ignore[attr-defined]  # IPython's name
+    interrupt._render_traceback_ = lambda: _lines(interrupt, outcome)  # type: ignore[attr-defined]  # IPython's name
 
 
-def _lines(trace: TracebackType | None, outcome: str) -> list[str]:
-    file, line = "", 0
-    while trace is not None and not trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
-        file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        trace = trace.tb_next
-    return [f"KeyboardInterrupt in line {line}:", f"    {linecache.getline(file, line).strip()}", outcome]
+def _lines(interrupt: KeyboardInterrupt, outcome: str) -> list[str]:
+    last = users_lines(traceback.walk_tb(interrupt.__traceback__))[-1:]
+    where = [words for _, line, code in last for words in (f"KeyboardInterrupt in line {line}:", f"    {code}")]
+    return [*where, outcome]

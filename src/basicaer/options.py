@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import math
 import numbers
 import os
@@ -11,16 +13,20 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from basicaer.errors import OptionValueError, shown
+from basicaer.errors import OptionValueError, UnknownOptionError, shown
+from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
 __all__ = [
+    "NOT_SAVED",
     "SECONDS_BETWEEN_SAVES",
     "ArrayPlace",
     "DeviceChoice",
@@ -31,6 +37,7 @@ __all__ = [
     "check_option",
     "check_options",
     "check_saving",
+    "keywords_checked",
     "possible_threads",
 ]
 
@@ -102,6 +109,14 @@ _MOST = 2**63 - 1  # most shots, threads or parts: the largest integer that an a
 _MOST_SHOTS = 2**53  # floating-point numbers, of which probabilities make counts, are exact integers up to it
 SECONDS_BETWEEN_SAVES = 60.0
 """The default of ``checkpoint_every``."""
+
+NOT_SAVED: dict[str, Any] = {
+    "checkpoint_dir": None,
+    "checkpoint_every": SECONDS_BETWEEN_SAVES,
+    "checkpoint_margin": 0.0,
+    "checkpoint_on_sigterm": False,
+}
+"""The defaults of the options of saving a job."""
 
 _OF_NOISE_MODELS = ("to_dict", "is_ideal")  # methods, of which noise models have one at least
 _MOST_THREADS = 256  # or the number of cores, if larger; more threads would take memory and wait for one another
@@ -286,8 +301,7 @@ def check_saving(settings: dict[str, Any]) -> None:
         If they do not.
     """
     if settings["checkpoint_dir"] is None:
-        without = {"checkpoint_every": SECONDS_BETWEEN_SAVES, "checkpoint_margin": 0.0, "checkpoint_on_sigterm": False}
-        for name, default in without.items():
+        for name, default in NOT_SAVED.items():
             if settings[name] != default:
                 raise OptionValueError(f"{name} is for a job that is saved: give checkpoint_dir, or leave it out.")
     check_margin(settings)
@@ -319,3 +333,18 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
         Naming the option, the value and what it may be, for any exception of the check.
     """
     return {name: check_option(name, value) for name, value in options.items()}
+
+
+def keywords_checked(function: _Function) -> _Function:
+    """Let a function refuse keyword arguments that it does not have by an `UnknownOptionError`, as `run` does."""
+    known = [name for name in inspect.signature(function).parameters if name not in {"self", "cls"}]
+    called = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+    @functools.wraps(function)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        for name in keywords:
+            if name not in known:
+                raise UnknownOptionError(unknown_name(f"option of {called}()", name, known))
+        return function(*args, **keywords)
+
+    return cast("_Function", checked)

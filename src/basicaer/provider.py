@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from basicaer.errors import BackendNotFoundError, BasicAerError, OptionValueError, shown
 from basicaer.foreign_names import unknown_backend
 from basicaer.job import BasicAerJob
-from basicaer.options import SECONDS_BETWEEN_SAVES, check_margin, check_options
+from basicaer.options import SECONDS_BETWEEN_SAVES, check_margin, check_options, keywords_checked
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class BasicAerProvider:
         called = str(name) if isinstance(name, str) else shown(name)  # `str` makes a plain text of it
         raise BackendNotFoundError(unknown_backend(called, (b.name for b in self.backends())))
 
+    @keywords_checked
     def resume(
         self,
         checkpoint_dir: str | os.PathLike[str],

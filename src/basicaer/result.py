@@ -44,6 +44,7 @@ __all__ = [
     "with_own_lists",
 ]
 
+_FEW_SLOTS = 10  # classical bits whose values in hexadecimal are kept
 _CHUNK = 2**16  # amplitudes examined at a time; all at once would take the memory of a second state
 
 
@@ -160,9 +161,17 @@ def memory_of(outcome: Outcome, memory_slots: int, poll: Callable[[], None]) -> 
 
 def _hexadecimal(values: list[int], memory_slots: int) -> list[str]:
     reported = all_ones(memory_slots)  # a Qobj's register lies above the memory slots and is not reported
+    if memory_slots <= _FEW_SLOTS:
+        known = _known_hexadecimal(memory_slots)
+        return [known[value & reported] for value in values]
     if max(values, default=0) <= reported:
         return list(map(hex, values))
     return [hex(value & reported) for value in values]
+
+
+@lru_cache(maxsize=_FEW_SLOTS + 1)
+def _known_hexadecimal(memory_slots: int) -> list[str]:
+    return [hex(value) for value in range(all_ones(memory_slots) + 1)]
 
 
 def on_all_qubits(

@@ -14,7 +14,7 @@ import torch
 
 from basicaer.errors import BasicAerError, PubError
 from basicaer.gradients import CompiledGradient, value_and_gradient
-from basicaer.gradients.autodiff import check_function, gives_gradients, jacobian_at, vjp_at
+from basicaer.gradients.autodiff import KeptState, check_function, gives_gradients, jacobian_at, values_at, vjp_at
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def expectations(function: CompiledGradient, values: Any) -> torch.Tensor:
     if torch.is_grad_enabled() and values.requires_grad and gives_gradients(function):
         found, _ = _ValuesAndGradients.apply(values, function)
     else:
-        found = _Values.apply(values, function)
+        is_differentiated = torch.is_grad_enabled() and values.requires_grad
+        found = _Values.apply(values, function, KeptState() if is_differentiated else None)
     return found
 
 
@@ -187,23 +188,25 @@ class _Values(torch.autograd.Function):
     """Expectation values; backwards, a vector-Jacobian product by a sweep of its own."""
 
     @staticmethod
-    def forward(values: torch.Tensor, function: CompiledGradient) -> torch.Tensor:
-        return _like(values, function.values(_array(values)))
+    def forward(values: torch.Tensor, function: CompiledGradient, kept: KeptState | None) -> torch.Tensor:
+        return _like(values, values_at(function, _array(values), kept))
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, CompiledGradient], output: torch.Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, CompiledGradient, Any], output: torch.Tensor) -> None:
         del output
-        values, ctx.function = inputs
+        values, ctx.function, ctx.kept = inputs
         ctx.save_for_backward(values)
 
     @staticmethod
-    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (values,) = ctx.saved_tensors
-        return _Product.apply(values, cotangents[0], None, ctx.function), None
+        return _Product.apply(values, cotangents[0], None, ctx.function, ctx.kept), None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: Any, values: torch.Tensor, function: CompiledGradient) -> tuple[torch.Tensor, int]:
-        return _Values.apply(_leading(info, in_dims[0], values), function), 0
+    def vmap(
+        info: Any, in_dims: Any, values: torch.Tensor, function: CompiledGradient, kept: KeptState | None
+    ) -> tuple[torch.Tensor, int]:
+        return _Values.apply(_leading(info, in_dims[0], values), function, kept), 0
 
 
 class _ValuesAndGradients(torch.autograd.Function):
@@ -224,7 +227,7 @@ class _ValuesAndGradients(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor) -> tuple[torch.Tensor, None]:
         values, gradients = ctx.saved_tensors
-        return _Product.apply(values, cotangents[0], gradients, ctx.function), None
+        return _Product.apply(values, cotangents[0], gradients, ctx.function, None), None
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, values: torch.Tensor, function: CompiledGradient) -> tuple[Any, Any]:
@@ -239,10 +242,14 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        values: torch.Tensor, cotangent: torch.Tensor, gradients: torch.Tensor | None, function: CompiledGradient
+        values: torch.Tensor,
+        cotangent: torch.Tensor,
+        gradients: torch.Tensor | None,
+        function: CompiledGradient,
+        kept: KeptState | None,
     ) -> torch.Tensor:
         if gradients is None:
-            return _like(values, vjp_at(function, _array(values), _array(cotangent)))
+            return _like(values, vjp_at(function, _array(values), _array(cotangent), kept))
         return _like(values, _array(cotangent).reshape(*values.shape[:-1], 1) * gradients.numpy())
 
     @staticmethod
@@ -259,9 +266,9 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, *tensors: Any) -> tuple[torch.Tensor, int]:
-        *given, function = tensors
+        *given, function, _ = tensors  # states that are kept are those of other sets
         each = [None if one is None else _leading(info, axis, one) for one, axis in zip(given, in_dims, strict=False)]
-        return _Product.apply(*each, function), 0
+        return _Product.apply(*each, function, None), 0
 
 
 def _leading(info: Any, axis: int | None, tensor: torch.Tensor) -> torch.Tensor:

@@ -40,6 +40,7 @@ def operations():
     yield qml.QFT(wires=["c", "a", 1])
 
 
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # Qiskit's matrix of an evolution
 @pytest.mark.parametrize("operation", list(operations()), ids=str)
 def test_an_operation_has_pennylanes_matrix(operation):
     if not is_known(operation):

@@ -1,10 +1,14 @@
 """Functions and layers of PyTorch: derivatives, batches, types, transforms, and training."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
 
 from basicaer import BasicAerError, CompiledGradient, PubError, value_and_gradient
+from basicaer.engine import adjoint
+from basicaer.engine.kept_states import kept_states
 from basicaer.torch import CircuitLayer, expectations
 
 
@@ -22,7 +26,7 @@ def test_results_have_the_type_that_was_given_and_are_computed_in_double(functio
     found.sum().backward()
     want, gradients = function(values.detach().to(torch.float64).numpy())
     assert found.dtype == values.grad.dtype == dtype
-    assert torch.equal(found.detach(), torch.tensor(want, dtype=dtype))
+    torch.testing.assert_close(found.detach(), torch.tensor(want, dtype=dtype))
     whole = torch.tensor(gradients.reshape(4, -1, 3).sum(axis=1))
     torch.testing.assert_close(values.grad, whole.to(dtype))
 
@@ -43,19 +47,45 @@ def count(monkeypatch, name):
     calls = []
     whole = getattr(CompiledGradient, name)
     monkeypatch.setattr(
-        CompiledGradient, name, lambda *given, **named: (calls.append(named), whole(*given, **named))[1]
+        CompiledGradient, name, lambda *given, **named: (calls.append(given), whole(*given, **named))[1]
     )
     return calls
 
 
 def test_a_product_of_many_outputs_takes_one_sweep_and_one_output_takes_no_second(circuit, points, monkeypatch):
-    calls = count(monkeypatch, "submit")
+    calls = count(monkeypatch, "_submitted")
     for observables, sweeps in ((["ZX", "IZ", "YY"], [False, True]), ("ZX", [False])):
         function = value_and_gradient(circuit, observables)
         calls.clear()
         values = torch.tensor(points, requires_grad=True)
         expectations(function, values).square().sum().backward()
-        assert ["cotangent" in named for named in calls] == sweeps
+        assert [cotangent is not None for _, _, cotangent, *_ in calls] == sweeps
+
+
+def test_the_way_back_begins_where_the_values_were_read(circuit, points, monkeypatch):
+    """States are kept if there is room for them, until they are used or the graph is gone."""
+    evolved = []
+    forwards = adjoint._OneSweep._forwards
+    monkeypatch.setattr(adjoint._OneSweep, "_forwards", lambda self: (evolved.append(1), forwards(self))[1])
+    function = value_and_gradient(circuit, ["ZX", "IZ"])
+    values = torch.tensor(points, requires_grad=True)
+    found = expectations(function, values)
+    found.sum().backward(retain_graph=True)
+    assert len(evolved) == 1
+    first = values.grad.clone()
+    found.sum().backward()
+    assert len(evolved) == 2  # the states were used up
+    torch.testing.assert_close(values.grad, 2 * first, rtol=0, atol=1e-14)
+    torch.testing.assert_close(first, torch.tensor(function(points)[1].sum(axis=1)), rtol=0, atol=1e-12)
+    unused = expectations(function, values)
+    assert kept_states._kept
+    del unused, found
+    gc.collect()
+    assert not kept_states._kept
+    monkeypatch.setattr("basicaer.devices.cpu.device.NumpyDevice.free_bytes", lambda _: 2**6)
+    evolved.clear()
+    expectations(function, values).sum().backward()
+    assert len(evolved) == 2
 
 
 def test_values_alone_are_not_differentiated(circuit, points, monkeypatch):

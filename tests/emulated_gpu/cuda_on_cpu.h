@@ -112,6 +112,32 @@ namespace {
   self.state = Thread::running;
 }
 
+const char* const between_lanes = "a product of matrices";  // where threads wait that is no barrier of the kernel
+
+// What the threads of a warp hold of two matrices: see kernels/target.cuh, which says where in these each number stands.
+struct Matrices {
+  double first[16][8], second[8][8];
+};
+Matrices matrices[most_threads / 32];  // of each warp
+
+// Stands in for what a card's `mma.sync` does, for all warps of a block at the same time.
+[[gnu::noinline]] void multiply_matrices(const double (&a)[4], const double (&b)[2], double (&product)[4]) {
+  if (blockDim.x % 32) stop("a product of matrices in a part of a warp", between_lanes);
+  Matrices& own = matrices[threadIdx.x / 32];
+  const unsigned i = threadIdx.x / 4 % 8, j = threadIdx.x % 4;
+  for (unsigned h = 0; h < 2; ++h)
+    for (unsigned k = 0; k < 2; ++k) own.first[i + 8 * h][j + 4 * k] = a[h + 2 * k];
+  for (unsigned k = 0; k < 2; ++k) own.second[j + 4 * k][i] = b[k];
+  wait_at_barrier(between_lanes);
+  for (unsigned h = 0; h < 2; ++h)
+    for (unsigned m = 0; m < 2; ++m) {
+      double sum = 0;
+      for (unsigned k = 0; k < 8; ++k) sum += own.first[i + 8 * h][k] * own.second[k][m + 2 * j];
+      product[m + 2 * h] = sum;
+    }
+  wait_at_barrier(between_lanes);
+}
+
 void run_thread() {
   for (;;) {
     threads[threadIdx.x]->state = Thread::running;
@@ -157,7 +183,7 @@ void run_block(Random& random) {
     for (unsigned i = 0; i < blockDim.x && !stopping; ++i) resume(order[i]);
     goes_on = !stopping && all_at_one_barrier();
 #if defined(BASICAER_COUNTING)
-    if (goes_on) pass_barrier();
+    if (goes_on && threads[0]->barrier != between_lanes) pass_barrier();
 #endif
   } while (goes_on);
 #if defined(BASICAER_COUNTING)
@@ -261,6 +287,7 @@ const char* parameters(void (*)(P...)) {
 #define CUDA_ON_CPU_TEXT(number) CUDA_ON_CPU_TEXT_(number)
 #define CUDA_ON_CPU_PLACE __FILE__ ":" CUDA_ON_CPU_TEXT(__LINE__)
 
+using cuda_on_cpu::multiply_matrices;
 #define __syncthreads() cuda_on_cpu::wait_at_barrier(CUDA_ON_CPU_PLACE)
 #define __trap() cuda_on_cpu::stop("__trap", CUDA_ON_CPU_PLACE)
 #define SHARED_MEMORY(Type, name) Type* name = reinterpret_cast<Type*>(cuda_on_cpu::shared_memory)

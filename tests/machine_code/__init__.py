@@ -25,8 +25,8 @@ here.
 
 What is not seen: two grids at a time, and wrong control bits, which tell the scheduler of a card what to wait for. The
 compiler orders the lanes of a warp before it lets them wait at a barrier of the block; between lanes, that order counts
-as if the kernel had asked for it. Atomics, fences, asynchronous copies, tensor cores, clusters and barriers of some
-threads are not known.
+as if the kernel had asked for it. Of tensor cores only products in double precision are known. Atomics, fences,
+asynchronous copies, clusters and barriers of some threads are not.
 """
 
 from machine_code.compiling import why_unavailable

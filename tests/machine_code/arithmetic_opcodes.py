@@ -158,6 +158,17 @@ def _compare_doubles(modifiers, operands):
     return Action("compare_doubles", read("P P d d p", operands), options)
 
 
+@opcode("DMMA", modifiers="884 8x8x4 16x8x4 16x8x8")
+def _multiply_matrices(modifiers, operands):
+    rows, _, depth = matrix_sizes(modifiers)
+    return Action("multiply_matrices", read("T d d d", operands), (rows, depth))
+
+
+def matrix_sizes(modifiers):
+    """Return rows, columns and depth of a product of matrices; the first architecture's listings have no x between."""
+    return tuple(map(int, modifiers[0].split("x") if "x" in modifiers[0] else modifiers[0]))
+
+
 @opcode("FADD", modifiers="FTZ")
 def _add_floats(modifiers, operands):
     return Action("add_floats", read("T f f", operands), ("FTZ" in modifiers,))

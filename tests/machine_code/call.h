@@ -40,20 +40,22 @@ struct Call {
     return each<float>([&](u32 l) { return bits_as<float>(values[l]); });
   }
 
-  Lanes<u64> pairs(int i) const {
+  // `further` is how many registers behind the first one of the operand they begin.
+  Lanes<u64> pairs(int i, u32 further = 0) const {
     const Operand& o = step.operands[i];
+    const u32 first = o.number + further;
     u64 same = o.value;
     if (o.kind == REGISTER)
-      return each<u64>([&](u32 l) { return pair(warp.registers[o.number][l], warp.registers[o.number + 1][l]); });
+      return each<u64>([&](u32 l) { return pair(warp.registers[first][l], warp.registers[first + 1][l]); });
     if (o.kind == UNIFORM) same = pair(warp.uniform[o.number], warp.uniform[o.number + 1]);
     else if (o.kind != NUMBER) memcpy(&same, banks.of(o), sizeof same);
     return each<u64>([&](u32) { return same; });
   }
 
-  Lanes<double> doubles(int i) const {
+  Lanes<double> doubles(int i, u32 further = 0) const {
     const u8 changes = step.operands[i].changes;
     const u64 kept = changes & ABSOLUTE ? ~0ull >> 1 : ~0ull, flipped = changes & NEGATED ? 1ull << 63 : 0;
-    const Lanes<u64> values = pairs(i);
+    const Lanes<u64> values = pairs(i, further);
     return each<double>([&](u32 l) { return bits_as<double>((values[l] & kept) ^ flipped); });
   }
 
@@ -72,13 +74,14 @@ struct Call {
   void put(int i, const Lanes<float>& values) const {
     put(i, each<u32>([&](u32 l) { return bits_as<u32>(values[l]); }));
   }
-  void put(int i, const Lanes<u64>& values) const {
+  void put(int i, const Lanes<u64>& values, u32 further = 0) const {
     const Operand& o = step.operands[i];
-    put_words(o.kind, o.number, each<u32>([&](u32 l) { return u32(values[l]); }));
-    put_words(o.kind, o.number + 1, each<u32>([&](u32 l) { return u32(values[l] >> 32); }));
+    const u32 first = o.number + further;
+    put_words(o.kind, first, each<u32>([&](u32 l) { return u32(values[l]); }));
+    put_words(o.kind, first + 1, each<u32>([&](u32 l) { return u32(values[l] >> 32); }));
   }
-  void put(int i, const Lanes<double>& values) const {
-    put(i, each<u64>([&](u32 l) { return bits_as<u64>(values[l]); }));
+  void put(int i, const Lanes<double>& values, u32 further = 0) const {
+    put(i, each<u64>([&](u32 l) { return bits_as<u64>(values[l]); }), further);
   }
 
   void put_predicate(int i, u32 lanes) const {

@@ -32,7 +32,7 @@ const Named HANDLERS[] = {
     HANDLER(compare_doubles), HANDLER(add_floats), HANDLER(multiply_floats), HANDLER(fused_floats), HANDLER(float_to_double),
     HANDLER(double_to_float), HANDLER(unsigned_to_float_above), HANDLER(unsigned_pair_to_float_above),
     HANDLER(float_to_unsigned), HANDLER(float_to_unsigned_pair), HANDLER(reciprocal), HANDLER(read_special),
-    HANDLER(shuffle), HANDLER(vote), HANDLER(load_global), HANDLER(store_global), HANDLER(load_shared),
+    HANDLER(shuffle), HANDLER(multiply_matrices), HANDLER(vote), HANDLER(load_global), HANDLER(store_global), HANDLER(load_shared),
     HANDLER(store_shared), HANDLER(load_local), HANDLER(store_local),
 };
 

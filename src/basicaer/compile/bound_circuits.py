@@ -65,6 +65,11 @@ class _Sets:
     columns: dict[Any, list[float]]
     sweeps: dict[bool, ProgramSweep] = field(default_factory=dict)
 
+    @property
+    def have_one_structure(self) -> bool:
+        """Whether the programs that have been lowered are known to differ in numbers only."""
+        return bool(self.sweeps) and all(sweep.template is not None for sweep in self.sweeps.values())
+
     def program(self, circuit: QuantumCircuit, number: int, *, keep_idle: bool, poll: Callable[[], None]) -> Program:
         """Return the program of one set."""
         if keep_idle not in self.sweeps:
@@ -87,6 +92,10 @@ class BoundCircuit(NamedTuple):
     inputs: Mapping[Any, Any]
     sets: _Sets | None = None
     number: int = 0
+
+    def is_like(self, other: BoundCircuit) -> bool:
+        """Tell whether the program is known to differ in the numbers of gates only from one that has been lowered."""
+        return self.sets is not None and self.sets is other.sets and self.sets.have_one_structure
 
     @property
     def global_phase(self) -> float:
@@ -147,8 +156,9 @@ def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[BoundCircuit]:
     if not bind:
         return [BoundCircuit(circuit, _NOTHING, _NOTHING)]
     columns: dict[Any, list[Any]] = {}  # columns[parameter or input variable][i] = its value in set i
+    targets = _targets(circuit)
     for key, value in bind.items():
-        for target, column in _columns(circuit, key, value):
+        for target, column in _columns(_target_of(circuit, key, targets), value):
             if target in columns:
                 raise OptionValueError(
                     f"parameter_binds gives '{target.name}' of circuit '{circuit.name}' values twice."
@@ -171,9 +181,8 @@ def _sets(circuit: QuantumCircuit, bind: dict[Any, Any]) -> list[BoundCircuit]:
     return bound
 
 
-def _columns(circuit: QuantumCircuit, key: Any, value: Any) -> list[tuple[Any, list[Any]]]:
-    """Return the parameters or the input variable that a key stands for, each with its values in all sets."""
-    target = _target_of(circuit, key)
+def _columns(target: Any, value: Any) -> list[tuple[Any, list[Any]]]:
+    """Return the parameters of a vector, or a parameter or input variable itself, each with its values in all sets."""
     array = _numbers(target.name, value)
     if isinstance(target, ParameterVector):
         rows = array.reshape(1, -1) if array.ndim == 1 else array
@@ -190,8 +199,8 @@ def _columns(circuit: QuantumCircuit, key: Any, value: Any) -> list[tuple[Any, l
     return [(target, array.reshape(-1).tolist())]
 
 
-def _target_of(circuit: QuantumCircuit, key: Any) -> Any:
-    """Return the parameter, vector or input variable of the circuit that a key stands for."""
+def _targets(circuit: QuantumCircuit) -> dict[Any, Any]:
+    """Return the circuit's parameters, vectors and input variables by themselves and by their names."""
     targets: dict[Any, Any] = {}
     for parameter in circuit.parameters:
         targets[parameter] = targets[parameter.name] = parameter
@@ -199,6 +208,11 @@ def _target_of(circuit: QuantumCircuit, key: Any) -> Any:
             targets[parameter.vector.name] = parameter.vector
     for variable in circuit.iter_input_vars():
         targets[variable] = targets[variable.name] = variable
+    return targets
+
+
+def _target_of(circuit: QuantumCircuit, key: Any, targets: dict[Any, Any]) -> Any:
+    """Return the parameter, vector or input variable of the circuit that a key stands for."""
     if isinstance(key, ParameterVector):
         key = key.name if targets.get(key.name) == key else key[0] if len(key) else key.name
     if key in targets:

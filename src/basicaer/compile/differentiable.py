@@ -9,8 +9,10 @@ import numpy as np
 from basicaer.compile.columns import columns_of, slopes_of
 from basicaer.compile.occurrences import occurrences_of
 from basicaer.compile.sweep import compile_circuit
-from basicaer.engine.adjoint import is_undone
-from basicaer.engine.program import Prepare, SetState
+from basicaer.engine.error_patterns import why_no_patterns
+from basicaer.engine.program import Channel, Prepare, SetState
+from basicaer.engine.sweeps import is_undone
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
 
     from basicaer.compile.columns import Columns, Slopes
     from basicaer.compile.compiled import CompiledProgram
+    from basicaer.compile.noise import CircuitNoise
     from basicaer.compile.occurrences import Occurrences
     from basicaer.engine.device import Generators, SegmentBatch
     from basicaer.engine.program import Program
 
 __all__ = ["Angle", "Chain", "Differentiable", "differentiable"]
+
+_NOT_GATES = "it measures, resets, or has control flow before its end"
 
 
 class Angle(NamedTuple):
@@ -92,7 +97,8 @@ class Differentiable(NamedTuple):
     compiled
         The program that has the occurrences as parameters, and the columns of its gates; None if it cannot be made.
     why_not_undone
-        Why adjoint differentiation is impossible, as the end of a sentence; empty if it is possible.
+        Why adjoint differentiation is impossible, as the end of a sentence; empty if it is possible, or if it is so on
+        each pattern of errors.
     """
 
     name: str
@@ -121,11 +127,12 @@ class Differentiable(NamedTuple):
         return self.columns.at(values, f"circuit '{self.name}'", poll)
 
     def numbers(
-        self, angles: NDArray[np.float64], poll: Callable[[], None]
+        self, angles: NDArray[np.float64], poll: Callable[[], None], *, only_real: bool
     ) -> tuple[dict[int, SegmentBatch], dict[int, Generators], list[Angle]]:
         """Return the segments and generators, by the places of the segments, and where the angles are.
 
-        There are generators of the angles only that a wanted parameter changes.
+        There are generators of the angles only that a wanted parameter changes. With `only_real`, only the real part of
+        the sums is wanted; see `Generators`.
         """
         assert self.compiled is not None  # as for `program`  # noqa: S101
         program, columns = self.compiled
@@ -135,7 +142,7 @@ class Differentiable(NamedTuple):
         generators: dict[int, Generators] = {}
         found: list[Angle] = []
         for place, groups in program.groups.items():
-            of_place: dict[int, tuple[NDArray[np.complex128], ...]] = {}
+            of_place: dict[int, tuple[NDArray[Any], ...]] = {}
             generators[place] = of_place
             for record, gates, of_gates in groups:
                 occurrences = [[columns.plain.get(column, -1) for column in row] for row in of_gates.tolist()]
@@ -143,7 +150,9 @@ class Differentiable(NamedTuple):
                 if not rows:
                     continue
                 poll()
-                made = record.generators_for_each(*(parameters[:, own] for own in of_gates[rows].T))
+                made: list[NDArray[Any]] = record.generators_for_each(*(parameters[:, own] for own in of_gates[rows].T))
+                if only_real:
+                    made = [one if one.imag.any() else one.real for one in made]
                 for number, row in enumerate(rows):
                     which = [angle for angle, one in enumerate(occurrences[row]) if one in wanted]
                     of_place[gates[row]] = tuple([made[angle][:, number] for angle in which])
@@ -159,7 +168,11 @@ class Differentiable(NamedTuple):
 
 
 def differentiable(
-    circuit: QuantumCircuit, parameters: Sequence[Parameter], wanted: Collection[int], poll: Callable[[], None]
+    circuit: QuantumCircuit,
+    parameters: Sequence[Parameter],
+    wanted: Collection[int],
+    poll: Callable[[], None],
+    noise: CircuitNoise | None = None,
 ) -> Differentiable:
     """Compile a circuit to be differentiated.
 
@@ -171,29 +184,40 @@ def differentiable(
         The numbers of those by which is differentiated, in the order of the results.
     poll
         Called now and then.
+    noise
+        The errors of its instructions.
 
     Raises
     ------
     BasicAerError
-        If an expression has no derivative, or what `occurrences_of` raises.
+        If an expression has no derivative, or what `occurrences_of` raises; and if the noise has errors of a gate that
+        is replaced by what it is made of.
     """
     occurrences = occurrences_of(circuit, poll)
+    if noise is not None and (noisy := sorted(occurrences.written_out.intersection(noise.names))):
+        raise BasicAerError(
+            f"The noise model has errors of '{noisy[0]}', which is replaced by its definition to be differentiated; "
+            "give the errors to the gates that it is made of."
+        )
     place = f"circuit '{circuit.name}'"
     columns = columns_of(occurrences.expressions, parameters, place, poll)
     slopes = slopes_of(columns, parameters, set(wanted), place)
-    compiled = compile_circuit(occurrences.circuit, occurrences.parameters, poll)
-    why = _why_not_undone(compiled[0].template if compiled else None, compiled)
+    compiled = compile_circuit(occurrences.circuit, occurrences.parameters, poll, noise)
+    why = _why_not_undone(occurrences.circuit, compiled)
     return Differentiable(circuit.name, tuple(parameters), tuple(wanted), occurrences, columns, slopes, compiled, why)
 
 
-def _why_not_undone(program: Program | None, compiled: tuple[CompiledProgram, Columns] | None) -> str:
-    if program is None or compiled is None:
+def _why_not_undone(circuit: QuantumCircuit, compiled: tuple[CompiledProgram, Columns] | None) -> str:
+    if compiled is None and not any(item.is_control_flow() for item in circuit.data):
         return "its gates cannot be told apart before their angles are known"
-    first = min(compiled[0].groups, default=len(program.body))
-    for place, operation in enumerate(program.body):
+    if compiled is None:
+        return _NOT_GATES
+    program, _ = compiled
+    if any(isinstance(operation, Channel) for operation in program.template.body):
+        return why_no_patterns(program.template)
+    first = min(program.groups, default=len(program.template.body))
+    for place, operation in enumerate(program.template.body):
         if is_undone(operation) or (isinstance(operation, Prepare | SetState) and place < first):
             continue
-        if isinstance(operation, Prepare | SetState):
-            return "it sets qubits after gates with parameters"
-        return "it measures, resets, or has control flow or noise before its end"
+        return "it sets qubits after gates with parameters" if isinstance(operation, Prepare | SetState) else _NOT_GATES
     return ""

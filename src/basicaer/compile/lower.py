@@ -66,6 +66,9 @@ def lower(
     values = Values() if values is None else values
     with _errors_named(place):
         _check_parameters(circuit, values, place)
+        if noise is not None and noise.passes.waits_for(circuit):
+            numbers = {one: values.number(one, place) for one in circuit.parameters if one in values}
+            circuit, items = noise.passes.on_bound(circuit, numbers), None
         if items is None:  # each access to `data` makes all instructions anew; a list of many would take much memory
             items = circuit.data if len(circuit.data) > _MANY_ITEMS else list(circuit.data)
         active = sorted(range(circuit.num_qubits) if keep_idle else active_qubits(circuit, items, noise))

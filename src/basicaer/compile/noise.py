@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qiskit.circuit import Gate
-from qiskit.transpiler import PassManager
 
 from basicaer.compile.noise_entries import channels_of_entry, readout_of
+from basicaer.compile.noise_passes import NoisePasses
 from basicaer.engine.bits import deposit_bits, mask_of
 from basicaer.engine.frames import pauli_of
 from basicaer.engine.program import Channel, Readout
-from basicaer.errors import BasicAerError, at_border
+from basicaer.errors import BasicAerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from qiskit import QuantumCircuit
 
     from basicaer.compile import channels
     from basicaer.compile.noise_model import ModelErrors
@@ -52,6 +51,10 @@ class CircuitNoise:
         The gates that circuits should be transpiled to, as far as the model says so; some may have no errors.
     wide
         The qubits of readout errors of several qubits.
+    read_together
+        All qubits of these; they have no readout error of their own beside it.
+    passes
+        The passes of the model, which put errors into a circuit.
     """
 
     def __init__(self, errors: ModelErrors) -> None:
@@ -59,7 +62,8 @@ class CircuitNoise:
         self.names = errors.names
         self.basis_gates = frozenset(errors.basis_gates or ())
         self.wide = errors.wide_readouts
-        self._passes = errors.passes
+        self.read_together = frozenset(qubit for qubits in self.wide for qubit in qubits)
+        self.passes = NoisePasses(errors.passes)
         self._kept: dict[int, tuple[channels.Channel, _Operators]] = {}  # _kept[id(channel)] keeps it too
 
     @classmethod
@@ -82,22 +86,6 @@ class CircuitNoise:
         name, _, values = whole.rpartition("_o")
         is_open = name and values.isdecimal() and getattr(item.operation, "base_gate", None) is not None
         return name if is_open else str(whole)
-
-    def with_passes(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """Return a circuit with the errors that passes of the model put into it, as during delays; itself if none do.
-
-        Raises
-        ------
-        BasicAerError
-            If a pass of the model raises anything.
-        """
-        # Passes of Aer are for delays, and do not say so.
-        passes = [one for one in self._passes if getattr(one, "acts_on", _has_delays)(circuit)]
-        if not passes:
-            return circuit
-        with at_border(lambda why: BasicAerError(f"The passes of the noise model fail: {why}.")):
-            changed: QuantumCircuit = PassManager(passes).run(circuit)
-        return changed
 
     def may_act_on(self, item: Any) -> bool:
         """Tell whether an instruction may take its qubits out of |0> once its errors are added."""
@@ -125,8 +113,8 @@ class CircuitNoise:
         ]
 
     def readout(self, number: int, bits: tuple[int, ...]) -> list[Readout]:
-        """Return the readout error of one measured qubit."""
-        matrix = self._errors.readout((number,))
+        """Return the readout error of one measured qubit; none if it has one together with others."""
+        matrix = None if number in self.read_together else self._errors.readout((number,))
         return [] if matrix is None else [Readout((bits,), matrix)]
 
     def wide_readouts(self, recorded: dict[int, tuple[int, ...]]) -> list[Readout]:
@@ -143,7 +131,7 @@ class CircuitNoise:
             If some but not all of the qubits of such an error are among them.
         """
         found = []
-        for qubits in self._errors.wide_readouts:
+        for qubits in self.wide:
             measured = [qubit for qubit in qubits if qubit in recorded]
             if not measured:
                 continue
@@ -167,10 +155,6 @@ class CircuitNoise:
             return []
         on = tuple([qubits[place] for place in operators.places])
         return [Channel(on, operators.matrices, operators.probabilities, operators.paulis)]  # type: ignore[arg-type]  # none is idle
-
-
-def _has_delays(circuit: QuantumCircuit) -> bool:
-    return "delay" in circuit.count_ops()
 
 
 class _Operators:

@@ -28,9 +28,20 @@ if TYPE_CHECKING:
     from basicaer.compile.channels import Channel, Term
     from basicaer.compile.gates import GateRecord
 
-__all__ = ["TOLERANCE", "channels_of_entry", "operations_of", "probabilities_of", "readout_of", "width_of"]
+__all__ = [
+    "TOLERANCE",
+    "channels_of_entry",
+    "is_qubit",
+    "operations_of",
+    "probabilities_of",
+    "readout_of",
+    "rows_of",
+    "square_matrix",
+    "width_of",
+]
 
 TOLERANCE = 1e-8  # Aer's, for sums of probabilities and Kraus operators
+_LAST_QUBIT = 2**32 - 2  # Qiskit's circuits can have so many
 _OTHER_NAMES = ("pauli", "reset", "unitary", "kraus", "superop")
 
 
@@ -88,17 +99,42 @@ def probabilities_of(entry: Mapping[str, Any], place: str) -> list[float]:
     return [max(number, 0.0) for number in numbers.tolist()]
 
 
+def is_qubit(number: Any) -> bool:
+    """Tell whether something is a number that a qubit can have."""
+    return isinstance(number, Integral) and not isinstance(number, bool) and 0 <= int(number) <= _LAST_QUBIT
+
+
+def rows_of(given: Any, kind: type, subject: str) -> NDArray[Any]:
+    """Return an array of finite numbers.
+
+    Parameters
+    ----------
+    kind
+        float or complex.
+    subject
+        The beginning of the sentence if it is none, up to the value.
+    """
+    try:
+        array: NDArray[Any] = np.array(given, kind)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if not array.ndim or not array.size or not np.isfinite(array).all():
+        real = "real " if kind is float else ""
+        raise BasicAerError(f"{subject} {shown(given)}, which must be rows of finite {real}numbers.")
+    return array
+
+
+def square_matrix(given: Any, kind: type, subject: str) -> NDArray[Any]:
+    """Return a matrix on a whole number of qubits; for the parameters, see `rows_of`."""
+    matrix = rows_of(given, kind, subject)
+    if len(matrix) < 2 or matrix.shape != (2 ** highest_position(len(matrix)),) * 2:
+        raise BasicAerError(f"{subject} of the shape {matrix.shape}; for k qubits, give 2**k rows of 2**k numbers.")
+    return matrix
+
+
 def readout_of(probabilities: Any, place: str) -> NDArray[np.float64]:
     """Return the matrix of a readout error; row i has the probabilities of what is recorded for a true value i."""
-    try:
-        matrix = np.array(probabilities, float)
-    except (TypeError, ValueError):
-        matrix = np.empty(0)
-    rows = len(matrix) if matrix.ndim else 0
-    if matrix.ndim != 2 or rows < 2 or matrix.shape != (2 ** highest_position(rows),) * 2:
-        raise BasicAerError(
-            f"{place} has probabilities of the shape {matrix.shape}; for k qubits, give 2**k rows of 2**k numbers."
-        )
+    matrix: NDArray[np.float64] = square_matrix(probabilities, float, f"{place} has probabilities")
     wrong = [row for row, sum_ in enumerate(matrix.sum(axis=1)) if not abs(sum_ - 1) <= TOLERANCE]
     if wrong:
         total = matrix[wrong[0]].sum()
@@ -128,7 +164,7 @@ def operations_of(instruction: Mapping[str, Any], place: str) -> Term:
     name, qubits, parameters = instruction.get("name"), instruction.get("qubits"), instruction.get("params", ())
     if not isinstance(name, str):
         raise BasicAerError(f"{place} has an instruction with the name {shown(name)}, which must be a string.")
-    if not isinstance(qubits, Sequence) or not all(isinstance(q, Integral) and int(q) >= 0 for q in qubits):
+    if not isinstance(qubits, Sequence) or not all(map(is_qubit, qubits)):
         raise BasicAerError(f"{place} has '{name}' on the qubits {shown(qubits)}, which must be positions from 0 on.")
     on = tuple(map(int, qubits))
     if len(set(on)) != len(on):
@@ -165,20 +201,14 @@ def _pauli_string(parameters: Sequence[Any], on: tuple[int, ...], place: str) ->
 def _matrix(given: Any, on: tuple[int, ...], start: str, power: int = 1) -> NDArray[np.complex128]:
     """Return a matrix of numbers, or of pairs of real and imaginary parts."""
     size = 2 ** (power * len(on))
-    try:
-        array = np.asarray(given)
-        if array.shape == (size, size, 2):
-            array = array @ np.array([1, 1j])
-        matrix = array.astype(complex)
-    except (TypeError, ValueError):
-        matrix = np.empty(0, complex)
+    matrix = rows_of(given, complex, f"{start} with the matrix")
+    if matrix.shape == (size, size, 2):
+        matrix = matrix @ np.array([1, 1j])
     if matrix.shape != (size, size):
         raise BasicAerError(
             f"{start} on {counted(len(on), 'qubit')} with a matrix of the shape {matrix.shape}; it must have {size} "
             f"rows and {size} columns."
         )
-    if not np.isfinite(matrix).all():
-        raise BasicAerError(f"{start} with a matrix that has entries that are not finite.")
     return matrix
 
 

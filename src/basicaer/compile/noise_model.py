@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from basicaer.compile.noise_entries import channels_of_entry, probabilities_of, readout_of, width_of
+from basicaer.compile.noise_entries import channels_of_entry, is_qubit, probabilities_of, readout_of, width_of
 from basicaer.errors import BasicAerError, at_border, shown
 from basicaer.wording import counted
 
@@ -229,6 +228,8 @@ def _read_object(model: Any) -> ModelErrors:
         return ModelErrors(quantum, model.readout_matrices(), _names_of(basis_gates), passes)
     with at_border(lambda reason: BasicAerError(f"The noise model {shown(model)} cannot be read: {reason}.")):
         dictionary = model.to_dict()
+    if isinstance(dictionary, Mapping) and dictionary.get("type") in _TYPES:
+        raise BasicAerError(f"{shown(model)} is a single error; add it to a NoiseModel by one of its methods.")
     if not isinstance(dictionary, Mapping):
         raise BasicAerError(f"{shown(model)} is not a noise model: its to_dict() returns {shown(dictionary)}.")
     return _read_dictionary(dictionary, basis_gates, passes)
@@ -303,8 +304,7 @@ def _qubits_in(entry: Mapping[str, Any], place: str) -> list[tuple[int, ...] | N
     if given is None:
         return [None]
     if not isinstance(given, Sequence) or not all(
-        isinstance(qubits, Sequence) and qubits and all(isinstance(q, Integral) and int(q) >= 0 for q in qubits)
-        for qubits in given
+        isinstance(qubits, Sequence) and qubits and all(map(is_qubit, qubits)) for qubits in given
     ):
         raise BasicAerError(f"{place} has gate_qubits {shown(given)}, which must be a list of lists of qubits.")
     twice = next((qubits for qubits in given if len(set(qubits)) < len(qubits)), None)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from basicaer.compile.compiled import CompiledProgram
+    from basicaer.compile.gates import GateRecord
     from basicaer.compile.noise import CircuitNoise
     from basicaer.engine.program import Program
 
@@ -40,7 +41,10 @@ class SweepAt(Protocol):
 
 
 def compile_circuit(
-    circuit: QuantumCircuit, parameters: Sequence[Parameter], poll: Callable[[], None]
+    circuit: QuantumCircuit,
+    parameters: Sequence[Parameter],
+    poll: Callable[[], None],
+    noise: CircuitNoise | None = None,
 ) -> tuple[CompiledProgram, Columns] | None:
     """Return a circuit compiled for any values of its parameters; None if it cannot be, as for `compile_sweep`.
 
@@ -49,12 +53,12 @@ def compile_circuit(
     """
 
     def lowered(row: Sequence[float]) -> Program:
-        return lower(circuit, values=Values(dict(zip(parameters, row, strict=True)), poll))
+        return lower(circuit, values=Values(dict(zip(parameters, row, strict=True)), poll), noise=noise)
 
     def compile_it() -> _CompiledSweep:
         return _compiled(circuit, parameters, lowered, f"circuit '{circuit.name}'", poll)
 
-    key = _key(circuit, keep_idle=False)
+    key = _key(circuit, keep_idle=False) if noise is None else None
     made = compile_it() if key is None else _sweeps.get_or_make(key, len(circuit.data), compile_it)
     return None if made.program is None else (made.program, made.columns)
 
@@ -133,8 +137,8 @@ def compile_sweep(
 
     If parameters occur in gates of the table only, and not in for loops with a parameter of their own, the circuit is
     compiled once: to find out which numbers depend on which parameters, it is lowered with two different sets.
-    Otherwise it is lowered for each set. Compiled circuits are kept, if they have standard gates, narrow unitaries,
-    measurements and barriers only, and no errors.
+    Otherwise, and if a pass of the noise model puts errors beside such gates, it is lowered for each set. Compiled
+    circuits are kept, if they have standard gates, narrow unitaries, measurements and barriers only, and no errors.
 
     Parameters
     ----------
@@ -163,7 +167,7 @@ def compile_sweep(
         return _compiled(circuit, parameters, lowered, place, poll)
 
     compiled_sweep = _NOT_COMPILED
-    if parameters:
+    if parameters and not (noise and noise.passes.waits_for(circuit)):
         key = _key(circuit, keep_idle=keep_idle) if noise is None else None
         if key is not None:
             compiled_sweep = _sweeps.get_or_make(key, len(circuit.data), compile_it)
@@ -192,9 +196,9 @@ def compile_sweep(
 
 
 def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
-    """Return the table's record and the parameters of each gate in which parameters of the circuit occur, in order.
+    """Return the table's record and the parameters of each gate whose numbers depend on the circuit's, in order.
 
-    None if they occur elsewhere too: in a definition, in a global phase, or in a for loop with a parameter of its own.
+    None if these occur elsewhere too: in a definition, in a global phase, or in a for loop with a parameter of its own.
     """
     if isinstance(circuit.global_phase, ParameterExpression) and circuit.global_phase.parameters:
         return None
@@ -216,10 +220,22 @@ def _parametric(circuit: QuantumCircuit) -> list[tuple[Any, list[Any]]] | None:
             record = BY_CLASS.get(getattr(operation, "base_class", type(operation)))
             if record is None or not item.qubits:
                 return None
-            found.append((record, list(item.params)))
+            if _depends(record, item.params):
+                found.append((record, list(item.params)))
         elif not item.is_standard_gate():  # parameters occur inside it
             return None
     return found
+
+
+def _depends(record: GateRecord, params: Sequence[Any]) -> bool:
+    """Tell whether the numbers of a gate depend on its expressions: those of ``r(0, p)`` do not."""
+    if all(isinstance(param, ParameterExpression) for param in params):
+        return True
+    one, other = (
+        record.data([some if isinstance(param, ParameterExpression) else float(param) for param, some in own])
+        for own in (zip(params, scattered(len(params), first), strict=True) for first in (1, len(params) + 1))
+    )
+    return not np.array_equal(one, other)
 
 
 def _has_parameters(operation: Any) -> bool:
@@ -277,12 +293,12 @@ def _compiled(
 
     These must be the gates in which parameters of the circuit occur, one for one.
     """
-    places = _parametric(circuit)
-    if places is None:
-        return _NOT_COMPILED
     # For these values, no two gates of the table, and no two expressions, are equal by accident.
     rows = [scattered(len(parameters)), scattered(len(parameters), len(parameters) + 1)]
     try:
+        places = _parametric(circuit)
+        if places is None:
+            return _NOT_COMPILED
         first, second = map(lowered, rows)
     except BasicAerError:
         return _NOT_COMPILED  # no caller asked for these values, so each set is lowered by itself

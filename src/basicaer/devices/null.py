@@ -128,6 +128,9 @@ class NullState:
         del amplitudes
         return self.copy()
 
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        return np.zeros((len(bras), 1), complex)
+
     def undo(  # as the contract has it
         self,
         bras: Sequence[Self],

@@ -18,6 +18,7 @@ __all__ = ["PauliOperator"]
 
 _CHUNK_BITS = 16  # 2**16 amplitudes are worked on between two polls
 _LOWER_BITS = 8  # signs of so many lower bits are multiplied with those of the others in a matrix product
+_ROW_BITS = 4  # bits of a row, in which numbers are moved one by one
 _TURNS = np.array([1, 1j, -1, -1j])  # i**(number of Ys)
 
 
@@ -64,19 +65,27 @@ class PauliOperator:
             ``states[s]`` are the amplitudes of state s.
         """
         count = len(states)
-        total, room = np.zeros((2, count, self.chunk), np.complex128)
-        for x, zs, factors, tables, shape, flips in self._groups:
+        total, room, moved = np.zeros((3, count, self.chunk), np.complex128)
+        in_room: tuple[int, bytes] | None = None  # what has been multiplied: the chunk, and the numbers
+        for x, zs, factors, tables, within, shape, flips in self._groups:
             poll()
             there = start ^ (x - lowest_bits(x, self._bits))
             here = factors * (1 - 2 * parities(zs & there))  # the signs that are the same in the whole chunk
             own = here if here.imag.any() else here.real
+            numbers, key = own.sum(axis=1)[:, None], None
             if tables is None:
-                numbers = own.sum(axis=1)[:, None]
+                key = there, numbers.tobytes()
             else:
                 numbers = np.matmul(tables[0] * own[:, None], tables[1]).reshape(count, -1)
-            np.multiply(states[:, there : there + self.chunk], numbers, out=room)
+            if key is None or key != in_room:
+                np.multiply(states[:, there : there + self.chunk], numbers, out=room)
+                in_room = key
+            partners = room
+            if within is not None:
+                rows, out = (one.reshape(count, -1, len(within)) for one in (room, moved))
+                partners = np.take(rows, within, axis=2, out=out, mode="clip")
             summed = total.reshape(count, *shape)
-            summed += room.reshape(count, *shape)[flips]
+            summed += partners.reshape(count, *shape)[flips]
         new[:, start : start + self.chunk] = total
 
 
@@ -89,26 +98,35 @@ class _Group(NamedTuple):
         Their x, and the z and the factor of each, without the sign that an amplitude gives it.
     tables
         The signs by the upper and by the lower bits of an index within a chunk; None if there are none.
+    within
+        If any of the lowest bits are flipped: where the numbers of a row come from, since axes of so few numbers would
+        be turned around slowly.
     shape, flips
-        The shape of a chunk, and the index by which all flipped bits within it are flipped.
+        The shape of a chunk, and the index by which the other flipped bits within it are flipped.
     """
 
     x: int
     zs: NDArray[np.int64]
     factors: NDArray[np.complex128]
     tables: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    within: NDArray[np.intp] | None
     shape: tuple[int, ...]
     flips: tuple[slice, ...]
 
 
-def _flipped(mask: int, bits: int) -> tuple[tuple[int, ...], tuple[slice, ...]]:
-    """Return a shape of so many bits with an axis for each of a mask, and the index that turns these axes around."""
+def _flipped(mask: int, bits: int) -> tuple[NDArray[np.intp] | None, tuple[int, ...], tuple[slice, ...]]:
+    """Return what flips the bits of a mask in a chunk of so many: see `_Group`."""
+    row = min(bits, _ROW_BITS)
+    within = None
+    if low := lowest_bits(mask, row):
+        within = np.arange(2**row) ^ low
+        mask -= low
     shape, flips, end = [], [slice(None)], bits
     for bit in sorted(positions_of(mask), reverse=True):
         shape += [2 ** (end - bit - 1), 2]
         flips += [slice(None), slice(None, None, -1)]
         end = bit
-    return (*shape, 2**end), (*flips, slice(None))
+    return within, (*shape, 2**end), (*flips, slice(None))
 
 
 def _signs(values: NDArray[np.int64], masks: NDArray[np.int64]) -> NDArray[np.float64]:

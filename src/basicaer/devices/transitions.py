@@ -151,7 +151,7 @@ class ProductSums:
 
 
 def _traces(
-    transitions: NDArray[np.complex128], step: _Step, generators: Sequence[NDArray[np.complex128]]
+    transitions: NDArray[np.complex128], step: _Step, generators: Sequence[NDArray[Any]]
 ) -> NDArray[np.complex128]:
     """Return ``sums[b, s, a]`` of a gate, given the transition matrices after it."""
     flat = transitions.reshape(*transitions.shape[:2], -1)

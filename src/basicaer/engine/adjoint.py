@@ -7,121 +7,29 @@ arXiv:2009.02823). The time does not depend on the number of angles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from basicaer.engine.device import SegmentBatch
-from basicaer.engine.program import Phase, Prepare, Segment, SetState, Store
+from basicaer.engine.kept_states import Relay, kept_states
+from basicaer.engine.program import Phase, Prepare, Segment, SetState
+from basicaer.engine.sweeps import Done, is_undone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from basicaer.engine.device import Device, Generators, State
+    from basicaer.engine.device import Device
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan, Planner
-    from basicaer.engine.program import Operation, Program
+    from basicaer.engine.sweeps import AdjointSums, Sweep
     from basicaer.options import Precision
 
-__all__ = ["Adjoint", "AdjointSums", "Done", "Sweep", "is_undone"]
+__all__ = ["Adjoint"]
 
-_READ_AT_ONCE = 2**16  # amplitudes
 _MOST_BRAS = 16  # more go back one after another
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """What is to be differentiated: a program in many sets of numbers, and observables.
-
-    Attributes
-    ----------
-    program
-        The program of the structure of all sets; see `is_undone`.
-    segments
-        Its segments in all sets, by their places in the body; those that are the same in all sets may be missing.
-    size
-        The number of sets.
-    masks
-        The products of Paulis that occur in observables, as for `State.expectations`.
-    factors
-        ``factors[o, j]`` is the factor of product j in observable o.
-    cotangent
-        ``cotangent[s, o]`` weighs the derivative of observable o in set s; None if each is wanted by itself.
-    generators
-        ``generators[place]``, of the gates whose derivatives are wanted, for the segment at a place of the body.
-    bras
-        ``bras[s, i]``, amplitudes that are given in place of observables, for set s; None if there are observables.
-    """
-
-    program: Program
-    segments: Mapping[int, SegmentBatch]
-    size: int
-    masks: Sequence[tuple[int, int]]
-    factors: NDArray[np.float64]
-    cotangent: NDArray[np.float64] | None
-    generators: Mapping[int, Generators]
-    bras: NDArray[np.complexfloating] | None = None
-
-    @property
-    def outputs(self) -> int:
-        """How many bras go back for each set."""
-        return len(self.factors) if self.cotangent is None and self.bras is None else 1
-
-    def no_sums(self) -> AdjointSums:
-        """Return the sums before anything is found."""
-        values = np.zeros((self.size, len(self.factors)))
-        if self.bras is not None:
-            values = np.zeros((self.size, 1), complex)
-        return AdjointSums(
-            values,
-            {
-                place: {
-                    gate: np.zeros((self.outputs, self.size, len(some)), complex) for gate, some in generators.items()
-                }
-                for place, generators in self.generators.items()
-            },
-        )
-
-
-@dataclass(slots=True)
-class AdjointSums:
-    """What a sweep has found.
-
-    Attributes
-    ----------
-    values
-        ``values[s, o]`` is the expectation value of observable o in set s; ``values[s, 0]`` is ``<bra|ket>`` if bras
-        are given.
-    sums
-        ``sums[place][gate][o, s, a]`` is ``<bra| A |ket>`` after a gate, for generator a and observable o; with a
-        cotangent, o is 0. Twice its real part is the derivative by the angle.
-    deviation
-        The largest distance from 1, over all sets, of the first amplitude of a ket that came back to |0...0>, which
-        measures the accuracy that was lost; None if none came back there.
-    """
-
-    values: NDArray[Any]
-    sums: dict[int, dict[int, NDArray[np.complex128]]] = field(default_factory=dict)
-    deviation: float | None = None
-
-
-class Done(NamedTuple):
-    """How much of a sweep is done.
-
-    Attributes
-    ----------
-    sets
-        All sets before this one are done.
-    upto, bras
-        Of the sets from there to `upto`, the bras before this one are done.
-    """
-
-    sets: int = 0
-    upto: int = 0
-    bras: int = 0
 
 
 class _Ran(NamedTuple):
@@ -131,11 +39,6 @@ class _Ran(NamedTuple):
     segments: Any
     plan: Plan | None
     start: dict[str, Any]
-
-
-def is_undone(operation: Operation) -> bool:
-    """Tell whether a sweep may go back through an operation, or need not since it changes no state."""
-    return isinstance(operation, Segment | Phase) or (isinstance(operation, Store) and operation.slot is None)
 
 
 class Adjoint:
@@ -152,6 +55,8 @@ class Adjoint:
         sweep: Sweep,
         begun: tuple[AdjointSums, Done] | None = None,
         note: Callable[[AdjointSums, Done], None] = lambda _found, _done: None,
+        *,
+        is_part: bool = False,
     ) -> AdjointSums:
         """Return the values and the sums of a sweep.
 
@@ -161,6 +66,8 @@ class Adjoint:
             What has been found before, and how much of the sweep is done; the rest is added to it.
         note
             Called with what is found so far, and how much is done, each time that some sets or bras are done.
+        is_part
+            Whether the monitor has been told how much there is to do; see `passes`.
 
         Raises
         ------
@@ -174,7 +81,8 @@ class Adjoint:
         bras = self._bras_at_once(sweep, at_once)
         plans = self._plans(sweep)
         left = list(_rounds(sweep, at_once, bras, done))
-        self._expect(sweep, plans, left)
+        if not is_part:
+            self._monitor.expect(_passes(sweep, plans, left), 0)
         for sets, some in left:
             _OneSweep(self, sweep, plans, sets, some, is_batch=at_once > 1).run(found, with_values=not some.start)
             is_whole = some.stop == sweep.outputs
@@ -187,10 +95,13 @@ class Adjoint:
         if sweep.size == 1 or sweep.bras is not None or not all(is_undone(operation) for operation in body):
             return 1
         most = self._device.most_undone(sweep.program.state_qubits, self._precision)
-        return max(min(most // (1 + min(sweep.outputs, _MOST_BRAS)), sweep.size), 1)
+        bras = min(sweep.outputs, _MOST_BRAS) if sweep.places_wanted else 1
+        return max(min(most // (1 + bras), sweep.size), 1)
 
     def _bras_at_once(self, sweep: Sweep, sets: int) -> int:
         """Return how many bras go back together; each takes as much memory as the ket."""
+        if not sweep.places_wanted:
+            return sweep.outputs  # none is made
         each = self._precision.amplitude_bytes * 2**sweep.program.state_qubits * sets
         room = (self._device.free_bytes() - self._device.scratch_bytes(self._precision)) // each - 1
         return int(max(1, min(sweep.outputs, _MOST_BRAS, room)))
@@ -206,20 +117,26 @@ class Adjoint:
             if isinstance(operation, Segment)
         }
 
-    def _expect(self, sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple[slice, slice]]) -> None:
-        """Tell the monitor how much there is to do."""
-        passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
-        flips = len({x for x, _ in sweep.masks})
-        total = 0
-        for _, some in left:
-            bras = some.stop - some.start
-            total += passes * 2 * (1 + bras) + flips * ((not some.start) + bras)
-        self._monitor.expect(max(total, 1), 0)
+    def passes(self, sweep: Sweep) -> int:
+        """Return how many passes a sweep takes."""
+        at_once = self._sets_at_once(sweep)
+        return _passes(
+            sweep, self._plans(sweep), list(_rounds(sweep, at_once, self._bras_at_once(sweep, at_once), Done()))
+        )
 
     @property
     def parts(self) -> tuple[Device, Precision, Monitor]:
         """The device, the precision and the monitor."""
         return self._device, self._precision, self._monitor
+
+
+def _passes(sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple[slice, slice]]) -> int:
+    """Return how much there is to do, for some bras of some sets at a time."""
+    passes = sum(len(plan.passes) for plan in plans.values() if plan is not None)
+    flips = len({x for x, _ in sweep.masks})
+    each = ((some.stop - some.start, sweep.has_own_values and not some.start) for _, some in left)
+    total: int = sum(passes * 2 * (1 + bras) + flips * (reads + bras) for bras, reads in each)
+    return max(total, 1)
 
 
 def _rounds(sweep: Sweep, at_once: int, bras: int, done: Done) -> Iterator[tuple[slice, slice]]:
@@ -251,26 +168,24 @@ class _OneSweep:
         self._bras = bras
         self._is_batch = is_batch
         self._size = sets.stop - sets.start
+        self._relay: Relay | None = None
 
     def run(self, found: AdjointSums, *, with_values: bool) -> None:
         """Add what is found to sums; also to the values if they are wanted."""
         sweep, monitor = self._sweep, self._monitor
         monitor.enter("gates")
-        ket, ran = self._forwards()
-        if with_values and sweep.masks:
-            monitor.enter("observables")
-            values = ket.expectations(sweep.masks).reshape(self._size, -1)
-            if self._is_batch:
-                monitor.advance(len({x for x, _ in sweep.masks}))
-            for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
-                found.values[self._sets, observable] = (values * own).sum(axis=1)
-        if sweep.bras is not None:
-            found.values[self._sets] = _overlap(sweep.bras[self._sets][0], ket, monitor)
-        wanted = {place for place, own in sweep.generators.items() if own}
-        if not wanted or not (sweep.masks or sweep.bras is not None):
-            return
+        ket, ran = self._taken_over() or self._forwards()
         monitor.enter("observables")
+        if with_values and sweep.has_own_values:
+            self._find_values(ket, found)
+        wanted = sweep.places_wanted
+        if not wanted and sweep.bras is None:
+            self._keep(ket, ran)
+            return
         bras = self._made_bras(ket)
+        if sweep.cotangent is None:
+            overlaps = ket.overlaps(bras).T
+            found.values[self._sets, self._bras] = overlaps if sweep.bras is not None else overlaps.real
         monitor.enter("backwards")
         for one in reversed(ran):
             left = {place for place in wanted if place <= one.place}
@@ -290,6 +205,33 @@ class _OneSweep:
             elif self._came_back(one):
                 deviation = abs(complex(ket.read(np.zeros(1, np.int64))[0]) - 1)
                 found.deviation = max(found.deviation or 0.0, deviation)
+
+    def _taken_over(self) -> tuple[Any, list[_Ran]] | None:
+        """Return the final states that a sweep for values has left, and what was run to make them, if there are any."""
+        if self._sweep.kept is None or not self._sweep.places_wanted:
+            return None
+        return kept_states.take(self._sweep.kept, self._part_kept, self._monitor)
+
+    def _keep(self, ket: Any, ran: list[_Ran]) -> None:
+        if self._sweep.kept is not None and self._relay is not None:
+            size = self._precision.amplitude_bytes * 2**self._sweep.program.state_qubits * self._size
+            kept = ket, ran, self._relay
+            kept_states.keep(self._sweep.kept, self._part_kept, kept, size, self._device.free_bytes())
+
+    @property
+    def _part_kept(self) -> tuple[int, int, str]:
+        """What kept states are known by besides their name: the sets, and the device."""
+        return self._sets.start, self._sets.stop, self._device.layout_name(self._precision)
+
+    def _find_values(self, ket: Any, found: AdjointSums) -> None:
+        sweep, monitor = self._sweep, self._monitor
+        values = ket.expectations(sweep.masks).reshape(self._size, -1)
+        if self._is_batch:
+            monitor.advance(len({x for x, _ in sweep.masks}))
+        if sweep.signs is not None:
+            values *= sweep.signs[self._sets]
+        for observable, own in enumerate(sweep.factors):  # one by one: rounding must not depend on their number
+            found.values[self._sets, observable] = (values * own).sum(axis=1)
 
     def _made_bras(self, ket: Any) -> list[Any]:
         sweep = self._sweep
@@ -315,10 +257,13 @@ class _OneSweep:
         """Return the final states, and what has been run since the last operation that cannot be undone."""
         sweep, n_qubits = self._sweep, self._sweep.program.state_qubits
         states: Any
+        monitor = self._monitor
+        if sweep.kept is not None and self._device.is_host:  # states on a card belong to the thread that made them
+            monitor = self._relay = Relay(monitor)
         if self._is_batch:
-            states = self._device.new_batch(n_qubits, self._precision, self._size, self._monitor)
+            states = self._device.new_batch(n_qubits, self._precision, self._size, monitor)
         else:
-            states = self._device.new_state(n_qubits, self._precision, self._monitor)
+            states = self._device.new_state(n_qubits, self._precision, monitor)
         ran: list[_Ran] = []
         for place, operation in enumerate(sweep.program.body):
             match operation:
@@ -349,17 +294,8 @@ class _OneSweep:
     def _factors(self) -> list[NDArray[np.float64]]:
         """Return for each bra ``factors[s, j]``, that of product j in set s."""
         factors, cotangent = self._sweep.factors, self._sweep.cotangent
+        signs = np.ones((self._size, 1)) if self._sweep.signs is None else self._sweep.signs[self._sets]
         if cotangent is not None:
             weighed = cotangent[self._sets]
-            return [sum(weighed[:, o, None] * own for o, own in enumerate(factors))]
-        return [np.repeat(own[None], self._size, axis=0) for own in factors[self._bras]]
-
-
-def _overlap(bra: NDArray[np.complexfloating], ket: State, monitor: Monitor) -> complex:
-    """Return ``<bra|ket>``, without changing how the ket is laid out."""
-    total = 0j
-    for start in range(0, len(bra), _READ_AT_ONCE):
-        monitor.poll()
-        indices = np.arange(start, min(start + _READ_AT_ONCE, len(bra)))
-        total += complex(np.vdot(bra[indices].astype(complex), ket.read(indices)))
-    return total
+            return [signs * sum(weighed[:, o, None] * own for o, own in enumerate(factors))]
+        return [signs * own for own in factors[self._bras]]

@@ -27,11 +27,13 @@ __all__ = [
     "has_bit",
     "has_bits",
     "highest_position",
+    "highest_positions",
     "inverse_positions",
     "lowest_bits",
     "lowest_position",
     "mask_of",
     "mask_words",
+    "masks_of_groups",
     "number_of_words",
     "numbers_of_bits",
     "parities",
@@ -67,6 +69,19 @@ def mask_of(positions: Iterable[int]) -> int:
     return mask
 
 
+def masks_of_groups(positions: NDArray[np.intp], groups: NDArray[np.intp], count: int) -> NDArray[np.int64]:
+    """Return for each of `count` groups the number whose set bits are at the positions in it, all below 63.
+
+    Parameters
+    ----------
+    groups
+        ``groups[i]`` is the group of ``positions[i]``.
+    """
+    masks = np.zeros(count, np.int64)
+    np.bitwise_or.at(masks, groups, np.left_shift(np.int64(1), positions))
+    return masks
+
+
 def all_ones(width: int) -> int:
     """Return the largest number of `width` bits."""
     return (1 << width) - 1
@@ -80,6 +95,12 @@ def lowest_position(value: int) -> int:
 def highest_position(value: int) -> int:
     """Return the position of the highest set bit of `value`, -1 if there is none; of a power of two, its exponent."""
     return value.bit_length() - 1
+
+
+def highest_positions(values: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return `highest_position` of each of many values below 2**53."""
+    positions: NDArray[np.intp] = np.frexp(values.astype(np.float64))[1].astype(np.intp) - 1
+    return positions
 
 
 def positions_of(mask: int) -> Iterator[int]:

@@ -243,6 +243,9 @@ class DensityBatch:
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         raise NotImplementedError  # errors cannot be undone, so that no gradient asks for it
 
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        raise NotImplementedError  # as above
+
     def undo(
         self,
         bras: Sequence[Self],

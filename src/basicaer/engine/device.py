@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Device", "GatesOfBatch", "Generators", "SegmentBatch", "State", "segment_batch"]
 
-Generators = Mapping[int, Sequence[NDArray[np.complex128]]]
+Generators = Mapping[int, Sequence[NDArray[Any]]]
 """``generators[g][a][s]``: generator a of gate g of a segment, for the numbers of set s.
 
 It has the form of the gate, and acts on the gate's targets alone. Where all
-sets have the same, the first axis has size 1.
+sets have the same, the first axis has size 1. Of one that is an array of real
+numbers, only the real part of the sums is wanted; the imaginary part may be
+anything.
 """
 
 
@@ -155,6 +157,9 @@ class State(Protocol):
 
     def with_amplitudes(self, amplitudes: NDArray[np.complexfloating]) -> Self:
         """Return a new state that has the given amplitudes and is laid out as this one."""
+
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        """Return ``overlaps[b, 0]``, which is ``<bra|ket>`` for this state, the ket; bras are as for `undo`."""
 
     def undo(
         self,
@@ -388,6 +393,9 @@ class Batch(Protocol):
 
     def operated(self, masks: Sequence[tuple[int, int]], factors: NDArray[np.float64]) -> Self:
         """Return a batch with what `State.operated` returns for state i with the factors ``factors[i]``."""
+
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        """Return ``overlaps[b, i]``, which is ``<bra|ket>`` of state i and state i of batch b."""
 
     def undo(
         self,

@@ -18,7 +18,7 @@ from basicaer.engine.bits import WORD_BITS, lowest_bits, shifted_down
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FINAL", "Draws", "generator", "number_of", "seed_of_experiment"]
+__all__ = ["FINAL", "Draws", "generator", "number_of", "seed_of_experiment", "seeds_of_experiments"]
 
 FINAL = 0
 """The place of the measurements at the end of a program; those before are numbered from 1."""
@@ -27,6 +27,12 @@ _BLOCK = 4  # numbers that Philox makes from one value of its counter
 _SPLITS = 1  # the last word of the counter where shots are split in bulk instead of drawn one by one
 _ERRORS = 2  # the last word where errors of many shots are drawn together
 _READOUTS = 3  # the last word where shots draw the values that are recorded at the end
+
+# The constants of NumPy's `SeedSequence`, which adds and multiplies numbers of 32 bits.
+_HALF_WORD, _HALF_WORDS = 32, 2**32
+_INPUT_START, _INPUT_FACTOR = 0x43B0D7E5, 0x931E8875
+_OUTPUT_START, _OUTPUT_FACTOR = 0x8B51F9DD, 0x58F38DED
+_POOL_FACTOR, _MIXED_FACTOR = 0xCA01F9DD, 0x4973F715
 
 
 def seed_of_experiment(seed: int, position: int) -> int:
@@ -39,6 +45,33 @@ def seed_of_experiment(seed: int, position: int) -> int:
         return seed
     words = np.random.SeedSequence(seed, spawn_key=(position,)).generate_state(1, np.uint64)
     return int(words[0] // 2)
+
+
+def seeds_of_experiments(seed: int, positions: range) -> list[int]:
+    """Return `seed_of_experiment` for many positions below 2**32.
+
+    What a `SeedSequence` of NumPy makes of the seed is made once, and the positions are mixed in all at once. NumPy
+    promises that what it gives never changes.
+    """
+    sequence = np.random.SeedSequence(seed)
+    words = max(-(-seed.bit_length() // _HALF_WORD), len(sequence.pool))
+    of_input, of_output = _INPUT_START * pow(_INPUT_FACTOR, len(sequence.pool) * words, _HALF_WORDS), _OUTPUT_START
+    position = np.arange(positions.start, positions.stop, positions.step, dtype=np.uint32)
+    halves = []
+    for of_seed in sequence.pool[:2].tolist():
+        hashed, of_input = _hashed(position, of_input, _INPUT_FACTOR)
+        mixed = np.uint32(of_seed * _POOL_FACTOR % _HALF_WORDS) - hashed * np.uint32(_MIXED_FACTOR)
+        mixed, of_output = _hashed(mixed ^ shifted_down(mixed, _HALF_WORD // 2), of_output, _OUTPUT_FACTOR)
+        halves.append(mixed)
+    made: list[int] = shifted_down(np.stack(halves, axis=1).astype("<u4").view("<u8")[:, 0], 1).tolist()
+    return [seed if number == 0 else own for number, own in zip(positions, made, strict=True)]
+
+
+def _hashed(values: Any, start: int, factor: int) -> tuple[Any, int]:
+    """Return an array of uint32 hashed as by a `SeedSequence`, and the constant with which it hashes the next ones."""
+    following = start * factor % _HALF_WORDS
+    hashed = (values ^ np.uint32(start % _HALF_WORDS)) * np.uint32(following)
+    return hashed ^ shifted_down(hashed, _HALF_WORD // 2), following
 
 
 class _SeedAsKey(ISeedSequence):

@@ -123,6 +123,8 @@ class Passage:
         exclusive or of those bits of the error before it.
     variants
         The numbers that the gate has, depending on the error; first those without an error.
+    errors
+        The error of each variant, if they are told apart by their errors.
     """
 
     def __init__(self, gate: Gate, kind: _Kind) -> None:
@@ -140,6 +142,11 @@ class Passage:
         """See the class."""
         return self._kind.variants
 
+    @property
+    def errors(self) -> list[int]:
+        """See the class."""
+        return self._kind.errors
+
     def chosen(self, errors: NDArray[np.int64]) -> NDArray[np.intp] | None:
         """Return the number of the variant for each error."""
         numbers = looked_up(errors, 4 ** len(self.wires), self._kind.variant)
@@ -147,10 +154,20 @@ class Passage:
 
 
 class Variants:
-    """Numbers that a gate may have, each once, found by keys. Thread-safe, since jobs share what is kept of a gate."""
+    """Numbers that a gate may have, found by keys. Thread-safe, since jobs share what is kept of a gate.
 
-    def __init__(self, first: NDArray[np.complex128]) -> None:
+    Parameters
+    ----------
+    first
+        The numbers for the key 0.
+    told_apart
+        Whether equal numbers of different keys are told apart; otherwise each is there once.
+    """
+
+    def __init__(self, first: NDArray[np.complex128], *, told_apart: bool = False) -> None:
         self.data = [first]
+        self.keys = [0]  # The key for which each of the data was made.
+        self._told_apart = told_apart
         self._known = {0: 0}  # _known[key] = the number of its variant
         self._numbers = {self._bytes(first): 0}
         self._lock = threading.Lock()
@@ -161,9 +178,12 @@ class Variants:
             number = self._known.get(key)
             if number is None:
                 data = make()
-                number = self._numbers.setdefault(self._bytes(data), len(self.data))
+                number = len(self.data)
+                if not self._told_apart:
+                    number = self._numbers.setdefault(self._bytes(data), number)
                 if number == len(self.data):
                     self.data.append(data)
+                    self.keys.append(key)
                 self._known[key] = number
             return number
 
@@ -192,18 +212,24 @@ class _Kind:
         Those of `Passage`; None if it is no Clifford gate.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, told_apart: bool) -> None:
         self.width = len(gate.targets) + len(gate.controls)
         self._is_diagonal = gate.form is Form.DIAGONAL and not gate.controls
         matrix = matrix_of_gate(gate)
-        self.moves = _moves(matrix, self.width) if self.width <= _WIDEST_CLIFFORD else None
+        may_move = self.width <= _WIDEST_CLIFFORD and not told_apart
+        self.moves = _moves(matrix, self.width) if may_move else None
         self._first = np.ascontiguousarray(matrix.diagonal()) if self._is_diagonal else matrix
-        self._variants = Variants(self._first)
+        self._variants = Variants(self._first, told_apart=told_apart)
 
     @property
     def variants(self) -> list[NDArray[np.complex128]]:
         """The numbers for all errors that have been asked for; first those without one."""
         return self._variants.data
+
+    @property
+    def errors(self) -> list[int]:
+        """The error of each variant."""
+        return self._variants.keys
 
     def variant(self, error: int) -> int:
         """Return the number of the variant that a gate has after an error."""
@@ -227,20 +253,27 @@ def conjugated(matrix: NDArray[np.complex128], x: int, z: int) -> NDArray[np.com
     return changed
 
 
-def passage(gate: Gate) -> Passage | None:
-    """Return how errors pass a gate; None if it is too wide."""
+def passage(gate: Gate, *, told_apart: bool = False) -> Passage | None:
+    """Return how errors pass a gate; None if it is too wide.
+
+    Parameters
+    ----------
+    told_apart
+        Whether errors stay as they are also if the gate takes Paulis to Paulis, and variants are told apart by their
+        errors, which generators depend on even where the gate does not.
+    """
     if len(gate.targets) + len(gate.controls) > WIDEST:
         return None
     shape = len(gate.targets), len(gate.controls), gate.control_state
-    return Passage(gate, _kind(shape, gate.form, gate.data.dtype.str, gate.data.tobytes()))
+    return Passage(gate, _kind(shape, gate.form, gate.data.dtype.str, gate.data.tobytes(), told_apart=told_apart))
 
 
 @lru_cache(maxsize=4096)
-def _kind(shape: tuple[int, int, int], form: Form, dtype: str, data: bytes) -> _Kind:
+def _kind(shape: tuple[int, int, int], form: Form, dtype: str, data: bytes, *, told_apart: bool) -> _Kind:
     targets, controls, control_state = shape
     numbers = np.frombuffer(data, dtype).reshape((2**targets,) * (2 if form is Form.MATRIX else 1))
     wires = tuple(range(targets + controls))
-    return _Kind(Gate("", "", wires[:targets], form, numbers, wires[targets:], control_state))
+    return _Kind(Gate("", "", wires[:targets], form, numbers, wires[targets:], control_state), told_apart=told_apart)
 
 
 def _moves(matrix: NDArray[np.complex128], width: int) -> tuple[tuple[int, tuple[int, ...]], ...] | None:

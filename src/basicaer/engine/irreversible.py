@@ -29,6 +29,10 @@ class Irreversible:
         """Take no other amplitudes."""
         raise NotImplementedError
 
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        """Compare no states."""
+        raise NotImplementedError
+
     def undo(
         self,
         bras: Sequence[Self],

@@ -16,7 +16,7 @@ from basicaer.wording import counted
 if TYPE_CHECKING:
     from basicaer.engine.program import Program, Save
 
-__all__ = ["MethodChoice", "choose_method", "of_statevectors_only"]
+__all__ = ["MethodChoice", "choose_method", "of_statevectors_only", "states_for_a_matrix"]
 
 _MOST_QUBITS = 12  # 256 MiB: a larger density matrix must be asked for
 _SMALL, _SMALL_BRANCHING = 10, 6  # qubits up to which exact values are worth a density matrix in any case
@@ -69,13 +69,20 @@ def choose_method(wanted: Method, program: Program, shots: int, *, exactly: bool
     small = _SMALL if matrices == 1 else _SMALL_BRANCHING
     if n_qubits <= small and (exactly or program.saves):
         return MethodChoice(Method.DENSITY_MATRIX, f"values are exact, at up to {counted(small, 'qubit')}")
-    dependent = any(isinstance(one, Channel) and one.depends_on_state for one in walk(program.body))
-    share = (_DEPENDENT_SHARE if dependent else _STATE_SHARE) * 2 ** (max(n_qubits - _SHARED_QUBITS, 0) / 2)
-    many = share * 2**n_qubits * matrices
+    many = states_for_a_matrix(program) * matrices
     said = f"{counted(shots, 'shot')} should have about {counted(round(states), 'different state')}"
     if states > many:
         return MethodChoice(Method.DENSITY_MATRIX, f"{said}; a density matrix is faster")
     return MethodChoice(Method.STATEVECTOR, f"{said}; a density matrix is slower")
+
+
+def states_for_a_matrix(program: Program) -> float:
+    """Return how many statevectors take about as long as a density matrix."""
+    n_qubits = program.state_qubits
+    dependent = any(isinstance(one, Channel) and one.depends_on_state for one in walk(program.body))
+    share = (_DEPENDENT_SHARE if dependent else _STATE_SHARE) * 2 ** (max(n_qubits - _SHARED_QUBITS, 0) / 2)
+    many: float = share * 2**n_qubits
+    return many
 
 
 def of_statevectors_only(save: Save) -> bool:

@@ -163,7 +163,7 @@ class Waiting:
                 one.release()
 
 
-def different(rows: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def different(rows: NDArray[np.unsignedinteger]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first of each kind of equal rows, and the kind of each row."""
     if not (rows != rows[:1]).any():  # This is so without errors, and is found faster than by sorting.
         return np.zeros(min(len(rows), 1), np.intp), np.zeros(len(rows), np.intp)

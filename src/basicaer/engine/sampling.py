@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.bits import bit_at, mask_of, shifted, shifted_up
+from basicaer.engine.bits import all_ones, bit_at, mask_of, shifted, shifted_up
 from basicaer.errors import LostNormError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SHOTS_AT_ONCE",
+    "are_told_apart",
     "classical_values",
     "counts_by_index",
     "last_with_weight",
@@ -216,6 +217,12 @@ def classical_values(
         else:
             values = [value | shifted_up(w, first) for value, w in zip(values, word, strict=True)]
     return values, which
+
+
+def are_told_apart(n_qubits: int, measures: tuple[Measure, ...]) -> bool:
+    """Tell whether each index leads to a value of its own of the bits that measurements write, which `words_of` has."""
+    writing = _writing(measures)
+    return writing.qubits == all_ones(n_qubits) and all(not first for first, _ in writing.words)
 
 
 def words_of(indices: NDArray[np.int64], measures: tuple[Measure, ...]) -> NDArray[np.int64] | None:

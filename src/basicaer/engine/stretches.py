@@ -15,7 +15,7 @@ from basicaer.engine.program import Channel, Form, Gate, Phase, Save, SavedQuant
 from basicaer.engine.slots import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from basicaer.engine.frames import Frames
     from basicaer.engine.program import Program
 
-__all__ = ["Errors", "Stretch", "stretches_of"]
+__all__ = ["Errors", "Stretch", "steps_of", "stretches_of"]
 
 _MOST_EXCESS = 2.5  # proposals for one that is accepted, at a single channel; above, the state is read instead
 _EXCESS = 0.1  # about the share of proposals that are rejected in a stretch
@@ -77,19 +77,23 @@ class Stretch:
         Whether any errors do.
     usual_share
         How likely it is that the usual term of every channel acts, if its operators keep the norm of the state.
+    sites
+        The sites of errors.
+    gates
+        For each gate of the template how errors pass it, or the slot that it stands for.
     """
 
     def __init__(self, number: int, steps: Sequence[Passage | Site]) -> None:
         self.number = number
         self._steps = steps
-        self._gates: list[Passage | Slot] = []
+        self.gates: list[Passage | Slot] = []
         for step in steps:
             gate = step.slot if isinstance(step, Site) else step
-            self._gates += [] if gate is None else [gate]
-        self._always = [gate for gate, one in enumerate(self._gates) if isinstance(one, Slot) and one.always_differs]
-        self.template = Segment(tuple([one.gate for one in self._gates]))
-        sites = [step for step in steps if isinstance(step, Site)]
-        self._sites = Sites(sites)
+            self.gates += [] if gate is None else [gate]
+        self._always = [gate for gate, one in enumerate(self.gates) if isinstance(one, Slot) and one.always_differs]
+        self.template = Segment(tuple([one.gate for one in self.gates]))
+        self.sites = sites = [step for step in steps if isinstance(step, Site)]
+        self._drawn = Sites(sites)
         self.depends_on_state = any(site.choices.depends_on_state for site in sites)
         usual = [(site.choices, site.choices.usual) for site in sites]
         self._factor = float(np.prod([choices.factors[term] for choices, term in usual if term is not None]))
@@ -98,7 +102,7 @@ class Stretch:
             site.choices.depends_on_state and site.slot is not None and not site.slot.default_is_identity
             for site in sites
         )
-        names = np.random.default_rng((_SEED_OF_NAMES, number)).integers(2**63, size=(len(self._gates) + 1, 2))
+        names = np.random.default_rng((_SEED_OF_NAMES, number)).integers(2**63, size=(len(self.gates) + 1, 2))
         self._names = 2 * names.astype(np.uint64) + np.uint64(1)
 
     def errors(
@@ -118,13 +122,17 @@ class Stretch:
         hits: dict[int, Hits] = {}
         for depending in (False, True):
             poll()
-            hits |= self._sites.hits(shots, draws, attempt if depending else 0, depending=depending)
-        factors = np.full(len(shots), self._factor)
-        is_proposed = np.full(len(shots), self._all_proposed)
-        is_usual = np.ones(len(shots), bool)
+            hits |= self._drawn.hits(shots, draws, attempt if depending else 0, depending=depending)
+        return self.errors_of(hits, len(shots), frames, poll)
+
+    def errors_of(self, hits: Mapping[int, Hits], count: int, frames: Frames, poll: Callable[[], None]) -> Errors:
+        """Return the errors of so many shots, which have hits at sites by their numbers; frames as for `errors`."""
+        factors = np.full(count, self._factor)
+        is_proposed = np.full(count, self._all_proposed)
+        is_usual = np.ones(count, bool)
         for of_site in hits.values():
             is_usual[of_site.shots] = False
-        names = np.zeros((len(shots), 2), np.uint64)
+        names = np.zeros((count, 2), np.uint64)
         variants = []
         gate = site = 0
         for number, step in enumerate(self._steps if hits or frames.any() else ()):
@@ -135,9 +143,9 @@ class Stretch:
                 changed = None if chosen is None else _where(chosen)
             else:
                 own = hits.get(site)
-                changed = None if step.slot is None else _in_slot(step, step.slot, own, frames, len(shots))
+                changed = None if step.slot is None else _in_slot(step, step.slot, own, frames, count)
                 if own is not None:
-                    _let_occur(step, own, frames, len(shots))
+                    _let_occur(step, own, frames, count)
                     if step.choices.depends_on_state:
                         factors[own.shots] *= step.choices.relative[own.terms]
                         is_proposed[own.shots] |= own.terms >= step.choices.known
@@ -163,7 +171,7 @@ class Stretch:
             chosen = np.zeros(len(shots), np.intp)
             chosen[which[which >= 0]] = variant[which >= 0]
             if chosen.any() or gate in self._always:
-                groups.append(((gate,), np.array(self._gates[gate].variants)[chosen][:, None]))
+                groups.append(((gate,), np.array(self.gates[gate].variants)[chosen][:, None]))
         return SegmentBatch(self.template, groups, len(shots))
 
 
@@ -211,37 +219,65 @@ def _let_occur(site: Site, hits: Hits, frames: Frames, count: int) -> None:
 
 def stretches_of(program: Program) -> tuple[Stretch, ...] | None:
     """Return a program as stretches; None if it has no errors, or other operations, or errors that are too strong."""
+    steps = steps_of(program)
+    if steps is None:
+        return None
+    largest = _EXCESS if program.state_qubits < _LARGE else _EXCESS_OF_LARGE
+    return tuple([Stretch(number, own) for number, own in enumerate(_divided(list(steps.values()), largest))])
+
+
+def _divided(steps: Sequence[Passage | Site], largest: float) -> Iterator[tuple[Passage | Site, ...]]:
+    """Yield the steps of each stretch, in which few proposals are rejected."""
+    start, excess = 0, 0.0
+    for end, step in enumerate(steps, 1):
+        excess += log(step.choices.excess) if isinstance(step, Site) else 0.0
+        if excess > largest:
+            yield tuple(steps[start:end])
+            start, excess = end, 0.0
+    if start < len(steps) or not steps:
+        yield tuple(steps[start:])
+
+
+def steps_of(
+    program: Program, told_apart: Collection[tuple[int, int]] = ()
+) -> dict[tuple[int, int], Passage | Site] | None:
+    """Return the gates and channels of a program, in their order, as errors pass them and occur.
+
+    Parameters
+    ----------
+    told_apart
+        The gates whose variants are told apart by their errors; see `passage`.
+
+    Returns
+    -------
+    dict or None
+        By the place of the operation in the body, and that of the gate in the operation. None if the program has no
+        errors, or other operations than gates, or errors that are too strong.
+    """
     if not any(isinstance(operation, Channel) for operation in program.body):
         return None
-    stretches: list[Stretch] = []
-    steps: list[Passage | Site] = []
-    excess = 0.0
+    steps: dict[tuple[int, int], Passage | Site] = {}
+    step: Passage | Site | None
     for at, operation in enumerate(program.body):
         match operation:
             case Segment(gates, False):
-                for gate in gates:
-                    passed = passage(gate)
-                    if passed is None:
+                for number, gate in enumerate(gates):
+                    step = passage(gate, told_apart=(at, number) in told_apart)
+                    if step is None:
                         return None
-                    steps.append(passed)
+                    steps[at, number] = step
             case Channel():
                 step = _step(at, operation)
                 if step is None:
                     return None
-                steps.append(step)
-                excess += 0.0 if isinstance(step, Passage) else log(step.choices.excess)
+                steps[at, 0] = step
             case Phase():
                 pass
             case Save() if _is_of_paulis(operation) and _ends_with_saves(program, at):
                 pass
             case _:
                 return None
-        if excess > (_EXCESS if program.state_qubits < _LARGE else _EXCESS_OF_LARGE):
-            stretches.append(Stretch(len(stretches), tuple(steps)))
-            steps, excess = [], 0.0
-    if steps or not stretches:
-        stretches.append(Stretch(len(stretches), tuple(steps)))
-    return tuple(stretches)
+    return steps
 
 
 def _is_of_paulis(save: Save) -> bool:

@@ -21,7 +21,15 @@ from basicaer.engine.draws import generator
 from basicaer.engine.execute import lost
 from basicaer.engine.program import Channel, Form, Phase, Reset, Segment, Store
 from basicaer.engine.request import Outcome
-from basicaer.engine.sampling import classical_values, counts_by_index, sample_values, value_counts
+from basicaer.engine.sampling import (
+    are_told_apart,
+    classical_values,
+    counts_by_index,
+    sample_indices,
+    sample_values,
+    value_counts,
+    words_of,
+)
 from basicaer.engine.superoperators import density_segments
 from basicaer.errors import LostNormError
 
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["common_structure", "evolve", "evolve_programs", "outcomes"]
 
+_SHOTS_COUNTED = 2**16  # shots of a batch that are counted together, in half a MiB
 _FEW_AMPLITUDES = 2**8  # the probabilities of all states of a batch are read at once if the states are smaller
 
 
@@ -136,9 +145,18 @@ def outcomes(
     """
     n_qubits = programs[0].state_qubits
     if keep_order or not 2**n_qubits < min(shots, _FEW_AMPLITUDES):
-        for number, (program, seed) in enumerate(zip(programs, seeds, strict=True)):
-            monitor.poll()
-            yield _sampled(program, batch.state(number), generator(seed).random(shots), monitor, keep_order=keep_order)
+        together = not keep_order and shots <= 2**n_qubits and _are_told_apart(programs)
+        at_once = max(_SHOTS_COUNTED // shots, 1)
+        for start in range(0, len(programs), at_once):
+            some = range(start, min(start + at_once, len(programs)))
+            indices = _indices(batch, some, seeds, shots, monitor) if together else None
+            if indices is not None:
+                yield from _counted(indices, programs[0].final, monitor)
+                continue
+            for number in some:
+                monitor.poll()
+                draws = generator(seeds[number]).random(shots)
+                yield _sampled(programs[number], batch.state(number), draws, monitor, keep_order=keep_order)
         return
     ends = batch.block_weights(0).cumsum(axis=1)  # ends[i, k] = weight of all indices up to k, of state i
     draws = np.empty((len(programs), shots))
@@ -154,6 +172,45 @@ def outcomes(
         hit = counts.nonzero()[0].tolist()
         monitor.finish_shots(shots)
         yield Outcome([values[k] for k in hit], counts[hit].astype(np.int64).tolist(), None, None)
+
+
+def _are_told_apart(programs: Sequence[Program]) -> bool:
+    """Tell whether each index leads to a value of the classical bits of its own, which the final measurements write."""
+    return are_told_apart(programs[0].state_qubits, programs[0].final) and not any(map(_stored, programs))
+
+
+def _indices(
+    batch: Batch, numbers: Sequence[int], seeds: Sequence[int], shots: int, monitor: Monitor
+) -> NDArray[np.int64] | None:
+    """Return ``indices[i, d]``, ascending, that the draws for the state of number ``numbers[i]`` fall on.
+
+    None if a state has lost its norm: one after another, the programs before it have their outcomes.
+    """
+    indices = np.empty((len(numbers), shots), np.int64)
+    for row, number in zip(indices, numbers, strict=True):
+        monitor.poll()
+        draws = generator(seeds[number]).random(shots)
+        draws.sort()
+        try:
+            row[:] = sample_indices(batch.state(number), draws)
+        except LostNormError:
+            return None
+    return indices
+
+
+def _counted(indices: NDArray[np.int64], measures: tuple[Measure, ...], monitor: Monitor) -> Iterator[Outcome]:
+    """Yield the outcome of each row of ascending indices, each of which leads to a value of its own."""
+    begins = np.ones(indices.shape, np.bool_)  # begins[i, d] = whether draw d falls on another index than d - 1
+    np.not_equal(indices[:, 1:], indices[:, :-1], out=begins[:, 1:])
+    places = np.flatnonzero(begins)
+    values = words_of(indices.reshape(-1)[places], measures)
+    assert values is not None  # the indices are told apart  # noqa: S101
+    all_values, all_counts = values.tolist(), np.diff(places, append=begins.size).tolist()
+    start = 0
+    for end in begins.sum(axis=1).cumsum().tolist():
+        monitor.finish_shots(indices.shape[1])
+        yield Outcome(all_values[start:end], all_counts[start:end], None, None)
+        start = end
 
 
 def _sampled(

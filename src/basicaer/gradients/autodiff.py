@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+import weakref
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from basicaer.engine.kept_states import kept_states
 from basicaer.errors import BasicAerError, shown
 from basicaer.gradients.compiled import CompiledGradient
 from basicaer.primitives.compiled import check_shape
@@ -14,7 +17,7 @@ from basicaer.primitives.compiled import check_shape
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["check_function", "gives_gradients", "jacobian_at", "shape_at", "vjp_at"]
+__all__ = ["KeptState", "check_function", "gives_gradients", "jacobian_at", "shape_at", "values_at", "vjp_at"]
 
 
 def check_function(function: Any) -> None:
@@ -50,9 +53,25 @@ def jacobian_at(function: CompiledGradient, values: NDArray[Any]) -> tuple[NDArr
     return found.values, _by_all(function, found.gradients).reshape(np.shape(values))
 
 
-def vjp_at(function: CompiledGradient, values: NDArray[Any], cotangent: NDArray[Any]) -> NDArray[np.float64]:
+class KeptState:
+    """The final states of a function's evaluation, kept until they are used or this object is gone."""
+
+    def __init__(self) -> None:
+        self.name = str(uuid.uuid4())
+        weakref.finalize(self, kept_states.drop, self.name)
+
+
+def values_at(function: CompiledGradient, values: NDArray[Any], kept: KeptState | None) -> NDArray[np.float64]:
+    """Return the expectation values; states are kept for `vjp_at` if there is room for them."""
+    return function.values(values) if kept is None else function._values(values, kept.name)  # noqa: SLF001  # as above
+
+
+def vjp_at(
+    function: CompiledGradient, values: NDArray[Any], cotangent: NDArray[Any], kept: KeptState | None = None
+) -> NDArray[np.float64]:
     """Return a vector-Jacobian product, in the shape of the parameter values."""
-    return _by_all(function, function.vjp(values, cotangent))
+    found = function._vjp(values, cotangent, None if kept is None else kept.name)  # noqa: SLF001  # as above
+    return _by_all(function, found)
 
 
 def _by_all(function: CompiledGradient, gradients: NDArray[np.float64]) -> NDArray[np.float64]:

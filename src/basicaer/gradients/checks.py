@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.engine.adjoint import Sweep, is_undone
-from basicaer.engine.program import Form, Prepare, Segment, SetState, leaves
-from basicaer.gradients.payload import GradientTask, Shifts, SweepBegun
+from basicaer.engine.error_patterns import NoisySweep, why_no_patterns
+from basicaer.engine.program import Channel, Form, Prepare, Segment, SetState, leaves
+from basicaer.engine.sweeps import Sweep, is_undone
+from basicaer.gradients.payload import GradientTask, PatternsBegun, Shifts, SweepBegun
 from basicaer.persistence.program_checks import MOST_REPEATS, check_array, check_program, demand, demand_numbers
 from basicaer.primitives.payload import Begun
 
@@ -65,6 +66,12 @@ def check_begun(begun: Any, task: GradientTask) -> None:
                 _check_like(found.sums[place][gate], own)
         demand(0 <= sets <= how.size and (upto == 0 or sets < upto <= how.size), "other sets are done")
         demand(0 <= bras <= how.outputs, "other observables are done")
+    elif isinstance(how, NoisySweep) and isinstance(begun, PatternsBegun):
+        none = PatternsBegun.of_none(task)
+        for name in ("means", "errors", "sums"):
+            _check_like(getattr(begun, name), getattr(none, name))
+        demand(0 <= begun.sets <= task.sets and 0 <= begun.done < MOST_REPEATS, "other sets are done")
+        demand(begun.patterns >= 0 and 0 <= begun.cut <= 1, "there are other patterns of errors")
     elif isinstance(how, Shifts) and isinstance(begun, Begun):
         places = (how.task.sets.size,)
         check_array(begun.values, places)
@@ -87,6 +94,9 @@ def check_differentiated(outcome: Differentiated, task: GradientTask) -> None:
     check_array(outcome.values, (task.sets, task.observables))
     outputs = (task.observables,) if task.cotangent is None else ()
     check_array(outcome.gradients, (task.sets, *outputs, task.chain.wanted))
+    if outcome.errors is not None:
+        check_array(outcome.errors, outcome.gradients.shape)
+        demand(outcome.errors.dtype == float, "standard errors are numbers of another kind")
     is_state = isinstance(task.how, Sweep) and task.how.bras is not None
     demand(outcome.values.dtype == (complex if is_state else float), "values are numbers of another kind")
     demand(outcome.report == task.report, "it is reported in another form")
@@ -113,7 +123,16 @@ def _check_task(task: GradientTask) -> None:
     if task.cotangent is not None:
         check_array(task.cotangent, (task.sets, task.observables))
     _check_metadata(task.metadata)
-    (_check_sweep if isinstance(task.how, Sweep) else _check_shifts)(task, task.how)
+    if isinstance(task.how, NoisySweep):
+        body = task.how.sweep.program.body
+        _check_sweep(task, task.how.sweep, also=Channel)
+        has_errors = any(isinstance(operation, Channel) for operation in body)
+        demand(has_errors and not why_no_patterns(task.how.sweep.program), "its errors are other ones")
+        demand(task.how.sweep.bras is None and 0 < task.how.shots < MOST_REPEATS, "there are no shots")
+    elif isinstance(task.how, Sweep):
+        _check_sweep(task, task.how, also=Prepare | SetState)
+    else:
+        _check_shifts(task, task.how)
 
 
 def _check_chain(own: Chain, sets: int) -> None:
@@ -125,10 +144,11 @@ def _check_chain(own: Chain, sets: int) -> None:
         demand(bool(((numbers >= 0) & (numbers < end)).all()), "derivatives are by other parameters")
 
 
-def _check_sweep(task: GradientTask, sweep: Any) -> None:
+def _check_sweep(task: GradientTask, sweep: Any, *, also: Any) -> None:
+    """Check a sweep, whose program has gates and `also` other operations."""
     program = sweep.program
     check_program(program)
-    are_undone = all(is_undone(one) or isinstance(one, Prepare | SetState) for one in program.body)
+    are_undone = sweep.signs is None and all(is_undone(one) or isinstance(one, also) for one in program.body)
     demand(are_undone and program.state_qubits == task.n_qubits, "its circuit is not one of gates")
     demand(sweep.size == task.sets, "there are other sets of values")
     _check_segments(sweep.segments, program, task.sets)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any, Unpack
@@ -11,16 +10,15 @@ import numpy as np
 from qiskit import QuantumCircuit
 
 from basicaer.compile.differentiable import Angle, differentiable
-from basicaer.compile.shift_rules import shift_rule
-from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
-from basicaer.engine.adjoint import Sweep
-from basicaer.engine.method import choose_method
+from basicaer.engine.error_patterns import NoisySweep
+from basicaer.engine.sweeps import Sweep
 from basicaer.errors import BasicAerError, OptionValueError, shown
 from basicaer.gradients.inputs import read_cotangent, read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
-from basicaer.gradients.payload import GradientTask, Part, Report, Shifts
+from basicaer.gradients.methods import ADJOINT, SHIFTED, chosen_way, shifts_at
+from basicaer.gradients.payload import GradientTask, Part, Report
 from basicaer.gradients.submitting import saving_in, submit_tasks
 from basicaer.options import Method, check_option
 from basicaer.primitives.base import expected_device
@@ -32,26 +30,25 @@ from basicaer.primitives.observables import (
     terms_of,
     without_measured,
 )
-from basicaer.primitives.payload import EstimatorTask, shots_for
+from basicaer.primitives.payload import shots_for
 from basicaer.simulators.noise import noise_of
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
     from qiskit.circuit import Parameter
     from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
-    from basicaer.engine.program import Program
+    from basicaer.gradients.payload import Shifts
     from basicaer.option_types import GradientRunOptions, JobRunOptions, SavingOptions
     from basicaer.primitives.payload import Terms
     from basicaer.simulators.base import BasicAerSimulator
 
 __all__ = ["CompiledGradient", "gradient", "value_and_gradient"]
 
-_METHODS = ("adjoint", "parameter shift")
-_ASKED_FOR = "it was asked for"
+_METHODS = (ADJOINT, SHIFTED)
 
 
 def gradient(
@@ -69,8 +66,10 @@ def gradient(
     """Submit the differentiation of expectation values by the parameters of a circuit.
 
     The gradient of a circuit of gates takes as long as three or four evaluations, whatever the number of parameters: a
-    sweep goes back through its passes with two states in memory. A circuit that measures, resets, branches or has
-    noise is evaluated at shifted angles instead, twice or four times for each gate with a parameter. Both are exact.
+    sweep goes back through its passes with two states in memory. With errors that are Paulis or other unitaries, it is
+    the mean over patterns of errors. A circuit that measures, resets, branches or has other errors is evaluated at
+    shifted angles instead, twice or four times for each gate with a parameter. All are exact, but for patterns that
+    are too many to follow each, and for outcomes that are: these have ``standard_errors``.
 
     Parameters
     ----------
@@ -204,7 +203,7 @@ class CompiledGradient:
         self._settings = settings = estimator._settings()  # noqa: SLF001  # a class of this package
         self._precision = precision
         self._given = circuit, observables
-        self._noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
+        self._noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit], unbound="differentiated")
         self._circuit = circuit
         poll = ReadingTimeLimit(settings["timeout"])
         self.parameters = list(circuit.parameters)
@@ -212,21 +211,20 @@ class CompiledGradient:
         self.wanted = [self.parameters[number] for number in numbers]
         array = read_observables(observables, circuit)
         self.shape = array.shape
-        self._compiled = differentiable(circuit, self.parameters, numbers, poll)
-        self.method, self.reason = self._method(method)
-        program = self._structure(poll)
-        check_no_saves(program, circuit.name)
-        terms = tuple(terms_of(observable, program) for observable in each_observable(array))
-        self._terms: tuple[Terms, ...] = without_measured(terms, program, circuit.name)
+        self._compiled = differentiable(circuit, self.parameters, numbers, poll, self._noise)
+        simulation = settings.get("method", Method.STATEVECTOR)
+        self._way = way = chosen_way(
+            self._compiled, asked=method, precision=precision, simulation=simulation, noise=self._noise, poll=poll
+        )
+        self.method, self.reason, self._program = way.method, way.reason, way.program
+        check_no_saves(way.program, circuit.name)
+        terms = tuple(terms_of(observable, way.program) for observable in each_observable(array))
+        self._terms: tuple[Terms, ...] = without_measured(terms, way.program, circuit.name)
         self._masks = tuple(sorted({term[:2] for of_one in self._terms for term in of_one}))
-        self._program = program
-        is_adjoint = self.method == "adjoint"
-        simulated = Method.STATEVECTOR if is_adjoint else settings.get("method", Method.STATEVECTOR)
-        self._choice = choose_method(simulated, program, shots_for(precision), exactly=True)
-        evolved = program.state_qubits * self._choice.axes
+        evolved = way.program.state_qubits * way.choice.axes
         device = expected_device(evolved, settings)
-        subject = f"A gradient of circuit '{circuit.name}'" + (", which takes two states," if is_adjoint else "")
-        check_fits(device, subject, evolved, settings["precision"], states=2 if is_adjoint else 1)
+        subject = f"A gradient of circuit '{circuit.name}'" + (", which takes two states," if way.is_adjoint else "")
+        check_fits(device, subject, evolved, settings["precision"], states=2 if way.is_adjoint else 1)
 
     def __repr__(self) -> str:
         observables = f"observables of shape {self.shape}" if self.shape else "one observable"
@@ -248,7 +246,7 @@ class CompiledGradient:
     def values(self, values: Any) -> NDArray[np.float64]:
         """Return the expectation values alone at parameter values, and wait for them.
 
-        This takes about a fourth of the time of values with their derivatives, and gives the same bits.
+        This takes about a fourth of the time of values with their derivatives, from which they differ by rounding only.
 
         Parameters
         ----------
@@ -270,7 +268,16 @@ class CompiledGradient:
         array of float64
             Of shape (..., number of parameters by which is differentiated).
         """
-        return self.submit(values, cotangent=cotangent).result().gradients
+        return self._vjp(values, cotangent, None)
+
+    def _vjp(self, values: Any, cotangent: Any, kept: str | None) -> NDArray[np.float64]:
+        """Return what `vjp` does, from states that `_values` may have kept under a name."""
+        job = self._submitted(values, cotangent, Part.REAL, {}, wants_values=False, kept=kept)
+        return job.result().gradients
+
+    def _values(self, values: Any, kept: str) -> NDArray[np.float64]:
+        """Return what `values` does, and keep the final states under a name, if there is room for them."""
+        return self._submitted(values, None, Part.REAL, {}, only_values=True, kept=kept).result().values
 
     @cached_property
     def _without_derivatives(self) -> CompiledGradient:
@@ -295,15 +302,26 @@ class CompiledGradient:
         saving
             ``checkpoint_dir`` and the others that begin with ``checkpoint``, as for `gradient`.
         """
-        part = self._part(derivative_type)
+        return self._submitted(values, cotangent, self._part(derivative_type), saving)
+
+    def _submitted(self, values: Any, cotangent: Any, part: Part, saving: SavingOptions, **how: Any) -> GradientJob:
         array = read_values(values, len(self.parameters), self._circuit.name)
         shape = array.shape[:-1]
         rows = array.reshape(prod(shape), len(self.parameters))
         weights = None if cotangent is None else read_cotangent(cotangent, shape, self.shape)
-        task = self._task(rows, weights, Report(shape, self.shape, part))
+        task = self._task(rows, weights, Report(shape, self.shape, part), **how)
         return submit_tasks(GradientJob, [task], self._estimator, self._settings, saving)
 
-    def _task(self, values: NDArray[np.float64], cotangent: NDArray[np.float64] | None, report: Report) -> GradientTask:
+    def _task(
+        self,
+        values: NDArray[np.float64],
+        cotangent: NDArray[np.float64] | None,
+        report: Report,
+        *,
+        wants_values: bool = True,
+        only_values: bool = False,
+        kept: str | None = None,
+    ) -> GradientTask:
         """Return the task of differentiating at some sets of values.
 
         Parameters
@@ -312,22 +330,41 @@ class CompiledGradient:
             ``values[s, j]`` of parameter j in set s.
         cotangent
             ``cotangent[s, o]`` of observable o.
+        wants_values
+            Whether the expectation values are wanted besides derivatives that are weighed by a cotangent.
+        only_values
+            Whether no derivatives are wanted.
+        kept
+            The name under which final states are kept between values and derivatives; see `Sweep`.
         """
         poll = ReadingTimeLimit(self._settings["timeout"])
         compiled = self._compiled
         angles = compiled.angles(values, poll)
-        how: Sweep | Shifts
+        how: Sweep | NoisySweep | Shifts
         places: list[Angle] = []
-        if self.method == "adjoint":
-            segments, generators, places = compiled.numbers(angles, poll)
+        if self._way.is_adjoint:
+            segments, generators, places = compiled.numbers(angles, poll, only_real=report.part is Part.REAL)
             factors = np.zeros((len(self._terms), len(self._masks)))
             column = {masks: j for j, masks in enumerate(self._masks)}
             for row, terms in zip(factors, self._terms, strict=True):
                 for x, z, factor in terms:
                     row[column[x, z]] += factor
-            how = Sweep(self._program, segments, len(values), self._masks, factors, cotangent, generators)
+            if only_values:
+                generators, places = {}, []
+            given = self._program, segments, len(values), self._masks, factors, cotangent, generators
+            how = Sweep(*given, wants_values=wants_values, kept=kept)
+            if self._way.has_errors:
+                how = NoisySweep(how, shots_for(self._precision))
         else:
-            how = self._shifts(angles, poll)
+            how = shifts_at(
+                compiled,
+                angles,
+                terms=self._terms,
+                precision=self._precision,
+                choice=self._way.choice,
+                noise=self._noise,
+                poll=poll,
+            )
         return GradientTask(
             self._circuit.name,
             self._program.state_qubits,
@@ -343,59 +380,16 @@ class CompiledGradient:
             len(compiled.occurrences.expressions) - len(compiled.occurrences.parameters),
         )
 
-    def _method(self, asked: str | None) -> tuple[str, str]:
-        """Return the method and why it is taken."""
-        compiled = self._compiled
-        why = compiled.why_not_undone
-        if self._noise is not None:
-            why = "it has noise"
-        elif self._precision:
-            why = "values have noise of a given precision"
-        if asked == "adjoint" and why:
-            raise BasicAerError(
-                f"Circuit '{self._circuit.name}' cannot be differentiated by method 'adjoint', since {why}; leave out "
-                "the method, and its angles are shifted."
-            )
-        if asked == "parameter shift":
-            return asked, _ASKED_FOR
-        return ("parameter shift", why) if why else ("adjoint", "the circuit has gates only")
-
-    def _structure(self, poll: Callable[[], None]) -> Program:
-        """Return the program of one set of values."""
-        if self.method == "adjoint":
-            return self._compiled.program
-        written_out = self._compiled.occurrences.written_out
-        if self._noise is not None and (noisy := sorted(written_out.intersection(self._noise.names))):
-            raise BasicAerError(
-                f"The noise model has errors of '{noisy[0]}', which is replaced by its definition to be "
-                "differentiated; give the errors to the gates that it is made of."
-            )
-        occurrences = self._compiled.occurrences
-        none = np.empty((0, len(occurrences.parameters)))
-        return lower_sweep(occurrences.circuit, none, noise=self._noise, poll=poll).structure
-
-    def _shifts(self, angles: NDArray[np.float64], poll: Callable[[], None]) -> Shifts:
-        """Return the values at shifted angles that give the derivatives."""
-        occurrences = self._compiled.occurrences
-        angles = angles[:, : len(occurrences.parameters)]
-        wanted = sorted(one for one in set(self._compiled.slopes.rows.tolist()) if one < angles.shape[1])
-        rules = [(one, shift, factor) for one in wanted for shift, factor in shift_rule(*occurrences.angles[one])]
-        rows = np.repeat(angles[:, None], 1 + len(rules), axis=1)
-        for number, (one, shift, _) in enumerate(rules, 1):
-            rows[:, number, one] += shift
-        rows = rows.reshape(-1, angles.shape[1])
-        sweep = lower_sweep(occurrences.circuit, rows, noise=self._noise, poll=poll)
-        sweep = replace(sweep, template=sweep.template and replace(sweep.template, name=self._circuit.name))
-        sets, observables = np.indices((len(rows), len(self._terms)))
-        task = EstimatorTask(sweep, sets.shape, None, self._precision, self._terms, sets, observables, self._choice)
-        which, _, factors = zip(*rules, strict=True) if rules else ((), (), ())
-        return Shifts(task, np.array(which, np.intp), np.array(factors, float))
-
     def _part(self, derivative_type: Any) -> Part:
         part = Part.asked_for(derivative_type)
-        if part is not Part.REAL and self.method != "adjoint":
+        if part is not Part.REAL and not self._way.is_adjoint:
             raise OptionValueError(
                 f"derivative_type '{part.value}' needs method 'adjoint', which circuit '{self._circuit.name}' is not "
                 f"differentiated by, since {self.reason}; leave it out."
+            )
+        if part is not Part.REAL and self._way.has_errors:
+            raise OptionValueError(
+                f"derivative_type '{part.value}' needs a circuit without errors, which '{self._circuit.name}' has; "
+                "leave it out, or the noise_model."
             )
         return part

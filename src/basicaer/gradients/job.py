@@ -32,11 +32,14 @@ class GradientResult:
     metadata
         How it was done: ``"method"``, ``"adjoint"`` or ``"parameter shift"``, ``"reason"`` why, and what the method
         itself has to say; ``"deviation"`` is how far an amplitude of 1 is off after the sweep forwards and back.
+    standard_errors
+        The standard errors of the derivatives, in the shape of these; None if they are exact.
     """
 
     values: NDArray[np.float64]
     gradients: NDArray[Any]
     metadata: dict[str, Any]
+    standard_errors: NDArray[np.float64] | None = None
 
 
 class GradientJob(BasicAerJob):
@@ -55,10 +58,12 @@ class GradientJob(BasicAerJob):
         shape, observables, part, _ = one.report
         gradients = part.of(one.gradients)
         outputs = observables if gradients.ndim > 2 else ()  # sets, observables, parameters
+        whole = (*shape, *outputs, gradients.shape[-1])
         return GradientResult(
             one.values.reshape((*shape, *observables)),
-            gradients.reshape((*shape, *outputs, gradients.shape[-1])),
+            gradients.reshape(whole),
             one.metadata,
+            None if one.errors is None else one.errors.reshape(whole),
         )
 
     def qobj(self) -> Any:

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from basicaer.errors import OptionValueError, shown
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from basicaer.compile.differentiable import Angle, Chain
-    from basicaer.engine.adjoint import AdjointSums, Done, Sweep
+    from basicaer.engine.error_patterns import NoisySweep
+    from basicaer.engine.sweeps import AdjointSums, Done, Sweep
     from basicaer.primitives.payload import EstimatorTask
 
-__all__ = ["Differentiated", "GradientTask", "Part", "Report", "Shifts", "SweepBegun"]
+__all__ = ["Differentiated", "GradientTask", "Part", "PatternsBegun", "Report", "Shifts", "SweepBegun"]
 
 
 class Part(Enum):
@@ -72,6 +74,45 @@ class SweepBegun(NamedTuple):
     done: Done
 
 
+@dataclass(slots=True)
+class PatternsBegun:
+    """How far a task is that is differentiated on each pattern of errors.
+
+    Attributes
+    ----------
+    means, errors
+        The means of the sets that are done, and their standard errors: ``means[s, k]`` where k counts the observables,
+        and then the derivatives of each output by each parameter.
+    sets, done
+        The sets before this one are done, and so many patterns of it.
+    sums
+        Of these patterns: ``sums[0]`` of the one without errors, ``sums[1]`` of the first, and the weighted sums of
+        deviations from the first and of their squares.
+    patterns
+        How many patterns the sets have that are done.
+    is_exact
+        Whether all patterns are followed.
+    cut
+        The largest probability of a set's patterns that are not followed.
+    """
+
+    means: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    sets: int = 0
+    done: int = 0
+    patterns: int = 0
+    is_exact: bool = True
+    cut: float = 0.0
+
+    @classmethod
+    def of_none(cls, task: GradientTask) -> PatternsBegun:
+        """Return how far a task is that has not begun."""
+        outputs = task.observables if task.cotangent is None else 1
+        count = task.observables + outputs * task.chain.wanted
+        return cls(np.zeros((task.sets, count)), np.zeros((task.sets, count)), np.zeros((4, count)))
+
+
 class Report(NamedTuple):
     """The form in which the outcome of a task is reported.
 
@@ -105,7 +146,7 @@ class GradientTask:
     sets, observables
         How many there are of each.
     how
-        The sweep that gives the derivatives, or the shifts.
+        The sweep that gives the derivatives, perhaps on each pattern of errors, or the shifts.
     angles
         Where the sums of the sweep belong.
     chain
@@ -124,7 +165,7 @@ class GradientTask:
     n_qubits: int
     sets: int
     observables: int
-    how: Sweep | Shifts
+    how: Sweep | NoisySweep | Shifts
     angles: tuple[Angle, ...]
     chain: Chain
     cotangent: NDArray[np.float64] | None
@@ -147,9 +188,12 @@ class Differentiated(NamedTuple):
         How it was done.
     report
         The form in which it is reported.
+    errors
+        The standard errors of the gradients; None if these are exact.
     """
 
     values: NDArray[Any]
     gradients: NDArray[np.complex128]
     metadata: dict[str, Any]
     report: Report
+    errors: NDArray[np.float64] | None = None

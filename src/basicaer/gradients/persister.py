@@ -13,11 +13,12 @@ from basicaer.compile.differentiable import Angle, Chain
 from basicaer.compile.sweep import ProgramSweep
 from basicaer.devices.memory import check_fits
 from basicaer.devices.registry import choose_device
-from basicaer.engine.adjoint import AdjointSums, Done, Sweep
+from basicaer.engine.error_patterns import NoisySweep
 from basicaer.engine.method import MethodChoice
+from basicaer.engine.sweeps import AdjointSums, Done, Sweep
 from basicaer.errors import warn
 from basicaer.gradients.checks import check_begun, check_differentiated, check_payload
-from basicaer.gradients.payload import Differentiated, GradientTask, Part, Report, Shifts, SweepBegun
+from basicaer.gradients.payload import Differentiated, GradientTask, Part, PatternsBegun, Report, Shifts, SweepBegun
 from basicaer.persistence.codec import register
 from basicaer.persistence.folder import RUNNING
 from basicaer.persistence.persister import PayloadChecks, Persister
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "GradientPersister"]
 
 register(Angle, Chain, Sweep, AdjointSums, Done, SweepBegun, Part, Report, Shifts, GradientTask, Differentiated)
+register(NoisySweep, PatternsBegun)
 register(ProgramSweep, MethodChoice, EstimatorTask, Begun, PrimitivePayload, Persistence)
+
+_Begun = SweepBegun | PatternsBegun | Begun
 
 
 class GradientPersister(Persister[Differentiated]):
@@ -45,8 +49,10 @@ class GradientPersister(Persister[Differentiated]):
         monitor.stop_early(margin)
         monitor.saved_in = folder
         self._payload = payload
-        self._begun: tuple[str, SweepBegun | Begun] | None = None  # the device, and how far the circuit was there
-        self._noted: SweepBegun | Begun | None = None  # not written yet
+        self._begun: tuple[str, SweepBegun | PatternsBegun | Begun] | None = (
+            None  # the device, and how far the circuit was there
+        )
+        self._noted: SweepBegun | PatternsBegun | Begun | None = None  # not written yet
 
     def resume(self) -> list[Differentiated]:
         """Lock the folder; return what is known of the circuits that have been differentiated."""
@@ -56,7 +62,7 @@ class GradientPersister(Persister[Differentiated]):
 
         tasks = self._payload.tasks
         ended = self._ended(len(tasks), Differentiated, check)
-        if len(ended) < len(tasks) and self._job_folder.has(RUNNING):
+        if len(ended) < len(tasks) and self._has_running():
             with self._job_folder.damage_reported(RUNNING):
                 found = self._running(len(ended))
                 if found is not None:
@@ -86,7 +92,7 @@ class GradientPersister(Persister[Differentiated]):
         """Note which circuit is differentiated from now on."""
         self.note_running(position, "")
 
-    def note(self, begun: SweepBegun | Begun) -> None:
+    def note(self, begun: _Begun) -> None:
         """Note how far the circuit is that runs, and persist this if the interval has passed."""
         self._noted = begun
         if self._is_due():
@@ -109,9 +115,9 @@ def _check_room(payload: PrimitivePayload[GradientTask], has_ended: Callable[[in
     """Check that the states of circuits that are still to be differentiated fit into memory here."""
     for position, task in enumerate(payload.tasks):
         if not has_ended(position):
-            qubits = task.n_qubits if isinstance(task.how, Sweep) else task.how.task.evolved_qubits
+            qubits = task.how.task.evolved_qubits if isinstance(task.how, Shifts) else task.n_qubits
             device, _ = choose_device(payload.devices, qubits, payload.precision, known_crossover, ahead=True)
-            states = 2 if isinstance(task.how, Sweep) else 1
+            states = 1 if isinstance(task.how, Shifts) else 2
             check_fits(device, f"A gradient of circuit '{task.name}'", qubits, payload.precision, states=states)
 
 

@@ -8,11 +8,15 @@ import numpy as np
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import choose_device, device_after_failure
-from basicaer.engine.adjoint import Adjoint, Sweep
+from basicaer.engine.adjoint import Adjoint
+from basicaer.engine.error_patterns import NoisySweep
 from basicaer.engine.monitor import Monitor, current_monitor
+from basicaer.engine.sweeps import Sweep
 from basicaer.errors import Cancelled, DeviceFailedError, JobTimeLimitError, warn
+from basicaer.gradients.by_patterns import by_patterns
 from basicaer.gradients.payload import Differentiated, SweepBegun
 from basicaer.gradients.persister import GradientPersister
+from basicaer.gradients.sums import gradients_of
 from basicaer.options import Precision
 from basicaer.persistence.persister import failures_of_resumed
 from basicaer.plan.planner import plan_segment
@@ -22,8 +26,8 @@ from basicaer.primitives.running import run_task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from basicaer.engine.adjoint import AdjointSums
     from basicaer.engine.device import Device
+    from basicaer.engine.sweeps import AdjointSums
     from basicaer.gradients.payload import GradientTask, Shifts
     from basicaer.primitives.payload import PrimitivePayload
 
@@ -83,7 +87,7 @@ class _Run:
     def _differentiated(self, task: GradientTask, number: int) -> Differentiated:
         if self._kept is not None:
             self._kept.begin(number)
-        if isinstance(task.how, Sweep):
+        if isinstance(task.how, Sweep | NoisySweep):
             outcome = self._undone(task, task.how, number)
         else:
             estimated = run_task(task.how.task, self._payload, self._monitor, number, 0, kept=self._kept)
@@ -93,7 +97,7 @@ class _Run:
             self._kept.finish(number, outcome)
         return outcome
 
-    def _undone(self, task: GradientTask, sweep: Sweep, number: int) -> Differentiated:
+    def _undone(self, task: GradientTask, sweep: Sweep | NoisySweep, number: int) -> Differentiated:
         devices, precision = self._payload.devices, self._payload.precision
         device, _ = choose_device(devices, task.n_qubits, precision, measured_crossover)
         try:
@@ -103,12 +107,17 @@ class _Run:
         device, _ = device_after_failure(devices, task.n_qubits, precision, failed, f"gradient {number}")
         return self._by_adjoint(task, sweep, device)
 
-    def _by_adjoint(self, task: GradientTask, sweep: Sweep, device: Device) -> Differentiated:
+    def _by_adjoint(self, task: GradientTask, sweep: Sweep | NoisySweep, device: Device) -> Differentiated:
         precision, kept = self._payload.precision, self._kept
         adjoint = Adjoint(device, plan_segment, precision, self._monitor)
+        begun = None if kept is None else kept.begun_on(device.layout_name(precision))
+        if isinstance(sweep, NoisySweep):
+            note = (lambda _begun: None) if kept is None else kept.note
+            outcome = by_patterns(task, sweep, adjoint, self._payload.seed, begun, note)
+            outcome.metadata.update(device=device.name, precision=str(precision))
+            return outcome
         if kept is None:
             return _of_sums(task, sweep, adjoint.run(sweep), device, precision)
-        begun = kept.begun_on(device.layout_name(precision))
         found = adjoint.run(sweep, begun, lambda *so_far: kept.note(SweepBegun(*so_far)))
         return _of_sums(task, sweep, found, device, precision)
 
@@ -117,17 +126,7 @@ def _of_sums(
     task: GradientTask, sweep: Sweep, found: AdjointSums, device: Device, precision: Precision
 ) -> Differentiated:
     """Return the derivatives that follow from the sums of a sweep."""
-    by_occurrences = np.zeros((task.sets, sweep.outputs, task.chain.size), complex)
-    for place, gate, at, occurrence in task.angles:
-        by_occurrences[:, :, occurrence] = found.sums[place][gate][:, :, at].T
-    # Each global phase turns the whole state.
-    outputs_of_state = found.values
-    if sweep.cotangent is not None:
-        outputs_of_state = (found.values * sweep.cotangent).sum(axis=1, keepdims=True)
-    by_occurrences[:, :, task.chain.size - task.phases :] = 1j * outputs_of_state[:, :, None]
-    if sweep.bras is None:
-        by_occurrences *= 2
-    gradients = task.chain.by_parameters(by_occurrences)
+    gradients = gradients_of(task, sweep, found)
     metadata: dict[str, Any] = {"device": device.name, "precision": str(precision)}
     if found.deviation is not None:
         metadata["deviation"] = found.deviation
@@ -145,11 +144,31 @@ def _of_shifted(task: GradientTask, shifts: Shifts, estimated: Estimated) -> Dif
     """Return the derivatives that follow from values at shifted angles."""
     each = estimated.values.reshape(task.sets, -1, task.observables)
     values: NDArray[np.float64] = each[:, 0]
-    by_occurrences = np.zeros((task.chain.size, task.sets, task.observables))
-    weighed = each[:, 1:] * shifts.factors[:, None]
-    np.add.at(by_occurrences, shifts.occurrences, weighed.swapaxes(0, 1))
-    gradients = task.chain.by_parameters(by_occurrences.transpose(1, 2, 0)).astype(complex)
+    by_occurrences = _by_occurrences(task, shifts, each[:, 1:] * shifts.factors[:, None])
+    gradients = task.chain.by_parameters(by_occurrences).astype(complex)
     if task.cotangent is not None:
         gradients = (gradients * task.cotangent[:, :, None]).sum(axis=1)
     how = {f"simulation_{key}" if key.startswith("method") else key: value for key, value in estimated.how.items()}
-    return Differentiated(values, gradients, task.metadata | how, task.report)
+    errors = None
+    if estimated.stds.any():
+        errors = _errors_of_shifted(task, shifts, estimated.stds.reshape(each.shape)[:, 1:])
+        how["gradient_standard_error"] = float(errors.max(initial=0.0))
+    return Differentiated(values, gradients, task.metadata | how, task.report, errors)
+
+
+def _errors_of_shifted(task: GradientTask, shifts: Shifts, stds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard errors of derivatives from those of values, which are independent at different angles.
+
+    Those of different observables are not, so that with a cotangent the result is what they are at most.
+    """
+    variances = _by_occurrences(task, shifts, (stds * shifts.factors[:, None]) ** 2)
+    squared = task.chain._replace(slopes=task.chain.slopes**2)
+    errors: NDArray[np.float64] = np.sqrt(squared.by_parameters(variances))
+    return errors if task.cotangent is None else (errors * abs(task.cotangent)[:, :, None]).sum(axis=1)
+
+
+def _by_occurrences(task: GradientTask, shifts: Shifts, shifted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``sums[s, o, c]`` for occurrence c from ``shifted[s, k, o]`` of its shifts k."""
+    sums = np.zeros((task.chain.size, task.sets, task.observables))
+    np.add.at(sums, shifts.occurrences, shifted.swapaxes(0, 1))
+    return sums.transpose(1, 2, 0)

@@ -11,9 +11,9 @@ from qiskit import QuantumCircuit
 from basicaer.compile.differentiable import differentiable
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.memory import check_fits
-from basicaer.engine.adjoint import Sweep
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.program import Phase
+from basicaer.engine.sweeps import Sweep
 from basicaer.errors import BasicAerError, PubError, at_border, shown
 from basicaer.gradients.inputs import read_values, wanted_parameters
 from basicaer.gradients.job import GradientJob
@@ -107,7 +107,7 @@ def vjp_state(
     rows = array.reshape(prod(shape), len(of_circuit))
     vectors = _vectors(cotangent, shape, circuit.num_qubits)
     angles = compiled.angles(rows, poll)
-    segments, generators, places = compiled.numbers(angles, poll)
+    segments, generators, places = compiled.numbers(angles, poll, only_real=False)
     phases = len(compiled.occurrences.expressions) - len(compiled.occurrences.parameters)
     turns = np.exp(1j * angles[:, angles.shape[1] - phases :].sum(axis=1))
     turns *= np.prod([one.factor for one in program.body if isinstance(one, Phase)])
@@ -135,6 +135,11 @@ def _vectors(cotangent: Any, shape: tuple[int, ...], n_qubits: int) -> Any:
     """Return the vectors of all sets, checked."""
     with at_border(lambda _: PubError(f"The cotangent must be an array of numbers, not {shown(cotangent)}.")):
         array = np.asarray(cotangent, complex)
+    if shape and array.shape == (2**n_qubits,):
+        raise PubError(
+            f"The cotangent is one vector, and there are sets of values of shape {shape}; give one for each set, as "
+            f"numpy.broadcast_to(cotangent, {(*shape, 2**n_qubits)}) does if all have the same."
+        )
     if array.shape != (*shape, 2**n_qubits):
         raise PubError(
             f"The cotangent has shape {array.shape}, and the states have {(*shape, 2**n_qubits)}; give it a number for "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from basicaer.gradients.running import run_gradient
 from basicaer.job import BasicAerJob
-from basicaer.options import SECONDS_BETWEEN_SAVES, check_options, check_saving
+from basicaer.options import NOT_SAVED, check_options, check_saving
 from basicaer.persistence.persister import saved_new
 from basicaer.primitives.base import devices_of, expected_device
 from basicaer.primitives.payload import PrimitivePayload
@@ -26,17 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["saving_in", "submit_tasks"]
 
 _Job = TypeVar("_Job", bound=BasicAerJob)
-_NOT_SAVED: dict[str, Any] = {
-    "checkpoint_dir": None,
-    "checkpoint_every": SECONDS_BETWEEN_SAVES,
-    "checkpoint_margin": 0.0,
-    "checkpoint_on_sigterm": False,
-}
 
 
 def saving_in(options: Mapping[str, Any]) -> tuple[dict[str, Any], SavingOptions]:
     """Return options without those of saving a job, and these by themselves."""
-    saving = {name: value for name, value in options.items() if name in _NOT_SAVED}
+    saving = {name: value for name, value in options.items() if name in NOT_SAVED}
     others = {name: value for name, value in options.items() if name not in saving}
     return others, cast("SavingOptions", saving)
 
@@ -46,16 +40,16 @@ def submit_tasks(
     tasks: Sequence[GradientTask],
     estimator: EstimatorV2,
     settings: dict[str, Any],
-    saving: Mapping[str, Any] = _NOT_SAVED,
+    saving: Mapping[str, Any] = NOT_SAVED,
 ) -> _Job:
     """Submit tasks as a job of some class.
 
     Parameters
     ----------
     saving
-        Options of saving the job; a backend's own are not meant for many small jobs, and have no effect.
+        Options of saving the job; those of a backend have no effect, as on all jobs of primitives.
     """
-    settings = settings | _NOT_SAVED | check_options(dict(saving))
+    settings = settings | check_options(dict(saving))
     check_saving(settings)
     widest = max((task.n_qubits for task in tasks), default=0)
     folder, interval, margin = (settings[f"checkpoint_{name}"] for name in ("dir", "every", "margin"))

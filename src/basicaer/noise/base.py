@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from qiskit import QuantumCircuit
@@ -48,7 +49,7 @@ class BaseQuantumError(ABC):
 
     @abstractmethod
     def to_quantum_error(self) -> Any:
-        """Return the same error as a `QuantumError`; raises an error if it is no channel."""
+        """Return the same error as a `QuantumError`; raises an error if it is not a channel."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def positions(qargs: Sequence[int] | None, own: int, others: int) -> tuple[int, 
     """Return the qubits on which another error of so many qubits acts, out of `own`."""
     if qargs is None:
         return tuple(range(others))
-    places = tuple(qargs)
+    places = tuple(qargs) if isinstance(qargs, Iterable) else (qargs,)
     if len(places) != others or len(set(places)) != others or not set(places) <= set(range(own)):
         raise BasicAerError(
             f"The error that is composed acts on {counted(others, 'qubit')}, and qargs is {shown(list(places))}; give "

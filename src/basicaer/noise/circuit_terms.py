@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,9 +17,10 @@ from qiskit.quantum_info.operators.channel.quantum_channel import QuantumChannel
 
 from basicaer.compile.gates import BY_CLASS, BY_NAME
 from basicaer.compile.matrices import matrix_of
-from basicaer.compile.noise_entries import operations_of
+from basicaer.compile.noise_entries import is_qubit, operations_of
 from basicaer.errors import BasicAerError, reason_of, shown
 from basicaer.noise.base import BaseQuantumError
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from basicaer.compile.channels import ErrorOperation
@@ -83,7 +83,7 @@ def instructions_of(operation: Any) -> tuple[Instructions, int]:
 def _has_qubits(pair: Any) -> bool:
     """Tell whether something is a pair of an instruction and its qubits."""
     is_pair = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Sequence)
-    return is_pair and all(isinstance(qubit, Integral) and int(qubit) >= 0 for qubit in pair[1])
+    return is_pair and all(map(is_qubit, pair[1]))
 
 
 def circuit_of(instructions: Instructions, num_qubits: int) -> QuantumCircuit:
@@ -152,14 +152,17 @@ def _of_operation(operation: Any, qubits: tuple[int, ...]) -> Instructions:
             return (_unitary(matrix, on),)
         if hasattr(operation, "to_quantumchannel"):
             return (_of_channel(SuperOp(operation), on),)
-        raise BasicAerError(f"An error cannot contain {shown(operation)}, which is no channel and not unitary.")
+        raise BasicAerError(f"An error cannot contain {shown(operation)}, which is neither unitary nor a channel.")
     name = getattr(operation, "name", None)
     if not isinstance(operation, Instruction):
         raise BasicAerError(f"An error cannot contain {shown(operation)}; give instructions of Qiskit.")
     if operation.num_clbits:
         raise BasicAerError(f"An error cannot contain '{name}', which has classical bits.")
     if operation.num_qubits != len(on):
-        raise BasicAerError(f"An error has '{name}' on the qubits {on}; it acts on {operation.num_qubits}.")
+        raise BasicAerError(
+            f"An error has '{name}', which acts on {counted(operation.num_qubits, 'qubit')}, on the qubits {on}; give "
+            "as many."
+        )
     if name == "barrier" or not on:
         return ()
     return _of_instruction(operation, on)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from math import inf
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from qiskit.circuit import Delay
+from qiskit.transpiler.basepasses import MetaPass
 
 from basicaer.errors import BasicAerError, shown
 from basicaer.noise.local_pass import LocalNoisePass
-from basicaer.noise.standard_errors import thermal_relaxation_error
+from basicaer.noise.standard_errors import check_relaxation, thermal_relaxation_error
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from basicaer.noise.quantum_error import QuantumError
 
@@ -24,7 +27,16 @@ __all__ = ["RelaxationNoisePass"]
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
-class RelaxationNoisePass(LocalNoisePass):
+class _TakesArrays(MetaPass):
+    """Turns arrays into lists, since Qiskit compares all arguments of a pass with ``==``."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        lists = [one.tolist() if isinstance(one, np.ndarray) else one for one in args]
+        named = {name: one.tolist() if isinstance(one, np.ndarray) else one for name, one in kwargs.items()}
+        return super().__call__(*lists, **named)
+
+
+class RelaxationNoisePass(LocalNoisePass, metaclass=_TakesArrays):
     """Puts the relaxation of a qubit after each instruction that takes time, by default after delays.
 
     Inside control flow, too. `NoiseModel.from_backend` puts such a pass into its models.
@@ -32,13 +44,18 @@ class RelaxationNoisePass(LocalNoisePass):
     Parameters
     ----------
     t1s, t2s
-        The relaxation times of each qubit in seconds, which may be infinite.
+        The relaxation times of each qubit in seconds; None stands for an infinite one. No T2 is longer than 2 T1.
     dt
         The duration in seconds of the unit "dt".
     op_types
         A class of instructions, or several, which must have a `duration`.
     excited_state_populations
         For each qubit the probability of 1 at equilibrium; by default 0.
+
+    Raises
+    ------
+    BasicAerError
+        If a value is not such a number, or if there is not one for each qubit.
     """
 
     def __init__(
@@ -50,14 +67,33 @@ class RelaxationNoisePass(LocalNoisePass):
         excited_state_populations: Sequence[float] | None = None,
     ) -> None:
         super().__init__(self._relaxation, op_types)
-        if len(t1s) != len(t2s):
-            raise BasicAerError(f"There are {len(t1s)} t1s and {len(t2s)} t2s; give one of each for each qubit.")
-        self._t1s, self._t2s, self._dt = list(t1s), list(t2s), dt
-        self._populations = list(excited_state_populations or [0.0] * len(self._t1s))
+        self._t1s = [inf if time is None else time for time in _listed("t1s", t1s)]
+        self._t2s = [inf if time is None else time for time in _listed("t2s", t2s)]
+        populations = (
+            None
+            if excited_state_populations is None
+            else _listed("excited_state_populations", excited_state_populations)
+        )
+        self._populations = [0.0] * len(self._t1s) if populations is None else populations
+        self._dt = dt
+        self._check()
+
+    def _check(self) -> None:
+        """Raise an error unless each qubit has times and a population that a qubit can have."""
+        t1s, t2s, populations = self._t1s, self._t2s, self._populations
+        if not len(t1s) == len(t2s) == len(populations):
+            raise BasicAerError(
+                f"There are {counted(len(t1s), 't1')}, {counted(len(t2s), 't2')} and "
+                f"{counted(len(populations), 'population')}; give one of each for each qubit."
+            )
+        if self._dt is not None and not (isinstance(self._dt, Real) and 0 < self._dt < inf):
+            raise BasicAerError(f"dt must be a number of seconds, or None, not {shown(self._dt)}.")
+        for q, of_qubit in enumerate(zip(t1s, t2s, populations, strict=True)):
+            check_relaxation(f"qubit {q}", *of_qubit)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the times and populations of a pass for delays; None stands for an infinite time."""
-        if self._types != (Delay,):
+        if self.op_types != (Delay,):
             raise BasicAerError("A RelaxationNoisePass can be written as a dictionary only if its op_types is Delay.")
         t1s, t2s = ([time if time < inf else None for time in times] for times in (self._t1s, self._t2s))
         return {"t1s": t1s, "t2s": t2s, "dt": self._dt, "excited_state_populations": self._populations}
@@ -65,8 +101,12 @@ class RelaxationNoisePass(LocalNoisePass):
     @classmethod
     def from_dict(cls, dictionary: Mapping[str, Any]) -> Self:
         """Return the pass that `to_dict` has described."""
-        t1s, t2s = ([inf if time is None else float(time) for time in dictionary[name]] for name in ("t1s", "t2s"))
-        return cls(t1s, t2s, dictionary["dt"], excited_state_populations=dictionary["excited_state_populations"])
+        return cls(
+            dictionary["t1s"],
+            dictionary["t2s"],
+            dictionary["dt"],
+            excited_state_populations=dictionary["excited_state_populations"],
+        )
 
     def _relaxation(self, operation: Any, on: list[int]) -> QuantumError | None:
         """Return the relaxation of the qubits of an instruction; None if it takes no time."""
@@ -81,7 +121,11 @@ class RelaxationNoisePass(LocalNoisePass):
         return reduce(lambda low, high: low.expand(high), each)
 
     def _seconds(self, operation: Any) -> float:
-        duration, unit = operation.duration, operation.unit
+        duration, unit = getattr(operation, "duration", None), getattr(operation, "unit", None)
+        if duration is None:
+            raise BasicAerError(
+                f"'{operation.name}' has no duration, which relaxation needs; leave its class out of op_types."
+            )
         if not isinstance(duration, Real):
             raise BasicAerError(
                 f"'{operation.name}' has the duration {shown(duration)}; relaxation needs a number, so give the "
@@ -91,4 +135,15 @@ class RelaxationNoisePass(LocalNoisePass):
             if self._dt is None:
                 raise BasicAerError("A duration is in units of dt, which the device does not give; use seconds.")
             return float(duration) * self._dt
+        if unit not in _SECONDS:
+            raise BasicAerError(
+                f"'{operation.name}' has a duration in {shown(unit)}; relaxation needs dt, {', '.join(_SECONDS)}."
+            )
         return float(duration) * _SECONDS[unit]
+
+
+def _listed(name: str, values: Any) -> list[Any]:
+    """Return one value for each qubit."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise BasicAerError(f"{name} must be a list with one number for each qubit, not {shown(values)}.")
+    return list(values)

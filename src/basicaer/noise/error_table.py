@@ -11,7 +11,7 @@ from basicaer.noise.readout_error import ReadoutError
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 __all__ = ["ErrorTable", "Qubits"]
 
@@ -66,18 +66,22 @@ class ErrorTable(Generic[_Error]):
         if warn_of is None:
             return
         if before is not None and not before.ideal():
-            where = "all qubits" if qubits is None else f"the qubits {_shown([qubits])}"
+            where = "all qubits" if qubits is None else _named([qubits])
             how = "replaces it" if composed is None else "acts after it"
             warn(f"{warn_of} on {where} had an error already; the new error {how}.")
         if qubits is None and self.of_some:
             warn(
-                f"{warn_of} has errors of its own on the qubits {_shown(self.of_some)}; the error of all qubits does "
-                "not act there."
+                f"{warn_of} has errors of its own on {_named(self.of_some)}; the error of all qubits does not act "
+                "there."
             )
 
     def noisy_qubits(self) -> list[Qubits]:
         """Return the qubits that have errors of their own which do anything."""
         return [qubits for qubits, error in self.of_some.items() if not error.ideal()]
+
+    def alone_and_together(self) -> set[int]:
+        """Return the qubits that have an error alone and one together with others."""
+        return {q for qubits in self.of_some if len(qubits) > 1 for q in qubits if (q,) in self.of_some}
 
     def is_ideal(self) -> bool:
         """Tell whether no error does anything."""
@@ -100,5 +104,7 @@ class ErrorTable(Generic[_Error]):
         return f"all qubits ({counted(len(self.of_some), 'exception')})" if self.of_some else "all qubits"
 
 
-def _shown(all_qubits: Iterable[Qubits]) -> str:
-    return ", ".join("-".join(map(str, qubits)) for qubits in all_qubits)
+def _named(all_qubits: Collection[Qubits]) -> str:
+    """Return the words for some tuples of qubits, such as "qubits 0-1, 3"."""
+    listed = ", ".join("-".join(map(str, qubits)) for qubits in all_qubits)
+    return f"qubit{'s' if '-' in listed or ',' in listed else ''} {listed}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qiskit import QuantumCircuit
-from qiskit.circuit import Barrier, ControlFlowOp, Instruction
+from qiskit.circuit import Barrier, BreakLoopOp, ContinueLoopOp, ControlFlowOp, Instruction, Operation
 from qiskit.converters import circuit_to_dag, dag_to_circuit
 from qiskit.transpiler.basepasses import TransformationPass
 
@@ -13,13 +14,14 @@ from basicaer.errors import BasicAerError, shown
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from qiskit.dagcircuit import DAGCircuit
 
 __all__ = ["LocalNoisePass"]
 
 _METHODS = ("append", "prepend", "replace")
+_NEVER = (Barrier, BreakLoopOp, ContinueLoopOp)
 
 
 class LocalNoisePass(TransformationPass):
@@ -33,8 +35,8 @@ class LocalNoisePass(TransformationPass):
         Is called with an instruction and the numbers of its qubits. It returns an error, an instruction or a circuit on
         as many qubits, or None.
     op_types
-        A class of instructions, or several, for which the function is called; by default for all instructions, but for
-        barriers and control flow.
+        A class of instructions, or several, for which the function is called; by default for all instructions on
+        qubits, but for barriers and control flow.
     method
         Where the error comes: "append" is after the instruction, "prepend" before it and "replace" in its place, where
         None removes the instruction.
@@ -59,11 +61,12 @@ class LocalNoisePass(TransformationPass):
         super().__init__()
         if method not in _METHODS:
             raise BasicAerError(f"method must be 'append', 'prepend' or 'replace', not {shown(method)}.")
+        if not callable(func):
+            raise BasicAerError(
+                f"func of a LocalNoisePass must be a function of an instruction and its qubits, not {shown(func)}."
+            )
         self._func, self._method = func, method
-        given = (op_types,) if isinstance(op_types, type) else tuple(op_types or ())
-        if not all(isinstance(one, type) for one in given):
-            raise BasicAerError(f"op_types must be a class of instructions or several, not {shown(op_types)}.")
-        self._types: tuple[type, ...] = given
+        self.op_types = _classes(op_types)
 
     def acts_on(self, circuit: QuantumCircuit) -> bool:
         """Tell whether a circuit has any instruction for which the function is called."""
@@ -79,7 +82,7 @@ class LocalNoisePass(TransformationPass):
         return self._with_errors(dag, range(len(dag.qubits)))
 
     def _is_meant(self, operation: Any) -> bool:
-        return isinstance(operation, self._types) if self._types else not isinstance(operation, Barrier)
+        return isinstance(operation, self.op_types) if self.op_types else not isinstance(operation, _NEVER)
 
     def _with_errors(self, dag: DAGCircuit, numbers: Sequence[int]) -> DAGCircuit:
         """Return a circuit with the errors, whose qubit j is the qubit ``numbers[j]`` of the device."""
@@ -91,7 +94,7 @@ class LocalNoisePass(TransformationPass):
             if isinstance(operation, ControlFlowOp):
                 bodies = [self._with_errors(circuit_to_dag(block), on) for block in operation.blocks]
                 operation = operation.replace_blocks([dag_to_circuit(body) for body in bodies])
-            elif self._is_meant(operation):
+            elif on and self._is_meant(operation):
                 error = self._error(operation, on)
                 if error is not None and self._method == "prepend":
                     found.compose(error, list(node.qargs))
@@ -123,3 +126,13 @@ class LocalNoisePass(TransformationPass):
             circuit.append(error, range(len(on)))
             error = circuit
         return circuit_to_dag(error)
+
+
+def _classes(op_types: Any) -> tuple[type, ...]:
+    """Return classes of instructions, of which one or several are given; None gives none."""
+    given = () if op_types is None else op_types if isinstance(op_types, Sequence) else (op_types,)
+    if not all(isinstance(one, type) and issubclass(one, Operation) for one in given):
+        raise BasicAerError(
+            f"op_types must be a class of instructions, such as XGate, or several, not {shown(op_types)}."
+        )
+    return tuple(given)

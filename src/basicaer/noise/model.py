@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
 from basicaer.compile.gates import BY_NAME
@@ -13,24 +13,26 @@ from basicaer.compile.noise_model import NoiseEntry, read_model
 from basicaer.errors import BasicAerError, shown, warn
 from basicaer.noise.device_model import add_device_errors
 from basicaer.noise.error_table import ErrorTable
-from basicaer.noise.model_file import add_errors_of, dictionary_of_file, plain, text_of_file
+from basicaer.noise.model_file import add_errors_of, dictionary_of_file, plain, write_file
 from basicaer.noise.model_inputs import (
     check_widths,
     composed,
+    gate_names,
     names_and_labels,
     quantum_error,
     qubits_of,
     readout_error,
 )
 from basicaer.noise.on_circuit import sites_on
+from basicaer.options import keywords_checked
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
-    from qiskit import QuantumCircuit
 
     from basicaer.noise.base import BaseQuantumError
     from basicaer.noise.error_table import Qubits
@@ -68,13 +70,14 @@ class NoiseModel:
     """
 
     def __init__(self, basis_gates: Sequence[str] | None = None) -> None:
-        self._basis_gates = set(_BASIS_GATES if basis_gates is None else basis_gates)
+        self._basis_gates = set(_BASIS_GATES if basis_gates is None else gate_names(basis_gates))
         self._quantum: dict[str, ErrorTable[BaseQuantumError]] = {}  # _quantum[name or label]
         self._readout: ErrorTable[ReadoutError] = ErrorTable()
         self._custom_noise_passes: list[Any] = []  # under the name that it has in Aer
         self._content = object()  # another one after each change
 
     @classmethod
+    @keywords_checked
     def from_backend(
         cls,
         backend: Any,
@@ -221,7 +224,7 @@ class NoiseModel:
         Parameters
         ----------
         error
-            An error, or what `ReadoutError` takes.
+            An error, or what `ReadoutError` takes. One that does nothing removes the one that is there.
         warnings
             Whether to warn if there is such an error already, which is replaced, or if errors of certain qubits stay
             in its place there.
@@ -231,13 +234,16 @@ class NoiseModel:
             raise BasicAerError(
                 f"A readout error of all qubits must be one of 1 qubit, not {error.num_qubits}; use add_readout_error."
             )
-        if not error.ideal():
+        if not error.ideal() or self._readout.of_all is not None:
             self._put_readout(error, None, warnings=warnings)
+        if error.ideal():
+            self._readout.of_all = None
 
     def add_readout_error(self, error: Any, qubits: Sequence[int], warnings: bool = True) -> None:  # noqa: FBT001, FBT002
         """Give the measurements of certain qubits a readout error, in place of the error of all qubits.
 
-        An error that does nothing is added as well: it exempts these qubits from the error of all qubits.
+        An error of several qubits also takes the place of the errors that these have alone. An error that does nothing
+        is added as well: it exempts these qubits from the error of all qubits.
 
         Parameters
         ----------
@@ -246,7 +252,8 @@ class NoiseModel:
         qubits
             The qubits.
         warnings
-            Whether to warn if the qubits have such an error already, which is replaced.
+            Whether to warn if the qubits have such an error already, which is replaced, or if one of them has an error
+            alone and another one together with others, of which only the latter acts.
         """
         error, on = readout_error(error), qubits_of(qubits)
         check_widths(error, (), on)
@@ -254,7 +261,10 @@ class NoiseModel:
 
     def _put_readout(self, error: ReadoutError, qubits: Qubits | None, *, warnings: bool) -> None:
         self._content = object()
+        before = self._readout.alone_and_together()
         self._readout.put(error, qubits, warn_of="Readout" if warnings else None)
+        if warnings and (both := sorted(self._readout.alone_and_together() - before)):
+            warn(f"Readout errors of qubits {both} alone do not act, since these qubits have one together with others.")
 
     def content(self) -> list[Any]:
         """Return objects that are the same ones as long as the model has not been changed."""
@@ -266,7 +276,7 @@ class NoiseModel:
         Parameters
         ----------
         circuit
-            The circuit as it is run; its parameters need no values.
+            The circuit as it is run; its parameters need no values, unless a pass of the model reads them.
 
         Raises
         ------
@@ -284,12 +294,15 @@ class NoiseModel:
         >>> round(model.on(circuit).expected_errors, 4)
         0.06
         """
+        if not isinstance(circuit, QuantumCircuit):
+            raise BasicAerError(f"on() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         noise = CircuitNoise.kept(read_model(self))
+        noise.passes.check_no_wait(circuit, "looked at")
 
         def error_of(name: str, qubits: Qubits) -> BaseQuantumError | None:
             return self._quantum[name].on(qubits) if name in self._quantum else None
 
-        return sites_on(noise.with_passes(circuit), noise, error_of, self._readout.on)
+        return sites_on(noise.passes.on(circuit), noise, error_of, self._readout.on)
 
     def noise_entries(self) -> Iterator[NoiseEntry]:
         """Yield the quantum errors, which are made when they are needed; `basicaer` reads its own models by this."""
@@ -334,14 +347,12 @@ class NoiseModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model to a JSON file, with its basis gates and the relaxation during delays."""
-        Path(path).write_text(
-            text_of_file(self.to_dict(serializable=True), self.basis_gates, self._custom_noise_passes)
-        )
+        write_file(path, self.to_dict(serializable=True), self.basis_gates, self._custom_noise_passes)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Return the model of a JSON file that `save` has written, or of a dictionary that was written as JSON."""
-        dictionary, passes = dictionary_of_file(Path(path))
+        dictionary, passes = dictionary_of_file(path)
         model = cls.from_dict(dictionary)
         model.noise_passes.extend(passes)
         return model

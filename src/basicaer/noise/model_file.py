@@ -6,6 +6,7 @@ A file has the dictionary of Aer and beside it what that dictionary does not hav
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,8 @@ from basicaer.noise.readout_error import ReadoutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-__all__ = ["add_errors_of", "dictionary_of_file", "plain", "text_of_file"]
+__all__ = ["add_errors_of", "dictionary_of_file", "plain", "write_file"]
 
 
 def add_errors_of(model: Any, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -44,18 +44,22 @@ def add_errors_of(model: Any, entries: Sequence[Mapping[str, Any]]) -> None:
                 model.add_quantum_error(widened(error, len(qubits), place), names, qubits, warnings=False)
 
 
-def text_of_file(dictionary: Mapping[str, Any], basis_gates: Sequence[str], passes: Sequence[Any]) -> str:
-    """Return a model as JSON."""
+def write_file(
+    path: str | Path, dictionary: Mapping[str, Any], basis_gates: Sequence[str], passes: Sequence[Any]
+) -> None:
+    """Write a model as JSON."""
     foreign = [one for one in passes if type(one) is not RelaxationNoisePass]
     if foreign:
         raise BasicAerError(f"The noise model has the transpiler pass {shown(foreign[0])}, which cannot be saved.")
-    return json.dumps({**dictionary, "basis_gates": list(basis_gates), "delays": [one.to_dict() for one in passes]})
+    text = json.dumps({**dictionary, "basis_gates": list(basis_gates), "delays": [one.to_dict() for one in passes]})
+    with at_border(lambda reason: BasicAerError(f"The noise model cannot be written to {shown(path)}: {reason}.")):
+        Path(path).write_text(text, "utf-8")
 
 
-def dictionary_of_file(path: Path) -> tuple[Mapping[str, Any], list[RelaxationNoisePass]]:
+def dictionary_of_file(path: str | Path) -> tuple[Mapping[str, Any], list[RelaxationNoisePass]]:
     """Return the dictionary of a model in a file, and its transpiler passes."""
     with at_border(lambda reason: BasicAerError(f"The noise model in {path} cannot be read: {reason}.")):
-        dictionary = json.loads(path.read_text("utf-8"))
+        dictionary = json.loads(Path(path).read_text("utf-8"))
     if not isinstance(dictionary, dict):
         raise BasicAerError(f"{path} has no noise model: it must be a JSON object with a list under 'errors'.")
     delays = dictionary.get("delays", [])

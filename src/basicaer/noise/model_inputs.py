@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Instruction
+from qiskit.circuit import CONTROL_FLOW_OP_NAMES, Instruction
 
 from basicaer.compile.gates import BY_NAME
+from basicaer.compile.noise import NEVER_NOISY
+from basicaer.compile.noise_entries import is_qubit
 from basicaer.errors import BasicAerError, at_border, shown
 from basicaer.noise.base import BaseQuantumError
 from basicaer.noise.circuit_terms import Mixture
@@ -28,6 +29,7 @@ __all__ = [
     "widened",
 ]
 
+_NEVER = NEVER_NOISY | {*CONTROL_FLOW_OP_NAMES, "break_loop", "continue_loop", "store"}
 _WIDTHS = {
     **{name: one.controls + len(one.target_actions) for name, one in BY_NAME.items() if one.controls is not None},
     **dict.fromkeys(("measure", "reset", "delay"), 1),
@@ -39,10 +41,10 @@ def quantum_error(error: Any) -> BaseQuantumError:
     if isinstance(error, ReadoutError):
         raise BasicAerError("A readout error is not a quantum error; add it with add_readout_error.")
     if isinstance(error, PauliError | PauliLindbladError) and not error.is_cptp():
-        raise BasicAerError(f"{shown(error)} is no channel: a number is negative, or probabilities do not sum to 1.")
+        raise BasicAerError(f"{shown(error)} is not a channel: a number is negative, or probabilities do not sum to 1.")
     if isinstance(error, BaseQuantumError):
         return error
-    return _of_aer(error) if callable(getattr(error, "to_dict", None)) else QuantumError(error)
+    return _of_aer(error) if _has_dictionary(error) else QuantumError(error)
 
 
 def _of_aer(error: Any) -> BaseQuantumError:
@@ -57,9 +59,15 @@ def _of_aer(error: Any) -> BaseQuantumError:
 
 def readout_error(error: Any) -> ReadoutError:
     """Return a readout error of ours or of Aer, or one that is given by its probabilities."""
+    if isinstance(error, BaseQuantumError):
+        raise BasicAerError("A quantum error is not a readout error; add it with add_quantum_error.")
     if isinstance(error, ReadoutError):
         return error
-    return ReadoutError.from_dict(error.to_dict()) if hasattr(error, "to_dict") else ReadoutError(error)
+    return ReadoutError.from_dict(error.to_dict()) if _has_dictionary(error) else ReadoutError(error)
+
+
+def _has_dictionary(error: Any) -> bool:
+    return not isinstance(error, type) and callable(getattr(error, "to_dict", None))
 
 
 def composed(first: BaseQuantumError, second: BaseQuantumError) -> BaseQuantumError:
@@ -87,9 +95,19 @@ def qubits_of(qubits: Any) -> tuple[int, ...]:
     """Return qubits of a circuit as whole numbers."""
     is_list = isinstance(qubits, Sequence | np.ndarray) and not isinstance(qubits, str)
     given: list[Any] = list(qubits) if is_list else []
-    if not given or not all(isinstance(q, Integral) and int(q) >= 0 for q in given) or len(set(given)) != len(given):
-        raise BasicAerError(f"The qubits of an error must be different numbers from 0 on, not {shown(qubits)}.")
+    if not given or not all(map(is_qubit, given)) or len(set(given)) != len(given):
+        raise BasicAerError(
+            f"The qubits of an error must be a list of different numbers of qubits from 0 on, not {shown(qubits)}."
+        )
     return tuple(map(int, given))
+
+
+def gate_names(names: Any) -> list[str]:
+    """Return names of gates."""
+    is_list = isinstance(names, Collection) and not isinstance(names, str)
+    if not is_list or not all(isinstance(one, str) for one in names):
+        raise BasicAerError(f"basis_gates must be a list of names of gates, not {shown(names)}.")
+    return list(names)
 
 
 def names_and_labels(instructions: Any) -> list[tuple[str, str]]:
@@ -97,7 +115,10 @@ def names_and_labels(instructions: Any) -> list[tuple[str, str]]:
     single = isinstance(instructions, str | Instruction) or not isinstance(instructions, Sequence)
     found = []
     for one in [instructions] if single else instructions:
-        if isinstance(one, str):
+        name = one.name if isinstance(one, Instruction) else one
+        if name in _NEVER:
+            raise BasicAerError(f"The instruction '{name}' never has errors; name another one.")
+        if isinstance(one, str) and one:
             found.append((one, one))
         elif isinstance(one, Instruction):
             found.append((one.name, one.label or one.name))

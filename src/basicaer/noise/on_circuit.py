@@ -127,7 +127,8 @@ def sites_on(circuit: QuantumCircuit, noise: CircuitNoise, error_of: Any, readou
             quantum.append(NoiseSite(name, qubits, own, 1 - none))
         if one.is_measured:
             measured |= set(qubits)
-            readout += _misread(qubits, readout_of(qubits))
+            if noise.read_together.isdisjoint(qubits):
+                readout += _misread(qubits, readout_of(qubits))
     for wide in noise.wide:
         if measured.issuperset(wide):
             readout += _misread(wide, readout_of(wide))

@@ -40,6 +40,8 @@ class _OfPauliError(BaseQuantumError):
                 f"A {kind} has {counted(len(self._paulis), 'Pauli')} and {self._numbers_are} of the shape "
                 f"{self._numbers.shape}; give one number for each Pauli."
             )
+        if not np.isfinite(self._numbers).all():
+            raise BasicAerError(f"A {kind} has {self._numbers_are} {shown(numbers)}, which must be finite.")
         super().__init__(int(self._paulis.num_qubits))
 
     def numbers_of_strings(self) -> dict[str, float]:
@@ -192,7 +194,7 @@ class PauliError(_OfPauliError):
         return SuperOp(sum((p * SuperOp(Pauli(name)).data for name, p in strings), np.zeros((size, size))))
 
     def to_quantum_error(self) -> QuantumError:
-        """Return the same error as a general one; raises an error if it is no channel."""
+        """Return the same error as a general one; raises an error if it is not a channel."""
         return QuantumError(list(zip(map(Pauli, self.labels()), self._numbers.tolist(), strict=True)))
 
     @staticmethod
@@ -266,7 +268,7 @@ class PauliLindbladError(_OfPauliError):
         return type(self)(self.labels(), n * self._numbers)
 
     def inverse(self) -> Self:
-        """Return the inverse map, which is no channel."""
+        """Return the inverse map, which is not a channel."""
         return self.power(-1)
 
     def simplify(self, atol: float = TOLERANCE) -> Self:
@@ -283,7 +285,7 @@ class PauliLindbladError(_OfPauliError):
         return found
 
     def to_quantum_error(self) -> QuantumError:
-        """Return the same error as a general one; raises an error if it is no channel."""
+        """Return the same error as a general one; raises an error if it is not a channel."""
         return self.to_pauli_error().to_quantum_error()
 
     def to_quantumchannel(self) -> SuperOp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -90,7 +90,7 @@ class QuantumError(BaseQuantumError):
 
     def error_term(self, position: int) -> tuple[QuantumCircuit, float]:
         """Return the circuit and the probability of one term."""
-        if not 0 <= position < self.size:
+        if not isinstance(position, Integral) or not 0 <= position < self.size:
             raise BasicAerError(f"The error has {counted(self.size, 'term')}, so there is no term {shown(position)}.")
         return circuit_of(self.mixture.terms[position], self.num_qubits), self.mixture.probabilities[position]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from math import exp, expm1, isfinite, sqrt
 from numbers import Integral, Real
 from sys import float_info
@@ -14,18 +15,20 @@ from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Choi, Kraus, Pauli
 
 from basicaer.compile.matrices import is_unitary
+from basicaer.compile.noise_entries import square_matrix
 from basicaer.engine.bits import highest_position
 from basicaer.errors import BasicAerError, reason_of, shown
 from basicaer.noise.circuit_terms import Mixture
 from basicaer.noise.quantum_error import QuantumError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
 __all__ = [
     "amplitude_damping_error",
+    "check_relaxation",
     "coherent_unitary_error",
     "depolarizing_error",
     "kraus_error",
@@ -37,6 +40,7 @@ __all__ = [
     "thermal_relaxation_error",
 ]
 
+_MOST_DEPOLARIZED = 10  # qubits, for which there are a million Paulis
 _ID, _X, _Y, _Z, _RESET = ({"name": name, "qubits": [0]} for name in ("id", "x", "y", "z", "reset"))
 
 
@@ -72,8 +76,10 @@ def depolarizing_error(param: float, num_qubits: int) -> QuantumError:
     num_qubits
         :math:`n`.
     """
-    if not isinstance(num_qubits, Integral) or not int(num_qubits) >= 1:
-        raise BasicAerError(f"num_qubits of depolarizing_error must be a number from 1 on, not {shown(num_qubits)}.")
+    if not isinstance(num_qubits, Integral) or not 1 <= int(num_qubits) <= _MOST_DEPOLARIZED:
+        raise BasicAerError(
+            f"num_qubits of depolarizing_error must be a number from 1 to {_MOST_DEPOLARIZED}, not {shown(num_qubits)}."
+        )
     count = 4 ** int(num_qubits)
     _check("depolarizing_error", "param", param, count / (count - 1))
     probabilities = [max(1 - param * (count - 1) / count, 0.0), *([param / count] * (count - 1))]
@@ -120,13 +126,8 @@ def thermal_relaxation_error(t1: float, t2: float, time: float, excited_state_po
         The probability of 1 at equilibrium.
     """
     name = "thermal_relaxation_error"
-    _check(name, "excited_state_population", excited_state_population)
+    check_relaxation(name, t1, t2, excited_state_population)
     _check(name, "time", time, float_info.max)
-    for word, value in (("t1", t1), ("t2", t2)):
-        if not value > 0:
-            raise BasicAerError(f"{word} of {name} must be greater than 0, not {shown(value)}.")
-    if t2 > 2 * t1:
-        raise BasicAerError(f"t2 of {name} is {t2:g}, which is more than twice t1, {t1:g}; no qubit has such times.")
     reset, ones = -expm1(-time / t1), excited_state_population
     zeros = 1 - ones
     if t2 <= t1:
@@ -140,6 +141,16 @@ def thermal_relaxation_error(t1: float, t2: float, time: float, excited_state_po
     operators.append(sqrt(zeros * reset) * np.array([[0, 1], [0, 0]]))
     operators.append(sqrt(ones * reset) * np.array([[0, 0], [1, 0]]))
     return _of_operators(operators)
+
+
+def check_relaxation(whose: str, t1: float, t2: float, excited_state_population: float) -> None:
+    """Raise an error unless a qubit can have such relaxation times, and such a population at equilibrium."""
+    _check(whose, "excited_state_population", excited_state_population)
+    for word, value in (("t1", t1), ("t2", t2)):
+        if not isinstance(value, Real) or not value > 0:
+            raise BasicAerError(f"{word} of {whose} must be a number greater than 0, not {shown(value)}.")
+    if t2 > 2 * t1:
+        raise BasicAerError(f"t2 of {whose} is {t2:g}, which is more than twice t1, {t1:g}; no qubit has such times.")
 
 
 def phase_amplitude_damping_error(
@@ -213,7 +224,7 @@ def phase_damping_error(param_phase: float, canonical_kraus: bool = True) -> Qua
 
 def coherent_unitary_error(unitary: Any) -> QuantumError:
     """Return the error that always applies a unitary matrix."""
-    return mixed_unitary_error([(unitary, 1)])
+    return _mixed([(unitary, 1.0)], "coherent_unitary_error")
 
 
 def mixed_unitary_error(noise_ops: Iterable[tuple[Any, float]]) -> QuantumError:
@@ -224,12 +235,17 @@ def mixed_unitary_error(noise_ops: Iterable[tuple[Any, float]]) -> QuantumError:
     noise_ops
         Pairs of a unitary matrix and its probability. The probabilities must sum to 1.
     """
-    pairs = [(_matrix(matrix, "mixed_unitary_error"), p) for matrix, p in _pairs(noise_ops, "mixed_unitary_error")]
+    return _mixed(_pairs(noise_ops, "mixed_unitary_error"), "mixed_unitary_error")
+
+
+def _mixed(pairs: Iterable[tuple[Any, float]], function: str) -> QuantumError:
+    """Return a mixture of unitaries, once they have been checked."""
+    pairs = [(_matrix(matrix, function), p) for matrix, p in pairs]
     if len({matrix.shape for matrix, _ in pairs}) > 1:
-        raise BasicAerError("mixed_unitary_error has matrices of different sizes; give them all the same.")
+        raise BasicAerError(f"{function} has matrices of different sizes; give them all the same.")
     qubits = list(range(highest_position(len(pairs[0][0]))))
     if not all(is_unitary(matrix, len(qubits)) for matrix, _ in pairs):
-        raise BasicAerError("mixed_unitary_error has a matrix that is not unitary.")
+        raise BasicAerError(f"{function} has a matrix that is not unitary.")
     return QuantumError([([(UnitaryGate(matrix), qubits)], p) for matrix, p in pairs])
 
 
@@ -243,7 +259,7 @@ def kraus_error(noise_ops: Sequence[Any], canonical_kraus: bool = False) -> Quan
     canonical_kraus
         Whether they are replaced by operators of the same channel that are orthogonal to each other.
     """
-    if isinstance(noise_ops, str) or not len(noise_ops):
+    if not isinstance(noise_ops, Sequence | np.ndarray) or isinstance(noise_ops, str) or not len(noise_ops):
         raise BasicAerError("kraus_error needs a list of matrices, and at least one.")
     operators = [_matrix(one, "kraus_error") for one in noise_ops]
     if len({matrix.shape for matrix in operators}) > 1:
@@ -279,13 +295,5 @@ def _pairs(noise_ops: Iterable[tuple[Any, float]], function: str) -> list[tuple[
 
 def _matrix(given: Any, function: str) -> NDArray[np.complex128]:
     """Return a matrix on a whole number of qubits."""
-    try:
-        matrix = np.array(given, complex)
-    except (TypeError, ValueError):
-        matrix = np.empty(0, complex)
-    rows = len(matrix)
-    if rows < 2 or matrix.shape != (2 ** highest_position(rows),) * 2:
-        raise BasicAerError(
-            f"{function} has a matrix of the shape {matrix.shape}; for k qubits, give 2**k rows of 2**k numbers."
-        )
-    return matrix
+    found: NDArray[np.complex128] = square_matrix(given, complex, f"{function} has a matrix")
+    return found

@@ -22,6 +22,7 @@ import itertools
 import json
 import math
 import os
+import re
 import reprlib
 import stat
 import textwrap
@@ -190,6 +191,17 @@ class JobFolder:
             for path in self._folder.iterdir():
                 if NAME.fullmatch(path.name) and path.name != but:
                     path.unlink()
+
+    def holds(self, job_id: str) -> bool:
+        """Tell whether this job is in the folder, which others may have deleted and used for another job."""
+        try:
+            with _opened(self._folder / f"{JOB}{_SUFFIX}") as file:
+                file.readline(_LONGEST_FIRST_LINE)
+                begins = file.read(len(job_id) + _LONGEST_FIRST_LINE)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+        # The JSON, which may be long, begins with the id.
+        return re.match(rb'\{\s*"job":\s*' + re.escape(json.dumps(job_id).encode()), begins) is not None
 
     def has(self, name: str) -> bool:
         """Tell whether there is a file for a record of that name; whatever it holds."""

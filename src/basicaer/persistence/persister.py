@@ -180,6 +180,7 @@ class Persister(Generic[_Outcome]):
         self._position = 0
         self._device = ""
         self._file_saved: Callable[[], None] | None = None
+        self._is_lost = False  # whether the folder holds this job no more
 
     def close(self) -> None:
         """Leave the folder to whoever resumes the job."""
@@ -201,7 +202,7 @@ class Persister(Generic[_Outcome]):
         self._unwritten.append((position, outcome))
         with self._monitor.held(), self._failures_warned():
             self._write_outcomes()
-            self._job_folder.remove_states()
+            self._remove_states()
 
     def _ended(self, count: int, kind: type[_Outcome], check: Callable[[_Outcome, int], None]) -> list[_Outcome]:
         """Lock the folder; return the outcomes of the circuits that have ended, of `count` that there are.
@@ -213,8 +214,10 @@ class Persister(Generic[_Outcome]):
         check
             Called with an outcome and its position; raises a ValueError that names what cannot be.
         """
-        self._job_folder.lock()
         ended: list[_Outcome] = []
+        if not self._is_in_folder():
+            return ended
+        self._job_folder.lock()
         for position in range(count):
             name = circuit_name(position)
             if not self._job_folder.has(name):
@@ -237,6 +240,26 @@ class Persister(Generic[_Outcome]):
             raise ValueError(f"circuit {of} cannot have been running on {device}")
         return None if of < position else (running, record)
 
+    def _has_running(self) -> bool:
+        """Tell whether there is a record of the circuit that was running."""
+        return not self._is_lost and self._job_folder.has(RUNNING)
+
+    def _is_in_folder(self) -> bool:
+        """Tell whether the folder still holds this job; once it does not, nothing is written to it any more."""
+        if not self._is_lost and not self._job_folder.holds(self._job_id):
+            self._is_lost = True
+            self._monitor.saved_in = None
+            warn(
+                f"The job is not saved any more, since {self._folder} was deleted or holds another job; it goes on and "
+                "cannot be resumed."
+            )
+        return not self._is_lost
+
+    def _remove_states(self, *, but: str = "") -> None:
+        """Remove the files of states from the folder, except one with a name, as long as it holds this job."""
+        if self._is_in_folder():
+            self._job_folder.remove_states(but=but)
+
     def _is_due(self) -> bool:
         """Tell whether the interval has passed."""
         interval = self._interval if self._file_saved is None else min(self._interval, _SECONDS_BETWEEN_FILES)
@@ -246,6 +269,8 @@ class Persister(Generic[_Outcome]):
         """Write what is known of the circuit that is running, and first what has ended."""
         with self._failures_warned():
             self._write_outcomes()
+            if not self._is_in_folder():
+                return
             self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
             if self._file_saved is not None:
                 self._file_saved()
@@ -258,7 +283,7 @@ class Persister(Generic[_Outcome]):
 
     def _write_outcomes(self) -> None:
         """Write the outcomes of circuits that have ended, first those that could not be written when they ended."""
-        while self._unwritten:
+        while self._unwritten and self._is_in_folder():
             position, outcome = self._unwritten[0]
             self._write(circuit_name(position), outcome)
             self._job_folder.remove(RUNNING)
@@ -298,8 +323,8 @@ class JobPersister(Persister[ExperimentOutcome]):
             check_outcome(outcome, position, payload)
 
         ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
-        if not self._job_folder.has(RUNNING):
-            self._job_folder.remove_states()
+        if not self._has_running():
+            self._remove_states()
             return ended, None
         with self._job_folder.damage_reported(RUNNING):
             return ended, self._continuation(payload, len(ended))
@@ -311,7 +336,7 @@ class JobPersister(Persister[ExperimentOutcome]):
             return None
         running, record = found
         layout, suspended, experiment = running["layout"], running["suspended"], payload.experiments[position]
-        self._job_folder.remove_states(but="" if layout is None else layout.get("file", ""))
+        self._remove_states(but="" if layout is None else layout.get("file", ""))
         if isinstance(suspended, SuspendedShots):
             check_suspended_shots(suspended, experiment)
         elif isinstance(suspended, Suspended):

@@ -80,7 +80,8 @@ class Primitive:
                     f"{type(self).__name__}(options={{'{name}': ...}})."
                 )
             if name not in RUN_OPTIONS:
-                raise UnknownOptionError(unknown_name(f"option of {type(self).__name__}", name, RUN_OPTIONS))
+                known = {*RUN_OPTIONS, *own, "options", "seed"} - _IN_OPTIONS
+                raise UnknownOptionError(unknown_name(f"option of {type(self).__name__}", name, known))
         if not isinstance(options, dict | None):
             raise OptionValueError(f"options must be a dictionary or None, not {shown(options)}.")
         self._options_type.check_names(options or {})

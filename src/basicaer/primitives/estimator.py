@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.primitives import BaseEstimatorV2
-from qiskit.primitives.containers.estimator_pub import EstimatorPub
 
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.errors import BasicAerError, shown
-from basicaer.options import check_option
+from basicaer.notebooks import interrupts_shortened
+from basicaer.options import check_option, keywords_checked
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.compiled import CompiledCircuit
 from basicaer.primitives.observables import (
+    CheckedPub,
     check_no_saves,
     each_observable,
     read_observables,
@@ -122,6 +123,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         """Default for PUBs without a precision."""
         return self._options.default_precision
 
+    @keywords_checked
+    @interrupts_shortened("run() was interrupted; no job runs.")
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> PrimitiveJob:
         """Submit PUBs: circuits with observables, and with arrays of parameter values.
 
@@ -146,7 +149,7 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         default = self._options.default_precision
         if precision is not None:
             default = check_option("default_precision", precision, called="precision")
-        coerced = read_pubs(pubs, partial(EstimatorPub.coerce, precision=default))
+        coerced = read_pubs(pubs, partial(CheckedPub.coerce, precision=default))
         settings = self._settings()
         tasks = []
         for pub in coerced:
@@ -165,6 +168,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             tasks.append(EstimatorTask(sweep, pub.shape, metadata, target, terms, sets, observables, choice))
         return self._submitted(tasks, settings)
 
+    @keywords_checked
+    @interrupts_shortened("compile() was interrupted.")
     def compile(self, circuit: QuantumCircuit, observables: ObservablesArrayLike) -> CompiledCircuit:
         """Return a function of the circuit's parameters that gives exact expectation values; see `CompiledCircuit`.
 

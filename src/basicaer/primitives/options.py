@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from basicaer.errors import OptionValueError, UnknownOptionError, shown
-from basicaer.options import check_option, check_options
+from basicaer.options import NOT_SAVED, check_option, check_options
 from basicaer.wording import unknown_name
 
 if TYPE_CHECKING:
@@ -82,12 +82,16 @@ class PrimitiveOptions:
         return found
 
     def settings(self, backend: BasicAerSimulator) -> dict[str, Any]:
-        """Return all options of a backend for a run of the primitive, checked."""
+        """Return all options of a backend for a run of the primitive, checked.
+
+        Its options of saving are for single jobs, each with a folder of its own, and have no effect on the many of a
+        primitive: SIGTERM would else cancel these without saving them.
+        """
         dictionaries = {"backend_options": self.backend_options, "run_options": self.run_options}
         given: dict[str, Any] = {}
         for dictionary, options in dictionaries.items():
             given |= self._with_effect(dictionary, options, backend)
-        return backend._settings(given)  # noqa: SLF001  # a class of this package
+        return backend._settings(given) | NOT_SAVED  # noqa: SLF001  # a class of this package
 
     def _with_effect(self, dictionary: str, options: Mapping[str, Any], backend: BasicAerSimulator) -> dict[str, Any]:
         taken = backend._run_options.with_effect(dict(options))  # noqa: SLF001  # a class of this package

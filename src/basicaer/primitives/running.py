@@ -12,7 +12,7 @@ import numpy as np
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.registry import device_after_failure
-from basicaer.engine.draws import generator, seed_of_experiment
+from basicaer.engine.draws import generator, seeds_of_experiments
 from basicaer.engine.execute import lost
 from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.sampling import SHOTS_AT_ONCE, classical_values, sample_in_any_order, words_of
@@ -95,6 +95,7 @@ def _sampled(task: SamplerTask, run: SweepRun, position: int) -> Sampled:
     if run.batch_size and shots <= SHOTS_AT_ONCE:
         final = sweep.structure.final
         at_once = max(_SHOTS_STORED // shots, 1)
+        seeds = seeds_of_experiments(run.seed, range(position, position + sweep.size))
         for part, batch in run.batches():
             run.monitor.enter("sampling")
             for first in range(part.start, part.stop, at_once):
@@ -102,7 +103,7 @@ def _sampled(task: SamplerTask, run: SweepRun, position: int) -> Sampled:
                 indices = np.empty((len(numbers), shots), np.int64)
                 for row, number in zip(indices, numbers, strict=True):
                     run.monitor.poll()
-                    draws = generator(seed_of_experiment(run.seed, position + number)).random(shots)
+                    draws = generator(seeds[number]).random(shots)
                     try:
                         row[:] = sample_in_any_order(batch.state(number - part.start), draws)
                     except LostNormError as error:

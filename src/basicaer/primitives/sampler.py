@@ -10,7 +10,8 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from basicaer.devices.memory import check_shots
 from basicaer.errors import NothingMeasuredWarning, warn
-from basicaer.options import check_option
+from basicaer.notebooks import interrupts_shortened
+from basicaer.options import check_option, keywords_checked
 from basicaer.primitives.base import Primitive, read_pubs
 from basicaer.primitives.options import SamplerOptions
 from basicaer.primitives.payload import Register, SamplerTask
@@ -97,6 +98,8 @@ class SamplerV2(Primitive, BaseSamplerV2):
         """Default for PUBs without shots."""
         return self._options.default_shots
 
+    @keywords_checked
+    @interrupts_shortened("run() was interrupted; no job runs.")
     def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> PrimitiveJob:
         """Submit PUBs: circuits, each alone or with an array of parameter values, and with shots.
 

@@ -22,7 +22,7 @@ from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
 from basicaer.devices.limits import usable_cores
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
-from basicaer.engine.draws import seed_of_experiment
+from basicaer.engine.draws import seed_of_experiment, seeds_of_experiments
 from basicaer.engine.method import choose_method
 from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
@@ -37,6 +37,7 @@ from basicaer.options import (
     Method,
     Precision,
     check_option,
+    keywords_checked,
 )
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment
@@ -271,6 +272,7 @@ class BasicAerSimulator(BackendV2):
 
         return EstimatorV2(self, **options)
 
+    @keywords_checked
     def compile(self, circuit: QuantumCircuit, observables: Any) -> CompiledCircuit:
         """Return a function of the circuit's parameters that gives exact expectation values.
 
@@ -291,6 +293,7 @@ class BasicAerSimulator(BackendV2):
         """
         return self.estimator().compile(circuit, observables)
 
+    @interrupts_shortened("plan() was interrupted.")
     def plan(self, circuit: QuantumCircuit, *, ranks: int = 1, **options: Unpack[SimulatorOptions]) -> CircuitPlan:
         """Return the plan by which a circuit would run, without running it; print the plan, or draw it.
 
@@ -314,7 +317,7 @@ class BasicAerSimulator(BackendV2):
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
         check_option("distributed", options.get("distributed", False))
-        settings = self._settings({**options, "distributed": False})
+        settings = self._settings({**options, "distributed": False}, "ranks")
         if (ranks := check_option("ranks", ranks)) > 1:
             settings["distributed"] = ImaginedRanks(ranks)
             check_spill(settings)
@@ -323,6 +326,8 @@ class BasicAerSimulator(BackendV2):
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
         bound = bound._replace(values={**bound.values, **dict.fromkeys(free, _ANY_ANGLE)}, sets=None)
         names = tuple(parameter.name for parameter in free)
+        if noise is not None and free:
+            noise.passes.check_no_wait(circuit, "planned")
         try:
             lower = partial(bound.program, noise=noise, poll=ReadingTimeLimit(settings["timeout"]))
             experiment = self._experiment(lower, dict, settings, seed=0)
@@ -342,22 +347,27 @@ class BasicAerSimulator(BackendV2):
             raise BasicAerError("run() was given no circuits; give it at least one.")
         settings = self._settings(options)
         time_limit = ReadingTimeLimit(settings["timeout"])
-        noise, circuits = noise_of(settings.get("noise_model"), circuits)
-        bound = _bound(circuits, settings)
+        noise, with_errors = noise_of(settings.get("noise_model"), circuits)
+        bound = _bound(with_errors, settings)
         seed = _seed(settings)
         qobj_id = str(uuid.uuid4())
-        experiments = []
+        experiments: list[Experiment] = []
+        seeds = seeds_of_experiments(seed, range(len(bound)))
         with collector_paused(OBJECTS_OF_EXPERIMENT * len(bound)):
             for position, one in enumerate(bound):
                 time_limit()
                 lower = partial(one.program, noise=noise, poll=time_limit)
                 header = partial(circuit_header, one.circuit, one.global_phase)
-                own_seed = seed_of_experiment(seed, position)
-                experiments.append(self._experiment(lower, header, settings, seed=own_seed, position=position))
+                alike = experiments[-1] if position and one.is_like(bound[position - 1]) else None
+                experiment = self._experiment(
+                    lower, header, settings, seed=seeds[position], position=position, alike=alike
+                )
+                experiments.append(experiment)
         payload = SimulationPayload(self.name, self.backend_version, qobj_id, self._returns, tuple(experiments))
         config = {name: settings[name] for name in QOBJ_OPTIONS if settings.get(name) is not None}
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
-        qobj = partial(assemble, bound, qobj_id, **config)
+        # A Qobj has no errors, also where passes have put some into the circuits.
+        qobj = partial(assemble, bound if noise is None else _bound(circuits, settings), qobj_id, **config)
         return self._submitted(qobj, lambda: payload, settings)
 
     def _run_qobj(self, qobj: Any, options: Mapping[str, Any]) -> BasicAerJob:
@@ -390,9 +400,12 @@ class BasicAerSimulator(BackendV2):
         """Return all options, checked: those given to `run` override those in a Qobj's configuration."""
         return self._settings({**options_in(config, self._run_options.defaults), **options})
 
-    def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all options, checked: those given to `run` override those of the backend."""
-        settings = self._run_options.settings(dict(self.options), options)
+    def _settings(self, options: Mapping[str, Any], *others: str) -> dict[str, Any]:
+        """Return all options, checked: those given to `run` override those of the backend.
+
+        Names that are not known may be meant to be `others`.
+        """
+        settings = self._run_options.settings(dict(self.options), options, *others)
         if settings["distributed"]:
             check_with_ranks(settings)
         return settings
@@ -425,8 +438,16 @@ class BasicAerSimulator(BackendV2):
         *,
         seed: int,
         position: int = 0,
+        alike: Experiment | None = None,
     ) -> Experiment:
-        """Lower a circuit and check that it can be run here with these settings."""
+        """Lower a circuit and check that it can be run here with these settings.
+
+        Parameters
+        ----------
+        alike
+            An experiment with these settings whose circuit differs in the numbers of its gates only, so that all checks
+            have been made, and its header is the same.
+        """
         started = time.perf_counter()
         starts_elsewhere = (
             settings.get("initial_statevector") is not None or settings.get("initial_unitary") is not None
@@ -436,6 +457,10 @@ class BasicAerSimulator(BackendV2):
         program = lower(keep_idle=starts_elsewhere or on_device or self._unitary_only)
         if self._unitary_only:
             program = as_unitary(program)
+        gpus = settings["target_gpus"] or (0,)
+        if alike is not None and not alike.is_density and len(gpus) == 1:
+            seconds = time.perf_counter() - started
+            return replace(alike, program=program, seed=seed, lowering_seconds=seconds)
         self._check(program)
         shots = settings.get("shots", 1)
         method, method_reason = choose_method(settings.get("method", Method.STATEVECTOR), program, shots)
@@ -443,7 +468,6 @@ class BasicAerSimulator(BackendV2):
         if density:
             program = as_density_matrix(program)
         check_states(program, self.name, self._returns, density=density)
-        gpus = settings["target_gpus"] or (0,)
         spill = "" if settings.get("spill") is None else str(settings["spill"])
         devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)], spill)
         precision = settings["precision"]

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["noise_of"]
 
 
-def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoise | None, list[QuantumCircuit]]:
-    """Return the errors of a model for circuits, None if there is no model; and the circuits with those of delays.
+def noise_of(
+    model: Any, circuits: Sequence[QuantumCircuit], *, unbound: str | None = None
+) -> tuple[CircuitNoise | None, list[QuantumCircuit]]:
+    """Return the errors of a model for circuits, None if there is no model; and the circuits with those of its passes.
+
+    Passes that wait for the values of a circuit's parameters act where the circuit is lowered with these.
+
+    Parameters
+    ----------
+    unbound
+        What will be done with the circuits before their parameters have values, so that no pass can wait: a participle.
 
     Raises
     ------
@@ -33,7 +42,10 @@ def noise_of(model: Any, circuits: Sequence[QuantumCircuit]) -> tuple[CircuitNoi
         errors = read_model(model)
     noise = CircuitNoise.kept(errors)
     _warn_of_untouched(noise, circuits)
-    return noise, [noise.with_passes(circuit) for circuit in circuits]
+    if unbound is not None:
+        for circuit in circuits:
+            noise.passes.check_no_wait(circuit, unbound)
+    return noise, [noise.passes.on(circuit) for circuit in circuits]
 
 
 def _warn_of_untouched(noise: CircuitNoise, circuits: Sequence[QuantumCircuit]) -> None:

@@ -42,8 +42,10 @@ class RunOptions(NamedTuple):
     ignored: frozenset[str]
     simulators_with: Callable[[str], list[str]]
 
-    def settings(self, backend_options: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    def settings(self, backend_options: dict[str, Any], given: Mapping[str, Any], *others: str) -> dict[str, Any]:
         """Return all options with an effect, checked: `given` overrides the options of the backend.
+
+        What else may be meant by a name that is not known is among `others`.
 
         Raises
         ------
@@ -57,7 +59,7 @@ class RunOptions(NamedTuple):
         changed = {}
         for name, value in settings.items():
             if name not in self.defaults:
-                raise UnknownOptionError(self.unknown_option(name))
+                raise UnknownOptionError(self.unknown_option(name, *others))
             if value is not self.defaults[name]:
                 changed[name] = value
         settings |= check_options(changed)
@@ -97,14 +99,14 @@ class RunOptions(NamedTuple):
             raise OptionValueError("distributed is given to run(), not to a backend, since all ranks run it together.")
         return checked
 
-    def unknown_option(self, name: str) -> str:
+    def unknown_option(self, name: str, *more: str) -> str:
         """Return the sentence for an option that this simulator does not have."""
         if name in _DICTIONARIES:
             return f"{self.simulator} has no option '{name}': give each option by itself, as in run(circuit, shots=10)."
         others = self.simulators_with(name)
         if others:
             return f"{self.simulator} has no option '{name}': it is one of {' and '.join(others)}."
-        return unknown_name(f"option of {self.simulator}", name, self.defaults, ACCEPTED_NAMES | self.ignored)
+        return unknown_name(f"option of {self.simulator}", name, {*self.defaults, *more}, ACCEPTED_NAMES | self.ignored)
 
 
 def would_spill(settings: Mapping[str, Any]) -> bool:

@@ -151,7 +151,7 @@ class NumpyBatch:
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         values = np.empty((len(self), len(masks)))
-        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        placed = deposit_bits(np.array(masks, np.int64).reshape(-1, 2), self._place)
         observables = Observables(placed, self.n_qubits)
 
         def task(part: slice) -> None:
@@ -226,6 +226,17 @@ class NumpyBatch:
 
         self._in_parts(task)
         return self._with(states)
+
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        found = np.empty((len(bras), len(self)), complex)
+
+        def task(part: slice) -> None:
+            for own, bra in zip(found, bras, strict=True):
+                self._monitor.poll()
+                own[part] = np.vecdot(bra._states[part].astype(complex), self._states[part])  # noqa: SLF001  # as above
+
+        self._in_parts(task)
+        return found
 
     def undo(  # as the contract has it
         self,

@@ -38,11 +38,13 @@ if TYPE_CHECKING:
     from basicaer.devices.numbers import PlanGates
     from basicaer.engine.plan import Monomials, Pass
 
-__all__ = ["BoundProduct", "PassBinding", "PassRecipe"]
+__all__ = ["SMALL_PRODUCT", "BoundProduct", "PassBinding", "PassRecipe"]
+
+SMALL_PRODUCT = 2**19
+"""Multiplications; the small kernels of OpenBLAS, which copy nothing, are for up to 10**6."""
 
 _ELEMENTS = {8: np.dtype(np.float64), 16: np.dtype(np.complex128)}  # element types by their bytes, to move data
 _SHORTEST_ROW = 4  # elements; `take` moves shorter rows more slowly than single elements
-_SMALL_PRODUCT = 2**19  # multiplications; the small kernels of OpenBLAS, which copy nothing, are for up to 10**6
 _SMALL_PART = 2**6  # columns; smaller parts are slower with any kernel
 
 
@@ -350,7 +352,7 @@ def _on_real_numbers(transposed: NDArray[Any]) -> NDArray[np.float64]:
 
 def _part_of(size: int) -> int:
     """Return how many columns to multiply at once by a matrix of `size` rows."""
-    return max(_SMALL_PRODUCT // size**2, _SMALL_PART)
+    return max(SMALL_PRODUCT // size**2, _SMALL_PART)
 
 
 def _renumbered(group: Sequence[int], order: Sequence[int]) -> NDArray[np.intp]:

@@ -136,9 +136,7 @@ class DiagonalSums:
         return found
 
 
-def _of_generators(
-    marginal: NDArray[np.complex128], generators: Sequence[NDArray[np.complex128]]
-) -> NDArray[np.complex128]:
+def _of_generators(marginal: NDArray[np.complex128], generators: Sequence[NDArray[Any]]) -> NDArray[np.complex128]:
     """Return ``sums[b, s, a]`` from ``marginal[b, s, v]``, the sum over the amplitudes where targets are v."""
     return np.stack([(marginal * one).sum(axis=-1) for one in generators], axis=-1)
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from basicaer.devices.cpu.gatewise import weight
-from basicaer.devices.cpu.pauli_sums import Chunks, Room, grouped_sums
+from basicaer.devices.cpu.pauli_groups import grouped_sums
+from basicaer.devices.cpu.pauli_sums import Chunks, Room
 from basicaer.devices.cpu.threads import run_parts
 from basicaer.engine.bits import highest_position
-from basicaer.engine.paulis import by_flips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Observables", "expectations", "expectations_of_each"]
 
 _CHUNK_QUBITS = 16  # 2**16 amplitudes are read between two polls
-_GROUPS_OF_A_SPAN = 8  # each span has buffers of its own, which take as long to allocate as two products to compute
+_GROUPS_OF_A_SPAN = 2  # few enough for all threads to end at the same time
 _SPANS = 64  # parts summed separately, which makes results independent of the number of threads
 
 
@@ -34,15 +34,15 @@ class Observables:
     Parameters
     ----------
     masks
-        x and z of each product, as for `State.expectations`, as masks of index bits.
+        ``masks[j]`` is x and z of product j, as for `State.expectations`, as masks of index bits.
     bits
         The number of index bits.
     """
 
-    def __init__(self, masks: Sequence[tuple[int, int]], bits: int) -> None:
+    def __init__(self, masks: NDArray[np.int64], bits: int) -> None:
         self.count = len(masks)
         self.chunk_bits = min(bits, _CHUNK_QUBITS)
-        self.groups = grouped_sums(masks, by_flips(masks), self.chunk_bits)
+        self.groups = grouped_sums(masks, self.chunk_bits)
 
     def add_sums(
         self,
@@ -50,10 +50,18 @@ class Observables:
         starts: Sequence[int],
         sums: NDArray[np.float64],
         poll: Callable[[], None],
+        room: Room,
+        *,
         groups: slice = slice(None),
     ) -> None:
-        """Add to ``sums[s]`` what the chunks that begin at some indices contribute to the values in state s."""
-        size, room = 2**self.chunk_bits, Room()
+        """Add to ``sums[s]`` what the chunks that begin at some indices contribute to the values in state s.
+
+        Parameters
+        ----------
+        room
+            Buffers for chunks of these states.
+        """
+        size = 2**self.chunk_bits
         for start in starts:
             here = states[:, start : start + size].astype(np.complex128, copy=False)
             for group in self.groups[groups]:
@@ -68,7 +76,7 @@ class Observables:
 
 def expectations(
     vector: NDArray[np.complexfloating],
-    masks: Sequence[tuple[int, int]],
+    masks: NDArray[np.int64],
     threads: int,
     poll: Callable[[], None],
     advance: Callable[[float], None] = lambda _passes: None,
@@ -77,12 +85,14 @@ def expectations(
 
     Parameters
     ----------
+    masks
+        As for `Observables`.
     advance
         Told the part of a pass that was done, where products with the same flips are one pass.
     """
     held = [vector]  # emptied at the end, because the traceback of an error refers to `task`, which would keep it
     observables = Observables(masks, highest_position(len(vector)))
-    passes, lock = len({x for x, _ in masks}), threading.Lock()
+    passes, lock, room = len(np.unique(masks[:, 0])), threading.Lock(), Room()
     starts = np.arange(0, len(vector), 2**observables.chunk_bits)
     # A state of one chunk is shared out by products, a larger one by chunks.
     by_product = len(starts) == 1
@@ -94,10 +104,10 @@ def expectations(
     def task(number: int) -> None:
         states, span = held[0][None], spans[number]
         if by_product:
-            observables.add_sums(states, [0], sums, poll, slice(int(span[0]), int(span[-1]) + 1))
+            observables.add_sums(states, [0], sums, poll, room, groups=slice(int(span[0]), int(span[-1]) + 1))
             norms[number] = _norms(states)[0] if number == 0 else 0.0
         else:
-            observables.add_sums(states, span.tolist(), sums[number : number + 1], poll)
+            observables.add_sums(states, span.tolist(), sums[number : number + 1], poll, room)
             norms[number] = sum(_norms(states[:, start : start + 2**observables.chunk_bits])[0] for start in span)
         with lock:
             advance(passes / len(spans))
@@ -115,7 +125,7 @@ def expectations_of_each(
 ) -> NDArray[np.float64]:
     """Return ``values[s, j]``, the expectation value of product j in state s, on one thread."""
     sums = np.zeros((len(states), observables.count))
-    observables.add_sums(states, range(0, states.shape[1], 2**observables.chunk_bits), sums, poll)
+    observables.add_sums(states, range(0, states.shape[1], 2**observables.chunk_bits), sums, poll, Room())
     values: NDArray[np.float64] = sums / _norms(states)[:, None]
     return values
 

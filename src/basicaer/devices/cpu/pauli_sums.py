@@ -4,11 +4,12 @@ Since Y = iXZ, the expectation value of a product that flips the bits x is a sum
 with signs: over the real parts if the number of Ys is even, and over the imaginary parts if it is odd. Products that
 flip the same bits differ in the signs only. Amplitudes are read only if the highest of these bits, the *pivot*, is 0.
 
-There are three ways to compute these sums, each the fastest for what it is for; `grouped_sums` chooses.
+There are three ways to compute these sums, each the fastest for what it is for; `pauli_groups` chooses.
 """
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -20,22 +21,22 @@ from basicaer.engine.bits import (
     highest_position,
     lowest_bits,
     parities,
-    parity,
     shifted_down,
     without_bit,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from numpy.typing import NDArray
 
-__all__ = ["Chunks", "PauliSums", "Room", "grouped_sums"]
+__all__ = ["ROW_BITS", "Chunks", "Dotted", "Gathered", "Multiplied", "PauliSums", "Room", "read_bits"]
 
 _LOWER_BITS = 8  # bits of an index within a chunk; the signs for all masks of this many bits are kept
-_ROW_BITS = 4  # rows of fewer than 2**4 amplitudes are short
-_MOST_TOGETHER = 1024  # Pauli products with the same x that are computed together; bounds the memory
+ROW_BITS = 4  # rows of fewer than 2**4 amplitudes are short
 _MOST_GATHERED = 8  # values of x whose partners are gathered at once; with fewer, threads wait for one another
+
+# (-i)**(number of Ys), by its remainder modulo 4. For an odd number a factor i is left out, by which the partners are
+# multiplied instead.
+_TURNS = np.array([1.0, -1.0, -1.0, 1.0])
 
 
 class Chunks(NamedTuple):
@@ -46,8 +47,8 @@ class Chunks(NamedTuple):
     start: int
 
 
-class Room:
-    """Buffers of one thread, which grow to what is asked for."""
+class Room(threading.local):
+    """Buffers for the chunks of some states, of each thread its own, which grow to what is asked for."""
 
     def __init__(self) -> None:
         self._numbers = np.empty((2, 0), np.complex128)
@@ -63,7 +64,7 @@ class Room:
 
     def flipped(self, chunks: Chunks, apart: int, low: int, *, odd: bool) -> NDArray[np.complex128]:
         """Return the partners' chunks in rows in which the bits `low` are flipped, times i if `odd`."""
-        there: NDArray[np.complex128] = chunks.there.reshape(len(chunks.there), -1, 2**_ROW_BITS)
+        there: NDArray[np.complex128] = chunks.there.reshape(len(chunks.there), -1, 2**ROW_BITS)
         if not low and not odd:
             return there
         key = (chunks.start, apart, low, odd)
@@ -71,7 +72,7 @@ class Room:
             if self._flipped.size != there.size:
                 self._flipped = np.empty(there.shape, np.complex128)
             if low:
-                np.take(there, np.arange(2**_ROW_BITS) ^ low, axis=-1, out=self._flipped, mode="clip")
+                np.take(there, np.arange(2**ROW_BITS) ^ low, axis=-1, out=self._flipped, mode="clip")
                 there = self._flipped
             if odd:
                 np.multiply(there, 1j, out=self._flipped)
@@ -111,16 +112,15 @@ class _Some:
         The highest of the flipped bits that are apart, or else of the others; None if no bit is flipped.
     """
 
-    def __init__(self, xs: Sequence[int], zs: NDArray[np.int64], places: NDArray[np.intp], chunk_bits: int) -> None:
-        """Take ``zs[g, j]``, the bits that give signs to product j of those that flip ``xs[g]``."""
+    def __init__(self, xs: NDArray[np.int64], zs: NDArray[np.int64], places: NDArray[np.intp], chunk_bits: int) -> None:
+        """Take ``zs[g, j]``, the bits that give signs to product j of those that flip ``xs[g]``, and its place."""
+        x = int(xs[0])
         self.places = places.reshape(-1)
-        self.apart = xs[0] & ~lowest_bits(-1, chunk_bits)
-        self.pivot = _pivot_of(xs[0])
+        self.apart = x & ~lowest_bits(-1, chunk_bits)
+        self.pivot = highest_position(x) if x else None
         self.zs = zs.reshape(-1)
-        ys = np.array(xs, np.int64)[:, None] & zs
-        # (-i)**(number of Ys). For an odd number a factor i is left out, by which the partners are multiplied instead.
-        turns = np.array([1.0, -1.0, -1.0, 1.0])[np.bitwise_count(ys) % 4]
-        self._turns = (turns * (2 if xs[0] else 1)).reshape(-1)
+        turns = _TURNS[np.bitwise_count(xs[:, None] & zs) % 4]
+        self._turns = (turns * (2 if x else 1)).reshape(-1)
 
     def reads(self, start: int) -> bool:
         return not self.apart or self.pivot is None or not has_bit(start, self.pivot)
@@ -140,17 +140,19 @@ class _Some:
         return here.reshape(shape)[:, :, 0], there.reshape(shape)[:, :, 1]
 
 
-class _Dotted(_Some):
+class Dotted(_Some):
     """One product without signs, as a Pauli X or Y is by itself: scalar products of the two halves."""
 
-    def __init__(self, x: int, z: int, place: int, chunk_bits: int) -> None:
-        super().__init__([x], np.array([[z]], np.int64), np.array([[place]]), chunk_bits)
-        self._odd = parity(x & z) == 1
+    def __init__(
+        self, xs: NDArray[np.int64], zs: NDArray[np.int64], places: NDArray[np.intp], chunk_bits: int, *, odd: bool
+    ) -> None:
+        super().__init__(xs, zs, places, chunk_bits)
+        self._odd = odd
 
     def sums(self, chunks: Chunks, room: Room) -> NDArray[np.float64]:
         del room
         here, there = self.halves(chunks)
-        if here.shape[2] < 2**_ROW_BITS:  # scalar products along the longer axis
+        if here.shape[2] < 2**ROW_BITS:  # scalar products along the longer axis
             here, there = here.swapaxes(1, 2), there.swapaxes(1, 2)
         elif not self._odd:
             here, there = here.view(np.float64), there.view(np.float64)
@@ -159,7 +161,7 @@ class _Dotted(_Some):
         return sums * self.factors(chunks.start)
 
 
-class _Multiplied(_Some):
+class Multiplied(_Some):
     """Products with the same x: amplitudes times partners, which the signs of all products then sum up.
 
     The signs are a product of two factors, for the upper and for the lower bits within a chunk, so that many products
@@ -167,12 +169,14 @@ class _Multiplied(_Some):
     their parts are multiplied one by one: that is faster for real parts, unless few amplitudes are adjacent.
     """
 
-    def __init__(self, x: int, zs: Sequence[int], places: Sequence[int], chunk_bits: int, *, odd: bool) -> None:
-        super().__init__([x], np.array([zs], np.int64), np.array([places]), chunk_bits)
-        self._within = x & ~self.apart
+    def __init__(
+        self, xs: NDArray[np.int64], zs: NDArray[np.int64], places: NDArray[np.intp], chunk_bits: int, *, odd: bool
+    ) -> None:
+        super().__init__(xs, zs, places, chunk_bits)
+        self._within = int(xs[0]) & ~self.apart
         if self.pivot is not None and not self.apart:
             self._within &= ~bit_at(self.pivot)
-        self._as_complex = odd or (self.pivot is not None and self.pivot < _ROW_BITS)
+        self._as_complex = odd or (self.pivot is not None and self.pivot < ROW_BITS)
         bits, few, masks = _read(self.zs, self.pivot, chunk_bits)
         self._upper = _columns(_signs(bits - few), shifted_down(masks, few))
         # Two rows for each value of the lower bits, for the two numbers that make a product of two amplitudes.
@@ -204,7 +208,7 @@ class _Multiplied(_Some):
         return numbers.view(np.float64)
 
 
-class _Gathered(_Some):
+class Gathered(_Some):
     """Products with several x that have the pivot and the lowest bits in common: partners are gathered in rows.
 
     They come from one copy of the chunk in which the lowest bits are flipped already. Each x has the same number of
@@ -212,22 +216,16 @@ class _Gathered(_Some):
     """
 
     def __init__(
-        self,
-        xs: Sequence[int],
-        zs: Sequence[Sequence[int]],
-        places: Sequence[Sequence[int]],
-        chunk_bits: int,
-        *,
-        odd: bool,
+        self, xs: NDArray[np.int64], zs: NDArray[np.int64], places: NDArray[np.intp], chunk_bits: int, *, odd: bool
     ) -> None:
-        of_x = np.array(zs, np.int64)
-        super().__init__(xs, of_x, np.array(places), chunk_bits)
-        within = np.array([x & ~self.apart for x in xs], np.int64)
-        self._low = int(lowest_bits(xs[0], _ROW_BITS))
-        self._flips = shifted_down(within, _ROW_BITS)  # _flips[i] = the bits of a row's number that xs[i] flips
+        super().__init__(xs, zs, places, chunk_bits)
+        self._low = lowest_bits(int(xs[0]), ROW_BITS)
+        self._flips = shifted_down(
+            xs & ~self.apart, ROW_BITS
+        )  # _flips[i] = the bits of a row's number that xs[i] flips
         self._odd = odd
         # The tables of signs are made when they are needed: for thousands of products they would fill hundreds of MB.
-        bits, self._few, self._masks = _read(of_x, self.pivot, chunk_bits)
+        bits, self._few, self._masks = _read(zs, self.pivot, chunk_bits)
         self._others = bits - self._few
 
     def sums(self, chunks: Chunks, room: Room) -> NDArray[np.float64]:
@@ -235,9 +233,9 @@ class _Gathered(_Some):
         here = chunks.here.reshape(rows.shape)
         number = np.arange(rows.shape[1])
         if self.pivot is not None and not self.apart:
-            here = here.reshape(len(here), -1, 2, 2 ** (self.pivot - _ROW_BITS), 2**_ROW_BITS)[:, :, 0]
-            number = number.reshape(-1, 2, 2 ** (self.pivot - _ROW_BITS))[:, 0].reshape(-1)
-        ours = here[:, None].view(np.float64)
+            here = here.reshape(len(here), -1, 2, 2 ** (self.pivot - ROW_BITS), 2**ROW_BITS)[:, :, 0]
+            number = number.reshape(-1, 2, 2 ** (self.pivot - ROW_BITS))[:, 0].reshape(-1)
+        ours = here.reshape(len(here), 1, -1).view(np.float64)  # a copy if they are not adjacent: it is read for each x
         # The first axis of the tables is for the masks, so that their rows are copied: upper[g, value, j].
         upper = _signs(self._others)[shifted_down(self._masks, self._few)].swapaxes(1, 2)
         lower = _signs_by_mask(self._few)[lowest_bits(self._masks, self._few)].swapaxes(1, 2)
@@ -246,69 +244,19 @@ class _Gathered(_Some):
         for start in range(0, len(self._flips), at_once):
             some = slice(start, start + at_once)
             partners = number ^ self._flips[some, None]
-            shape = (len(rows), *partners.shape, 2**_ROW_BITS)
+            shape = (len(rows), *partners.shape, 2**ROW_BITS)
             products = np.take(rows, partners, axis=1, out=room.numbers(0, shape), mode="clip").view(np.float64)
-            shaped = products.reshape(len(rows), len(partners), *ours.shape[2:])
-            np.multiply(ours, shaped, out=shaped)
-            summed = np.matmul(products.reshape(len(rows), len(partners), -1, lower.shape[1]), lower[some])
+            products = products.reshape(len(rows), len(partners), -1)
+            np.multiply(ours, products, out=products)
+            summed = np.matmul(products.reshape(*products.shape[:2], -1, lower.shape[1]), lower[some])
             summed *= upper[some]
             found[:, some] = summed.sum(axis=2)
         return found.reshape(len(rows), -1) * self.factors(chunks.start)
 
 
-def grouped_sums(
-    masks: Sequence[tuple[int, int]], by_flips: Mapping[int, Sequence[int]], chunk_bits: int
-) -> list[PauliSums]:
-    """Return Pauli products in groups, each with its way to be computed on chunks of so many bits.
-
-    Parameters
-    ----------
-    masks
-        x and z of each product.
-    by_flips
-        For each x the places of the products that have it.
-    """
-    groups: list[PauliSums] = []
-    gathered: dict[tuple[int, int | None, int, bool, int], list[tuple[int, Sequence[int]]]] = {}
-    for x, all_places in by_flips.items():
-        apart = x & ~lowest_bits(-1, chunk_bits)
-        pivot = _pivot_of(x)
-        several = x & ~apart != 0 if apart else x.bit_count() > 1
-        for odd, places in _by_parity(x, all_places, masks):
-            if several and pivot is not None and pivot >= _ROW_BITS and chunk_bits > _ROW_BITS:
-                key = (apart, pivot, lowest_bits(x, _ROW_BITS), odd, len(places))
-                gathered.setdefault(key, []).append((x, places))
-            elif x and not several and len(places) == 1 and not _read_bits(masks[places[0]][1], pivot, chunk_bits):
-                groups.append(_Dotted(x, masks[places[0]][1], places[0], chunk_bits))
-            else:
-                groups.append(_Multiplied(x, [masks[place][1] for place in places], places, chunk_bits, odd=odd))
-    for (*_, odd, _), members in gathered.items():
-        at_once = max(_MOST_GATHERED // len(members[0][1]), 1)
-        for start in range(0, len(members), at_once):
-            xs, places_of_x = zip(*members[start : start + at_once], strict=True)
-            zs = [[masks[place][1] for place in places] for places in places_of_x]
-            groups.append(_Gathered(xs, zs, places_of_x, chunk_bits, odd=odd))
-    groups.sort(
-        key=lambda group: group.apart
-    )  # those with the same partners one after another, which are in the caches
-    return groups
-
-
-def _by_parity(x: int, places: Sequence[int], masks: Sequence[tuple[int, int]]) -> Iterator[tuple[bool, Sequence[int]]]:
-    """Yield products with the same x that all have an odd number of Ys or all an even one, and are not too many."""
-    for odd in (False, True):
-        chosen = [place for place in places if parity(x & masks[place][1]) == odd]
-        for start in range(0, len(chosen), _MOST_TOGETHER):
-            yield odd, chosen[start : start + _MOST_TOGETHER]
-
-
-def _pivot_of(x: int) -> int | None:
-    return highest_position(x) if x else None
-
-
-def _read_bits(z: int, pivot: int | None, chunk_bits: int) -> int:
+def read_bits(z: int, pivot: int, chunk_bits: int) -> int:
     """Return the bits of a mask that number what is read of a chunk."""
-    return int(lowest_bits(z, chunk_bits)) & ~(0 if pivot is None else bit_at(pivot))
+    return lowest_bits(z, chunk_bits) & ~bit_at(pivot)
 
 
 def _read(zs: NDArray[np.int64], pivot: int | None, chunk_bits: int) -> tuple[int, int, NDArray[np.int64]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from basicaer.devices.bound_plans import BoundPlans
 from basicaer.devices.cpu.arrangement import arranged
 from basicaer.devices.cpu.binding import PassBinding
@@ -20,8 +22,6 @@ from basicaer.engine.plan import Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import numpy as np
 
     from basicaer.devices.cpu.binding import PassRecipe
     from basicaer.devices.cpu.tiles import BoundPass
@@ -112,7 +112,7 @@ class Recipe:
                 zero -= plan.taken_out_of_zero(current)
             after.append(Wires(tuple(place), zero))
         self.after = tuple(after)
-        self._undone: dict[frozenset[int], list[UndoneRecipe]] = {}
+        self._undone: dict[frozenset[tuple[int, bool]], list[UndoneRecipe]] = {}
 
     def bound(self, segments: SegmentBatch | None = None, poll: Callable[[], None] = lambda: None) -> Bound:
         """Return the passes with the numbers of segments, one for each state; of the template if None are given."""
@@ -136,20 +136,22 @@ class Recipe:
         """
         numbers, plan = SetNumbers(self._gates, segments), self._gates.plan
         own = {number: generators[origin] for number, origin in enumerate(plan.origins) if origin in generators}
-        recipes = self._undone_recipes(frozenset(own))
+        # Of generators that are given as real numbers, only the real part of the sums is wanted.
+        recipes = self._undone_recipes({number: not any(map(np.iscomplexobj, some)) for number, some in own.items()})
         undone = [recipe.bound(whole, numbers, own) for recipe, whole in zip(recipes, bound.passes, strict=True)]
         undone.reverse()
         return undone
 
-    def _undone_recipes(self, wanted: frozenset[int]) -> list[UndoneRecipe]:
-        known = self._undone.get(wanted)
+    def _undone_recipes(self, wanted: dict[int, bool]) -> list[UndoneRecipe]:
+        key = frozenset(wanted.items())
+        known = self._undone.get(key)
         if known is None:
             befores = [self.start, *self.after[:-1]]
             known = [
                 UndoneRecipe(recipe, (before.zero, after.zero), self._gates, wanted)
                 for recipe, before, after in zip(self._passes, befores, self.after, strict=True)
             ]
-            self._undone = {wanted: known}  # one is enough, since the same gates are wanted again and again
+            self._undone = {key: known}  # one is enough, since the same gates are wanted again and again
         return known
 
 

@@ -261,7 +261,7 @@ class NumpyState:
         return indices
 
     def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        placed = [(deposit_bits(x, self._place), deposit_bits(z, self._place)) for x, z in masks]
+        placed = deposit_bits(np.array(masks, np.int64).reshape(-1, 2), self._place)
         return expectations(self._vector, placed, self._threads, self._monitor.poll, self._monitor.advance)
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
@@ -314,6 +314,14 @@ class NumpyState:
         for part in self._chunks(len(vector)):
             vector[deposit_bits(np.arange(len(vector))[part], self._place)] = amplitudes[part]
         return type(self)(vector, self.n_qubits, self._threads, self._monitor, untouched=(), place=self._place)
+
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        found = np.zeros((len(bras), 1), complex)
+        with self._one_blas_thread():
+            for part in self._chunks(len(self._vector)):
+                for number, bra in enumerate(bras):
+                    found[number] += np.vdot(bra._vector[part].astype(complex), self._vector[part])  # noqa: SLF001
+        return found
 
     def undo(  # as the contract has it
         self,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from basicaer.devices.cpu.binding import BoundProduct
+from basicaer.devices.cpu.binding import SMALL_PRODUCT, BoundProduct
 from basicaer.devices.cpu.diagonal_sums import DiagonalSums
 from basicaer.devices.cpu.diagonals import Diagonals
 from basicaer.devices.cpu.tiles import Reorder
@@ -35,15 +35,27 @@ __all__ = ["UndonePass", "UndoneRecipe", "sums_of_passes", "without_idle_passes"
 
 
 class _Transition:
-    """The transition matrices of a product, one for each value of its selectors, right after it."""
+    """The transition matrices of a product, one for each value of its selectors, right after it.
 
-    def __init__(self, product: BoundProduct, gates: PlanGates) -> None:
+    Complex numbers are multiplied as pairs of real ones, which BLAS multiplies at least as fast. Where columns are
+    mixed, one product has all parts. Where rows are, the imaginary part takes another product, with bras times i.
+
+    Parameters
+    ----------
+    only_real
+        Whether the real part is enough.
+    """
+
+    def __init__(self, product: BoundProduct, gates: PlanGates, *, only_real: bool) -> None:
         self._product = product
+        self._only_real = only_real
         first, second, third = product.shape[-3:]
         if product.transposed:
-            self._last, self._rows = (first, second, third // 2), -1
+            self._last = first, second, third
         else:
-            self._last, self._rows = (first, second, third // 2 if product.fusion.is_real else third), -3
+            numbers = third if product.fusion.is_real else 2 * third
+            parts = min(max(1, first * first * numbers // SMALL_PRODUCT), numbers)  # all are powers of 2
+            self._last = first, second * parts, numbers // parts
         axes = product.axes
         # Axes of the matrices are: the set, those above the group, the parts, row and column. Some are summed.
         self._summed = (*(1 + place for place, size in enumerate(axes) if size == 1), 1 + len(axes))
@@ -59,15 +71,25 @@ class _Transition:
         Rows, columns and selectors are in the order that the tile has them in.
         """
         product = self._product
-        shape = (len(ket), *product.shape[:-3], *self._last)
-        np.conjugate(bra, out=room)
-        ours, theirs = ket.reshape(shape), room.reshape(shape)
+        found: NDArray[Any] = self._product_of(ket, bra)
+        if product.transposed:
+            pairs = found.reshape(*found.shape[:-2], found.shape[-2] // 2, 2, -1, 2)  # [..., row, part, column, part]
+            found = pairs[..., 0, :, 0] + pairs[..., 1, :, 1] + 1j * (pairs[..., 1, :, 0] - pairs[..., 0, :, 1])
+        elif not self._only_real:
+            found = found + 1j * self._product_of(ket, np.multiply(bra, 1j, out=room))
+        return extract_bits(base, product.places), found.reshape(len(ket), -1, *found.shape[-2:])
+
+    def _product_of(self, ket: NDArray[Any], bra: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the matrix of sums of products of real numbers: of all parts, or of those of complex numbers."""
+        product = self._product
+        shape = len(ket), *product.shape[:-3], *self._last
+        ours, theirs = (one.view(one.real.dtype).reshape(shape) for one in (ket, bra))
         if product.transposed:
             parts = np.matmul(ours.swapaxes(-1, -2), theirs)
         else:
             parts = np.matmul(ours.swapaxes(-3, -2), theirs.swapaxes(-3, -2).swapaxes(-1, -2))
-        summed = parts.sum(axis=self._summed, dtype=np.complex128)
-        return extract_bits(base, product.places), summed.reshape(len(ket), -1, *summed.shape[-2:])
+        summed: NDArray[np.float64] = parts.sum(axis=self._summed, dtype=np.float64)
+        return summed
 
     def sums(
         self, totals: Mapping[int, NDArray[np.complex128]], numbers: SetNumbers, generators: Generators
@@ -113,7 +135,7 @@ class UndoneRecipe:
     zero
         The wires that are |0> before the pass, and those that are |0> after it.
     wanted
-        Gates whose sums are wanted, by their numbers in the plan.
+        Gates whose sums are wanted, by their numbers in the plan, and whether only the real part of these is.
     """
 
     def __init__(
@@ -121,14 +143,15 @@ class UndoneRecipe:
         recipe: PassRecipe,
         zero: tuple[Collection[int], Collection[int]],
         gates: PlanGates,
-        wanted: frozenset[int],
+        wanted: Mapping[int, bool],
     ) -> None:
         self._recipe = recipe
         self._steps: dict[int, _Transition | DiagonalSums] = {}  # each by its place
         for place, operation in enumerate(recipe.operations):
             match operation:
-                case BoundProduct() if not wanted.isdisjoint(operation.gates):
-                    self._steps[place] = _Transition(operation, gates)
+                case BoundProduct() if own_gates := wanted.keys() & operation.gates:
+                    only_real = operation.fusion.is_real and all(wanted[gate] for gate in own_gates)
+                    self._steps[place] = _Transition(operation, gates, only_real=only_real)
                 case Diagonals() if own := [one for one in operation.gates if one.number in wanted]:
                     self._steps[place] = DiagonalSums(operation, own)
         self._moves = {

@@ -8,8 +8,8 @@ These are the files, in an order in which each imports only those before it:
     Matrices as rotations; how constants are made of the numbers of gates, once or for other numbers again.
 `operations`, `rewriting`, `merging`
     What is done to amplitudes in registers; gates as other gates; the gates of a stage as few operations.
-`launches`, `recipes`, `pass_arrays`, `frames`, `layers`, `encoding`, `recording`, `passes`, `binding`
-    Wires that are renamed; operations, then a pass, then a whole plan as structures that kernels read.
+`launches`, `recipes`, `pass_arrays`, `frames`, `layers`, `encoding`, `recording`, `lanes`, `passes`, `binding`
+    Wires that are renamed; operations, then stages, a pass and a whole plan as structures that kernels read.
 `errors`, `kernels`, `kernel_cache`, `memory`, `card`
     What CUDA raises, in sentences; the CUDA sources; compiled or loaded kernels; the memory of states; all that talks
     to a card.

@@ -10,16 +10,22 @@ import numpy as np
 from basicaer.devices.gpu.amplitudes import MOST_PARTS, CupyAmplitudes
 from basicaer.devices.gpu.pauli_groups import signed_groups
 from basicaer.devices.gpu.stops import stops
-from basicaer.devices.gpu.structs import MOST_THREAD_BITS, MOST_THREADS, TERM, TRANSITION
+from basicaer.devices.gpu.structs import (
+    MOST_THREADS,
+    MOST_TRANSITION_TILE_BITS,
+    MOST_TRANSITIONS,
+    TERM,
+    TRANSITIONS,
+)
 from basicaer.devices.transitions import ProductSums, SmallGate
-from basicaer.engine.bits import bit_at, deposit_bits, has_bit, mask_of
+from basicaer.engine.bits import bit_at, deposit_bits, has_bit, highest_position, mask_of
 from basicaer.engine.device import SegmentBatch
 from basicaer.engine.paulis import by_flips
 from basicaer.engine.program import Form, Segment
 from basicaer.engine.unitaries import inverse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["CupyReversible"]
 
 _MOST_BLOCKS = 1024  # blocks that sum side by side, enough for every multiprocessor of a card
+_PIECE_BYTES = 64  # Half a line: smaller pieces are read more slowly.
 _SUM_BYTES = 16  # a complex sum in double precision
 _TURNS = np.array([1, 1j, -1, -1j])  # i**(number of Ys)
 
@@ -57,6 +64,10 @@ class CupyReversible(CupyAmplitudes):
                 self._go_through("apply_terms", 2**self._wires, *arguments, states=len(states))
             self._queue.wait()  # until then the kernel reads what was uploaded
         return made
+
+    def overlaps(self, bras: Sequence[Self]) -> NDArray[np.complex128]:
+        """Return ``overlaps[b, s]``, which is ``<bra|ket>`` of state s and that of bra b."""
+        return np.stack([self._signed_sums(bra, [0])[:, 0] for bra in bras])
 
     def _undo(
         self,
@@ -91,23 +102,43 @@ class CupyReversible(CupyAmplitudes):
     ) -> dict[int, NDArray[np.complex128]]:
         """Return the sums of the gates at a stop, by their numbers."""
         found: dict[int, NDArray[np.complex128]] = {}
-        for run in stop.runs:
-            matrices = np.stack([self._transitions(bra, run, segments) for bra in bras])[:, :, None]
-            found |= _sums_of_run(run, matrices, segments, generators)
+        gates = segments.template.gates
+        for runs in self._read_together(stop.runs):
+            each = [self._transitions(bra, runs, gates) for bra in bras]
+            for run, matrices in zip(runs, zip(*each, strict=True), strict=True):
+                found |= _sums_of_run(run, np.stack(matrices)[:, :, None], segments, generators)
         if stop.diagonals:
-            found |= self._sums_of_diagonals(stop.diagonals, bras, segments.template.gates, generators)
+            found |= self._sums_of_diagonals(stop.diagonals, bras, gates, generators)
         return found
 
-    def _transitions(self, bra: Self, run: Run, segments: SegmentBatch) -> NDArray[np.complex128]:
-        """Return ``matrices[s, row, column]``, the transition matrix of state s on the qubits of a run, ascending."""
-        wires = len(run.qubits)
-        record, blocks = self._transition(run, segments.template.gates[run.gates[0]])
+    def _read_together(self, runs: Sequence[Run]) -> Iterator[list[Run]]:
+        """Yield runs whose matrices are summed in one reading of the states.
+
+        Their qubits fit into a tile with the lowest index bits, so that memory is read in pieces of a few amplitudes.
+        """
+        adjacent = highest_position(_PIECE_BYTES // self._dtype.itemsize)
+        readings: list[list[Run]] = []
+        for run in runs:
+            for own in readings:
+                alone = run.controls or own[0].controls
+                bits = {self._place[qubit] for one in (*own, run) for qubit in one.qubits}.union(range(adjacent))
+                if not alone and len(own) < MOST_TRANSITIONS and len(bits) <= MOST_TRANSITION_TILE_BITS:
+                    own.append(run)
+                    break
+            else:
+                readings.append([run])
+        yield from readings
+
+    def _transitions(self, bra: Self, runs: Sequence[Run], gates: Sequence[Gate]) -> list[NDArray[np.complex128]]:
+        """Return ``matrices[s, row, column]`` of each run: the transition matrix of state s on its qubits."""
+        record, blocks = self._reading(runs, gates)
+        sizes = [4 ** len(run.qubits) for run in runs]
+        count = 2 * sum(sizes)  # doubles
         rows = []
         with self._working("summing for derivatives"):
             self._write_zeros()
             bra._write_zeros()
             uploaded = self._queue.upload(record)
-            count = 2 * 4**wires  # doubles
             for states, first in self._in_turn(max(1, MOST_PARTS // (blocks * count))):
                 parts = self._queue.empty(len(states) * blocks * count, np.float64)
                 self._kernels.launch(
@@ -115,28 +146,34 @@ class CupyReversible(CupyAmplitudes):
                     blocks,
                     MOST_THREADS,
                     *(self._vector, bra._vector, uploaded, first, parts),
-                    shared_bytes=2 * _SUM_BYTES * MOST_THREADS,
+                    shared_bytes=_SUM_BYTES * max(2 * 2 ** int(record["tile_bits"]), MOST_THREADS * len(runs)),
                     states=len(states),
                 )
-                sums = self._added(parts, len(states), count, blocks)
-                rows.append(sums.view(np.complex128).reshape(len(states), 2**wires, 2**wires))
-        return np.concatenate(rows).swapaxes(1, 2)  # the kernel's rows run fastest
+                rows.append(self._added(parts, len(states), count, blocks).view(np.complex128))
+        found = np.split(np.concatenate(rows).reshape(-1, sum(sizes)), np.cumsum(sizes)[:-1], axis=1)
+        # The kernel's rows run fastest.
+        return [
+            own.reshape(len(own), 2 ** len(run.qubits), -1).swapaxes(1, 2) for own, run in zip(found, runs, strict=True)
+        ]
 
-    def _transition(self, run: Run, gate: Gate) -> tuple[NDArray[Any], int]:
-        """Return how a run's matrix is summed, and by how many blocks; `gate` is that of a run with controls."""
-        places = [self._place[qubit] for qubit in sorted(run.qubits)]
-        controls = [self._place[qubit] for qubit in run.controls]
+    def _reading(self, runs: Sequence[Run], gates: Sequence[Gate]) -> tuple[NDArray[Any], int]:
+        """Return how the matrices of some runs are summed, and by how many blocks."""
+        first = runs[0]
+        places = [self._place[qubit] for run in runs for qubit in sorted(run.qubits)]
+        controls = [self._place[qubit] for qubit in first.controls]
         others = [place for place in range(self._wires) if place not in places and place not in controls]
-        low = others[: MOST_THREAD_BITS - len(places)]
+        low = others[: MOST_TRANSITION_TILE_BITS - len(places)]
         rest = others[len(low) :]
-        record = np.zeros((), TRANSITION)
-        thread = sorted([*places, *low])  # adjacent threads read adjacent amplitudes, as far as these belong to a tile
+        record = np.zeros((), TRANSITIONS)
         order = [*places, *low]
-        record["thread"][: len(thread)] = [bit_at(place) for place in thread]
-        record["slot"][: len(thread)] = [bit_at(order.index(place)) for place in thread]
+        lanes = sorted(order)  # adjacent threads read adjacent amplitudes, as far as these belong to a tile
+        record["lane"][: len(lanes)] = [bit_at(place) for place in lanes]
+        record["slot"][: len(lanes)] = [bit_at(order.index(place)) for place in lanes]
         record["rest"][: len(rest)] = [bit_at(place) for place in rest]
-        record["on"] = mask_of(place for j, place in enumerate(controls) if has_bit(gate.control_state, j))
-        record["wires"], record["tile_bits"], record["rest_bits"] = len(places), len(thread), len(rest)
+        state = gates[first.gates[0]].control_state  # A run with controls has one gate.
+        record["on"] = mask_of(place for j, place in enumerate(controls) if has_bit(state, j))
+        record["wires"][: len(runs)] = [len(run.qubits) for run in runs]
+        record["matrices"], record["tile_bits"], record["rest_bits"] = len(runs), len(lanes), len(rest)
         return record, min(2 ** len(rest), _MOST_BLOCKS)
 
     def _sums_of_diagonals(
@@ -183,7 +220,7 @@ def _sums_of_run(
     return sums.sums(matrices, partial(_numbers, segments), generators)
 
 
-def _spectra(gate: Gate, generators: Sequence[NDArray[np.complex128]]) -> tuple[list[int], NDArray[np.complex128]]:
+def _spectra(gate: Gate, generators: Sequence[NDArray[Any]]) -> tuple[list[int], NDArray[np.complex128]]:
     """Return the masks of a diagonal gate's qubits, and ``factors[s, a, m]``: how generator a is made of their signs.
 
     A function of m bits is the sum over masks of their Walsh-Hadamard coefficients times their signs.

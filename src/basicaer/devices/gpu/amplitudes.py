@@ -365,7 +365,7 @@ class CupyAmplitudes:
 
 def _most_sets(segments: SegmentBatch) -> int:
     """Return of how many sets of numbers the constants should be on the card at a time."""
-    if not segments.groups:
+    if not segments.groups or len(segments) == 1:  # A single one must not wait for a sum over all gates.
         return len(segments)
     numbers = sum(gate.data.size for gate in segments.template.gates if gate.form is not Form.PERMUTATION)
     return max(1, _MOST_NUMBERS // (1 + numbers))

@@ -26,6 +26,7 @@ __all__ = ["MOST_STATES", "Card", "Kernels", "Queue"]
 
 MOST_STATES = 65535  # states of a launch; the y axis of a grid cannot be longer
 _SHARED_BYTES_UNASKED = 48 * 1024  # with CUDA, a kernel that needs more shared memory has to be told
+_MULTIPLYING = ((8, 0), (9, 0))  # compute capabilities: see `Card.multiplies_matrices`
 _ALIGNMENT = 16  # bytes; each array in an upload begins at a multiple
 
 
@@ -90,6 +91,16 @@ class Card:
         block = known.get("sharedMemPerBlockOptin") or known["sharedMemPerBlock"]
         all_blocks = known.get("sharedMemPerMultiprocessor") or known["maxSharedMemoryPerMultiProcessor"]
         return block, all_blocks, known.get("reservedSharedMemPerBlock", 0)
+
+    @property
+    def multiplies_matrices(self) -> bool:
+        """Whether its warps multiply matrices in double precision at twice the rate of other arithmetic.
+
+        Tensor cores do so in the cards for data centres of two generations. All others have them for other numbers
+        only, or at no higher rate, and the kernels have no code for these.
+        """
+        capability = self.properties["major"], self.properties["minor"]
+        return not self.cupy.cuda.runtime.is_hip and capability in _MULTIPLYING
 
     def queue(self, doing: str) -> Queue:
         """Return the calling thread's queue, made now if there is none; if that fails, the error says what for.

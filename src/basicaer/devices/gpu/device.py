@@ -68,13 +68,15 @@ class CupyDevice:
     def __init__(self, number: int = 0, *, cupy: Any = None, shapes: dict[Precision, TileShape] | None = None) -> None:
         self.card = Card(number, cupy or _cupy())
         self.queue: int | None = number
-        sizes = self.card.shared_memory()
-        self.shapes = shapes or {precision: usual_shape(precision, *sizes) for precision in Precision}
+        sizes, multiplies = self.card.shared_memory(), self.card.multiplies_matrices
+        self.shapes = shapes or {
+            precision: usual_shape(precision, *sizes, multiplies_matrices=multiplies) for precision in Precision
+        }
 
     def layout_name(self, precision: Precision) -> str:
         """Return its name and how it holds tiles, which differs between cards with more and with less shared memory."""
-        tile, register, row = self.shapes[precision]
-        return f"{self.name} (tiles of {tile}, {register} and {row} bits)"
+        tile, register, row, uses_lanes = self.shapes[precision]
+        return f"{self.name} (tiles of {tile}, {register} and {row} bits{', lanes' if uses_lanes else ''})"
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> CupyState:
         return CupyState(self.card, self.shapes[precision], n_qubits, precision, monitor=monitor or Monitor())

@@ -13,7 +13,6 @@ import numpy as np
 from basicaer.devices.gpu.frames import Frame
 from basicaer.devices.gpu.layers import Layer
 from basicaer.devices.gpu.operations import (
-    OTHER_WIRE_ORDER,
     Diagonal,
     Factors,
     Flip,
@@ -122,14 +121,14 @@ class Encoder:
                 self._settle()
                 at = self._arrays.add_constants(rows_of([entry for row in matrix for entry in row]))
                 self._put(OperationKind.DENSE, condition, bit=self._register(wires[0]), at=at)
-            case Matrix(wires, matrix, condition):
+            case Matrix(wires, condition=condition):
                 self._settle()
                 if len(self._registers) > MOST_PAIRED_BITS:
                     self._bring_together(wires)
-                bits = [self._register(wire) for wire in wires]
-                order = OTHER_WIRE_ORDER if bits[0] > bits[1] else range(4)
-                at = self._arrays.add_constants(rows_of([matrix[row][column] for row in order for column in order]))
-                self._put(OperationKind.PAIR, condition, bit=min(bits), other=max(bits), at=at)
+                low, high = sorted(wires, key=self._register)
+                at = self._arrays.add_constants(rows_of(operation.entries(low)))
+                bits = {"bit": self._register(low), "other": self._register(high)}
+                self._put(OperationKind.PAIR, condition, **bits, at=at)
             case Factors(inside):
                 self.finish()
                 if inside:
@@ -161,8 +160,17 @@ class Encoder:
             rotations=len(layer.rotations),
         )
 
+    def add_lanes(self, matrix: Matrix) -> int:
+        """Add the constants of a matrix on the two lowest bits of the thread's number; return where they begin.
+
+        It acts after all operations.
+        """
+        if any(lowest_bits(mask, len(matrix.wires)) for mask in self._frame.of_thread):
+            self.settle_views()  # amplitudes of different lanes that are multiplied must be in the same registers
+        return self._arrays.add_constants(rows_of(matrix.entries(self.threads[0])))
+
     def settle_views(self) -> None:
-        """Let all threads see registers as they are, by moving amplitudes; `places` alone may follow."""
+        """Let all threads see registers as they are, by moving amplitudes; only `places` and `add_lanes` may follow."""
         frame = self._frame
         for bit, (thread, block) in enumerate(zip(frame.of_thread, frame.of_block, strict=True)):
             if thread or block:

@@ -10,7 +10,7 @@ import numpy as np
 
 from basicaer.devices.gpu.structs import MOST_SELECTORS, LayerDiagonal
 from basicaer.devices.gpu.tape import MINUS_ONE, NOTHING, Rows, rows_of, rows_where
-from basicaer.engine.bits import bit_at, has_bit, mask_of
+from basicaer.engine.bits import bit_at, has_bit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,12 +62,16 @@ class Layer:
         if is_plain and wire not in self.shears and not self.rotations:
             self.shears[wire] = turn, frame.flipped[wire]
         else:
-            self.rotations.append((frame.partners[wire], frame.ones(wire), frame.rows[wire], 0))
-            self.tangents.append((turn.tangent,))
+            self.rotations.append((frame.partners[wire], frame.rows[wire], 0, 0))
+            self.tangents.append((turn.tangent, MINUS_ONE) if frame.flipped[wire] else (turn.tangent,))
 
-    def constants(self, register_bits: int) -> tuple[Rows, int] | None:
-        """Return the constants of the layer, and how many come before those of registers; None if there are none."""
-        self._complete(register_bits)
+    def constants(self, register_bits: int) -> tuple[Rows, int, int] | None:
+        """Return the constants of the layer; None if there are none.
+
+        With them come how many stand before those of registers, and the number of which the place of these is a
+        multiple: kernels combine it with that of the register and with `view`.
+        """
+        self._complete()
         first: list[Product] = []
         if self.shears:
             first += [NOTHING] * register_bits
@@ -81,9 +85,10 @@ class Layer:
             factors = [*self.factors, *((turn.more,) for turn, _ in self.shears.values())]
             diagonal = rows_where(np.array(acts, bool).reshape(-1, size), factors)
             rows = Rows(*(np.concatenate(pair) for pair in zip(rows, diagonal, strict=True)))
-        return (rows, before) if len(rows.lengths) else None
+        aligned = bit_at(register_bits if self.kind is LayerDiagonal.DIAGONAL_BY_VIEW else 1)
+        return (rows, before, aligned) if len(rows.lengths) else None
 
-    def _complete(self, register_bits: int) -> None:
+    def _complete(self) -> None:
         """Add the diagonal that shears need, if there is none; a single one is a rotation instead, which needs none."""
         if self.kind is not LayerDiagonal.NO_DIAGONAL or not self.shears:
             return
@@ -92,8 +97,7 @@ class Layer:
             return
         ((bit, (turn, is_turned)),) = self.shears.items()
         self.shears.clear()
-        ones = mask_of(r for r in range(bit_at(register_bits)) if has_bit(r, bit))
-        self.rotations.insert(0, (bit_at(bit), ones, bit_at(bit), 0))
+        self.rotations.insert(0, (bit_at(bit), bit_at(bit), 0, 0))
         self.tangents.insert(0, (turn.tangent, MINUS_ONE) if is_turned else (turn.tangent,))
 
 

@@ -35,11 +35,19 @@ OTHER_WIRE_ORDER = [0, 2, 1, 3]  # rows and columns of a matrix on two wires if 
 
 @dataclass(slots=True)
 class Matrix:
-    """A matrix on one or two wires in registers; ``wires[0]`` is the least significant bit of a row."""
+    """A matrix on one or two wires in registers, or on the two lowest bits of the thread's number.
+
+    ``wires[0]`` is the least significant bit of a row.
+    """
 
     wires: tuple[int, ...]
     matrix: Entries
     condition: Condition
+
+    def entries(self, low: int) -> list[Product]:
+        """Return the entries of a matrix on two wires row by row, of which wire `low` is the least significant bit."""
+        order = range(4) if self.wires[0] == low else OTHER_WIRE_ORDER
+        return [self.matrix[row][column] for row in order for column in order]
 
     @property
     def changed(self) -> set[int]:

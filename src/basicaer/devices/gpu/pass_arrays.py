@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PassArrays"]
 
-_CONSTANTS_ALIGNED = 2  # A constant has at least 8 bytes.
+_CONSTANTS_ALIGNED = 2  # A constant has at least 8 bytes, and some are read at 16 bytes a time.
 _PLACE_BITS = 16  # A tile has at most 2**16 bytes, and so fewer places.
 
 
@@ -48,9 +48,9 @@ class PassArrays:
     constants: list[Rows] = field(default_factory=list)
     constants_size: int = 0
 
-    def add_constants(self, rows: Rows, before: int = 0) -> int:
-        """Add constants; return where those behind the first few begin, which are aligned to 16 bytes."""
-        more = (self.constants_size + before) % _CONSTANTS_ALIGNED
+    def add_constants(self, rows: Rows, before: int = 0, aligned: int = _CONSTANTS_ALIGNED) -> int:
+        """Add constants; return where those behind the first few begin, at a multiple of an even number."""
+        more = -(self.constants_size + before) % aligned
         padding = Rows(np.zeros(more, np.intp), np.zeros(0, np.intp))
         self.constants += [padding, rows]
         at = self.constants_size + more + before

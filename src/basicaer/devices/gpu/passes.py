@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from basicaer.devices.gpu.affine import Affine, affine_rows
+from basicaer.devices.gpu.lanes import acts_on, with_lanes
 from basicaer.devices.gpu.operations import Table
 from basicaer.devices.gpu.recording import PassLayout, PassRecorder, Stage
 from basicaer.devices.gpu.rewriting import condition_of, moved_before, paired_by, without_known
-from basicaer.devices.gpu.thread_order import WARP_BITS, ordered_threads, shared_columns
+from basicaer.devices.gpu.thread_order import WARP_BITS, columns_apart, ordered_threads
 from basicaer.engine.bits import bit_at, mask_of, positions_of
 from basicaer.engine.program import Form
 
@@ -53,6 +54,7 @@ class PassBuilder:
         self._stages: list[Stage] = []
         self._pending = Affine(self._wires)  # permutations that no exchange has taken along yet
         self._after: list[GateNumbers] = []  # diagonal gates that act after `_pending`
+        self._is_closed = False
 
     @property
     def wires(self) -> tuple[int, ...]:
@@ -137,6 +139,7 @@ class PassBuilder:
 
     def written_from(self) -> dict[int, tuple[int, int]]:
         """Return for each wire of how many it is the parity when written, and how many of them registers must hold."""
+        self._close()
         needed = mask_of(self._stages[-1].needed) if self._stages else 0
         return {wire: (made.bit_count(), (made & needed).bit_count()) for wire, made in self._stored_parities().items()}
 
@@ -148,7 +151,7 @@ class PassBuilder:
         target
             The place at which each wire of the tile is written, all of them places of the tile.
         """
-        self._move_before(self._wires)
+        self._close()
         if not self._stages:
             if self._pending.is_identity and all(target[wire] == self._place[wire] for wire in self._wires):
                 return None
@@ -160,17 +163,27 @@ class PassBuilder:
             self._stages.insert(0, Stage())
             loaded = self._loaded_together()
         stored = self._stored_together(target)
-        if stored is not None and len(self._stages) == 1 and len(stored | (loaded or set())) > WARP_BITS:
-            stored = None
+        if stored is not None and len(self._stages) == 1:
+            together = stored.union(loaded or (), self._stages[0].lanes)
+            stored = stored if len(together) <= WARP_BITS else None
         if stored is None:
             self._stages.append(Stage(before=self._take_pending()))
             stored = self._stored_together(target)
-        in_order = shared_columns(len(self._wires), self._shape.row_bits)
-        columns = dict(zip(self._wires, in_order, strict=True))
+        lanes = [stage.lanes for stage in self._stages if stage.lanes]
+        columns = columns_apart(self._wires, lanes, self._shape.row_bits)
         self._hold(loaded or set(), stored or set(), columns)
         store, store_flip = self._pending.images({wire: bit_at(target[wire]) for wire in self._wires})
         layout = PassLayout(self._wires, self._outside, self._place, self._zero, columns, self._shape.row_bits)
         return PassRecorder(arrays, layout).record(self._stages, store, store_flip)
+
+    def _close(self) -> None:
+        """Decide which gates each stage has: no more can be added."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._move_before(self._wires)
+        if self._shape.uses_lanes and len(self._wires) - self._shape.register_bits >= WARP_BITS:
+            self._stages = with_lanes(self._stages, self._shape.register_bits)
 
     def _stored_parities(self) -> dict[int, int]:
         """Return for each wire, as it is written, the mask of the last stage's wires whose parity it is."""
@@ -199,7 +212,7 @@ class PassBuilder:
         # Half a line, 64 bytes, is the least that a card's memory hands out.
         for line in (masks, masks[: self._shape.row_bits - 1]):
             wires = {wire for mask in line for wire in positions_of(mask)}
-            if wires.isdisjoint(stage.needed) and len(wires) <= min(WARP_BITS, free):
+            if wires.isdisjoint(stage.needed) and len(wires.union(stage.lanes)) <= min(WARP_BITS, free):
                 return wires
         return None
 
@@ -213,21 +226,17 @@ class PassBuilder:
             if number > 0 and stage.before is not None:
                 views.append(stage.before.sources(columns)[0])
             wires = [wire for wire in self._wires if wire not in stage.registers]
-            stage.threads = ordered_threads(wires, lines, views, self._shape.row_bits)
+            stage.threads = ordered_threads(wires, lines, views, self._shape.row_bits, stage.lanes)
 
     def _filled(self, stage: Stage, lines: set[int]) -> tuple[int, ...]:
         """Add wires to those that a stage needs in registers, first such that no gate acts on, the highest first."""
         free = self._shape.register_bits - len(stage.needed)
         if not free:
             return tuple(stage.needed)
-        used = {wire for gate in stage.gates for wire in _acts_on(gate)}
-        others = [wire for wire in reversed(self._wires) if wire not in stage.needed]
+        used = {wire for gate in stage.gates for wire in acts_on(gate)}
+        others = [wire for wire in reversed(self._wires) if wire not in (*stage.needed, *stage.lanes)]
         others.sort(key=lambda wire: (wire in lines, wire in used))
         return (*stage.needed, *others[:free])
-
-
-def _acts_on(gate: GateNumbers | Table) -> tuple[int, ...]:
-    return gate.wires if isinstance(gate, Table) else (*gate.targets, *gate.controls)
 
 
 def _pairs_first(wires: Sequence[int], gates: Iterable[GateNumbers | Table]) -> tuple[int, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 from basicaer.devices.gpu.encoding import Encoder, Places
 from basicaer.devices.gpu.launches import PassLaunch
 from basicaer.devices.gpu.merging import Owed, StageOperations
-from basicaer.devices.gpu.operations import Diagonal, Factors
-from basicaer.devices.gpu.structs import NO_TABLES, PASS, STAGE, Exchange
+from basicaer.devices.gpu.operations import Diagonal, Factors, Matrix
+from basicaer.devices.gpu.structs import NO_LANES, NO_TABLES, PASS, STAGE, Exchange
 from basicaer.devices.gpu.thread_order import WARP_BITS, rank
 from basicaer.engine.bits import all_ones, bit_at, mask_of
 
@@ -39,6 +39,10 @@ class Stage:
         Wires that its gates need in registers.
     before
         How the wires are permuted when the stage begins; None if they are not.
+    lanes
+        No wires, or the two that are bits 0 and 1 of the thread's number, in this order.
+    lane_gates
+        Matrices on these wires, which act after all other gates.
     registers, threads
         The wire that each bit of the register's and of the thread's number stands for, chosen in the end.
     """
@@ -46,6 +50,8 @@ class Stage:
     needed: list[int] = field(default_factory=list)
     before: Affine | None = None
     gates: list[GateNumbers | Table] = field(default_factory=list)
+    lanes: tuple[int, ...] = ()
+    lane_gates: list[GateNumbers] = field(default_factory=list)
     registers: tuple[int, ...] = ()
     threads: tuple[int, ...] = ()
 
@@ -116,6 +122,7 @@ class PassRecorder:
             for operation in operations:
                 encoder.add(operation)
             encoder.finish()
+            entry["lanes"] = encoder.add_lanes(_in_lanes(stage, self._arrays.tape)) if stage.lanes else NO_LANES
             put = self._stored(encoder, store) if number == last else self._put(encoder)
             entry["operations"] = len(self._arrays.operations) - int(entry["first_operation"])
             self._arrays.stages.append(entry)
@@ -202,6 +209,16 @@ def _merged(stages: Sequence[Stage], tape: Tape) -> list[list[Operation]]:
         else:
             last.factors.append(({}, left))
     return operations
+
+
+def _in_lanes(stage: Stage, tape: Tape) -> Matrix:
+    """Return the product of a stage's matrices in lanes."""
+    collected = StageOperations(stage.lanes, tape)
+    for gate in stage.lane_gates:
+        collected.add(gate)
+    (product,) = collected.operations(Owed(tape))
+    assert isinstance(product, Matrix)  # noqa: S101
+    return product
 
 
 def _sources(before: Affine | None, position: Mapping[int, int]) -> tuple[Mapping[int, int], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from itertools import islice
 from operator import add, itemgetter, mul
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.intp]
     Values = NDArray[np.complex128]  # ``values[s, p]`` is the number at place p in set s
 
-__all__ = ["Node", "Step", "Sum", "steps_of"]
+__all__ = ["Node", "Step", "Sum", "carry_out_alone", "steps_of"]
 
 
 class Sum(NamedTuple):
@@ -82,6 +83,21 @@ class Step:
                 return False
         self.carry_out(values)
         return True
+
+
+def carry_out_alone(node: Node, values: NDArray[np.complex128]) -> None:
+    """Make the numbers of one node in a single set, which takes less time than a step.
+
+    ``values[p]`` is the number at place p.
+    """
+    if node.how is None or isinstance(node.how, Sum):
+        factors = map(values.item, node.of)
+        if node.how is None:
+            values[node.made] = 1 / next(factors)
+        else:
+            values[node.made] = sum(math.prod(islice(factors, length)) for length in node.how.lengths)
+    else:
+        Step([node]).carry_out(values[None])
 
 
 def steps_of(nodes: Iterable[Node]) -> list[Step]:

@@ -22,8 +22,11 @@ __all__ = [
     "MOST_SELECTORS",
     "MOST_THREADS",
     "MOST_THREAD_BITS",
+    "MOST_TRANSITIONS",
+    "MOST_TRANSITION_TILE_BITS",
     "MOST_TRANSITION_WIRES",
     "MOST_WIDE_TARGETS",
+    "NO_LANES",
     "NO_TABLES",
     "OPERATION",
     "PASS",
@@ -33,7 +36,7 @@ __all__ = [
     "STAGE",
     "TABLE_BITS",
     "TERM",
-    "TRANSITION",
+    "TRANSITIONS",
     "TRAVERSAL",
     "WIDE",
     "Exchange",
@@ -48,6 +51,8 @@ MOST_BLOCK_BITS = 30
 MOST_INDEX_BITS = 40
 MOST_WIDE_TARGETS = 12
 MOST_TRANSITION_WIRES = 4
+MOST_TRANSITIONS = 3
+MOST_TRANSITION_TILE_BITS = 10
 MOST_SELECTORS = 2
 MOST_ROTATIONS = 255
 GROUP_BITS = 4
@@ -55,6 +60,7 @@ MOST_PAIRED_BITS = 4
 PAULI_REGISTER_BITS = 4
 TABLE_BITS = 8
 NO_TABLES = 2**32 - 1
+NO_LANES = 2**32 - 1
 
 
 class Exchange(IntEnum):
@@ -115,6 +121,10 @@ STAGE = _structure(
     exchange="u4",
     first_operation="u4",
     operations="u4",
+    lanes="u4",
+    reserved="u4",
+    unused="u4",
+    spare="u4",
 )
 OPERATION = _structure(
     kind="u1",
@@ -134,7 +144,7 @@ COLUMNS = _structure(
     unused="u4",
 )
 FACTOR = _structure(on_thread="u4", want_thread="u4", on_block="u4", want_block="u4")
-ROTATION = _structure(mask="u4", ones="u4", row="u4", reserved="u4")
+ROTATION = _structure(mask="u4", row="u4", reserved="u4", unused="u4")
 WIDE = _structure(
     target=("u8", MOST_WIDE_TARGETS),
     rest=("u8", MOST_INDEX_BITS),
@@ -158,13 +168,13 @@ TRAVERSAL = _structure(
 )
 PAULIS = _structure(signs="u8", imaginary="u4", reserved="u4")
 TERM = _structure(flips="u8", signs="u8")
-TRANSITION = _structure(
-    thread=("u8", MOST_THREAD_BITS),
+TRANSITIONS = _structure(
+    lane=("u8", MOST_TRANSITION_TILE_BITS),
     rest=("u8", MOST_INDEX_BITS),
     on="u8",
-    slot=("u4", MOST_THREAD_BITS),
-    wires="u4",
+    slot=("u4", MOST_TRANSITION_TILE_BITS),
+    wires=("u4", MOST_TRANSITIONS),
+    matrices="u4",
     tile_bits="u4",
     rest_bits="u4",
-    reserved="u4",
 )

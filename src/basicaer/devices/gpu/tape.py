@@ -7,12 +7,13 @@ tape notes it as a condition under which the record is good.
 
 from __future__ import annotations
 
+import math
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.devices.gpu.steps import Node, Sum, steps_of
+from basicaer.devices.gpu.steps import Node, Sum, carry_out_alone, steps_of
 from basicaer.devices.gpu.turning import ROUNDING, TURN_NUMBERS, TurnKind, kinds_of, turn_numbers
 from basicaer.devices.numbers import data_of_sets
 from basicaer.engine.plan import Part
@@ -31,6 +32,7 @@ __all__ = ["MINUS_ONE", "NOTHING", "ONE", "ZERO", "Rows", "Tape", "TurnPlaces", 
 
 ONE, ZERO, MINUS_ONE = range(3)  # the places of these constants
 NOTHING: Product = (ZERO,)
+_FEW_NODES = 8  # fewer numbers of a single set are made one by one
 FIRST = MINUS_ONE + 1  # the place of the first number of the gates that differ between sets
 
 
@@ -116,6 +118,7 @@ class Tape:
         self._level = [0] * size  # how many steps it takes to make a number
         self._made = 0  # Numbers below this place are in `_values`.
         self._waiting: list[Node] = []
+        self._known: dict[int, list[complex]] = {}  # _known[p] = numbers from place p on that wait but are known
         self._reciprocals: dict[int, int] = {}
         self.nodes: list[Node] = []
         self.asked: list[tuple[Product, bool]] = []
@@ -236,6 +239,8 @@ class Tape:
             for number, values in zip(which, made.tolist(), strict=True):
                 if varies[number]:
                     first[number] = self._wait(kind, of[number], TURN_NUMBERS)
+                    if self._sets == 1:
+                        self._known[first[number]] = values
                 else:
                     first[number] = self.size
                     self._fix(*values)
@@ -250,14 +255,14 @@ class Tape:
             return abs(number - 1) <= ROUNDING
         if self.any_angle:
             return False
-        found = bool((abs(self._product(product) - 1) <= ROUNDING).all())
+        found = max(self._distances(product, 1)) <= ROUNDING
         self.asked.append((product, found))
         return found
 
     def least_size(self, product: Product) -> float:
         """Return the least modulus of a product in any set."""
         number = self._fixed_product(product)
-        return abs(number) if number is not None else float(abs(self._product(product)).min())
+        return abs(number) if number is not None else min(self._distances(product, 0))
 
     def _fixed_product(self, product: Product) -> complex | None:
         """Return a product that is the same for all numbers of gates that differ; None for another one."""
@@ -268,10 +273,13 @@ class Tape:
             result *= number
         return result
 
-    def _product(self, product: Product) -> Values:
+    def _distances(self, product: Product, number: int) -> list[float]:
+        """Return how far the value of a product is from a number: in a single set, or where it is least and most."""
         self._make()
-        values: Values = self._values[:, product].prod(axis=1)
-        return values
+        if self._sets == 1:
+            return [abs(math.prod(map(self._values[0].item, product)) - number)]
+        found = abs(self._values[:, product].prod(axis=1) - number)
+        return [float(found.min()), float(found.max())]
 
     # Making them
 
@@ -287,11 +295,19 @@ class Tape:
         if new:
             places, numbers = zip(*new, strict=True)
             self._values[:, places] = numbers
-        waiting, self._waiting = self._waiting, []
+        for place, known in self._known.items():
+            self._values[0, place : place + TURN_NUMBERS] = known
         self._made = self.size
-        self.nodes += waiting
-        for step in steps_of(waiting):
-            step.carry_out(self._values)
+        self.nodes += self._waiting
+        waiting = [node for node in self._waiting if node.made not in self._known]
+        self._waiting.clear()
+        self._known.clear()
+        if self._sets == 1 and len(waiting) <= _FEW_NODES:
+            for node in waiting:
+                carry_out_alone(node, self._values[0])
+        else:
+            for step in steps_of(waiting):
+                step.carry_out(self._values)
 
     def _fix(self, *numbers: complex) -> int:
         """Add numbers that are the same whatever the gates that differ are; return the place of the last."""

@@ -7,6 +7,7 @@ A warp's threads are told apart by the five lowest bits of their number. Those t
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from basicaer.engine.bits import all_ones, bit_at
@@ -14,7 +15,7 @@ from basicaer.engine.bits import all_ones, bit_at
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-__all__ = ["WARP_BITS", "ordered_threads", "rank", "shared_columns"]
+__all__ = ["WARP_BITS", "columns_apart", "ordered_threads", "rank", "shared_columns"]
 
 WARP_BITS = 5  # a warp has 32 threads
 
@@ -43,8 +44,41 @@ def shared_columns(tile_bits: int, bank_bits: int) -> tuple[int, ...]:
     return tuple(bit_at(bit) ^ (cycle[bit % len(cycle)] if bit >= bank_bits else 0) for bit in range(tile_bits))
 
 
+def columns_apart(wires: Sequence[int], pairs: Iterable[Sequence[int]], bank_bits: int) -> dict[int, int]:
+    """Return a column of `shared_columns` for each wire; if possible, the two of a pair are in different banks.
+
+    Parameters
+    ----------
+    wires
+        Those of a tile.
+    pairs
+        Wires that must be the lowest bits of a thread's number in some stage.
+    """
+    columns = shared_columns(len(wires), bank_bits)
+    order, chosen = list(wires), list(pairs)
+
+    def clashes() -> int:
+        bank = {wire: column & all_ones(bank_bits) for wire, column in zip(order, columns, strict=True)}
+        return sum(bank[one] == bank[other] for one, other in chosen)
+
+    left = clashes()
+    for first, second in combinations(range(len(order)), 2):
+        if not left:
+            break
+        order[first], order[second] = order[second], order[first]
+        if (now := clashes()) < left:
+            left = now
+        else:
+            order[first], order[second] = order[second], order[first]
+    return dict(zip(order, columns, strict=True))
+
+
 def ordered_threads(
-    wires: Sequence[int], lines: Collection[int], views: Sequence[Mapping[int, int]], row_bits: int
+    wires: Sequence[int],
+    lines: Collection[int],
+    views: Sequence[Mapping[int, int]],
+    row_bits: int,
+    lanes: Sequence[int] = (),
 ) -> tuple[int, ...]:
     """Return the wires that the bits of a thread's number stand for, lowest bit first.
 
@@ -57,10 +91,12 @@ def ordered_threads(
     views
         Maps of wires to columns of places in shared memory. Under each of them, threads that access shared memory at a
         time should use different banks.
+    lanes
+        Those of the lowest bits, in order, if these are not free.
     """
-    size = min(row_bits, len(wires))
-    first = [wire for wire in wires if wire in lines]
-    order = [*first, *(wire for wire in wires if wire not in lines)]
+    size = max(min(row_bits, len(wires)), len(lanes))
+    first = [*lanes, *(wire for wire in wires if wire in lines and wire not in lanes)]
+    order = [*first, *(wire for wire in wires if wire not in first)]
     bank_mask = all_ones(row_bits)
     banks = [[view[wire] & bank_mask for view in views] for wire in order]
     beyond = WARP_BITS - size  # the warp's other bits can tell this many of `lines` apart
@@ -85,6 +121,9 @@ def ordered_threads(
                     return True
         return False
 
-    found([], [[0] for _ in views])
+    spans = [[0] for _ in views]
+    for at in range(len(lanes)):
+        spans = [span + [b ^ bank for b in span] for bank, span in zip(banks[at], spans, strict=True)]
+    found(list(range(len(lanes))), spans)
     lowest = [order[at] for at in best]
     return (*lowest, *(wire for wire in order if wire not in lowest))
