@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2, qasm3
 
-from basicaer import BasicAer, BasicAerError, __version__, calibration, cli
+from basicaer import BasicAer, BasicAerError, __version__, calibration, cli, spilling
 from basicaer.cli import inputs
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
@@ -564,6 +564,7 @@ def test_the_package_runs_as_the_command():
 
 def test_a_state_is_spilled_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
     monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
     monkeypatch.setattr(calibration, "_DISK_AMPLITUDES", 2**10)
     monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path / "calibration.json")
@@ -588,6 +589,7 @@ def test_a_state_is_spilled_on_the_command_line(tmp_path, monkeypatch):
 )
 def test_what_is_wrong_with_spilling_is_said_in_the_words_of_the_command_line(arguments, words, tmp_path, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
     monkeypatch.chdir(tmp_path)
     Path("spill.qasm").write_text('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q; measure q -> c;')
     for command in ("run", "plan"):

@@ -12,7 +12,7 @@ import pytest
 from qiskit import QuantumCircuit
 
 import reference
-from basicaer import BasicAer, BasicAerError, JobTimeLimitError
+from basicaer import BasicAer, BasicAerError, JobTimeLimitError, spilling
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import state_file
@@ -46,6 +46,7 @@ def small(monkeypatch):
     monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", 4)
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
     monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
 
 
@@ -94,6 +95,7 @@ def mount(place, kind):
 def test_files_that_are_in_memory_themselves_are_refused(tmp_path, small, monkeypatch, qasm):
     monkeypatch.undo()
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
     mounted = [mount("/", "ext4"), mount(str(tmp_path), "tmpfs")]
     monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounted)
     (tmp_path / "inside").mkdir()

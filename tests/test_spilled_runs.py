@@ -10,7 +10,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 import random_programs
 import reference
-from basicaer import BasicAer, BasicAerError, calibration, library
+from basicaer import BasicAer, BasicAerError, calibration, library, spilling
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import state_file
@@ -34,6 +34,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", CHUNK_QUBITS)
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
     monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
     monkeypatch.setattr(calibration, "_DISK_AMPLITUDES", 2**10)
     monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path.with_suffix(".json"))  # outside of it
@@ -370,6 +371,16 @@ def test_the_rates_of_a_disk_are_measured_on_a_file(folder):
     assert min(rates) > 0
     assert not any(folder.iterdir())
     assert calibration.disk_rates(folder) == rates
+
+
+def test_nobody_asks_how_much_memory_is_free_for_a_small_state(folder, monkeypatch, qasm):
+    monkeypatch.undo()
+    asked = []
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: asked.append(1) or 2**40)
+    circuit = layers(3, 1)
+    circuit.measure_all()
+    assert qasm.run(circuit, spill=folder).result().results[0].metadata["device"] == "CPU"
+    assert not asked
 
 
 @pytest.mark.parametrize("options", [{}, {"precision": "single"}, {"device": "CPU"}, {"checkpoint_dir": "saved"}])

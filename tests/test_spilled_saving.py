@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from basicaer import BasicAer, BasicAerError, JobTimeLimitError
+from basicaer import BasicAer, BasicAerError, JobTimeLimitError, spilling
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import state_file
@@ -37,6 +37,7 @@ def small(monkeypatch):
     monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", 4)
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
     monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
     monkeypatch.setattr(folder_module.os, "fsync", lambda _file: None)
 
@@ -126,12 +127,13 @@ def test_a_job_whose_folder_was_deleted_removes_nothing_of_another_that_is_there
 KILLED = """
 import os, sys
 sys.path[:0] = [{tests!r}]
-from basicaer import BasicAer
+from basicaer import BasicAer, spilling
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device, state_file
 from test_spilled_saving import CIRCUITS
 device._SMALLEST_CHUNK, device._USUAL_CHUNKS, state_file._IN_MEMORY = 4, 99, frozenset()
 NumpyDevice.free_bytes = lambda _: 1
+spilling.TOO_SMALL_TO_ASK = 0
 left, write = [{writes}], state_file.StateFile.write
 def dies(self, start, amplitudes, poll):
     left[0] -= 1

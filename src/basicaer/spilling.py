@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.memory import TOO_SMALL_TO_ASK
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.devices.spilled.state_file import check_folder, why_no_files
 from basicaer.errors import BasicAerError
@@ -52,7 +53,7 @@ def choose_device(
     if not options.spill:
         return device, reason
     needed = precision.amplitude_bytes * 2**n_qubits + device.scratch_bytes(precision)
-    if needed <= (free := device.expected_free_bytes() if ahead else device.free_bytes()):
+    if needed <= TOO_SMALL_TO_ASK or needed <= (free := device.expected_free_bytes() if ahead else device.free_bytes()):
         return device, reason
     reason = f"the state needs {readable(needed)}, and {readable(free)} of memory are free"
     return _spilled(options, saved_in), reason
