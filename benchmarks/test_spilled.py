@@ -1,4 +1,4 @@
-"""States in files: beside the disk's own bandwidth, in much less memory, and cancelled; and states that fit, with spill."""
+"""States in files: beside the disk's own bandwidth, in much less memory, cancelled; and states that fit, with spill."""
 
 from __future__ import annotations
 
