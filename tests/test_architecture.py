@@ -111,6 +111,8 @@ LAYERS = {
             "devices.spilled.readings",
             "devices.spilled.pauli_values",
             "devices.spilled.amplitudes",
+            "devices.spilled.on_card",
+            "devices.spilled.on_cpu",
             "devices.spilled.chunks",
             "devices.spilled.cosets",
             "devices.spilled.state_file",

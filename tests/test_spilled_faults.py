@@ -288,7 +288,7 @@ def test_a_time_limit_ends_a_pass(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"device": "GPU"}, "spill is for states on the CPU"),
+        ({"device": "GPU"}, "A folder in spill is for states on the CPU"),
         ({"max_parallel_experiments": 2}, "circuits run one after another"),
         ({"distributed": comms(1)[0]}, "several ranks are in memory: leave out spill"),
     ],

@@ -36,7 +36,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
     monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
     monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
-    monkeypatch.setattr(calibration, "_DISK_AMPLITUDES", 2**10)
+    monkeypatch.setattr(calibration, "_MOVED_AMPLITUDES", 2**10)
     monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path.with_suffix(".json"))  # outside of it
     return tmp_path
 
@@ -336,10 +336,12 @@ def test_a_plan_shows_the_stages_that_a_run_has_and_the_bytes_that_it_moves(meas
         circuit.compose(layers(n, 1), inplace=True)
     plan = qasm.plan(circuit, spill=folder)
     assert plan.device == f"disk of {folder}"
-    assert plan.on_disk == 16 * 2**n
+    assert plan.spilled == 16 * 2**n
     assert all(len(stage.tile) == CHUNK_QUBITS for stage in plan.stages)
     assert sum(len(stage.gates) for stage in plan.stages) == plan.n_gates - plan.swaps
-    assert f"The state is a file of {16 * 2**n // 1024} KiB. Each row is a stage" in " ".join(str(plan).split())
+    assert f"The state has {16 * 2**n // 1024} KiB outside of the device's memory. Each row is a stage" in " ".join(
+        str(plan).split()
+    )
     moved.update(read=0, write=0)  # without the measurement of the disk
     job = qasm.run(circuit, spill=folder, shots=1)
     job.result()
@@ -352,25 +354,28 @@ def test_a_disk_is_measured_once_and_the_times_of_a_plan_contain_what_it_takes(f
     measured, circuit = [], layers(9, 1)
     circuit.measure_all()
 
-    def rates(of):
-        measured.append(of)
-        return calibration.DiskRates(read=2**10, write=2**11)
+    def seconds(device, amplitudes):
+        measured.append(device.folder)
+        return 16 * amplitudes / 2**10, 16 * amplitudes / 2**11
 
-    monkeypatch.setattr(calibration, "_measured_rates", rates)
+    monkeypatch.setattr(SpilledDevice, "seconds_to_move", seconds)
     plans = [qasm.plan(circuit, spill=folder) for _ in range(2)]
     assert measured == [folder]
     for plan in plans:
         times = [16 * 2**9 / 2**11, *[16 * 2**9 / 2**10 + 16 * 2**9 / 2**11] * (len(plan.stages) - 1)]
         assert len(times) > 1
-        assert [stage.seconds for stage in plan.stages] == times
+        assert [stage.seconds for stage in plan.stages] == pytest.approx(times, rel=0.01)
         assert plan.seconds == pytest.approx(sum(times) + 2 * 16 * 2**9 / 2**10, rel=0.01)
 
 
 def test_the_rates_of_a_disk_are_measured_on_a_file(folder):
-    rates = calibration.disk_rates(folder)
-    assert min(rates) > 0
+    device = SpilledDevice(folder, plan_segment, plan_stages)
+    assert calibration.known_store_rates(device) is None
+    rates = calibration.store_rates(device)
+    assert min(rates.read, rates.write) > 0
+    assert not rates.both_ways
     assert not any(folder.iterdir())
-    assert calibration.disk_rates(folder) == rates
+    assert calibration.store_rates(device) == calibration.known_store_rates(device) == rates
 
 
 def test_nobody_asks_how_much_memory_is_free_for_a_small_state(folder, monkeypatch, qasm):

@@ -1,7 +1,7 @@
-"""Measures the number of qubits from which a GPU is faster than the CPU, and how fast disks are, once on each machine.
+"""Measures the size from which a GPU is faster than the CPU, and how fast spilled states move, once on each machine.
 
-The number decides only which device `device="auto"` chooses, and the rates of disks what a plan predicts. What a plan
-does never depends on them.
+The size decides only which device `device="auto"` chooses, and the rates what times a plan predicts. What a plan does
+never depends on them.
 """
 
 from __future__ import annotations
@@ -18,20 +18,27 @@ import numpy as np
 
 from basicaer._version import __version__
 from basicaer.devices.registry import SMALLEST_ON_GPU
-from basicaer.devices.spilled.state_file import StateFile, disk_of
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.plan.planner import plan_segment
 
 if TYPE_CHECKING:
     from basicaer.devices.cpu.device import NumpyDevice
     from basicaer.devices.gpu.device import CupyDevice
+    from basicaer.devices.spilled.device import SpilledDevice
     from basicaer.engine.device import Device
     from basicaer.options import Precision
 
-__all__ = ["DiskRates", "calibration_file", "disk_rates", "known_crossover", "measured_crossover"]
+__all__ = [
+    "StoreRates",
+    "calibration_file",
+    "known_crossover",
+    "known_store_rates",
+    "measured_crossover",
+    "store_rates",
+]
 
 _SIZES = range(SMALLEST_ON_GPU, 23, 2)
-_DISK_AMPLITUDES = 2**22  # amplitudes of the file that a disk is measured on: 64 MiB
+_MOVED_AMPLITUDES = 2**22  # amplitudes of which rates are measured: 64 MiB
 _RUNS = 4  # the first run is not counted, since it compiles and plans
 _lock = threading.Lock()
 
@@ -67,57 +74,46 @@ def measured_crossover(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) 
         return found
 
 
-class DiskRates(NamedTuple):
-    """How many bytes of a state a disk reads and writes in a second, when the system does not keep them in memory."""
+class StoreRates(NamedTuple):
+    """How many bytes of a state are read and written in a second where it is, if the device has only chunks of it."""
 
     read: int
     write: int
+    both_ways: bool
 
     def seconds(self, read: float, written: float) -> float:
         """Return how long it takes to read and to write so many bytes."""
-        return read / self.read + written / self.write
+        times = read / self.read, written / self.write
+        return max(times) if self.both_ways else sum(times)
 
 
-def disk_rates(folder: Path) -> DiskRates:
-    """Return the rates of the disk of a folder; if they are not known, measure them, which takes about a second.
+def known_store_rates(device: SpilledDevice) -> StoreRates | None:
+    """Return the rates of where a device has its states; None if they have not been measured."""
+    known = _read()
+    read, write = (known.get(key) for key in _keys_of_store(device))
+    return None if read is None or write is None else StoreRates(read, write, device.moves_both_ways)
+
+
+def store_rates(device: SpilledDevice) -> StoreRates:
+    """Return the rates of where a device has its states; if they are not known, measure them, which takes a second.
 
     Raises
     ------
     BasicAerError
-        If no file can be made there.
+        If there is no room to measure.
     """
     with _lock:
-        key = f"basicaer {__version__}, disk {disk_of(folder)}"
-        known = _read()
-        if {f"{key}, read", f"{key}, write"} <= known.keys():
-            return DiskRates(known[f"{key}, read"], known[f"{key}, write"])
-        rates = _measured_rates(folder)
-        _write(known | {f"{key}, {name}": rate for name, rate in rates._asdict().items()})
+        if (rates := known_store_rates(device)) is None:
+            size = 16 * _MOVED_AMPLITUDES
+            read, write = (int(size / seconds) + 1 for seconds in device.seconds_to_move(_MOVED_AMPLITUDES))
+            rates = StoreRates(read, write, device.moves_both_ways)
+            _write(_read() | dict(zip(_keys_of_store(device), rates[:2], strict=True)))
         return rates
 
 
-def _measured_rates(folder: Path) -> DiskRates:
-    """Measure on a file how fast a disk reads, and writes what has been written before, as most stages do."""
-    amplitudes = np.ones(_DISK_AMPLITUDES, complex)
-    file = StateFile(folder, len(amplitudes), amplitudes.dtype, _no_poll)
-    try:
-        file.write(0, amplitudes, _no_poll)
-        file.write_through()
-        started = time.perf_counter()
-        file.write(0, amplitudes, _no_poll)
-        file.write_through()
-        written = time.perf_counter()
-        file.forget()
-        begun = time.perf_counter()
-        file.read(0, amplitudes, _no_poll)
-        read = time.perf_counter() - begun
-    finally:
-        file.close()
-    return DiskRates(int(amplitudes.nbytes / read) + 1, int(amplitudes.nbytes / (written - started)) + 1)
-
-
-def _no_poll() -> None:
-    """Poll nothing, as this takes about a second."""
+def _keys_of_store(device: SpilledDevice) -> tuple[str, str]:
+    key = f"basicaer {__version__}, {device.store_name}"
+    return f"{key}, read", f"{key}, write"
 
 
 def _seconds(device: Device, segment: Segment, n_qubits: int, precision: Precision) -> float:

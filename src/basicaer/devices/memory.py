@@ -14,6 +14,8 @@ from basicaer.options import Precision
 from basicaer.wording import counted, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from basicaer.engine.device import Device
     from basicaer.engine.program import Program
 
@@ -58,7 +60,7 @@ def check_fits(
     unitary: bool = False,
     density: bool = False,
     states: int = 1,
-    may_spill: bool = False,
+    elsewhere: Callable[[int], Iterable[str]] = lambda _size: (),
 ) -> None:
     """Refuse a state that does not fit.
 
@@ -70,8 +72,8 @@ def check_fits(
         Qubits of the circuit; a unitary and a density matrix are states of twice as many.
     states
         How many such states are needed at the same time.
-    may_spill
-        Whether the option ``spill`` would help, which the message then names.
+    elsewhere
+        Returns remedies by which a state of so many bytes is kept somewhere else.
 
     Raises
     ------
@@ -90,8 +92,8 @@ def check_fits(
     remedies = [f"{counted(fits[precision], 'qubit')} fit{'s' if fits[precision] == 1 else ''}"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
-    if may_spill and exponent <= _MOST_SPILLED:
-        remedies.append(f"spill=FOLDER keeps it in a file of {readable(precision.amplitude_bytes * 2**exponent)}")
+    if exponent <= _MOST_SPILLED:
+        remedies += elsewhere(precision.amplitude_bytes * 2**exponent)
     if density:
         remedies.append("method='statevector' needs much less")
     raise BasicAerError(

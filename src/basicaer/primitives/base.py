@@ -21,7 +21,7 @@ from basicaer.simulation import check_state
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from basicaer.simulators.noise import noise_of
-from basicaer.simulators.run_options import would_spill
+from basicaer.simulators.run_options import places_elsewhere
 from basicaer.spilling import choose_device
 from basicaer.submission import submit_job
 from basicaer.wording import unknown_name
@@ -142,7 +142,7 @@ class Primitive:
             "counts",
             density=choice.is_density,
             one_of_many=differ,
-            may_spill=would_spill(settings),
+            elsewhere=places_elsewhere(settings),
         )
         return choice
 

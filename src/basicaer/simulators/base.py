@@ -40,7 +40,7 @@ from basicaer.options import (
     keywords_checked,
 )
 from basicaer.persistence.persister import saved_new
-from basicaer.plan_view.making import plan_experiment
+from basicaer.plan_view.making import plan_experiment, seconds_if_spilled
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
@@ -59,7 +59,7 @@ from basicaer.simulators.ranks import (
     ranks_of,
     shared,
 )
-from basicaer.simulators.run_options import RunOptions, check_spill, would_spill
+from basicaer.simulators.run_options import RunOptions, check_spill, places_elsewhere
 from basicaer.simulators.running import run_simulation
 from basicaer.simulators.target import build_target
 from basicaer.spilling import choose_device
@@ -479,6 +479,25 @@ class BasicAerSimulator(BackendV2):
         chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True, saved_in=saved_in)
         device, _ = shared(chosen, evolved, ranks)
         memory, is_persisted = settings.get("memory", False), saved_in is not None
+
+        def experiment(initial: NDArray[np.complexfloating] | None) -> Experiment:
+            return Experiment(
+                program,
+                header(),
+                shots,
+                seed,
+                memory,
+                precision,
+                devices,
+                settings["chop_threshold"],
+                initial,
+                time.perf_counter() - started,
+                device.queue,
+                on_device,
+                method,
+                method_reason,
+            )
+
         check_room(
             device,
             program,
@@ -488,25 +507,9 @@ class BasicAerSimulator(BackendV2):
             memory=memory,
             is_persisted=is_persisted,
             density=density,
-            may_spill=would_spill(settings),
+            elsewhere=places_elsewhere(settings, lambda place: seconds_if_spilled(experiment(None), place)),
         )
-        initial = self._initial(settings, program) if starts_elsewhere else None
-        return Experiment(
-            program,
-            header(),
-            shots,
-            seed,
-            memory,
-            precision,
-            devices,
-            settings["chop_threshold"],
-            initial,
-            time.perf_counter() - started,
-            device.queue,
-            on_device,
-            method,
-            method_reason,
-        )
+        return experiment(self._initial(settings, program) if starts_elsewhere else None)
 
     def _check(self, program: Program) -> None:
         """Refuse circuits that this simulator cannot run, and warn of those that it runs in vain."""

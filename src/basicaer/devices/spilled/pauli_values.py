@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.devices.cpu.state import NumpyState
 from basicaer.devices.spilled.amplitudes import LONG_RUN_QUBITS, SpilledAmplitudes
-from basicaer.devices.spilled.chunks import load_chunk, pass_over
+from basicaer.devices.spilled.chunks import pass_over
 from basicaer.devices.spilled.cosets import cosets_with
 from basicaer.engine.bits import deposit_bits
 from basicaer.engine.paulis import by_flips
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -43,23 +42,18 @@ class SpilledPauliValues(SpilledAmplitudes):
 
     def _sums_over(self, cosets: Cosets, masks: Sequence[tuple[int, int]]) -> tuple[NDArray[np.float64], float]:
         """Return the values of products that the cosets hold, times the squared norm of the file; and that norm."""
-        fixed, workshop = self._fixed_positions(), self._workshop
         sums, norm = np.zeros(len(masks)), 0.0
-
-        def load(number: int, buffer: Buffer, poll: Callable[[], None]) -> None:
-            load_chunk(self._file, cosets, number, fixed, buffer, poll)
 
         def work(number: int, buffer: Buffer) -> None:
             nonlocal norm
             self._poll()
-            n = cosets.chunk_qubits
-            chunk = NumpyState(buffer, n, workshop.device.threads, workshop.quiet, untouched=())
+            chunk = self._chunk_state(buffer, cosets.chunk_qubits)
             if weight := sum(chunk.weights(0)):
                 within = [cosets.within_chunk(x, z, number) for x, z in masks]
                 values = chunk.expectations([(x, z) for x, z, _ in within])
                 sums[:] += weight * values * np.array([sign for _, _, sign in within])
                 norm += weight
 
-        numbers = cosets.numbers(fixed)
-        pass_over(numbers, workshop.buffers(2**cosets.chunk_qubits), load, work, None, self._poll)
+        numbers, buffers = cosets.numbers(self._fixed_positions()), self._workshop.buffers(2**cosets.chunk_qubits)
+        pass_over(numbers, buffers, self._loading(cosets), work, None, self._poll)
         return sums, norm

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.state import NumpyState
     from basicaer.devices.distributed.rank_gates import Places
     from basicaer.devices.spilled.chunks import Division
+    from basicaer.engine.device import State
 
 __all__ = ["SpilledReadings"]
 
@@ -35,7 +35,7 @@ class SpilledReadings(SpilledPauliValues):
     def weights(self, qubit: int) -> tuple[float, float]:
         sums = np.zeros(2)
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             if places.is_local(qubit):
                 sums[:] += chunk.weights(places.place[qubit])
             else:
@@ -53,7 +53,7 @@ class SpilledReadings(SpilledPauliValues):
         above = range(block_qubits, self.n_qubits)
         weights = np.zeros(2 ** len(above))
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             local = [j for j, qubit in enumerate(above) if places.is_local(qubit)]
             first = mask_of(j for j, qubit in enumerate(above) if places.is_one_here(qubit))
             of_chunk = chunk.block_weights(chunk.n_qubits - len(local))
@@ -65,7 +65,7 @@ class SpilledReadings(SpilledPauliValues):
     def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
         probabilities = np.zeros(2 ** len(qubits))
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             local = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
             first = mask_of(j for j, q in enumerate(qubits) if places.is_one_here(q))
             of_chunk = chunk.probabilities(places.local(qubits))
@@ -102,7 +102,7 @@ class SpilledReadings(SpilledPauliValues):
             chunk_of = extract_bits(at, division.others)
             return [int(number) for number in np.unique(chunk_of)]
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             own = chunk_of == places.rank
             local = [qubit for qubit in range(self.n_qubits) if places.is_local(qubit)]
             # The qubits within a block are the lowest local ones, so that each block is a block of its chunk.
@@ -144,4 +144,4 @@ class SpilledReadings(SpilledPauliValues):
         return self.amplitudes()
 
     def release(self) -> None:
-        self._file.close()
+        self._store.close()

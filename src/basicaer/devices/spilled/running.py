@@ -16,9 +16,8 @@ from basicaer.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from basicaer.devices.cpu.state import NumpyState
     from basicaer.devices.spilled.chunks import Division
-    from basicaer.engine.device import SegmentBatch
+    from basicaer.engine.device import SegmentBatch, State
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
     from basicaer.engine.stages import Stage, Stages
@@ -56,7 +55,7 @@ class RunningAmplitudes(SpilledAmplitudes):
             leaving = after[0].exchange.out if after else ()
             if stage.gates:
                 # What has not been saved would be lost in the middle of a stage that overwrites it.
-                is_held = after_pass is not None and not is_first and not self._file.is_saved
+                is_held = after_pass is not None and not is_first and not self._store.is_saved
                 with self._workshop.monitor.held() if is_held else contextlib.nullcontext():
                     self._run_stage(stage, stages, segment, held, leaving, is_fresh=is_first)
                     self._stages_done = number + 1
@@ -126,7 +125,7 @@ class RunningAmplitudes(SpilledAmplitudes):
         lowest = min(LONG_RUN_QUBITS, len(staying))
         is_sorted: bool | None = None  # decided with the first chunk
 
-        def change(number: int, state: NumpyState) -> None:
+        def change(number: int, state: State) -> None:
             nonlocal is_sorted
             run(of_number[number], state)
             if is_sorted is None:
@@ -165,11 +164,13 @@ class RunningAmplitudes(SpilledAmplitudes):
             if len(values) == 1:
                 self._fixed[qubit_at[position]] = int(values.pop())
 
-    def _runner(self, segments: SegmentBatch, *, any_untouched: bool) -> Callable[[int, NumpyState], None]:
+    def _runner(self, segments: SegmentBatch, *, any_untouched: bool) -> Callable[[int, State], None]:
         """Return what applies one of the segments to a chunk: by one plan for all chunks, or gate by gate."""
         workshop, count, plan = self._workshop, len(segments.template.gates), None
-        costs = workshop.device.costs(self._n_local, workshop.precision)
-        is_planned = workshop.device.runs_by_plan(count, self._n_local, workshop.precision, any_untouched=any_untouched)
+        costs = workshop.chunks.device.costs(self._n_local, workshop.precision)
+        is_planned = workshop.chunks.device.runs_by_plan(
+            count, self._n_local, workshop.precision, any_untouched=any_untouched
+        )
         if costs is not None and is_planned:
             plan = workshop.planner(segments.template, self._n_local, costs, poll=self._poll)
         return lambda number, state: state.run(segments[number], plan)

@@ -200,12 +200,13 @@ class StateFile:
         if not on and not self._close.alive:
             _remove(self._names)
 
-    def write_through(self) -> None:
-        """Wait until all that was written is on the disk."""
-        os.fsync(self._file.fileno())
+    def saved(self, name: str, poll: _Poll) -> StateFile:
+        """Return the file of that name in the same folder, which a saved job has left."""
+        return StateFile(self._folder, self.amplitudes, self.dtype, poll, saved=name)
 
-    def forget(self) -> None:
-        """Let the system keep nothing of it in memory, once it is written through."""
+    def write_through(self) -> None:
+        """Wait until all that was written is on the disk; the system need not keep it in memory then."""
+        os.fsync(self._file.fileno())
         os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     @property
@@ -249,6 +250,9 @@ class StateFile:
             except OSError as error:
                 self._fail("written", error.strerror or str(error), error)
             left, at = left[count:], at + count
+
+    def settle(self) -> None:
+        """Do nothing: whatever was asked for is done."""
 
     def _fail(self, what: str, why: str, error: OSError | None = None) -> NoReturn:
         remedy = "and is lost; check that disk, or choose a folder on another one, and run the circuit again"
