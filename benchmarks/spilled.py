@@ -107,7 +107,6 @@ def _disk(folder: Path, size: int) -> tuple[float, float]:
             file.write(start, piece, _no_poll)
         file.write_through()
         written = time.perf_counter()
-        file.forget()
         for start in starts:
             file.read(start, piece, _no_poll)
         return size / (time.perf_counter() - written), size / (written - started)
