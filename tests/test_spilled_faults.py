@@ -24,6 +24,7 @@ from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
+from jobs import GUARD
 from thread_ranks import comms
 
 N = 8
@@ -35,7 +36,10 @@ def nothing_is_left(tmp_path):
     """No thread of the disk and no file outlives what they are for."""
 
     yield
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("basicaer-spill")]
+    for thread in threading.enumerate():
+        if thread.name.startswith("basicaer-spill"):
+            thread.join(GUARD)
+            assert not thread.is_alive()
     opened = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
     assert not [name for name in opened if str(tmp_path) in name]
 
@@ -314,6 +318,34 @@ def test_a_system_without_the_calls_is_named(tmp_path, small, monkeypatch, qasm)
         qasm.run(circuit_of(N), spill=tmp_path).result()
 
 
+def test_a_cancelled_job_does_not_wait_for_a_call_that_the_system_slows_down(tmp_path, monkeypatch):
+    begun, goes_on, pwritev = threading.Event(), threading.Event(), os.pwritev
+
+    def slow(*arguments):
+        if threading.current_thread().name.startswith("basicaer-spill"):
+            begun.set()
+            assert goes_on.wait(GUARD)
+        return pwritev(*arguments)
+
+    class CancelledMeanwhile(Monitor):
+        def poll(self):
+            if begun.is_set():
+                raise Cancelled
+
+    state = new_state(tmp_path, CancelledMeanwhile())
+    file = state._file._file
+    monkeypatch.setattr(os, "pwritev", slow)
+    with pytest.raises(Cancelled):
+        state.run(GATES, None)
+    state.release()
+    assert not file.closed
+    goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("basicaer-spill"):
+            thread.join(GUARD)
+    assert file.closed
+
+
 def test_large_files_are_closed_beside_and_their_room_counts_as_free(tmp_path, monkeypatch):
     monkeypatch.setattr(state_file, "_SLOW_TO_CLOSE", 0)
     state = new_state(tmp_path)
@@ -323,9 +355,13 @@ def test_large_files_are_closed_beside_and_their_room_counts_as_free(tmp_path, m
     assert closed.is_set()
     assert not file.closed
     monkeypatch.undo()
-    state_file._closing[-1].start()
-    assert state_file.free_disk_bytes(tmp_path) > 0
+    thread, _ = state_file._closing[-1]
+    free = state_file.free_disk_bytes(tmp_path)
+    thread.start()
+    state_file._await_closed(lambda: None)
+    assert free > 0
     assert file.closed
+    assert not state_file._closing
 
 
 def test_states_that_fit_stay_in_memory(tmp_path, qasm):

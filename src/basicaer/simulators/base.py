@@ -185,7 +185,8 @@ class BasicAerSimulator(BackendV2):
               environment variable ``BASICAER_NUM_THREADS``, or else ``OMP_NUM_THREADS``, or else one for each core that
               the process may use. Results are the same bit by bit for any number.
             - ``spill`` (qasm_simulator): a folder for states that do not fit into memory. They lie in a file there,
-              which is read and written chunk by chunk.
+              which is read and written chunk by chunk. With ``device="GPU"``, ``"host"`` keeps states that do not fit
+              on the GPU in the host's memory.
             - ``max_parallel_experiments``: number of parts, at most, into which the circuits of the job are split to
               run beside each other on the executor; 0 means one for each core that the process may use, the
               default is 1. Results are the same for any number.

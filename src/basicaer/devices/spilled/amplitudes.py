@@ -221,7 +221,7 @@ class SpilledAmplitudes:
 
         some = division.numbers(self._fixed_positions()) if numbers is None else numbers(division)
         buffers = self._workshop.buffers(2**self._n_local)
-        pass_over(some, buffers, self._loading(division), work, None, self._poll)
+        pass_over(some, buffers, self._loading(division), work, None, self._poll, ends_late=self._store.ends_late)
 
     def _rewrite(
         self,
@@ -276,7 +276,15 @@ class SpilledAmplitudes:
             store_chunk(other, division, number, positions, buffer, poll)
 
         with self._closed_by_failure(other):
-            pass_over(numbers, self._workshop.buffers(2**self._n_local), load, work, store, self._poll)
+            pass_over(
+                numbers,
+                self._workshop.buffers(2**self._n_local),
+                load,
+                work,
+                store,
+                self._poll,
+                ends_late=self._store.ends_late,
+            )
         self._go_on_in(other)
         self._place, self._fixed = place_after, fixed_after
 
@@ -355,7 +363,15 @@ class SpilledAmplitudes:
 
         with self._closed_by_failure(copied):
             numbers, buffers = division.numbers(fixed), self._workshop.buffers(2**self._n_local)
-            pass_over(numbers, buffers, self._loading(division), lambda *_: self._poll(), store, self._poll)
+            pass_over(
+                numbers,
+                buffers,
+                self._loading(division),
+                lambda *_: self._poll(),
+                store,
+                self._poll,
+                ends_late=copied.ends_late,
+            )
         return copied
 
 

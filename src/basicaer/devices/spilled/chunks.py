@@ -42,9 +42,12 @@ class Store(Protocol):
     ----------
     amplitudes
         How many there are.
+    ends_late
+        Whether a thread may still be reading or writing, which fails then, when it is closed and chunks are given up.
     """
 
     amplitudes: int
+    ends_late: bool
 
     @property
     def is_saved(self) -> bool:
@@ -189,10 +192,12 @@ def pass_over(  # noqa: PLR0917  # the three parts of the work, on what, and whe
     work: Callable[[int, Buffer], None],
     store: Callable[[int, Buffer, Poll], None] | None,
     poll: Poll,
+    *,
+    ends_late: bool = False,
 ) -> None:
     """Bring chunks to the device, work on each in this thread, and store them; two other threads read and write.
 
-    All has ended when this returns or raises.
+    All has ended when this returns.
 
     Parameters
     ----------
@@ -202,6 +207,8 @@ def pass_over(  # noqa: PLR0917  # the three parts of the work, on what, and whe
         Read and write a chunk in another thread, and call the function that they are given before each piece.
     poll
         Called every few milliseconds while this waits for the disk.
+    ends_late
+        Whether this may raise while the other threads still end what they have begun.
     """
     stopped = threading.Event()
 
@@ -214,24 +221,26 @@ def pass_over(  # noqa: PLR0917  # the three parts of the work, on what, and whe
             return None
         return threads.submit(load, numbers[place], buffers[place % BUFFERS], check)
 
-    with ThreadPoolExecutor(2, "basicaer-spill") as threads:
-        try:
-            stores: list[Future[None]] = []
-            loading = begin(0)
-            for place, number in enumerate(numbers):
-                if len(stores) >= BUFFERS - 1:  # the buffer into which the next chunk comes
-                    _await(stores[1 - BUFFERS], poll)
-                loaded, loading = loading, begin(place + 1)
-                _await(loaded, poll)
-                buffer = buffers[place % BUFFERS]
-                work(number, buffer)
-                if store is not None:
-                    stores.append(threads.submit(store, number, buffer, check))
-            for one in stores[-BUFFERS:]:
-                _await(one, poll)
-        except BaseException:
-            stopped.set()
-            raise
+    threads = ThreadPoolExecutor(2, "basicaer-spill")
+    try:
+        stores: list[Future[None]] = []
+        loading = begin(0)
+        for place, number in enumerate(numbers):
+            if len(stores) >= BUFFERS - 1:  # the buffer into which the next chunk comes
+                _await(stores[1 - BUFFERS], poll)
+            loaded, loading = loading, begin(place + 1)
+            _await(loaded, poll)
+            buffer = buffers[place % BUFFERS]
+            work(number, buffer)
+            if store is not None:
+                stores.append(threads.submit(store, number, buffer, check))
+        for one in stores[-BUFFERS:]:
+            _await(one, poll)
+    except BaseException:
+        stopped.set()
+        threads.shutdown(wait=not ends_late, cancel_futures=True)
+        raise
+    threads.shutdown()
 
 
 def _await(future: Future[None] | None, poll: Poll) -> None:

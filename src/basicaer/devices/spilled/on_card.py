@@ -53,6 +53,7 @@ class HostStore:
     """
 
     is_saved = False
+    ends_late = False  # copies on their way need the memory
 
     def __init__(self, card: Card, amplitudes: int, dtype: np.dtype[np.complexfloating], poll: _Poll) -> None:
         self.amplitudes, self._dtype = amplitudes, dtype

@@ -55,5 +55,5 @@ class SpilledPauliValues(SpilledAmplitudes):
                 norm += weight
 
         numbers, buffers = cosets.numbers(self._fixed_positions()), self._workshop.buffers(2**cosets.chunk_qubits)
-        pass_over(numbers, buffers, self._loading(cosets), work, None, self._poll)
+        pass_over(numbers, buffers, self._loading(cosets), work, None, self._poll, ends_late=self._store.ends_late)
         return sums, norm

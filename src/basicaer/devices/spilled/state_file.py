@@ -23,11 +23,11 @@ from typing import IO, TYPE_CHECKING, NoReturn
 import numpy as np
 import psutil
 
-from basicaer.errors import BasicAerError, reason_of
+from basicaer.errors import BasicAerError, Cancelled, reason_of
 from basicaer.wording import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -39,13 +39,15 @@ NAME = re.compile(r"running-[0-9a-f]{8}\.state")
 """The names of files in the folder of a saved job."""
 
 _PIECE_BYTES = 2**22  # bytes between two polls: they take some 20 ms on a disk that moves 200 MB in a second
+_SECONDS_BETWEEN_POLLS = 5e-3
 _SLOW_TO_CLOSE = 2**26  # bytes; the system takes a tenth of a second to free the room of a gigabyte
 _TAKEN_AT_ONCE = 2**28  # bytes between two polls while room is taken, which writes nothing on most file systems
 
 
 _IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})  # kinds of file systems whose files are in memory
 
-_closing: list[threading.Thread] = []  # threads that close large files, so that a cancelled job need not wait for that
+# Threads that close large files, so that a cancelled job need not wait for that, and how many bytes that frees.
+_closing: list[tuple[threading.Thread, int]] = []
 
 
 def why_no_files() -> str:
@@ -89,20 +91,29 @@ def _partition(folder: Path) -> tuple[str, str]:
 def free_disk_bytes(folder: Path) -> int:
     """Return how many bytes are free on the disk of a folder, for users without special rights.
 
-    This waits until the files of states that are no longer needed are gone.
+    Files of states that are being closed count as gone.
 
     Raises
     ------
     BasicAerError
         If there is no such folder.
     """
-    while _closing:
-        _closing.pop().join()
+    being_closed = sum(size for thread, size in _closing if thread.is_alive())
     try:
         there = os.statvfs(folder)
     except OSError as error:
         raise _no_files_in(folder, error.strerror or str(error)) from error
-    return there.f_bavail * there.f_frsize
+    return there.f_bavail * there.f_frsize + being_closed
+
+
+def _await_closed(poll: _Poll) -> None:
+    """Wait until files of states that are being closed are gone."""
+    while _closing:
+        thread, _ = _closing[-1]
+        while thread.is_alive():
+            poll()
+            thread.join(_SECONDS_BETWEEN_POLLS)
+        _closing.pop()
 
 
 def _no_files_in(folder: Path, why: str) -> BasicAerError:
@@ -114,6 +125,9 @@ def _no_files_in(folder: Path, why: str) -> BasicAerError:
 
 class StateFile:
     """The amplitudes of one state.
+
+    A call that writes may take a third of a second, since the system slows down whoever has written much. A job that is
+    cancelled does not wait for it: the call ends in its thread, and then the file is closed.
 
     Parameters
     ----------
@@ -133,12 +147,16 @@ class StateFile:
     ----------
     name
         Its name in the folder; empty if it has none.
+    ends_late
+        Whether calls of other threads may go on when it is closed.
 
     Raises
     ------
     BasicAerError
         If the file cannot be made, or the disk has no room for it.
     """
+
+    ends_late = True
 
     def __init__(  # where, what, and how
         self,
@@ -155,13 +173,16 @@ class StateFile:
         self._of_saved_job = named or bool(saved)
         self.name = saved or (f"running-{secrets.token_hex(4)}.state" if named else "")
         size = amplitudes * dtype.itemsize
-        if not saved and size > (free := free_disk_bytes(folder)):
-            raise self._full(size, free)
+        if not saved:
+            _await_closed(poll)
+            if size > (free := free_disk_bytes(folder)):
+                raise self._full(size, free)
         try:
             self._file = _opened(folder, self.name, size if saved else None)
         except OSError as error:
             why = error.strerror or str(error)
             raise self.changed(why) if saved else _no_files_in(folder, why) from error
+        self._lock, self._calls, self._is_closed = threading.Lock(), 0, False
         self._names = [folder / self.name] if named else []  # what to remove when it is closed
         # For states that an error leaves behind, too.
         self._close = weakref.finalize(self, _close, self._file, self._names, size)
@@ -233,7 +254,8 @@ class StateFile:
         while left:
             poll()
             try:
-                count = os.preadv(self._file.fileno(), [left[:_PIECE_BYTES]], at)
+                with self._calling() as number:
+                    count = os.preadv(number, [left[:_PIECE_BYTES]], at)
             except OSError as error:
                 self._fail("read", error.strerror or str(error), error)
             if not count:
@@ -246,10 +268,27 @@ class StateFile:
         while left:
             poll()
             try:
-                count = os.pwritev(self._file.fileno(), [left[:_PIECE_BYTES]], at)
+                with self._calling() as number:
+                    count = os.pwritev(number, [left[:_PIECE_BYTES]], at)
             except OSError as error:
                 self._fail("written", error.strerror or str(error), error)
             left, at = left[count:], at + count
+
+    @contextlib.contextmanager
+    def _calling(self) -> Iterator[int]:
+        """Give the number of the file to one call of the system, until whose end it stays open."""
+        with self._lock:
+            if self._is_closed:
+                raise Cancelled
+            self._calls += 1
+        try:
+            yield self._file.fileno()
+        finally:
+            with self._lock:
+                self._calls -= 1
+                is_last = self._is_closed and not self._calls
+            if is_last:
+                self._close()
 
     def settle(self) -> None:
         """Do nothing: whatever was asked for is done."""
@@ -261,7 +300,11 @@ class StateFile:
         raise BasicAerError(f"The state in {self._where} cannot be {what} ({why}), {remedy}.") from error
 
     def close(self) -> None:
-        """Give the room back."""
+        """Give the room back, if need be once calls of the system have ended that still go on in other threads."""
+        with self._lock:
+            self._is_closed = True
+            if self._calls:
+                return
         self._close()
 
 
@@ -293,6 +336,6 @@ def _close(file: IO[bytes], names: Iterable[Path], size: int) -> None:
         except RuntimeError:  # there are no more threads, or Python is about to end
             pass
         else:
-            _closing.append(thread)
+            _closing.append((thread, size))
             return
     file.close()
