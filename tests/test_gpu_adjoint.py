@@ -195,7 +195,7 @@ def test_a_gradient_has_two_states_on_the_card_and_no_third(monkeypatch):
 
     n = 9
     device = CupyDevice(cupy=EmulatedCupy(), shapes=TINY_SHAPES)
-    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_, **__: (device, "a test wants it"))
     monkeypatch.setattr(Queue, "empty_state", noted)
     circuit = efficient_su2(n, reps=1)
     values = np.linspace(-1, 1, circuit.num_parameters)

@@ -2,7 +2,8 @@
 
 The folder holds records, one in each file. ``job.save`` is the payload of the job and does not change.
 ``circuit-0.save`` and so on are the outcomes of the circuits that have ended, each written once. ``running.save`` is
-the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. The
+the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. If the
+state of that circuit lies in a file, the record has the name of it, which is ``running-`` and eight digits. The
 process in which the job runs locks ``lock``; the system releases the lock when the process dies.
 
 A file gets its name in one step when it is complete. Its first line names the format and gives the length of the JSON
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from basicaer.devices.spilled.state_file import NAME
 from basicaer.errors import BasicAerError, Cancelled, OptionValueError, reason_of
 from basicaer.persistence.lock import FolderLock
 
@@ -182,6 +184,13 @@ class JobFolder:
         for suffix in (_SUFFIX, _NEW):
             with contextlib.suppress(OSError):
                 (self._folder / f"{name}{suffix}").unlink()
+
+    def remove_states(self, *, but: str = "") -> None:
+        """Remove the files of states, which nothing works on, except one with a name."""
+        with contextlib.suppress(OSError):
+            for path in self._folder.iterdir():
+                if NAME.fullmatch(path.name) and path.name != but:
+                    path.unlink()
 
     def holds(self, job_id: str) -> bool:
         """Tell whether this job is in the folder, which others may have deleted and used for another job."""

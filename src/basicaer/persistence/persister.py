@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
-from basicaer.devices.registry import choose_device
 from basicaer.engine.suspended import Suspended, SuspendedShots
 from basicaer.errors import BasicAerError, Cancelled, reason_of, shown, warn
 from basicaer.persistence.checks import (
@@ -25,6 +25,7 @@ from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JOB, RUNNING, JobFolder, circuit_name
 from basicaer.records import ExperimentOutcome
 from basicaer.simulation import SimulationPayload, check_room
+from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Continuation", "JobPersister", "PayloadChecks", "Persister", "failures_of_resumed", "load_job", "saved_new"]
 
 _Outcome = TypeVar("_Outcome")
+
+_SECONDS_BETWEEN_FILES = 1.0
 
 
 class Continuation(NamedTuple):
@@ -126,7 +129,8 @@ def load_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
                 "install that version to resume it, or run it again."
             )
         payload = decoded(content["payload"], arrays)
-        checks = {SimulationPayload: PayloadChecks(check_payload, _check_room), **(others or {})}.get(type(payload))
+        of_simulators = PayloadChecks(check_payload, partial(_check_room, folder))
+        checks = {SimulationPayload: of_simulators, **(others or {})}.get(type(payload))
         if not isinstance(job_id, str) or not job_id.isprintable() or checks is None:
             raise ValueError("it is not a job")
         checks.content(payload)
@@ -139,12 +143,13 @@ def load_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
     return job_id, payload
 
 
-def _check_room(payload: SimulationPayload, has_ended: Callable[[int], bool]) -> None:
+def _check_room(folder: Path, payload: SimulationPayload, has_ended: Callable[[int], bool]) -> None:
     """Check that the circuits that are still to be run fit into memory here, as `run` does."""
     for position, experiment in enumerate(payload.experiments):
         if not has_ended(position):
             qubits = experiment.program.state_qubits * (2 if payload.returns == "unitary" else 1)
-            device, _ = choose_device(experiment.devices, qubits, experiment.precision, known_crossover, ahead=True)
+            choice = experiment.devices, qubits, experiment.precision, known_crossover
+            device, _ = choose_device(*choice, ahead=True, saved_in=folder)
             program, precision, shots = experiment.program, experiment.precision, experiment.shots
             check_room(device, program, precision, shots, payload.returns, memory=experiment.memory, is_persisted=True)
 
@@ -174,21 +179,30 @@ class Persister(Generic[_Outcome]):
         self._unwritten: list[tuple[int, _Outcome]] = []  # circuits that have ended: position and outcome
         self._position = 0
         self._device = ""
+        self._file_saved: Callable[[], None] | None = None
         self._is_lost = False  # whether the folder holds this job no more
 
     def close(self) -> None:
         """Leave the folder to whoever resumes the job."""
         self._job_folder.unlock()
 
-    def note_running(self, position: int, device: str) -> None:
-        """Note which circuit runs from now on, and on which kind of device."""
-        self._position, self._device = position, device
+    def note_running(self, position: int, device: str, file_saved: Callable[[], None] | None = None) -> None:
+        """Note which circuit runs from now on, and on which kind of device.
+
+        Parameters
+        ----------
+        file_saved
+            Called when a state has been saved, if states lie in files there: a file takes no time to be saved, so that
+            this is done each second at least.
+        """
+        self._position, self._device, self._file_saved = position, device, file_saved
 
     def finish(self, position: int, outcome: _Outcome) -> None:
         """Persist the outcome of a circuit, the next one in order."""
         self._unwritten.append((position, outcome))
         with self._monitor.held(), self._failures_warned():
             self._write_outcomes()
+            self._remove_states()
 
     def _ended(self, count: int, kind: type[_Outcome], check: Callable[[_Outcome, int], None]) -> list[_Outcome]:
         """Lock the folder; return the outcomes of the circuits that have ended, of `count` that there are.
@@ -241,16 +255,25 @@ class Persister(Generic[_Outcome]):
             )
         return not self._is_lost
 
+    def _remove_states(self, *, but: str = "") -> None:
+        """Remove the files of states from the folder, except one with a name, as long as it holds this job."""
+        if self._is_in_folder():
+            self._job_folder.remove_states(but=but)
+
     def _is_due(self) -> bool:
         """Tell whether the interval has passed."""
-        return time.monotonic() - self._last >= self._interval
+        interval = self._interval if self._file_saved is None else min(self._interval, _SECONDS_BETWEEN_FILES)
+        return time.monotonic() - self._last >= interval
 
     def _write_running(self, content: dict[str, Any], state: Iterable[Any] = ()) -> None:
         """Write what is known of the circuit that is running, and first what has ended."""
         with self._failures_warned():
             self._write_outcomes()
-            if self._is_in_folder():
-                self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
+            if not self._is_in_folder():
+                return
+            self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
+            if self._file_saved is not None:
+                self._file_saved()
 
     def _read(self, name: str) -> Record:
         record = self._job_folder.read(name)
@@ -301,6 +324,7 @@ class JobPersister(Persister[ExperimentOutcome]):
 
         ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
         if not self._has_running():
+            self._remove_states()
             return ended, None
         with self._job_folder.damage_reported(RUNNING):
             return ended, self._continuation(payload, len(ended))
@@ -312,6 +336,7 @@ class JobPersister(Persister[ExperimentOutcome]):
             return None
         running, record = found
         layout, suspended, experiment = running["layout"], running["suspended"], payload.experiments[position]
+        self._remove_states(but="" if layout is None else layout.get("file", ""))
         if isinstance(suspended, SuspendedShots):
             check_suspended_shots(suspended, experiment)
         elif isinstance(suspended, Suspended):

@@ -10,7 +10,6 @@ import numpy as np
 from basicaer.calibration import known_crossover
 from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
-from basicaer.devices.registry import choose_device
 from basicaer.engine.method import choose_method
 from basicaer.errors import OptionValueError, PubError, UnknownOptionError, at_border, shown
 from basicaer.options import DeviceOptions, Method
@@ -22,6 +21,8 @@ from basicaer.simulation import check_state
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from basicaer.simulators.noise import noise_of
+from basicaer.simulators.run_options import places_elsewhere
+from basicaer.spilling import choose_device
 from basicaer.submission import submit_job
 from basicaer.wording import unknown_name
 
@@ -132,7 +133,7 @@ class Primitive:
         """Choose how the programs of a sweep are simulated, and check that their state fits into memory."""
         program, differ = sweep.structure, len(sweep.programs) > 1
         choice = choose_method(settings.get("method", Method.STATEVECTOR), program, shots, exactly=exactly)
-        device = expected_device(program.state_qubits * choice.axes, settings)
+        device = expected_device(program.state_qubits * choice.axes, settings, may_spill=True)
         check_state(
             device,
             program,
@@ -141,13 +142,15 @@ class Primitive:
             "counts",
             density=choice.is_density,
             one_of_many=differ,
+            elsewhere=places_elsewhere(settings),
         )
         return choice
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
         widest = max((task.evolved_qubits for task in tasks), default=0)
-        gpu = expected_device(widest, settings).queue
-        payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), devices_of(settings), settings["precision"], gpu)
+        gpu = expected_device(widest, settings, may_spill=True).queue
+        devices = devices_of(settings, may_spill=True)
+        payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), devices, settings["precision"], gpu)
 
         def no_qobj() -> None:
             """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
@@ -174,12 +177,15 @@ def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
     return read
 
 
-def devices_of(settings: dict[str, Any]) -> DeviceOptions:
-    """Return which devices checked options allow."""
-    return DeviceOptions(settings["device"], settings["max_parallel_threads"])
+def devices_of(settings: dict[str, Any], *, may_spill: bool = False) -> DeviceOptions:
+    """Return which devices checked options allow; a folder among them only if states in files can be worked with."""
+    folder = settings.get("spill") if may_spill else None
+    spill = "" if folder is None else str(folder)
+    return DeviceOptions(settings["device"], settings["max_parallel_threads"], spill=spill)
 
 
-def expected_device(n_qubits: int, settings: dict[str, Any]) -> Device:
-    """Return the device that a state is expected to run on."""
-    device, _ = choose_device(devices_of(settings), n_qubits, settings["precision"], known_crossover, ahead=True)
+def expected_device(n_qubits: int, settings: dict[str, Any], *, may_spill: bool = False) -> Device:
+    """Return the device that a state is expected to run on; see `devices_of`."""
+    devices = devices_of(settings, may_spill=may_spill)
+    device, _ = choose_device(devices, n_qubits, settings["precision"], known_crossover, ahead=True)
     return device

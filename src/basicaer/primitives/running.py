@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.calibration import measured_crossover
-from basicaer.devices.registry import choose_device, device_after_failure
+from basicaer.devices.registry import device_after_failure
 from basicaer.engine.draws import generator, seeds_of_experiments
 from basicaer.engine.execute import lost
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -20,6 +20,7 @@ from basicaer.errors import DeviceFailedError, LostNormError
 from basicaer.primitives.estimating import estimated
 from basicaer.primitives.payload import Sampled, SamplerTask
 from basicaer.primitives.sweep_run import SweepRun
+from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,6 +15,7 @@ from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
 from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import device_after_failure
+from basicaer.devices.spilled.device import LAYOUT_NAME, SpilledDevice
 from basicaer.engine.exactly import mean_values, outcome_probabilities
 from basicaer.engine.execute import execute
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -248,10 +249,13 @@ class _Simulation:
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = self._n_qubits(experiment)
-        device, reason = instead or self._device_for(experiment)
+        is_continued = self._continuation is not None and self._continuation.position == position
+        on_disk = is_continued and self._continuation is not None and self._continuation.device == LAYOUT_NAME
+        device, reason = instead or self._device_for(experiment, on_disk=on_disk)
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
-            self._persister.note_running(position, layout_name)
+            file_saved = device.note_saved if isinstance(device, SpilledDevice) else None
+            self._persister.note_running(position, layout_name, file_saved)
         started = time.perf_counter()
         request = Request(
             program,
@@ -289,7 +293,7 @@ class _Simulation:
             self._monitor.enter("gates")
             exact[program.outcomes_save.label] = outcome_probabilities(request, **how)
         outcome = None
-        if self._continuation is not None and self._continuation.position == position:
+        if is_continued and self._continuation is not None:
             # It serves once: what it refers to is overwritten as soon as this run is persisted.
             continuation, self._continuation = self._continuation, None
             outcome = _continued(continuation, layout_name, program.name, run)
@@ -298,11 +302,16 @@ class _Simulation:
         outcome.saved.update(exact)
         return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
 
-    def _device_for(self, experiment: Experiment) -> _Chosen:
-        """Return the device of an experiment, and why it is that one."""
+    def _device_for(self, experiment: Experiment, *, on_disk: bool = False) -> _Chosen:
+        """Return the device of an experiment, and why it is that one; see `choose_device`."""
         n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
         of_rank = qubits_of_rank(n_qubits, ranks)
-        chosen = choose_device(experiment.devices, of_rank, experiment.precision, measured_crossover)
+        persistence = self._payload.persistence
+        saved_in = None if persistence is None else Path(persistence.folder)
+        choice = experiment.devices, of_rank, experiment.precision, measured_crossover
+        if saved_in is None:
+            return shared(choose_device(*choice), n_qubits, ranks)
+        chosen = choose_device(*choice, saved_in=saved_in, on_disk=on_disk)
         return shared(chosen, n_qubits, ranks)
 
     def _n_qubits(self, experiment: Experiment) -> int:
