@@ -34,14 +34,14 @@ __global__ void set_identity(Complex<R>* state, Index size, unsigned half) {
 }
 
 // Projects and renormalises: amplitudes of the y-th of several states (see `clear`) whose index has the value v at `bit` are
-// multiplied by factors[2 * y + v], which is 0 for one v.
+// multiplied by factors[2 * y + v], which is 0 for one v: what is projected away becomes 0 whatever it was.
 template <class R>
 __global__ void collapse(Complex<R>* states, Index size, unsigned bit, const Index* first, const double* factors) {
   Complex<R>* const state = states + first[blockIdx.y];
   for_each_number(i, size) {
     const Complex<R> a = read_global(state, i);
     const R by = R(factors[2 * blockIdx.y + has_bit(i, bit)]);
-    write_global(state, i, (Complex<R>{by * a.re, by * a.im}));
+    write_global(state, i, (by == 0 ? Complex<R>{} : Complex<R>{by * a.re, by * a.im}));
   }
 }
 

@@ -143,7 +143,7 @@ WAYS = {  # (states besides the first, states of a batch, qubits of a tile)
 def outcome_of(circuit, backend, monkeypatch, way, **how):
     with monkeypatch.context() as patched:
         device = Device(*way, circuit.num_qubits)
-        patched.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+        patched.setattr(running, "choose_device", lambda *_, **__: (device, "a test wants it"))
         return backend.run(circuit, seed_simulator=5, **how).result()
 
 

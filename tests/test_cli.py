@@ -17,11 +17,12 @@ import pytest
 from click.testing import CliRunner
 from qiskit import QuantumCircuit, qasm2, qasm3
 
-from basicaer import BasicAer, BasicAerError, __version__, cli
+from basicaer import BasicAer, BasicAerError, __version__, calibration, cli, spilling
 from basicaer.cli import inputs
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.memory import largest_state
+from basicaer.devices.spilled import state_file
 from basicaer.engine.monitor import current_monitor
 from basicaer.engine.suspended import Suspension
 from basicaer.openqasm.loading import load_circuit
@@ -563,13 +564,38 @@ def test_the_package_runs_as_the_command():
 
 def test_a_state_is_spilled_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
+    monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
+    monkeypatch.setattr(calibration, "_MOVED_AMPLITUDES", 2**10)
+    monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path / "calibration.json")
     path = tmp_path / "coin.qasm"
     path.write_text('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q; measure q -> c;')
     shown = CliRunner().invoke(cli.main, ["run", str(path), "--spill", str(tmp_path), "--json", "--shots", "3"])
     assert shown.exit_code == 0, shown.output
     assert f"disk of {tmp_path}" in shown.output
     shown = CliRunner().invoke(cli.main, ["plan", str(path), "--spill", str(tmp_path)])
-    assert "The state is a file of 64 bytes" in shown.output
+    assert "The state has 64 bytes outside of the device" in shown.output
     shown = CliRunner().invoke(cli.main, ["run", str(path), "--spill", str(tmp_path), "--simulator", "unitary"])
     assert shown.exit_code == 1
     assert "'spill'" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--spill", "missing"], "missing' (No such file or directory); make the folder, or choose another one."),
+        (
+            ["--spill", ".", "--device", "GPU"],
+            "A folder in --spill is for states on the CPU: leave out --device GPU, or give --spill host.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_spilling_is_said_in_the_words_of_the_command_line(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
+    monkeypatch.chdir(tmp_path)
+    Path("spill.qasm").write_text('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q; measure q -> c;')
+    for command in ("run", "plan"):
+        shown = CliRunner().invoke(cli.main, [command, "spill.qasm", *arguments])
+        assert shown.exit_code == 1
+        assert words in shown.output

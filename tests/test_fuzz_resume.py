@@ -121,7 +121,7 @@ def tight(monkeypatch, random, n, tile_qubits=None):
         return 2 * int(random.integers(4)) * STATE_BYTES * 2**n
 
     monkeypatch.setattr(NumpyDevice, "free_bytes", free_bytes)
-    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
     monkeypatch.setattr("basicaer.simulation.check_saves", lambda *_args, **_keys: None)
 
 
@@ -213,7 +213,7 @@ def test_nothing_is_saved_twice_where_a_job_goes_on_with_less_memory(tmp_path, m
     copies = 3
     device = NumpyDevice(threads=1, tile_qubits=3)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2 * copies * STATE_BYTES * 2**4)
-    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
     circuit = QuantumCircuit(4, BITS)
     circuit.h(0)
     circuit.reset(0)

@@ -90,8 +90,8 @@ def test_rotations_of_a_layer_are_summed_four_qubits_at_a_time_in_one_reading():
 
 @pytest.mark.parametrize("precision", Precision, ids=str)
 def test_states_are_read_in_whole_pieces_for_as_many_matrices_as_fit_into_a_tile(precision):
-    """Those of 14 qubits have four runs; the lowest index bits are in each tile."""
-    n = 14
+    """Those of 13 qubits have four runs; the lowest index bits are in each tile."""
+    n = 13
     gates, angles = layers(n, 1)
     _, launches, _ = undone(gates, angles, n, precision)
     sums = [launch for launch in launches if launch.kernel.startswith("sum_transitions")]
@@ -195,7 +195,7 @@ def test_a_gradient_has_two_states_on_the_card_and_no_third(monkeypatch):
 
     n = 9
     device = CupyDevice(cupy=EmulatedCupy(), shapes=TINY_SHAPES)
-    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_, **__: (device, "a test wants it"))
     monkeypatch.setattr(Queue, "empty_state", noted)
     circuit = efficient_su2(n, reps=1)
     values = np.linspace(-1, 1, circuit.num_parameters)

@@ -53,7 +53,7 @@ def feedback():
 @pytest.mark.parametrize("in_the_middle", [True, False])
 def test_they_are_the_same_on_all_devices_and_in_both_precisions(device, in_the_middle, precision, monkeypatch):
     chosen = DEVICES[device]()
-    monkeypatch.setattr(running, "choose_device", lambda *_: (chosen, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_, **__: (chosen, "a test wants it"))
     circuit = feedback() if in_the_middle else QuantumCircuit(3, 4)
     if not in_the_middle:
         circuit.ry(0.7, range(3))

@@ -32,7 +32,7 @@ OPERATORS = [SparsePauliOp(["ZZI", "XIY", "YYX", "III"], [1.0, 0.5, -0.3, 2.0]),
 def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
-    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
 
 
 @pytest.fixture(params=["batch", "one by one"])

@@ -38,7 +38,7 @@ OPERATOR = SparsePauliOp(["ZZX", "IYI", "XII", "III", "ZIX", "IZI"], [0.7, -0.4,
 def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
-    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_, **__: (device, "a test wants it"))
 
 
 def random_gates(n, layers, seed):
@@ -119,7 +119,7 @@ def test_what_is_saved_of_a_state(name, precision, qasm):
 @pytest.mark.parametrize("name", SAVED)
 def test_what_is_saved_is_read_from_the_state_itself(name, device, monkeypatch, qasm):
     """A copy would take as much memory as the state."""
-    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_, **__: (device, "a test wants it"))
     state_class = type(device.new_state(1, Precision.DOUBLE))
     monkeypatch.delattr(state_class, "copy")
     append, arguments, _ = SAVED[name]

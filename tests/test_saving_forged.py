@@ -52,7 +52,7 @@ SHARE = float(os.environ.get("BASICAER_SOAK_SHARE", "1"))  # of the slow test
 def _small_and_quick():
     device = DEVICES["CPU-tiny-tiles"]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+        patch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
         patch.setattr(folder_module.os, "fsync", lambda _file: None)
         yield
 

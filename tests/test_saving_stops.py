@@ -33,7 +33,7 @@ def _quick_disk(monkeypatch):
 @pytest.fixture(params=["CPU-tiny-tiles", "GPU-emulated"])
 def device(request, monkeypatch):
     device = DEVICES[request.param]()
-    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
     return device
 
 

@@ -98,7 +98,7 @@ def test_outcomes_are_those_of_any_device(qasm, monkeypatch, seed, name):
     circuit = random_circuit(seed)
     want = memory_of(qasm, circuit)
     device = DEVICES[name]()
-    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_, **__: (device, "a test wants it"))
     assert memory_of(qasm, circuit) == want
 
 

@@ -1,13 +1,17 @@
-"""What every device's state promises, tested on states in files: the tests of all devices, on tiny chunks."""
+"""What every device's state promises, tested on states that are spilled: the tests of all devices, on tiny chunks."""
 
 import pytest
 
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu.device import CupyDevice
+from basicaer.devices.gpu.shape import TileShape
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.devices.spilled.state import SpilledState
 from basicaer.errors import BasicAerError
+from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
+from conftest import TINY_GPUS
 from test_device_contract import (  # noqa: F401  # they are collected here too, with the device of this module
     state_of,
     test_a_copy_is_independent,
@@ -33,12 +37,17 @@ from test_device_contract import (  # noqa: F401  # they are collected here too,
     test_weights_are_squared_norms_however_small,
 )
 
+SMALLEST_SHAPES = dict.fromkeys(Precision, TileShape(3, 1, 1))
 
-@pytest.fixture
-def device(tmp_path):
+
+@pytest.fixture(params=["file", *TINY_GPUS])
+def device(request, tmp_path):
     """A device whose chunks and tiles are so small that there are several, and each chunk takes several passes."""
-    cpu = NumpyDevice(threads=1, tile_qubits=2)
-    return SpilledDevice(tmp_path, plan_segment, plan_stages, device=cpu, chunk_qubits=3)
+    if request.param == "file":
+        cpu = NumpyDevice(threads=1, tile_qubits=2)
+        return SpilledDevice(tmp_path, plan_segment, plan_stages, device=cpu, chunk_qubits=3)
+    gpu = CupyDevice(cupy=TINY_GPUS[request.param]().card.cupy, shapes=SMALLEST_SHAPES)
+    return SpilledDevice(None, plan_segment, plan_stages, device=gpu, chunk_qubits=3)
 
 
 @pytest.fixture

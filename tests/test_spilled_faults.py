@@ -4,13 +4,15 @@ import errno
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from qiskit import QuantumCircuit
 
 import reference
-from basicaer import BasicAer, BasicAerError, JobTimeLimitError
+from basicaer import BasicAer, BasicAerError, JobTimeLimitError, spilling
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import state_file
@@ -22,6 +24,7 @@ from basicaer.errors import Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
+from jobs import GUARD
 from thread_ranks import comms
 
 N = 8
@@ -33,7 +36,10 @@ def nothing_is_left(tmp_path):
     """No thread of the disk and no file outlives what they are for."""
 
     yield
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("basicaer-spill")]
+    for thread in threading.enumerate():
+        if thread.name.startswith("basicaer-spill"):
+            thread.join(GUARD)
+            assert not thread.is_alive()
     opened = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
     assert not [name for name in opened if str(tmp_path) in name]
 
@@ -44,6 +50,8 @@ def small(monkeypatch):
     monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", 4)
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
+    monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
 
 
 def new_state(folder, monitor=None):
@@ -82,6 +90,31 @@ def test_a_folder_that_is_none_is_refused_by_run(name, tmp_path, small, qasm):
     (tmp_path / "file").touch()
     with pytest.raises(BasicAerError, match=r"spill must be a folder in which files can be made, not '.*'"):
         qasm.run(circuit_of(N), spill=tmp_path / name).result()
+
+
+def mount(place, kind):
+    return SimpleNamespace(mountpoint=place, fstype=kind, device="a disk")
+
+
+def test_files_that_are_in_memory_themselves_are_refused(tmp_path, small, monkeypatch, qasm):
+    monkeypatch.undo()
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
+    mounted = [mount("/", "ext4"), mount(str(tmp_path), "tmpfs")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: mounted)
+    (tmp_path / "inside").mkdir()
+    with pytest.raises(BasicAerError, match=r"spill='.*inside' is a folder of tmpfs, whose files are in memory"):
+        qasm.run(circuit_of(N), spill=tmp_path / "inside")
+    mounted[1].mountpoint = str(tmp_path / "elsewhere")
+    qasm.run(circuit_of(2), spill=tmp_path / "inside").result()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_that_holds_no_files_is_refused(small, qasm):
+    with pytest.raises(
+        BasicAerError, match=r"not '/proc' \(it cannot be written\); make the folder, or choose another"
+    ):
+        qasm.run(circuit_of(N), spill="/proc")
 
 
 def test_a_state_that_no_disk_holds_is_refused_with_what_would_fit(tmp_path, qasm):
@@ -259,8 +292,8 @@ def test_a_time_limit_ends_a_pass(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"checkpoint_dir": "saved"}, "keeps its states in memory: leave out spill"),
-        ({"device": "GPU"}, "spill is for states on the CPU"),
+        ({"device": "GPU"}, "A folder in spill is for states on the CPU"),
+        ({"max_parallel_experiments": 2}, "circuits run one after another"),
         ({"distributed": comms(1)[0]}, "several ranks are in memory: leave out spill"),
     ],
 )
@@ -268,6 +301,9 @@ def test_options_that_exclude_spilling(options, words, tmp_path, monkeypatch, qa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BasicAerError, match=words):
         qasm.run(circuit_of(2), spill=tmp_path, **options)
+    of_plan = {"ranks": 2} if "distributed" in options else options
+    with pytest.raises(BasicAerError, match=words):
+        qasm.plan(circuit_of(2), spill=tmp_path, **of_plan)
 
 
 def test_simulators_that_return_all_amplitudes_do_not_spill(tmp_path):
@@ -282,6 +318,34 @@ def test_a_system_without_the_calls_is_named(tmp_path, small, monkeypatch, qasm)
         qasm.run(circuit_of(N), spill=tmp_path).result()
 
 
+def test_a_cancelled_job_does_not_wait_for_a_call_that_the_system_slows_down(tmp_path, monkeypatch):
+    begun, goes_on, pwritev = threading.Event(), threading.Event(), os.pwritev
+
+    def slow(*arguments):
+        if threading.current_thread().name.startswith("basicaer-spill"):
+            begun.set()
+            assert goes_on.wait(GUARD)
+        return pwritev(*arguments)
+
+    class CancelledMeanwhile(Monitor):
+        def poll(self):
+            if begun.is_set():
+                raise Cancelled
+
+    state = new_state(tmp_path, CancelledMeanwhile())
+    file = state._file._file
+    monkeypatch.setattr(os, "pwritev", slow)
+    with pytest.raises(Cancelled):
+        state.run(GATES, None)
+    state.release()
+    assert not file.closed
+    goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("basicaer-spill"):
+            thread.join(GUARD)
+    assert file.closed
+
+
 def test_large_files_are_closed_beside_and_their_room_counts_as_free(tmp_path, monkeypatch):
     monkeypatch.setattr(state_file, "_SLOW_TO_CLOSE", 0)
     state = new_state(tmp_path)
@@ -291,9 +355,13 @@ def test_large_files_are_closed_beside_and_their_room_counts_as_free(tmp_path, m
     assert closed.is_set()
     assert not file.closed
     monkeypatch.undo()
-    state_file._closing[-1].start()
-    assert state_file.free_disk_bytes(tmp_path) > 0
+    thread, _ = state_file._closing[-1]
+    free = state_file.free_disk_bytes(tmp_path)
+    thread.start()
+    state_file._await_closed(lambda: None)
+    assert free > 0
     assert file.closed
+    assert not state_file._closing
 
 
 def test_states_that_fit_stay_in_memory(tmp_path, qasm):

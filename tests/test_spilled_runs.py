@@ -10,10 +10,12 @@ from qiskit.quantum_info import SparsePauliOp
 
 import random_programs
 import reference
-from basicaer import BasicAerError, library
+from basicaer import BasicAer, BasicAerError, calibration, library, spilling
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.spilled import device as spilled_device
+from basicaer.devices.spilled import state_file
 from basicaer.devices.spilled.device import SpilledDevice
+from basicaer.devices.spilled.state import SpilledState
 from basicaer.devices.spilled.state_file import StateFile
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
@@ -21,6 +23,7 @@ from basicaer.noise import NoiseModel, depolarizing_error
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
+from basicaer.primitives import EstimatorV2, SamplerV2
 
 CHUNK_QUBITS = 4
 
@@ -31,6 +34,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(spilled_device, "_SMALLEST_CHUNK", CHUNK_QUBITS)
     monkeypatch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
+    monkeypatch.setattr(state_file, "_IN_MEMORY", frozenset())  # where temporary files are in memory
+    monkeypatch.setattr(calibration, "_MOVED_AMPLITUDES", 2**10)
+    monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path.with_suffix(".json"))  # outside of it
     return tmp_path
 
 
@@ -137,6 +144,28 @@ def test_an_initial_state(folder, monkeypatch, qasm):
     circuit.measure_all()
     of_both = in_both(qasm, circuit, folder, monkeypatch, initial_statevector=reference.random_state(6))
     assert of_both[0].get_counts() == of_both[1].get_counts()
+
+
+def test_primitives_have_the_same_values(folder, monkeypatch, qasm):
+    circuit, measured = layers(6), layers(6)
+    measured.measure_all()
+    observables = [SparsePauliOp(["XXYZZI", "IIIIIZ"], [0.5, 2]), "YIIIIX"]
+
+    def both(**options):
+        values = EstimatorV2(qasm, **options).run([(circuit, observables)]).result()[0].data.evs
+        return values, SamplerV2(qasm, seed=3, **options).run([measured]).result()[0].data.meas.get_counts()
+
+    made, zero = [], SpilledState.zero.__func__
+    counting = classmethod(lambda cls, *arguments: made.append(cls) or zero(cls, *arguments))
+    monkeypatch.setattr(SpilledState, "zero", counting)
+    with pytest.raises(BasicAerError, match="statevector_simulator has no option 'spill'"):
+        SamplerV2(BasicAer.get_backend("statevector_simulator"), spill=folder)
+    values, counts = both(spill=folder)
+    assert len(made) == 2
+    monkeypatch.undo()
+    of_memory = both()
+    assert np.allclose(values, of_memory[0], rtol=0, atol=1e-12)
+    assert counts == of_memory[1]
 
 
 def segment_of(n, count, seed=0):
@@ -307,10 +336,13 @@ def test_a_plan_shows_the_stages_that_a_run_has_and_the_bytes_that_it_moves(meas
         circuit.compose(layers(n, 1), inplace=True)
     plan = qasm.plan(circuit, spill=folder)
     assert plan.device == f"disk of {folder}"
-    assert plan.on_disk == 16 * 2**n
+    assert plan.spilled == 16 * 2**n
     assert all(len(stage.tile) == CHUNK_QUBITS for stage in plan.stages)
     assert sum(len(stage.gates) for stage in plan.stages) == plan.n_gates - plan.swaps
-    assert f"The state is a file of {16 * 2**n // 1024} KiB. Each row is a stage" in " ".join(str(plan).split())
+    assert f"The state has {16 * 2**n // 1024} KiB outside of the device's memory. Each row is a stage" in " ".join(
+        str(plan).split()
+    )
+    moved.update(read=0, write=0)  # without the measurement of the disk
     job = qasm.run(circuit, spill=folder, shots=1)
     job.result()
     assert job.progress().total_passes == len(plan.stages)
@@ -318,11 +350,46 @@ def test_a_plan_shows_the_stages_that_a_run_has_and_the_bytes_that_it_moves(meas
         assert plan.bytes == 16 * (moved["read"] + moved["write"] - 1)
 
 
-@pytest.mark.parametrize(
-    ("options", "names_it"),
-    [({}, True), ({"precision": "single"}, True), ({"device": "CPU"}, True), ({"checkpoint_dir": "saved"}, False)],
-)
-def test_the_refusal_of_a_state_says_how_large_its_file_would_be(options, names_it, tmp_path, monkeypatch, qasm):
+def test_a_disk_is_measured_once_and_the_times_of_a_plan_contain_what_it_takes(folder, monkeypatch, qasm):
+    measured, circuit = [], layers(9, 1)
+    circuit.measure_all()
+
+    def seconds(device, amplitudes):
+        measured.append(device.folder)
+        return 16 * amplitudes / 2**10, 16 * amplitudes / 2**11
+
+    monkeypatch.setattr(SpilledDevice, "seconds_to_move", seconds)
+    plans = [qasm.plan(circuit, spill=folder) for _ in range(2)]
+    assert measured == [folder]
+    for plan in plans:
+        times = [16 * 2**9 / 2**11, *[16 * 2**9 / 2**10 + 16 * 2**9 / 2**11] * (len(plan.stages) - 1)]
+        assert len(times) > 1
+        assert [stage.seconds for stage in plan.stages] == pytest.approx(times, rel=0.01)
+        assert plan.seconds == pytest.approx(sum(times) + 2 * 16 * 2**9 / 2**10, rel=0.01)
+
+
+def test_the_rates_of_a_disk_are_measured_on_a_file(folder):
+    device = SpilledDevice(folder, plan_segment, plan_stages)
+    assert calibration.known_store_rates(device) is None
+    rates = calibration.store_rates(device)
+    assert min(rates.read, rates.write) > 0
+    assert not rates.both_ways
+    assert not any(folder.iterdir())
+    assert calibration.store_rates(device) == calibration.known_store_rates(device) == rates
+
+
+def test_nobody_asks_how_much_memory_is_free_for_a_small_state(folder, monkeypatch, qasm):
+    monkeypatch.undo()
+    asked = []
+    monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: asked.append(1) or 2**40)
+    circuit = layers(3, 1)
+    circuit.measure_all()
+    assert qasm.run(circuit, spill=folder).result().results[0].metadata["device"] == "CPU"
+    assert not asked
+
+
+@pytest.mark.parametrize("options", [{}, {"precision": "single"}, {"device": "CPU"}, {"checkpoint_dir": "saved"}])
+def test_the_refusal_of_a_state_says_how_large_its_file_would_be(options, tmp_path, monkeypatch, qasm):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _: 2**28)
     circuit = layers(30, 1)
@@ -330,4 +397,7 @@ def test_the_refusal_of_a_state_says_how_large_its_file_would_be(options, names_
     with pytest.raises(BasicAerError, match="30 qubits") as refused:
         qasm.run(circuit, **options)
     size = 8 if "precision" in options else 16
-    assert (f"spill=FOLDER keeps it in a file of {size} GiB" in refused.value.message) is names_it
+    assert f"spill=FOLDER keeps it in a file of {size} GiB" in refused.value.message
+    with pytest.raises(BasicAerError, match="30 qubits") as refused:
+        BasicAer.get_backend("statevector_simulator").run(circuit, **options)
+    assert "spill" not in refused.value.message

@@ -28,7 +28,7 @@ def turned(n=7):
 @pytest.fixture(params=["GPU-emulated", "GPU"])
 def device(request, monkeypatch):
     device = DEVICES[request.param]()
-    monkeypatch.setattr(running, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running, "choose_device", lambda *_, **__: (device, "a test wants it"))
     return device
 
 

@@ -1,6 +1,7 @@
-"""Measures the number of qubits from which a GPU is faster than the CPU, once on each machine.
+"""Measures the size from which a GPU is faster than the CPU, and how fast spilled states move, once on each machine.
 
-The number decides only which device `device="auto"` chooses. Plans never depend on it.
+The size decides only which device `device="auto"` chooses, and the rates what times a plan predicts. What a plan does
+never depends on them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,12 +24,21 @@ from basicaer.plan.planner import plan_segment
 if TYPE_CHECKING:
     from basicaer.devices.cpu.device import NumpyDevice
     from basicaer.devices.gpu.device import CupyDevice
+    from basicaer.devices.spilled.device import SpilledDevice
     from basicaer.engine.device import Device
     from basicaer.options import Precision
 
-__all__ = ["calibration_file", "known_crossover", "measured_crossover"]
+__all__ = [
+    "StoreRates",
+    "calibration_file",
+    "known_crossover",
+    "known_store_rates",
+    "measured_crossover",
+    "store_rates",
+]
 
 _SIZES = range(SMALLEST_ON_GPU, 23, 2)
+_MOVED_AMPLITUDES = 2**22  # amplitudes of which rates are measured: 64 MiB
 _RUNS = 4  # the first run is not counted, since it compiles and plans
 _lock = threading.Lock()
 
@@ -62,6 +72,48 @@ def measured_crossover(cpu: NumpyDevice, gpu: CupyDevice, precision: Precision) 
                 break
         _write(_read() | {_key(cpu, gpu, precision): found})
         return found
+
+
+class StoreRates(NamedTuple):
+    """How many bytes of a state are read and written in a second where it is, if the device has only chunks of it."""
+
+    read: int
+    write: int
+    both_ways: bool
+
+    def seconds(self, read: float, written: float) -> float:
+        """Return how long it takes to read and to write so many bytes."""
+        times = read / self.read, written / self.write
+        return max(times) if self.both_ways else sum(times)
+
+
+def known_store_rates(device: SpilledDevice) -> StoreRates | None:
+    """Return the rates of where a device has its states; None if they have not been measured."""
+    known = _read()
+    read, write = (known.get(key) for key in _keys_of_store(device))
+    return None if read is None or write is None else StoreRates(read, write, device.moves_both_ways)
+
+
+def store_rates(device: SpilledDevice) -> StoreRates:
+    """Return the rates of where a device has its states; if they are not known, measure them, which takes a second.
+
+    Raises
+    ------
+    BasicAerError
+        If there is no room to measure.
+    """
+    with _lock:
+        if (rates := known_store_rates(device)) is None:
+            size = 16 * _MOVED_AMPLITUDES
+            read, write = (int(size / seconds) + 1 for seconds in device.seconds_to_move(_MOVED_AMPLITUDES))
+            rates = StoreRates(read, write, device.moves_both_ways)
+            _write(_read() | dict(zip(_keys_of_store(device), rates[:2], strict=True)))
+        return rates
+
+
+def _keys_of_store(device: SpilledDevice) -> tuple[str, str]:
+    key = f"basicaer {__version__}, {device.store_name}"
+    return f"{key}, read", f"{key}, write"
 
 
 def _seconds(device: Device, segment: Segment, n_qubits: int, precision: Precision) -> float:

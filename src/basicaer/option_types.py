@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from basicaer.engine.progress import Progress
 
     WholeNumber = int | np.integer[Any]
+    _Method = Literal["automatic", "statevector", "density_matrix", "unitary"] | None
 
 __all__ = [
     "EstimatorArguments",
@@ -51,7 +52,8 @@ class JobRunOptions(TypedDict, total=False):
 class PrimitiveRunOptions(JobRunOptions, total=False):
     """Options of ``backend.run`` that the primitives take too."""
 
-    method: Literal["automatic", "statevector", "density_matrix", "unitary"] | None
+    method: _Method
+    spill: str | PathLike[str] | None
     distributed: bool
 
 
@@ -84,9 +86,10 @@ class GradientRunOptions(JobRunOptions, SavingOptions, total=False):
     """Options of ``backend.run`` that single gradients take too."""
 
 
-class SimulatorOptions(PrimitiveRunOptions, SavingOptions, ForeignOptions, total=False):
+class SimulatorOptions(JobRunOptions, SavingOptions, ForeignOptions, total=False):
     """The options of ``run`` that all simulators accept; `BasicAerSimulator.run` says what they mean."""
 
+    method: _Method
     shots: WholeNumber | None
     memory: bool | None
     seed_simulator: WholeNumber | None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 __all__ = [
+    "HOST_MEMORY",
     "NOT_SAVED",
     "SECONDS_BETWEEN_SAVES",
     "ArrayPlace",
@@ -40,6 +41,10 @@ __all__ = [
     "keywords_checked",
     "possible_threads",
 ]
+
+
+HOST_MEMORY = "host"
+"""The value of ``spill`` by which states that do not fit on a GPU are in the host's memory."""
 
 
 class Precision(StrEnum):
@@ -89,7 +94,7 @@ class DeviceOptions(NamedTuple):
     gpu
         The number of the GPU.
     spill
-        The folder for states that do not fit into memory; empty if they are refused.
+        The folder for states that do not fit into memory, or `HOST_MEMORY`; empty if they are refused.
     gpus
         The GPUs among which states are divided that do not fit one of them.
     """
@@ -193,6 +198,11 @@ def _folder(value: Any) -> Path:
     return path
 
 
+def _place_of_states(value: Any) -> str | Path:
+    """Return the path of a folder, or `HOST_MEMORY`; a folder of that name is given as ``./host``."""
+    return HOST_MEMORY if isinstance(value, str) and value == HOST_MEMORY else _folder(value)
+
+
 def _noise_model(value: Any) -> Any:
     """Return what may be a noise model, which is read with the circuits."""
     if not isinstance(value, Mapping) and not any(callable(getattr(value, name, None)) for name in _OF_NOISE_MODELS):
@@ -254,7 +264,7 @@ _CHECKS: dict[str, _Check] = {
     "max_parallel_experiments": _whole(0),
     "checkpoint_dir": _or_none(_Check("the path of a folder", _folder)),
     "checkpoint_every": _SECONDS,
-    "spill": _or_none(_Check("the path of a folder", _folder)),
+    "spill": _or_none(_Check("the path of a folder, 'host'", _place_of_states), ", or "),
     "checkpoint_margin": _Check("a number of seconds, at least 0", _finite),
     "checkpoint_on_sigterm": _TRUTH,
     "executor": _or_none(_Check("a concurrent.futures.Executor", lambda value: _of_kind(value, Executor))),

@@ -51,7 +51,7 @@ def resume_job(get_backend: Callable[..., Any], options: dict[str, Any]) -> Basi
 
 def _job_in(folder: Path) -> tuple[str, Any]:
     job_id, payload, ended = read_job(folder, CHECKS)
-    check_room_of(payload, ended, CHECKS)
+    check_room_of(folder, payload, ended, CHECKS)
     return job_id, payload
 
 
@@ -69,7 +69,7 @@ def _resumed_by_ranks(
         )
     of_job = ranks.again()
     payload = resumed_by_rank(payload, of_job)
-    check_room_of(payload, ended)
+    check_room_of(folder, payload, ended)
     return left_together(
         _submitted(get_backend, job_id, payload, persistence, settings_of_rank(settings, ranks)), of_job
     )

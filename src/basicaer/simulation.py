@@ -17,7 +17,7 @@ from basicaer.options import Method
 from basicaer.result import joined, qiskit_experiment, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -228,7 +228,7 @@ def check_state(
     *,
     density: bool = False,
     one_of_many: bool = False,
-    may_spill: bool = False,
+    elsewhere: Callable[[int], Iterable[str]] = lambda _size: (),
 ) -> None:
     """Check that the state of a circuit fits into memory.
 
@@ -242,8 +242,8 @@ def check_state(
         Whether it is a density matrix.
     one_of_many
         Whether the gates will have other numbers than those of the program.
-    may_spill
-        Whether the option ``spill`` would help.
+    elsewhere
+        The same as in `check_fits`.
 
     Raises
     ------
@@ -252,11 +252,11 @@ def check_state(
     """
     if density:
         what = f"The density matrix of circuit '{program.name}'"
-        check_fits(device, what, n_qubits, precision, density=True, may_spill=may_spill)
+        check_fits(device, what, n_qubits, precision, density=True, elsewhere=elsewhere)
         return
     try:
         is_unitary = returns == "unitary"
-        check_fits(device, f"Circuit '{program.name}'", n_qubits, precision, unitary=is_unitary, may_spill=may_spill)
+        check_fits(device, f"Circuit '{program.name}'", n_qubits, precision, unitary=is_unitary, elsewhere=elsewhere)
     except BasicAerError as error:
         if one_of_many or returns != "counts" or not is_clifford(program):
             raise
@@ -274,7 +274,7 @@ def check_room(
     memory: bool,
     is_persisted: bool,
     density: bool = False,
-    may_spill: bool = False,
+    elsewhere: Callable[[int], Iterable[str]] = lambda _size: (),
 ) -> None:
     """Check that a circuit, what it saves, its shots and its result fit into memory.
 
@@ -288,6 +288,8 @@ def check_room(
         Whether the job is saved while it runs.
     density
         Whether its state is a density matrix.
+    elsewhere
+        The same as in `check_fits`.
 
     Raises
     ------
@@ -296,7 +298,7 @@ def check_room(
     """
     what, is_unitary = f"Circuit '{program.name}'", returns == "unitary"
     n_qubits = program.state_qubits if returns == "counts" else program.circuit_qubits
-    check_state(device, program, n_qubits, precision, returns, density=density, may_spill=may_spill)
+    check_state(device, program, n_qubits, precision, returns, density=density, elsewhere=elsewhere)
     check_saves(device, what, program, precision, shots, axes=2 if is_unitary or density else 1)
     if not may_split(program, shots, wants_single=memory or returns != "counts", is_persisted=is_persisted):
         check_shots(what, shots)

@@ -96,6 +96,8 @@ class EmulatedGpu:
         How many launches no call has waited for, now and at most.
     live_bytes
         Bytes that arrays hold, not rounded.
+    most_pinned_bytes, pinned_bytes
+        How much memory of the host can be pinned apart from the pool, and how much is now.
     """
 
     def __init__(self):
@@ -113,6 +115,7 @@ class EmulatedGpu:
         self.events_recorded = self.events_waited_for = 0
         self.launches_in_flight = self.most_launches_in_flight = 0
         self.live_bytes = 0
+        self.most_pinned_bytes, self.pinned_bytes = float("inf"), 0
         self.lock = threading.RLock()  # reentrant: the garbage collector may free arrays at any moment
         self.memories = weakref.WeakSet()  # allocations that were not freed
         self.streams = threading.local()  # streams.entered is the stack of streams that the thread is in
@@ -219,6 +222,18 @@ class EmulatedGpu:
                 raise CUDARuntimeError(_OUT_OF_MEMORY)
             self._taken_directly += size
             self.live_bytes += size
+
+    def pin(self, size):
+        """Pin memory of the host, or raise."""
+        self.check()
+        with self.lock:
+            if self.pinned_bytes + size > self.most_pinned_bytes:
+                raise CUDARuntimeError(_OUT_OF_MEMORY)
+            self.pinned_bytes += size
+
+    def unpin(self, size):
+        with self.lock:
+            self.pinned_bytes -= size
 
     def _must_fail(self):
         self._allocations_to_failure -= 1

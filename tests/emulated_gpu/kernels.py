@@ -3,6 +3,7 @@
 import ctypes
 import json
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from emulated_gpu.memory import DeviceArray
 
 _MOST_THREADS = 1024
 _MOST_SHARED_BYTES_UNASKED = 48 << 10
+
+_launching = threading.Lock()  # what kernels know of the launch that they are in is one for all threads
 
 
 class Counts(ctypes.Structure):
@@ -107,7 +110,8 @@ class RawKernel:
             return
         pointers = (ctypes.c_void_p * len(values))(*[value.ctypes.data for value in values])
         shape = {"grid": (*grid, 1)[:2], "threads": block[0], "shared_bytes": shared_mem}
-        why = self._library.launch(self.name, pointers, **shape, seed=seed, counts=counts)
+        with _launching:
+            why = self._library.launch(self.name, pointers, **shape, seed=seed, counts=counts)
         if why:
             gpu.report_launch_failure(f"{self.name}: {why}")
 

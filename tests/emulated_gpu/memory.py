@@ -159,7 +159,27 @@ def empty(gpu, shape, dtype=float, order="C"):
     return DeviceArray(gpu, shape, dtype, DevicePointer(memory, 0))
 
 
-class PinnedMemoryPointer(bytearray):
+class PinnedMemory:
+    """Pinned memory of the host from the driver itself, not from a pool; garbage at first."""
+
+    def __init__(self, gpu, size, flags=0):
+        del flags
+        gpu.pin(size)
+        self._bytes = bytearray(bytes([_GARBAGE]) * size)
+        self.ptr = ctypes.addressof(ctypes.c_char.from_buffer(self._bytes)) if size else 0
+        weakref.finalize(self, gpu.unpin, size).atexit = False
+
+
+class PinnedMemoryPointer:
+    """A place in pinned memory, which offers the rest of it as a writable buffer."""
+
+    def __new__(cls, mem, offset):
+        view = (ctypes.c_ubyte * (len(mem._bytes) - offset)).from_buffer(mem._bytes, offset)
+        view.mem, view.ptr = mem, mem.ptr + offset
+        return view
+
+
+class PooledPinnedMemory(bytearray):
     """Host memory that offers a writable buffer; in multiples of 512 bytes, as CuPy's pool hands it out."""
 
     def __init__(self, size):

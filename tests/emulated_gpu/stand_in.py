@@ -11,7 +11,9 @@ from emulated_gpu.memory import (
     DeviceArray,
     DevicePointer,
     Memory,
+    PinnedMemory,
     PinnedMemoryPointer,
+    PooledPinnedMemory,
     UnownedMemory,
     copy,
     empty,
@@ -101,6 +103,8 @@ class EmulatedCupy:
             Stream=partial(Stream, gpu),
             Event=partial(Event, gpu),
             Memory=partial(Memory, gpu),
+            PinnedMemory=partial(PinnedMemory, gpu),
+            PinnedMemoryPointer=PinnedMemoryPointer,
             UnownedMemory=UnownedMemory,
             MemoryPointer=DevicePointer,
             get_current_stream=gpu.current_stream,
@@ -130,7 +134,7 @@ def _set_allocator(allocator):
 
 def _pinned(gpu, size):
     gpu.check()
-    return PinnedMemoryPointer(size)
+    return PooledPinnedMemory(size)
 
 
 def _runtime(gpu):

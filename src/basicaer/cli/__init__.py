@@ -99,7 +99,9 @@ _HOW_TO_SIMULATE = _with_options(
 )
 
 _SPILL = click.option(
-    "--spill", type=click.Path(), help="A folder for states that do not fit into memory, for qasm; much slower."
+    "--spill",
+    type=click.Path(),
+    help="A folder for states that do not fit into memory, or 'host' for those that do not fit on a GPU; for qasm.",
 )
 
 _DISTRIBUTED = click.option(

@@ -40,9 +40,11 @@ _FLAGS = {  # options of `run`, as its messages call them -> options of the comm
     "shots": "--shots",
     "timeout": "--timeout",
 }
-_ASSIGNED = re.compile(rf"\b({'|'.join(_FLAGS)})=(?:'(\w+)'|(\w+)|)")  # "precision='single'", or "timeout=" alone
-_NAMED = re.compile(  # "shots must be", "timeout (5 s)", "checkpoint_dir"
-    rf"\A({'|'.join(_FLAGS)})(?= must be)|\b(timeout)(?= \()|\b(\w+_\w+)\b(?![=(])"
+_ASSIGNED = re.compile(
+    rf"\b({'|'.join(_FLAGS)})=(?:'(\w+)'|(\w+)|('[^']*')|)"
+)  # "precision='single'", or "timeout=" alone
+_NAMED = re.compile(  # "shots must be", "timeout (5 s)", "checkpoint_dir", "leave out spill"
+    rf"\A({'|'.join(_FLAGS)})(?= must be)|\b(timeout)(?= \()|\b(\w+_\w+)\b(?![=(])|(?<![-'/\w])(spill)(?![='/\w])"
 )
 
 
@@ -59,7 +61,7 @@ def refusal(error: BasicAerError | MemoryError) -> click.ClickException:
         return click.ClickException("The memory is full; use a smaller circuit.")
     if isinstance(error, JobTimeLimitError) and error.saved_in is not None:
         return _TimedOut(f"{error.reached}; it is saved, and basicaer resume {error.saved_in} continues it.")
-    words = _ASSIGNED.sub(lambda found: " ".join(filter(None, [_FLAGS[found[1]], found[2], found[3]])), str(error))
+    words = _ASSIGNED.sub(lambda found: " ".join(filter(None, [_FLAGS[found[1]], *found.groups()[1:]])), str(error))
     words = _NAMED.sub(lambda found: _FLAGS.get(found[0], found[0]), words).replace(" or None, not", ", not")
     words = _DISTRIBUTED.sub("--distributed", words)
     return _TimedOut(words) if isinstance(error, JobTimeLimitError) else click.ClickException(words)

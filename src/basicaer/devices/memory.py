@@ -14,10 +14,13 @@ from basicaer.options import Precision
 from basicaer.wording import counted, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from basicaer.engine.device import Device
     from basicaer.engine.program import Program
 
 __all__ = [
+    "TOO_SMALL_TO_ASK",
     "check_dictionary",
     "check_fits",
     "check_saves",
@@ -27,7 +30,9 @@ __all__ = [
     "largest_state",
 ]
 
-_TOO_SMALL_TO_ASK = 2**25  # bytes; asking the operating system takes 0.1 ms, which is as long as a small circuit
+TOO_SMALL_TO_ASK = 2**25
+"""Bytes that there always are: to ask the operating system takes up to 1 ms, which is as long as a small circuit."""
+
 _NO_MEMORY = 1000  # qubits; the powers of 2 of much larger numbers would take much memory themselves
 _MOST_SPILLED = 42  # qubits of a state that some disk may hold: 64 TiB in double precision
 _BYTES_PER_SHOT = 64  # the number, draw, rank, index and value of a shot, and what sorting needs
@@ -55,7 +60,7 @@ def check_fits(
     unitary: bool = False,
     density: bool = False,
     states: int = 1,
-    may_spill: bool = False,
+    elsewhere: Callable[[int], Iterable[str]] = lambda _size: (),
 ) -> None:
     """Refuse a state that does not fit.
 
@@ -67,8 +72,8 @@ def check_fits(
         Qubits of the circuit; a unitary and a density matrix are states of twice as many.
     states
         How many such states are needed at the same time.
-    may_spill
-        Whether the option ``spill`` would help, which the message then names.
+    elsewhere
+        Returns remedies by which a state of so many bytes is kept somewhere else.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def check_fits(
     copies = 2 if unitary or density else 1
     exponent = min(n_qubits * copies, _NO_MEMORY)
     needed = states * precision.amplitude_bytes * 2**exponent + device.scratch_bytes(precision)
-    if needed <= _TOO_SMALL_TO_ASK:
+    if needed <= TOO_SMALL_TO_ASK:
         return
     free = device.expected_free_bytes()
     if needed <= free:
@@ -87,8 +92,8 @@ def check_fits(
     remedies = [f"{counted(fits[precision], 'qubit')} fit{'s' if fits[precision] == 1 else ''}"]
     if precision is Precision.DOUBLE and fits[Precision.SINGLE] > fits[precision]:
         remedies.append(f"{fits[Precision.SINGLE]} with precision='single'")
-    if may_spill and exponent <= _MOST_SPILLED:
-        remedies.append(f"spill=FOLDER keeps it in a file of {readable(precision.amplitude_bytes * 2**exponent)}")
+    if exponent <= _MOST_SPILLED:
+        remedies += elsewhere(precision.amplitude_bytes * 2**exponent)
     if density:
         remedies.append("method='statevector' needs much less")
     raise BasicAerError(
@@ -101,7 +106,7 @@ def check_fits(
 def check_shots(subject: str, shots: int) -> None:
     """Refuse more shots than there is memory to tell apart; `subject` as for `check_fits`."""
     needed = shots * _BYTES_PER_SHOT
-    if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+    if needed > TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
             f"{subject} needs {readable(needed)} for {counted(shots, 'shot')} whose outcomes are kept one by one, and "
             f"{readable(free)} are free; run at most {counted(max(free // _BYTES_PER_SHOT, 1), 'shot')} at a time."
@@ -111,7 +116,7 @@ def check_shots(subject: str, shots: int) -> None:
 def check_values(subject: str, shots: int, values: int) -> None:
     """Refuse to keep so many numbers of each shot's state; `subject` as for `check_fits`."""
     needed = shots * values * _BYTES_PER_VALUE
-    if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+    if needed > TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
             f"{subject} has too many outcomes to follow each, and needs {readable(needed)} for the values of "
             f"{counted(values, 'Pauli')} in {counted(shots, 'shot')}, where {readable(free)} are free; give a larger "
@@ -122,7 +127,7 @@ def check_values(subject: str, shots: int, values: int) -> None:
 def check_dictionary(subject: str, entries: int) -> None:
     """Refuse to make a dictionary of more entries than there is memory for; `subject` as for `check_fits`."""
     needed = entries * _BYTES_PER_ENTRY
-    if needed > _TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+    if needed > TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
         raise BasicAerError(
             f"{subject} needs {readable(needed)} for a dictionary of {counted(entries, 'entry')}, and "
             f"{readable(free)} are free; save an array instead."
@@ -152,7 +157,7 @@ def check_saves(
     single = ", or take precision='single'"
     for place, (memory, free) in enumerate(((device.name, device.expected_free_bytes), ("host", free_host_bytes))):
         needed = wanted[place]
-        if needed > _TOO_SMALL_TO_ASK and needed > (there := free()):
+        if needed > TOO_SMALL_TO_ASK and needed > (there := free()):
             smaller = precision is Precision.DOUBLE and needs(Precision.SINGLE)[place] <= there
             raise BasicAerError(
                 f"{subject} needs {readable(needed)} on the {memory} for its state and what it saves of it, where "

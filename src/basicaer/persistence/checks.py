@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from basicaer.devices.spilled.state_file import NAME
 from basicaer.engine import trajectories
 from basicaer.engine.bits import WORD_BITS, all_ones, mask_words
 from basicaer.engine.groups import frame_at
@@ -82,7 +83,7 @@ def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     numbers = (experiment.chop_threshold, experiment.lowering_seconds)
     demand(min(*numbers) >= 0 and not math.isnan(sum(numbers)), "chop_threshold or lowering_seconds is out of range")
     whole = (experiment.shots - 1, experiment.seed, experiment.devices.threads, experiment.devices.gpu)
-    elsewhere = experiment.on_device or experiment.devices.spill or experiment.devices.gpus[1:]
+    elsewhere = experiment.on_device or experiment.devices.gpus[1:]
     demand(min(whole) >= 0 and not elsewhere, "shots, a seed or the device is out of range")
     if experiment.is_density:
         demand(not is_unitary, "a unitary is no density matrix")
@@ -265,12 +266,31 @@ def check_layout(layout: Mapping[str, Any], fresh: Mapping[str, Any], given: int
     ValueError
         Naming what cannot be.
     """
+    if "file" in fresh:
+        _check_layout_of_file(layout, fresh, given)
+        return
     place, wires = layout["place"], len(fresh["place"])
     demand_numbers(place, wires, "places")
     demand_numbers(layout["zero"], wires, "wires that are still 0")
     demand_numbers([layout["passes_done"]], MOST_REPEATS, "the passes that are done")
     demand(layout.keys() == fresh.keys() and len(place) == wires, "the layout is that of another state")
     demand(given == 2**wires * amplitude_bytes, f"{given} bytes are no state of {wires} qubits")
+
+
+def _check_layout_of_file(layout: Mapping[str, Any], fresh: Mapping[str, Any], given: int) -> None:
+    """Check the layout of a state that lies in a file; the file itself is checked when it is opened."""
+    wires, held = len(fresh["place"]), [layout[name] for name in ("held", "began") if layout[name] is not None]
+    demand(layout.keys() == fresh.keys() and given == 0, "the layout is that of another state")
+    demand(NAME.fullmatch(layout["file"]) is not None, f"{layout['file']} is not the name of a state")
+    demand_numbers([layout["chunk_qubits"]], wires + 1, "the qubits of a chunk")
+    demand(min(layout["chunk_qubits"], wires) >= min(2, wires), "chunks are too small")
+    for numbers in (layout["place"], [qubit for qubit, _ in layout["fixed"]], *held):
+        demand_numbers(numbers, wires, "places")
+    demand(len(layout["place"]) == wires, "the layout is that of another state")
+    demand(all(len(one) == wires - layout["chunk_qubits"] for one in held), "chunks are of another size")
+    demand(all(type(value) is int and value in {0, 1} for _, value in layout["fixed"]), "a qubit has no value")
+    demand(type(layout["factor"]) is float and 0 < layout["factor"] < math.inf, "the factor is out of range")
+    demand_numbers([layout["stages_done"]], MOST_REPEATS, "the stages that are done")
 
 
 def check_divided(layout: Mapping[str, Any], n_qubits: int) -> None:

@@ -2,8 +2,9 @@
 
 The folder holds records, one in each file. ``job.save`` is the payload of the job and does not change.
 ``circuit-0.save`` and so on are the outcomes of the circuits that have ended, each written once. ``running.save`` is
-the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. If
-several ranks run the job, ``part-0-0.save`` and so on are what each has of the state; ``running.save`` names them. The
+the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. If the
+state of that circuit lies in a file, the record has the name of it, which is ``running-`` and eight digits. If several
+ranks run the job, ``part-0-0.save`` and so on are what each has of the state; ``running.save`` names them. The
 process in which the job runs locks ``lock``; the system releases the lock when the process dies.
 
 A file gets its name in one step when it is complete. Its first line names the format and gives the length of the JSON
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from basicaer.devices.spilled.state_file import NAME
 from basicaer.errors import BasicAerError, Cancelled, OptionValueError, reason_of
 from basicaer.persistence.lock import FolderLock
 
@@ -194,6 +196,13 @@ class JobFolder:
         for suffix in (_SUFFIX, _NEW):
             for path in self._folder.glob(f"part-*{suffix}"):
                 with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def remove_states(self, *, but: str = "") -> None:
+        """Remove the files of states, which nothing works on, except one with a name."""
+        with contextlib.suppress(OSError):
+            for path in self._folder.iterdir():
+                if NAME.fullmatch(path.name) and path.name != but:
                     path.unlink()
 
     def holds(self, job_id: str) -> bool:

@@ -82,9 +82,13 @@ class JobPersister(Persister[ExperimentOutcome]):
 
         ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
         if not self._has_running():
+            self._remove_states()
             return ended, None, None
         with self._job_folder.damage_reported(RUNNING):
-            return ended, *(self._running(len(ended)) or (None, None))
+            running, record = self._running(len(ended)) or (None, None)
+            if running is not None:
+                self._remove_states(but=(running["layout"] or {}).get("file", ""))
+            return ended, running, record
 
     def _continuation(self, payload: SimulationPayload, running: dict[str, Any], record: Record | None) -> Continuation:
         """Return where an experiment continues, given its record; None in place of a record that this rank has not."""

@@ -6,13 +6,13 @@ import contextlib
 import dataclasses
 import itertools
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
-from basicaer.devices.registry import choose_device
 from basicaer.errors import BasicAerError, Cancelled, reason_of, shown, warn
 from basicaer.persistence.checks import (
     check_payload,
@@ -21,6 +21,7 @@ from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JOB, RUNNING, JobFolder, circuit_name
 from basicaer.sharing import qubits_of_rank, shared
 from basicaer.simulation import SimulationPayload, check_room
+from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 _Outcome = TypeVar("_Outcome")
+
+_SECONDS_BETWEEN_FILES = 1.0
 
 
 @contextlib.contextmanager
@@ -97,7 +100,7 @@ def load_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
         not fit into memory here.
     """
     job_id, payload, ended = read_job(folder, others)
-    check_room_of(payload, ended, others)
+    check_room_of(folder, payload, ended, others)
     return job_id, payload
 
 
@@ -121,7 +124,7 @@ def read_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
                 "install that version to resume it, or run it again."
             )
         payload = decoded(content["payload"], arrays)
-        checks = _checks(payload, others)
+        checks = _checks(folder, payload, others)
         if not isinstance(job_id, str) or not job_id.isprintable() or checks is None:
             raise ValueError("it is not a job")
         checks.content(payload)
@@ -134,7 +137,9 @@ def read_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
     return job_id, payload, frozenset(of_circuits)
 
 
-def check_room_of(payload: Any, ended: Collection[int], others: Mapping[type, PayloadChecks] | None = None) -> None:
+def check_room_of(
+    folder: Path, payload: Any, ended: Collection[int], others: Mapping[type, PayloadChecks] | None = None
+) -> None:
     """Check that the circuits of a payload that have not ended fit into memory here, as `run` does.
 
     Raises
@@ -142,22 +147,23 @@ def check_room_of(payload: Any, ended: Collection[int], others: Mapping[type, Pa
     BasicAerError
         If one does not.
     """
-    if (checks := _checks(payload, others)) is not None:
+    if (checks := _checks(folder, payload, others)) is not None:
         checks.room(payload, ended.__contains__)
 
 
-def _checks(payload: Any, others: Mapping[type, PayloadChecks] | None) -> PayloadChecks | None:
-    return {SimulationPayload: PayloadChecks(check_payload, _check_room), **(others or {})}.get(type(payload))
+def _checks(folder: Path, payload: Any, others: Mapping[type, PayloadChecks] | None) -> PayloadChecks | None:
+    of_simulators = PayloadChecks(check_payload, partial(_check_room, folder))
+    return {SimulationPayload: of_simulators, **(others or {})}.get(type(payload))
 
 
-def _check_room(payload: SimulationPayload, has_ended: Callable[[int], bool]) -> None:
+def _check_room(folder: Path, payload: SimulationPayload, has_ended: Callable[[int], bool]) -> None:
     """Check that the circuits that are still to be run fit into memory here, as `run` does."""
     for position, experiment in enumerate(payload.experiments):
         if not has_ended(position):
             qubits = experiment.program.state_qubits * (2 if payload.returns == "unitary" else 1)
             of_rank = qubits_of_rank(qubits, payload.ranks)
-            chosen = choose_device(experiment.devices, of_rank, experiment.precision, known_crossover, ahead=True)
-            device, _ = shared(chosen, qubits, payload.ranks)
+            choice = experiment.devices, of_rank, experiment.precision, known_crossover
+            device, _ = shared(choose_device(*choice, ahead=True, saved_in=folder), qubits, payload.ranks)
             program, precision, shots = experiment.program, experiment.precision, experiment.shots
             check_room(device, program, precision, shots, payload.returns, memory=experiment.memory, is_persisted=True)
 
@@ -187,15 +193,23 @@ class Persister(Generic[_Outcome]):
         self._unwritten: list[tuple[int, _Outcome]] = []  # circuits that have ended: position and outcome
         self._position = 0
         self._device = ""
+        self._file_saved: Callable[[], None] | None = None
         self._is_lost = False  # whether the folder holds this job no more
 
     def close(self) -> None:
         """Leave the folder to whoever resumes the job."""
         self._job_folder.unlock()
 
-    def note_running(self, position: int, device: str) -> None:
-        """Note which circuit runs from now on, and on which kind of device."""
-        self._position, self._device = position, device
+    def note_running(self, position: int, device: str, file_saved: Callable[[], None] | None = None) -> None:
+        """Note which circuit runs from now on, and on which kind of device.
+
+        Parameters
+        ----------
+        file_saved
+            Called when a state has been saved, if states lie in files there: a file takes no time to be saved, so that
+            this is done each second at least.
+        """
+        self._position, self._device, self._file_saved = position, device, file_saved
 
     def finish(self, position: int, outcome: _Outcome) -> None:
         """Persist the outcome of a circuit, the next one in order."""
@@ -254,17 +268,26 @@ class Persister(Generic[_Outcome]):
             )
         return not self._is_lost
 
+    def _remove_states(self, *, but: str = "") -> None:
+        """Remove the files of states from the folder, except one with a name, as long as it holds this job."""
+        if self._is_in_folder():
+            self._job_folder.remove_states(but=but)
+
     def _is_due(self) -> bool:
         """Tell whether the interval has passed."""
-        return time.monotonic() - self._last >= self._interval
+        interval = self._interval if self._file_saved is None else min(self._interval, _SECONDS_BETWEEN_FILES)
+        return time.monotonic() - self._last >= interval
 
     def _write_running(self, content: dict[str, Any], state: Iterable[Any] = ()) -> bool:
         """Write what is known of the circuit that is running, and first what has ended; tell whether it could be."""
 
         def write() -> None:
             self._write_outcomes()
-            if self._is_in_folder():
-                self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
+            if not self._is_in_folder():
+                return
+            self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
+            if self._file_saved is not None:
+                self._file_saved()
 
         return self._is_written(write)
 
@@ -283,8 +306,9 @@ class Persister(Generic[_Outcome]):
             del self._unwritten[0]
 
     def _write_ended(self) -> None:
-        """Write the outcomes of circuits that have ended, and remove the parts of their states."""
+        """Write the outcomes of circuits that have ended, and remove the files and parts of their states."""
         self._write_outcomes()
+        self._remove_states()
         if self._is_in_folder() and not self._job_folder.has(RUNNING):
             self._job_folder.remove_parts()
 

@@ -66,9 +66,9 @@ class CircuitPlan(PlanFacts):
         If the state is divided: the number of ``ranks``, ``rank_bytes`` of each, and ``exchanges``, each of which is
         the share of these bytes that a rank sends. Reading the state at the end may take one more. All else in the plan
         is as if one process had the whole state. None if it is not divided.
-    on_disk
-        Bytes of the file of a state that does not fit into memory; 0 if it is in memory. The bytes of `stages` are then
-        those that are read from the disk and written to it, and no predicted time contains what that takes.
+    spilled
+        Bytes of a state that does not fit into the memory of its device; 0 if it fits. The bytes of `stages` are then
+        those that are read and written where it is, at rates that are measured once and kept.
     """
 
     def __repr__(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from basicaer.calibration import measured_crossover
+from basicaer.calibration import known_store_rates, measured_crossover, store_rates
 from basicaer.devices.distributed.rank_gates import Places as PlacesOfRank
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.devices.spilled.stage_gates import segments_of_chunks
@@ -14,6 +15,8 @@ from basicaer.engine.plan import Part, Product
 from basicaer.engine.program import For, Form, If, Measure, Prepare, Reset, Segment, SetState, Switch, While, walk
 from basicaer.engine.stretches import stretches_of
 from basicaer.engine.superoperators import on_density_matrices
+from basicaer.errors import BasicAerError
+from basicaer.options import HOST_MEMORY, DeviceChoice
 from basicaer.plan.actions import pieces_of, structure
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
@@ -22,7 +25,7 @@ from basicaer.plan_view.circuit_plan import CircuitPlan
 from basicaer.plan_view.division import division_of
 from basicaer.plan_view.model import GateKind, ShownGate, ShownStep, ShownStop, Stage
 from basicaer.plan_view.prediction import run_times
-from basicaer.spilling import choose_device
+from basicaer.spilling import choose_device, spilled_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
     from basicaer.plan.actions import GateAction
     from basicaer.simulation import Experiment
 
-__all__ = ["plan_experiment"]
+__all__ = ["plan_experiment", "seconds_if_spilled"]
+
+_MOST_GATES = 10_000  # gates of a circuit that is planned for a sentence
 
 
 def plan_experiment(
@@ -70,6 +75,11 @@ def plan_experiment(
         threads=planning.threads,
         on_host=device.is_host,
     )
+    spilled, reading = 0, 0.0
+    if isinstance(device, SpilledDevice):
+        spilled = precision.amplitude_bytes * 2 ** len(qubits)
+        if program.final:  # it is read for the weights of blocks, and for the outcomes in these
+            reading = store_rates(device).seconds(2 * spilled, 0)
     return CircuitPlan(
         name=program.name,
         n_qubits=len(qubits),
@@ -82,8 +92,8 @@ def plan_experiment(
         device=device.name,
         device_reason=reason,
         threads=planning.threads,
-        seconds=times.repeated,
-        first_seconds=times.first,
+        seconds=times.repeated + reading,
+        first_seconds=times.first + reading,
         free_parameters=free_parameters,
         unitary=unitary,
         density_matrix=experiment.is_density,
@@ -92,8 +102,25 @@ def plan_experiment(
         division=None
         if ranks == 1
         else division_of(program, len(qubits), precision, ranks, starts_at_zero=starts_at_zero),
-        on_disk=precision.amplitude_bytes * 2 ** len(qubits) if isinstance(device, SpilledDevice) else 0,
+        spilled=spilled,
     )
+
+
+def seconds_if_spilled(experiment: Experiment, spill: str) -> float | None:
+    """Predict how long an experiment takes with a value of ``spill``.
+
+    None if that is not known: no plan with that place was made here before, or it would take long to make one.
+    """
+    gates = sum(len(part.gates) for part in walk(experiment.program.body) if isinstance(part, Segment))
+    choice = DeviceChoice.GPU if spill == HOST_MEMORY else DeviceChoice.CPU
+    devices = experiment.devices._replace(choice=choice, spill=spill)
+    try:
+        device = spilled_device(devices)
+        if gates > _MOST_GATES or known_store_rates(device) is None:
+            return None
+        return plan_experiment(replace(experiment, devices=devices)).seconds
+    except BasicAerError:  # it cannot be spilled there
+        return None
 
 
 def _memory(device: Device, n_qubits: int, precision: Precision, *, planned: bool) -> int:
@@ -115,7 +142,7 @@ class _Planning:
         self.costs = device.costs(self.n_qubits, experiment.precision)
         self.threads = device.threads
         self.zero = frozenset(range(self.n_qubits) if starts_at_zero else ())  # state qubits that are still |0>
-        self.held: tuple[int, ...] | None = None  # state qubits that made the number of a chunk of a file at last
+        self.held: tuple[int, ...] | None = None  # state qubits that made the number of a chunk at last
         self.stages: list[Stage] = []
         self.stops: list[ShownStop] = []  # the measurements and resets since the last stage
         self.n_gates = self.swaps = 0
@@ -168,7 +195,7 @@ class _Planning:
     def segment(self, segment: Segment, inside: str) -> None:
         self.n_gates += len(segment.gates)
         if isinstance(self.device, SpilledDevice):
-            self.in_file(segment, self.device, inside)
+            self.spilled(segment, self.device, inside)
             return
         by_plan = self.device.runs_by_plan(
             len(segment.gates), self.n_qubits, self.precision, any_untouched=bool(self.zero)
@@ -189,11 +216,12 @@ class _Planning:
             self.zero -= plan.taken_out_of_zero(current)
         self.zero = frozenset(q for q, wire in enumerate(plan.wire_of) if wire in self.zero)
 
-    def in_file(self, segment: Segment, device: SpilledDevice, inside: str) -> None:
-        """Add the stages of a segment, in each of which the chunks of a file are read and written."""
+    def spilled(self, segment: Segment, device: SpilledDevice, inside: str) -> None:
+        """Add the stages of a segment, in each of which the chunks of a state are read and written."""
         n, n_local = self.n_qubits, device.chunk_qubits(self.n_qubits, self.precision)
         is_fresh = len(self.zero) == n
         stages = plan_stages(segment, n, n - n_local, None if is_fresh else self.held or tuple(range(n_local, n)))
+        rates, state = store_rates(device), self.amplitude_bytes * 2**n
         places = _Places(segment, stages)
         self.swaps += len(places.swaps)
         held = stages.ranks
@@ -204,15 +232,17 @@ class _Planning:
             shown = [_shown(segment.gates[stages.origins[i]], stages.gates[i], qubit_on) for i in stage.gates]
             phases = sum(6 for gate in shown if gate.kind is GateKind.DIAGONAL)
             products = sum(8 * 2 ** len(gate.targets) for gate in shown if gate.kind is GateKind.GENERAL)
+            read = 0 if is_fresh else state  # zeros are not read
+            on_chunks = 2 ** (n - n_local) * self.seconds_of_chunk(segment, stages, stage, held, device)
             self.stages.append(
                 Stage(
                     inside,
                     tile=tuple(sorted(qubit_on[wire] for wire in range(n) if wire not in held)),
                     steps=tuple(ShownStep((gate,), ()) for gate in shown),
                     tiles=2 ** (n - n_local),
-                    bytes=(1 if is_fresh else 2) * self.amplitude_bytes * 2**n,  # zeros are not read
+                    bytes=read + state,
                     flops=(phases + products) * 2**n,
-                    seconds=2 ** (n - n_local) * self.seconds_of_chunk(segment, stages, stage, held, device),
+                    seconds=max(on_chunks, rates.seconds(read, state)),  # beside each other
                     before=self.taken_stops(),
                 )
             )
@@ -223,7 +253,7 @@ class _Planning:
     def seconds_of_chunk(
         self, segment: Segment, stages: Stages, stage: StageOfGates, held: Sequence[int], device: SpilledDevice
     ) -> float:
-        """Return how long the gates of a stage take on a chunk in memory."""
+        """Return how long the gates of a stage take on a chunk."""
         n_local, costs = self.n_qubits - len(held), device.costs_of_chunks(self.n_qubits, self.precision)
         if costs is None:
             return len(stage.gates) * device.gate_seconds(n_local, self.precision)

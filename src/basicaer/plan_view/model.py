@@ -153,7 +153,7 @@ class PlanFacts:
     after: tuple[ShownStop, ...] = ()
     errors: ExpectedErrors | None = None
     division: Division | None = None
-    on_disk: int = 0
+    spilled: int = 0
 
     @property
     def passes(self) -> tuple[Stage, ...]:

@@ -139,10 +139,11 @@ def _remarks(plan: PlanFacts) -> Iterator[str]:
         names = ", ".join(f"'{name}'" for name in plan.free_parameters[:8])
         more = ", ..." if len(plan.free_parameters) > 8 else ""
         yield f"It is the same for all values of {names}{more}."
-    if plan.on_disk:
+    if plan.spilled:
         yield (
-            f"The state is a file of {readable(plan.on_disk)}. Each row is a stage: the tile is a chunk, which is "
-            f"read, worked on and written. What the disk takes for {readable(plan.bytes)} comes on top of the times."
+            f"The state has {readable(plan.spilled)} outside of the device's memory. Each row is a stage: the tile is "
+            f"a chunk, which is read, worked on and written, {readable(plan.bytes)} in all. The times "
+            "are by rates that were measured once."
         )
     if plan.stages and not plan.passes:
         yield "The gates are applied one by one, since planning would take longer than it saves on so few qubits."

@@ -14,7 +14,6 @@ from basicaer.calibration import known_crossover
 from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
 from basicaer.devices.distributed.device import divides
-from basicaer.devices.registry import choose_device
 from basicaer.engine.method import choose_method
 from basicaer.errors import OptionValueError, PubError, UnknownOptionError, at_border, shown
 from basicaer.options import DeviceOptions, Method
@@ -35,6 +34,8 @@ from basicaer.simulators.ranks import (
     settings_of_rank,
     without_name,
 )
+from basicaer.simulators.run_options import places_elsewhere
+from basicaer.spilling import choose_device
 from basicaer.submission import submit_job
 from basicaer.wording import unknown_name
 
@@ -175,13 +176,15 @@ class Primitive:
             "counts",
             density=choice.is_density,
             one_of_many=differ,
+            elsewhere=places_elsewhere(settings),
         )
         return choice
 
     def _submitted(self, tasks: Sequence[Task], settings: dict[str, Any]) -> PrimitiveJob:
         widest = max((task.evolved_qubits for task in tasks), default=0)
-        gpu = expected_device(widest, settings).queue
-        payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), devices_of(settings), settings["precision"], gpu)
+        gpu = expected_device(widest, settings, may_spill=True).queue
+        devices = devices_of(settings, may_spill=True)
+        payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), devices, settings["precision"], gpu)
         submit = partial(submit_job, PrimitiveJob, self._backend, run_primitive, no_qobj)
         if not (ranks := settings["distributed"]):
             return submit(prepare=lambda: payload, settings=settings)
@@ -220,23 +223,26 @@ def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
     return read
 
 
-def devices_of(settings: dict[str, Any]) -> DeviceOptions:
-    """Return which devices checked options allow."""
-    devices = DeviceOptions(settings["device"], settings["max_parallel_threads"])
+def devices_of(settings: dict[str, Any], *, may_spill: bool = False) -> DeviceOptions:
+    """Return which devices checked options allow; a folder among them only if states in files can be worked with."""
+    folder = settings.get("spill") if may_spill else None
+    spill = "" if folder is None else str(folder)
+    devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], spill=spill)
     if ranks := settings["distributed"] or None:
         devices = options_of_rank(devices, ranks, settings["target_gpus"] or (0,))
     return devices
 
 
-def expected_device(n_qubits: int, settings: dict[str, Any]) -> Device:
-    """Return the device that a state is expected to run on."""
-    device, _ = choose_device(devices_of(settings), n_qubits, settings["precision"], known_crossover, ahead=True)
+def expected_device(n_qubits: int, settings: dict[str, Any], *, may_spill: bool = False) -> Device:
+    """Return the device that a state is expected to run on; see `devices_of`."""
+    devices = devices_of(settings, may_spill=may_spill)
+    device, _ = choose_device(devices, n_qubits, settings["precision"], known_crossover, ahead=True)
     return device
 
 
 def shared_device(n_qubits: int, settings: dict[str, Any]) -> Device:
     """Return the device that a state is expected to run on, which ranks share if it does not fit each of them."""
-    device, ranks = expected_device(n_qubits, settings), settings["distributed"] or None
+    device, ranks = expected_device(n_qubits, settings, may_spill=True), settings["distributed"] or None
     if ranks is None or not divides(n_qubits, ranks.size) or all_fit(device, n_qubits, settings["precision"], ranks):
         return device
     return in_parts(expected_device(qubits_of_rank(n_qubits, ranks), settings), ranks)

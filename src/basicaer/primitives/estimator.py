@@ -71,8 +71,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         dictionary of ``default_precision``, ``seed_simulator``, ``backend_options`` and ``run_options``; see
         `EstimatorOptions`.
     run_options
-        ``device``, ``precision`` (of the amplitudes), ``max_parallel_threads``, ``executor``, ``timeout``, ``callback``
-        and ``progress``, as for ``backend.run``.
+        ``device``, ``precision`` (of the amplitudes), ``max_parallel_threads``, ``spill``, ``executor``, ``timeout``,
+        ``callback`` and ``progress``, as for ``backend.run``.
 
     Examples
     --------

@@ -12,7 +12,7 @@ import numpy as np
 
 from basicaer.calibration import measured_crossover
 from basicaer.devices.distributed.device import divides
-from basicaer.devices.registry import choose_device, device_after_failure
+from basicaer.devices.registry import device_after_failure
 from basicaer.engine.draws import generator, seeds_of_experiments
 from basicaer.engine.execute import lost
 from basicaer.engine.monitor import Monitor, current_monitor
@@ -22,6 +22,7 @@ from basicaer.primitives.estimating import estimated
 from basicaer.primitives.payload import Sampled, SamplerTask
 from basicaer.primitives.sweep_run import SweepRun
 from basicaer.sharing import all_fit, in_parts, qubits_of_rank, working_together
+from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -46,8 +46,8 @@ class SamplerV2(Primitive, BaseSamplerV2):
         dictionary of ``default_shots``, ``seed_simulator``, ``backend_options`` and ``run_options``; see
         `SamplerOptions`.
     run_options
-        ``device``, ``precision``, ``max_parallel_threads``, ``executor``, ``timeout``, ``callback`` and ``progress``,
-        as for ``backend.run``.
+        ``device``, ``precision``, ``max_parallel_threads``, ``spill``, ``executor``, ``timeout``, ``callback`` and
+        ``progress``, as for ``backend.run``.
 
     Examples
     --------

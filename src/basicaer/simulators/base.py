@@ -40,7 +40,7 @@ from basicaer.options import (
 )
 from basicaer.persistence.of_ranks import saved_together
 from basicaer.persistence.persister import saved_new
-from basicaer.plan_view.making import plan_experiment
+from basicaer.plan_view.making import plan_experiment, seconds_if_spilled
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
@@ -63,7 +63,7 @@ from basicaer.simulators.ranks import (
     ranks_of,
     settings_of_rank,
 )
-from basicaer.simulators.run_options import RunOptions, would_spill
+from basicaer.simulators.run_options import RunOptions, check_spill, places_elsewhere
 from basicaer.simulators.running import run_simulation
 from basicaer.simulators.target import build_target
 from basicaer.spilling import choose_device
@@ -189,7 +189,8 @@ class BasicAerSimulator(BackendV2):
               environment variable ``BASICAER_NUM_THREADS``, or else ``OMP_NUM_THREADS``, or else one for each core that
               the process may use. Results are the same bit by bit for any number.
             - ``spill`` (qasm_simulator): a folder for states that do not fit into memory. They lie in a file there,
-              which is read and written chunk by chunk.
+              which is read and written chunk by chunk. With ``device="GPU"``, ``"host"`` keeps states that do not fit
+              on the GPU in the host's memory.
             - ``max_parallel_experiments``: number of parts, at most, into which the circuits of the job are split to
               run beside each other on the executor; 0 means one for each core that the process may use, the
               default is 1. Results are the same for any number.
@@ -328,6 +329,7 @@ class BasicAerSimulator(BackendV2):
         ranks = planned_ranks(check_option("ranks", ranks), options.get("distributed", False))
         if ranks > 1:
             settings["distributed"] = ImaginedRanks(ranks)
+            check_spill(settings)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         bound = _bound([circuit], settings)[0]
         free = [parameter for parameter in circuit.parameters if parameter not in bound.values]
@@ -488,12 +490,32 @@ class BasicAerSimulator(BackendV2):
         if ranks := settings["distributed"] or imagined_ranks(settings["executor"]):
             devices = options_of_rank(devices, ranks, gpus)
         of_rank = qubits_of_rank(evolved, ranks)
-        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True)
+        saved_in = settings["checkpoint_dir"]
+        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True, saved_in=saved_in)
         device, _ = shared(chosen, evolved, ranks)
         if ranks is None and (together := gpus_together(devices, evolved, precision, ahead=True)):
             imagined: Any = ImaginedRanks(len(together))
             device = in_parts(together[0], imagined)
-        memory, is_persisted = settings.get("memory", False), settings["checkpoint_dir"] is not None
+        memory, is_persisted = settings.get("memory", False), saved_in is not None
+
+        def experiment(initial: NDArray[np.complexfloating] | None) -> Experiment:
+            return Experiment(
+                program,
+                header(),
+                shots,
+                seed,
+                memory,
+                precision,
+                devices,
+                settings["chop_threshold"],
+                initial,
+                time.perf_counter() - started,
+                device.queue,
+                on_device,
+                method,
+                method_reason,
+            )
+
         check_room(
             device,
             program,
@@ -503,25 +525,9 @@ class BasicAerSimulator(BackendV2):
             memory=memory,
             is_persisted=is_persisted,
             density=density,
-            may_spill=would_spill(settings),
+            elsewhere=places_elsewhere(settings, lambda place: seconds_if_spilled(experiment(None), place)),
         )
-        initial = self._initial(settings, program) if starts_elsewhere else None
-        return Experiment(
-            program,
-            header(),
-            shots,
-            seed,
-            memory,
-            precision,
-            devices,
-            settings["chop_threshold"],
-            initial,
-            time.perf_counter() - started,
-            device.queue,
-            on_device,
-            method,
-            method_reason,
-        )
+        return experiment(self._initial(settings, program) if starts_elsewhere else None)
 
     def _check(self, program: Program) -> None:
         """Refuse circuits that this simulator cannot run, and warn of those that it runs in vain."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from basicaer.devices.memory import free_host_bytes
 from basicaer.devices.spilled.state_file import why_no_files
 from basicaer.errors import OptionValueError, UnknownOptionError
 from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
-from basicaer.options import ArrayPlace, DeviceChoice, check_options, check_saving
-from basicaer.wording import unknown_name
+from basicaer.options import HOST_MEMORY, ArrayPlace, DeviceChoice, check_options, check_saving
+from basicaer.rank_pool import RankPool
+from basicaer.wording import duration, readable, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["RunOptions", "would_spill"]
+__all__ = ["RunOptions", "check_spill", "places_elsewhere"]
 
 _DICTIONARIES = frozenset({"backend_options", "options", "run_options"})  # how other simulators are given options
 _NONE_IS_DEFAULT = frozenset({"max_parallel_experiments", "max_parallel_threads", "memory", "method", "shots"})
@@ -65,8 +67,7 @@ class RunOptions(NamedTuple):
         settings |= check_options(changed)
         if settings.get("array") is ArrayPlace.DEVICE and settings["checkpoint_dir"] is not None:
             raise OptionValueError("A job saved in checkpoint_dir returns its states on the host: leave out array.")
-        if settings.get("spill") is not None:
-            _check_spill(settings)
+        check_spill(settings)
         check_saving(settings)
         return settings
 
@@ -110,21 +111,71 @@ class RunOptions(NamedTuple):
         return unknown_name(f"option of {self.simulator}", name, {*self.defaults, *more}, ACCEPTED_NAMES | self.ignored)
 
 
-def would_spill(settings: Mapping[str, Any]) -> bool:
-    """Tell whether a state that does not fit into memory could be spilled, if these options had ``spill``."""
-    others = settings["checkpoint_dir"], settings["distributed"]
-    is_free = "spill" in settings and not any(others) and settings["device"] is not DeviceChoice.GPU
-    return is_free and settings["spill"] is None and not why_no_files()
+def places_elsewhere(
+    settings: Mapping[str, Any], predicted: Callable[[str], float | None] = lambda _place: None
+) -> Callable[[int], Iterator[str]]:
+    """Return what yields remedies by which a state of so many bytes would be spilled, if ``spill`` is free for that.
+
+    Parameters
+    ----------
+    predicted
+        Returns how many seconds the circuit would take with a value of ``spill``; None if that is not known.
+    """
+    on_gpu = settings["device"] is DeviceChoice.GPU
+
+    def places(size: int) -> Iterator[str]:
+        is_free = "spill" in settings and settings["spill"] is None and _runs_circuits_in_turn(settings)
+        if not is_free or _leads_to_ranks(settings):
+            return
+        if on_gpu and settings["checkpoint_dir"] is None and size <= free_host_bytes():
+            yield f"spill='{HOST_MEMORY}' keeps it in the host's memory{_in_about(predicted(HOST_MEMORY))}"
+        if not why_no_files():
+            device = "device='CPU' with " if on_gpu else ""
+            yield f"{device}spill=FOLDER keeps it in a file of {readable(size)}{_in_about(predicted('.'))}"
+
+    return places
 
 
-def _check_spill(settings: Mapping[str, Any]) -> None:
-    """Refuse what cannot be done with a state in a file."""
-    if settings["checkpoint_dir"] is not None:
-        raise OptionValueError("A job saved in checkpoint_dir keeps its states in memory: leave out spill.")
+def _in_about(seconds: float | None) -> str:
+    return "" if seconds is None else f" (about {duration(seconds)})"
+
+
+def check_spill(settings: Mapping[str, Any]) -> None:
+    """Refuse what cannot be done with a spilled state, if ``spill`` is among checked options."""
+    spill, on_gpu = settings.get("spill"), settings["device"] is DeviceChoice.GPU
+    if spill is None:
+        return
     if settings["distributed"]:
         raise OptionValueError("The states of several ranks are in memory: leave out spill, or distributed.")
-    if settings["device"] is DeviceChoice.GPU:
-        raise OptionValueError("spill is for states on the CPU: leave out device='GPU', or spill.")
+    if isinstance(settings["executor"], RankPool):
+        raise OptionValueError("The states of a RankPool are in memory: leave out spill, or executor.")
+    if spill == HOST_MEMORY and not on_gpu:
+        raise OptionValueError(
+            f"spill='{HOST_MEMORY}' is for states on a GPU, as those on the CPU are in the host's memory: give "
+            "device='GPU', or a folder."
+        )
+    if spill == HOST_MEMORY and settings["checkpoint_dir"] is not None:
+        raise OptionValueError(
+            f"A state with spill='{HOST_MEMORY}' is not saved while it runs: leave out checkpoint_dir, or take a "
+            "folder and device='CPU'."
+        )
+    if spill != HOST_MEMORY and on_gpu:
+        raise OptionValueError(
+            f"A folder in spill is for states on the CPU: leave out device='GPU', or give spill='{HOST_MEMORY}'."
+        )
+    if not _runs_circuits_in_turn(settings):
+        raise OptionValueError(
+            "With spill, circuits run one after another, as each takes memory for its chunks: leave out "
+            "max_parallel_experiments and give one of target_gpus at most, or leave out spill."
+        )
+
+
+def _runs_circuits_in_turn(settings: Mapping[str, Any]) -> bool:
+    return settings["max_parallel_experiments"] == 1 and len(settings.get("target_gpus") or (0,)) == 1
+
+
+def _leads_to_ranks(settings: Mapping[str, Any]) -> bool:
+    return bool(settings["distributed"]) or isinstance(settings["executor"], RankPool)
 
 
 def _means_default(name: str, value: Any) -> bool:

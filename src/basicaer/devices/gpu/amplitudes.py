@@ -71,6 +71,11 @@ class CupyAmplitudes:
         Wires that are |0> still. Amplitudes for which one of them is 1 may not have been written.
     _passes_done
         How many launches of the segment that runs are done; more than 0 only where it was paused.
+
+    Parameters
+    ----------
+    vector
+        Amplitudes on the card that become those of the states; None to make |0...0>.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class CupyAmplitudes:
         *,
         monitor: Monitor,
         count: int = 1,
+        vector: Any = None,
     ) -> None:
         self.n_qubits = n_qubits
         self._count = count
@@ -93,9 +99,11 @@ class CupyAmplitudes:
         self._queue = card.queue("making a state")
         with self._working("making a state"):
             self._kernels = card.kernels(precision, shape.register_bits)
-            self._vector: Any = self._queue.empty_state(count * 2**self._wires, self._dtype)
+            is_new = vector is None
+            self._vector: Any = self._queue.empty_state(count * 2**self._wires, self._dtype) if is_new else vector
             self._first_of_each = self._queue.upload(self._first(range(count)))
-            self._go_through("begin_states", count, np.uint64(2**self._wires))
+            if is_new:
+                self._go_through("begin_states", count, np.uint64(2**self._wires))
         self._place = tuple(range(self._wires))
         self._zero = frozenset(range(self._wires))
         self._passes_done = 0

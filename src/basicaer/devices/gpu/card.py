@@ -206,6 +206,18 @@ class Queue:
         array.set(values, self._stream)
         self.wait()  # the host array is read until then
 
+    def send(self, array: Any, values: NDArray[Any]) -> None:
+        """Begin to copy pinned memory of the host into an array on the card of the same type and size."""
+        array.set(values, self._stream)
+
+    def fetch(self, array: Any, into: NDArray[Any]) -> None:
+        """Begin to copy an array on the card into pinned memory of the host of the same type and size."""
+        array.get(stream=self._stream, out=into, blocking=False)
+
+    def clear(self, array: Any) -> None:
+        """Begin to fill an array with zeros."""
+        self._cupy.cuda.runtime.memsetAsync(array.data.ptr, 0, array.nbytes, self._stream.ptr)
+
     def gather(self, parts: Sequence[Any]) -> Any:
         """Return an array of copies of arrays of amplitudes, one after another, on the card too."""
         copied = self.empty_state(sum(part.size for part in parts), parts[0].dtype)

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from basicaer.devices.gpu.card import Card
+    from basicaer.devices.gpu.shape import TileShape
     from basicaer.engine.device import Generators
+    from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Segment
+    from basicaer.options import Precision
 
 __all__ = ["CupyState"]
 
@@ -35,6 +39,36 @@ class CupyState(CupyReversible):
     """See `basicaer.engine.device.State` for what each method promises."""
 
     _shares_memory = False  # whether the amplitudes are a part of a batch, which only the batch may change
+
+    @classmethod
+    def on(  # noqa: PLR0917  # as the constructor
+        cls,
+        vector: Any,
+        card: Card,
+        shape: TileShape,
+        n_qubits: int,
+        precision: Precision,
+        monitor: Monitor,
+        *,
+        untouched: Iterable[int],
+        place: Sequence[int] | None = None,
+    ) -> Self:
+        """Return a state that changes amplitudes which are on a card already.
+
+        Parameters
+        ----------
+        vector
+            2**n_qubits amplitudes; `n_qubits` is at least what a thread holds in registers.
+        untouched
+            Qubits that are |0>; where one of them is 1, what `vector` has does not count.
+        place
+            ``place[q]`` is the index bit that holds qubit q; the order of the qubits by default.
+        """
+        assert n_qubits >= shape.register_bits  # Otherwise threads would write behind the vector.  # noqa: S101
+        state = cls(card, shape, n_qubits, precision, monitor=monitor, vector=vector)
+        state._place = tuple(range(n_qubits) if place is None else place)
+        state._zero = frozenset(untouched)
+        return state
 
     @property
     def any_untouched(self) -> bool:

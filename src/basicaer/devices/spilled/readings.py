@@ -7,28 +7,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from basicaer.devices.memory import free_host_bytes
-from basicaer.devices.spilled.amplitudes import SpilledAmplitudes
-from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, parity, positions_of, shifted_down, signs
-from basicaer.engine.paulis import by_flips
+from basicaer.devices.spilled.pauli_values import SpilledPauliValues
+from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, shifted_down
 from basicaer.engine.sampling import last_with_weight
 from basicaer.errors import BasicAerError
 from basicaer.wording import counted, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from basicaer.devices.cpu.state import NumpyState
     from basicaer.devices.distributed.rank_gates import Places
     from basicaer.devices.spilled.chunks import Division
+    from basicaer.engine.device import State
 
 __all__ = ["SpilledReadings"]
 
 _READ_AT_ONCE = 2**18  # amplitudes
 
 
-class SpilledReadings(SpilledAmplitudes):
+class SpilledReadings(SpilledPauliValues):
     """A state in a file that is measured, sampled and read; see `basicaer.engine.device.State`."""
 
     _wants_order = False  # whether many blocks will be read; see `bring_into_order`
@@ -36,7 +35,7 @@ class SpilledReadings(SpilledAmplitudes):
     def weights(self, qubit: int) -> tuple[float, float]:
         sums = np.zeros(2)
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             if places.is_local(qubit):
                 sums[:] += chunk.weights(places.place[qubit])
             else:
@@ -54,7 +53,7 @@ class SpilledReadings(SpilledAmplitudes):
         above = range(block_qubits, self.n_qubits)
         weights = np.zeros(2 ** len(above))
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             local = [j for j, qubit in enumerate(above) if places.is_local(qubit)]
             first = mask_of(j for j, qubit in enumerate(above) if places.is_one_here(qubit))
             of_chunk = chunk.block_weights(chunk.n_qubits - len(local))
@@ -66,7 +65,7 @@ class SpilledReadings(SpilledAmplitudes):
     def probabilities(self, qubits: Sequence[int]) -> NDArray[np.float64]:
         probabilities = np.zeros(2 ** len(qubits))
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             local = [j for j, qubit in enumerate(qubits) if places.is_local(qubit)]
             first = mask_of(j for j, q in enumerate(qubits) if places.is_one_here(q))
             of_chunk = chunk.probabilities(places.local(qubits))
@@ -103,7 +102,7 @@ class SpilledReadings(SpilledAmplitudes):
             chunk_of = extract_bits(at, division.others)
             return [int(number) for number in np.unique(chunk_of)]
 
-        def see(places: Places, chunk: NumpyState) -> None:
+        def see(places: Places, chunk: State) -> None:
             own = chunk_of == places.rank
             local = [qubit for qubit in range(self.n_qubits) if places.is_local(qubit)]
             # The qubits within a block are the lowest local ones, so that each block is a block of its chunk.
@@ -114,57 +113,6 @@ class SpilledReadings(SpilledAmplitudes):
 
         self._visit(range(block_qubits), see, hit)
         return indices
-
-    def expectations(self, masks: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        values = np.zeros(len(masks))
-        left, norm = by_flips(masks), sum(self.weights(0)) / self._factor**2
-        while left:
-            flips = next(iter(left))
-            if flips.bit_count() > self._n_local:
-                now = {flips: left[flips]}
-                self._add_across_chunks(flips, masks, left[flips], values)
-            else:
-                together = self._made_local_for(left)
-                now = {some: places for some, places in left.items() if not some & ~together}
-                self._add_within_chunks(together, masks, [place for some in now.values() for place in some], values)
-            self._workshop.monitor.advance(len(now))
-            left = {some: places for some, places in left.items() if some not in now}
-        return values / norm
-
-    def _made_local_for(self, groups: Iterable[int]) -> int:
-        """Return a mask of qubits that are local then, so that many groups of products flip local ones only."""
-        wanted = 0
-        for flips in groups:
-            if (wanted | flips).bit_count() <= self._n_local:
-                wanted |= flips
-        return wanted
-
-    def _add_within_chunks(
-        self, flipped: int, masks: Sequence[tuple[int, int]], chosen: Sequence[int], values: NDArray[np.float64]
-    ) -> None:
-        """Add the values, times the squared norm, of products that flip qubits of a mask only."""
-
-        def see(places: Places, chunk: NumpyState) -> None:
-            if not (weight := sum(chunk.weights(0))):
-                return
-            held = mask_of(q for q in range(self.n_qubits) if places.is_one_here(q))
-            local = [tuple(mask_of(places.local(positions_of(part))) for part in masks[place]) for place in chosen]
-            turns = np.array([1 - 2 * parity(masks[place][1] & held) for place in chosen])
-            values[list(chosen)] += weight * turns * chunk.expectations([(x, z) for x, z in local])
-
-        self._visit(positions_of(flipped), see)
-
-    def _add_across_chunks(
-        self, flips: int, masks: Sequence[tuple[int, int]], chosen: Sequence[int], values: NDArray[np.float64]
-    ) -> None:
-        """Add the values of products that flip the same qubits, more than a chunk has: compare pairs of amplitudes."""
-        for start in range(0, 2**self.n_qubits, _READ_AT_ONCE):
-            i = np.arange(start, min(start + _READ_AT_ONCE, 2**self.n_qubits))
-            products = self._read(i ^ flips).conj() * self._read(i) / self._factor**2
-            for place in chosen:
-                z = masks[place][1]
-                turn = 1j ** (z & flips).bit_count()
-                values[place] += (np.sum(products * signs(i, z), dtype=complex) * turn).real
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
         if indices is None:
@@ -196,4 +144,4 @@ class SpilledReadings(SpilledAmplitudes):
         return self.amplitudes()
 
     def release(self) -> None:
-        self._file.close()
+        self._store.close()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from basicaer.devices.distributed.rank_gates import scaling, start_of_product, taken_alone
 from basicaer.devices.spilled.amplitudes import LONG_RUN_QUBITS, SpilledAmplitudes
 from basicaer.devices.spilled.stage_gates import segments_of_chunks
 from basicaer.engine.bits import has_bit, inverse_positions
+from basicaer.engine.suspended import check_passes_done
 from basicaer.errors import BasicAerError
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from basicaer.devices.cpu.state import NumpyState
     from basicaer.devices.spilled.chunks import Division
-    from basicaer.engine.device import SegmentBatch
+    from basicaer.engine.device import SegmentBatch, State
     from basicaer.engine.plan import Plan
     from basicaer.engine.program import Gate, Segment
     from basicaer.engine.stages import Stage, Stages
@@ -28,26 +29,41 @@ class RunningAmplitudes(SpilledAmplitudes):
     """Amplitudes in a file that gates act on. As long as a segment runs, its wires are what else are qubits."""
 
     _held: tuple[int, ...] | None = None  # the qubits that made the number of a chunk at last
+    _began: tuple[int, ...] | None = None  # those when the running segment began; None if it began with |0...0>
+    _stages_done = 0  # stages of the running segment
 
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        """Run a segment stage by stage; `plan` and `after_pass` are None, as the device makes no plan ahead."""
-        del plan, after_pass
+        """Run a segment stage by stage; `plan` is None, as the device makes no plan ahead."""
+        del plan
         self._check_widths(segment)
         is_fresh, self.any_untouched = self.any_untouched, False
-        held = None if is_fresh else self._held or tuple(inverse_positions(self._place)[self._n_local :])
-        how = self.n_qubits, self.n_qubits - self._n_local, held
+        if not self._stages_done:
+            self._began = None if is_fresh else self._held or tuple(inverse_positions(self._place)[self._n_local :])
+        how = self.n_qubits, self.n_qubits - self._n_local, self._began
         stages = self._workshop.stage_planner(segment, *how, poll=self._poll)
-        self._workshop.monitor.expect_more(sum(1 for stage in stages.stages if stage.gates))
+        check_passes_done(self._stages_done, len(stages.stages))
+        left = stages.stages[self._stages_done :]
+        self._workshop.monitor.expect_more(sum(1 for stage in left if stage.gates))
         if is_fresh:
             self._arrange(stages)
         held = stages.ranks
         for number, (stage, held) in enumerate(stages.with_held()):
+            if number < self._stages_done:
+                continue
+            is_first = is_fresh and not number
             after = stages.stages[number + 1 : number + 2]
             leaving = after[0].exchange.out if after else ()
             if stage.gates:
-                self._run_stage(stage, stages, segment, held, leaving, is_fresh=is_fresh and not number)
-            elif is_fresh and not number:  # only swaps are left, which move nothing
+                # What has not been saved would be lost in the middle of a stage that overwrites it.
+                is_held = after_pass is not None and not is_first and not self._store.is_saved
+                with self._workshop.monitor.held() if is_held else contextlib.nullcontext():
+                    self._run_stage(stage, stages, segment, held, leaving, is_fresh=is_first)
+                    self._stages_done = number + 1
+                    if after_pass is not None:
+                        after_pass()
+            elif is_first:  # only swaps are left, which move nothing
                 self.any_untouched = len(stages.stages) == 1
+        self._stages_done = 0
         place, fixed = self._place, self._fixed
         self._place = [place[wire] for wire in stages.wire_of]
         self._fixed = {qubit: fixed[wire] for qubit, wire in enumerate(stages.wire_of) if wire in fixed}
@@ -109,7 +125,7 @@ class RunningAmplitudes(SpilledAmplitudes):
         lowest = min(LONG_RUN_QUBITS, len(staying))
         is_sorted: bool | None = None  # decided with the first chunk
 
-        def change(number: int, state: NumpyState) -> None:
+        def change(number: int, state: State) -> None:
             nonlocal is_sorted
             run(of_number[number], state)
             if is_sorted is None:
@@ -148,11 +164,13 @@ class RunningAmplitudes(SpilledAmplitudes):
             if len(values) == 1:
                 self._fixed[qubit_at[position]] = int(values.pop())
 
-    def _runner(self, segments: SegmentBatch, *, any_untouched: bool) -> Callable[[int, NumpyState], None]:
+    def _runner(self, segments: SegmentBatch, *, any_untouched: bool) -> Callable[[int, State], None]:
         """Return what applies one of the segments to a chunk: by one plan for all chunks, or gate by gate."""
         workshop, count, plan = self._workshop, len(segments.template.gates), None
-        costs = workshop.device.costs(self._n_local, workshop.precision)
-        is_planned = workshop.device.runs_by_plan(count, self._n_local, workshop.precision, any_untouched=any_untouched)
+        costs = workshop.chunks.device.costs(self._n_local, workshop.precision)
+        is_planned = workshop.chunks.device.runs_by_plan(
+            count, self._n_local, workshop.precision, any_untouched=any_untouched
+        )
         if costs is not None and is_planned:
             plan = workshop.planner(segments.template, self._n_local, costs, poll=self._poll)
         return lambda number, state: state.run(segments[number], plan)
