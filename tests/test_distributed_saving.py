@@ -7,9 +7,12 @@ from concurrent.futures import CancelledError
 import pytest
 from qiskit import QuantumCircuit
 
-from basicaer import BasicAer
+from basicaer import BasicAer, spilling
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.distributed import device as distributed_device
 from basicaer.devices.distributed import pauses
+from basicaer.devices.spilled import device as spilled_device
+from basicaer.devices.spilled import state_file
 from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, BasicAerWarning, JobTimeLimitError
 from basicaer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
@@ -300,3 +303,24 @@ def test_a_job_of_one_process_can_be_resumed_by_ranks(tmp_path):
     job = BACKEND.run(circuit, **OPTIONS, checkpoint_dir=tmp_path / "saved")
     want = job.result().get_counts()
     assert resume(2, tmp_path / "saved") == [want] * 2
+
+
+def test_ranks_begin_again_what_one_process_had_in_a_file(tmp_path, monkeypatch):
+    """The state of several ranks is in memory, where there is room for it now."""
+    circuit, folder = CIRCUITS["gates"], tmp_path / "saved"
+    (tmp_path / "spilled").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(spilled_device, "_SMALLEST_CHUNK", 4)
+        patch.setattr(spilled_device, "_USUAL_CHUNKS", 99)
+        patch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
+        patch.setattr(state_file, "_IN_MEMORY", frozenset())
+        patch.setattr(NumpyDevice, "free_bytes", lambda _device: 1)
+        patch.setattr(NumpyDevice, "expected_free_bytes", lambda _device: 1)
+        patch.setattr(Monitor, "must_stop", property(lambda monitor: monitor.timeout == 5.0))
+        options = {"checkpoint_dir": folder, "spill": tmp_path / "spilled", "timeout": 5.0, **OPTIONS}
+        with pytest.raises(JobTimeLimitError):
+            BACKEND.run(circuit, **options).result()
+    assert [path for path in folder.iterdir() if state_file.NAME.fullmatch(path.name)]
+    with pytest.warns(BasicAerWarning, match="starts from the beginning"):
+        assert resume(2, folder) == [counts_of(circuit)] * 2
+    assert {path.name for path in folder.iterdir()} == {"job.save", "circuit-0.save", "lock"}
