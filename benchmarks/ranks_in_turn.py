@@ -1,7 +1,8 @@
 """What `test_distributed.py` starts under mpiexec: one process with two threads and two ranks with one, in turn.
 
-Prints JSON with ``one`` and ``ranks``, the seconds of each round, and ``stopped``, the seconds from `cancel` on one
-rank until all have ended. While one process works, the others sleep: a rank that waits for a message takes a core.
+Its arguments are what is measured, a family of circuits, the number of qubits and that of rounds. It prints JSON: for
+``times``, ``one`` and ``ranks``, the seconds of each round; for ``stops``, the seconds from `cancel` on one rank until
+all have ended. While one process works, the others sleep: a rank that waits for a message takes a core.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 2e-3
 _LATEST_CANCEL = 0.5  # seconds after the start of a job
-_REPEATS = 200  # of a circuit, so that it is cancelled before it ends
+_REPEATS = 40  # of a circuit, so that it is cancelled before it ends
 
 
 class Ranks:
@@ -65,23 +66,27 @@ class Ranks:
         ended: float = self._comm.allreduce(time.monotonic(), self._mpi.MAX)
         return ended - float(self._comm.allreduce(cancelled, self._mpi.MAX))
 
-    def measured(self, name: str, qubits: int, rounds: int) -> dict[str, list[float]]:
-        """Measure a family of circuits; the first round warms up and is left out."""
-        circuit = FAMILIES[name](qubits)
-        long = circuit.repeat(_REPEATS).decompose()
-        circuit.measure_all()
-        long.measure_all()
+    def times(self, circuit: QuantumCircuit, rounds: int) -> dict[str, list[float]]:
+        """Measure a circuit; the first round warms up and is left out."""
         found: dict[str, list[float]] = {"one": [], "ranks": []}
+        circuit.measure_all()
         for number in range(rounds + 1):
             for which, distributed in (("one", False), ("ranks", True)):
                 seconds = self.seconds_of(circuit, distributed=distributed)
                 if number:
                     found[which].append(seconds)
-        return found | {"stopped": [self.seconds_to_stop(long, number) for number in range(2 * rounds)]}
+        return found
+
+    def stops(self, circuit: QuantumCircuit, rounds: int) -> list[float]:
+        """Measure how soon a job stops that runs a circuit again and again."""
+        long = circuit.repeat(_REPEATS).decompose()
+        long.measure_all()
+        return [self.seconds_to_stop(long, number) for number in range(rounds)]
 
 
 if __name__ == "__main__":
-    ranks = Ranks()
-    told = ranks.measured(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    ranks, (what, family, n_qubits, rounds) = Ranks(), sys.argv[1:]
+    measure = {"times": ranks.times, "stops": ranks.stops}[what]
+    told = measure(FAMILIES[family](int(n_qubits)), int(rounds))
     if ranks.rank == 0:
         print(json.dumps(told))

@@ -27,14 +27,37 @@ STOPPED = at_most(0.05, "s from cancel on one rank until all have ended")
 MOST_SECONDS = 1800
 
 
+def on_ranks(what, family, n, rounds):
+    """Return what ranks have measured, as `ranks_in_turn.py` says."""
+    script = Path(__file__).with_name("ranks_in_turn.py")
+    command = [
+        "mpiexec",
+        "-n",
+        str(RANKS),
+        sys.executable,
+        "-m",
+        "mpi4py",
+        str(script),
+        what,
+        family,
+        str(n),
+        str(rounds),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=True)  # noqa: S603
+    return json.loads(done.stdout)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_two_ranks_and_one_process(benchmark, judge, size, family):
-    n, rounds = size(QUBITS, smallest=20), size(ROUNDS, smallest=1)
-    script = Path(__file__).with_name("ranks_in_turn.py")
-    command = ["mpiexec", "-n", str(RANKS), sys.executable, "-m", "mpi4py", str(script), family, str(n), str(rounds)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=True)  # noqa: S603
-    seconds = json.loads(done.stdout)
+    seconds = on_ranks("times", family, size(QUBITS, smallest=20), size(ROUNDS, smallest=1))
     judge(GOAL, [ranks / one for ranks, one in zip(seconds["ranks"], seconds["one"], strict=True)], counted="pairs")
-    judge(STOPPED, seconds["stopped"], summary=max)
+    benchmark.extra_info["seconds"] = seconds
+    benchmark.pedantic(lambda: None)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_two_ranks_stop(benchmark, judge, size, family):
+    seconds = on_ranks("stops", family, size(QUBITS, smallest=20), 2 * size(ROUNDS, smallest=1))
+    judge(STOPPED, seconds, counted="jobs", summary=max)
     benchmark.extra_info["seconds"] = seconds
     benchmark.pedantic(lambda: None)

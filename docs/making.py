@@ -16,6 +16,7 @@ sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("benchmarks"
 
 # Modules of these folders:
 from convergence import convergence_picture
+from families import FAMILIES
 from harness.results import days, load
 from peers.systems import SYSTEMS
 from peers.table import ratio_table
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+EXCHANGED_QUBITS, RANK_QUBITS = 30, (1, 3, 6)
 BUSY = 0.05  # the fraction of a machine that other work may take
 
 
@@ -131,6 +133,22 @@ def _conditions(records: list[dict[str, Any]]) -> str:
     return conditions
 
 
+def exchanges() -> str:
+    """Return the table of how often ranks exchange amplitudes for each family of circuits, and how many they send."""
+    from basicaer.compile.lower import lower
+    from basicaer.plan.stages import plan_stages
+
+    rows = [
+        f"| circuit | {' | '.join(f'{2**bits} ranks' for bits in RANK_QUBITS)} |",
+        "|---|" + "---:|" * len(RANK_QUBITS),
+    ]
+    for name, family in FAMILIES.items():
+        segment, *_ = lower(family(EXCHANGED_QUBITS), keep_idle=True).body
+        stages = [plan_stages(segment, EXCHANGED_QUBITS, bits, None) for bits in RANK_QUBITS]
+        rows.append(f"| {name} | {' | '.join(f'{one.exchanges} ({one.sent:.2f})' for one in stages)} |")
+    return "\n".join(rows)
+
+
 def latency() -> str:
     """Return the table that shows how soon a cancelled job has ended."""
     lines = [json.loads(line) for line in (RESULTS / "cancel-latency.jsonl").read_text("utf-8").splitlines()]
@@ -168,7 +186,12 @@ def openqasm3() -> str:
 
 
 TABLES = (
-    {"latency": latency, "openqasm3": openqasm3, "options_without_effect": options_without_effect}
+    {
+        "latency": latency,
+        "exchanges": exchanges,
+        "openqasm3": openqasm3,
+        "options_without_effect": options_without_effect,
+    }
     | {f"peers_{n}": partial(peers, n) for n in (10, 16, 20, 24)}
     | {f"goals_{part}": partial(goals, part) for part in ("noise", "gradients", "middle_sizes")}
 )
