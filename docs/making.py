@@ -81,10 +81,14 @@ def layers_picture() -> bytes:
             gates.vlines(at, wire, wire + 1, color="#E69F00")
             gates.plot([at, at], [wire, wire + 1], "D", color="#E69F00", markersize=7)
     rotations, diagonal = ("rotations", "#D55E00"), ("diagonal", "#0072B2")
-    for column, (what, color) in ((0, rotations), (1.3, diagonal), (4.6, rotations), (5.9, diagonal)):
-        layers.fill([column - 0.5, column + 0.5, column + 0.5, column - 0.5], [-0.4, -0.4, 3.4, 3.4], color=color)
-        layers.text(column, 1.5, what, color="white", rotation=90, ha="center", va="center")
-    for column, what in ((2.95, "CX: registers get\nother names"), (7.6, "CX: part of the\nnext move")):
+    drawn = (("1", (0, rotations)), ("2", (3.6, diagonal), (4.6, rotations)), ("3", (8.2, diagonal)))
+    for number, *parts in drawn:
+        for column, (what, color) in parts:
+            layers.fill([column - 0.5, column + 0.5, column + 0.5, column - 0.5], [-0.4, -0.4, 3.4, 3.4], color=color)
+            layers.text(column, 1.5, what, color="white", rotation=90, ha="center", va="center")
+        middle = sum(column for column, _ in parts) / len(parts)
+        layers.text(middle, -0.5, f"layer {number}", fontsize=8, ha="center")
+    for column, what in ((1.8, "CX: registers get\nother names"), (6.4, "CX: part of the\nnext move")):
         layers.annotate(what, (column, 3.45), (column, 4.2), fontsize=8, ha="center", arrowprops={"arrowstyle": "->"})
     with tempfile.TemporaryDirectory() as folder:
         figure.savefig(Path(folder) / "layers.png", dpi=160)

@@ -99,7 +99,7 @@ def test_gates_of_every_form_on_every_order_of_qubits(form, targets, controls, *
     n = 5
     vector = reference.random_state(n)
     orders = reference.orders(n, targets + controls)
-    for number, qubits in enumerate(orders[:: max(1, len(orders) // 12)]):
+    for number, qubits in enumerate(orders[:: max(1, len(orders) // 6)]):
         data = numbers(form, targets, number)
         control_state = number % 2**controls
         state = state_of(vector)

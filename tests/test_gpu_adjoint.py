@@ -90,8 +90,8 @@ def test_rotations_of_a_layer_are_summed_four_qubits_at_a_time_in_one_reading():
 
 @pytest.mark.parametrize("precision", Precision, ids=str)
 def test_states_are_read_in_whole_pieces_for_as_many_matrices_as_fit_into_a_tile(precision):
-    """Those of 14 qubits have four runs; the lowest index bits are in each tile."""
-    n = 14
+    """Those of 13 qubits have four runs; the lowest index bits are in each tile."""
+    n = 13
     gates, angles = layers(n, 1)
     _, launches, _ = undone(gates, angles, n, precision)
     sums = [launch for launch in launches if launch.kernel.startswith("sum_transitions")]

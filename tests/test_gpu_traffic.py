@@ -108,13 +108,13 @@ def test_what_is_counted_is_what_was_planned(family, precision, zero):
             assert counts.bytes_loaded == 2**N_COUNTED * precision.amplitude_bytes
         assert counts.sectors_stored == one.sectors_stored * counts.bytes_stored // SECTOR_BYTES
         assert counts.worst_conflict_degree == (one.conflict_degree if one.exchanges else 0)
+    if not zero:
+        multiply_adds = ceil(sum(counts.multiply_adds for counts in found) / 2**N_COUNTED)
+        assert multiply_adds <= MOST[family, precision].multiply_adds
 
 
-@needs_compiler
 @each_family
-def test_arithmetic_and_memory_from_any_state(family, precision):
-    found = counted(family, N_COUNTED, precision, zero=False)
-    assert ceil(sum(counts.multiply_adds for counts in found) / 2**N_COUNTED) <= MOST[family, precision].multiply_adds
+def test_memory_is_used_in_whole_pieces_from_any_state(family, precision):
     traffic = planned(family, N_COUNTED, precision, zero=False).traffic
     assert all(one.exchanges <= one.products + 1 for one in traffic)
     for one in (*traffic, *planned(family, N, precision, zero=False).traffic):
@@ -147,13 +147,12 @@ MUTATIONS = {
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_worse_choice_is_noticed(mutation, precision, monkeypatch):
     monkeypatch.setattr(*MUTATIONS[mutation])
-    noticed = 0
     for family in FAMILIES:
         try:
             check(family, precision)
         except AssertionError:
-            noticed += 1
-    assert noticed > 0
+            return
+    pytest.fail("all families pass")
 
 
 def test_rank_counts_independent_vectors():

@@ -25,11 +25,12 @@ def test_every_kernel_and_operation_is_launched(precision, tolerance, monkeypatc
     monkeypatch.setattr(encoding.Encoder, "_put", noted)
     monkeypatch.setattr(encoding.Encoder, "add_lanes", lambda *own: in_lanes.append(own) or add_lanes(*own))
     cupy = new_emulated_cupy()
-    assert one_of_each.launch_all(CupyDevice(cupy=cupy), precision) == pytest.approx(1, abs=20 * tolerance)
+    device = CupyDevice(cupy=cupy)
+    assert one_of_each.launch_all(device, precision) == pytest.approx(1, abs=20 * tolerance)
     unneeded = (
         {OperationKind.SWAP} if precision is Precision.DOUBLE else set()
     )  # Pairs are any bits where there are few.
     assert kinds == set(OperationKind) - unneeded
-    assert any(in_lanes) == (precision is Precision.DOUBLE)
+    assert any(in_lanes) == device.shapes[precision].uses_lanes
     launched = {launch.kernel.partition("<")[0] for launch in cupy.gpu.launches}
     assert launched == set(kernel_names(Precision.DOUBLE, 4))

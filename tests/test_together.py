@@ -93,6 +93,23 @@ def test_each_has_the_outcomes_that_it_has_by_itself(qasm, evolved, memory, prec
     assert not evolved
 
 
+@pytest.mark.usefixtures("on_device")
+@pytest.mark.parametrize("shots", [1, 5, SHOTS])
+def test_circuits_of_the_same_gates_are_each_measured_in_their_own_way(qasm, evolved, shots):
+    """The same outcome of three qubits is another value of the classical bits for each way of measuring."""
+    ways = ([0, 1, 2], [2, 0, 1], [1, 2], [0], [2, 3, 1])
+    circuits = []
+    for number, slots in enumerate(ways):
+        circuit = QuantumCircuit(3, 4, name=f"way {number}")
+        circuit.x(1)
+        circuit.rz(0.1 * number, 0)
+        circuit.measure(range(len(slots)), slots)
+        circuits.append(circuit)
+    counts = qasm.run(circuits, shots=shots).result().get_counts()
+    assert [len(names) for names in evolved] == [len(ways)]
+    assert counts == [{f"{2 ** slots[1] if slots[1:] else 0:04b}": shots} for slots in ways]
+
+
 @pytest.mark.usefixtures("on_device", "even_draws")
 def test_parameter_sets_run_together(qasm, evolved):
     p = Parameter("p")

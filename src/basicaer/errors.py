@@ -6,9 +6,9 @@ import contextlib
 import linecache
 import reprlib
 import sys
-import sysconfig
 import traceback
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qiskit.exceptions import QiskitError
@@ -47,7 +47,6 @@ __all__ = [
 ]
 
 _NOT_THE_USERS = {"basicaer", "concurrent", "contextlib", "multiprocessing", "threading"}  # packages of frames
-_INSTALLED = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 _DIGITS_PER_BIT = 0.30103
 _LONGEST_REASON = 300  # characters
 _REPR = reprlib.Repr()
@@ -200,9 +199,17 @@ def users_lines(frames: Iterable[tuple[FrameType, int]]) -> list[tuple[str, int,
             break
         if package == "IPython":
             found.clear()
-        elif not code.co_filename.startswith(_INSTALLED):
+        elif not code.co_filename.startswith(_installed()):
             found.append((code.co_name, line, linecache.getline(code.co_filename, line, names).strip()))
     return found
+
+
+@lru_cache(maxsize=1)
+def _installed() -> tuple[str, ...]:
+    """Return the folders of Python's own modules and of installed packages."""
+    import sysconfig  # which reads files, and few errors are shown in a notebook
+
+    return tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def in_few_lines(error: BaseException, frames: Iterable[tuple[FrameType, int]]) -> list[str]:

@@ -355,6 +355,9 @@ def keywords_checked(function: _Function) -> _Function:
         for name in keywords:
             if name not in known:
                 raise UnknownOptionError(unknown_name(f"option of {called}()", name, known))
-        return function(*args, **keywords)
+        try:
+            return function(*args, **keywords)
+        finally:
+            del args, keywords  # the traceback of an error refers to this frame, and an argument may refer to the error
 
     return cast("_Function", checked)

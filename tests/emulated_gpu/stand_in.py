@@ -67,6 +67,7 @@ class EmulatedCupy:
     ----------
     build
         Makes the library of a module, from the card, the text, the kernels' names and the options; default: g++ does.
+        If it has an `architecture`, such as 90 for sm_90, the card is of that compute capability.
     counting
         Whether launches count what they ask of memory (kernels are compiled with BASICAER_COUNTING).
     sanitize
@@ -82,6 +83,8 @@ class EmulatedCupy:
     def __init__(self, *, build=None, counting=False, sanitize=False, version="14.2.0", hip=False):
         gpu = self.gpu = EmulatedGpu()
         gpu.is_hip = hip
+        if hasattr(build, "architecture"):
+            gpu.properties |= dict(zip(("major", "minor"), divmod(build.architecture, 10), strict=True))
         build = build or partial(_built_by_gxx, counting=counting, sanitize=sanitize)
         gpu.null_stream = Stream(gpu, null=True)
         self.__version__ = version

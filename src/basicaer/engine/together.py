@@ -175,8 +175,13 @@ def outcomes(
 
 
 def _are_told_apart(programs: Sequence[Program]) -> bool:
-    """Tell whether each index leads to a value of the classical bits of its own, which the final measurements write."""
-    return are_told_apart(programs[0].state_qubits, programs[0].final) and not any(map(_stored, programs))
+    """Tell whether the programs measure alike, and each index leads to a value of its own of their classical bits."""
+    first = programs[0]
+    return (
+        all(program.final == first.final for program in programs)
+        and are_told_apart(first.state_qubits, first.final)
+        and not any(map(_stored, programs))
+    )
 
 
 def _indices(
