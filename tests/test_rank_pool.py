@@ -174,6 +174,12 @@ def test_a_gradient_is_saved_and_returned_by_one_rank(pool, tmp_path):
 
 
 @needs_mpi
+def test_states_of_ranks_do_not_lie_in_a_file(pool, tmp_path):
+    with pytest.raises(BasicAerError, match="The states of a RankPool are in memory: leave out spill, or executor"):
+        BACKEND.run(measured(layered(4)), executor=pool, spill=tmp_path)
+
+
+@needs_mpi
 def test_what_cannot_be_sent_is_said_and_the_next_call_is_made(pool):
     with pytest.raises(AttributeError, match="pickle"):
         pool.submit(lambda: None).result(GUARD)

@@ -212,7 +212,8 @@ def resumed_by_rank(payload: SimulationPayload, ranks: Comm) -> SimulationPayloa
     host, cards = ranks.host, len(probe_gpu().cards)
     gpu = host.number % cards if cards else 0
     experiments = [
-        _with_devices(one, threads=one.devices.threads or host.threads, gpu=gpu) for one in payload.experiments
+        _with_devices(one, threads=one.devices.threads or host.threads, gpu=gpu, spill="")
+        for one in payload.experiments
     ]
     return replace(payload, experiments=tuple(experiments), ranks=ranks)
 
