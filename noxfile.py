@@ -115,7 +115,7 @@ def bindings(session: nox.Session) -> None:
 def mpi(session: nox.Session) -> None:
     """Run the tests of ranks and of mpi4py's executor, and the scripts of the page on clusters, with a wheel's MPI."""
     session.install(".[mpi]", "mpich", *_GROUPS["test"])
-    tests = [f"tests/test_{name}.py" for name in ("distributed_mpi", "job_mpi", "cluster")]
+    tests = [f"tests/test_{name}.py" for name in ("distributed_mpi", "rank_pool", "job_mpi", "cluster")]
     session.run("pytest", "-m", "slow or not slow", *tests, *session.posargs)
 
 

@@ -30,7 +30,7 @@ PRIMITIVES = {SamplerV2: ("shots", ([0.3], 5)), EstimatorV2: ("precision", ("Z",
 OF_PRIMITIVES = ("backend", "seed", "device", "precision", "max_parallel_threads", "executor", "timeout", "callback")
 OF_RESUME = (
     *("checkpoint_dir", "checkpoint_every", "checkpoint_margin", "checkpoint_on_sigterm"),
-    *("executor", "timeout", "callback", "progress", "cancel_on_interrupt"),
+    *("executor", "timeout", "callback", "progress", "cancel_on_interrupt", "distributed"),
 )
 
 

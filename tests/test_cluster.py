@@ -35,6 +35,17 @@ else
   exec "$@"
 fi
 """
+# Starts ranks in place of a step; signals of Slurm go to each of them.
+MPIRUN = """#!{bash}
+rm -f ranks
+{mpiexec} -n {tasks} {bash} -c 'echo $$ >> ranks; exec "$@"' rank "$@" & task=$!
+if [ -e limit ]; then
+  until [ -e saved/job.save ]; do :; done
+  kill -TERM $(cat ranks)
+  rm limit
+fi
+wait $task
+"""
 SCONTROL = '#!{bash}\necho "$@" >> requeued\n'
 PYTHON = '#!{bash}\nexec {python} "$@"\n'
 BASICAER = '#!{bash}\nexec {python} -m basicaer "$@"\n'
@@ -56,7 +67,7 @@ def cluster(tmp_path):
     def run(script, **environment):
         environment = os.environ | {"PATH": f"{commands}:{os.environ['PATH']}", "SLURM_JOB_ID": "42"} | environment
         done = subprocess.run(
-            [bash, script],
+            [sys.executable if script.endswith(".py") else bash, script],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -72,13 +83,14 @@ def cluster(tmp_path):
 def test_every_script_and_program_of_the_page_is_run_here():
     source = Path(__file__).read_text("utf-8")
     scripts = [name for name in FILES if name.endswith(".sh")]
-    assert len(scripts) == 5
-    assert all(f'cluster("{name}"' in source for name in scripts)
-    programs = {name for name in FILES if name.endswith(".py")}
-    assert programs == {name for name in programs if any(name in FILES[script] for script in scripts)}
+    assert len(scripts) == 6
+    programs = [name for name in FILES if name.endswith(".py")]
+    by_themselves = [name for name in programs if not any(name in FILES[script] for script in scripts)]
+    assert all(f'cluster("{name}"' in source for name in [*scripts, *by_themselves])
 
 
-def test_a_circuit_that_is_stopped_at_its_time_limit_is_queued_again_and_resumed(cluster, tmp_path):
+def check_stopped_and_resumed(run, tmp_path):
+    """Check that a script, which `run` runs, queues itself again at the time limit of a circuit, and then goes on."""
     circuit = QuantumCircuit(20, 20)
     for layer in range(6):
         circuit.ry(0.3 + layer, range(20))
@@ -87,14 +99,18 @@ def test_a_circuit_that_is_stopped_at_its_time_limit_is_queued_again_and_resumed
     circuit.measure(range(20), range(20))
     (tmp_path / "circuit.qasm").write_text(qasm2.dumps(circuit), "utf-8")
     (tmp_path / "limit").touch()
-    status, _, errors = cluster("circuit.sh")
+    status, _, errors = run()
     assert status == 143, errors
     assert "basicaer resume saved continues it." in errors
     assert (tmp_path / "requeued").read_text() == "requeue 42\n"
-    status, _, errors = cluster("circuit.sh")
+    status, _, errors = run()
     assert (status, errors) == (0, "")
     counts = json.loads((tmp_path / "counts.json").read_text())["counts"]
     assert counts == BasicAer.get_backend("qasm_simulator").run(circuit, seed_simulator=7).result().get_counts()
+
+
+def test_a_circuit_that_is_stopped_at_its_time_limit_is_queued_again_and_resumed(cluster, tmp_path):
+    check_stopped_and_resumed(lambda: cluster("circuit.sh"), tmp_path)
 
 
 def test_a_pool_of_processes(cluster):
@@ -115,7 +131,7 @@ def srun_is_mpiexec(tmp_path, cluster):
     if mpiexec is None:
         pytest.skip("there is no mpiexec")
     srun = tmp_path / "commands" / "srun"
-    return lambda tasks: srun.write_text(f'#!{bash}\nexec {mpiexec} -n {tasks} "$@"\n')
+    return lambda tasks: srun.write_text(MPIRUN.format(bash=bash, mpiexec=mpiexec, tasks=tasks))
 
 
 def test_mpi(cluster, srun_is_mpiexec):
@@ -128,3 +144,17 @@ def test_one_state_on_several_ranks(cluster, srun_is_mpiexec):
     status, output, errors = cluster("one_state.sh")
     assert status == 0, errors
     assert sorted(json.loads(output.replace("'", '"'))) == ["0" * 24, "1" * 24]
+
+
+def test_a_divided_state_that_is_stopped_at_its_time_limit_is_queued_again_and_resumed(
+    cluster, srun_is_mpiexec, tmp_path
+):
+    srun_is_mpiexec(2)
+    check_stopped_and_resumed(lambda: cluster("saved_state.sh"), tmp_path)
+
+
+def test_ranks_of_a_notebook(cluster, srun_is_mpiexec):
+    del srun_is_mpiexec  # There is an MPI.
+    status, output, errors = cluster("notebook.py")
+    assert (status, errors) == (0, "")
+    assert sorted(json.loads(output.replace("'", '"'))) == ["0" * 20, "1" * 20]

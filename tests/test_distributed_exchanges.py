@@ -7,6 +7,7 @@ import pytest
 
 import reference
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.distributed import state as distributed_state
 from basicaer.engine.program import Form, Gate, Segment
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
@@ -93,8 +94,9 @@ def test_ranks_that_are_laid_out_in_other_ways_bring_their_amplitudes_into_order
 
 
 @pytest.mark.parametrize(("draws", "sends"), [(3, False), (2000, True)])
-def test_few_draws_are_found_without_an_exchange(device, rank_qubits, draws, sends):
-    n, block_qubits = 14, 7
+def test_few_draws_are_found_without_an_exchange(device, rank_qubits, draws, sends, monkeypatch):
+    n, block_qubits = 16, 7
+    monkeypatch.setattr(distributed_state, "_READ_AT_ONCE", 2 ** (block_qubits + 1))  # two blocks
     vector = reference.random_state(n)
     state = device.new_state(n, Precision.DOUBLE)
     state.load(vector)

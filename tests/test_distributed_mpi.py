@@ -104,7 +104,7 @@ def test_whatever_ends_one_rank_ends_all_and_the_next_job_runs(tmp_path):
         assert none == ("none" if rank == 1 else "rank 1: MemoryError: none.")
         assert cancelled == "CANCELLED"
         assert limit == "JobTimeLimitError"
-        assert "ranks 1, 2, 3 have others than rank 0" in differ
+        assert "ranks 1, 2, 3 differ from rank 0 in circuit 0" in differ
         assert counts == ends[0][-1]
 
 
@@ -119,3 +119,109 @@ def test_a_program_that_mpiexec_has_not_started_is_told_so(tmp_path):
     script.write_text(BEGIN + "backend.run(CIRCUITS['gates'], distributed=True)", "utf-8")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=GUARD, check=False)
     assert "this process was not started by mpiexec; start it with `mpiexec -n 4 python script.py`" in done.stderr
+
+
+COMMAND = """
+from basicaer.cli import main
+
+def status(*arguments):
+    try:
+        main(arguments)
+    except SystemExit as end:
+        return end.code
+"""
+
+
+def measured_file(tmp_path, text="h q[0];\ncx q[0], q[5];"):
+    path = tmp_path / "circuit.qasm"
+    path.write_text(f'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[6];\ncreg c[6];\n{text}\nmeasure q -> c;\n', "utf-8")
+    return path
+
+
+def command(tmp_path, ranks, *arguments):
+    """Run a command on ranks; return the status of each, and what all have written."""
+    done = mpiexec(tmp_path, ranks, f"{COMMAND}\ntell(status(*{[str(one) for one in arguments]!r}))")
+    *output, statuses = done.stdout.splitlines()
+    return json.loads(statuses), "\n".join(output), done.stderr
+
+
+def test_a_command_speaks_once(tmp_path):
+    statuses, output, errors = command(
+        tmp_path, 4, "run", measured_file(tmp_path), "--distributed", "--seed", 5, "--json"
+    )
+    assert (statuses, errors) == ([0] * 4, "")
+    told = json.loads(output)
+    assert told["counts"].keys() == {"000000", "100001"}
+
+
+def test_a_command_is_refused_once_and_with_one_status(tmp_path):
+    path = measured_file(tmp_path, "odd q[0];")
+    statuses, output, errors = command(tmp_path, 2, "run", path, "--distributed")
+    assert (statuses, output) == ([1, 1], "")
+    assert errors.startswith("Error: ")
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_command_that_mpiexec_has_not_started_names_its_option():
+    done = subprocess.run(
+        [sys.executable, "-m", "basicaer", "run", "examples/ghz.qasm", "--distributed"],
+        capture_output=True,
+        text=True,
+        timeout=GUARD,
+        check=False,
+        cwd=Path(__file__).parents[1],
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: --distributed finds no other ranks: this process was not started by mpiexec")
+
+
+def test_a_saved_command_is_resumed_on_fewer_ranks(tmp_path):
+    layers = "\n".join(f"ry(0.{q}) q[{q}];\ncx q[{q}], q[{(q + 1) % 6}];" for _ in range(60) for q in range(6))
+    path, common = measured_file(tmp_path, layers), ("--distributed", "--json")
+    run = ("run", path, *common, "--seed", 5, "--checkpoint-dir", tmp_path / "saved", "--timeout", 1e-3)
+    statuses, _, errors = command(tmp_path, 4, *run)
+    assert statuses == [124] * 4, errors
+    assert "basicaer resume" in errors
+    statuses, output, errors = command(tmp_path, 2, "resume", tmp_path / "saved", *common)
+    assert (statuses, errors) == ([0, 0], "")
+    one = subprocess.run(
+        [sys.executable, "-m", "basicaer", "run", str(path), "--seed", "5", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=GUARD,
+        check=True,
+    )
+    assert json.loads(output)["counts"] == json.loads(one.stdout)["counts"]
+
+
+DIES = """
+import os, signal
+from basicaer.devices.distributed import pauses
+from basicaer.persistence.of_ranks import RanksPersister
+pauses._GATES_BETWEEN_PAUSES = 16
+together, saves = RanksPersister._persist_together, []
+
+def dying(*arguments):
+    together(*arguments)
+    saves.append(rank)
+    if rank == 1 and len(saves) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+RanksPersister._persist_together = dying
+options = {"checkpoint_dir": "saved", "checkpoint_every": 1e-9, "seed_simulator": 5}
+backend.run(measured(layered(8, depth=8)), distributed=True, **options).result()
+"""
+RESUMES = """
+tell([BasicAer.resume("saved", distributed=True).result().get_counts(),
+      backend.run(measured(layered(8, depth=8)), seed_simulator=5).result().get_counts()])
+"""
+
+
+def test_a_rank_that_is_killed_ends_the_job_and_fewer_ranks_go_on(tmp_path):
+    done = mpiexec(tmp_path, 4, DIES)
+    assert done.returncode != 0
+    assert (tmp_path / "saved" / "running.save").exists()
+    done = mpiexec(tmp_path, 2, RESUMES)
+    assert done.returncode == 0, done.stderr
+    for got, want in json.loads(done.stdout):
+        assert got == want

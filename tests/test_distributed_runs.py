@@ -1,6 +1,7 @@
 """Jobs that several ranks run together: the same counts as one process, one end for all, and what is refused."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from qiskit.circuit.library import DiagonalGate
 from qiskit.quantum_info import SparsePauliOp, Statevector, partial_trace
 
 from basicaer import BasicAer, BasicAerJob
+from basicaer.devices.cpu import device as cpu_device
 from basicaer.devices.distributed import device as distributed_device
 from basicaer.devices.distributed import state as distributed_state
 from basicaer.errors import BasicAerError, OptionValueError
@@ -186,11 +188,11 @@ def test_without_a_seed_all_ranks_draw_the_same():
 
 
 OTHERS = {  # simulator, circuits and options of ranks that differ
-    "circuit": ("qasm_simulator", lambda: measured(layered(4, seed=2)), {"seed_simulator": 1}),
-    "seed": ("qasm_simulator", lambda: measured(layered(4, seed=1)), {}),  # which only some give
-    "number": ("qasm_simulator", lambda: [measured(layered(4, seed=1))] * 3, {"seed_simulator": 1}),
-    "size": ("qasm_simulator", lambda: measured(QuantumCircuit(1)), {"seed_simulator": 1}),  # too small for ranks
-    "simulator": ("statevector_simulator", lambda: measured(layered(4, seed=1)), {"seed_simulator": 1}),
+    "circuit 0": ("qasm_simulator", lambda: measured(layered(4, seed=2)), {"seed_simulator": 1}),
+    "seed_simulator": ("qasm_simulator", lambda: measured(layered(4, seed=1)), {}),  # which only some give
+    "the number of circuits": ("qasm_simulator", lambda: [measured(layered(4, seed=1))] * 3, {"seed_simulator": 1}),
+    "circuit 0 ": ("qasm_simulator", lambda: measured(QuantumCircuit(1)), {"seed_simulator": 1}),  # too small for ranks
+    "the simulator": ("statevector_simulator", lambda: measured(layered(4, seed=1)), {"seed_simulator": 1}),
 }
 
 
@@ -204,7 +206,7 @@ def test_ranks_that_run_different_programs_are_told_so(what):
 
     for error in on_ranks(comms(4), of_rank):
         assert isinstance(error, BasicAerError)
-        assert "with the same options and seed, but ranks 1, 3 have others than rank 0; let" in str(error)
+        assert f"and seed, but ranks 1, 3 differ from rank 0 in {what.strip()}" in str(error)
 
 
 def test_an_interrupt_while_ranks_prepare_a_job_waits_and_then_cancels_it(monkeypatch):
@@ -231,22 +233,19 @@ def test_an_interrupt_while_ranks_prepare_a_job_waits_and_then_cancels_it(monkey
 
 def test_an_input_that_one_rank_refuses_is_refused_on_all():
     def of_rank(comm):
-        shots = 0 if comm.rank == 2 else 100
-        return BasicAer.get_backend("qasm_simulator").run(measured(layered(4)), distributed=comm, shots=shots)
+        timeout = 0 if comm.rank == 2 else 100
+        return BasicAer.get_backend("qasm_simulator").run(measured(layered(4)), distributed=comm, timeout=timeout)
 
     errors = on_ranks(comms(4), of_rank)
     assert [type(error) for error in errors] == [OptionValueError] * 4
-    assert str(errors[2]) == "shots must be a whole number of at least 1, not 0."
-    assert str(errors[0]) == "rank 2: shots must be a whole number of at least 1, not 0."
+    assert str(errors[2]) == "timeout must be a positive number of seconds or None, not 0."
+    assert str(errors[0]) == "rank 2: timeout must be a positive number of seconds or None, not 0."
 
 
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (
-            {"checkpoint_dir": "saved"},
-            "checkpoint_dir cannot be given together with distributed, since jobs of several",
-        ),
+        ({"executor": ThreadPoolExecutor(1)}, "since each rank runs its part in its own process; leave it out"),
         ({"max_parallel_experiments": 2}, "since all ranks run one circuit at a time; leave it out"),
     ],
 )
@@ -258,3 +257,32 @@ def test_options_that_ranks_cannot_have_are_refused(options, why):
 def test_backends_and_primitives_do_not_take_the_option():
     with pytest.raises(OptionValueError, match=r"distributed is given to run\(\), not to a backend"):
         BasicAer.get_backend("qasm_simulator", distributed=True)
+
+
+def test_names_that_qiskit_numbers_make_no_difference_between_errors(monkeypatch):
+    monkeypatch.setattr(distributed_device.DistributedDevice, "expected_free_bytes", lambda _device: 2**20)
+    made = [str(error).partition("'")[0] for error in on_ranks(comms(2), _refused)]
+    assert made == ["Circuit ", "Circuit "]
+
+
+def _refused(comm):
+    circuit = QuantumCircuit(40)  # each rank numbers its own
+    circuit.h(range(40))
+    try:
+        return BasicAer.get_backend("qasm_simulator").run(measured(circuit), distributed=comm)
+    except BasicAerError as error:
+        return error
+
+
+def test_a_state_that_does_not_fit_says_how_many_qubits_do(monkeypatch):
+    monkeypatch.setattr(cpu_device.NumpyDevice, "expected_free_bytes", lambda _device: 2**26)
+    (error, _) = run(2, measured(layered(25, depth=1)))
+    assert "where 56.9 MiB are free; 21 qubits fit, 22 with precision='single'." in str(error)
+
+
+def test_a_plan_for_ranks_is_for_as_many_as_there_are():
+    backend = BasicAer.get_backend("qasm_simulator")
+    assert backend.plan(CIRCUITS["gates"], distributed=comms(4)[0]).division.ranks == 4
+    assert backend.plan(CIRCUITS["gates"], distributed=comms(4)[0], ranks=2).division.ranks == 2
+    with pytest.raises(BasicAerError, match="distributed=True"):
+        backend.plan(CIRCUITS["gates"], distributed=True)

@@ -171,7 +171,7 @@ def test_a_warning_names_the_line_of_the_program_and_where_there_is_none_ours(mo
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(persister.JobPersister, "_write", full)
+    monkeypatch.setattr(persister.Persister, "_write", full)
     with pytest.warns(BasicAerWarning, match="could not be saved .*No space left") as of_worker:
         backend.run(layers(5), checkpoint_dir=tmp_path / "job").result(GUARD)
     assert {one.filename for one in of_worker} == {persister.__file__}

@@ -20,6 +20,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
+import psutil
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Instruction, Parameter
@@ -47,7 +48,8 @@ from basicaer.persistence import lock as lock_module
 from basicaer.persistence import persister as persister_module
 from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JobFolder
-from basicaer.persistence.persister import JobPersister, load_job, saved_new
+from basicaer.persistence.job_persister import JobPersister
+from basicaer.persistence.persister import load_job, saved_new
 from basicaer.simulation import Persistence
 from basicaer.simulators import running as running_module
 from basicaer.simulators.running import run_resumed, run_simulation
@@ -528,6 +530,31 @@ def test_a_job_is_stopped_while_large_arrays_are_written_and_read(tmp_path, kind
     assert len(polls) > 2 * pieces  # once for the checksum
     assert np.array_equal(read, array)
     assert read.dtype == array.dtype
+
+
+def test_a_state_is_that_of_its_record_even_if_another_has_replaced_it(tmp_path):
+    """Of several ranks that resume a job, the first may save it again before the last has read its state."""
+    store = JobFolder(tmp_path, lambda: None)
+    for old, new in ((1.0, 2.0), (3.0, None)):
+        store.write("running", "job 1", {}, [], [np.full(4, old)])
+        record = store.read("running")
+        if new is None:
+            store.remove("running")
+        else:
+            store.write("running", "job 1", {}, [], [np.full(4, new)])
+        assert np.frombuffer(b"".join(record.state)).tolist() == [old] * 4
+
+
+def test_a_file_is_closed_when_its_state_was_read_or_its_record_goes(tmp_path):
+    store, count = JobFolder(tmp_path, lambda: None), psutil.Process().num_fds
+    store.write("running", "job 1", {}, [], [np.zeros(4)])
+    before = count()
+    records = [store.read("running") for _ in range(3)]
+    assert count() == before + 3
+    b"".join(records[0].state)
+    assert count() == before + 2
+    del records
+    assert count() == before
 
 
 @pytest.mark.parametrize("poll", [1, 2, 3])

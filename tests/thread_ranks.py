@@ -7,71 +7,16 @@ import threading
 
 from basicaer.devices.distributed.comm import Comm
 from basicaer.devices.distributed.device import DistributedDevice
+from basicaer.devices.distributed.threads import Hub, ThreadTransport, thread_ranks
 from basicaer.plan.planner import plan_segment
 from basicaer.plan.stages import plan_stages
 
 GUARD = 5  # seconds after which a rank that waits for another one fails, rather than wait for ever
 
 
-class Hub:
-    """What the threads share: one place for each, and a barrier at which they wait for one another."""
-
-    def __init__(self, size):
-        self.size = size
-        self.places = [None] * size
-        self.barrier = threading.Barrier(size)
-        self.warned_by = [set() for _ in range(size)]
-
-    def wait(self):
-        self.barrier.wait(GUARD)  # which raises BrokenBarrierError on all when one has failed
-
-
-class ThreadTransport:
-    """See `basicaer.devices.distributed.comm.Transport`."""
-
-    def __init__(self, hub, rank):
-        self.hub, self.rank, self.size = hub, rank, hub.size
-
-    def gather(self, thing):
-        self.hub.places[self.rank] = pickle.dumps(thing)  # as between processes, nothing is shared
-        self.hub.wait()
-        things = [pickle.loads(one) for one in self.hub.places]  # noqa: S301  # by this process
-        self.hub.wait()
-        return things
-
-    def swap(self, partner, out, into):
-        self.hub.places[self.rank] = out
-        self.hub.wait()
-        into[:] = self.hub.places[partner]
-        self.hub.wait()
-
-    def warn(self):
-        for rank, warned_by in enumerate(self.hub.warned_by):
-            if rank != self.rank:
-                warned_by.add(self.rank)
-
-    def is_warned(self):
-        return bool(self.hub.warned_by[self.rank])
-
-    def forget(self, ranks):
-        self.hub.warned_by[self.rank] -= set(ranks)
-
-    def again(self):
-        if self.rank == 0:
-            self.hub.next = Hub(self.size)
-        self.hub.wait()
-        hub = self.hub.next
-        self.hub.wait()
-        return ThreadTransport(hub, self.rank)
-
-    def close(self):
-        pass
-
-
 def comms(size):
     """Return the `Comm` of each of some ranks."""
-    hub = Hub(size)
-    return [Comm(ThreadTransport(hub, rank)) for rank in range(size)]
+    return thread_ranks(size, GUARD)
 
 
 def on_ranks(of_rank, doing, hub=None):
@@ -109,7 +54,7 @@ class DividesWhatItCan(DistributedDevice):
 
 def devices(size, make):
     """Return the devices of some ranks as one."""
-    hub = Hub(size)
+    hub = Hub(size, GUARD)
 
     def device(rank):
         comm = Comm(ThreadTransport(hub, rank))

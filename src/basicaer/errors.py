@@ -207,7 +207,7 @@ def users_lines(frames: Iterable[tuple[FrameType, int]]) -> list[tuple[str, int,
 @lru_cache(maxsize=1)
 def _installed() -> tuple[str, ...]:
     """Return the folders of Python's own modules and of installed packages."""
-    import sysconfig  # which reads files, and few errors are shown in a notebook
+    import sysconfig  # It reads files, and few errors are shown in a notebook.
 
     return tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 

@@ -54,6 +54,7 @@ class PrimitiveRunOptions(JobRunOptions, total=False):
 
     method: _Method
     spill: str | PathLike[str] | None
+    distributed: bool
 
 
 class SamplerArguments(PrimitiveRunOptions, total=False):

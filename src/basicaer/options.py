@@ -95,12 +95,15 @@ class DeviceOptions(NamedTuple):
         The number of the GPU.
     spill
         The folder for states that do not fit into memory, or `HOST_MEMORY`; empty if they are refused.
+    gpus
+        The GPUs among which states are divided that do not fit one of them.
     """
 
     choice: DeviceChoice = DeviceChoice.AUTO
     threads: int = 0
     gpu: int = 0
     spill: str = ""
+    gpus: tuple[int, ...] = ()
 
 
 class _Check(NamedTuple):

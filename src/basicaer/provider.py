@@ -5,14 +5,11 @@ The simulators are imported when the first of them is asked for, so that ``impor
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
-from basicaer.errors import BackendNotFoundError, BasicAerError, OptionValueError, shown
+from basicaer.errors import BackendNotFoundError, shown
 from basicaer.foreign_names import unknown_backend
-from basicaer.job import BasicAerJob
-from basicaer.options import SECONDS_BETWEEN_SAVES, check_margin, check_options, keywords_checked
-from basicaer.submission import submit_job
+from basicaer.options import SECONDS_BETWEEN_SAVES, keywords_checked
 
 if TYPE_CHECKING:
     import os
@@ -20,6 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from basicaer.engine.progress import Progress
+    from basicaer.job import BasicAerJob
     from basicaer.option_types import (
         QasmSimulatorOptions,
         SimulatorOptions,
@@ -89,6 +87,7 @@ class BasicAerProvider:
         callback: Callable[[Progress], Any] | None = None,
         progress: bool = False,
         cancel_on_interrupt: bool = True,
+        distributed: bool = False,
     ) -> BasicAerJob:
         """Resume a job that was saved by ``run(..., checkpoint_dir=...)`` and whose process has ended.
 
@@ -103,6 +102,9 @@ class BasicAerProvider:
             The same as for ``run``.
         executor, timeout, callback, progress, cancel_on_interrupt
             The same as for ``run``.
+        distributed
+            The same as for ``run``. A job that ranks have saved can be resumed by any number of them, or by one
+            process. Each of them uses its share of the cores and of the GPUs of its host.
 
         Raises
         ------
@@ -111,14 +113,10 @@ class BasicAerProvider:
             saved; if the job was lost before it was saved, so that it has to be run again (the same folder may be
             used); for options that `run` would refuse.
         """
-        from basicaer.gradients.job import GradientJob
-        from basicaer.gradients.persister import CHECKS
-        from basicaer.gradients.running import run_resumed_gradient
-        from basicaer.persistence.persister import load_job
-        from basicaer.simulation import Persistence, SimulationPayload
-        from basicaer.simulators.running import run_resumed
+        from basicaer.resuming import resume_job
 
-        checked = check_options(
+        return resume_job(
+            self.get_backend,
             {
                 "checkpoint_dir": checkpoint_dir,
                 "checkpoint_every": checkpoint_every,
@@ -129,26 +127,8 @@ class BasicAerProvider:
                 "callback": callback,
                 "progress": progress,
                 "cancel_on_interrupt": cancel_on_interrupt,
-            }
-        )
-        check_margin(checked)
-        folder, every, margin = (checked.pop(f"checkpoint_{name}") for name in ("dir", "every", "margin"))
-        if folder is None:
-            raise OptionValueError("resume() takes the folder of a saved job, not None.")
-        job_id, payload = load_job(folder, CHECKS)
-
-        def no_qobj() -> None:
-            raise BasicAerError(f"Job {job_id} was resumed from {folder}, which does not hold its circuits as a Qobj.")
-
-        is_gradient = not isinstance(payload, SimulationPayload)
-        return submit_job(
-            GradientJob if is_gradient else BasicAerJob,
-            self.get_backend() if is_gradient else self.get_backend(payload.backend_name),
-            run_resumed_gradient if is_gradient else run_resumed,
-            no_qobj,
-            prepare=lambda: replace(payload, persistence=Persistence(str(folder), every, margin)),
-            settings=checked,
-            job_id=job_id,
+                "distributed": distributed,
+            },
         )
 
     def __str__(self) -> str:

@@ -104,6 +104,10 @@ _SPILL = click.option(
     help="A folder for states that do not fit into memory, or 'host' for those that do not fit on a GPU; for qasm.",
 )
 
+_DISTRIBUTED = click.option(
+    "--distributed", is_flag=True, help="Divide the state among the processes that mpiexec has started."
+)
+
 _HOW_TO_SAVE = _with_options(
     click.option("--checkpoint-every", default=60.0, show_default=True, help="Seconds between two saves."),
     click.option(
@@ -140,6 +144,7 @@ _HOW_TO_SHOW = _with_options(
 @click.option("--memory", is_flag=True, help="Show the outcome of every shot, in order, instead of counts.")
 @_HOW_TO_SIMULATE
 @_SPILL
+@_DISTRIBUTED
 @click.option("--checkpoint-dir", type=click.Path(), help="A new folder to save the job in, so that it can be resumed.")
 @_HOW_TO_SAVE
 @_HOW_TO_SHOW
@@ -152,6 +157,7 @@ def run(**options: Any) -> None:
 
 @main.command(short_help="Resume a saved job.")
 @click.argument("path", type=click.Path())
+@_DISTRIBUTED
 @_HOW_TO_SAVE
 @_HOW_TO_SHOW
 def resume(**options: Any) -> None:

@@ -48,6 +48,9 @@ _NAMED = re.compile(  # "shots must be", "timeout (5 s)", "checkpoint_dir", "lea
 )
 
 
+_DISTRIBUTED = re.compile(r"(?<!')\bdistributed\b(?!')(=True)?")  # it takes no value on the command line
+
+
 class _TimedOut(click.ClickException):
     exit_code = TIMED_OUT
 
@@ -60,6 +63,7 @@ def refusal(error: BasicAerError | MemoryError) -> click.ClickException:
         return _TimedOut(f"{error.reached}; it is saved, and basicaer resume {error.saved_in} continues it.")
     words = _ASSIGNED.sub(lambda found: " ".join(filter(None, [_FLAGS[found[1]], *found.groups()[1:]])), str(error))
     words = _NAMED.sub(lambda found: _FLAGS.get(found[0], found[0]), words).replace(" or None, not", ", not")
+    words = _DISTRIBUTED.sub("--distributed", words)
     return _TimedOut(words) if isinstance(error, JobTimeLimitError) else click.ClickException(words)
 
 

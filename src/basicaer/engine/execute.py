@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from basicaer.engine.planning import NumbersOf
     from basicaer.engine.program import Program
     from basicaer.engine.suspended import Resumable, RunPersister
+    from basicaer.engine.team import Team
 
 __all__ = ["execute", "lost"]
 
@@ -75,6 +76,7 @@ def execute(
     persister: RunPersister | None = None,
     resume: Resumable | None = None,
     check_shots: Callable[[], None] | None = None,
+    team: Team | None = None,
 ) -> Outcome:
     """Run a program.
 
@@ -90,6 +92,8 @@ def execute(
         A run that was suspended, and what restores its state, to go on with instead of beginning.
     check_shots
         Refuses the run if there is no memory to tell so many shots apart; called where that turns out to be needed.
+    team
+        The ranks that share the shots of a run with errors, where all of them execute it and it is not saved.
 
     Raises
     ------
@@ -122,7 +126,7 @@ def execute(
             # Shots that wait for memory are run again, for which they must be told apart.
             if check_shots is not None:
                 check_shots()
-        return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run(trajectories)
+        return _Execution(request, planning, numbers_of, suspension, Shots.DRAWN).run(trajectories, team)
     except LostNormError as error:
         raise lost(request.program, error) from error
 
@@ -174,7 +178,7 @@ class _Execution:
         keeps_phases = request.keep_state or request.unitary or not acts
         self.phases_matter_until = len(body) if keeps_phases else acts[-1]
 
-    def run(self, trajectories: Trajectories | None = None) -> Outcome:
+    def run(self, trajectories: Trajectories | None = None, team: Team | None = None) -> Outcome:
         self.monitor.enter("planning")
         starts_at_zero = not self.request.unitary and self.request.initial is None
         passes = self.planning.total_passes(
@@ -185,7 +189,9 @@ class _Execution:
         if self.suspension.resume is not None:
             self.resume(self.suspension.resume[0])
         elif trajectories is not None:
-            self.stratum = trajectories.run(self.records, self.draws, self.planning, self.saved, self.suspension)
+            self.stratum = trajectories.run(
+                self.records, self.draws, self.planning, self.saved, self.suspension, team=team
+            )
         else:
             self.waiting.append(Waiting(np.arange(len(self.records.shots)), None))
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from basicaer.engine.program import OverShots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -65,6 +65,15 @@ class Saved:
         """Return the values by label and by classical bits; of each shot a list, in the order of shots."""
         return {save.label: self._finished(save) for save in saves if save.label in self.records}
 
+    def join(self, of_ranks: Sequence[Mapping[str, Mapping[int, Any]]], saves: Iterable[Save]) -> None:
+        """Replace the records by those of several ranks together, each of which has the shots of its own."""
+        self.records = {}
+        for save in saves:
+            for records in of_ranks:
+                for key, record in records.get(save.label, {}).items():
+                    of_label = self.records.setdefault(save.label, {})
+                    of_label[key] = _joined(save.over_shots, of_label[key], record) if key in of_label else record
+
     def _finished(self, save: Save) -> dict[int, Any]:
         record = self.records[save.label]
         match save.over_shots:
@@ -76,6 +85,17 @@ class Saved:
                 return {key: total / count for key, (count, total) in record.items()}
             case OverShots.SUM:
                 return {key: total for key, (_, total) in record.items()}
+
+
+def _joined(over_shots: OverShots, one: Any, other: Any) -> Any:
+    """Return two records of different shots as one."""
+    match over_shots:
+        case OverShots.LAST:
+            return max(one, other, key=lambda record: record[0])
+        case OverShots.EACH:
+            return [*one, *other]
+        case _:
+            return [one[0] + other[0], one[1] + other[1]]
 
 
 def _in_order(parts: Iterable[tuple[NDArray[np.int64], Any]]) -> list[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from basicaer.engine.request import Stratum
 from basicaer.engine.suspended import SuspendedShots
+from basicaer.engine.team import of_all
 from basicaer.errors import Cancelled, JobTimeLimitError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from basicaer.engine.records import Records
     from basicaer.engine.saved import Saved
     from basicaer.engine.suspended import Suspension
+    from basicaer.engine.team import Team
 
 __all__ = ["MOST_ATTEMPTS", "ShotProgress"]
 
@@ -97,6 +99,14 @@ class ShotProgress:
     def note_usual(self, shots: NDArray[np.int64], weight: float) -> None:
         """Note shots without errors, and how likely a shot is one of them."""
         self._is_usual[shots], self._usual_weight = True, weight
+
+    def join(self, team: Team) -> None:
+        """Take over what other ranks know of the shots that they have followed."""
+        self._monitor.finish_shots(int((~self._is_done).sum()))
+        self._is_done[:] = True
+        self._records.words = of_all(team, self._records.words)
+        self._is_usual = of_all(team, self._is_usual)
+        self._usual_weight = max(team.gather(self._usual_weight, "the shots without errors"))
 
     def stratum(self) -> Stratum | None:
         """Return the shots without errors; None if there are none."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from basicaer.engine.saved import Saved
     from basicaer.engine.stretches import Stretch
     from basicaer.engine.suspended import Suspension
+    from basicaer.engine.team import Team
 
 __all__ = ["SHOTS_AT_ONCE", "Trajectories"]
 
@@ -63,9 +64,21 @@ class Trajectories:
         return None if kept[1] is None else cls(program, kept[1])
 
     def run(
-        self, records: Records, draws: Draws, planning: Planning, saved: Saved, suspension: Suspension
+        self,
+        records: Records,
+        draws: Draws,
+        planning: Planning,
+        saved: Saved,
+        suspension: Suspension,
+        *,
+        team: Team | None = None,
     ) -> Stratum | None:
         """Run all shots, or those that are left of a run that was suspended; record what they measure and save.
+
+        Parameters
+        ----------
+        team
+            The ranks that share the shots of a run that is not saved; None for no others.
 
         Returns
         -------
@@ -73,12 +86,15 @@ class Trajectories:
             The shots without errors; None if there are none, or no shot is told apart from others.
         """
         progress = ShotProgress(records, saved, len(self._stretches), suspension, planning.monitor)
-        run = _Run(self._program, self._stretches, records, draws, planning, saved, progress)
+        run = _Run(self._program, self._stretches, records, draws, planning, saved, progress, team)
         with progress.saved_when_stopped():
             for start in range(0, len(records.shots), SHOTS_AT_ONCE):
                 shots = progress.begin(start, min(start + SHOTS_AT_ONCE, len(records.shots)))
                 if len(shots):
                     run.follow(shots)
+        if team is not None:
+            progress.join(team)
+            saved.join(team.gather(saved.records, "what shots have saved"), self._program.saves)
         return progress.stratum()
 
 
@@ -97,7 +113,11 @@ class _Run:
         planning: Planning,
         saved: Saved,
         progress: ShotProgress,
+        team: Team | None,
     ) -> None:
+        # Of shots whose errors depend on their states, each rank follows every so many; else states are shared out.
+        self._shares_shots = team is not None and any(stretch.depends_on_state for stretch in stretches)
+        self._rank, self._ranks = (0, 1) if team is None else (team.rank, team.size)
         self._saved = saved
         self._progress = progress
         self._program = program
@@ -116,6 +136,8 @@ class _Run:
 
     def follow(self, shots: NDArray[np.int64]) -> None:
         """Run shots from the beginning to the end; the parts into which they fall one after another, depth first."""
+        if self._shares_shots:
+            shots = shots[self._rank :: self._ranks]
         nothing = np.zeros(len(shots), np.int64)
         whole = Part(None, (), np.ones(1), shots, nothing, nothing, nothing, np.ones(len(shots), bool))
         parts = [self._after(0, whole)]
@@ -204,6 +226,8 @@ class _Run:
         first, kind = different(chosen.names)
         names = keys_of(chosen.names[first])
         missing = np.flatnonzero([name not in waiting.numbers for name in names])
+        if not self._shares_shots:
+            missing = missing[self._rank :: self._ranks]
         for attempt, drawn in chosen.drawn.items():
             own = missing[chosen.attempt[first[missing]] == attempt]
             for start in range(0, len(own), self._together):

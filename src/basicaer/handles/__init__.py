@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from basicaer.executor import DaemonThreadExecutor
 from basicaer.handles.base import Handle
 from basicaer.handles.local import LocalHandle, UnknownHandle
+from basicaer.rank_pool import RankPool
 
 if TYPE_CHECKING:
     from basicaer.handles.base import ProgressCallback
@@ -26,6 +27,7 @@ def handle_for(executor: Executor, timeout: float | None, callback: ProgressCall
 
     - Threads: the standard ThreadPoolExecutor, and the default executor of jobs.
     - Processes on this machine: the standard ProcessPoolExecutor, with any start method, and those of loky.
+    - Ranks that this process leads: a `RankPool`.
     - Dask: the executor of ``distributed.Client.get_executor()``, on any cluster.
     - All others are of an unknown kind, ``mpi4py.futures`` among them: jobs run there, with their time limits, and can
       be cancelled before they start but not after; nothing is known of their progress until they have ended.
@@ -39,7 +41,7 @@ def handle_for(executor: Executor, timeout: float | None, callback: ProgressCall
     """
     if isinstance(executor, _THREADS) and not isinstance(executor, _INTERPRETERS):
         return LocalHandle(timeout, callback)
-    if isinstance(executor, ProcessPoolExecutor) or _is_from("loky", executor):
+    if isinstance(executor, ProcessPoolExecutor | RankPool) or _is_from("loky", executor):
         from basicaer.handles.processes import ProcessHandle
 
         return ProcessHandle(timeout, callback)

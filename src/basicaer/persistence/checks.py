@@ -39,7 +39,14 @@ if TYPE_CHECKING:
     from basicaer.records import ExperimentOutcome
     from basicaer.simulation import Experiment, SimulationPayload
 
-__all__ = ["check_layout", "check_outcome", "check_payload", "check_suspended", "check_suspended_shots"]
+__all__ = [
+    "check_divided",
+    "check_layout",
+    "check_outcome",
+    "check_payload",
+    "check_suspended",
+    "check_suspended_shots",
+]
 
 _MOST_WEIGHT = 1 + 1e-6  # a probability, with what rounding may add
 
@@ -55,6 +62,7 @@ def check_payload(payload: SimulationPayload) -> None:
     returned = RETURNED_BY.get(payload.backend_name)
     demand(returned == payload.returns, f"{payload.backend_name} does not return {payload.returns}")
     demand(bool(payload.experiments) and payload.persistence is None, "there are no circuits")
+    demand(payload.ranks is None, "ranks are known only where the job runs")
     demand(len({experiment.devices.gpu for experiment in payload.experiments}) == 1, "circuits run side by side")
     for experiment in payload.experiments:
         _check_experiment(experiment, is_unitary=payload.returns == "unitary")
@@ -75,7 +83,8 @@ def _check_experiment(experiment: Experiment, *, is_unitary: bool) -> None:
     numbers = (experiment.chop_threshold, experiment.lowering_seconds)
     demand(min(*numbers) >= 0 and not math.isnan(sum(numbers)), "chop_threshold or lowering_seconds is out of range")
     whole = (experiment.shots - 1, experiment.seed, experiment.devices.threads, experiment.devices.gpu)
-    demand(min(whole) >= 0 and not experiment.on_device, "shots, a seed or the device is out of range")
+    elsewhere = experiment.on_device or experiment.devices.gpus[1:]
+    demand(min(whole) >= 0 and not elsewhere, "shots, a seed or the device is out of range")
     if experiment.is_density:
         demand(not is_unitary, "a unitary is no density matrix")
         demand(not any(map(of_statevectors_only, program.saves)), "a density matrix has no amplitudes to save")
@@ -282,3 +291,17 @@ def _check_layout_of_file(layout: Mapping[str, Any], fresh: Mapping[str, Any], g
     demand(all(type(value) is int and value in {0, 1} for _, value in layout["fixed"]), "a qubit has no value")
     demand(type(layout["factor"]) is float and 0 < layout["factor"] < math.inf, "the factor is out of range")
     demand_numbers([layout["stages_done"]], MOST_REPEATS, "the stages that are done")
+
+
+def check_divided(layout: Mapping[str, Any], n_qubits: int) -> None:
+    """Check that a new state of so many qubits can be turned into a divided one that was persisted.
+
+    Raises
+    ------
+    ValueError
+        Naming what cannot be.
+    """
+    demand(layout.keys() == {"place", "done"}, "the layout is that of another state")
+    demand_numbers(layout["place"], n_qubits, "places")
+    demand(len(layout["place"]) == n_qubits, "the layout is that of another state")
+    demand_numbers(layout["done"], MOST_REPEATS, "the gates that are done")

@@ -3,7 +3,8 @@
 The folder holds records, one in each file. ``job.save`` is the payload of the job and does not change.
 ``circuit-0.save`` and so on are the outcomes of the circuits that have ended, each written once. ``running.save`` is
 the circuit that was running: the next record of it replaces it, and it is removed when that circuit has ended. If the
-state of that circuit lies in a file, the record has the name of it, which is ``running-`` and eight digits. The
+state of that circuit lies in a file, the record has the name of it, which is ``running-`` and eight digits. If several
+ranks run the job, ``part-0-0.save`` and so on are what each has of the state; ``running.save`` names them. The
 process in which the job runs locks ``lock``; the system releases the lock when the process dies.
 
 A file gets its name in one step when it is complete. Its first line names the format and gives the length of the JSON
@@ -26,6 +27,7 @@ import re
 import reprlib
 import stat
 import textwrap
+import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["JOB", "RUNNING", "JobFolder", "Record", "circuit_name"]
+__all__ = ["JOB", "RUNNING", "JobFolder", "Record", "circuit_name", "part_name"]
 
 JOB, RUNNING = "job", "running"
 _FORMAT = "basicaer saved job 7"
@@ -61,6 +63,11 @@ def circuit_name(position: int) -> str:
     return f"circuit-{position}"
 
 
+def part_name(save: int, rank: int) -> str:
+    """Return the name of the record of what one of several ranks has of a state; two saves are kept at a time."""
+    return f"part-{save % 2}-{rank}"
+
+
 class Record(NamedTuple):
     """What one file holds.
 
@@ -75,7 +82,7 @@ class Record(NamedTuple):
     state_bytes
         How many bytes the amplitudes of a state have; 0 if there is no state.
     state
-        These bytes in pieces, each read when it is asked for.
+        These bytes in pieces, each read when it is asked for, even if another record has replaced the file by then.
     """
 
     job_id: Any
@@ -83,6 +90,14 @@ class Record(NamedTuple):
     arrays: list[NDArray[Any]]
     state_bytes: int
     state: Iterator[bytes]
+
+
+class _Held:
+    """Keeps a file open as long as anything refers to this."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self.descriptor)
 
 
 class JobFolder:
@@ -185,6 +200,13 @@ class JobFolder:
             with contextlib.suppress(OSError):
                 (self._folder / f"{name}{suffix}").unlink()
 
+    def remove_parts(self) -> None:
+        """Remove the parts of a state, which no record names any more."""
+        for suffix in (_SUFFIX, _NEW):
+            for path in self._folder.glob(f"part-*{suffix}"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
     def remove_states(self, *, but: str = "") -> None:
         """Remove the files of states, which nothing works on, except one with a name."""
         with contextlib.suppress(OSError):
@@ -250,7 +272,8 @@ class JobFolder:
                 raise ValueError(f"{path.name} was written under another name")
             arrays = [self._array(file, kind, shape, end) for kind, shape in body["arrays"]]
             after = file.tell()
-        return Record(body["job"], body["is"], arrays, end - after, self._state(path, after, end - after))
+            state = self._state(_Held(file), after, end - after)
+        return Record(body["job"], body["is"], arrays, end - after, state)
 
     @contextlib.contextmanager
     def damage_reported(self, what: str) -> Iterator[None]:
@@ -317,8 +340,8 @@ class JobFolder:
             filled += len(piece)
         return array
 
-    def _state(self, path: Path, start: int, size: int) -> Iterator[bytes]:
-        with _opened(path) as file:
+    def _state(self, held: _Held, start: int, size: int) -> Iterator[bytes]:
+        with os.fdopen(held.descriptor, "rb", closefd=False) as file:
             file.seek(start)
             yield from self._pieces(file, size)
 

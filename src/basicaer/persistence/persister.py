@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -12,55 +13,34 @@ import numpy as np
 
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
-from basicaer.engine.suspended import Suspended, SuspendedShots
 from basicaer.errors import BasicAerError, Cancelled, reason_of, shown, warn
-from basicaer.persistence.checks import (
-    check_layout,
-    check_outcome,
-    check_payload,
-    check_suspended,
-    check_suspended_shots,
-)
+from basicaer.persistence.checks import check_payload
 from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JOB, RUNNING, JobFolder, circuit_name
-from basicaer.records import ExperimentOutcome
+from basicaer.sharing import qubits_of_rank, shared
 from basicaer.simulation import SimulationPayload, check_room
 from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from basicaer.engine.device import State
     from basicaer.engine.monitor import Monitor
     from basicaer.persistence.folder import Record
 
-__all__ = ["Continuation", "JobPersister", "PayloadChecks", "Persister", "failures_of_resumed", "load_job", "saved_new"]
+__all__ = [
+    "PayloadChecks",
+    "Persister",
+    "check_room_of",
+    "failures_of_resumed",
+    "load_job",
+    "read_job",
+    "saved_new",
+]
 
 _Outcome = TypeVar("_Outcome")
 
 _SECONDS_BETWEEN_FILES = 1.0
-
-
-class Continuation(NamedTuple):
-    """Where a persisted job continues.
-
-    Attributes
-    ----------
-    position
-        The position of the experiment that was running.
-    device
-        The kind of device that it was running on.
-    suspended
-        How far the experiment was.
-    restore
-        Where the run needs a state, turns a new state, on the same kind of device, into the state that was persisted.
-    """
-
-    position: int
-    device: str
-    suspended: Suspended | SuspendedShots
-    restore: Callable[[State], None]
 
 
 @contextlib.contextmanager
@@ -104,7 +84,7 @@ class PayloadChecks(NamedTuple):
 
 
 def load_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -> tuple[str, Any]:
-    """Return the id and the payload of a persisted job.
+    """Return the id and the payload of a persisted job, which fits into memory here.
 
     Parameters
     ----------
@@ -116,6 +96,19 @@ def load_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
     BasicAerError
         If the folder holds no job, or one that is damaged, that runs, that another version has written, or that does
         not fit into memory here.
+    """
+    job_id, payload, ended = read_job(folder, others)
+    check_room_of(folder, payload, ended, others)
+    return job_id, payload
+
+
+def read_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -> tuple[str, Any, frozenset[int]]:
+    """Return the id and the payload of a persisted job, and the positions of circuits that have ended; see `load_job`.
+
+    Raises
+    ------
+    BasicAerError
+        As `load_job` does, but for the memory.
     """
     job_folder = JobFolder(folder, _no_poll)
     job_id, content, arrays, *_ = job_folder.read_job()
@@ -129,18 +122,36 @@ def load_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
                 "install that version to resume it, or run it again."
             )
         payload = decoded(content["payload"], arrays)
-        of_simulators = PayloadChecks(check_payload, partial(_check_room, folder))
-        checks = {SimulationPayload: of_simulators, **(others or {})}.get(type(payload))
+        checks = _checks(payload, folder, others)
         if not isinstance(job_id, str) or not job_id.isprintable() or checks is None:
             raise ValueError("it is not a job")
         checks.content(payload)
-    checks.room(payload, lambda position: job_folder.has(circuit_name(position)))
     if written_with != np.__version__:
         warn(
             f"The job in {folder} was saved with NumPy {shown(written_with)}, this is {np.__version__}; "
             "the last digits may differ."
         )
-    return job_id, payload
+    of_circuits = itertools.takewhile(lambda position: job_folder.has(circuit_name(position)), itertools.count())
+    return job_id, payload, frozenset(of_circuits)
+
+
+def check_room_of(
+    folder: Path, payload: Any, ended: Collection[int], others: Mapping[type, PayloadChecks] | None = None
+) -> None:
+    """Check that the circuits of a payload that have not ended fit into memory here, as `run` does.
+
+    Raises
+    ------
+    BasicAerError
+        If one does not.
+    """
+    if (checks := _checks(payload, folder, others)) is not None:
+        checks.room(payload, ended.__contains__)
+
+
+def _checks(payload: Any, folder: Path, others: Mapping[type, PayloadChecks] | None) -> PayloadChecks | None:
+    of_simulators = PayloadChecks(check_payload, partial(_check_room, folder))
+    return {SimulationPayload: of_simulators, **(others or {})}.get(type(payload))
 
 
 def _check_room(folder: Path, payload: SimulationPayload, has_ended: Callable[[int], bool]) -> None:
@@ -148,8 +159,10 @@ def _check_room(folder: Path, payload: SimulationPayload, has_ended: Callable[[i
     for position, experiment in enumerate(payload.experiments):
         if not has_ended(position):
             qubits = experiment.program.state_qubits * (2 if payload.returns == "unitary" else 1)
-            choice = experiment.devices, qubits, experiment.precision, known_crossover
-            device, _ = choose_device(*choice, ahead=True, saved_in=folder)
+            of_rank = qubits_of_rank(qubits, payload.ranks)
+            choice = experiment.devices, of_rank, experiment.precision, known_crossover
+            chosen = choose_device(*choice, ahead=True, saved_in=folder)
+            device, _ = shared(chosen, qubits, payload.ranks)
             program, precision, shots = experiment.program, experiment.precision, experiment.shots
             check_room(device, program, precision, shots, payload.returns, memory=experiment.memory, is_persisted=True)
 
@@ -200,9 +213,8 @@ class Persister(Generic[_Outcome]):
     def finish(self, position: int, outcome: _Outcome) -> None:
         """Persist the outcome of a circuit, the next one in order."""
         self._unwritten.append((position, outcome))
-        with self._monitor.held(), self._failures_warned():
-            self._write_outcomes()
-            self._remove_states()
+        with self._monitor.held():
+            self._is_written(self._write_ended)
 
     def _ended(self, count: int, kind: type[_Outcome], check: Callable[[_Outcome, int], None]) -> list[_Outcome]:
         """Lock the folder; return the outcomes of the circuits that have ended, of `count` that there are.
@@ -265,15 +277,18 @@ class Persister(Generic[_Outcome]):
         interval = self._interval if self._file_saved is None else min(self._interval, _SECONDS_BETWEEN_FILES)
         return time.monotonic() - self._last >= interval
 
-    def _write_running(self, content: dict[str, Any], state: Iterable[Any] = ()) -> None:
-        """Write what is known of the circuit that is running, and first what has ended."""
-        with self._failures_warned():
+    def _write_running(self, content: dict[str, Any], state: Iterable[Any] = ()) -> bool:
+        """Write what is known of the circuit that is running, and first what has ended; tell whether it could be."""
+
+        def write() -> None:
             self._write_outcomes()
             if not self._is_in_folder():
                 return
             self._write(RUNNING, {"position": self._position, "device": self._device, **content}, state)
             if self._file_saved is not None:
                 self._file_saved()
+
+        return self._is_written(write)
 
     def _read(self, name: str) -> Record:
         record = self._job_folder.read(name)
@@ -289,67 +304,27 @@ class Persister(Generic[_Outcome]):
             self._job_folder.remove(RUNNING)
             del self._unwritten[0]
 
+    def _write_ended(self) -> None:
+        """Write the outcomes of circuits that have ended, and remove the parts and files of their states."""
+        self._write_outcomes()
+        if self._is_in_folder() and not self._job_folder.has(RUNNING):
+            self._job_folder.remove_parts()
+            self._job_folder.remove_states()
+
     def _write(self, name: str, content: Any, state: Iterable[Any] = ()) -> None:
         arrays: list[Any] = []
         self._job_folder.write(name, self._job_id, encoded(content, arrays), arrays, state)
 
-    @contextlib.contextmanager
-    def _failures_warned(self) -> Iterator[None]:
-        """Turn an error of the disk into a warning, since the job can run without being persisted."""
+    def _is_written(self, write: Callable[[], None]) -> bool:
+        """Tell whether something could be written; warn of an error, since the job can run without being persisted."""
         try:
-            yield
+            write()
         except OSError as error:
             warn(f"The job could not be saved in {self._folder} ({error}); it goes on, and the previous save is kept.")
-        self._last = time.monotonic()
-
-
-class JobPersister(Persister[ExperimentOutcome]):
-    """Persists a job of a simulator."""
-
-    def persist(self, suspended: Callable[[], Suspended | SuspendedShots], state: State | None) -> None:
-        """Persist the experiment that is running, if the interval has passed, as `RunPersister` asks for."""
-        must_stop = self._monitor.must_stop
-        if not must_stop and not self._is_due():
-            return
-        running = {"suspended": suspended(), "layout": None if state is None else state.layout()}
-        self._write_running(running, () if state is None else state.amplitude_parts())
-        if must_stop:
-            self._monitor.stop()
-
-    def resume(self, payload: SimulationPayload) -> tuple[list[ExperimentOutcome], Continuation | None]:
-        """Lock the folder; return the outcomes of the experiments that have ended, and where the next one continues."""
-
-        def check(outcome: ExperimentOutcome, position: int) -> None:
-            check_outcome(outcome, position, payload)
-
-        ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
-        if not self._has_running():
-            self._remove_states()
-            return ended, None
-        with self._job_folder.damage_reported(RUNNING):
-            return ended, self._continuation(payload, len(ended))
-
-    def _continuation(self, payload: SimulationPayload, position: int) -> Continuation | None:
-        """Return where an experiment continues; None if the record is of an earlier one, which has ended since."""
-        found = self._running(position)
-        if found is None:
-            return None
-        running, record = found
-        layout, suspended, experiment = running["layout"], running["suspended"], payload.experiments[position]
-        self._remove_states(but="" if layout is None else layout.get("file", ""))
-        if isinstance(suspended, SuspendedShots):
-            check_suspended_shots(suspended, experiment)
-        elif isinstance(suspended, Suspended):
-            check_suspended(suspended, experiment)
-        else:
-            raise ValueError("it does not say how far the circuit was")  # noqa: TRY004  # the type of all errors about damage
-
-        def restore(state: State) -> None:
-            with self._job_folder.damage_reported(RUNNING):
-                check_layout(layout, state.layout(), record.state_bytes, experiment.precision.amplitude_bytes)
-                state.restore(layout, record.state)
-
-        return Continuation(position, running["device"], suspended, restore)
+            return False
+        finally:
+            self._last = time.monotonic()
+        return not self._is_lost
 
 
 @contextlib.contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -10,17 +13,27 @@ import numpy as np
 from basicaer.calibration import known_crossover
 from basicaer.compile.sweep import lower_sweep
 from basicaer.compile.values import ReadingTimeLimit
+from basicaer.devices.distributed.device import divides
 from basicaer.engine.method import choose_method
 from basicaer.errors import OptionValueError, PubError, UnknownOptionError, at_border, shown
 from basicaer.options import DeviceOptions, Method
 from basicaer.primitives.job import PrimitiveJob
 from basicaer.primitives.options import RUN_OPTIONS
-from basicaer.primitives.payload import PrimitivePayload
+from basicaer.primitives.payload import EstimatorTask, PrimitivePayload
 from basicaer.primitives.running import run_primitive
+from basicaer.sharing import all_fit, in_parts, options_of_rank, qubits_of_rank
 from basicaer.simulation import check_state
 from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from basicaer.simulators.noise import noise_of
+from basicaer.simulators.ranks import (
+    HeldInterrupts,
+    check_same,
+    left_together,
+    ranks_of,
+    settings_of_rank,
+    without_name,
+)
 from basicaer.simulators.run_options import places_elsewhere
 from basicaer.spilling import choose_device
 from basicaer.submission import submit_job
@@ -87,7 +100,7 @@ class Primitive:
         self._options_type.check_names(options or {})
         self._options = self._options_type(**own | (options or {}))
         self._options.run_options |= run_options
-        self._settings()
+        self._options.settings(self._backend)
 
     def __repr__(self) -> str:
         default, options = vars(self._options_type()), vars(self._options)
@@ -106,7 +119,28 @@ class Primitive:
         return int(seed.integers(2**63) if isinstance(seed, np.random.Generator) else seed)
 
     def _settings(self) -> dict[str, Any]:
-        return self._options.settings(self._backend)
+        """Return all options, checked, for what one process does by itself."""
+        settings = self._options.settings(self._backend)
+        if settings["distributed"]:
+            raise OptionValueError(
+                "Only run() of a primitive spreads its work over ranks, not gradients and compile(); leave out "
+                "distributed there."
+            )
+        return settings
+
+    def _run_with(self, make: Callable[[dict[str, Any]], PrimitiveJob]) -> PrimitiveJob:
+        """Make a job with all options, checked, together with other ranks if there are any."""
+        settings = self._options.settings(self._backend)
+        if not settings["distributed"]:
+            return make(settings)
+        with HeldInterrupts() as held:
+            ranks = ranks_of(settings["distributed"])
+            with contextlib.nullcontext() if ranks is None else ranks.together():
+                job = make({**settings, "distributed": ranks or False})
+        if held.seen:
+            job.cancel()  # on all ranks
+            raise KeyboardInterrupt
+        return job
 
     def _lowered(
         self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any], shots: int, *, exactly: bool = False
@@ -133,7 +167,7 @@ class Primitive:
         """Choose how the programs of a sweep are simulated, and check that their state fits into memory."""
         program, differ = sweep.structure, len(sweep.programs) > 1
         choice = choose_method(settings.get("method", Method.STATEVECTOR), program, shots, exactly=exactly)
-        device = expected_device(program.state_qubits * choice.axes, settings, may_spill=True)
+        device = _shared_device(program.state_qubits * choice.axes, settings)
         check_state(
             device,
             program,
@@ -151,13 +185,25 @@ class Primitive:
         gpu = expected_device(widest, settings, may_spill=True).queue
         devices = devices_of(settings, may_spill=True)
         payload = PrimitivePayload(tuple(tasks), self._seed_of_run(), devices, settings["precision"], gpu)
+        submit = partial(submit_job, PrimitiveJob, self._backend, run_primitive, no_qobj)
+        if not (ranks := settings["distributed"]):
+            return submit(prepare=lambda: payload, settings=settings)
+        check_same({f"PUB {number}": _parts_of(task) for number, task in enumerate(tasks)}, ranks)
+        of_job = ranks.again()
+        payload = replace(payload, seed=ranks.broadcast(payload.seed), ranks=of_job)
+        return left_together(submit(prepare=lambda: payload, settings=settings_of_rank(settings, ranks)), of_job)
 
-        def no_qobj() -> None:
-            """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
 
-        return submit_job(
-            PrimitiveJob, self._backend, run_primitive, no_qobj, prepare=lambda: payload, settings=settings
-        )
+def no_qobj() -> None:
+    """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
+
+
+def _parts_of(task: Task) -> Any:
+    """Return what is the same for tasks with the same outcome."""
+    sweep = task.sweep
+    programs = [without_name(one) for one in (*sweep.programs, *([sweep.template] if sweep.template else []))]
+    own: Any = (task.terms, task.sets, task.observables) if isinstance(task, EstimatorTask) else task.shots
+    return programs, sweep.segments, sweep.size, task.shape, task.choice.is_density, own
 
 
 def read_pubs(pubs: Any, coerce: Callable[[Any], _Pub]) -> list[_Pub]:
@@ -181,7 +227,10 @@ def devices_of(settings: dict[str, Any], *, may_spill: bool = False) -> DeviceOp
     """Return which devices checked options allow; a folder among them only if states in files can be worked with."""
     folder = settings.get("spill") if may_spill else None
     spill = "" if folder is None else str(folder)
-    return DeviceOptions(settings["device"], settings["max_parallel_threads"], spill=spill)
+    devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], spill=spill)
+    if ranks := settings["distributed"] or None:
+        devices = options_of_rank(devices, ranks, settings["target_gpus"] or (0,))
+    return devices
 
 
 def expected_device(n_qubits: int, settings: dict[str, Any], *, may_spill: bool = False) -> Device:
@@ -189,3 +238,11 @@ def expected_device(n_qubits: int, settings: dict[str, Any], *, may_spill: bool 
     devices = devices_of(settings, may_spill=may_spill)
     device, _ = choose_device(devices, n_qubits, settings["precision"], known_crossover, ahead=True)
     return device
+
+
+def _shared_device(n_qubits: int, settings: dict[str, Any]) -> Device:
+    """Return the device that a state is expected to run on, which ranks share if it does not fit each of them."""
+    device, ranks = expected_device(n_qubits, settings, may_spill=True), settings["distributed"] or None
+    if ranks is None or not divides(n_qubits, ranks.size) or all_fit(device, n_qubits, settings["precision"], ranks):
+        return device
+    return in_parts(expected_device(qubits_of_rank(n_qubits, ranks), settings), ranks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["estimated"]
 
 _LABEL = "values"
+_NEGLECTED = "neglected_probability"
 _FIRST_SHOTS = 500  # Shots without errors have a known weight, so that fewer than for a variance of 1 may do.
 _FEWEST_OTHERS = 8  # shots from which a standard deviation is estimated
 _MARGIN = 1.1  # more shots are taken than seem to be needed for a precision
@@ -43,10 +45,12 @@ def estimated(task: EstimatorTask, run: SweepRun, number: int, position: int) ->
     """Estimate the values of a task; for its number and position see `_result_of`."""
     if run.begun is not None and run.begun.shots is not None:
         return _estimated_by_shots(task, run, position)
-    try:
-        values, _, how = _estimates(task, run, _exact_values)
-    except NoRoomError:
+    own = None
+    with contextlib.suppress(NoRoomError):
+        own = _estimates(task, run, _exact_values)
+    if any(run.of_ranks(own is None)) or own is None:
         return _estimated_by_shots(task, run, position)
+    values, _, how = _joined(run, *own)
     if task.precision:
         values += generator(seed_of_experiment(run.seed, number)).normal(0.0, task.precision, len(values))
     return Estimated(task.shape, task.metadata, task.precision, values, np.full_like(values, task.precision), how)
@@ -64,7 +68,7 @@ def _estimated_by_shots(task: EstimatorTask, run: SweepRun, position: int) -> Es
         shots = run.begun.shots
     while True:
         evaluate = partial(_values_of_shots, shots=shots, position=position)
-        values, stds, how = _estimates(task, run, evaluate, shots)
+        values, stds, how = _joined(run, *_estimates(task, run, evaluate, shots))
         largest = float(stds.max(initial=0.0))
         if not task.precision or largest <= task.precision or shots >= SHOTS_AT_ONCE:
             break
@@ -92,7 +96,7 @@ def _estimates(
     if run.density:
         how["simulation"] = "exact"
     if run.batch_size:  # otherwise each set's own run reports its passes
-        run.monitor.expect(2 * -(-(task.sweep.size - first) // run.batch_size), 0)
+        run.monitor.expect(2 * -(-(run.sets.stop - max(first, run.sets.start)) // run.batch_size), 0)
     for part, evaluate in _evaluations(task, run, evaluate_program, how, first):
         run.monitor.advance(1 if run.batch_size else 0)
         here = np.flatnonzero((sets >= part.start) & (sets < part.stop))
@@ -114,6 +118,20 @@ def _estimates(
             values[places], stds[places] = _mean_and_error(of_shots, run.stratum, bound)
         run.note(Begun(shots, part.stop, values, stds, how))
     return values, stds, how
+
+
+def _joined(
+    run: SweepRun, values: NDArray[np.float64], stds: NDArray[np.float64], how: dict[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, Any]]:
+    """Return what `_estimates` returns, of all ranks that share the sets; each has 0 for those of others."""
+    of_ranks = run.of_ranks((values, stds, how))
+    if len(of_ranks) == 1:
+        return values, stds, how
+    joined: dict[str, Any] = {}
+    for *_, one in of_ranks:
+        neglected = max(joined.get(_NEGLECTED, 0.0), one.get(_NEGLECTED, 0.0))
+        joined |= one | ({_NEGLECTED: neglected} if _NEGLECTED in one else {})
+    return sum(own for own, *_ in of_ranks), sum(own for _, own, _ in of_ranks), joined
 
 
 def _mean_and_error(
@@ -148,7 +166,7 @@ def _evaluations(
         for part, batch in run.batches(first):
             yield part, partial(_values_of_batch, batch)
         return
-    for number in range(first, task.sweep.size):
+    for number in range(max(first, run.sets.start), run.sets.stop):
         yield slice(number, number + 1), partial(evaluate_program, task.sweep.program(number), run, number, how)
 
 
@@ -179,7 +197,7 @@ def _exact_values(
     outcome = run.execute(0, _saving(program, wanted, over), shots=1, exact=not is_straight)
     if not is_straight:
         how["simulation"] = "exact"
-        how["neglected_probability"] = max(how.get("neglected_probability", 0.0), outcome.cut)
+        how[_NEGLECTED] = max(how.get(_NEGLECTED, 0.0), outcome.cut)
     values: NDArray[np.float64] = outcome.saved[_LABEL][ALL_SHOTS]
     return values[None, None]
 

@@ -150,9 +150,11 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
         if precision is not None:
             default = check_option("default_precision", precision, called="precision")
         coerced = read_pubs(pubs, partial(CheckedPub.coerce, precision=default))
-        settings = self._settings()
+        return self._run_with(partial(self._estimated, coerced))
+
+    def _estimated(self, pubs: list[CheckedPub], settings: dict[str, Any]) -> PrimitiveJob:
         tasks = []
-        for pub in coerced:
+        for pub in pubs:
             target = self._options.default_precision
             if pub.precision is not None:
                 target = check_option("default_precision", pub.precision, called="precision")

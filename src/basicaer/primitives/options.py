@@ -20,7 +20,7 @@ __all__ = ["RUN_OPTIONS", "EstimatorOptions", "PrimitiveOptions", "SamplerOption
 
 RUN_OPTIONS = (
     *("device", "precision", "max_parallel_threads", "executor", "timeout", "callback", "progress"),
-    *("noise_model", "method", "spill"),
+    *("noise_model", "method", "spill", "distributed"),
 )
 """Options of ``backend.run`` that a primitive takes as keyword arguments."""
 

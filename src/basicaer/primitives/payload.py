@@ -214,6 +214,8 @@ class PrimitivePayload(Generic[_Task]):
         The same as in `basicaer.payload.Payload`.
     persistence
         How the job is saved; None if it is not.
+    ranks
+        The `Comm` of this rank, if several run the job together.
     """
 
     tasks: tuple[_Task, ...]
@@ -223,6 +225,7 @@ class PrimitivePayload(Generic[_Task]):
     gpu: int | None
     is_quick: bool = False
     persistence: Persistence | None = None
+    ranks: Any = None
 
     @property
     def is_saved(self) -> bool:

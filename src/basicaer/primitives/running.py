@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from basicaer.calibration import measured_crossover
+from basicaer.devices.distributed.device import divides
 from basicaer.devices.registry import device_after_failure
 from basicaer.engine.draws import generator, seeds_of_experiments
 from basicaer.engine.execute import lost
@@ -20,11 +21,13 @@ from basicaer.errors import DeviceFailedError, LostNormError
 from basicaer.primitives.estimating import estimated
 from basicaer.primitives.payload import Sampled, SamplerTask
 from basicaer.primitives.sweep_run import SweepRun
+from basicaer.sharing import all_fit, in_parts, qubits_of_rank, working_together
 from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from basicaer.engine.device import Device
     from basicaer.primitives.payload import Estimated, EstimatorTask, PrimitivePayload, Task
     from basicaer.primitives.sweep_run import KeptTask
 
@@ -39,10 +42,11 @@ def run_primitive(_job_id: str, payload: PrimitivePayload[Task]) -> list[Sampled
     monitor.expect_experiments(len(payload.tasks))
     results: list[Sampled | Estimated] = []
     position = 0  # position of the task's first parameter set among the sets of all tasks
-    for number, task in enumerate(payload.tasks):
-        results.append(run_task(task, payload, monitor, number, position))
-        position += task.sweep.size
-        monitor.finish_experiment(number, None)
+    with working_together(payload.ranks, monitor):
+        for number, task in enumerate(payload.tasks):
+            results.append(run_task(task, payload, monitor, number, position))
+            position += task.sweep.size
+            monitor.finish_experiment(number, None)
     return results
 
 
@@ -68,12 +72,24 @@ def run_task(
     """
     qubits = task.evolved_qubits
     device, _ = choose_device(payload.devices, qubits, payload.precision, measured_crossover)
+    if payload.ranks is not None:
+        device = _shared_device(device, qubits, payload)
+        return _result_of(task, SweepRun(task, payload, device, monitor, kept), number, position)
     try:
         return _result_of(task, SweepRun(task, payload, device, monitor, kept), number, position)
     except DeviceFailedError as error:
         failed = error.with_traceback(None)  # a traceback holds the memory of the states
     device, _ = device_after_failure(payload.devices, qubits, payload.precision, failed, f"PUB {number}")
     return _result_of(task, SweepRun(task, payload, device, monitor), number, position)
+
+
+def _shared_device(device: Device, n_qubits: int, payload: PrimitivePayload[Any]) -> Device:
+    """Return the device of this rank, or that of all ranks together for a state that does not fit each of them."""
+    ranks, precision = payload.ranks, payload.precision
+    if not divides(n_qubits, ranks.size) or all_fit(device, n_qubits, precision, ranks):
+        return device
+    of_rank, _ = choose_device(payload.devices, qubits_of_rank(n_qubits, ranks), precision, measured_crossover)
+    return in_parts(of_rank, ranks)
 
 
 def _result_of(task: SamplerTask | EstimatorTask, run: SweepRun, number: int, position: int) -> Sampled | Estimated:
@@ -91,7 +107,7 @@ def _sampled(task: SamplerTask, run: SweepRun, position: int) -> Sampled:
         for register, array in zip(task.registers, arrays, strict=True):
             array[number] = register.bytes_of(values, run.monitor.poll)[which]
 
-    run.monitor.expect(None, sweep.size * shots)
+    run.monitor.expect(None, len(run.sets) * shots)
     if run.batch_size and shots <= SHOTS_AT_ONCE:
         final = sweep.structure.final
         at_once = max(_SHOTS_STORED // shots, 1)
@@ -118,8 +134,11 @@ def _sampled(task: SamplerTask, run: SweepRun, position: int) -> Sampled:
                     array[numbers.start : numbers.stop] = register.bytes_of_words(words)
             run.monitor.enter("gates")
     else:
-        for number in range(sweep.size):
+        for number in run.sets:
             outcome = run.execute(position + number, sweep.program(number), shots=shots, keep_order=True)
             assert outcome.value_of_shot is not None  # keep_order asks for it  # noqa: S101
             store(number, outcome.values, outcome.value_of_shot)
+    parts = run.of_ranks([array[run.sets.start : run.sets.stop] for array in arrays])
+    if len(parts) > 1:
+        arrays = [np.concatenate(of_register) for of_register in zip(*parts, strict=True)]
     return Sampled(task.shape, task.metadata, shots, task.registers, arrays, dict(task.choice.metadata))

@@ -126,9 +126,11 @@ class SamplerV2(Primitive, BaseSamplerV2):
         if shots is not None:
             default = check_option("default_shots", shots, called="shots")
         coerced = read_pubs(pubs, partial(SamplerPub.coerce, shots=default))
-        settings = self._settings()
+        return self._run_with(partial(self._sampled, coerced))
+
+    def _sampled(self, pubs: list[SamplerPub], settings: dict[str, Any]) -> PrimitiveJob:
         tasks = []
-        for pub in coerced:
+        for pub in pubs:
             circuit = pub.circuit
             if not circuit.cregs:
                 warn(

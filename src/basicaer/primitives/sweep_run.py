@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.distributed.device import DistributedDevice
 from basicaer.engine.density import DensityDevice
 from basicaer.engine.device import segment_batch
 from basicaer.engine.draws import seed_of_experiment
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from basicaer.compile.sweep import ProgramSweep
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.device import Batch, Device, SegmentBatch
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.program import Program
@@ -51,6 +53,8 @@ class SweepRun:
         How far the task was when it was saved on this kind of device; None if it was not.
     note
         Called with how far it is each time that some sets are done.
+    sets
+        The sets of this rank; all, if no others share them.
     """
 
     def __init__(
@@ -77,6 +81,17 @@ class SweepRun:
         # One small state is a batch, too: its gates are then applied as in any batch, and rounded in the same way.
         is_worthwhile = sweep.size > 1 or self.device.costs(qubits, payload.precision) is None
         differ = bool(sweep.segments or sweep.programs)
+        ranks = payload.ranks
+        self.sets = range(sweep.size)
+        self.team: Comm | None = None  # the ranks that share the shots of a single set
+        self._sharing: Comm | None = None  # those that share the sets
+        if ranks is not None and not isinstance(device, DistributedDevice):
+            if sweep.size > 1:
+                self._sharing = ranks
+                ends = [number * sweep.size // ranks.size for number in (ranks.rank, ranks.rank + 1)]
+                self.sets = range(*ends)
+            else:
+                self.team = ranks
         self.batch_size = most if straight and differ and is_worthwhile and most > 1 else 0
 
     def batches(self, first: int = 0) -> Iterator[tuple[slice, Batch]]:
@@ -84,8 +99,8 @@ class SweepRun:
         template = self.sweep.structure
         device = DensityDevice(self.device) if self.density else self.device
         self.monitor.enter("gates")
-        for start in range(first, self.sweep.size, self.batch_size):
-            part = slice(start, min(start + self.batch_size, self.sweep.size))
+        for start in range(max(first, self.sets.start), self.sets.stop, self.batch_size):
+            part = slice(start, min(start + self.batch_size, self.sets.stop))
             self.monitor.poll()
             yield (
                 part,
@@ -139,7 +154,11 @@ class SweepRun:
         """Run the program of one parameter set by itself; `number` is its position among all sets of the job."""
         seed = seed_of_experiment(self.seed, number)
         request = Request(program, self.precision, seed=seed, density=self.density, **how)
-        return execute(request, self.device, plan_segment, self.monitor, numbers_of=formula_numbers)
+        return execute(request, self.device, plan_segment, self.monitor, numbers_of=formula_numbers, team=self.team)
+
+    def of_ranks(self, own: Any) -> list[Any]:
+        """Return what each rank that shares the sets has of them, in their order; only what is given if none does."""
+        return [own] if self._sharing is None else self._sharing.gather(own, "sets of parameters")
 
 
 def _is_straight(sweep: ProgramSweep) -> bool:

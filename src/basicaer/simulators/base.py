@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import threading
 import time
 import uuid
 from dataclasses import replace
@@ -39,11 +38,13 @@ from basicaer.options import (
     check_option,
     keywords_checked,
 )
+from basicaer.persistence.of_ranks import saved_together
 from basicaer.persistence.persister import saved_new
 from basicaer.plan_view.making import plan_experiment, seconds_if_spilled
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
+from basicaer.sharing import gpus_together, in_parts, options_of_rank, qubits_of_rank, shared
 from basicaer.simulation import Experiment, Persistence, SimulationPayload, check_room
 from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
@@ -51,13 +52,16 @@ from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_expe
 from basicaer.simulators.ranks import (
     HeldInterrupts,
     ImaginedRanks,
+    check_call,
     check_same,
     check_with_ranks,
-    executor_of,
-    options_of_rank,
-    qubits_of_rank,
+    imagined_ranks,
+    left_together,
+    on_any_rank,
+    parts_of,
+    planned_ranks,
     ranks_of,
-    shared,
+    settings_of_rank,
 )
 from basicaer.simulators.run_options import RunOptions, check_spill, places_elsewhere
 from basicaer.simulators.running import run_simulation
@@ -191,6 +195,7 @@ class BasicAerSimulator(BackendV2):
               run beside each other on the executor; 0 means one for each core that the process may use, the
               default is 1. Results are the same for any number.
             - ``target_gpus``: numbers of the GPUs over which the circuits of the job are spread; default the first one.
+              A state that does not fit one of them is divided among all, or the largest power of two of them.
             - ``executor``: any `concurrent.futures.Executor` to run on.
             - ``timeout``: seconds that the work may take; then the job ends as ERROR with a `JobTimeLimitError`.
               Reading the circuits, before the job is queued, may take as long, but at least 0.1 s; then `run` raises
@@ -201,7 +206,7 @@ class BasicAerSimulator(BackendV2):
             - ``progress``: whether to show a progress bar in a terminal or notebook until the job has ended.
             - ``cancel_on_interrupt``: whether Ctrl-C cancels a job that is waited for, which is the default.
             - ``distributed``: whether one state is divided among all processes that ``mpiexec`` has started, each of
-              which runs the same program and gets the same result. The page "On a cluster" says how.
+              which runs the same program and gets the same result. The page "Many machines" says how.
             - ``checkpoint_dir``, ``checkpoint_every``: a new folder in which the job is saved, between two passes, each
               time that so many seconds have passed (default 60), so that `BasicAer.resume` can continue it. It is also
               saved when it is cancelled or reaches its ``timeout`` while gates run: it then ends after the pass that is
@@ -241,6 +246,8 @@ class BasicAerSimulator(BackendV2):
             with HeldInterrupts() as held:
                 ranks = ranks_of(options["distributed"])
                 with contextlib.nullcontext() if ranks is None else ranks.together():
+                    if ranks is not None:
+                        check_call(self.name, run_input, options, ranks)
                     job = submit(run_input, {**options, "distributed": ranks or False})
             if held.seen:
                 job.cancel()  # on all ranks
@@ -304,7 +311,8 @@ class BasicAerSimulator(BackendV2):
             One circuit; its parameters need no values.
         ranks
             The number of ranks, a power of two, that would share the state with ``distributed=True``; their exchanges
-            are then part of the plan. Each is taken to have as much memory as is free here.
+            are then part of the plan. Each is taken to have as much memory as is free here. With ``distributed=True``,
+            the default is the number of processes that ``mpiexec`` has started.
         options
             Options of `run`. Those that matter are ``device``, ``precision``, ``max_parallel_threads``, the initial
             state, ``noise_model``, ``method`` (and ``shots``, by which ``"automatic"`` chooses it) and, for reading the
@@ -317,9 +325,9 @@ class BasicAerSimulator(BackendV2):
         """
         if not isinstance(circuit, QuantumCircuit):
             raise BasicAerError(f"plan() takes one QuantumCircuit, not an object of type {type(circuit).__name__}.")
-        check_option("distributed", options.get("distributed", False))
         settings = self._settings({**options, "distributed": False}, "ranks")
-        if (ranks := check_option("ranks", ranks)) > 1:
+        ranks = planned_ranks(check_option("ranks", ranks), options.get("distributed", False))
+        if ranks > 1:
             settings["distributed"] = ImaginedRanks(ranks)
             check_spill(settings)
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
@@ -414,13 +422,13 @@ class BasicAerSimulator(BackendV2):
     def _submitted(self, qobj: Any, prepare: Callable[[], SimulationPayload], settings: dict[str, Any]) -> BasicAerJob:
         parts = settings["max_parallel_experiments"] or usable_cores()
         submit = partial(submit_job, BasicAerJob, self, run_simulation, qobj, settings=settings, parts=parts)
+        persistence = None if settings["checkpoint_dir"] is None else _persistence(settings)
         if ranks := settings["distributed"]:
-            shows_progress = settings["progress"] and ranks.rank == 0  # one bar is enough
-            of_rank = {**settings, "executor": executor_of(ranks), "progress": shows_progress}
-            return _submitted_together(partial(submit, settings=of_rank), prepare, ranks)
-        if settings["checkpoint_dir"] is None:
+            of_rank = settings_of_rank(settings, ranks)
+            return _submitted_together(partial(submit, settings=of_rank), prepare, ranks, persistence, settings)
+        if persistence is None:
             return submit(prepare=prepare)
-        persistence, job_id = _persistence(settings), str(uuid.uuid4())
+        job_id = str(uuid.uuid4())
         # The worker would write it too late: a job that is stopped while it waits can be resumed, too.
         with saved_new(Path(persistence.folder), job_id) as save:
 
@@ -470,15 +478,24 @@ class BasicAerSimulator(BackendV2):
             program = as_density_matrix(program)
         check_states(program, self.name, self._returns, density=density)
         spill = "" if settings.get("spill") is None else str(settings["spill"])
-        devices = DeviceOptions(settings["device"], settings["max_parallel_threads"], gpus[position % len(gpus)], spill)
+        devices = DeviceOptions(
+            settings["device"],
+            settings["max_parallel_threads"],
+            gpus[position % len(gpus)],
+            spill,
+            () if on_device else gpus,  # a state that is kept on a device is whole there
+        )
         precision = settings["precision"]
         evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
-        if ranks := settings["distributed"] or None:
+        if ranks := settings["distributed"] or imagined_ranks(settings["executor"]):
             devices = options_of_rank(devices, ranks, gpus)
         of_rank = qubits_of_rank(evolved, ranks)
         saved_in = settings["checkpoint_dir"]
         chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True, saved_in=saved_in)
         device, _ = shared(chosen, evolved, ranks)
+        if ranks is None and (together := gpus_together(devices, evolved, precision, ahead=True)):
+            imagined: Any = ImaginedRanks(len(together))
+            device = in_parts(together[0], imagined)
         memory, is_persisted = settings.get("memory", False), saved_in is not None
 
         def experiment(initial: NDArray[np.complexfloating] | None) -> Experiment:
@@ -527,7 +544,8 @@ def _simulators_with(option: str) -> list[str]:
 
 
 def _persistence(settings: dict[str, Any]) -> Persistence:
-    if settings["max_parallel_experiments"] != 1 or len(settings["target_gpus"] or (0,)) > 1:
+    gpus = 1 if settings["distributed"] else len(settings["target_gpus"] or (0,))  # ranks have one each
+    if settings["max_parallel_experiments"] != 1 or gpus > 1:
         raise OptionValueError(
             "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
             "of target_gpus at most."
@@ -544,21 +562,27 @@ def _seed(settings: dict[str, Any]) -> int:
 
 
 def _submitted_together(
-    submit: Callable[..., BasicAerJob], prepare: Callable[[], SimulationPayload], ranks: Comm
+    submit: Callable[..., BasicAerJob],
+    prepare: Callable[[], SimulationPayload],
+    ranks: Comm,
+    persistence: Persistence | None,
+    settings: dict[str, Any],
 ) -> BasicAerJob:
     """Submit the job of one rank, after all ranks have seen that theirs are the same."""
     made: list[Comm] = []
+    job_id = ranks.broadcast(str(uuid.uuid4()))
+    saving = saved_together(Path(persistence.folder), job_id, ranks) if persistence else contextlib.nullcontext()
+    with saving as save:
 
-    def prepare_together() -> SimulationPayload:
-        payload = prepare()
-        check_same(payload.experiments, payload.returns, ranks)
-        made.append(ranks.again())
-        return replace(payload, ranks=made[0])
+        def prepare_together() -> SimulationPayload:
+            payload = replace(prepare(), persistence=persistence)
+            check_same(parts_of(payload.experiments), ranks)
+            if save is not None:
+                save(on_any_rank(payload, settings["max_parallel_threads"]))
+            made.append(ranks.again())
+            return replace(payload, ranks=made[0])
 
-    job = submit(prepare=prepare_together)
-    # In a thread of its own, since other ranks may take a while to come there.
-    job.add_done_callback(lambda _job: threading.Thread(target=made[0].leave_unbegun, daemon=True).start())
-    return job
+        return left_together(submit(prepare=prepare_together, job_id=job_id), made[0])
 
 
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:

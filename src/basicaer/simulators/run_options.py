@@ -9,6 +9,7 @@ from basicaer.devices.spilled.state_file import why_no_files
 from basicaer.errors import OptionValueError, UnknownOptionError
 from basicaer.foreign_options import ACCEPTED_NAMES, without_foreign_options
 from basicaer.options import HOST_MEMORY, ArrayPlace, DeviceChoice, check_options, check_saving
+from basicaer.rank_pool import RankPool
 from basicaer.wording import duration, readable, unknown_name
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def places_elsewhere(
     on_gpu = settings["device"] is DeviceChoice.GPU
 
     def places(size: int) -> Iterator[str]:
-        if "spill" not in settings or settings["spill"] is not None or settings["distributed"]:
+        is_free = "spill" in settings and settings["spill"] is None and _runs_circuits_in_turn(settings)
+        if not is_free or _leads_to_ranks(settings):
             return
         if on_gpu and settings["checkpoint_dir"] is None and size <= free_host_bytes():
             yield f"spill='{HOST_MEMORY}' keeps it in the host's memory{_in_about(predicted(HOST_MEMORY))}"
@@ -145,6 +147,8 @@ def check_spill(settings: Mapping[str, Any]) -> None:
         return
     if settings["distributed"]:
         raise OptionValueError("The states of several ranks are in memory: leave out spill, or distributed.")
+    if isinstance(settings["executor"], RankPool):
+        raise OptionValueError("The states of a RankPool are in memory: leave out spill, or executor.")
     if spill == HOST_MEMORY and not on_gpu:
         raise OptionValueError(
             f"spill='{HOST_MEMORY}' is for states on a GPU, as those on the CPU are in the host's memory: give "
@@ -159,11 +163,19 @@ def check_spill(settings: Mapping[str, Any]) -> None:
         raise OptionValueError(
             f"A folder in spill is for states on the CPU: leave out device='GPU', or give spill='{HOST_MEMORY}'."
         )
-    if settings["max_parallel_experiments"] != 1 or len(settings.get("target_gpus") or (0,)) > 1:
+    if not _runs_circuits_in_turn(settings):
         raise OptionValueError(
             "With spill, circuits run one after another, as each takes memory for its chunks: leave out "
             "max_parallel_experiments and give one of target_gpus at most, or leave out spill."
         )
+
+
+def _runs_circuits_in_turn(settings: Mapping[str, Any]) -> bool:
+    return settings["max_parallel_experiments"] == 1 and len(settings.get("target_gpus") or (0,)) == 1
+
+
+def _leads_to_ranks(settings: Mapping[str, Any]) -> bool:
+    return bool(settings["distributed"]) or isinstance(settings["executor"], RankPool)
 
 
 def _means_default(name: str, value: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 import traceback
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from basicaer.calibration import measured_crossover
 from basicaer.compile.modifiers import formula_numbers
+from basicaer.devices.distributed.alone import one_rank
+from basicaer.devices.distributed.device import IN_PARTS, divides
 from basicaer.devices.memory import check_shots
 from basicaer.devices.registry import device_after_failure
 from basicaer.devices.spilled.device import LAYOUT_NAME, SpilledDevice
@@ -24,12 +25,14 @@ from basicaer.engine.sampling import SHOTS_AT_ONCE
 from basicaer.engine.suspended import PlannedOtherwiseError, SuspendedShots
 from basicaer.engine.together import common_structure, evolve_programs, outcomes
 from basicaer.errors import DeviceFailedError, warn
-from basicaer.persistence.persister import JobPersister, failures_of_resumed
+from basicaer.persistence.job_persister import JobPersister
+from basicaer.persistence.of_ranks import RanksPersister
+from basicaer.persistence.persister import failures_of_resumed
 from basicaer.plan.planner import plan_segment
 from basicaer.records import DeviceUse, ExperimentOutcome
 from basicaer.result import qiskit_experiment, saved_of
+from basicaer.sharing import gpus_together, in_parts, on_gpus, qubits_of_rank, shared, working_together
 from basicaer.simulators.outcomes import data_of, finished_experiment
-from basicaer.simulators.ranks import qubits_of_rank, shared
 from basicaer.spilling import choose_device
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.engine.request import Outcome
     from basicaer.options import Precision
-    from basicaer.persistence.persister import Continuation
+    from basicaer.persistence.job_persister import Continuation
     from basicaer.simulation import Experiment, SimulationPayload
 
     _Chosen = tuple[Device, str]
@@ -67,7 +70,7 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     started = time.perf_counter()
     simulation = _Simulation(job_id, payload, monitor)
     try:
-        with contextlib.nullcontext() if payload.ranks is None else _together(payload.ranks, monitor):
+        with working_together(payload.ranks, monitor, simulation.look):
             simulation.run()
     except Exception as error:
         seconds = time.perf_counter() - started
@@ -77,17 +80,6 @@ def run_simulation(job_id: str, payload: SimulationPayload) -> Result:
     finally:
         simulation.close()
     return payload.result(job_id, simulation.finished, time.perf_counter() - started)
-
-
-@contextlib.contextmanager
-def _together(ranks: Comm, monitor: Monitor) -> Iterator[None]:
-    """Let all ranks end their work together; those that compute notice soon that another one has to stop."""
-    with ranks.together():
-        monitor.look_also(ranks.look)
-        try:
-            yield
-        finally:
-            monitor.look_also(None)
 
 
 def run_resumed(job_id: str, payload: SimulationPayload) -> Result:
@@ -128,8 +120,13 @@ class _Simulation:
         self._continuation: Continuation | None = None
         self._persister: JobPersister | None = None
         if payload.persistence is not None:
-            persistence = payload.persistence
-            self._persister = JobPersister(Path(persistence.folder), job_id, persistence.interval, monitor)
+            where = Path(payload.persistence.folder), job_id, payload.persistence.interval, monitor
+            self._persister = JobPersister(*where) if payload.ranks is None else RanksPersister(*where, payload.ranks)
+
+    @property
+    def look(self) -> Callable[[], None] | None:
+        """What looks for warnings of other ranks, if the job is saved."""
+        return self._persister.look if isinstance(self._persister, RanksPersister) else None
 
     def run(self) -> None:
         """Run all experiments; those on different GPUs beside each other."""
@@ -246,17 +243,29 @@ class _Simulation:
 
     def _outcome(self, position: int, instead: _Chosen | None) -> ExperimentOutcome:
         """Run one experiment by itself."""
+        experiment = self._payload.experiments[position]
+        n_qubits = self._n_qubits(experiment)
+        device, reason = instead or self._device_for(experiment, position)
+        started = time.perf_counter()
+        gpus = (
+            [] if instead or self._payload.ranks else gpus_together(experiment.devices, n_qubits, experiment.precision)
+        )
+        if gpus:
+            device, reason = gpus[0], f"the state is divided among {len(gpus)} GPUs, as one has no room for it"
+            outcome = on_gpus(gpus, self._monitor, partial(self._executed, position))
+        else:
+            outcome = self._executed(position, device, self._monitor)
+        return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
+
+    def _executed(self, position: int, device: Device, monitor: Monitor) -> Outcome:
+        """Return the engine's outcome of an experiment on a device."""
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = self._n_qubits(experiment)
-        is_continued = self._continuation is not None and self._continuation.position == position
-        on_disk = is_continued and self._continuation is not None and self._continuation.device == LAYOUT_NAME
-        device, reason = instead or self._device_for(experiment, on_disk=on_disk)
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             file_saved = device.note_saved if isinstance(device, SpilledDevice) else None
             self._persister.note_running(position, layout_name, file_saved)
-        started = time.perf_counter()
         request = Request(
             program,
             experiment.precision,
@@ -274,9 +283,10 @@ class _Simulation:
             request,
             device,
             plan_segment,
-            self._monitor,
+            monitor,
             numbers_of=formula_numbers,
             persister=self._persister,
+            team=self._team(n_qubits),
             check_shots=partial(
                 check_shots,
                 f"Circuit '{program.name}', whose outcomes are too many for shots to be split among them,",
@@ -284,35 +294,46 @@ class _Simulation:
             ),
         )
         exact: dict[str, dict[int, Any]] = {}
-        how: dict[str, Any] = {"device": device, "planner": plan_segment, "monitor": self._monitor}
+        how: dict[str, Any] = {"device": device, "planner": plan_segment, "monitor": monitor}
         how["numbers_of"] = formula_numbers
         if experiment.is_density and not program.is_straight_for_density:
-            self._monitor.enter("gates")
+            monitor.enter("gates")
             exact |= mean_values(request, **how)
         if program.outcomes_save is not None:  # come first, since they may be refused
-            self._monitor.enter("gates")
+            monitor.enter("gates")
             exact[program.outcomes_save.label] = outcome_probabilities(request, **how)
         outcome = None
-        if is_continued and self._continuation is not None:
+        if self._continuation is not None and self._continuation.position == position:
             # It serves once: what it refers to is overwritten as soon as this run is persisted.
             continuation, self._continuation = self._continuation, None
             outcome = _continued(continuation, layout_name, program.name, run)
         if outcome is None:
             outcome = run()
         outcome.saved.update(exact)
-        return self._converted(experiment, outcome, _use_of(device, reason, n_qubits, experiment.precision), started)
+        return outcome
 
-    def _device_for(self, experiment: Experiment, *, on_disk: bool = False) -> _Chosen:
+    def _device_for(self, experiment: Experiment, position: int | None = None) -> _Chosen:
         """Return the device of an experiment, and why it is that one; see `choose_device`."""
         n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
         of_rank = qubits_of_rank(n_qubits, ranks)
-        persistence = self._payload.persistence
-        saved_in = None if persistence is None else Path(persistence.folder)
-        choice = experiment.devices, of_rank, experiment.precision, measured_crossover
-        if saved_in is None:
-            return shared(choose_device(*choice), n_qubits, ranks)
-        chosen = choose_device(*choice, saved_in=saved_in, on_disk=on_disk)
+        persistence, continued = self._payload.persistence, self._continuation
+        chosen = choose_device(
+            experiment.devices,
+            of_rank,
+            experiment.precision,
+            measured_crossover,
+            saved_in=None if persistence is None else Path(persistence.folder),
+            on_disk=continued is not None and (continued.position, continued.device) == (position, LAYOUT_NAME),
+        )
+        if ranks is None and continued and (continued.position, continued.device) == (position, IN_PARTS):
+            return in_parts(chosen[0], one_rank()), f"{chosen[1]}; the state was divided among ranks before"
         return shared(chosen, n_qubits, ranks)
+
+    def _team(self, n_qubits: int) -> Comm | None:
+        """Return the ranks that share the shots of an experiment, if each has all of its states."""
+        ranks = self._payload.ranks
+        is_shared = ranks is not None and self._persister is None and not divides(n_qubits, ranks.size)
+        return ranks if is_shared else None
 
     def _n_qubits(self, experiment: Experiment) -> int:
         """Return how many qubits the state has that is evolved for an experiment."""

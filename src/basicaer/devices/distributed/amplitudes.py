@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_AT_ONCE", "DistributedAmplitudes", "Rank", "part_amplitudes"]
 
 _BUFFERS = 16  # two buffers of a sixteenth of the local amplitudes are an eighth of the memory
-MOST_AT_ONCE = 2**22
-"""Amplitudes that a rank sends at a time: 64 MiB in double precision."""
+MOST_AT_ONCE = 2**20
+"""Amplitudes that a rank sends at a time: 16 MiB in double precision, so that a job stops soon on a slow network."""
 
 
 class Rank(NamedTuple):

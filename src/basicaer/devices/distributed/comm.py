@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -19,13 +20,14 @@ from basicaer.errors import BasicAerError, Cancelled, JobTimeLimitError, reason_
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 __all__ = ["Comm", "Host", "Transport", "check_equal"]
 
 _SECONDS_BETWEEN_LOOKS = 2e-3  # a look for a warning takes microseconds
+_MOST_NAMED = 2  # differences in a message
 _SUMMED_AT_ONCE = 2**18  # numbers of each rank that are held at a time
 
 
@@ -57,21 +59,29 @@ class Transport(Protocol):
         """Give back what it holds."""
 
 
-def check_equal(of_ranks: Sequence[Any]) -> None:
-    """Check that all ranks have the same of something; all call this with the same.
+def check_equal(of_ranks: Sequence[Mapping[str, Any]]) -> None:
+    """Check that all ranks have the same; all call this with the same.
+
+    Parameters
+    ----------
+    of_ranks
+        What each rank has, by what a message calls it.
 
     Raises
     ------
     BasicAerError
-        Naming the ranks that differ from the first.
+        Naming the ranks that differ from the first, and in what.
     """
-    others = [str(rank) for rank, one in enumerate(of_ranks) if one != of_ranks[0]]
+    first = of_ranks[0]
+    others = [str(rank) for rank, one in enumerate(of_ranks) if one != first]
     if others:
         which = f"{counted(len(others), 'rank').partition(' ')[2]} {', '.join(others)}"
+        names = dict.fromkeys(name for one in of_ranks for name in (*first, *one))
+        differ = [name for name in names if any(one.get(name) != first.get(name) for one in of_ranks)]
         raise BasicAerError(
             f"All ranks must run the same circuits on the same simulator with the same options and seed, but {which} "
-            f"{'has' if len(others) == 1 else 'have'} others than rank 0; let every rank run the same script with the "
-            "same input."
+            f"{'differs' if len(others) == 1 else 'differ'} from rank 0 in {' and '.join(differ[:_MOST_NAMED])}; let "
+            "every rank run the same script with the same input."
         )
 
 
@@ -82,14 +92,26 @@ class _Failure(NamedTuple):
     order: int  # minus the number of the rank: the first rank counts
     kind: type[BaseException]
     message: str
+    reached: str  # this and the next are for a `JobTimeLimitError`
+    saved_in: str | None
+
+    @classmethod
+    def of(cls, error: BaseException, rank: int) -> _Failure:
+        """Return why a rank cannot go on."""
+        reached = getattr(error, "reached", ""), getattr(error, "saved_in", None)
+        return cls(_severity(error), -rank, type(error), reason_of(error), *reached)
 
     def elsewhere(self) -> BaseException:
         """Return the error that the other ranks raise."""
-        if self.kind is Cancelled:
-            return Cancelled()
-        if issubclass(self.kind, BasicAerError):
-            return self.kind(f"rank {-self.order}: {self.message}.")
-        return BasicAerError(f"rank {-self.order}: {self.message}.")
+        if self.kind in {Cancelled, KeyboardInterrupt}:
+            return self.kind()
+        own = f"rank {-self.order}: {{}}"
+        if not issubclass(self.kind, BasicAerError):
+            return BasicAerError(own.format(f"{self.message}."))
+        error = self.kind(own.format(f"{self.message}."))
+        if isinstance(error, JobTimeLimitError):
+            error.reached, error.saved_in = own.format(self.reached), self.saved_in
+        return error
 
 
 class _Warned(Cancelled):
@@ -99,9 +121,14 @@ class _Warned(Cancelled):
 def _severity(error: BaseException) -> int:
     if isinstance(error, _Warned):
         return 0
-    if isinstance(error, Cancelled):
+    if isinstance(error, Cancelled | KeyboardInterrupt):
         return 1
     return 2 if isinstance(error, JobTimeLimitError) else 3
+
+
+def _unnumbered(message: str) -> str:
+    """Return a message without the numbers that Qiskit gives to circuits without a name, other ones on each rank."""
+    return re.sub(r"\bcircuit-\d+(-\d+)?\b", "circuit", message)
 
 
 class Host(NamedTuple):
@@ -149,7 +176,7 @@ class Comm:
         failures = [failure for failure, *_ in replies if failure is not None]
         if failures:
             raise self._ended(failures).elsewhere()
-        check_equal([about for _, about, _ in replies])
+        check_equal([{"what the program does next": about} for _, about, _ in replies])
         return [given for *_, given in replies]
 
     def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,12 +254,12 @@ class Comm:
 
     def _fail(self, error: BaseException) -> None:
         """Tell all ranks why this one fails; raise what another one says if that counts more and is something else."""
-        own = _Failure(_severity(error), -self.rank, type(error), reason_of(error))
+        own = _Failure.of(error, self.rank)
         if own.severity:
             self._transport.warn()
         replies = self._transport.gather((own, "", None))
         counts = self._ended([failure for failure, *_ in replies if failure is not None])
-        if (counts.kind, counts.message) != (own.kind, own.message):
+        if (counts.kind, _unnumbered(counts.message)) != (own.kind, _unnumbered(own.message)):
             raise counts.elsewhere() from error
 
     def _ended(self, failures: Sequence[_Failure]) -> _Failure:

@@ -8,6 +8,7 @@ from basicaer.devices.distributed.amplitudes import MOST_AT_ONCE, Rank
 from basicaer.devices.distributed.state import DistributedState
 from basicaer.engine.bits import highest_position
 from basicaer.engine.monitor import Monitor
+from basicaer.options import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Batch, Device, State
     from basicaer.engine.plan import Costs, Planner
     from basicaer.engine.stages import StagePlanner
-    from basicaer.options import Precision
 
-__all__ = ["DistributedDevice", "divides"]
+__all__ = ["IN_PARTS", "DistributedDevice", "divides"]
 
+IN_PARTS = "ranks that share a state"
+"""How saved jobs call the device of a divided state: any number of ranks can go on with such a state."""
+
+_LARGEST_BUFFERS = 2 * Precision.DOUBLE.amplitude_bytes * MOST_AT_ONCE
 _SMALLEST_DIVIDED = 20  # qubits; a rank finishes a smaller state by itself before ranks have exchanged anything
 
 
@@ -52,7 +56,8 @@ class DistributedDevice:
         self._rank_qubits = highest_position(comm.size)
 
     def layout_name(self, precision: Precision) -> str:
-        return f"{self._device.layout_name(precision)} of {self._comm.size} ranks"
+        del precision
+        return IN_PARTS
 
     def new_state(self, n_qubits: int, precision: Precision, monitor: Monitor | None = None) -> State:
         monitor = monitor or Monitor()
@@ -98,10 +103,9 @@ class DistributedDevice:
     def _of_all(self, free: int) -> int:
         """Return how many bytes a state may take in all, of which each rank has the same part."""
         own = free // self._comm.host.ranks if self._device.is_host else free
+        own = max(own - _LARGEST_BUFFERS, 8 * own // 9)  # those for exchanges take an eighth of a smaller state
         least: int = min(self._comm.gather(own, "free memory"))
         return least * self._comm.size
 
     def scratch_bytes(self, precision: Precision) -> int:
-        buffers = 2 * precision.amplitude_bytes * MOST_AT_ONCE
-        needed: int = (self._device.scratch_bytes(precision) + buffers) * self._comm.size
-        return needed
+        return self._device.scratch_bytes(precision) * self._comm.size

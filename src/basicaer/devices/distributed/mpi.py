@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MpiTransport", "world"]
+__all__ = ["MpiTransport", "is_first_process", "world"]
 
 _WARNING = 1  # the tag of warnings
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # where launchers say how many processes they start
+_RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")  # and which of these a process is
 _EMPTY = np.zeros(0, np.uint8)
 
 _duplicating = threading.Lock()
@@ -64,6 +65,12 @@ def world() -> Comm | None:
             "allow it; use another one, or leave mpi4py.rc.thread_level as it is."
         )
     return None if size == 1 else Comm(MpiTransport(MPI.COMM_WORLD, MPI))
+
+
+def is_first_process() -> bool:
+    """Tell whether this process is the first that a launcher has started, or the only one; MPI is not needed for it."""
+    ranks = [os.environ[name] for name in _RANKS if name in os.environ]
+    return ranks[:1] in ([], ["0"])
 
 
 def _started() -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from basicaer.devices.distributed.pauli_values import PauliValues
+from basicaer.devices.distributed.pauses import Left, left_of, pieces_of
 from basicaer.devices.distributed.rank_gates import gates_of_rank, scaling, start_of_product, taken_alone
 from basicaer.devices.memory import free_host_bytes
 from basicaer.engine.bits import deposit_bits, lowest_bits, mask_of, shifted_down, shifted_up
@@ -27,35 +29,62 @@ if TYPE_CHECKING:
 __all__ = ["DistributedState"]
 
 _READ_AT_ONCE = 2**18  # amplitudes of all ranks that are gathered at a time
+_EXCHANGED_MEANWHILE = 8  # amplitudes that a rank can exchange while one is read by its index
 
 
 class DistributedState(PauliValues, Irreversible):
     """See `basicaer.engine.device.State` for what each method promises; all ranks call all methods together."""
 
+    _done: set[int] | None = None  # gates of the segment that runs, or that a restored state stands within
+
     def run(self, segment: Segment, plan: Plan | None, after_pass: Callable[[], None] | None = None) -> None:
-        """Run a segment stage by stage; `plan` and `after_pass` are None, as the device makes no plan ahead."""
-        del plan, after_pass
+        """Run a segment stage by stage; `plan` is None, as the device makes no plan ahead.
+
+        `after_pass` is called between stages, and now and then within a long one.
+        """
+        del plan
         is_fresh, self.any_untouched = self.any_untouched, False
         held = None if is_fresh else tuple(self._held())
-        poll = self._rank.monitor.poll
-        stages = self._rank.stage_planner(segment, self.n_qubits, self.n_qubits - self._n_local, held, poll=poll)
+        left = self._left(segment)
+        poll, own = self._rank.monitor.poll, left.segment
+        stages = self._rank.stage_planner(own, self.n_qubits, self.n_qubits - self._n_local, held, poll=poll)
         if is_fresh:
             self._hold(stages.ranks)
         # As long as the segment runs, _place is that of its wires.
-        for number, stage in enumerate(stages.stages):
-            self._exchange(stage.exchange)
-            self._run_local(self._gates(stage, stages, segment, starts=is_fresh and not number))
-        self._place = [self._place[wire] for wire in stages.wire_of]
+        with contextlib.nullcontext() if after_pass is None else self._rank.monitor.held():
+            for number, stage in enumerate(stages.stages):
+                self._exchange(stage.exchange)
+                self._run_stage(stage, stages, left, after_pass, starts=is_fresh and not number)
+        self._place = [self._place[wire] for wire in map(stages.wire_of.__getitem__, left.wire_of)]
+        self._done = None
 
-    def _gates(self, stage: Stage, stages: Stages, segment: Segment, *, starts: bool) -> list[Gate]:
-        """Return the gates of a stage on local qubits; if it `starts` the state, with the rank's part of a product."""
-        places = self._places()
-        alone: list[tuple[int, Gate]] = []
+    def _left(self, segment: Segment) -> Left:
+        """Return what is left of a segment that begins, or that was saved before its end."""
+        done, self._done = self._done or set(), self._done or set()
+        if not done:
+            count = len(segment.gates)
+            return Left(segment, range(count), tuple(range(self.n_qubits)))
+        whole = self._rank.stage_planner(segment, self.n_qubits, 0, (), poll=self._rank.monitor.poll)
+        return left_of(segment, whole, done)
+
+    def _run_stage(
+        self, stage: Stage, stages: Stages, left: Left, after_pass: Callable[[], None] | None, *, starts: bool
+    ) -> None:
+        """Run the gates of a stage on local qubits; if it `starts` the state, with the rank's part of a product."""
+        places, own = self._places(), left.segment
+        alone: list[tuple[int, int]] = []
+        first: list[Gate] = []
         if starts:
-            first, stage = taken_alone(stage, stages, places)
-            alone = [(wire, segment.gates[stages.origins[gate]]) for wire, gate in first]
-        gates = gates_of_rank(stage, stages, segment, places, self._rank.monitor.poll)
-        return [scaling(start_of_product(alone, places)), *gates] if starts else gates
+            alone, stage = taken_alone(stage, stages, places)
+            first = [
+                scaling(start_of_product([(wire, own.gates[stages.origins[gate]]) for wire, gate in alone], places))
+            ]
+        for piece in pieces_of(stage, may_pause=after_pass is not None):
+            self._run_local([*first, *gates_of_rank(piece, stages, own, places, self._rank.monitor.poll)])
+            first = []
+            if after_pass is not None and self._done is not None:
+                self._done.update(left.numbers[gate] for gate in (*piece.gates, *(gate for _, gate in alone)))
+                after_pass()
 
     def set_identity(self) -> None:
         self._forget()
@@ -146,10 +175,17 @@ class DistributedState(PauliValues, Irreversible):
 
     def block_probabilities(self, block: int, block_qubits: int) -> NDArray[np.float64]:
         self._settle()
-        owner, local = self._whereabouts(np.arange(2**block_qubits) + block * 2**block_qubits)
-        own = owner == self._comm.rank
-        probabilities = np.zeros(2**block_qubits)
-        read = self._local.read(local[own])
+        probabilities: NDArray[np.float64] = self._probabilities_of(np.array([block]), block_qubits)[0]
+        return probabilities
+
+    def _probabilities_of(self, blocks: NDArray[np.int64], block_qubits: int) -> NDArray[np.float64]:
+        """Return what `block_probabilities` returns for each of some blocks, in as many rows."""
+        # places[j, k] is where the k-th amplitude of the j-th block is, in all bits of rank and local number.
+        firsts = deposit_bits(blocks, self._place[block_qubits:])
+        places = firsts[:, None] + deposit_bits(np.arange(2**block_qubits), self._place[:block_qubits])
+        own = shifted_down(places, self._n_local) == self._comm.rank
+        probabilities = np.zeros(places.shape)
+        read = self._local.read(lowest_bits(places[own], self._n_local))
         probabilities[own] = read.real.astype(float) ** 2 + read.imag.astype(float) ** 2
         return self._comm.sum(probabilities)
 
@@ -179,19 +215,23 @@ class DistributedState(PauliValues, Irreversible):
             return False
         places = self._places()
         exchanged = sum(not places.is_local(qubit) for qubit in range(block_qubits))
-        gathered = len(np.unique(blocks)) * 2**block_qubits * self._comm.size
-        return not exchanged or gathered > 2**self._n_local
+        read = len(np.unique(blocks)) * 2**block_qubits
+        return not exchanged or read * (_EXCHANGED_MEANWHILE + self._comm.size) > 2**self._n_local
 
     def _indices_by_block(
         self, block_qubits: int, blocks: NDArray[np.int64], thresholds: NDArray[np.float64]
     ) -> NDArray[np.int64]:
         """Do what `indices_of_draws` does where blocks are on several ranks."""
         indices = np.empty(len(blocks), np.int64)
-        for block in np.unique(blocks).tolist():
-            own = blocks == block
-            ends = self.block_probabilities(block, block_qubits).cumsum()
-            found = last_with_weight(ends, ends.searchsorted(thresholds[own], side="right"))
-            indices[own] = found + block * 2**block_qubits
+        distinct, at_once = np.unique(blocks), max(_READ_AT_ONCE // 2**block_qubits, 1)
+        for start in range(0, len(distinct), at_once):
+            self._rank.monitor.poll()
+            some = distinct[start : start + at_once]
+            for block, probabilities in zip(some.tolist(), self._probabilities_of(some, block_qubits), strict=True):
+                own = blocks == block
+                ends = probabilities.cumsum()
+                found = last_with_weight(ends, ends.searchsorted(thresholds[own], side="right"))
+                indices[own] = found + block * 2**block_qubits
         return indices
 
     def read(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.complexfloating]:
@@ -236,13 +276,18 @@ class DistributedState(PauliValues, Irreversible):
         return self.amplitudes()
 
     def layout(self) -> dict[str, Any]:
-        return {"place": list(self._place), "local": self._local.layout()}
+        return {"place": list(self._place), "done": sorted(self._done or ())}
 
     def amplitude_parts(self) -> Iterator[NDArray[np.complexfloating]]:
-        raise NotImplementedError  # jobs of several ranks that would be saved are refused
+        """Yield the amplitudes of this rank, in the order of the local qubits: those of all ranks make up the state."""
+        self._local.bring_into_order()
+        yield from self._local.amplitude_parts()
 
     def restore(self, layout: Mapping[str, Any], parts: Iterable[bytes]) -> None:
-        raise NotImplementedError  # as above
+        self.any_untouched = False
+        self._place, self._done = list(layout["place"]), set(layout["done"])
+        in_order = {"place": list(range(self._n_local)), "zero": []}
+        self._local.restore({**self._local.layout(), **in_order}, parts)
 
     def read_part(self, qubits: Sequence[int], value: int, part: int, out: NDArray[np.complexfloating]) -> None:
         raise NotImplementedError  # ranks exchange parts of their own states
