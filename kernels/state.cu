@@ -40,8 +40,9 @@ __global__ void collapse(Complex<R>* states, Index size, unsigned bit, const Ind
   Complex<R>* const state = states + first[blockIdx.y];
   for_each_number(i, size) {
     const Complex<R> a = read_global(state, i);
-    const R by = R(factors[2 * blockIdx.y + has_bit(i, bit)]);
-    write_global(state, i, (by == 0 ? Complex<R>{} : Complex<R>{by * a.re, by * a.im}));
+    const double factor = factors[2 * blockIdx.y + has_bit(i, bit)];
+    const R by = R(factor);
+    write_global(state, i, (factor == 0 ? Complex<R>{} : Complex<R>{by * a.re, by * a.im}));
   }
 }
 

@@ -19,15 +19,34 @@ from basicaer.engine.program import Form, Gate, Segment
 from basicaer.errors import BasicAerError, Cancelled
 from basicaer.options import Precision
 from basicaer.plan.planner import plan_segment
+from conftest import DEVICES
 
 SWAP = [0, 2, 1, 3]
 
 
-@pytest.fixture(params=[16, 3], ids=["whole", "tiny-blocks"])
+BLOCK_SIZES = {"whole": 16, "tiny-blocks": 3}
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test of states with each size of blocks on the CPU; only its devices have these blocks."""
+    if "block_size" in metafunc.fixturenames:
+        pairs = [(device, size) for device in DEVICES for size in BLOCK_SIZES if size == "whole" or "CPU" in device]
+        metafunc.parametrize(("device", "block_size"), pairs, indirect=True)
+    elif "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", DEVICES, indirect=True)
+
+
+@pytest.fixture
+def device(request):
+    return DEVICES[request.param]()
+
+
+@pytest.fixture
 def block_size(request, monkeypatch):
     """With tiny blocks every operation walks through many, as on a large state."""
-    monkeypatch.setattr(gatewise, "_BLOCK_QUBITS", request.param)
-    if request.param == 3:
+    size = BLOCK_SIZES[request.param]
+    monkeypatch.setattr(gatewise, "_BLOCK_QUBITS", size)
+    if request.param == "tiny-blocks":
         monkeypatch.setattr(gatewise, "FEW_AMPLITUDES", 2)
     gatewise._blocks.cache_clear()
     yield

@@ -14,6 +14,7 @@ from basicaer.compile.gates import BY_CLASS, BY_NAME, GATES
 from basicaer.compile.lower import lower
 from basicaer.engine.program import Form, Phase
 from basicaer.errors import BasicAerError
+from basicaer.options import Precision
 
 ANGLES = (0.3, -1.1, 2.7, 0.9)
 LIBRARY = [record for record in GATES if record.gate_class is not None]
@@ -89,7 +90,9 @@ def test_gate_is_qiskits_gate_on_every_order_of_qubits(record, final_state, tole
 
 @pytest.mark.parametrize("record", LIBRARY, ids=lambda record: record.name)
 @pytest.mark.parametrize("control_state", range(4))
+@pytest.mark.parametrize("precision", [Precision.DOUBLE], ids=str)
 def test_gate_under_two_more_controls(record, control_state, final_state, tolerance):
+    """One precision is enough: the device contract has controlled gates of every form in both."""
     gate = gate_of(record)
     if gate.num_qubits > 3:
         gate = record.gate_class(*ANGLES[: record.parameters], *([1] if record.controls is None else []))

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import reference
-from basicaer.devices.gpu import amplitudes, kernel_cache
+from basicaer.devices.gpu import amplitudes, binding, kernel_cache
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.shape import TileShape
+from basicaer.devices.gpu.structs import MOST_WIDE_TARGETS
 from basicaer.devices.memory import check_fits
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Form, Gate, Segment
@@ -211,18 +212,15 @@ def test_a_state_that_does_not_fit_is_refused_before_it_is_made(cupy, device):
         check_fits(device, "Circuit 'big'", 30, Precision.DOUBLE)
 
 
-@pytest.mark.parametrize(
-    ("form", "numbers"),
-    [
-        (Form.MATRIX, np.broadcast_to(np.complex128(0), (2**13, 2**13))),
-        (Form.PERMUTATION, np.arange(2**13)[::-1]),  # a linear one, which costs nothing in a tile
-    ],
-    ids=["matrix", "permutation"],
-)
-def test_a_gate_wider_than_a_block_can_hold_is_refused(device, form, numbers):
-    wide = Gate("u", "G" * 13, tuple(range(13)), form, numbers)
-    with pytest.raises(BasicAerError, match="A gate on 13 qubits is wider than the 12 that the GPU takes"):
-        run(device, Segment((wide,)), n=13)
+@pytest.mark.parametrize(("form", "most"), [(Form.MATRIX, 7), (Form.PERMUTATION, MOST_WIDE_TARGETS)])
+def test_a_gate_wider_than_a_block_can_hold_is_refused(device, form, most, monkeypatch):
+    """The limit is lowered for the matrix, which would have 2**26 entries; a reversal costs nothing in a tile."""
+    monkeypatch.setattr(binding, "MOST_WIDE_TARGETS", most)
+    n = most + 1
+    numbers = np.zeros((2**n, 2**n), complex) if form is Form.MATRIX else np.arange(2**n)[::-1]
+    wide = Gate("u", "G" * n, tuple(range(n)), form, numbers)
+    with pytest.raises(BasicAerError, match=f"A gate on {n} qubits is wider than the {most} that the GPU takes"):
+        run(device, Segment((wide,)), n=n)
 
 
 def test_a_gate_for_which_an_old_card_lacks_shared_memory_is_refused(cupy):

@@ -619,7 +619,7 @@ def test_outcomes_do_not_depend_on_which_states_are_kept(monkeypatch):
     circuit, noise_model = layers(4), model(**JUMPS)
 
     def memory(**options):
-        run = QASM.run(circuit, shots=300, noise_model=noise_model, seed_simulator=5, memory=True, **options)
+        run = QASM.run(circuit, shots=100, noise_model=noise_model, seed_simulator=5, memory=True, **options)
         return run.result().get_memory()
 
     expected = memory()

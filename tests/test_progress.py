@@ -50,10 +50,10 @@ def layers(n):
     return circuit
 
 
-def run(circuit, monitor, shots=100):
+def run(circuit, monitor, shots=100, tile_qubits=4):
     monitor.start()
     request = Request(lower(circuit), Precision.DOUBLE, shots, seed=1)
-    return execute(request, NumpyDevice(2, tile_qubits=4), plan_segment, monitor)
+    return execute(request, NumpyDevice(2, tile_qubits=tile_qubits), plan_segment, monitor)
 
 
 def test_phases_and_passes_of_a_run():
@@ -116,7 +116,7 @@ def test_every_phase_can_be_stopped(phase, after):
     plan_segment.__globals__["_plans"].clear()  # so that there is something to plan
     monitor = Noted(phase, after)
     with pytest.raises(Cancelled):
-        run(layers(17), monitor)  # of which the probabilities are not summed up at once
+        run(layers(17), monitor, tile_qubits=12)  # of which the probabilities are not summed up at once
     assert monitor.seen[-1][0] == phase
 
 

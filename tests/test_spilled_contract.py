@@ -37,6 +37,19 @@ from test_device_contract import (  # noqa: F401  # they are collected here too,
     test_weights_are_squared_norms_however_small,
 )
 
+
+def pytest_generate_tests(metafunc):
+    """Run the gates of every form in one precision, since a chunk is computed as its device does; others in both."""
+    if "precision" in metafunc.fixturenames:
+        is_costly = metafunc.function is test_gates_of_every_form_on_every_order_of_qubits
+        metafunc.parametrize("precision", [Precision.DOUBLE] if is_costly else list(Precision), indirect=True, ids=str)
+
+
+@pytest.fixture
+def precision(request):
+    return request.param
+
+
 SMALLEST_SHAPES = dict.fromkeys(Precision, TileShape(3, 1, 1))
 
 

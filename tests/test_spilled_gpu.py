@@ -16,7 +16,7 @@ from basicaer.devices.gpu.probe import GpuProbe
 from basicaer.devices.spilled import device as spilled_device
 from basicaer.devices.spilled import on_card
 from basicaer.devices.spilled.device import SpilledDevice
-from basicaer.devices.spilled.on_card import HostStore
+from basicaer.devices.spilled.on_card import ChunksOnCard, HostStore
 from basicaer.engine.monitor import Monitor
 from basicaer.engine.program import Segment
 from basicaer.errors import Cancelled, DeviceFailedError
@@ -163,9 +163,30 @@ def test_only_what_is_not_zero_is_moved(gpu):
     for q in range(6):
         circuit.ry(0.3 + q, q)
         circuit.cx(q, (q + 1) % 6)
-    _, state = spilled_run(gpu, circuit, 6)
+    stages, state = spilled_run(gpu, circuit, 6)
     moved = sum(copy.bytes for copy in gpu.card.cupy.gpu.copies if copy.kind == DOWN)
-    assert moved <= state / 2**6
+    assert moved <= stages * state / 2**6
+
+
+def test_what_must_be_zero_is_cleared_whatever_was_there(gpu):
+    chunks, poll, numbers = ChunksOnCard(gpu), Monitor().poll, np.arange(2**CHUNK_QUBITS)
+    (chunk,) = chunks.buffers(1, len(numbers), np.dtype(complex))
+    chunks.clear(chunk[:8], poll)
+    chunks.finish()
+    assert not chunk[:8].get().any()
+    counts = (numbers & 0b101) == 0b001  # bit 0 is 1, and bit 2 is 0
+    chunk.set(np.where(counts, numbers, np.nan).astype(complex))
+    chunks.clear_but(chunk, Precision.DOUBLE, {0: 1, 2: 0}, poll)
+    assert np.array_equal(chunk.get(), np.where(counts, numbers, 0))
+
+
+def test_three_chunks_fit_on_the_card(monkeypatch):
+    device = CupyDevice(cupy=new_emulated_cupy())
+    scratch = device.scratch_bytes(Precision.DOUBLE)
+    for free, want in ((3 * 16 * 2**24, 24), (3 * 16 * 2**24 - 1, 23)):
+        monkeypatch.setattr(CupyDevice, "expected_free_bytes", lambda _, free=free: free + scratch)
+        spilled = SpilledDevice(None, plan_segment, plan_stages, device=device)
+        assert spilled.chunk_qubits(34, Precision.DOUBLE) == want
 
 
 def test_a_plan_shows_stages_and_how_long_the_bus_takes(gpu, monkeypatch, qasm):

@@ -27,6 +27,7 @@ import re
 import reprlib
 import stat
 import textwrap
+import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -81,7 +82,7 @@ class Record(NamedTuple):
     state_bytes
         How many bytes the amplitudes of a state have; 0 if there is no state.
     state
-        These bytes in pieces, each read when it is asked for.
+        These bytes in pieces, each read when it is asked for, even if another record has replaced the file by then.
     """
 
     job_id: Any
@@ -89,6 +90,14 @@ class Record(NamedTuple):
     arrays: list[NDArray[Any]]
     state_bytes: int
     state: Iterator[bytes]
+
+
+class _Held:
+    """Keeps a file open as long as anything refers to this."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self.descriptor)
 
 
 class JobFolder:
@@ -263,7 +272,8 @@ class JobFolder:
                 raise ValueError(f"{path.name} was written under another name")
             arrays = [self._array(file, kind, shape, end) for kind, shape in body["arrays"]]
             after = file.tell()
-        return Record(body["job"], body["is"], arrays, end - after, self._state(path, after, end - after))
+            state = self._state(_Held(file), after, end - after)
+        return Record(body["job"], body["is"], arrays, end - after, state)
 
     @contextlib.contextmanager
     def damage_reported(self, what: str) -> Iterator[None]:
@@ -330,8 +340,8 @@ class JobFolder:
             filled += len(piece)
         return array
 
-    def _state(self, path: Path, start: int, size: int) -> Iterator[bytes]:
-        with _opened(path) as file:
+    def _state(self, held: _Held, start: int, size: int) -> Iterator[bytes]:
+        with os.fdopen(held.descriptor, "rb", closefd=False) as file:
             file.seek(start)
             yield from self._pieces(file, size)
 

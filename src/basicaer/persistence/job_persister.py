@@ -66,15 +66,19 @@ class JobPersister(Persister[ExperimentOutcome]):
 
     def resume(self, payload: SimulationPayload) -> tuple[list[ExperimentOutcome], Continuation | None]:
         """Lock the folder; return the outcomes of the experiments that have ended, and where the next one continues."""
-        ended, running, record = self._read_all(payload)
-        if running is None:
+        ended, found = self._read_all(payload)
+        if found is None:
+            self._remove_states()
             return ended, None
+        running, record = found
         with self._job_folder.damage_reported(RUNNING):
+            layout = running["layout"]
+            self._remove_states(but="" if layout is None else layout.get("file", ""))
             return ended, self._continuation(payload, running, record)
 
     def _read_all(
         self, payload: SimulationPayload
-    ) -> tuple[list[ExperimentOutcome], dict[str, Any] | None, Record | None]:
+    ) -> tuple[list[ExperimentOutcome], tuple[dict[str, Any], Record] | None]:
         """Lock the folder; return what has ended, and the record of the experiment that was running, if it still is."""
 
         def check(outcome: ExperimentOutcome, position: int) -> None:
@@ -82,16 +86,12 @@ class JobPersister(Persister[ExperimentOutcome]):
 
         ended = self._ended(len(payload.experiments), ExperimentOutcome, check)
         if not self._has_running():
-            self._remove_states()
-            return ended, None, None
+            return ended, None
         with self._job_folder.damage_reported(RUNNING):
-            running, record = self._running(len(ended)) or (None, None)
-            if running is not None:
-                self._remove_states(but=(running["layout"] or {}).get("file", ""))
-            return ended, running, record
+            return ended, self._running(len(ended))
 
-    def _continuation(self, payload: SimulationPayload, running: dict[str, Any], record: Record | None) -> Continuation:
-        """Return where an experiment continues, given its record; None in place of a record that this rank has not."""
+    def _continuation(self, payload: SimulationPayload, running: dict[str, Any], record: Record) -> Continuation:
+        """Return where an experiment continues, given its record."""
         position, layout, suspended = running["position"], running["layout"], running["suspended"]
         experiment = payload.experiments[position]
         if isinstance(suspended, SuspendedShots):
@@ -103,15 +103,14 @@ class JobPersister(Persister[ExperimentOutcome]):
 
         def restore(state: State) -> None:
             with self._job_folder.damage_reported(RUNNING):
-                own = record or self._read(RUNNING)
                 amplitude_bytes = experiment.precision.amplitude_bytes
                 if running["device"] == IN_PARTS:
                     check_divided(layout, state.n_qubits)
                     whole = amplitude_bytes * 2**state.n_qubits
-                    state.restore(layout, self._share(running, own, whole))
+                    state.restore(layout, self._share(running, record, whole))
                 else:
-                    check_layout(layout, state.layout(), own.state_bytes, amplitude_bytes)
-                    state.restore(layout, own.state)
+                    check_layout(layout, state.layout(), record.state_bytes, amplitude_bytes)
+                    state.restore(layout, record.state)
 
         return Continuation(position, running["device"], suspended, restore)
 

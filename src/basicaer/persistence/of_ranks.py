@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from basicaer.devices.distributed.device import IN_PARTS
 from basicaer.errors import BasicAerError, Cancelled
-from basicaer.persistence.folder import JOB, JobFolder, part_name
+from basicaer.persistence.folder import JOB, RUNNING, JobFolder, part_name
 from basicaer.persistence.job_persister import JobPersister
 from basicaer.persistence.persister import saved_new
 
@@ -120,9 +120,12 @@ class RanksPersister(JobPersister):
 
     def resume(self, payload: SimulationPayload) -> tuple[list[ExperimentOutcome], Continuation | None]:
         """Let rank 0 lock the folder; return on every rank what `JobPersister` returns."""
-        ended, running = self._ranks.broadcast(self._read_all(payload)[:2] if self._rank == 0 else None)
+        ended, found = self._read_all(payload) if self._rank == 0 else ([], None)
+        ended, running = self._ranks.broadcast((ended, found and found[0]))
         if running is None:
             return ended, None
         self._saves = running.get("save", 0)
-        with self._job_folder.damage_reported("running"):
-            return ended, self._continuation(payload, running, None)
+        with self._job_folder.damage_reported(RUNNING):
+            record = self._read(RUNNING)
+            self._ranks.gather(None, "resuming")  # rank 0 removes the record when the circuit has ended
+            return ended, self._continuation(payload, running, record)

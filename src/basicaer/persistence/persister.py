@@ -14,9 +14,7 @@ import numpy as np
 from basicaer._version import __version__
 from basicaer.calibration import known_crossover
 from basicaer.errors import BasicAerError, Cancelled, reason_of, shown, warn
-from basicaer.persistence.checks import (
-    check_payload,
-)
+from basicaer.persistence.checks import check_payload
 from basicaer.persistence.codec import decoded, encoded
 from basicaer.persistence.folder import JOB, RUNNING, JobFolder, circuit_name
 from basicaer.sharing import qubits_of_rank, shared
@@ -124,7 +122,7 @@ def read_job(folder: Path, others: Mapping[type, PayloadChecks] | None = None) -
                 "install that version to resume it, or run it again."
             )
         payload = decoded(content["payload"], arrays)
-        checks = _checks(folder, payload, others)
+        checks = _checks(payload, folder, others)
         if not isinstance(job_id, str) or not job_id.isprintable() or checks is None:
             raise ValueError("it is not a job")
         checks.content(payload)
@@ -147,11 +145,11 @@ def check_room_of(
     BasicAerError
         If one does not.
     """
-    if (checks := _checks(folder, payload, others)) is not None:
+    if (checks := _checks(payload, folder, others)) is not None:
         checks.room(payload, ended.__contains__)
 
 
-def _checks(folder: Path, payload: Any, others: Mapping[type, PayloadChecks] | None) -> PayloadChecks | None:
+def _checks(payload: Any, folder: Path, others: Mapping[type, PayloadChecks] | None) -> PayloadChecks | None:
     of_simulators = PayloadChecks(check_payload, partial(_check_room, folder))
     return {SimulationPayload: of_simulators, **(others or {})}.get(type(payload))
 
@@ -163,7 +161,8 @@ def _check_room(folder: Path, payload: SimulationPayload, has_ended: Callable[[i
             qubits = experiment.program.state_qubits * (2 if payload.returns == "unitary" else 1)
             of_rank = qubits_of_rank(qubits, payload.ranks)
             choice = experiment.devices, of_rank, experiment.precision, known_crossover
-            device, _ = shared(choose_device(*choice, ahead=True, saved_in=folder), qubits, payload.ranks)
+            chosen = choose_device(*choice, ahead=True, saved_in=folder)
+            device, _ = shared(chosen, qubits, payload.ranks)
             program, precision, shots = experiment.program, experiment.precision, experiment.shots
             check_room(device, program, precision, shots, payload.returns, memory=experiment.memory, is_persisted=True)
 
@@ -306,11 +305,11 @@ class Persister(Generic[_Outcome]):
             del self._unwritten[0]
 
     def _write_ended(self) -> None:
-        """Write the outcomes of circuits that have ended, and remove the files and parts of their states."""
+        """Write the outcomes of circuits that have ended, and remove the parts and files of their states."""
         self._write_outcomes()
-        self._remove_states()
         if self._is_in_folder() and not self._job_folder.has(RUNNING):
             self._job_folder.remove_parts()
+            self._job_folder.remove_states()
 
     def _write(self, name: str, content: Any, state: Iterable[Any] = ()) -> None:
         arrays: list[Any] = []

@@ -167,7 +167,7 @@ class Primitive:
         """Choose how the programs of a sweep are simulated, and check that their state fits into memory."""
         program, differ = sweep.structure, len(sweep.programs) > 1
         choice = choose_method(settings.get("method", Method.STATEVECTOR), program, shots, exactly=exactly)
-        device = shared_device(program.state_qubits * choice.axes, settings)
+        device = _shared_device(program.state_qubits * choice.axes, settings)
         check_state(
             device,
             program,
@@ -240,7 +240,7 @@ def expected_device(n_qubits: int, settings: dict[str, Any], *, may_spill: bool 
     return device
 
 
-def shared_device(n_qubits: int, settings: dict[str, Any]) -> Device:
+def _shared_device(n_qubits: int, settings: dict[str, Any]) -> Device:
     """Return the device that a state is expected to run on, which ranks share if it does not fit each of them."""
     device, ranks = expected_device(n_qubits, settings, may_spill=True), settings["distributed"] or None
     if ranks is None or not divides(n_qubits, ranks.size) or all_fit(device, n_qubits, settings["precision"], ranks):

@@ -262,7 +262,6 @@ class _Simulation:
         experiment, returns = self._payload.experiments[position], self._payload.returns
         program = experiment.program
         n_qubits = self._n_qubits(experiment)
-        is_continued = self._kind_before(position) is not None
         layout_name = device.layout_name(experiment.precision)
         if self._persister is not None:
             file_saved = device.note_saved if isinstance(device, SpilledDevice) else None
@@ -304,7 +303,7 @@ class _Simulation:
             monitor.enter("gates")
             exact[program.outcomes_save.label] = outcome_probabilities(request, **how)
         outcome = None
-        if is_continued and self._continuation is not None:
+        if self._continuation is not None and self._continuation.position == position:
             # It serves once: what it refers to is overwritten as soon as this run is persisted.
             continuation, self._continuation = self._continuation, None
             outcome = _continued(continuation, layout_name, program.name, run)
@@ -313,22 +312,22 @@ class _Simulation:
         outcome.saved.update(exact)
         return outcome
 
-    def _kind_before(self, position: int | None) -> str | None:
-        """Return the kind of device that an experiment was running on when it was saved; None if it begins."""
-        continued = self._continuation
-        return continued.device if continued is not None and continued.position == position else None
-
     def _device_for(self, experiment: Experiment, position: int | None = None) -> _Chosen:
         """Return the device of an experiment, and why it is that one; see `choose_device`."""
         n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
-        choice = experiment.devices, qubits_of_rank(n_qubits, ranks), experiment.precision, measured_crossover
-        persistence, before = self._payload.persistence, self._kind_before(position)
-        if persistence is None or ranks is not None:
-            return shared(choose_device(*choice), n_qubits, ranks)
-        chosen = choose_device(*choice, saved_in=Path(persistence.folder), on_disk=before == LAYOUT_NAME)
-        if before == IN_PARTS:
+        of_rank = qubits_of_rank(n_qubits, ranks)
+        persistence, continued = self._payload.persistence, self._continuation
+        chosen = choose_device(
+            experiment.devices,
+            of_rank,
+            experiment.precision,
+            measured_crossover,
+            saved_in=None if persistence is None else Path(persistence.folder),
+            on_disk=continued is not None and (continued.position, continued.device) == (position, LAYOUT_NAME),
+        )
+        if ranks is None and continued and (continued.position, continued.device) == (position, IN_PARTS):
             return in_parts(chosen[0], one_rank()), f"{chosen[1]}; the state was divided among ranks before"
-        return chosen
+        return shared(chosen, n_qubits, ranks)
 
     def _team(self, n_qubits: int) -> Comm | None:
         """Return the ranks that share the shots of an experiment, if each has all of its states."""
