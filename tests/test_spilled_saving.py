@@ -51,7 +51,7 @@ def states_in(folder):
 
 
 @pytest.mark.parametrize("name", CIRCUITS)
-@pytest.mark.parametrize("saves", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("saves", [1, 3])
 def test_a_job_that_is_lost_after_a_stage_goes_on_there(name, saves, tmp_path):
     want, job = outcome(run(work(name, tmp_path))), tmp_path / "job"
     persistence = Persistence(str(job), ALWAYS)
