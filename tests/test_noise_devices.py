@@ -119,5 +119,5 @@ EACH = [*((name, "gate") for name in CALLS), *(("composed", site) for site in SI
 
 @pytest.mark.parametrize(("name", "site"), EACH)
 def test_every_error_and_every_place_are_those_of_superoperators(device, monkeypatch, name, site):
-    monkeypatch.setattr(running_module, "choose_device", lambda *_: (device, "a test wants it"))
+    monkeypatch.setattr(running_module, "choose_device", lambda *_, **__: (device, "a test wants it"))
     check_error(CALLS[name](noise), site)

@@ -13,7 +13,7 @@ from basicaer.engine.request import Request
 from basicaer.engine.suspended import Suspension
 from basicaer.errors import Cancelled
 from basicaer.options import Precision
-from basicaer.persistence import persister
+from basicaer.persistence import job_persister, persister
 from basicaer.plan.planner import plan_segment
 from basicaer.plan_view import making
 from basicaer.simulators import base, running
@@ -92,7 +92,7 @@ def test_a_job_of_40_qubits_is_saved_and_resumed(qasm, monkeypatch, tmp_path, me
     job = qasm.run(circuit, shots=20, seed_simulator=1, checkpoint_dir=folder, checkpoint_every=1e-9)
     job.wait_for_final_state(GUARD)
     monkeypatch.setattr(Suspension, "pass_done", pass_done)
-    monkeypatch.setattr(persister, "check_layout", lambda *_: None)  # there are no amplitudes to be checked
+    monkeypatch.setattr(job_persister, "check_layout", lambda *_: None)  # there are no amplitudes to be checked
     assert BasicAer.resume(folder).result(GUARD).get_counts() == want
 
 

@@ -37,7 +37,7 @@ def tiles_of(monkeypatch):
     """A function that makes every run and plan use tiles of so many qubits, and so many threads."""
 
     def use(tile_qubits, threads=1):
-        def choose_device(*_arguments):
+        def choose_device(*_arguments, **_keywords):
             return NumpyDevice(threads, tile_qubits=tile_qubits), "a test wants it"
 
         monkeypatch.setattr(making, "choose_device", choose_device)
