@@ -9,6 +9,7 @@ import torch
 from basicaer import BasicAerError, CompiledGradient, PubError, value_and_gradient
 from basicaer.engine import adjoint
 from basicaer.engine.kept_states import kept_states
+from basicaer.noise import NoiseModel, pauli_error
 from basicaer.torch import CircuitLayer, expectations
 
 
@@ -86,6 +87,17 @@ def test_the_way_back_begins_where_the_values_were_read(circuit, points, monkeyp
     evolved.clear()
     expectations(function, values).sum().backward()
     assert len(evolved) == 2
+
+
+def test_sets_of_a_noisy_circuit_are_differentiated_each_at_its_own_values(circuit, points):
+    """The patterns of errors of each set are sets of their own, whose states are not those of another one."""
+    noise = NoiseModel(basis_gates=["rx", "ry", "rzz", "cx"])
+    noise.add_all_qubit_quantum_error(pauli_error([("X", 0.1), ("I", 0.9)]), ["rx", "ry"])
+    function = value_and_gradient(circuit, ["ZX", "IZ"], method="adjoint", noise_model=noise)
+    values = torch.tensor(points, requires_grad=True)
+    expectations(function, values).sum().backward()
+    torch.testing.assert_close(values.grad, torch.tensor(function(points)[1].sum(axis=1)), rtol=0, atol=1e-12)
+    assert not kept_states._kept
 
 
 def test_values_alone_are_not_differentiated(circuit, points, monkeypatch):

@@ -64,6 +64,7 @@ class NoisySweep:
             size=1,
             cotangent=None if whole.cotangent is None else whole.cotangent[own],
             generators={place: _of_set(gates, own) for place, gates in whole.generators.items()},
+            kept=None,  # states are known by the numbers of sets, and the patterns of each set are numbered from 0
         )
 
 
