@@ -1,11 +1,14 @@
 """Final states that values have been read of, kept for a way back that may follow: it then begins where they stand.
 
-Only states of the same process can be found again. Whoever does not find them evolves them anew.
+Only states of the process that wants them can be found again, so others keep none. Whoever does not find them evolves
+them anew.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from basicaer.engine.monitor import Monitor
@@ -50,8 +53,18 @@ class KeptStates:
         self._kept: dict[str, dict[Hashable, _Kept]] = {}
         self._lock = threading.Lock()
 
+    @staticmethod
+    def new_name() -> str:
+        """Return a name under which this process keeps states, until it drops the name."""
+        return f"{os.getpid()} {uuid.uuid4()}"
+
     def keep(self, name: str, part: Hashable, kept: tuple[Any, list[Any], Relay], size: int, free: int) -> None:
-        """Keep states, unless they and the others would take too much of the memory that is free."""
+        """Keep states, unless they and the others would take too much of the memory that is free.
+
+        Nothing is kept under a name of another process, which could neither find states here nor drop the name.
+        """
+        if int(name.partition(" ")[0]) != os.getpid():
+            return
         with self._lock:
             held = sum(one.size for parts in self._kept.values() for one in parts.values())
             if _SHARE * (held + size) <= free + held:

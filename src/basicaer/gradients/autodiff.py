@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 import weakref
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -57,7 +56,7 @@ class KeptState:
     """The final states of a function's evaluation, kept until they are used or this object is gone."""
 
     def __init__(self) -> None:
-        self.name = str(uuid.uuid4())
+        self.name = kept_states.new_name()
         weakref.finalize(self, kept_states.drop, self.name)
 
 
