@@ -87,6 +87,23 @@ def test_every_gate_with_angles_after_errors_and_before(record):
 
 
 @pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")
+@pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")
+@pytest.mark.parametrize("name", ["cp", "crz", "mcp"])
+@pytest.mark.parametrize("state", [0, 1])
+def test_a_controlled_diagonal_gate_with_a_qubit_that_no_matrix_acts_on(name, state):
+    """It stays diagonal on all of its qubits: its step of a pass multiplies no matrices."""
+    circuit = QuantumCircuit(3)
+    circuit.ry(0.3, 0)
+    on = ([1, 0], 2) if name == "mcp" else (0, 2)
+    getattr(circuit, name)(P, *on, ctrl_state=state)
+    observables = ["IIX", "ZIY", "IZX"]
+    noise_model = model({"ry": ON_ONE})
+    found = value_and_gradient(circuit, observables, noise_model=noise_model, method="adjoint")([0.7])
+    shifted = value_and_gradient(circuit, observables, noise_model=noise_model, method="parameter shift")([0.7])
+    np.testing.assert_allclose(found[0], shifted[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found[1], shifted[1], rtol=0, atol=1e-12)
+
+
 def test_a_gate_without_a_shift_rule_is_differentiated_on_patterns():
     circuit = QuantumCircuit(4)
     circuit.h(range(4))

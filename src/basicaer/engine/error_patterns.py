@@ -18,7 +18,7 @@ from basicaer.engine.draws import Draws
 from basicaer.engine.error_sites import Hits, Site
 from basicaer.engine.frames import Frames, Passage, conjugated
 from basicaer.engine.parts import different
-from basicaer.engine.program import Channel, Form, Segment
+from basicaer.engine.program import Channel, Segment
 from basicaer.engine.splitting import LEAST_PROBABILITY
 from basicaer.engine.stretches import Stretch, steps_of
 
@@ -240,13 +240,11 @@ def _gate_at(body: Sequence[Any], key: tuple[int, int]) -> Gate:
 
 
 def _on_wires(gate: Gate, generator: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Return a generator in the form that `Passage` gives the gate: with controls, a matrix on all wires."""
-    if not gate.controls:
-        return generator
+    """Return a generator in the form that `Passage` gives the gate: with controls, on all wires."""
     size = len(generator)
-    whole = np.zeros((size * 2 ** len(gate.controls),) * 2, generator.dtype)
+    whole = np.zeros((size * 2 ** len(gate.controls),) * generator.ndim, generator.dtype)
     acting = slice(size * gate.control_state, size * (gate.control_state + 1))
-    whole[acting, acting] = np.diag(generator) if gate.form is Form.DIAGONAL else generator
+    whole[(acting,) * generator.ndim] = generator
     return whole
 
 

@@ -135,7 +135,8 @@ class Passage:
         self.moves = kind.moves or ()
         if not self.is_clifford and (gate.controls or gate.form is Form.PERMUTATION):
             acts = gate.target_actions + "Z" * len(gate.controls)
-            self.gate = Gate(gate.name, acts, self.wires, Form.MATRIX, kind.variants[0])
+            form = Form.DIAGONAL if gate.form is Form.DIAGONAL else Form.MATRIX
+            self.gate = Gate(gate.name, acts, self.wires, form, kind.variants[0])
 
     @property
     def variants(self) -> list[NDArray[np.complex128]]:
@@ -214,7 +215,7 @@ class _Kind:
 
     def __init__(self, gate: Gate, *, told_apart: bool) -> None:
         self.width = len(gate.targets) + len(gate.controls)
-        self._is_diagonal = gate.form is Form.DIAGONAL and not gate.controls
+        self._is_diagonal = gate.form is Form.DIAGONAL
         matrix = matrix_of_gate(gate)
         may_move = self.width <= _WIDEST_CLIFFORD and not told_apart
         self.moves = _moves(matrix, self.width) if may_move else None
