@@ -62,6 +62,13 @@ def test_what_depends_on_its_wires_keeps_it_in_registers(after):
     assert (found.gates, found.lanes) == (gates, ())
 
 
+@pytest.mark.parametrize("gates", [[matrix(0, 1), matrix(0, controls=(1,))], [matrix(1, controls=(0,)), matrix(0, 1)]])
+def test_a_controlled_matrix_on_its_wires_keeps_it_in_registers(gates):
+    """The product of matrices in lanes is one matrix, and has no condition."""
+    (found,) = with_lanes([Stage([0, 1], None, gates)], REGISTER_BITS)
+    assert (found.gates, found.lanes) == (gates, ())
+
+
 @pytest.mark.parametrize("gate", [matrix(0, 1, controls=(5,)), matrix(0), diagonal(0, 1)], ids=str)
 def test_other_gates_than_matrices_on_two_wires_are_in_no_lanes(gate):
     assert not with_lanes([stage(gate)], REGISTER_BITS)[0].lanes
@@ -156,6 +163,18 @@ def test_lanes_that_see_registers_in_other_orders_bring_them_into_one(device, mo
     state.load(start)
     state.run(segment, plan_segment(segment, n, device.costs(n, Precision.DOUBLE)))
     assert settled
+    assert np.allclose(state.amplitudes(), in_program_order(gates, start), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_controlled_matrices_beside_a_matrix_on_both_of_their_wires(device, first):
+    n = 9
+    controlled = Gate("cu", "G", (4,), Form.MATRIX, reference.random_unitary(2, 7), (5,), 1)
+    gates = [unitary(4, 5), controlled] if first else [controlled, unitary(4, 5)]
+    segment, start = Segment(tuple(gates)), reference.random_state(n, seed=6)
+    state = device.new_state(n, Precision.DOUBLE)
+    state.load(start)
+    state.run(segment, plan_segment(segment, n, device.costs(n, Precision.DOUBLE)))
     assert np.allclose(state.amplitudes(), in_program_order(gates, start), rtol=0, atol=1e-12)
 
 

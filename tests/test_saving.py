@@ -717,6 +717,22 @@ def test_a_job_whose_folder_was_deleted_is_not_saved_in_the_folder_of_another(
     assert [(path.name, path.read_bytes()) for path in sorted(folder.glob("*"))] == files
 
 
+def test_a_folder_that_is_deleted_while_it_is_written_to_keeps_no_save(tmp_path, device, monkeypatch):
+    work, folder, real = work_of([layers(4, seed) for seed in range(2)]), tmp_path / "job", JobFolder._write_file
+
+    def deleted(self, path, parts):
+        real(self, path, parts)
+        if path.name.startswith("circuit"):
+            shutil.rmtree(folder)
+
+    monkeypatch.setattr(JobFolder, "_write_file", deleted)
+    with pytest.warns(BasicAerWarning) as caught:
+        found = run(work, Persistence(str(folder), 1e9))
+    assert outcome(found) == outcome(run(work))
+    (told,) = (str(one.message) for one in caught)
+    assert "was deleted or holds another job" in told
+
+
 @pytest.mark.filterwarnings("ignore:The job could not be saved")
 def test_what_a_full_disk_did_not_take_is_saved_before_what_comes_after_it(tmp_path, device, monkeypatch):
     work, folder, real = work_of([layers(4, seed) for seed in range(4)]), tmp_path / "job", JobFolder._write_file

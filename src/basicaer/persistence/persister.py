@@ -320,6 +320,9 @@ class Persister(Generic[_Outcome]):
         try:
             write()
         except OSError as error:
+            with contextlib.suppress(OSError):  # then it is not known
+                if not self._is_in_folder():
+                    return False
             warn(f"The job could not be saved in {self._folder} ({error}); it goes on, and the previous save is kept.")
             return False
         finally:

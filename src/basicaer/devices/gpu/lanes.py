@@ -53,7 +53,9 @@ def _changed(gate: GateNumbers | Table) -> tuple[int, ...]:
 
 def _is_matrix_on(wires: set[int], gate: GateNumbers | Table) -> bool:
     """Tell whether a gate is a matrix, without controls, on some of the wires."""
-    return gate.form is Form.MATRIX and wires.issuperset(acts_on(gate)) if not isinstance(gate, Table) else False
+    if isinstance(gate, Table) or gate.controls:
+        return False
+    return gate.form is Form.MATRIX and wires.issuperset(gate.targets)
 
 
 def _pair_of(gate: GateNumbers | Table) -> set[int]:
