@@ -201,6 +201,17 @@ def test_a_warning_names_the_qubits_that_are_read_alone_and_together(alone_first
     assert len(caught) == 1
 
 
+def test_a_dictionary_has_errors_that_do_nothing_but_exempt_qubits_from_those_that_they_have_alone(tmp_path):
+    model = NoiseModel()
+    model.add_readout_error(READOUT, [0])
+    model.add_readout_error(np.eye(4), [0, 1], warnings=False)
+    model.add_readout_error(np.eye(2), [5])
+    model.save(tmp_path / "model.json")
+    for read in (NoiseModel.from_dict(model.to_dict()), NoiseModel.load(tmp_path / "model.json")):
+        assert read_model(read).wide_readouts == read_model(model).wide_readouts == ((0, 1),)
+        assert read_model(read).readout((5,)) is None
+
+
 def test_no_warning_is_given_if_none_is_wanted():
     model = NoiseModel()
     for _ in range(2):

@@ -88,8 +88,10 @@ class ErrorTable(Generic[_Error]):
         return self.of_all is None and not self.noisy_qubits()
 
     def matters(self, qubits: Qubits | None) -> bool:
-        """Tell whether an error does anything: act, or exempt its qubits from the error of all."""
-        return qubits is None or self.of_all is not None or not self.of_some[qubits].ideal()
+        """Tell whether an error does anything: act, or exempt its qubits from the error of all or from those alone."""
+        if qubits is None or self.of_all is not None or not self.of_some[qubits].ideal():
+            return True
+        return not self.alone_and_together().isdisjoint(qubits)
 
     def __iter__(self) -> Iterator[tuple[Qubits | None, _Error]]:
         """Yield all errors with their qubits, first that of all qubits under None."""
