@@ -36,7 +36,7 @@ MOST_REGISTERS = {
     "begin_states": (16, 20),
     "clear": (16, 16),
     "set_identity": (16, 20),
-    "collapse": (20, 24),
+    "collapse": (20, 28),
     "prepare": (64, 48),
     "sum_probabilities": (48, 44),
     "sum_pauli_products": (128, 128),
