@@ -104,6 +104,7 @@ def test_a_controlled_diagonal_gate_with_a_qubit_that_no_matrix_acts_on(name, st
     np.testing.assert_allclose(found[1], shifted[1], rtol=0, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")
 def test_a_gate_without_a_shift_rule_is_differentiated_on_patterns():
     circuit = QuantumCircuit(4)
     circuit.h(range(4))

@@ -317,15 +317,18 @@ class _Simulation:
         n_qubits, ranks = self._n_qubits(experiment), self._payload.ranks
         of_rank = qubits_of_rank(n_qubits, ranks)
         persistence, continued = self._payload.persistence, self._continuation
+        before = ""  # the kind of device of one process that the experiment was running on
+        if ranks is None and continued is not None and continued.position == position:
+            before = continued.device
         chosen = choose_device(
             experiment.devices,
             of_rank,
             experiment.precision,
             measured_crossover,
             saved_in=None if persistence is None else Path(persistence.folder),
-            on_disk=continued is not None and (continued.position, continued.device) == (position, LAYOUT_NAME),
+            on_disk=before == LAYOUT_NAME,
         )
-        if ranks is None and continued and (continued.position, continued.device) == (position, IN_PARTS):
+        if before == IN_PARTS:
             return in_parts(chosen[0], one_rank()), f"{chosen[1]}; the state was divided among ranks before"
         return shared(chosen, n_qubits, ranks)
 
