@@ -87,7 +87,6 @@ def test_every_gate_with_angles_after_errors_and_before(record):
 
 
 @pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")
-@pytest.mark.filterwarnings("ignore:The noise model has no errors of the gates")
 @pytest.mark.parametrize("name", ["cp", "crz", "mcp"])
 @pytest.mark.parametrize("state", [0, 1])
 def test_a_controlled_diagonal_gate_with_a_qubit_that_no_matrix_acts_on(name, state):
