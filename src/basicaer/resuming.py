@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from basicaer.job import BasicAerJob
 from basicaer.options import check_margin, check_options
 from basicaer.persistence.persister import check_room_of, read_job
 from basicaer.simulation import Persistence, SimulationPayload
-from basicaer.simulators.ranks import HeldInterrupts, left_together, ranks_of, resumed_by_rank, settings_of_rank
+from basicaer.simulators.ranks import left_together, resumed_by_rank, settings_of_rank, submitted_with_ranks
 from basicaer.simulators.running import run_resumed
 from basicaer.submission import submit_job
 
@@ -39,14 +38,9 @@ def resume_job(get_backend: Callable[..., Any], options: dict[str, Any]) -> Basi
         return _submitted(get_backend, *_job_in(folder), persistence, settings)
     if settings["executor"] is not None:
         raise OptionValueError("executor cannot be given together with distributed; leave it out.")
-    with HeldInterrupts() as held:
-        ranks = ranks_of(settings["distributed"])
-        with contextlib.nullcontext() if ranks is None else ranks.together():
-            job = _resumed_by_ranks(get_backend, persistence, settings, ranks)
-    if held.seen:
-        job.cancel()  # on all ranks
-        raise KeyboardInterrupt
-    return job
+    return submitted_with_ranks(
+        settings["distributed"], lambda ranks: _resumed_by_ranks(get_backend, persistence, settings, ranks)
+    )
 
 
 def _job_in(folder: Path) -> tuple[str, Any]:

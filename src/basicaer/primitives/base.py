@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from dataclasses import replace
 from functools import partial
@@ -27,11 +26,10 @@ from basicaer.simulators import QasmSimulator
 from basicaer.simulators.base import BasicAerSimulator
 from basicaer.simulators.noise import noise_of
 from basicaer.simulators.ranks import (
-    HeldInterrupts,
     check_same,
     left_together,
-    ranks_of,
     settings_of_rank,
+    submitted_with_ranks,
     without_name,
 )
 from basicaer.simulators.run_options import places_elsewhere
@@ -133,14 +131,9 @@ class Primitive:
         settings = self._options.settings(self._backend)
         if not settings["distributed"]:
             return make(settings)
-        with HeldInterrupts() as held:
-            ranks = ranks_of(settings["distributed"])
-            with contextlib.nullcontext() if ranks is None else ranks.together():
-                job = make({**settings, "distributed": ranks or False})
-        if held.seen:
-            job.cancel()  # on all ranks
-            raise KeyboardInterrupt
-        return job
+        return submitted_with_ranks(
+            settings["distributed"], lambda ranks: make({**settings, "distributed": ranks or False})
+        )
 
     def _lowered(
         self, circuit: QuantumCircuit, bindings: Any, settings: dict[str, Any], shots: int, *, exactly: bool = False

@@ -50,7 +50,6 @@ from basicaer.simulators.checks import check_states, circuits_in, is_qobj
 from basicaer.simulators.noise import noise_of
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
 from basicaer.simulators.ranks import (
-    HeldInterrupts,
     ImaginedRanks,
     check_call,
     check_same,
@@ -60,8 +59,8 @@ from basicaer.simulators.ranks import (
     on_any_rank,
     parts_of,
     planned_ranks,
-    ranks_of,
     settings_of_rank,
+    submitted_with_ranks,
 )
 from basicaer.simulators.run_options import RunOptions, check_spill, places_elsewhere
 from basicaer.simulators.running import run_simulation
@@ -243,16 +242,13 @@ class BasicAerSimulator(BackendV2):
             submit = self._run_qobj if is_qobj(run_input) else self._run_circuits
             if "distributed" not in options:
                 return submit(run_input, options)
-            with HeldInterrupts() as held:
-                ranks = ranks_of(options["distributed"])
-                with contextlib.nullcontext() if ranks is None else ranks.together():
-                    if ranks is not None:
-                        check_call(self.name, run_input, options, ranks)
-                    job = submit(run_input, {**options, "distributed": ranks or False})
-            if held.seen:
-                job.cancel()  # on all ranks
-                raise KeyboardInterrupt
-            return job
+
+            def of_rank(ranks: Comm | None) -> BasicAerJob:
+                if ranks is not None:
+                    check_call(self.name, run_input, options, ranks)
+                return submit(run_input, {**options, "distributed": ranks or False})
+
+            return submitted_with_ranks(options["distributed"], of_rank)
 
     def set_options(self, **fields: Unpack[SimulatorOptions]) -> None:
         """Set options of `run` for all later runs.

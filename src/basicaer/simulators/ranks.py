@@ -8,7 +8,7 @@ import json
 import signal
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from basicaer.devices.distributed.comm import Host, check_equal
@@ -21,7 +21,7 @@ from basicaer.persistence.codec import encoded
 from basicaer.rank_pool import RankPool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,12 +42,13 @@ __all__ = [
     "on_any_rank",
     "parts_of",
     "planned_ranks",
-    "ranks_of",
     "resumed_by_rank",
     "settings_of_rank",
+    "submitted_with_ranks",
     "without_name",
 ]
 
+_Job = TypeVar("_Job", bound="BasicAerJob")
 
 _OF_THE_OUTCOME = frozenset(
     {
@@ -86,7 +87,27 @@ def planned_ranks(ranks: int, distributed: Any) -> int:
     return ranks if ranks > 1 or others is None else int(others.size)
 
 
-def ranks_of(value: Any) -> Comm | None:
+def submitted_with_ranks(distributed: Any, submit: Callable[[Comm | None], _Job]) -> _Job:
+    """Let ranks prepare and submit a job together; an interrupt meanwhile cancels it on all of them.
+
+    Parameters
+    ----------
+    distributed
+        The value of the option, which says what the ranks are.
+    submit
+        Called with the ranks, or None if there are no others; returns the job of this rank.
+    """
+    with HeldInterrupts() as held:
+        ranks = _ranks_of(distributed)
+        with contextlib.nullcontext() if ranks is None else ranks.together():
+            job = submit(ranks)
+    if held.seen:
+        job.cancel()  # on all ranks
+        raise KeyboardInterrupt
+    return job
+
+
+def _ranks_of(value: Any) -> Comm | None:
     """Return the ranks that the value of the option ``distributed`` stands for, to be used once; None for no others."""
     value = check_option("distributed", value)
     ranks = world() if value is True else value or None
