@@ -41,6 +41,7 @@ LAYERS = {
         *("primitives.options", "primitives.job", "primitives.running", "primitives.estimating"),
         *("primitives.sweep_run", "primitives.payload"),
         *("simulators", "simulators.qasm", "simulators.statevector", "simulators.unitary", "simulators.base"),
+        *("simulators.submitting", "simulators.experiments"),
         *("simulators.running", "simulators.outcomes", "simulators.qobj_reading", "simulators.checks"),
         *("simulators.ranks", "simulators.noise"),
         *("simulators.run_options", "simulators.target", "option_types"),

@@ -15,7 +15,7 @@ from basicaer.devices.distributed.threads import on_threads
 from basicaer.devices.registry import DeviceKind
 from basicaer.errors import BasicAerError
 from basicaer.options import DeviceChoice
-from basicaer.simulators import base
+from basicaer.simulators import experiments
 from conftest import TINY_SHAPES, emulated_gpu
 from jobs import GUARD
 from test_distributed_runs import CIRCUITS, layered
@@ -85,7 +85,7 @@ def test_of_three_cards_two_are_used(cards):
 
 
 def test_what_all_of_them_have_no_room_for_is_refused(cards, monkeypatch):
-    monkeypatch.setattr(base, "seconds_if_spilled", lambda *_: None)  # these cards cannot leave a state to the host
+    monkeypatch.setattr(experiments, "seconds_if_spilled", lambda *_: None)  # nor may the host keep it
     with pytest.raises(BasicAerError, match=r"on the [CG]PU, where"):
         run(measured(26, 1), [0, 1])
     assert not any(card.states for card in cards)

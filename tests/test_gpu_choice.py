@@ -15,7 +15,7 @@ from basicaer.devices.gpu.probe import GpuProbe
 from basicaer.errors import BasicAerError, DeviceUnavailableError
 from basicaer.executor import executor_of_gpu
 from basicaer.options import DeviceChoice, DeviceOptions, Precision
-from basicaer.simulators import base, running
+from basicaer.simulators import experiments, running
 from emulated_gpu.building import why_unavailable
 from emulated_gpu.stand_in import EmulatedCupy
 from jobs import GUARD
@@ -222,7 +222,7 @@ def spread(monkeypatch):
         ran[request.program.name] = device.number, threading.get_ident()
         return real(request, device, *arguments, **keys)
 
-    for module in (base, running):
+    for module in (experiments, running):
         monkeypatch.setattr(module, "choose_device", chosen)
     monkeypatch.setattr(running, "execute", execute)
     monkeypatch.setattr(running, "common_structure", lambda _program, **_how: None)

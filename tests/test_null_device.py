@@ -16,7 +16,7 @@ from basicaer.options import Precision
 from basicaer.persistence import job_persister, persister
 from basicaer.plan.planner import plan_segment
 from basicaer.plan_view import making
-from basicaer.simulators import base, running
+from basicaer.simulators import experiments, running
 from jobs import GUARD
 
 N_QUBITS = 40
@@ -24,7 +24,7 @@ N_QUBITS = 40
 
 @pytest.fixture(autouse=True)
 def _on_the_null_device(monkeypatch):
-    for module in (base, running, persister, making):
+    for module in (experiments, running, persister, making):
         monkeypatch.setattr(module, "choose_device", lambda *_, **__: (NullDevice(), "a test wants it"))
 
 

@@ -10,7 +10,7 @@ from basicaer import BasicAer
 from basicaer.engine import together
 from basicaer.engine.draws import seed_of_experiment
 from basicaer.engine.monitor import Monitor
-from basicaer.simulators import base
+from basicaer.simulators import experiments, submitting
 
 ANGLES = [0.1, 0.4, 1.2, 2.0, 2.9, 0.7]
 TIMES = {"time_taken", "lowering_seconds", "simulation_seconds"}
@@ -71,13 +71,13 @@ def test_what_one_set_returns_is_not_shared_with_others():
 
 def test_a_circuit_is_checked_once_for_all_its_sets(monkeypatch):
     checked = []
-    choose_method = base.choose_method
+    choose_method = experiments.choose_method
 
     def counted(method, program, shots):
         checked.append(program.name)
         return choose_method(method, program, shots)
 
-    monkeypatch.setattr(base, "choose_method", counted)
+    monkeypatch.setattr(experiments, "choose_method", counted)
     circuits = [rotations(), rotations()]
     binds = [{"angle": ANGLES}, {"angle": ANGLES}]
     BasicAer.get_backend("qasm_simulator").run(circuits, parameter_binds=binds, shots=3).result()
@@ -86,8 +86,8 @@ def test_a_circuit_is_checked_once_for_all_its_sets(monkeypatch):
 
 def test_sets_of_a_circuit_are_shared_out_among_gpus(monkeypatch):
     payloads = []
-    monkeypatch.setattr(base, "check_room", lambda *_, **__: None)
-    monkeypatch.setattr(base, "submit_job", lambda *_, prepare, **__: payloads.append(prepare()))
+    monkeypatch.setattr(experiments, "check_room", lambda *_, **__: None)
+    monkeypatch.setattr(submitting, "submit_job", lambda *_, prepare, **__: payloads.append(prepare()))
     BasicAer.get_backend("qasm_simulator").run(
         rotations(), parameter_binds=[{"angle": ANGLES}], target_gpus=[0, 1], device="CPU"
     )

@@ -51,6 +51,7 @@ from basicaer.persistence.folder import JobFolder
 from basicaer.persistence.job_persister import JobPersister
 from basicaer.persistence.persister import load_job, saved_new
 from basicaer.simulation import Persistence
+from basicaer.simulators import base
 from basicaer.simulators import running as running_module
 from basicaer.simulators.running import run_resumed, run_simulation
 from conftest import DEVICES
@@ -162,16 +163,17 @@ def work_of(circuits, *, shots=200, memory=False, backend=BACKEND, **options):
     class Caught(Exception):  # noqa: N818
         pass
 
-    def submitted(_qobj, prepare, _settings):
+    def submitted(_backend, _qobj, prepare, _settings):
         caught.append(prepare())
         raise Caught
 
     made = type(backend)()
-    made._submitted = submitted
     of_most = {"shots": shots, "memory": memory, "seed_simulator": 5}
     options |= {name: value for name, value in of_most.items() if hasattr(made.options, name)}
-    with pytest.raises(Caught):
-        made.run(circuits, **options)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(base, "submitted", submitted)
+        with pytest.raises(Caught):
+            made.run(circuits, **options)
     return caught[0]
 
 

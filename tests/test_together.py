@@ -10,7 +10,7 @@ from basicaer import BasicAerError
 from basicaer.compile.lower import lower
 from basicaer.engine.together import common_structure
 from basicaer.library import save_statevector
-from basicaer.simulators import base, running
+from basicaer.simulators import experiments, running
 from conftest import DEVICES
 from qobjs import experiment, instruction, measure, qobj_of
 
@@ -21,7 +21,7 @@ SHOTS = 300
 def on_device(request, monkeypatch):
     """Run everything on one device."""
     device = DEVICES[request.param]()
-    for module in (base, running):
+    for module in (experiments, running):
         monkeypatch.setattr(module, "choose_device", lambda *_, **__: (device, "a test wants it"))
 
 

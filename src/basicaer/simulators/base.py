@@ -2,71 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import time
 import uuid
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2, Options
 
 from basicaer._version import __version__
-from basicaer.calibration import known_crossover
 from basicaer.compile.bound_circuits import bound_circuits
-from basicaer.compile.saves import as_density_matrix, as_unitary
 from basicaer.compile.values import NoNumberError, ReadingTimeLimit
-from basicaer.devices.limits import usable_cores
 from basicaer.engine.collector import OBJECTS_OF_EXPERIMENT, collector_paused
 from basicaer.engine.draws import seed_of_experiment, seeds_of_experiments
-from basicaer.engine.method import choose_method
 from basicaer.errors import BasicAerError, OptionValueError, at_border
 from basicaer.foreign_names import missing_attribute
 from basicaer.foreign_options import is_ideal
-from basicaer.job import BasicAerJob
 from basicaer.notebooks import interrupts_shortened
 from basicaer.options import (
     SECONDS_BETWEEN_SAVES,
-    ArrayPlace,
     DeviceChoice,
-    DeviceOptions,
-    Method,
     Precision,
     check_option,
     keywords_checked,
 )
-from basicaer.persistence.of_ranks import saved_together
-from basicaer.persistence.persister import saved_new
-from basicaer.plan_view.making import plan_experiment, seconds_if_spilled
+from basicaer.plan_view.making import plan_experiment
 from basicaer.qobj.assembly import assemble
 from basicaer.qobj.validation import as_dict
 from basicaer.result import circuit_header
-from basicaer.sharing import gpus_together, in_parts, options_of_rank, qubits_of_rank, shared
-from basicaer.simulation import Experiment, Persistence, SimulationPayload, check_room
-from basicaer.simulators.checks import check_states, circuits_in, is_qobj
+from basicaer.simulation import Experiment, SimulationPayload
+from basicaer.simulators.checks import circuits_in, is_qobj
+from basicaer.simulators.experiments import Experiments
 from basicaer.simulators.noise import noise_of
 from basicaer.simulators.qobj_reading import QOBJ_OPTIONS, options_in, read_experiment
 from basicaer.simulators.ranks import (
     ImaginedRanks,
     check_call,
-    check_same,
     check_with_ranks,
-    imagined_ranks,
-    left_together,
-    on_any_rank,
-    parts_of,
     planned_ranks,
-    settings_of_rank,
     submitted_with_ranks,
 )
-from basicaer.simulators.run_options import RunOptions, check_spill, places_elsewhere
-from basicaer.simulators.running import run_simulation
+from basicaer.simulators.run_options import RunOptions, check_spill
+from basicaer.simulators.submitting import submitted
 from basicaer.simulators.target import build_target
-from basicaer.spilling import choose_device
-from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +56,7 @@ if TYPE_CHECKING:
     from basicaer.compile.bound_circuits import BoundCircuit
     from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.program import Program
+    from basicaer.job import BasicAerJob
     from basicaer.option_types import EstimatorArguments, SamplerArguments, SimulatorOptions
     from basicaer.plan_view.circuit_plan import CircuitPlan
     from basicaer.primitives import CompiledCircuit, EstimatorV2, SamplerV2
@@ -111,6 +90,9 @@ class BasicAerSimulator(BackendV2):
         )
         self._run_options = RunOptions(
             self.name, dict(self._default_options()), self._methods, self._ignored, _simulators_with
+        )
+        self._experiments = Experiments(
+            self.name, self._returns, unitary=self._unitary_only, check=self._check, initial=self._initial
         )
         self.set_options(**options)
 
@@ -335,7 +317,7 @@ class BasicAerSimulator(BackendV2):
             noise.passes.check_no_wait(circuit, "planned")
         try:
             lower = partial(bound.program, noise=noise, poll=ReadingTimeLimit(settings["timeout"]))
-            experiment = self._experiment(lower, dict, settings, seed=0)
+            experiment = self._experiments.make(lower, dict, settings, seed=0)
         except NoNumberError as error:
             if not free:
                 raise
@@ -364,7 +346,7 @@ class BasicAerSimulator(BackendV2):
                 lower = partial(one.program, noise=noise, poll=time_limit)
                 header = partial(circuit_header, one.circuit, one.global_phase)
                 alike = experiments[-1] if position and one.is_like(bound[position - 1]) else None
-                experiment = self._experiment(
+                experiment = self._experiments.make(
                     lower, header, settings, seed=seeds[position], position=position, alike=alike
                 )
                 experiments.append(experiment)
@@ -373,7 +355,7 @@ class BasicAerSimulator(BackendV2):
         config |= {"seed_simulator": seed} if "seed_simulator" in settings else {}
         # A Qobj has no errors, also where passes have put some into the circuits.
         qobj = partial(assemble, bound if noise is None else _bound(circuits, settings), qobj_id, **config)
-        return self._submitted(qobj, lambda: payload, settings)
+        return submitted(self, qobj, lambda: payload, settings)
 
     def _run_qobj(self, qobj: Any, options: Mapping[str, Any]) -> BasicAerJob:
         settings_of_job = self._settings(options)
@@ -394,12 +376,13 @@ class BasicAerSimulator(BackendV2):
                     if own_seed is None or "seed_simulator" in options:
                         own_seed = seed_of_experiment(seed, position)
                     header: Callable[[], dict[str, Any]] = partial(dict, read.header)
-                    experiments.append(self._experiment(read.lower, header, settings, seed=own_seed, position=position))
+                    make = partial(self._experiments.make, read.lower, header, settings)
+                    experiments.append(make(seed=own_seed, position=position))
             return SimulationPayload(
                 self.name, self.backend_version, data["qobj_id"], self._returns, tuple(experiments), data["header"]
             )
 
-        return self._submitted(qobj, prepare, settings_of_job)
+        return submitted(self, qobj, prepare, settings_of_job)
 
     def _qobj_settings(self, config: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         """Return all options, checked: those given to `run` override those in a Qobj's configuration."""
@@ -415,116 +398,6 @@ class BasicAerSimulator(BackendV2):
             check_with_ranks(settings)
         return settings
 
-    def _submitted(self, qobj: Any, prepare: Callable[[], SimulationPayload], settings: dict[str, Any]) -> BasicAerJob:
-        parts = settings["max_parallel_experiments"] or usable_cores()
-        submit = partial(submit_job, BasicAerJob, self, run_simulation, qobj, settings=settings, parts=parts)
-        persistence = None if settings["checkpoint_dir"] is None else _persistence(settings)
-        if ranks := settings["distributed"]:
-            of_rank = settings_of_rank(settings, ranks)
-            return _submitted_together(partial(submit, settings=of_rank), prepare, ranks, persistence, settings)
-        if persistence is None:
-            return submit(prepare=prepare)
-        job_id = str(uuid.uuid4())
-        # The worker would write it too late: a job that is stopped while it waits can be resumed, too.
-        with saved_new(Path(persistence.folder), job_id) as save:
-
-            def prepare_saved() -> SimulationPayload:
-                payload = replace(prepare(), persistence=persistence)
-                save(payload)
-                return payload
-
-            return submit(prepare=prepare_saved, job_id=job_id)
-
-    def _experiment(
-        self,
-        lower: Callable[..., Program],
-        header: Callable[[], dict[str, Any]],
-        settings: dict[str, Any],
-        *,
-        seed: int,
-        position: int = 0,
-        alike: Experiment | None = None,
-    ) -> Experiment:
-        """Lower a circuit and check that it can be run here with these settings.
-
-        Parameters
-        ----------
-        alike
-            An experiment with these settings whose circuit differs in the numbers of its gates only, so that all checks
-            have been made, and its header is the same.
-        """
-        started = time.perf_counter()
-        starts_elsewhere = (
-            settings.get("initial_statevector") is not None or settings.get("initial_unitary") is not None
-        )
-        on_device = settings.get("array") is ArrayPlace.DEVICE
-        # An array that is returned as it is must cover all qubits, the idle ones as well.
-        program = lower(keep_idle=starts_elsewhere or on_device or self._unitary_only)
-        if self._unitary_only:
-            program = as_unitary(program)
-        gpus = settings["target_gpus"] or (0,)
-        if alike is not None and not alike.is_density and len(gpus) == 1:
-            seconds = time.perf_counter() - started
-            return replace(alike, program=program, seed=seed, lowering_seconds=seconds)
-        self._check(program)
-        shots = settings.get("shots", 1)
-        method, method_reason = choose_method(settings.get("method", Method.STATEVECTOR), program, shots)
-        density = method is Method.DENSITY_MATRIX
-        if density:
-            program = as_density_matrix(program)
-        check_states(program, self.name, self._returns, density=density)
-        spill = "" if settings.get("spill") is None else str(settings["spill"])
-        devices = DeviceOptions(
-            settings["device"],
-            settings["max_parallel_threads"],
-            gpus[position % len(gpus)],
-            spill,
-            () if on_device else gpus,  # a state that is kept on a device is whole there
-        )
-        precision = settings["precision"]
-        evolved = program.state_qubits * (2 if self._unitary_only or density else 1)
-        if ranks := settings["distributed"] or imagined_ranks(settings["executor"]):
-            devices = options_of_rank(devices, ranks, gpus)
-        of_rank = qubits_of_rank(evolved, ranks)
-        saved_in = settings["checkpoint_dir"]
-        chosen = choose_device(devices, of_rank, precision, known_crossover, ahead=True, saved_in=saved_in)
-        device, _ = shared(chosen, evolved, ranks)
-        if ranks is None and (together := gpus_together(devices, evolved, precision, ahead=True)):
-            imagined: Any = ImaginedRanks(len(together))
-            device = in_parts(together[0], imagined)
-        memory, is_persisted = settings.get("memory", False), saved_in is not None
-
-        def experiment(initial: NDArray[np.complexfloating] | None) -> Experiment:
-            return Experiment(
-                program,
-                header(),
-                shots,
-                seed,
-                memory,
-                precision,
-                devices,
-                settings["chop_threshold"],
-                initial,
-                time.perf_counter() - started,
-                device.queue,
-                on_device,
-                method,
-                method_reason,
-            )
-
-        check_room(
-            device,
-            program,
-            precision,
-            shots,
-            self._returns,
-            memory=memory,
-            is_persisted=is_persisted,
-            density=density,
-            elsewhere=places_elsewhere(settings, lambda place: seconds_if_spilled(experiment(None), place)),
-        )
-        return experiment(self._initial(settings, program) if starts_elsewhere else None)
-
     def _check(self, program: Program) -> None:
         """Refuse circuits that this simulator cannot run, and warn of those that it runs in vain."""
 
@@ -539,46 +412,11 @@ def _simulators_with(option: str) -> list[str]:
     return [kind._name for kind in kinds if option in kind._default_options()]  # noqa: SLF001  # the class of this module
 
 
-def _persistence(settings: dict[str, Any]) -> Persistence:
-    gpus = 1 if settings["distributed"] else len(settings["target_gpus"] or (0,))  # ranks have one each
-    if settings["max_parallel_experiments"] != 1 or gpus > 1:
-        raise OptionValueError(
-            "checkpoint_dir saves circuits that run one after another; leave out max_parallel_experiments and give one "
-            "of target_gpus at most."
-        )
-    folder, interval, margin = (settings[f"checkpoint_{name}"] for name in ("dir", "every", "margin"))
-    return Persistence(str(folder), interval, margin)
-
-
 def _seed(settings: dict[str, Any]) -> int:
     if (seed := settings.get("seed_simulator")) is not None:
         return int(seed)
     seed = secrets.randbits(63)
     return settings["distributed"].broadcast(seed) if settings["distributed"] else seed
-
-
-def _submitted_together(
-    submit: Callable[..., BasicAerJob],
-    prepare: Callable[[], SimulationPayload],
-    ranks: Comm,
-    persistence: Persistence | None,
-    settings: dict[str, Any],
-) -> BasicAerJob:
-    """Submit the job of one rank, after all ranks have seen that theirs are the same."""
-    made: list[Comm] = []
-    job_id = ranks.broadcast(str(uuid.uuid4()))
-    saving = saved_together(Path(persistence.folder), job_id, ranks) if persistence else contextlib.nullcontext()
-    with saving as save:
-
-        def prepare_together() -> SimulationPayload:
-            payload = replace(prepare(), persistence=persistence)
-            check_same(parts_of(payload.experiments), ranks)
-            if save is not None:
-                save(on_any_rank(payload, settings["max_parallel_threads"]))
-            made.append(ranks.again())
-            return replace(payload, ranks=made[0])
-
-        return left_together(submit(prepare=prepare_together, job_id=job_id), made[0])
 
 
 def _bound(circuits: Sequence[QuantumCircuit], settings: dict[str, Any]) -> list[BoundCircuit]:
