@@ -7,9 +7,10 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.primitives.containers.observables_array import ObservablesArray
-from qiskit.quantum_info import Statevector
+from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from basicaer import EstimatorV2, errors
+from basicaer import BasicAer, EstimatorV2, errors
+from basicaer.library import save_expectation_value
 
 ONE, X, Y, Z = np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1, -1])
 MATRICES = {"I": ONE, "X": X, "Y": Y, "Z": Z}
@@ -75,3 +76,22 @@ def test_a_value_for_a_parameter_is_needed():
     circuit.rx(Parameter("a"), 0)
     with pytest.raises(errors.PubError, match=r"number of values .0. does not match the number of parameters .1."):
         EstimatorV2().run([(circuit, "Z")])
+
+
+@pytest.mark.parametrize("coefficient", [np.nan, np.inf, -np.inf], ids=str)
+def test_a_coefficient_must_be_finite(coefficient):
+    observable, circuit = {"X": coefficient}, QuantumCircuit(1)
+    circuit.h(0)
+    sentence = f"A coefficient of an observable is {coefficient}; give it finite ones"
+    with pytest.raises(errors.PubError, match=sentence):
+        EstimatorV2().run([(circuit, observable)])
+    with pytest.raises(errors.PubError, match=sentence):
+        BasicAer.get_backend("qasm_simulator").compile(circuit, observable)
+
+
+def test_a_saved_observables_coefficients_must_be_finite():
+    circuit = QuantumCircuit(1)
+    circuit.x(0)
+    save_expectation_value(circuit, SparsePauliOp(["Z", "Z"], [1e308, 1e308]), [0])
+    with pytest.raises(errors.BasicAerError, match="A coefficient of an observable is inf"):
+        BasicAer.get_backend("qasm_simulator").run(circuit)

@@ -8,6 +8,7 @@ Aer's need no import.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qiskit.circuit import Gate
@@ -30,7 +31,7 @@ from basicaer.errors import BasicAerError, shown
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from basicaer.compile.scope import Scope
     from basicaer.engine.program import Block, Program
@@ -40,6 +41,7 @@ __all__ = [
     "SAVES",
     "SaveRecord",
     "as_density_matrix",
+    "as_terms",
     "as_unitary",
     "check_outcomes_come_last",
     "is_save",
@@ -239,7 +241,7 @@ def pauli_terms(
     Raises
     ------
     BasicAerError
-        If a string has other letters, or not one for each qubit.
+        If a string has other letters, or not one for each qubit, or a factor is not finite.
     """
     idle = mask_of(number for number, qubit in enumerate(qubits) if qubit is None)
     moved = [(number, qubit) for number, qubit in enumerate(qubits) if qubit is not None and qubit != number]
@@ -259,4 +261,17 @@ def pauli_terms(
         else:
             z &= stay
         factors[x, z] = factors.get((x, z), 0.0) + float(factor)
+    return as_terms(factors)
+
+
+def as_terms(factors: Mapping[tuple[int, int], float]) -> tuple[tuple[int, int, float], ...]:
+    """Return the terms of an observable, given the factor for each pair of masks.
+
+    Raises
+    ------
+    BasicAerError
+        If a factor is infinite or no number.
+    """
+    if odd := [factor for factor in factors.values() if not isfinite(factor)]:
+        raise BasicAerError(f"A coefficient of an observable is {odd[0]}; give it finite ones.")
     return tuple((x, z, factor) for (x, z), factor in factors.items())

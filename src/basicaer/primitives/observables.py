@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from basicaer.compile.saves import PAULI_LETTERS, pauli_terms
+from basicaer.compile.saves import PAULI_LETTERS, as_terms, pauli_terms
 from basicaer.engine.bits import mask_of, masks_of_groups
 from basicaer.errors import BasicAerError, PubError, at_border, warn
 from basicaer.wording import counted
@@ -114,12 +114,21 @@ def each_observable(observables: ObservablesArray) -> Iterator[SparseObservable 
 def terms_of(
     observable: SparseObservable | Mapping[str, float], program: Program
 ) -> tuple[tuple[int, int, float], ...]:
-    """Return an observable as terms on the state's qubits; see `pauli_terms`."""
+    """Return an observable as terms on the state's qubits; see `pauli_terms`.
+
+    Raises
+    ------
+    PubError
+        If a coefficient is infinite or no number.
+    """
     state_qubit = {qubit: number for number, qubit in enumerate(program.qubits)}
     qubits = tuple(state_qubit.get(qubit) for qubit in range(program.circuit_qubits))
-    if isinstance(observable, Mapping):
-        return pauli_terms(_in_paulis(observable), qubits)
-    return _sparse_terms(observable, qubits)
+    try:
+        if isinstance(observable, Mapping):
+            return pauli_terms(_in_paulis(observable), qubits)
+        return _sparse_terms(observable, qubits)
+    except BasicAerError as error:
+        raise PubError(str(error)) from None
 
 
 def _widths(observable: SparseObservable | Mapping[str, float]) -> set[int]:
@@ -144,7 +153,7 @@ def _sparse_terms(observable: SparseObservable, qubits: tuple[int | None, ...]) 
     for flipped, signed, number in zip(x.tolist(), z.tolist(), factor.tolist(), strict=True):
         if number:
             factors[flipped, signed] = factors.get((flipped, signed), 0.0) + number
-    return tuple((flipped, signed, number) for (flipped, signed), number in factors.items())
+    return as_terms(factors)
 
 
 def _in_paulis(observable: Mapping[str, float]) -> Iterator[tuple[str, float]]:
