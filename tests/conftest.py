@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import machine_code
-from basicaer import BasicAer
+from basicaer import BasicAer, calibration
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu.device import CupyDevice
 from basicaer.devices.gpu.probe import probe_gpu
@@ -49,6 +49,15 @@ def pytest_collection_finish():
     """Spare the garbage collector what is there before the first test: modules, and thousands of collected tests."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_calibrated(tmp_path_factory):
+    """Keep what has been measured of this machine out of the tests, which could depend on it."""
+    file = tmp_path_factory.mktemp("cache") / "calibration.json"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(calibration, "calibration_file", lambda: file)
+        yield
 
 
 def new_emulated_cupy():

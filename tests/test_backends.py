@@ -16,7 +16,7 @@ from qiskit.result.models import MeasLevel, MeasReturnType
 
 import basicaer
 import reference
-from basicaer import BasicAer, BasicAerError, BasicAerProvider, calibration
+from basicaer import BasicAer, BasicAerError, BasicAerProvider
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.gpu import probe as gpu_probe
@@ -573,8 +573,7 @@ def test_many_jobs_share_a_backend(qasm):
     assert [sum(job.result().get_counts().values()) for job in jobs] == [10 + i for i in range(30)]
 
 
-def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary, monkeypatch, tmp_path):
-    monkeypatch.setattr(calibration, "calibration_file", lambda: tmp_path / "none")  # where rates of disks are kept
+def test_too_wide_is_refused_before_the_state_is_made(qasm, statevector, unitary, monkeypatch):
     monkeypatch.setattr(NumpyDevice, "free_bytes", lambda _self: 2**30)
     monkeypatch.setattr(NumpyDevice, "new_state", None)
     monkeypatch.setenv("BASICAER_NUM_THREADS", "2")  # each takes some memory
