@@ -165,6 +165,7 @@ def test_every_rank_gets_the_whole_state(simulator):
 
 def test_a_state_that_does_not_fit_is_not_brought_to_every_rank(monkeypatch):
     monkeypatch.setattr(distributed_state, "free_host_bytes", lambda: 2**11)
+    monkeypatch.setattr(distributed_state, "TOO_SMALL_TO_ASK", 0)
     for error in run(4, layered(6), "statevector_simulator"):
         assert "needs 4 KiB where every rank of a host gets all of it, and 2 KiB are free" in str(error)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
-from basicaer.devices.memory import TOO_SMALL_TO_ASK
 from basicaer.devices.spilled.device import SpilledDevice
 from basicaer.devices.spilled.state_file import check_folder, why_no_files
+from basicaer.engine.device import TOO_SMALL_TO_ASK
 from basicaer.errors import BasicAerError
 from basicaer.options import HOST_MEMORY, DeviceChoice
 from basicaer.plan.planner import plan_segment

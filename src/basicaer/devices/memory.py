@@ -8,6 +8,7 @@ import psutil
 
 from basicaer.devices.limits import memory_left
 from basicaer.engine.bits import highest_position
+from basicaer.engine.device import TOO_SMALL_TO_ASK
 from basicaer.engine.readings import kept_bytes
 from basicaer.errors import BasicAerError
 from basicaer.options import Precision
@@ -20,18 +21,15 @@ if TYPE_CHECKING:
     from basicaer.engine.program import Program
 
 __all__ = [
-    "TOO_SMALL_TO_ASK",
     "check_dictionary",
     "check_fits",
     "check_saves",
     "check_shots",
     "check_values",
     "free_host_bytes",
+    "free_if_too_little",
     "largest_state",
 ]
-
-TOO_SMALL_TO_ASK = 2**25
-"""Bytes that there always are: to ask the operating system takes up to 1 ms, which is as long as a small circuit."""
 
 _NO_MEMORY = 1000  # qubits; the powers of 2 of much larger numbers would take much memory themselves
 _MOST_SPILLED = 42  # qubits of a state that some disk may hold: 64 TiB in double precision
@@ -43,6 +41,14 @@ _BYTES_PER_ENTRY = 200  # a key of up to 16 letters, a complex number, and their
 def free_host_bytes() -> int:
     """Return how many bytes can still be allocated: the available memory or, if less, what the control groups leave."""
     return int(min(psutil.virtual_memory().available, memory_left()))
+
+
+def free_if_too_little(needed: int) -> int | None:
+    """Return how many bytes of the host's memory are free if they are fewer than are needed, or else None."""
+    if needed <= TOO_SMALL_TO_ASK:
+        return None
+    free = free_host_bytes()
+    return free if free < needed else None
 
 
 def largest_state(device: Device, precision: Precision, free: int) -> int:
@@ -106,7 +112,7 @@ def check_fits(
 def check_shots(subject: str, shots: int) -> None:
     """Refuse more shots than there is memory to tell apart; `subject` as for `check_fits`."""
     needed = shots * _BYTES_PER_SHOT
-    if needed > TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+    if (free := free_if_too_little(needed)) is not None:
         raise BasicAerError(
             f"{subject} needs {readable(needed)} for {counted(shots, 'shot')} whose outcomes are kept one by one, and "
             f"{readable(free)} are free; run at most {counted(max(free // _BYTES_PER_SHOT, 1), 'shot')} at a time."
@@ -116,7 +122,7 @@ def check_shots(subject: str, shots: int) -> None:
 def check_values(subject: str, shots: int, values: int) -> None:
     """Refuse to keep so many numbers of each shot's state; `subject` as for `check_fits`."""
     needed = shots * values * _BYTES_PER_VALUE
-    if needed > TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+    if (free := free_if_too_little(needed)) is not None:
         raise BasicAerError(
             f"{subject} has too many outcomes to follow each, and needs {readable(needed)} for the values of "
             f"{counted(values, 'Pauli')} in {counted(shots, 'shot')}, where {readable(free)} are free; give a larger "
@@ -127,7 +133,7 @@ def check_values(subject: str, shots: int, values: int) -> None:
 def check_dictionary(subject: str, entries: int) -> None:
     """Refuse to make a dictionary of more entries than there is memory for; `subject` as for `check_fits`."""
     needed = entries * _BYTES_PER_ENTRY
-    if needed > TOO_SMALL_TO_ASK and needed > (free := free_host_bytes()):
+    if (free := free_if_too_little(needed)) is not None:
         raise BasicAerError(
             f"{subject} needs {readable(needed)} for a dictionary of {counted(entries, 'entry')}, and "
             f"{readable(free)} are free; save an array instead."

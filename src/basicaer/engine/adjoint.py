@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from basicaer.engine.device import SegmentBatch
+from basicaer.engine.device import TOO_SMALL_TO_ASK, SegmentBatch
 from basicaer.engine.kept_states import Relay, kept_states
 from basicaer.engine.program import Phase, Prepare, Segment, SetState
 from basicaer.engine.sweeps import Done, is_undone
@@ -103,8 +103,11 @@ class Adjoint:
         if not sweep.places_wanted:
             return sweep.outputs  # none is made
         each = self._precision.amplitude_bytes * 2**sweep.program.state_qubits * sets
-        room = (self._device.free_bytes() - self._device.scratch_bytes(self._precision)) // each - 1
-        return int(max(1, min(sweep.outputs, _MOST_BRAS, room)))
+        most, scratch = min(sweep.outputs, _MOST_BRAS), self._device.scratch_bytes(self._precision)
+        if (1 + most) * each + scratch <= TOO_SMALL_TO_ASK:
+            return most
+        room = (self._device.free_bytes() - scratch) // each - 1
+        return int(max(1, min(most, room)))
 
     def _plans(self, sweep: Sweep) -> dict[int, Plan | None]:
         """Return the plan of each segment, by its place."""

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from basicaer.engine.plan import Costs, Plan
     from basicaer.options import Precision
 
-__all__ = ["Batch", "Device", "GatesOfBatch", "Generators", "SegmentBatch", "State", "segment_batch"]
+__all__ = [
+    "TOO_SMALL_TO_ASK",
+    "Batch",
+    "Device",
+    "GatesOfBatch",
+    "Generators",
+    "SegmentBatch",
+    "State",
+    "segment_batch",
+]
+
+TOO_SMALL_TO_ASK = 2**25
+"""Bytes that there always are: to ask the operating system takes up to 1 ms, which is as long as a small circuit."""
 
 Generators = Mapping[int, Sequence[NDArray[Any]]]
 """``generators[g][a][s]``: generator a of gate g of a segment, for the numbers of set s.

@@ -12,6 +12,7 @@ from basicaer.devices.distributed.pauses import Left, left_of, pieces_of
 from basicaer.devices.distributed.rank_gates import gates_of_rank, scaling, start_of_product, taken_alone
 from basicaer.devices.memory import free_host_bytes
 from basicaer.engine.bits import deposit_bits, lowest_bits, mask_of, shifted_down, shifted_up
+from basicaer.engine.device import TOO_SMALL_TO_ASK
 from basicaer.engine.irreversible import Irreversible
 from basicaer.engine.sampling import last_with_weight
 from basicaer.errors import BasicAerError
@@ -257,7 +258,10 @@ class DistributedState(PauliValues, Irreversible):
 
     def _check_room(self) -> None:
         """Refuse to bring all amplitudes to every rank where there is no room for that."""
-        needed = self._rank.dtype.itemsize * 2**self.n_qubits * self._comm.host.ranks
+        each = self._rank.dtype.itemsize * 2**self.n_qubits
+        if each * self._comm.size <= TOO_SMALL_TO_ASK:  # which is the same on all ranks, whatever their hosts
+            return
+        needed = each * self._comm.host.ranks
         free = self._comm.gather((needed, free_host_bytes()))
         if any(needs > there for needs, there in free):
             needs, there = max(free, key=lambda one: one[0] - one[1])

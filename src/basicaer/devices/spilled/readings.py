@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from basicaer.devices.memory import free_host_bytes
+from basicaer.devices.memory import free_if_too_little
 from basicaer.devices.spilled.pauli_values import SpilledPauliValues
 from basicaer.engine.bits import deposit_bits, extract_bits, mask_of, shifted_down
 from basicaer.engine.sampling import last_with_weight
@@ -124,7 +124,7 @@ class SpilledReadings(SpilledPauliValues):
     def _read_all(self) -> NDArray[np.complexfloating]:
         """Return all amplitudes, if there is memory for them."""
         needed = self._workshop.dtype.itemsize * 2**self.n_qubits
-        if needed > (free := free_host_bytes()):
+        if (free := free_if_too_little(needed)) is not None:
             raise BasicAerError(
                 f"All amplitudes of {counted(self.n_qubits, 'qubit')} need {readable(needed)} of memory, where "
                 f"{readable(free)} are free; ask for some amplitudes, probabilities or expectation values instead."
