@@ -21,6 +21,7 @@ from basicaer import BasicAer, BasicAerError, __version__, calibration, cli, spi
 from basicaer.cli import inputs
 from basicaer.devices import registry
 from basicaer.devices.cpu.device import NumpyDevice
+from basicaer.devices.gpu.probe import GpuProbe
 from basicaer.devices.memory import largest_state
 from basicaer.devices.spilled import state_file
 from basicaer.engine.monitor import current_monitor
@@ -28,6 +29,7 @@ from basicaer.engine.suspended import Suspension
 from basicaer.openqasm.loading import load_circuit
 from basicaer.options import Precision
 from basicaer.wording import counted
+from conftest import TINY_SHAPES, emulated_gpu
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GHZ = EXAMPLES / "ghz.qasm"
@@ -578,6 +580,20 @@ def test_a_state_is_spilled_on_the_command_line(tmp_path, monkeypatch):
     shown = CliRunner().invoke(cli.main, ["run", str(path), "--spill", str(tmp_path), "--simulator", "unitary"])
     assert shown.exit_code == 1
     assert "'spill'" in shown.output
+
+
+def test_a_state_that_does_not_fit_a_gpu_is_spilled_to_the_host_on_the_command_line(tmp_path, monkeypatch):
+    device = emulated_gpu(TINY_SHAPES)
+    monkeypatch.setattr(registry, "probe_gpu", lambda: GpuProbe(cards=("0: Emulated GPU",)))
+    monkeypatch.setattr(registry, "gpu_device", lambda _number: device)
+    for name in ("free_bytes", "expected_free_bytes"):
+        monkeypatch.setattr(type(device), name, lambda _: 1)
+    monkeypatch.setattr(spilling, "TOO_SMALL_TO_ASK", 0)
+    path = tmp_path / "coin.qasm"
+    path.write_text('OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; x q; measure q -> c;')
+    shown = CliRunner().invoke(cli.main, ["run", str(path), "--device", "GPU", "--spill", "host", "--json"])
+    assert shown.exit_code == 0, shown.output
+    assert "GPU and host memory" in shown.output
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,7 @@ def test_a_folder_may_be_called_host(tmp_path, monkeypatch, qasm):
 
 def test_the_refusal_of_a_state_names_the_host_and_how_long_that_takes(gpu, monkeypatch, qasm):
     monkeypatch.setattr("basicaer.simulators.run_options.free_host_bytes", lambda: 2**40)
+    monkeypatch.setattr(spilled_device, "free_host_bytes", lambda: 2**40)
     circuit = layers(30, 1)
     circuit.measure_all()
     with pytest.raises(BasicAerError, match="30 qubits") as refused:

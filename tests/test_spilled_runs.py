@@ -388,6 +388,21 @@ def test_nobody_asks_how_much_memory_is_free_for_a_small_state(folder, monkeypat
     assert not asked
 
 
+@pytest.mark.parametrize(("free", "is_said"), [(2**34, True), (2**34 - 1, False)])
+def test_how_long_a_file_would_take_is_said_where_the_disk_has_room_for_it(free, is_said, folder, monkeypatch, qasm):
+    monkeypatch.setattr(SpilledDevice, "seconds_to_move", lambda _device, amplitudes: (amplitudes / 2**30,) * 2)
+    monkeypatch.chdir(folder)
+    measured = layers(9)
+    measured.measure_all()
+    qasm.plan(measured, spill=".")  # measures the disk
+    monkeypatch.setattr(spilled_device, "free_disk_bytes", lambda _folder: free)
+    circuit = layers(30, 1)
+    circuit.measure_all()
+    with pytest.raises(BasicAerError, match="spill=FOLDER keeps it in a file of 16 GiB") as refused:
+        qasm.run(circuit)
+    assert ("16 GiB (about" in refused.value.message) == is_said
+
+
 @pytest.mark.parametrize("options", [{}, {"precision": "single"}, {"device": "CPU"}, {"checkpoint_dir": "saved"}])
 def test_the_refusal_of_a_state_says_how_large_its_file_would_be(options, tmp_path, monkeypatch, qasm):
     monkeypatch.chdir(tmp_path)

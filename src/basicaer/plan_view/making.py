@@ -106,17 +106,18 @@ def plan_experiment(
     )
 
 
-def seconds_if_spilled(experiment: Experiment, spill: str) -> float | None:
-    """Predict how long an experiment takes with a value of ``spill``.
+def seconds_if_spilled(experiment: Experiment, spill: str, size: int) -> float | None:
+    """Predict how long an experiment with a state of so many bytes takes with a value of ``spill``.
 
-    None if that is not known: no plan with that place was made here before, or it would take long to make one.
+    None if that is not known: no plan with that place was made here before, or it would take long to make one, or that
+    place has no room for the state.
     """
     gates = sum(len(part.gates) for part in walk(experiment.program.body) if isinstance(part, Segment))
     choice = DeviceChoice.GPU if spill == HOST_MEMORY else DeviceChoice.CPU
     devices = experiment.devices._replace(choice=choice, spill=spill)
     try:
         device = spilled_device(devices)
-        if gates > _MOST_GATES or known_store_rates(device) is None:
+        if gates > _MOST_GATES or known_store_rates(device) is None or size > device.free_bytes():
             return None
         return plan_experiment(replace(experiment, devices=devices)).seconds
     except BasicAerError:  # it cannot be spilled there

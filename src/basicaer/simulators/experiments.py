@@ -133,7 +133,7 @@ class Experiments:
             memory=memory,
             is_persisted=settings["checkpoint_dir"] is not None,
             density=density,
-            elsewhere=places_elsewhere(settings, lambda place: seconds_if_spilled(experiment(None), place)),
+            elsewhere=places_elsewhere(settings, lambda place, size: seconds_if_spilled(experiment(None), place, size)),
         )
         return experiment(self._initial(settings, program) if starts_elsewhere else None)
 

@@ -112,14 +112,15 @@ class RunOptions(NamedTuple):
 
 
 def places_elsewhere(
-    settings: Mapping[str, Any], predicted: Callable[[str], float | None] = lambda _place: None
+    settings: Mapping[str, Any], predicted: Callable[[str, int], float | None] = lambda _place, _size: None
 ) -> Callable[[int], Iterator[str]]:
     """Return what yields remedies by which a state of so many bytes would be spilled, if ``spill`` is free for that.
 
     Parameters
     ----------
     predicted
-        Returns how many seconds the circuit would take with a value of ``spill``; None if that is not known.
+        Returns how many seconds the circuit would take with a value of ``spill`` and so many bytes there; None if that
+        is not known.
     """
     on_gpu = settings["device"] is DeviceChoice.GPU
 
@@ -128,10 +129,10 @@ def places_elsewhere(
         if not is_free or _leads_to_ranks(settings):
             return
         if on_gpu and settings["checkpoint_dir"] is None and size <= free_host_bytes():
-            yield f"spill='{HOST_MEMORY}' keeps it in the host's memory{_in_about(predicted(HOST_MEMORY))}"
+            yield f"spill='{HOST_MEMORY}' keeps it in the host's memory{_in_about(predicted(HOST_MEMORY, size))}"
         if not why_no_files():
             device = "device='CPU' with " if on_gpu else ""
-            yield f"{device}spill=FOLDER keeps it in a file of {readable(size)}{_in_about(predicted('.'))}"
+            yield f"{device}spill=FOLDER keeps it in a file of {readable(size)}{_in_about(predicted('.', size))}"
 
     return places
 
