@@ -1,4 +1,4 @@
-"""The slow version, which is the specification: statevectors as plain arrays, one amplitude at a time.
+"""The slow version, which is the specification: statevectors as plain arrays, and gates one by one as matrices.
 
 Imports nothing of basicaer. Index i of a vector is the basis state whose bit q is the value of qubit q.
 """
@@ -10,7 +10,8 @@ import itertools
 import numpy as np
 
 
-def bit(index: int, position: int) -> int:
+def bit(index, position):
+    """The bit of an index, or of each of an array of them."""
     return index // 2**position % 2
 
 
@@ -35,24 +36,22 @@ def apply(vector, matrix, targets, controls=(), control_state=None):
     """Apply a matrix whose row bit j is targets[j] where controls[j] equals bit j of control_state (default: all 1)."""
     if control_state is None:
         control_state = 2 ** len(controls) - 1
-    result = np.zeros(len(vector), complex)
-    for i in range(len(vector)):
-        if any(bit(i, q) != bit(control_state, j) for j, q in enumerate(controls)):
-            result[i] += vector[i]
-            continue
-        column = sum(bit(i, q) * 2**j for j, q in enumerate(targets))
-        for row in range(2 ** len(targets)):
-            moved = i + sum((bit(row, j) - bit(column, j)) * 2**q for j, q in enumerate(targets))
-            result[moved] += matrix[row, column] * vector[i]
-    return result
+    index, result = np.arange(len(vector)), np.zeros(len(vector), complex)
+    row = sum((bit(index, q) * 2**j for j, q in enumerate(targets)), 0 * index)
+    for column in range(2 ** len(targets)):
+        from_column = index + sum((bit(column, j) - bit(row, j)) * 2**q for j, q in enumerate(targets))
+        result += matrix[row, column] * vector[from_column]
+    is_on = np.all([bit(index, q) == bit(control_state, j) for j, q in enumerate(controls)], axis=0)
+    return np.where(is_on, result, vector)
 
 
 def probability_of_one(vector, qubit) -> float:
-    return sum(abs(a) ** 2 for i, a in enumerate(vector) if bit(i, qubit)) / sum(abs(a) ** 2 for a in vector)
+    squares = np.abs(vector) ** 2
+    return squares[bit(np.arange(len(vector)), qubit) == 1].sum() / squares.sum()
 
 
 def collapse(vector, qubit, outcome):
-    kept = np.array([a if bit(i, qubit) == outcome else 0 for i, a in enumerate(vector)])
+    kept = np.where(bit(np.arange(len(vector)), qubit) == outcome, vector, 0)
     return kept / np.linalg.norm(kept)
 
 

@@ -259,7 +259,7 @@ class DistributedState(PauliValues, Irreversible):
     def _check_room(self) -> None:
         """Refuse to bring all amplitudes to every rank where there is no room for that."""
         each = self._rank.dtype.itemsize * 2**self.n_qubits
-        if each * self._comm.size <= TOO_SMALL_TO_ASK:  # which is the same on all ranks, whatever their hosts
+        if each * self._comm.size <= TOO_SMALL_TO_ASK:  # It is the same on all ranks, whatever their hosts.
             return
         needed = each * self._comm.host.ranks
         free = self._comm.gather((needed, free_host_bytes()))
