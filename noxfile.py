@@ -97,7 +97,7 @@ def ecosystem(session: nox.Session, group: str) -> None:
     files = [file for file in files if (file.stem == "test_pennylane") == (group == "pennylane")]
     # Warnings of other packages are ignored; a warning of ours would be a fault of the program.
     warnings = ("-W", "ignore", "-W", "error::basicaer.errors.BasicAerWarning")
-    session.run("pytest", *warnings, *map(str, files), *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *warnings, *map(str, files), *session.posargs)
 
 
 @nox.session
@@ -108,7 +108,7 @@ def bindings(session: nox.Session) -> None:
     """
     session.install(".", *_GROUPS["test"], *_GROUPS["bindings"])
     warnings = ("-W", "ignore", "-W", "error::basicaer.errors.BasicAerWarning")
-    session.run("pytest", *warnings, "tests/bindings", *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *warnings, "tests/bindings", *session.posargs)
 
 
 @nox.session
@@ -133,7 +133,7 @@ def kernels(session: nox.Session, versions: str) -> None:
     }
     session.install("-e", *wheels[versions], *_GROUPS["test"])
     names = ("compiled", "amd", "cupy")
-    session.run("pytest", *(f"tests/test_gpu_{name}.py" for name in names), *session.posargs)
+    session.run("pytest", *_ON_ALL_CORES, *(f"tests/test_gpu_{name}.py" for name in names), *session.posargs)
 
 
 @nox.session

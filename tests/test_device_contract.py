@@ -111,14 +111,22 @@ def test_load_copies(state_of, tolerance):
     assert np.allclose(state.amplitudes(), before, atol=tolerance)
 
 
+@pytest.fixture
+def most_orders():
+    """On how many orders of qubits a gate is tested."""
+    return 6
+
+
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("targets", range(4))
 @pytest.mark.parametrize("controls", range(3))
-def test_gates_of_every_form_on_every_order_of_qubits(form, targets, controls, *, run, state_of, tolerance):
+def test_gates_of_every_form_on_many_orders_of_qubits(
+    form, targets, controls, *, run, state_of, tolerance, most_orders
+):
     n = 5
     vector = reference.random_state(n)
     orders = reference.orders(n, targets + controls)
-    for number, qubits in enumerate(orders[:: max(1, len(orders) // 6)]):
+    for number, qubits in enumerate(orders[:: max(1, len(orders) // most_orders)]):
         data = numbers(form, targets, number)
         control_state = number % 2**controls
         state = state_of(vector)

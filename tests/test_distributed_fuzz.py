@@ -42,10 +42,10 @@ def same_on(ranks, number):
 
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_some_programs_do_the_same(ranks):
-    assert sum(same_on(ranks, number) for number in range(25)) > 15
+    assert sum(same_on(ranks, number) for number in range(12)) > 7
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_many_programs_do_the_same(ranks):
-    assert sum(same_on(ranks, number) for number in range(25, 500)) > 300
+    assert sum(same_on(ranks, number) for number in range(12, 500)) > 300

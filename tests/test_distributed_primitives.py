@@ -14,7 +14,6 @@ from basicaer.devices.distributed.comm import Comm
 from basicaer.engine import ensemble, trajectories
 from basicaer.engine.execute import _Execution
 from basicaer.errors import BasicAerError, OptionValueError
-from basicaer.gradients import gradient
 from basicaer.library import save_expectation_value
 from basicaer.noise import NoiseModel, ReadoutError, amplitude_damping_error, depolarizing_error
 from basicaer.primitives import running as primitives_running
@@ -203,9 +202,7 @@ def test_ranks_with_other_circuits_are_told_so():
 
 def test_what_is_not_spread_says_so():
     estimator = EstimatorV2(distributed=comms(1)[0])
-    with pytest.raises(OptionValueError, match="not gradients and compile"):
+    with pytest.raises(OptionValueError, match=r"compile\(\) works in one process; leave out distributed"):
         estimator.compile(ansatz(measured=False), "ZZII")
     with pytest.raises(OptionValueError, match=r"distributed is given to run\(\)"):
         EstimatorV2(BasicAer.get_backend("qasm_simulator", distributed=True))
-    with pytest.raises(BasicAerError, match="distributed"):
-        gradient(ansatz(measured=False), "ZZII", VALUES[0], distributed=True)

@@ -196,7 +196,7 @@ def check(kind, seeds, tmp_path, monkeypatch):
     return stopped
 
 
-@pytest.mark.parametrize(("kind", "count"), [("layers", 6), ("programs", 16), ("errors", 6), ("wide", 2)])
+@pytest.mark.parametrize(("kind", "count"), [("layers", 4), ("programs", 10), ("errors", 3), ("wide", 1)])
 def test_some_jobs(kind, count, tmp_path, monkeypatch):
     assert check(kind, range(1000, 1000 + count), tmp_path, monkeypatch) > count // 4
 

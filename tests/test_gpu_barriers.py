@@ -33,6 +33,7 @@ def test_with_all_barriers_all_is_right():
     assert is_right_here()
 
 
+@pytest.mark.slow  # each compiles the kernels anew
 @pytest.mark.parametrize("at", BARRIERS, ids=range(len(BARRIERS)))
 def test_without_a_barrier_something_is_wrong(at, monkeypatch):
     text = kernel_source()

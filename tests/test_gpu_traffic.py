@@ -16,7 +16,7 @@ from emulated_gpu import why_unavailable
 from gpu_traffic import FAMILIES, SECTOR_BYTES, counted, planned, rank
 
 N = 28  # qubits of circuits that are only planned
-N_COUNTED = 16  # qubits of circuits that are run: a few tiles
+N_COUNTED = 14  # qubits of circuits that are run: a few tiles
 DOUBLE, SINGLE = Precision.DOUBLE, Precision.SINGLE
 
 needs_compiler = pytest.mark.skipif(why_unavailable() is not None, reason=why_unavailable() or "")

@@ -663,8 +663,9 @@ def test_a_job_is_cancelled_in_every_phase(phase, one_thread):
     compiled = value_and_gradient(circuit, ["Z" * 11, "X" * 11], executor=one_thread)
     enter = adjoint.Adjoint.__init__
 
-    def stopping(self, device, planner, precision, monitor):
-        enter(self, device, planner, precision, monitor)
+    def stopping(self, *given):
+        enter(self, *given)
+        *_, monitor = self.parts
         on = monitor.enter
 
         def entering(name):

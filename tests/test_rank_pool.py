@@ -166,11 +166,20 @@ def test_a_saved_job_goes_on_in_a_pool(pool, tmp_path):
 
 
 @needs_mpi
-def test_a_gradient_is_saved_and_returned_by_one_rank(pool, tmp_path):
+def test_a_gradient_that_is_saved_is_returned_by_one_rank(pool, tmp_path):
     circuit, observable, values = ansatz(measured=False), OBSERVABLES[0], VALUES[0]
     want = gradient(circuit, observable, values).result().gradients
     job = gradient(circuit, observable, values, executor=pool, checkpoint_dir=tmp_path / "saved")
     assert np.array_equal(job.result(GUARD).gradients, want)
+
+
+@needs_mpi
+def test_ranks_share_the_sets_of_a_gradient(pool):
+    circuit, observables = ansatz(measured=False), [one for (one,) in OBSERVABLES]
+    want = gradient(circuit, observables, VALUES).result()
+    found = gradient(circuit, observables, VALUES, executor=pool).result(GUARD)
+    assert np.array_equal(found.values, want.values)
+    assert np.array_equal(found.gradients, want.gradients)
 
 
 @needs_mpi

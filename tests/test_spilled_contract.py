@@ -22,7 +22,7 @@ from test_device_contract import (  # noqa: F401  # they are collected here too,
     test_draws_are_found_in_their_blocks,
     test_expectation_values_of_many_products_at_once,
     test_expectation_values_of_products_of_paulis,
-    test_gates_of_every_form_on_every_order_of_qubits,
+    test_gates_of_every_form_on_many_orders_of_qubits,
     test_gates_run_in_order,
     test_gates_that_undo_each_other_leave_what_nothing_has_written_zero,
     test_gates_wider_than_a_block,
@@ -41,7 +41,7 @@ from test_device_contract import (  # noqa: F401  # they are collected here too,
 def pytest_generate_tests(metafunc):
     """Run the gates of every form in one precision, since a chunk is computed as its device does; others in both."""
     if "precision" in metafunc.fixturenames:
-        is_costly = metafunc.function is test_gates_of_every_form_on_every_order_of_qubits
+        is_costly = metafunc.function is test_gates_of_every_form_on_many_orders_of_qubits
         metafunc.parametrize("precision", [Precision.DOUBLE] if is_costly else list(Precision), indirect=True, ids=str)
 
 
@@ -61,6 +61,12 @@ def device(request, tmp_path):
         return SpilledDevice(tmp_path, plan_segment, plan_stages, device=cpu, chunk_qubits=3)
     gpu = CupyDevice(cupy=TINY_GPUS[request.param]().card.cupy, shapes=SMALLEST_SHAPES)
     return SpilledDevice(None, plan_segment, plan_stages, device=gpu, chunk_qubits=3)
+
+
+@pytest.fixture
+def most_orders():
+    """Few: what is here does no arithmetic, and what does is tested with its device."""
+    return 3
 
 
 @pytest.fixture

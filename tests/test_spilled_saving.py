@@ -50,8 +50,7 @@ def states_in(folder):
     return [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
 
 
-@pytest.mark.parametrize("name", CIRCUITS)
-@pytest.mark.parametrize("saves", [1, 3])
+@pytest.mark.parametrize(("name", "saves"), [("layers", 1), ("layers", 3), ("branching", 3), ("errors", 3)])
 def test_a_job_that_is_lost_after_a_stage_goes_on_there(name, saves, tmp_path):
     want, job = outcome(run(work(name, tmp_path))), tmp_path / "job"
     persistence = Persistence(str(job), ALWAYS)

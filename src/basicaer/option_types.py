@@ -47,6 +47,7 @@ class JobRunOptions(TypedDict, total=False):
     callback: Callable[[Progress], object] | None
     progress: bool
     noise_model: Any
+    distributed: Any
 
 
 class PrimitiveRunOptions(JobRunOptions, total=False):
@@ -54,7 +55,6 @@ class PrimitiveRunOptions(JobRunOptions, total=False):
 
     method: _Method
     spill: str | PathLike[str] | None
-    distributed: bool
 
 
 class SamplerArguments(PrimitiveRunOptions, total=False):
@@ -98,7 +98,6 @@ class SimulatorOptions(JobRunOptions, SavingOptions, ForeignOptions, total=False
     max_parallel_experiments: WholeNumber | None
     target_gpus: Sequence[int] | None
     cancel_on_interrupt: bool
-    distributed: Any
 
 
 class QasmSimulatorOptions(SimulatorOptions, total=False):

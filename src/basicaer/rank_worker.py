@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from basicaer.devices.distributed.mpi import is_first_process, world
 from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, reason_of
-from basicaer.primitives.payload import EstimatorTask, PrimitivePayload, SamplerTask
+from basicaer.primitives.payload import PrimitivePayload
 from basicaer.sharing import options_of_rank
 from basicaer.simulation import SimulationPayload
 from basicaer.simulators.ranks import resumed_by_rank
@@ -110,14 +110,14 @@ def _made_together(
 
 
 def _is_for_one(arguments: tuple[Any, ...]) -> bool:
-    """Tell whether these are the arguments of a job that one rank runs alone, such as that of a gradient."""
+    """Tell whether these are the arguments of a job that one rank runs alone, such as a gradient that is saved."""
     return any(hasattr(one, "at_work") for one in arguments) and not any(map(_is_shared, arguments))
 
 
 def _is_shared(argument: Any) -> bool:
     """Tell whether this is the payload of a job that ranks share."""
     if isinstance(argument, PrimitivePayload):
-        return all(isinstance(task, SamplerTask | EstimatorTask) for task in argument.tasks)
+        return argument.persistence is None
     return isinstance(argument, SimulationPayload)
 
 

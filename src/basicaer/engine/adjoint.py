@@ -7,6 +7,7 @@ arXiv:2009.02823). The time does not depend on the number of angles.
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from basicaer.engine.device import TOO_SMALL_TO_ASK, SegmentBatch
 from basicaer.engine.kept_states import Relay, kept_states
 from basicaer.engine.program import Phase, Prepare, Segment, SetState
-from basicaer.engine.sweeps import Done, is_undone
+from basicaer.engine.sweeps import AdjointSums, Done, is_undone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from basicaer.engine.device import Device
     from basicaer.engine.monitor import Monitor
     from basicaer.engine.plan import Plan, Planner
-    from basicaer.engine.sweeps import AdjointSums, Sweep
+    from basicaer.engine.sweeps import Sweep
+    from basicaer.engine.team import Team
     from basicaer.options import Precision
 
 __all__ = ["Adjoint"]
@@ -42,13 +44,22 @@ class _Ran(NamedTuple):
 
 
 class Adjoint:
-    """Carries out sweeps on a device."""
+    """Carries out sweeps on a device.
 
-    def __init__(self, device: Device, planner: Planner, precision: Precision, monitor: Monitor) -> None:
+    Parameters
+    ----------
+    team
+        The ranks that share the sets and the bras of each sweep; None for no others.
+    """
+
+    def __init__(
+        self, device: Device, planner: Planner, precision: Precision, monitor: Monitor, team: Team | None = None
+    ) -> None:
         self._device = device
         self._planner = planner
         self._precision = precision
         self._monitor = monitor
+        self._team = team
 
     def run(
         self,
@@ -65,7 +76,8 @@ class Adjoint:
         begun
             What has been found before, and how much of the sweep is done; the rest is added to it.
         note
-            Called with what is found so far, and how much is done, each time that some sets or bras are done.
+            Called with what is found so far, and how much is done, each time that some sets or bras are done; where
+            ranks share them, once at the end.
         is_part
             Whether the monitor has been told how much there is to do; see `passes`.
 
@@ -81,12 +93,19 @@ class Adjoint:
         bras = self._bras_at_once(sweep, at_once)
         plans = self._plans(sweep)
         left = list(_rounds(sweep, at_once, bras, done))
+        if self._team is not None:
+            rank, size = self._team.rank, self._team.size
+            left = left[len(left) * rank // size : len(left) * (rank + 1) // size]
         if not is_part:
             self._monitor.expect(_passes(sweep, plans, left), 0)
         for sets, some in left:
             _OneSweep(self, sweep, plans, sets, some, is_batch=at_once > 1).run(found, with_values=not some.start)
-            is_whole = some.stop == sweep.outputs
-            note(found, Done(sets.stop) if is_whole else Done(sets.start, sets.stop, some.stop))
+            if self._team is None:
+                is_whole = some.stop == sweep.outputs
+                note(found, Done(sets.stop) if is_whole else Done(sets.start, sets.stop, some.stop))
+        if self._team is not None:
+            found = _of_all(found, self._team)
+            note(found, Done(sweep.size))
         return found
 
     def _sets_at_once(self, sweep: Sweep) -> int:
@@ -96,14 +115,16 @@ class Adjoint:
             return 1
         most = self._device.most_undone(sweep.program.state_qubits, self._precision)
         bras = min(sweep.outputs, _MOST_BRAS) if sweep.places_wanted else 1
-        return max(min(most // (1 + bras), sweep.size), 1)
+        own = sweep.size if self._team is None else ceil(sweep.size / self._team.size)
+        return max(min(most // (1 + bras), own), 1)
 
     def _bras_at_once(self, sweep: Sweep, sets: int) -> int:
         """Return how many bras go back together; each takes as much memory as the ket."""
         if not sweep.places_wanted:
             return sweep.outputs  # none is made
         each = self._precision.amplitude_bytes * 2**sweep.program.state_qubits * sets
-        most, scratch = min(sweep.outputs, _MOST_BRAS), self._device.scratch_bytes(self._precision)
+        own = 1 if self._team is None else max(self._team.size // sweep.size, 1)  # ranks that share the bras of a set
+        most, scratch = min(ceil(sweep.outputs / own), _MOST_BRAS), self._device.scratch_bytes(self._precision)
         if (1 + most) * each + scratch <= TOO_SMALL_TO_ASK:
             return most
         room = (self._device.free_bytes() - scratch) // each - 1
@@ -131,6 +152,17 @@ class Adjoint:
     def parts(self) -> tuple[Device, Precision, Monitor]:
         """The device, the precision and the monitor."""
         return self._device, self._precision, self._monitor
+
+
+def _of_all(found: AdjointSums, team: Team) -> AdjointSums:
+    """Return what all ranks have found together; each has 0 for what is found by others."""
+    each = team.gather(found, "derivatives")
+    sums = {
+        place: {gate: np.add.reduce([one.sums[place][gate] for one in each]) for gate in some}
+        for place, some in found.sums.items()
+    }
+    deviations = [one.deviation for one in each if one.deviation is not None]
+    return AdjointSums(np.add.reduce([one.values for one in each]), sums, max(deviations, default=None))
 
 
 def _passes(sweep: Sweep, plans: Mapping[int, Plan | None], left: Sequence[tuple[slice, slice]]) -> int:

@@ -94,7 +94,8 @@ def gradient(
     run_options
         The options of `EstimatorV2`: ``device``, ``precision`` (of the amplitudes), ``timeout`` and others; also
         ``checkpoint_dir``, ``checkpoint_every``, ``checkpoint_margin`` and ``checkpoint_on_sigterm``, as for
-        ``backend.run``. What is saved are sums over the sets of values and over the observables that are done.
+        ``backend.run``. What is saved are sums over the sets of values and over the observables that are done. With
+        ``distributed=True``, the processes that ``mpiexec`` has started share the sets and the observables.
 
     Returns
     -------
@@ -222,7 +223,7 @@ class CompiledGradient:
         self._terms: tuple[Terms, ...] = without_measured(terms, way.program, circuit.name)
         self._masks = tuple(sorted({term[:2] for of_one in self._terms for term in of_one}))
         evolved = way.program.state_qubits * way.choice.axes
-        device = expected_device(evolved, settings)
+        device = expected_device(evolved, settings | {"distributed": False})  # all ranks are asked when a job is made
         subject = f"A gradient of circuit '{circuit.name}'" + (", which takes two states," if way.is_adjoint else "")
         check_fits(device, subject, evolved, settings["precision"], states=2 if way.is_adjoint else 1)
 

@@ -22,6 +22,7 @@ from basicaer.persistence.persister import failures_of_resumed
 from basicaer.plan.planner import plan_segment
 from basicaer.primitives.payload import Estimated
 from basicaer.primitives.running import run_task
+from basicaer.sharing import working_together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +41,11 @@ def run_gradient(job_id: str, payload: PrimitivePayload[GradientTask]) -> list[D
     """Differentiate the circuits of all tasks; the function of every gradient's job."""
     monitor = current_monitor.get() or Monitor()
     monitor.expect_experiments(len(payload.tasks))
+    with working_together(payload.ranks, monitor):
+        return _with_saves(job_id, payload, monitor)
+
+
+def _with_saves(job_id: str, payload: PrimitivePayload[GradientTask], monitor: Monitor) -> list[Differentiated]:
     kept = None if payload.persistence is None else GradientPersister(payload, job_id, monitor)
     try:
         return _Run(payload, monitor, kept).run()
@@ -100,6 +106,8 @@ class _Run:
     def _undone(self, task: GradientTask, sweep: Sweep | NoisySweep, number: int) -> Differentiated:
         devices, precision = self._payload.devices, self._payload.precision
         device, _ = choose_device(devices, task.n_qubits, precision, measured_crossover)
+        if self._payload.ranks is not None:
+            return self._by_adjoint(task, sweep, device)
         try:
             return self._by_adjoint(task, sweep, device)
         except DeviceFailedError as error:
@@ -109,7 +117,7 @@ class _Run:
 
     def _by_adjoint(self, task: GradientTask, sweep: Sweep | NoisySweep, device: Device) -> Differentiated:
         precision, kept = self._payload.precision, self._kept
-        adjoint = Adjoint(device, plan_segment, precision, self._monitor)
+        adjoint = Adjoint(device, plan_segment, precision, self._monitor, self._payload.ranks)
         begun = None if kept is None else kept.begun_on(device.layout_name(precision))
         if isinstance(sweep, NoisySweep):
             note = (lambda _begun: None) if kept is None else kept.note

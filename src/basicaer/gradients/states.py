@@ -99,7 +99,7 @@ def vjp_state(
         )
     program = compiled.program
     check_no_saves(program, circuit.name)
-    device = expected_device(program.state_qubits, settings)
+    device = expected_device(program.state_qubits, settings | {"distributed": False})
     subject = f"A gradient of circuit '{circuit.name}', which takes two states,"
     check_fits(device, subject, program.state_qubits, settings["precision"], states=2)
     array = read_values(values, len(of_circuit), circuit.name)

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from basicaer.engine.error_patterns import NoisySweep
+from basicaer.errors import BasicAerError, OptionValueError
+from basicaer.gradients.payload import Shifts
 from basicaer.gradients.running import run_gradient
 from basicaer.job import BasicAerJob
 from basicaer.options import NOT_SAVED, check_options, check_saving
 from basicaer.persistence.persister import saved_new
-from basicaer.primitives.base import devices_of, expected_device
+from basicaer.primitives.base import devices_of, expected_device, parts_of_task
 from basicaer.primitives.payload import PrimitivePayload
+from basicaer.sharing import all_fit
 from basicaer.simulation import Persistence
+from basicaer.simulators.ranks import (
+    check_same,
+    left_together,
+    settings_of_rank,
+    submitted_with_ranks,
+    without_name,
+)
 from basicaer.submission import submit_job
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.gradients.payload import GradientTask
     from basicaer.option_types import SavingOptions
     from basicaer.primitives.estimator import EstimatorV2
@@ -51,6 +65,21 @@ def submit_tasks(
     """
     settings = settings | check_options(dict(saving))
     check_saving(settings)
+    if not settings["distributed"]:
+        return _submitted(job_class, tasks, estimator, settings)
+    if settings["checkpoint_dir"] is not None:
+        raise OptionValueError("checkpoint_dir saves a gradient that one process takes; leave it out, or distributed.")
+    return submitted_with_ranks(
+        settings["distributed"],
+        lambda ranks: _submitted(job_class, tasks, estimator, {**settings, "distributed": ranks or False}),
+    )
+
+
+def _submitted(
+    job_class: type[_Job], tasks: Sequence[GradientTask], estimator: EstimatorV2, settings: dict[str, Any]
+) -> _Job:
+    """Submit tasks with all options, checked, together with other ranks if there are any."""
+    ranks: Comm | None = settings["distributed"] or None
     widest = max((task.n_qubits for task in tasks), default=0)
     folder, interval, margin = (settings[f"checkpoint_{name}"] for name in ("dir", "every", "margin"))
     payload = PrimitivePayload(
@@ -66,10 +95,37 @@ def submit_tasks(
         """Stand in for the circuits of a job: `GradientJob.qobj` says that there is no Qobj."""
 
     backend = estimator._backend  # noqa: SLF001  # a class of this package
-    submit = partial(submit_job, job_class, backend, run_gradient, no_qobj, prepare=lambda: payload, settings=settings)
+    submit = partial(submit_job, job_class, backend, run_gradient, no_qobj)
+    if ranks is not None:
+        check_same({f"circuit {number}": _parts_of(task) for number, task in enumerate(tasks)}, ranks)
+        _check_room(tasks, settings, ranks)
+        of_job = ranks.again()
+        shared = replace(payload, seed=ranks.broadcast(payload.seed), ranks=of_job)
+        return left_together(submit(prepare=lambda: shared, settings=settings_of_rank(settings, ranks)), of_job)
     if folder is None:
-        return submit()
+        return submit(prepare=lambda: payload, settings=settings)
     job_id = str(uuid.uuid4())
     with saved_new(Path(folder), job_id) as save:
         save(payload)
-        return submit(job_id=job_id)
+        return submit(prepare=lambda: payload, settings=settings, job_id=job_id)
+
+
+def _check_room(tasks: Sequence[GradientTask], settings: dict[str, Any], ranks: Comm) -> None:
+    """Refuse states that do not fit each rank; every rank raises the same."""
+    for task in tasks:
+        qubits = task.n_qubits + (0 if isinstance(task.how, Shifts) else 1)  # a ket and a bra
+        if not all_fit(expected_device(task.n_qubits, settings), qubits, settings["precision"], ranks):
+            raise BasicAerError(
+                f"Ranks share the sets of values and the observables of a gradient, and each needs room for the states "
+                f"of circuit '{task.name}', which {counted(task.n_qubits, 'qubit')} do not leave to all of them; start "
+                "fewer ranks on a host, or use precision='single'."
+            )
+
+
+def _parts_of(task: GradientTask) -> Any:
+    """Return what is the same for tasks with the same outcome, besides names."""
+    how = task.how.sweep if isinstance(task.how, NoisySweep) else task.how
+    if isinstance(how, Shifts):
+        return parts_of_task(how.task), task.chain, task.cotangent
+    own = how.segments, how.size, how.masks, how.factors, how.cotangent, how.generators, how.bras
+    return without_name(how.program), own, task.chain

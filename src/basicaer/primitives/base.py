@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from basicaer.primitives.options import PrimitiveOptions
     from basicaer.primitives.payload import Task
 
-__all__ = ["Primitive", "devices_of", "expected_device", "read_pubs"]
+__all__ = ["Primitive", "devices_of", "expected_device", "parts_of_task", "read_pubs"]
 
 _Pub = TypeVar("_Pub")
 _IN_OPTIONS = frozenset({"backend_options", "run_options", "seed_simulator"})
@@ -117,14 +117,8 @@ class Primitive:
         return int(seed.integers(2**63) if isinstance(seed, np.random.Generator) else seed)
 
     def _settings(self) -> dict[str, Any]:
-        """Return all options, checked, for what one process does by itself."""
-        settings = self._options.settings(self._backend)
-        if settings["distributed"]:
-            raise OptionValueError(
-                "Only run() of a primitive spreads its work over ranks, not gradients and compile(); leave out "
-                "distributed there."
-            )
-        return settings
+        """Return all options, checked."""
+        return self._options.settings(self._backend)
 
     def _run_with(self, make: Callable[[dict[str, Any]], PrimitiveJob]) -> PrimitiveJob:
         """Make a job with all options, checked, together with other ranks if there are any."""
@@ -181,7 +175,7 @@ class Primitive:
         submit = partial(submit_job, PrimitiveJob, self._backend, run_primitive, no_qobj)
         if not (ranks := settings["distributed"]):
             return submit(prepare=lambda: payload, settings=settings)
-        check_same({f"PUB {number}": _parts_of(task) for number, task in enumerate(tasks)}, ranks)
+        check_same({f"PUB {number}": parts_of_task(task) for number, task in enumerate(tasks)}, ranks)
         of_job = ranks.again()
         payload = replace(payload, seed=ranks.broadcast(payload.seed), ranks=of_job)
         return left_together(submit(prepare=lambda: payload, settings=settings_of_rank(settings, ranks)), of_job)
@@ -191,7 +185,7 @@ def no_qobj() -> None:
     """Stand in for the circuits of a job: `PrimitiveJob.qobj` says that there is no Qobj."""
 
 
-def _parts_of(task: Task) -> Any:
+def parts_of_task(task: Task) -> Any:
     """Return what is the same for tasks with the same outcome."""
     sweep = task.sweep
     programs = [without_name(one) for one in (*sweep.programs, *([sweep.template] if sweep.template else []))]

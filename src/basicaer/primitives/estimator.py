@@ -12,7 +12,7 @@ from qiskit.primitives import BaseEstimatorV2
 
 from basicaer.compile.sweep import compile_sweep
 from basicaer.compile.values import ReadingTimeLimit
-from basicaer.errors import BasicAerError, shown
+from basicaer.errors import BasicAerError, OptionValueError, shown
 from basicaer.notebooks import interrupts_shortened
 from basicaer.options import check_option, keywords_checked
 from basicaer.primitives.base import Primitive, read_pubs
@@ -191,6 +191,8 @@ class EstimatorV2(Primitive, BaseEstimatorV2):
             raise BasicAerError(f"compile() takes a QuantumCircuit, not {shown(circuit)}.")
         array = read_observables(observables, circuit)
         circuit, settings = circuit.copy(), self._settings()
+        if settings["distributed"]:
+            raise OptionValueError("compile() works in one process; leave out distributed, or use run().")
         noise, (circuit,) = noise_of(settings.get("noise_model"), [circuit])
         sweep_at = compile_sweep(circuit, ReadingTimeLimit(settings["timeout"]), noise=noise)
         sweep = sweep_at(np.empty((0, circuit.num_parameters)))
