@@ -160,7 +160,14 @@ def leave_by_an_error(pool, _waiting):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 on this platform")
-@pytest.mark.parametrize("withdraw", [cancel, refuse_a_part, interrupt_run, leave_by_an_error])
+@pytest.mark.parametrize(
+    ("doomed", "withdraw"),
+    [
+        *((one, cancel) for one in POOLS),
+        *(("loky", withdraw) for withdraw in (refuse_a_part, interrupt_run, leave_by_an_error)),
+    ],
+    indirect=["doomed"],
+)
 def test_a_job_that_was_withdrawn_while_it_waited_does_not_keep_the_others_when_a_worker_dies(doomed, withdraw):
     worker, watcher = submitted(pid, executor=doomed).result(GUARD), InGates()
     busy = BACKEND.run(endless(), executor=doomed, callback=watcher)

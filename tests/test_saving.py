@@ -58,6 +58,7 @@ from conftest import DEVICES
 from jobs import GUARD, Clock, check_alike, submitted
 
 BACKEND = BasicAer.get_backend("qasm_simulator")
+NEVER = 1e9  # seconds between two saves
 
 
 @pytest.fixture(autouse=True)
@@ -274,7 +275,7 @@ def test_a_job_that_was_lost_at_any_save_ends_with_the_same_outcome(kind, memory
         if saves == 2:  # this one is lost twice
             with pytest.raises(Cancelled):
                 run(again, Persistence(str(folder), 0.0), StopsAfter(2))
-        got = run(again, Persistence(str(folder), 0.0))
+        got = run(again, Persistence(str(folder), NEVER))
         check_alike(outcome(got), want, f"after {saves} saves")
         # Going on with a job that has ended gives its result at once.
         assert outcome(run(again, Persistence(str(folder), 0.0))) == outcome(got)

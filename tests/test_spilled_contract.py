@@ -37,12 +37,21 @@ from test_device_contract import (  # noqa: F401  # they are collected here too,
     test_weights_are_squared_norms_however_small,
 )
 
+COSTLY = {
+    test_expectation_values_of_many_products_at_once,
+    test_expectation_values_of_products_of_paulis,
+    test_gates_of_every_form_on_many_orders_of_qubits,
+    test_matrices_need_not_be_unitary,
+    test_probabilities_of_some_qubits,
+    test_probability_and_collapse_of_every_qubit,
+}
+
 
 def pytest_generate_tests(metafunc):
-    """Run the gates of every form in one precision, since a chunk is computed as its device does; others in both."""
+    """Run in one precision what takes long, since a chunk is computed as its device does; others in both."""
     if "precision" in metafunc.fixturenames:
-        is_costly = metafunc.function is test_gates_of_every_form_on_many_orders_of_qubits
-        metafunc.parametrize("precision", [Precision.DOUBLE] if is_costly else list(Precision), indirect=True, ids=str)
+        precisions = [Precision.DOUBLE] if metafunc.function in COSTLY else list(Precision)
+        metafunc.parametrize("precision", precisions, indirect=True, ids=str)
 
 
 @pytest.fixture
