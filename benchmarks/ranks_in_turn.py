@@ -1,8 +1,9 @@
 """What `test_distributed.py` starts under mpiexec: one process with two threads and two ranks with one, in turn.
 
 Its arguments are what is measured, a family of circuits, the number of qubits and that of rounds. It prints JSON: for
-``times``, ``one`` and ``ranks``, the seconds of each round; for ``stops``, the seconds from `cancel` on one rank until
-all have ended. While one process works, the others sleep: a rank that waits for a message takes a core.
+``times``, ``one`` and ``ranks``, the seconds of each round; for ``chunks``, ``aer`` and ``ranks``; for ``stops``, the
+seconds from `cancel` on one rank until all have ended. While one process works, the others sleep: a rank that waits for
+a message takes a core.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ from families import FAMILIES
 from basicaer import BasicAer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qiskit import QuantumCircuit
 
 _POLL_SECONDS = 2e-3
@@ -66,13 +70,44 @@ class Ranks:
         ended: float = self._comm.allreduce(time.monotonic(), self._mpi.MAX)
         return ended - float(self._comm.allreduce(cancelled, self._mpi.MAX))
 
+    def seconds_in_chunks(self, circuit: QuantumCircuit) -> float:
+        """Return the seconds of a run by Aer on the first rank, with a chunk and a thread for each rank."""
+        self._wait()
+        started = time.perf_counter()
+        if self.rank == 0:
+            from qiskit_aer import AerSimulator
+
+            qubits = circuit.num_qubits - self._size.bit_length() + 1
+            chunks = {"blocking_enable": True, "blocking_qubits": qubits, "max_parallel_threads": self._size}
+            AerSimulator(method="statevector", **chunks).run(circuit, seed_simulator=1).result()
+        seconds = time.perf_counter() - started
+        self._wait()
+        return seconds
+
     def times(self, circuit: QuantumCircuit, rounds: int) -> dict[str, list[float]]:
-        """Measure a circuit; the first round warms up and is left out."""
-        found: dict[str, list[float]] = {"one": [], "ranks": []}
+        """Measure a circuit in one process and on all ranks."""
+        one = partial(self.seconds_of, circuit, distributed=False)
+        return self._in_turn(
+            {"one": one, "ranks": partial(self.seconds_of, circuit, distributed=True)}, circuit, rounds
+        )
+
+    def chunks(self, circuit: QuantumCircuit, rounds: int) -> dict[str, list[float]]:
+        """Measure a circuit by Aer, in chunks, and on all ranks."""
+        aer = partial(self.seconds_in_chunks, circuit)
+        return self._in_turn(
+            {"aer": aer, "ranks": partial(self.seconds_of, circuit, distributed=True)}, circuit, rounds
+        )
+
+    @staticmethod
+    def _in_turn(
+        measured: dict[str, Callable[[], float]], circuit: QuantumCircuit, rounds: int
+    ) -> dict[str, list[float]]:
+        """Return the seconds of each round; the first one warms up and is left out."""
+        found: dict[str, list[float]] = {which: [] for which in measured}
         circuit.measure_all()
         for number in range(rounds + 1):
-            for which, distributed in (("one", False), ("ranks", True)):
-                seconds = self.seconds_of(circuit, distributed=distributed)
+            for which, run in measured.items():
+                seconds = run()
                 if number:
                     found[which].append(seconds)
         return found
@@ -86,7 +121,7 @@ class Ranks:
 
 if __name__ == "__main__":
     ranks, (what, family, n_qubits, rounds) = Ranks(), sys.argv[1:]
-    measure = {"times": ranks.times, "stops": ranks.stops}[what]
+    measure = {"times": ranks.times, "chunks": ranks.chunks, "stops": ranks.stops}[what]
     told = measure(FAMILIES[family](int(n_qubits)), int(rounds))
     if ranks.rank == 0:
         print(json.dumps(told))
