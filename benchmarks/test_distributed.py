@@ -61,7 +61,7 @@ def test_two_ranks_and_one_process(benchmark, judge, size, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_two_ranks_and_aers_chunks(benchmark, judge, size, family):
     """Aer's wheel has no MPI: it has a thread for each of two chunks of the state, in one process."""
-    seconds = on_ranks("chunks", family, size(QUBITS, smallest=20), size(ROUNDS, smallest=1))
+    seconds = on_ranks("chunks", family, size(QUBITS, smallest=20), size(2, smallest=1))
     judge(OF_AER, [ranks / aer for ranks, aer in zip(seconds["ranks"], seconds["aer"], strict=True)], counted="pairs")
     benchmark.extra_info["seconds"] = seconds
     benchmark.pedantic(lambda: None)
