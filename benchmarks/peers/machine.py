@@ -104,8 +104,13 @@ class OtherWork:
         return max(0.0, (whole - idle - own) / whole) if whole else 0.0
 
     def _clocks(self) -> tuple[float, float, float]:
-        """Return the seconds that all cores have been idle, have worked for this program, and have run in all."""
+        """Return the seconds that all cores have been idle, have worked for this program, and have run in all.
+
+        Its work includes that of processes which it has started, such as ranks, once they have ended.
+        """
         cores, own = psutil.cpu_times(), self._own.cpu_times()
         idle = cores.idle + getattr(cores, "iowait", 0.0)  # which other systems than Linux do not count
         guests = getattr(cores, "guest", 0.0) + getattr(cores, "guest_nice", 0.0)  # are part of user and nice
-        return idle, own.user + own.system, sum(cores) - guests
+        # Other systems than Linux do not count what processes did that this one started and that have ended.
+        started = getattr(own, "children_user", 0.0) + getattr(own, "children_system", 0.0)
+        return idle, own.user + own.system + started, sum(cores) - guests
