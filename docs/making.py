@@ -193,5 +193,8 @@ TABLES = (
         "options_without_effect": options_without_effect,
     }
     | {f"peers_{n}": partial(peers, n) for n in (10, 16, 20, 24)}
-    | {f"goals_{part}": partial(goals, part) for part in ("noise", "gradients", "middle_sizes", "distributed", "spilled")}
+    | {
+        f"goals_{part}": partial(goals, part)
+        for part in ("noise", "gradients", "middle_sizes", "distributed", "spilled")
+    }
 )
