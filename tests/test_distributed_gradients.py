@@ -1,5 +1,6 @@
 """Gradients on ranks: these share sets of values, observables and patterns of errors, and all get the whole result."""
 
+import threading
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -8,6 +9,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 
 from basicaer import EstimatorGradient, EstimatorV2, gradient, value_and_gradient, vjp_state
+from basicaer.devices.cpu.device import NumpyDevice
 from basicaer.devices.distributed.comm import Comm
 from basicaer.engine import adjoint
 from basicaer.errors import BasicAerError, OptionValueError
@@ -92,6 +94,27 @@ def test_each_rank_goes_back_for_its_share(values, observables, monkeypatch):
     assert sorted(rounds) == [0, 1, 2, 3]
 
 
+def test_ranks_with_less_memory_than_others_have_the_same_rounds(monkeypatch):
+    """Otherwise some sets would be counted twice, and others not at all."""
+    most = NumpyDevice.most_undone
+    monkeypatch.setattr(
+        NumpyDevice, "most_undone", lambda *given: 6 if threading.current_thread() in poor else most(*given)
+    )
+    poor, at_once = [], adjoint.Adjoint._at_once
+
+    def of_rank(carrying, sweep):
+        if carrying._team is not None and carrying._team.rank == 1:
+            poor.append(threading.current_thread())
+        return at_once(carrying, sweep)
+
+    values = np.random.default_rng(3).uniform(0, 3, (9, 4))
+    want = found(gradient(ansatz(), OBSERVABLES, values))
+    monkeypatch.setattr(adjoint.Adjoint, "_at_once", of_rank)
+    ranks = on_ranks(comms(2), lambda comm: found(gradient(ansatz(), OBSERVABLES, values, distributed=comm)))
+    assert poor
+    assert ranks == [want] * 2
+
+
 def test_an_error_on_one_rank_ends_all_with_it(monkeypatch):
     sweep = adjoint._OneSweep
 
@@ -142,7 +165,7 @@ def test_states_that_do_not_fit_all_ranks_are_refused_on_each(monkeypatch):
     monkeypatch.setattr(Comm, "gather", short_of_memory)
     for error in on_ranks(comms(2), lambda comm: gradient(ansatz(), "ZZII", VALUES, distributed=comm)):
         assert isinstance(error, BasicAerError)
-        assert "each needs room for the states of circuit" in str(error)
+        assert "needs room on every rank for two states of 4 qubits, which some have not" in str(error)
 
 
 def test_gradients_of_ranks_are_not_saved(tmp_path):

@@ -89,8 +89,9 @@ class Adjoint:
             If the monitor says that the job was cancelled.
         """
         found, done = begun or (sweep.no_sums(), Done())
-        at_once = self._sets_at_once(sweep)
-        bras = self._bras_at_once(sweep, at_once)
+        at_once, bras = self._at_once(sweep)
+        if self._team is not None:  # Ranks with less memory take less at a time, and all must have the same rounds.
+            at_once, bras = map(min, zip(*self._team.gather((at_once, bras), "rounds"), strict=True))
         plans = self._plans(sweep)
         left = list(_rounds(sweep, at_once, bras, done))
         if self._team is not None:
@@ -107,6 +108,11 @@ class Adjoint:
             found = _of_all(found, self._team)
             note(found, Done(sweep.size))
         return found
+
+    def _at_once(self, sweep: Sweep) -> tuple[int, int]:
+        """Return how many sets, and how many bras of each, go back together."""
+        sets = self._sets_at_once(sweep)
+        return sets, self._bras_at_once(sweep, sets)
 
     def _sets_at_once(self, sweep: Sweep) -> int:
         """Return how many sets run as a batch; 1 if they run one after another."""
@@ -143,10 +149,7 @@ class Adjoint:
 
     def passes(self, sweep: Sweep) -> int:
         """Return how many passes a sweep takes."""
-        at_once = self._sets_at_once(sweep)
-        return _passes(
-            sweep, self._plans(sweep), list(_rounds(sweep, at_once, self._bras_at_once(sweep, at_once), Done()))
-        )
+        return _passes(sweep, self._plans(sweep), list(_rounds(sweep, *self._at_once(sweep), Done())))
 
     @property
     def parts(self) -> tuple[Device, Precision, Monitor]:

@@ -12,7 +12,7 @@ from basicaer.engine.adjoint import Adjoint
 from basicaer.engine.error_patterns import NoisySweep
 from basicaer.engine.monitor import Monitor, current_monitor
 from basicaer.engine.sweeps import Sweep
-from basicaer.errors import Cancelled, DeviceFailedError, JobTimeLimitError, warn
+from basicaer.errors import BasicAerError, Cancelled, DeviceFailedError, JobTimeLimitError, warn
 from basicaer.gradients.by_patterns import by_patterns
 from basicaer.gradients.payload import Differentiated, SweepBegun
 from basicaer.gradients.persister import GradientPersister
@@ -22,17 +22,19 @@ from basicaer.persistence.persister import failures_of_resumed
 from basicaer.plan.planner import plan_segment
 from basicaer.primitives.payload import Estimated
 from basicaer.primitives.running import run_task
-from basicaer.sharing import working_together
+from basicaer.sharing import all_fit, working_together
+from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.engine.device import Device
     from basicaer.engine.sweeps import AdjointSums
     from basicaer.gradients.payload import GradientTask, Shifts
     from basicaer.primitives.payload import PrimitivePayload
 
-__all__ = ["run_gradient", "run_resumed_gradient"]
+__all__ = ["check_room_on_ranks", "run_gradient", "run_resumed_gradient"]
 
 _LARGEST_DEVIATION = {Precision.SINGLE: 1e-3, Precision.DOUBLE: 1e-9}
 
@@ -71,6 +73,16 @@ def run_resumed_gradient(job_id: str, payload: PrimitivePayload[GradientTask]) -
         return run_gradient(job_id, payload)
 
 
+def check_room_on_ranks(task: GradientTask, device: Device, precision: Precision, ranks: Comm) -> None:
+    """Refuse a task whose two states do not fit each rank, given the device of this one; every rank raises the same."""
+    if isinstance(task.how, Sweep | NoisySweep) and not all_fit(device, task.n_qubits + 1, precision, ranks):
+        raise BasicAerError(
+            f"A gradient of circuit '{task.name}' needs room on every rank for two states of "
+            f"{counted(task.n_qubits, 'qubit')}, which some have not; start fewer ranks on a host, or use "
+            "precision='single'."
+        )
+
+
 class _Run:
     """The tasks of one job while they run."""
 
@@ -107,6 +119,7 @@ class _Run:
         devices, precision = self._payload.devices, self._payload.precision
         device, _ = choose_device(devices, task.n_qubits, precision, measured_crossover)
         if self._payload.ranks is not None:
+            check_room_on_ranks(task, device, precision, self._payload.ranks)
             return self._by_adjoint(task, sweep, device)
         try:
             return self._by_adjoint(task, sweep, device)

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from basicaer.engine.error_patterns import NoisySweep
-from basicaer.errors import BasicAerError, OptionValueError
+from basicaer.errors import OptionValueError
 from basicaer.gradients.payload import Shifts
-from basicaer.gradients.running import run_gradient
+from basicaer.gradients.running import check_room_on_ranks, run_gradient
 from basicaer.job import BasicAerJob
 from basicaer.options import NOT_SAVED, check_options, check_saving
 from basicaer.persistence.persister import saved_new
 from basicaer.primitives.base import devices_of, expected_device, parts_of_task
 from basicaer.primitives.payload import PrimitivePayload
-from basicaer.sharing import all_fit
 from basicaer.simulation import Persistence
 from basicaer.simulators.ranks import (
     check_same,
@@ -27,7 +26,6 @@ from basicaer.simulators.ranks import (
     without_name,
 )
 from basicaer.submission import submit_job
-from basicaer.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +96,8 @@ def _submitted(
     submit = partial(submit_job, job_class, backend, run_gradient, no_qobj)
     if ranks is not None:
         check_same({f"circuit {number}": _parts_of(task) for number, task in enumerate(tasks)}, ranks)
-        _check_room(tasks, settings, ranks)
+        for task in tasks:
+            check_room_on_ranks(task, expected_device(task.n_qubits, settings), settings["precision"], ranks)
         of_job = ranks.again()
         shared = replace(payload, seed=ranks.broadcast(payload.seed), ranks=of_job)
         return left_together(submit(prepare=lambda: shared, settings=settings_of_rank(settings, ranks)), of_job)
@@ -108,18 +107,6 @@ def _submitted(
     with saved_new(Path(folder), job_id) as save:
         save(payload)
         return submit(prepare=lambda: payload, settings=settings, job_id=job_id)
-
-
-def _check_room(tasks: Sequence[GradientTask], settings: dict[str, Any], ranks: Comm) -> None:
-    """Refuse states that do not fit each rank; every rank raises the same."""
-    for task in tasks:
-        qubits = task.n_qubits + (0 if isinstance(task.how, Shifts) else 1)  # a ket and a bra
-        if not all_fit(expected_device(task.n_qubits, settings), qubits, settings["precision"], ranks):
-            raise BasicAerError(
-                f"Ranks share the sets of values and the observables of a gradient, and each needs room for the states "
-                f"of circuit '{task.name}', which {counted(task.n_qubits, 'qubit')} do not leave to all of them; start "
-                "fewer ranks on a host, or use precision='single'."
-            )
 
 
 def _parts_of(task: GradientTask) -> Any:
