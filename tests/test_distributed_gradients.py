@@ -74,8 +74,7 @@ def _few_sets_at_once(monkeypatch):
     monkeypatch.setattr(adjoint, "_MOST_BRAS", 2)
 
 
-@pytest.mark.parametrize("size", [2, 4])
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(("name", "size"), [*((name, size) for name in RUNS for size in (2, 4)), ("sets", 8)])
 def test_results_are_those_of_one_process_bit_by_bit(name, size):
     want = RUNS[name]()
     assert on_ranks(comms(size), lambda comm: RUNS[name](distributed=comm)) == [want] * size

@@ -89,18 +89,13 @@ class Adjoint:
             If the monitor says that the job was cancelled.
         """
         found, done = begun or (sweep.no_sums(), Done())
-        at_once, bras = self._at_once(sweep)
-        if self._team is not None:  # Ranks with less memory take less at a time, and all must have the same rounds.
-            at_once, bras = map(min, zip(*self._team.gather((at_once, bras), "rounds"), strict=True))
+        at_once, bras, is_batch = self._agreed(sweep)
         plans = self._plans(sweep)
-        left = list(_rounds(sweep, at_once, bras, done))
-        if self._team is not None:
-            rank, size = self._team.rank, self._team.size
-            left = left[len(left) * rank // size : len(left) * (rank + 1) // size]
+        left = self._own(list(_rounds(sweep, at_once, bras, done)))
         if not is_part:
             self._monitor.expect(_passes(sweep, plans, left), 0)
         for sets, some in left:
-            _OneSweep(self, sweep, plans, sets, some, is_batch=at_once > 1).run(found, with_values=not some.start)
+            _OneSweep(self, sweep, plans, sets, some, is_batch=is_batch).run(found, with_values=not some.start)
             if self._team is None:
                 is_whole = some.stop == sweep.outputs
                 note(found, Done(sets.stop) if is_whole else Done(sets.start, sets.stop, some.stop))
@@ -108,6 +103,24 @@ class Adjoint:
             found = _of_all(found, self._team)
             note(found, Done(sweep.size))
         return found
+
+    def _agreed(self, sweep: Sweep) -> tuple[int, int, bool]:
+        """Return how many sets and bras go back together, the same on all ranks, and whether the sets are a batch.
+
+        A batch may have one set, which is then rounded as it is among others.
+        """
+        sets, bras = self._at_once(sweep)
+        if self._team is None:
+            return sets, bras, sets > 1
+        sets, bras = map(min, zip(*self._team.gather((sets, bras), "rounds"), strict=True))
+        return min(sets, ceil(sweep.size / self._team.size)), bras, sets > 1
+
+    def _own(self, rounds: list[tuple[slice, slice]]) -> list[tuple[slice, slice]]:
+        """Return the rounds of this rank."""
+        if self._team is None:
+            return rounds
+        first, end = (len(rounds) * rank // self._team.size for rank in (self._team.rank, self._team.rank + 1))
+        return rounds[first:end]
 
     def _at_once(self, sweep: Sweep) -> tuple[int, int]:
         """Return how many sets, and how many bras of each, go back together."""
@@ -121,8 +134,7 @@ class Adjoint:
             return 1
         most = self._device.most_undone(sweep.program.state_qubits, self._precision)
         bras = min(sweep.outputs, _MOST_BRAS) if sweep.places_wanted else 1
-        own = sweep.size if self._team is None else ceil(sweep.size / self._team.size)
-        return max(min(most // (1 + bras), own), 1)
+        return max(min(most // (1 + bras), sweep.size), 1)
 
     def _bras_at_once(self, sweep: Sweep, sets: int) -> int:
         """Return how many bras go back together; each takes as much memory as the ket."""
