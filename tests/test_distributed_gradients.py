@@ -149,6 +149,28 @@ def test_a_rank_that_is_cancelled_cancels_all(monkeypatch):
     assert all(job.cancelled() for job in jobs.values())
 
 
+BAD = {
+    "values": lambda comm: gradient(ansatz(), "ZZII", [1.0] if comm.rank else VALUES, distributed=comm),
+    "a circuit": lambda comm: gradient("odd" if comm.rank else ansatz(), "ZZII", VALUES, distributed=comm),
+    "an observable": lambda comm: gradient(ansatz(), "Z" if comm.rank else "ZZII", VALUES, distributed=comm),
+    "a vector": lambda comm: vjp_state(ansatz(), VALUES[0], np.ones(16 - comm.rank), distributed=comm),
+    "a request": lambda comm: EstimatorGradient(EstimatorV2(distributed=comm)).run(
+        [ansatz()], ["ZZII"], [VALUES[0][: 4 - comm.rank]]
+    ),
+    "values of a function": lambda comm: value_and_gradient(ansatz(), "ZZII", distributed=comm)(
+        VALUES[0, : 4 - comm.rank]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_one_rank_cannot_read_ends_all(name):
+    errors = on_ranks(comms(2), BAD[name])
+    assert all(isinstance(one, BasicAerError) for one in errors)
+    assert str(errors[0]).startswith("rank 1: ")
+    assert "rank" not in str(errors[1])
+
+
 def test_ranks_with_other_values_are_told_so():
     for error in on_ranks(comms(2), lambda comm: gradient(ansatz(), "ZZII", VALUES[comm.rank], distributed=comm)):
         assert isinstance(error, BasicAerError)

@@ -32,6 +32,7 @@ from basicaer.primitives.observables import (
 )
 from basicaer.primitives.payload import shots_for
 from basicaer.simulators.noise import noise_of
+from basicaer.simulators.ranks import submitted_with_ranks
 from basicaer.wording import counted
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from qiskit.circuit import Parameter
     from qiskit.primitives.containers.observables_array import ObservablesArrayLike
 
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.gradients.payload import Shifts
     from basicaer.option_types import GradientRunOptions, JobRunOptions, SavingOptions
     from basicaer.primitives.payload import Terms
@@ -119,16 +121,20 @@ def gradient(
     (0.877583, [-0.479426])
     """
     options, saving = saving_in(run_options)
-    compiled = value_and_gradient(
-        circuit,
-        observables,
-        parameters=parameters,
-        method=method,
-        precision_of_values=precision_of_values,
-        backend=backend,
-        **options,
-    )
-    return compiled.submit(values, cotangent=cotangent, **saving)
+
+    def of_rank(ranks: Comm | None) -> GradientJob:
+        compiled = value_and_gradient(
+            circuit,
+            observables,
+            parameters=parameters,
+            method=method,
+            precision_of_values=precision_of_values,
+            backend=backend,
+            **{**options, "distributed": ranks or False},
+        )
+        return compiled._submitted(values, cotangent, Part.REAL, saving, ranks)  # noqa: SLF001  # a class of this module
+
+    return submitted_with_ranks(options.get("distributed", False), of_rank)
 
 
 def value_and_gradient(
@@ -305,13 +311,25 @@ class CompiledGradient:
         """
         return self._submitted(values, cotangent, self._part(derivative_type), saving)
 
-    def _submitted(self, values: Any, cotangent: Any, part: Part, saving: SavingOptions, **how: Any) -> GradientJob:
-        array = read_values(values, len(self.parameters), self._circuit.name)
-        shape = array.shape[:-1]
-        rows = array.reshape(prod(shape), len(self.parameters))
-        weights = None if cotangent is None else read_cotangent(cotangent, shape, self.shape)
-        task = self._task(rows, weights, Report(shape, self.shape, part), **how)
-        return submit_tasks(GradientJob, [task], self._estimator, self._settings, saving)
+    def _submitted(  # what a job is made of
+        self,
+        values: Any,
+        cotangent: Any,
+        part: Part,
+        saving: SavingOptions,
+        ranks: Comm | None = None,
+        **how: Any,
+    ) -> GradientJob:
+        """Submit a job; `ranks` as for `submit_tasks`, and others as for `_task`."""
+
+        def make() -> list[GradientTask]:
+            array = read_values(values, len(self.parameters), self._circuit.name)
+            shape = array.shape[:-1]
+            rows = array.reshape(prod(shape), len(self.parameters))
+            weights = None if cotangent is None else read_cotangent(cotangent, shape, self.shape)
+            return [self._task(rows, weights, Report(shape, self.shape, part), **how)]
+
+        return submit_tasks(GradientJob, make, self._estimator, self._settings, saving, ranks=ranks)
 
     def _task(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,8 +185,8 @@ class EstimatorGradient:
                 )
         target = self._options_precision(precision)
         settings = self._estimator._settings()  # noqa: SLF001  # a class of this package
-        tasks = self._tasks(circuits, observables, values, wanted, target)
-        return submit_tasks(EstimatorGradientJob, tasks, self._estimator, settings)
+        make = partial(self._tasks, circuits, observables, values, wanted, target)
+        return submit_tasks(EstimatorGradientJob, make, self._estimator, settings)
 
     def _options_precision(self, precision: float | None) -> float:
         for one in (precision, self._precision):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -22,12 +23,14 @@ from basicaer.gradients.submitting import saving_in, submit_tasks
 from basicaer.primitives.base import expected_device
 from basicaer.primitives.estimator import EstimatorV2
 from basicaer.primitives.observables import check_no_saves
+from basicaer.simulators.ranks import submitted_with_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qiskit.circuit import Parameter
 
+    from basicaer.devices.distributed.comm import Comm
     from basicaer.option_types import GradientRunOptions
     from basicaer.simulators.base import BasicAerSimulator
 
@@ -83,8 +86,24 @@ def vjp_state(
     if not isinstance(circuit, QuantumCircuit):
         raise BasicAerError(f"A gradient is taken of a QuantumCircuit, not of {shown(circuit)}.")
     options, saving = saving_in(run_options)
-    estimator = EstimatorV2(backend, **options)
-    settings = estimator._settings()  # noqa: SLF001  # a class of this package
+
+    def of_rank(ranks: Comm | None) -> GradientJob:
+        estimator = EstimatorV2(backend, **{**options, "distributed": ranks or False})
+        settings = estimator._settings()  # noqa: SLF001  # a class of this package
+        make = partial(_tasks, circuit, values, cotangent, parameters, settings)
+        return submit_tasks(GradientJob, make, estimator, settings, saving, ranks=ranks)
+
+    return submitted_with_ranks(options.get("distributed", False), of_rank)
+
+
+def _tasks(
+    circuit: QuantumCircuit,
+    values: Any,
+    cotangent: Any,
+    parameters: Iterable[Parameter | str] | None,
+    settings: dict[str, Any],
+) -> list[GradientTask]:
+    """Return the task of a vector-Jacobian product."""
     poll = ReadingTimeLimit(settings["timeout"])
     of_circuit = list(circuit.parameters)
     compiled = differentiable(circuit, of_circuit, wanted_parameters(parameters, of_circuit, circuit.name), poll)
@@ -128,7 +147,7 @@ def vjp_state(
         Report(shape, (), Part.COMPLEX),
         phases,
     )
-    return submit_tasks(GradientJob, [task], estimator, settings, saving)
+    return [task]
 
 
 def _vectors(cotangent: Any, shape: tuple[int, ...], n_qubits: int) -> Any:

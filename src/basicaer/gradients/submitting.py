@@ -28,7 +28,7 @@ from basicaer.simulators.ranks import (
 from basicaer.submission import submit_job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from basicaer.devices.distributed.comm import Comm
     from basicaer.gradients.payload import GradientTask
@@ -49,28 +49,33 @@ def saving_in(options: Mapping[str, Any]) -> tuple[dict[str, Any], SavingOptions
 
 def submit_tasks(
     job_class: type[_Job],
-    tasks: Sequence[GradientTask],
+    make: Callable[[], Sequence[GradientTask]],
     estimator: EstimatorV2,
     settings: dict[str, Any],
     saving: Mapping[str, Any] = NOT_SAVED,
+    *,
+    ranks: Comm | None = None,
 ) -> _Job:
     """Submit tasks as a job of some class.
 
     Parameters
     ----------
+    make
+        Makes the tasks. If ranks share them and it fails on one rank, it fails on all.
     saving
         Options of saving the job; those of a backend have no effect, as on all jobs of primitives.
+    ranks
+        Those that prepare the job together already; None if there are none, or if the settings say.
     """
     settings = settings | check_options(dict(saving))
     check_saving(settings)
-    if not settings["distributed"]:
-        return _submitted(job_class, tasks, estimator, settings)
-    if settings["checkpoint_dir"] is not None:
+    if settings["distributed"] and settings["checkpoint_dir"] is not None:
         raise OptionValueError("checkpoint_dir saves a gradient that one process takes; leave it out, or distributed.")
-    return submitted_with_ranks(
-        settings["distributed"],
-        lambda ranks: _submitted(job_class, tasks, estimator, {**settings, "distributed": ranks or False}),
-    )
+
+    def of_rank(ranks: Comm | None) -> _Job:
+        return _submitted(job_class, make(), estimator, {**settings, "distributed": ranks or False})
+
+    return of_rank(ranks) if ranks is not None else submitted_with_ranks(settings["distributed"], of_rank)
 
 
 def _submitted(

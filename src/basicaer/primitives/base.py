@@ -122,9 +122,7 @@ class Primitive:
 
     def _run_with(self, make: Callable[[dict[str, Any]], PrimitiveJob]) -> PrimitiveJob:
         """Make a job with all options, checked, together with other ranks if there are any."""
-        settings = self._options.settings(self._backend)
-        if not settings["distributed"]:
-            return make(settings)
+        settings = self._settings()
         return submitted_with_ranks(
             settings["distributed"], lambda ranks: make({**settings, "distributed": ranks or False})
         )

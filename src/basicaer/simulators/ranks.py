@@ -97,6 +97,8 @@ def submitted_with_ranks(distributed: Any, submit: Callable[[Comm | None], _Job]
     submit
         Called with the ranks, or None if there are no others; returns the job of this rank.
     """
+    if distributed is False:
+        return submit(None)
     with HeldInterrupts() as held:
         ranks = _ranks_of(distributed)
         with contextlib.nullcontext() if ranks is None else ranks.together():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["MpiTransport", "is_first_process", "world"]
 
 _WARNING = 1  # the tag of warnings
-_SECONDS_AWAKE = 2e-3  # Ranks that work on the same gates are seldom further apart.
-_SECONDS_ASLEEP = 5e-4
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # where launchers say how many processes they start
 _RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")  # and which of these a process is
 _EMPTY = np.zeros(0, np.uint8)
@@ -100,16 +97,8 @@ class MpiTransport:
         self._sent: list[Any] = []  # the requests of warnings
 
     def gather(self, thing: Any) -> list[Any]:
-        self._meet()
         gathered: list[Any] = self._comm.allgather(thing)
         return gathered
-
-    def _meet(self) -> None:
-        """Wait for the other ranks, soon mostly asleep: MPI itself would keep a core busy all the time."""
-        arrival, awake_until = self._comm.Ibarrier(), time.monotonic() + _SECONDS_AWAKE
-        while not arrival.Test():
-            if time.monotonic() > awake_until:
-                time.sleep(_SECONDS_ASLEEP)
 
     def swap(self, partner: int, out: NDArray[Any], into: NDArray[Any]) -> None:
         # As bytes, of which there are always fewer than 2**31.
