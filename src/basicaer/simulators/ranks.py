@@ -220,8 +220,11 @@ def settings_of_rank(settings: dict[str, Any], ranks: Comm) -> dict[str, Any]:
 
 
 def left_together(job: BasicAerJob, ranks: Comm) -> BasicAerJob:
-    """Let other ranks know, in a thread that waits for them, if a job ends that has never begun; return the job."""
-    job.add_done_callback(lambda _job: threading.Thread(target=ranks.leave_unbegun, daemon=True).start())
+    """Let other ranks know, in a thread that waits for them, if a job ends that has never begun; return the job.
+
+    A program does not end before its thread: MPI may crash if it is shut down while a thread speaks with other ranks.
+    """
+    job.add_done_callback(lambda _job: threading.Thread(target=ranks.leave_unbegun).start())
     return job
 
 
