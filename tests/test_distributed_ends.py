@@ -4,6 +4,7 @@ import os
 import random
 import threading
 from concurrent.futures import CancelledError
+from types import SimpleNamespace
 
 import pytest
 from qiskit import QuantumCircuit
@@ -15,7 +16,7 @@ from basicaer.devices.distributed.comm import Comm
 from basicaer.engine.monitor import Monitor
 from basicaer.errors import BasicAerError, Cancelled, JobTimeLimitError
 from basicaer.library import save_expectation_value
-from basicaer.simulators.ranks import executor_of
+from basicaer.simulators.ranks import executor_of, left_together
 from thread_ranks import comms, on_ranks
 
 RANKS = 4
@@ -181,3 +182,13 @@ def test_ranks_that_compute_leave_their_work_when_another_one_is_cancelled():
                 polls.append(comm.rank)
 
     assert all(isinstance(end, Cancelled) for end in on_ranks(comms(2), of_rank))
+
+
+def test_a_program_does_not_end_before_what_its_job_still_says_to_the_others():
+    """A daemon would be in the middle of a call of MPI when that is shut down."""
+    ended, seen = [], threading.Event()
+    ranks = SimpleNamespace(leave_unbegun=lambda: (ended.append(threading.current_thread().daemon), seen.set()))
+    job = SimpleNamespace(add_done_callback=lambda call: call(job))
+    assert left_together(job, ranks) is job
+    assert seen.wait(5)
+    assert ended == [False]
