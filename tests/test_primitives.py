@@ -650,3 +650,16 @@ def test_a_job_waits_for_any_number_of_seconds_and_refuses_the_rest(method):
     wait(timeout=1e10)
     with pytest.raises(BasicAerError, match="timeout must be a number of seconds or None, not 'x'"):
         wait(timeout="x")
+
+
+def test_without_a_seed_that_of_the_backend_counts():
+    backend, circuit = BasicAer.get_backend("qasm_simulator", seed_simulator=3), QuantumCircuit(2)
+    circuit.h([0, 1])
+    circuit.measure_all()
+
+    def bits(**options):
+        return SamplerV2(backend, default_shots=50, **options).run([circuit]).result()[0].data.meas.array.tolist()
+
+    assert bits() == bits() == bits(seed=3)
+    assert bits(seed=4) != bits()
+    assert SamplerV2(BasicAer.get_backend("statevector_simulator")).seed is None

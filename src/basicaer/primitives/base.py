@@ -107,8 +107,12 @@ class Primitive:
 
     @property
     def seed(self) -> int | np.random.Generator | None:
-        """The seed, or the generator that each run draws a seed from."""
-        return self._options.seed
+        """The seed, or the generator that each run draws a seed from; without one, the seed of the backend."""
+        own = self._options.seed
+        if own is not None:
+            return own
+        of_backend: int | None = getattr(self._backend.options, "seed_simulator", None)  # not all simulators have it
+        return of_backend
 
     def _seed_of_run(self) -> int:
         seed = self.seed
